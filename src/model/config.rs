@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The checked configuration as one value. Only `config` makes one from text, and only when nothing in it is wrong.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{
+    IpvsTable, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings, VirtualService,
+};
+
+/// Everything a configuration file says, with every default filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The virtual services and their real servers.
+    pub services: BTreeMap<ServiceKey, ConfiguredService>,
+    /// What applies to the kernel's IPVS as a whole.
+    pub ipvs: IpvsSettings,
+    /// What applies to the director itself.
+    pub director: DirectorSettings,
+}
+
+impl Config {
+    /// The table this configuration asks for when every server is up.
+    #[must_use]
+    pub fn table(&self) -> IpvsTable {
+        let services = self.services.iter().map(|(key, service)| {
+            let servers = service
+                .servers
+                .iter()
+                .map(|(key, server)| (*key, server.real_server));
+            let settings = service.settings.clone();
+            (
+                *key,
+                VirtualService {
+                    settings,
+                    servers: servers.collect(),
+                },
+            )
+        });
+        IpvsTable {
+            services: services.collect(),
+        }
+    }
+}
+
+/// One virtual service as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredService {
+    /// How it spreads connections.
+    pub settings: ServiceSettings,
+    /// To whom.
+    pub servers: BTreeMap<ServerKey, ConfiguredServer>,
+}
+
+/// One real server of one service as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfiguredServer {
+    /// What the kernel is told of it while it is up.
+    pub real_server: RealServer,
+    /// How it is probed; `None` means it is taken for up.
+    pub check: Option<Check>,
+    /// When down: weight 0 instead of removal.
+    pub inhibit_on_failure: bool,
+}
+
+/// How a server is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// What one probe does.
+    pub kind: CheckKind,
+    /// When, and how many results make a verdict.
+    pub schedule: CheckSchedule,
+}
+
+/// What one probe does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckKind {
+    /// Connect to this address, and close.
+    Tcp(SocketAddr),
+}
+
+/// When probes run, and how many results make a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckSchedule {
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// The one deadline of a probe, from its start to its result.
+    pub timeout: Duration,
+    /// So many successes in a row bring a down server up.
+    pub rise: u32,
+    /// So many failures in a row take an up server down.
+    pub fall: u32,
+    /// From a failure to the next probe while the verdict is still up.
+    pub retry_delay: Duration,
+}
+
+/// What applies to the kernel's IPVS as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpvsSettings {
+    /// `ipvsadm --set`; `None` leaves a timeout as the kernel has it.
+    pub tcp_timeout: Option<Seconds>,
+    /// After a FIN.
+    pub tcp_fin_timeout: Option<Seconds>,
+    /// Of UDP flows.
+    pub udp_timeout: Option<Seconds>,
+    /// `net.ipv4.vs.expire_nodest_conn`: connections of a removed server end at their next packet instead of
+    /// hanging. `None` leaves it as it is.
+    pub expire_nodest_conn: Option<bool>,
+}
+
+/// What applies to the director itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectorSettings {
+    /// Where it writes down which services are its own.
+    pub state_file: PathBuf,
+    /// Its control socket, which also keeps a second director out.
+    pub socket: PathBuf,
+    /// How often the kernel is read back and repaired.
+    pub repair_interval: Duration,
+}

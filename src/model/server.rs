@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Real servers: where packets go, and how they get there.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use super::{AddressFamily, Weight};
+
+/// What the kernel tells the real servers of one service apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerKey {
+    /// The server's own address.
+    pub address: IpAddr,
+    /// The port. Direct routing and tunneling cannot change it, so it equals the service's.
+    pub port: u16,
+}
+
+impl ServerKey {
+    /// A server by address and port.
+    #[must_use]
+    pub const fn new(address: IpAddr, port: u16) -> Self {
+        Self { address, port }
+    }
+
+    /// The family of its address; under tunneling it may differ from the service's.
+    #[must_use]
+    pub const fn family(&self) -> AddressFamily {
+        AddressFamily::of(self.address)
+    }
+}
+
+impl From<SocketAddr> for ServerKey {
+    fn from(at: SocketAddr) -> Self {
+        Self::new(at.ip(), at.port())
+    }
+}
+
+impl fmt::Display for ServerKey {
+    /// As ipvsadm lists it: `10.0.0.5:5672`, `[fd00::5]:5672`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SocketAddr::new(self.address, self.port).fmt(f)
+    }
+}
+
+/// Everything the kernel is told of a real server but its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RealServer {
+    /// How packets reach it.
+    pub forwarding: ForwardingMethod,
+    /// Its share.
+    pub weight: Weight,
+    /// When it is taken for overloaded.
+    pub thresholds: Thresholds,
+}
+
+impl RealServer {
+    /// A server without thresholds.
+    #[must_use]
+    pub const fn new(forwarding: ForwardingMethod, weight: Weight) -> Self {
+        Self {
+            forwarding,
+            weight,
+            thresholds: Thresholds::NONE,
+        }
+    }
+}
+
+/// How packets reach a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardingMethod {
+    /// Masquerading (NAT), `-m`: replies come back through the director.
+    Masquerading,
+    /// The director itself. Kept for reading: current kernels never set it.
+    Local,
+    /// Tunneling, `-i`: packets arrive wrapped, replies leave directly.
+    Tunneling(Tunnel),
+    /// Direct routing, `-g`: packets arrive with the server's MAC address, replies leave directly.
+    DirectRouting,
+    /// Cache bypass. Kept for reading.
+    Bypass,
+    /// A number without a meaning (5 to 7), which the kernel stores all the same.
+    Other(u8),
+}
+
+impl ForwardingMethod {
+    /// Whether the server sees the packet's own destination port, which must then be the service's.
+    #[must_use]
+    pub const fn keeps_port(self) -> bool {
+        matches!(self, Self::Tunneling(_) | Self::DirectRouting)
+    }
+}
+
+impl fmt::Display for ForwardingMethod {
+    /// As ipvsadm lists it: `Masq`, `Route`, `Tunnel`, ...
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Masquerading => "Masq",
+            Self::Local => "Local",
+            Self::Tunneling(_) => "Tunnel",
+            Self::DirectRouting => "Route",
+            Self::Bypass => "Bypass",
+            Self::Other(_) => "Unknown",
+        })
+    }
+}
+
+/// How a tunneled packet is wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// The encapsulation.
+    pub kind: TunnelKind,
+    /// The outer checksum.
+    pub checksum: TunnelChecksum,
+}
+
+impl Tunnel {
+    /// Plain IP in IP, the default.
+    pub const IPIP: Self = Self {
+        kind: TunnelKind::Ipip,
+        checksum: TunnelChecksum::None,
+    };
+}
+
+/// An encapsulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelKind {
+    /// IP in IP (and IPv6 in IPv6, IPv6 in IPv4, ...).
+    Ipip,
+    /// Generic UDP encapsulation, to this port.
+    Gue {
+        /// Destination port of the outer datagram, never 0.
+        port: u16,
+    },
+    /// GRE.
+    Gre,
+    /// A number the kernel stored without knowing it.
+    Other(u8),
+}
+
+/// The checksum of the outer header (`--tun-nocsum`, `--tun-csum`, `--tun-remcsum`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TunnelChecksum {
+    /// None.
+    None,
+    /// A checksum over the outer datagram.
+    Full,
+    /// Remote checksum offload, GUE only.
+    Remote,
+    /// Flags the kernel stored without knowing them.
+    Other(u16),
+}
+
+/// Connection counts between which a server is taken for overloaded: above `upper` it gets no new ones until it is
+/// below `lower`. 0 is "none".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thresholds {
+    /// `-x`.
+    pub upper: u32,
+    /// `-y`. 0 with an upper threshold means three quarters of it.
+    pub lower: u32,
+}
+
+impl Thresholds {
+    /// No thresholds.
+    pub const NONE: Self = Self { upper: 0, lower: 0 };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_print_as_ipvsadm_lists_them() {
+        assert_eq!(
+            ServerKey::from("10.0.0.5:5672".parse::<SocketAddr>().unwrap()).to_string(),
+            "10.0.0.5:5672"
+        );
+        assert_eq!(
+            ServerKey::from("[fd00::5]:0".parse::<SocketAddr>().unwrap()).to_string(),
+            "[fd00::5]:0"
+        );
+        assert_eq!(
+            ForwardingMethod::Tunneling(Tunnel::IPIP).to_string(),
+            "Tunnel"
+        );
+    }
+}

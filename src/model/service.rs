@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What identifies a virtual service, and how it treats connections.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::{AddressFamily, Fwmark, Protocol, Scheduler, SchedulerFlags, Seconds};
+
+/// What the kernel tells virtual services apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServiceKey {
+    /// Protocol, address and port. Port 0 is every port, and needs persistence.
+    Address {
+        /// TCP, UDP or SCTP.
+        protocol: Protocol,
+        /// The virtual address.
+        address: IpAddr,
+        /// The port, 0 for all.
+        port: u16,
+    },
+    /// Whatever the firewall marked.
+    Fwmark {
+        /// The mark.
+        mark: Fwmark,
+        /// Which packets: the same mark may name one service of each family.
+        family: AddressFamily,
+    },
+}
+
+impl ServiceKey {
+    /// A TCP service.
+    #[must_use]
+    pub const fn tcp(at: SocketAddr) -> Self {
+        Self::Address {
+            protocol: Protocol::Tcp,
+            address: at.ip(),
+            port: at.port(),
+        }
+    }
+
+    /// A UDP service.
+    #[must_use]
+    pub const fn udp(at: SocketAddr) -> Self {
+        Self::Address {
+            protocol: Protocol::Udp,
+            address: at.ip(),
+            port: at.port(),
+        }
+    }
+
+    /// IPv4 or IPv6.
+    #[must_use]
+    pub const fn family(&self) -> AddressFamily {
+        match self {
+            Self::Address { address, .. } => AddressFamily::of(*address),
+            Self::Fwmark { family, .. } => *family,
+        }
+    }
+
+    /// The port, where there is one.
+    #[must_use]
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Address { port, .. } => Some(*port),
+            Self::Fwmark { .. } => None,
+        }
+    }
+
+    /// The virtual address, where there is one.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address { address, .. } => Some(*address),
+            Self::Fwmark { .. } => None,
+        }
+    }
+
+    /// ipvsadm's order: address services before marks, IPv4 before IPv6, then protocol, address, port.
+    fn order(&self) -> (u32, AddressFamily, u16, Option<IpAddr>, u16) {
+        match *self {
+            Self::Address {
+                protocol,
+                address,
+                port,
+            } => (
+                0,
+                AddressFamily::of(address),
+                protocol.number(),
+                Some(address),
+                port,
+            ),
+            Self::Fwmark { mark, family } => (mark.get(), family, 0, None, 0),
+        }
+    }
+}
+
+impl Ord for ServiceKey {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for ServiceKey {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    /// As ipvsadm lists it: `TCP 192.0.2.10:80`, `UDP [2001:db8::1]:53`, `FWM 7`, `FWM 8 IPv6`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Address {
+                protocol,
+                address,
+                port,
+            } => {
+                write!(f, "{protocol} {}", SocketAddr::new(address, port))
+            }
+            Self::Fwmark {
+                mark,
+                family: AddressFamily::Ipv4,
+            } => write!(f, "FWM {mark}"),
+            Self::Fwmark {
+                mark,
+                family: AddressFamily::Ipv6,
+            } => write!(f, "FWM {mark} IPv6"),
+        }
+    }
+}
+
+/// How a virtual service spreads connections: everything the kernel keeps of it but its identity and servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSettings {
+    /// The scheduler.
+    pub scheduler: Scheduler,
+    /// Its flags.
+    pub scheduler_flags: SchedulerFlags,
+    /// One-packet scheduling: every UDP datagram is scheduled anew (`-o`).
+    pub one_packet: bool,
+    /// Whether and how clients stay with their server.
+    pub persistence: Option<Persistence>,
+}
+
+impl ServiceSettings {
+    /// A service of this scheduler with nothing else set.
+    #[must_use]
+    pub const fn new(scheduler: Scheduler) -> Self {
+        Self {
+            scheduler,
+            scheduler_flags: SchedulerFlags::NONE,
+            one_packet: false,
+            persistence: None,
+        }
+    }
+}
+
+/// Persistence: connections of one client (or of one network of clients) go to the same server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Persistence {
+    /// How long a client stays bound after its last connection.
+    pub timeout: Seconds,
+    /// Which clients count as one.
+    pub granularity: Granularity,
+    /// A persistence engine, such as `sip`, that binds by something other than the address.
+    pub engine: Option<PersistenceEngine>,
+}
+
+/// Which clients persistence takes for one: `-M`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Granularity {
+    /// An IPv4 mask. Holes are the kernel's to accept, and it does.
+    Mask(Ipv4Addr),
+    /// An IPv6 prefix length, 1 to 128.
+    Prefix(u8),
+}
+
+impl Granularity {
+    /// Every address for itself: the default.
+    #[must_use]
+    pub const fn single(family: AddressFamily) -> Self {
+        match family {
+            AddressFamily::Ipv4 => Self::Mask(Ipv4Addr::BROADCAST),
+            AddressFamily::Ipv6 => Self::Prefix(128),
+        }
+    }
+
+    /// Whether every address counts for itself, which ipvsadm does not print.
+    #[must_use]
+    pub const fn is_single(self) -> bool {
+        match self {
+            Self::Mask(mask) => mask.to_bits() == u32::MAX,
+            Self::Prefix(length) => length == 128,
+        }
+    }
+}
+
+impl fmt::Display for Granularity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mask(mask) => mask.fmt(f),
+            Self::Prefix(length) => length.fmt(f),
+        }
+    }
+}
+
+/// The name of a persistence engine: 1 to 16 characters, `sip` in the mainline kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PersistenceEngine(String);
+
+impl PersistenceEngine {
+    /// An engine by its name, or `None` when the kernel could not hold the name.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let fits = !name.is_empty() && name.len() <= 16 && !name.contains('\0');
+        fits.then(|| Self(name.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PersistenceEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_print_as_ipvsadm_lists_them() {
+        assert_eq!(
+            ServiceKey::tcp("192.0.2.10:80".parse().unwrap()).to_string(),
+            "TCP 192.0.2.10:80"
+        );
+        assert_eq!(
+            ServiceKey::udp("[2001:db8::1]:53".parse().unwrap()).to_string(),
+            "UDP [2001:db8::1]:53"
+        );
+        let mark = Fwmark::new(8).unwrap();
+        assert_eq!(
+            ServiceKey::Fwmark {
+                mark,
+                family: AddressFamily::Ipv4
+            }
+            .to_string(),
+            "FWM 8"
+        );
+        assert_eq!(
+            ServiceKey::Fwmark {
+                mark,
+                family: AddressFamily::Ipv6
+            }
+            .to_string(),
+            "FWM 8 IPv6"
+        );
+    }
+
+    #[test]
+    fn services_sort_as_ipvsadm_means_to() {
+        let mark = |mark, family| ServiceKey::Fwmark {
+            mark: Fwmark::new(mark).unwrap(),
+            family,
+        };
+        let sorted = [
+            ServiceKey::tcp("10.0.0.1:80".parse().unwrap()),
+            ServiceKey::tcp("10.0.0.1:443".parse().unwrap()),
+            ServiceKey::tcp("192.0.2.7:80".parse().unwrap()),
+            ServiceKey::udp("10.0.0.1:53".parse().unwrap()),
+            ServiceKey::tcp("[fd00::1]:80".parse().unwrap()),
+            mark(7, AddressFamily::Ipv4),
+            mark(7, AddressFamily::Ipv6),
+            mark(9, AddressFamily::Ipv4),
+        ];
+        assert!(sorted.is_sorted());
+    }
+}
