@@ -69,8 +69,9 @@ impl fmt::Display for ServerRule<'_> {
     }
 }
 
-/// `-t 192.0.2.10:80`, `-f 8 -6`: a service as an argument.
-struct ServiceArgument<'a>(&'a ServiceKey);
+/// `-t 192.0.2.10:80`, `-f 8 -6`: a service as an argument, all that `-D` and `-Z` need.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceArgument<'a>(pub &'a ServiceKey);
 
 impl fmt::Display for ServiceArgument<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

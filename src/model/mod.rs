@@ -5,11 +5,13 @@
 //! fake kernel holds are all values of this one type, so that a plan is a difference between two of them.
 
 mod config;
+mod counters;
 mod ipvsadm;
 mod protocol;
 mod scheduler;
 mod server;
 mod service;
+mod sync;
 mod table;
 mod units;
 
@@ -17,12 +19,14 @@ pub use config::{
     Check, CheckKind, CheckSchedule, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
     IpvsSettings,
 };
-pub use ipvsadm::{ServerRule, ServiceRule};
+pub use counters::{ConnectionCounts, Counters};
+pub use ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
 };
 pub use service::{Granularity, Persistence, PersistenceEngine, ServiceKey, ServiceSettings};
+pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight};

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Bytes to values and back. Nothing here panics, whatever the bytes; nothing here does I/O.
+//!
+//! Framing and attribute views come from `netlink-packet-core`; the IPVS family is our own, because no maintained
+//! crate has it. Replies are read into typed values; requests are written straight into one reused buffer.
+
+pub mod attribute;
+pub mod ipvs;
+pub mod message;
+
+/// Bytes that do not say what they should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The framing itself is broken.
+    #[error("malformed netlink data: {0}")]
+    Malformed(String),
+    /// An attribute is shorter than its type.
+    #[error("attribute {name} has {length} bytes")]
+    WrongLength {
+        /// Which attribute.
+        name: &'static str,
+        /// How many bytes came.
+        length: usize,
+    },
+    /// An attribute that makes no sense, such as a family that is neither IPv4 nor IPv6.
+    #[error("attribute {name} has the impossible value {value}")]
+    Impossible {
+        /// Which attribute.
+        name: &'static str,
+        /// What came.
+        value: u64,
+    },
+    /// An attribute without which the object has no meaning.
+    #[error("attribute {0} is missing")]
+    Missing(&'static str),
+}
+
+impl From<netlink_packet_core::DecodeError> for DecodeError {
+    fn from(error: netlink_packet_core::DecodeError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel's IPVS of one network namespace.
+
+use std::collections::BTreeMap;
+
+use netlink_sys::protocols::NETLINK_GENERIC;
+use nix::errno::Errno;
+
+use super::failure::{IpvsError, OpenError, StepFailure};
+use super::netlink::{Netlink, NetlinkError};
+use crate::codec::DecodeError;
+use crate::codec::ipvs::{
+    FAMILY_NAME, Info, Request, ServerEntry, ServiceEntry, parse_info, parse_server, parse_service,
+    parse_sync_daemon, parse_timeouts,
+};
+use crate::codec::message::{IncomingKind, emit_get_family, parse_family};
+use crate::model::{
+    IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, Timeouts, VirtualService,
+};
+use crate::plan::Step;
+
+/// A connection to the kernel's IPVS: one long-lived socket in the network namespace of the thread that opened it.
+/// Calls block; the kernel answers within milliseconds.
+#[derive(Debug)]
+pub struct Ipvs {
+    netlink: Netlink,
+    family: u16,
+}
+
+impl Ipvs {
+    /// Connects to the IPVS of the calling thread's network namespace. Asking makes Linux 5.16 and later load the
+    /// module. That IPVS may also be *used* is seen at once: even reading needs CAP_NET_ADMIN.
+    pub fn open() -> Result<Self, OpenError> {
+        let mut netlink = Netlink::open(NETLINK_GENERIC).map_err(OpenError::Netlink)?;
+        let family = resolve(&mut netlink)?;
+        let mut ipvs = Self { netlink, family };
+        match ipvs.info() {
+            Ok(_) => Ok(ipvs),
+            Err(error) => Err(match error.cause {
+                NetlinkError::Refused(refusal) if refusal.errno == libc::EPERM => {
+                    OpenError::NotPermitted
+                }
+                cause => OpenError::Netlink(cause),
+            }),
+        }
+    }
+
+    /// The version and the connection table's size.
+    pub fn info(&mut self) -> Result<Info, IpvsError> {
+        self.ask("read IPVS information", Request::GetInfo, parse_info)
+    }
+
+    /// The connection timeouts.
+    pub fn timeouts(&mut self) -> Result<Timeouts, IpvsError> {
+        self.ask(
+            "read the connection timeouts",
+            Request::GetTimeouts,
+            parse_timeouts,
+        )
+    }
+
+    /// Sets the connection timeouts; one of 0 seconds stays as it is.
+    pub fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<(), IpvsError> {
+        self.command(
+            "set the connection timeouts",
+            Request::SetTimeouts(timeouts),
+        )
+    }
+
+    /// All virtual services with their counters, in the kernel's order.
+    pub fn services(&mut self) -> Result<Vec<ServiceEntry>, IpvsError> {
+        self.list(
+            || "list the virtual services".to_owned(),
+            Request::ListServices,
+            parse_service,
+        )
+    }
+
+    /// One virtual service with its counters; `Refused` with ESRCH when there is none.
+    pub fn service(&mut self, key: &ServiceKey) -> Result<ServiceEntry, IpvsError> {
+        self.ask(
+            &format!("read service {key}"),
+            Request::GetService(key),
+            parse_service,
+        )
+    }
+
+    /// The real servers of a service with their counters, in the kernel's order (newest first). Empty, without an
+    /// error, when there is no such service.
+    pub fn servers(&mut self, key: &ServiceKey) -> Result<Vec<ServerEntry>, IpvsError> {
+        let family = key.family();
+        let operation = || format!("list the real servers of {key}");
+        self.list(operation, Request::ListServers(key), |bytes| {
+            parse_server(bytes, family)
+        })
+    }
+
+    /// The sync daemons: none, one or two.
+    pub fn sync_daemons(&mut self) -> Result<Vec<SyncDaemon>, IpvsError> {
+        self.list(
+            || "list the sync daemons".to_owned(),
+            Request::ListDaemons,
+            parse_sync_daemon,
+        )
+    }
+
+    /// Starts a sync daemon.
+    pub fn start_sync_daemon(&mut self, daemon: &SyncDaemon) -> Result<(), IpvsError> {
+        self.command("start the sync daemon", Request::StartDaemon(daemon))
+    }
+
+    /// The whole table. Not one moment's picture: the kernel lists each service's servers by itself.
+    pub fn table(&mut self) -> Result<IpvsTable, IpvsError> {
+        let mut table = IpvsTable::new();
+        for ServiceEntry { key, settings, .. } in self.services()? {
+            let servers = self.server_map(&key)?;
+            table
+                .services
+                .insert(key, VirtualService { settings, servers });
+        }
+        Ok(table)
+    }
+
+    /// One service as it is now, `None` when there is none.
+    pub fn read_service(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>, IpvsError> {
+        match self.service(key) {
+            Ok(ServiceEntry { settings, .. }) => Ok(Some(VirtualService {
+                settings,
+                servers: self.server_map(key)?,
+            })),
+            Err(error) if error.errno() == Some(Errno::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Carries out steps in order, in as few system calls as possible. One that is refused does not stop the others.
+    pub fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
+        let failures = self.apply_once(steps)?;
+        // A family that was unloaded and loaded again has another number, and its old one answers ENOENT.
+        if failures
+            .iter()
+            .any(|failure| failure.errno == Errno::ENOENT)
+            && self.family_changed()
+        {
+            return self.apply_once(steps);
+        }
+        Ok(failures)
+    }
+
+    fn apply_once(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
+        let family = self.family;
+        let refusals = self
+            .netlink
+            .execute(steps.len(), |index, sequence, answer, out| {
+                if let Some(step) = steps.get(index) {
+                    request(step).emit(family, sequence, answer, out);
+                }
+            });
+        let refusals = refusals.map_err(|cause| IpvsError {
+            operation: "change IPVS".to_owned(),
+            cause,
+        })?;
+        let failure = |(index, refusal): (usize, crate::codec::message::Refusal)| {
+            let step = steps.get(index)?.clone();
+            Some(StepFailure {
+                index,
+                step,
+                errno: Errno::from_raw(refusal.errno),
+            })
+        };
+        Ok(refusals.into_iter().filter_map(failure).collect())
+    }
+
+    fn family_changed(&mut self) -> bool {
+        match resolve(&mut self.netlink) {
+            Ok(family) if family != self.family => {
+                self.family = family;
+                true
+            }
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    fn server_map(
+        &mut self,
+        key: &ServiceKey,
+    ) -> Result<BTreeMap<ServerKey, RealServer>, IpvsError> {
+        Ok(self
+            .servers(key)?
+            .into_iter()
+            .map(|entry| (entry.key, entry.server))
+            .collect())
+    }
+
+    fn command(&mut self, operation: &str, request: Request<'_>) -> Result<(), IpvsError> {
+        let family = self.family;
+        let refusals = self.netlink.execute(1, |_, sequence, answer, out| {
+            request.emit(family, sequence, answer, out);
+        });
+        let cause = match refusals.map(|refusals| refusals.into_iter().next()) {
+            Ok(None) => return Ok(()),
+            Ok(Some((_, refusal))) => NetlinkError::Refused(refusal),
+            Err(cause) => cause,
+        };
+        Err(IpvsError {
+            operation: operation.to_owned(),
+            cause,
+        })
+    }
+
+    fn ask<T>(
+        &mut self,
+        operation: &str,
+        request: Request<'_>,
+        parse: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, IpvsError> {
+        let family = self.family;
+        self.netlink
+            .ask(
+                |sequence, answer, out| request.emit(family, sequence, answer, out),
+                |kind| parse(attributes(kind)),
+            )
+            .map_err(|cause| IpvsError {
+                operation: operation.to_owned(),
+                cause,
+            })
+    }
+
+    fn list<T>(
+        &mut self,
+        operation: impl Fn() -> String,
+        request: Request<'_>,
+        parse: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, IpvsError> {
+        let family = self.family;
+        let listed = self.netlink.dump(
+            |sequence, answer, out| request.emit(family, sequence, answer, out),
+            |all: &mut Vec<T>, kind| {
+                all.push(parse(attributes(kind))?);
+                Ok(())
+            },
+        );
+        listed.map_err(|cause| IpvsError {
+            operation: operation(),
+            cause,
+        })
+    }
+}
+
+fn attributes<'a>(kind: &IncomingKind<'a>) -> &'a [u8] {
+    kind.genl_attributes().unwrap_or_default()
+}
+
+fn resolve(netlink: &mut Netlink) -> Result<u16, OpenError> {
+    let family = netlink.ask(
+        |sequence, _, out| emit_get_family(out, sequence, FAMILY_NAME),
+        |kind| parse_family(attributes(kind)),
+    );
+    family.map_err(|cause| match cause {
+        NetlinkError::Refused(refusal) if refusal.errno == libc::ENOENT => OpenError::NoIpvs,
+        other => OpenError::Netlink(other),
+    })
+}
+
+const fn request(step: &Step) -> Request<'_> {
+    match step {
+        Step::AddService(key, settings) => Request::AddService(key, settings),
+        Step::EditService(key, settings) => Request::EditService(key, settings),
+        Step::DeleteService(key) => Request::DeleteService(key),
+        Step::AddServer(key, server, real) => Request::AddServer(key, server, real),
+        Step::EditServer(key, server, real) => Request::EditServer(key, server, real),
+        Step::DeleteServer(key, server) => Request::DeleteServer(key, server),
+    }
+}

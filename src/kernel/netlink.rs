@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One netlink socket, blocking, for one family of requests in one network namespace (the opening thread's).
+//!
+//! Requests travel many to a `sendmsg`. Only the last of a batch asks for a confirmation: the kernel carries the
+//! messages out in order inside the call and reports every refusal by itself, so that whatever arrives before that
+//! confirmation is a refusal, attributed by its sequence number. A confirmation for each would overflow the socket's
+//! buffer after some 256 of them, and cost most of the time.
+
+use std::io::{Error, ErrorKind, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use netlink_sys::{Socket, SocketAddr};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, NetlinkAddr, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeVal;
+
+use crate::codec::DecodeError;
+use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, parse_all};
+
+/// Most messages in one `sendmsg`.
+const BATCH: usize = 200;
+/// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
+/// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
+const RECEIVE_BUFFER: usize = 64 * 1024;
+/// The socket's own buffer: enough for the refusals of a whole batch.
+const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+/// The kernel answers within milliseconds; loading a scheduler's module takes tenths of a second.
+const ANSWER_TIMEOUT_SECONDS: i64 = 10;
+/// A dump that somebody else's change interrupted is read again this many times.
+const DUMP_TRIES: usize = 4;
+
+/// A netlink socket with its buffers.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+    send: Vec<u8>,
+    receive: Vec<u8>,
+}
+
+/// Why an exchange with the kernel did not come to its end. What the kernel did of it is unknown: read it back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetlinkError {
+    /// A system call failed.
+    #[error("{operation}: {errno}")]
+    Socket {
+        /// The call.
+        operation: &'static str,
+        /// Why.
+        errno: Errno,
+    },
+    /// The kernel had more to say than the socket could hold.
+    #[error("receive from netlink: messages were lost (ENOBUFS)")]
+    Overrun,
+    /// A datagram did not fit the buffer.
+    #[error("receive from netlink: a message was cut off")]
+    Truncated,
+    /// An answer made no sense.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The kernel refused a question.
+    #[error("the kernel refused: {}", Errno::from_raw(.0.errno))]
+    Refused(Refusal),
+    /// A listing changed under every attempt to read it.
+    #[error("the listing kept changing while it was read")]
+    Unsteady,
+}
+
+impl Netlink {
+    /// A socket for this protocol (`NETLINK_GENERIC`, `NETLINK_ROUTE`), in the calling thread's network namespace.
+    pub fn open(protocol: isize) -> Result<Self, NetlinkError> {
+        let failed = |operation| move |error| socket_error(operation, &error);
+        let mut socket = Socket::new(protocol).map_err(failed("open a netlink socket"))?;
+        socket
+            .bind_auto()
+            .map_err(failed("bind a netlink socket"))?;
+        socket
+            .connect(&SocketAddr::new(0, 0))
+            .map_err(failed("connect a netlink socket"))?;
+        socket
+            .set_cap_ack(true)
+            .map_err(failed("set NETLINK_CAP_ACK"))?;
+        socket
+            .set_ext_ack(true)
+            .map_err(failed("set NETLINK_EXT_ACK"))?;
+        // Refused without CAP_NET_ADMIN. The default holds one batch's refusals all the same.
+        let _ = setsockopt(&Descriptor(&socket), sockopt::RcvBufForce, &SOCKET_BUFFER);
+        let timeout = TimeVal::new(ANSWER_TIMEOUT_SECONDS, 0);
+        setsockopt(&Descriptor(&socket), sockopt::ReceiveTimeout, &timeout).map_err(|errno| {
+            NetlinkError::Socket {
+                operation: "set SO_RCVTIMEO",
+                errno,
+            }
+        })?;
+        Ok(Self {
+            socket,
+            sequence: 0,
+            send: Vec::new(),
+            receive: vec![0; RECEIVE_BUFFER],
+        })
+    }
+
+    /// Sends `count` requests in as few calls as possible and waits until the kernel has seen all of them.
+    ///
+    /// `emit` writes the request of an index with the sequence number and the answer it is given. Returned are the
+    /// refused ones, by index: all others were carried out.
+    pub fn execute(
+        &mut self,
+        count: usize,
+        mut emit: impl FnMut(usize, u32, Answer, &mut Vec<u8>),
+    ) -> Result<Vec<(usize, Refusal)>, NetlinkError> {
+        let mut refusals = Vec::new();
+        let mut start = 0;
+        while start < count {
+            let end = count.min(start + BATCH);
+            let first = self.sequence.wrapping_add(1);
+            self.send.clear();
+            for index in start..end {
+                self.sequence = self.sequence.wrapping_add(1);
+                let answer = if index + 1 == end {
+                    Answer::Acknowledge
+                } else {
+                    Answer::Plain
+                };
+                emit(index, self.sequence, answer, &mut self.send);
+            }
+            self.transmit()?;
+            self.collect_refusals(first, start, end - start, &mut refusals)?;
+            start = end;
+        }
+        Ok(refusals)
+    }
+
+    /// Asks one question that has one answer, and hands it to `read`.
+    pub fn ask<T>(
+        &mut self,
+        emit: impl FnOnce(u32, Answer, &mut Vec<u8>),
+        mut read: impl FnMut(&IncomingKind<'_>) -> Result<T, DecodeError>,
+    ) -> Result<T, NetlinkError> {
+        self.begin(|sequence, out| emit(sequence, Answer::Plain, out))?;
+        let mut answer = None;
+        self.until_answered(|kind| {
+            if let IncomingKind::Data { .. } = kind {
+                answer = Some(read(kind)?);
+                return Ok(true);
+            }
+            Ok(false)
+        })?;
+        answer.ok_or(NetlinkError::Decode(DecodeError::Missing("answer")))
+    }
+
+    /// Asks for a listing and hands every object to `read`, which collects into a fresh `T` each time the listing
+    /// has to be read again because it changed meanwhile.
+    pub fn dump<T: Default>(
+        &mut self,
+        emit: impl Fn(u32, Answer, &mut Vec<u8>),
+        mut read: impl FnMut(&mut T, &IncomingKind<'_>) -> Result<(), DecodeError>,
+    ) -> Result<T, NetlinkError> {
+        for _ in 0..DUMP_TRIES {
+            self.begin(|sequence, out| emit(sequence, Answer::Dump, out))?;
+            let (mut all, mut steady) = (T::default(), true);
+            self.until_answered(|kind| {
+                if let IncomingKind::Data { interrupted, .. } = kind {
+                    steady &= !interrupted;
+                    read(&mut all, kind)?;
+                }
+                Ok(false)
+            })?;
+            if steady {
+                return Ok(all);
+            }
+        }
+        Err(NetlinkError::Unsteady)
+    }
+
+    /// Sends one request under a fresh sequence number.
+    fn begin(&mut self, emit: impl FnOnce(u32, &mut Vec<u8>)) -> Result<(), NetlinkError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.send.clear();
+        emit(self.sequence, &mut self.send);
+        self.transmit()
+    }
+
+    /// Reads until the last of `count` requests, the first of which had sequence number `first` and index `start`,
+    /// is answered.
+    fn collect_refusals(
+        &mut self,
+        first: u32,
+        start: usize,
+        count: usize,
+        refusals: &mut Vec<(usize, Refusal)>,
+    ) -> Result<(), NetlinkError> {
+        loop {
+            let length = self.receive()?;
+            for message in parse_all(self.receive.get(..length).unwrap_or_default()) {
+                let Incoming { sequence, kind } = message?;
+                let offset = usize::try_from(sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
+                if offset >= count {
+                    // A late answer to an exchange that was given up.
+                    continue;
+                }
+                match kind {
+                    IncomingKind::Refused(refusal) => refusals.push((start + offset, refusal)),
+                    IncomingKind::Overrun => return Err(NetlinkError::Overrun),
+                    IncomingKind::Data { .. }
+                    | IncomingKind::Done
+                    | IncomingKind::Acknowledged
+                    | IncomingKind::Noop => {}
+                }
+                if offset + 1 == count {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Feeds every message that answers the latest request to `take`, until that says it has seen enough or the
+    /// kernel that there is no more.
+    fn until_answered(
+        &mut self,
+        mut take: impl FnMut(&IncomingKind<'_>) -> Result<bool, NetlinkError>,
+    ) -> Result<(), NetlinkError> {
+        loop {
+            let length = self.receive()?;
+            for message in parse_all(self.receive.get(..length).unwrap_or_default()) {
+                let Incoming { sequence, kind } = message?;
+                if sequence != self.sequence {
+                    continue;
+                }
+                match kind {
+                    IncomingKind::Refused(refusal) => return Err(NetlinkError::Refused(refusal)),
+                    IncomingKind::Overrun => return Err(NetlinkError::Overrun),
+                    IncomingKind::Done | IncomingKind::Acknowledged => return Ok(()),
+                    IncomingKind::Data { .. } => {
+                        if take(&kind)? {
+                            return Ok(());
+                        }
+                    }
+                    IncomingKind::Noop => {}
+                }
+            }
+        }
+    }
+
+    fn transmit(&self) -> Result<(), NetlinkError> {
+        loop {
+            match self.socket.send(&self.send, 0) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(socket_error("send to netlink", &error)),
+            }
+        }
+    }
+
+    /// One datagram from the kernel; what another process sent is dropped.
+    fn receive(&mut self) -> Result<usize, NetlinkError> {
+        loop {
+            let mut buffers = [IoSliceMut::new(&mut self.receive)];
+            let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::empty());
+            match recvmsg::<NetlinkAddr>(fd, &mut buffers, None, flags) {
+                Ok(message) if message.flags.contains(MsgFlags::MSG_TRUNC) => {
+                    return Err(NetlinkError::Truncated);
+                }
+                Ok(message) if message.address.is_none_or(|sender| sender.pid() == 0) => {
+                    return Ok(message.bytes);
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::ENOBUFS) => return Err(NetlinkError::Overrun),
+                Err(errno) => {
+                    return Err(NetlinkError::Socket {
+                        operation: "receive from netlink",
+                        errno,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// `netlink-sys` gives its descriptor as a bare number; options are set on a borrowed one.
+struct Descriptor<'a>(&'a Socket);
+
+impl AsFd for Descriptor<'_> {
+    #[expect(unsafe_code, reason = "netlink-sys implements AsRawFd but not AsFd")]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor belongs to the socket, which stays borrowed for as long as the result lives.
+        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
+    }
+}
+
+fn socket_error(operation: &'static str, error: &Error) -> NetlinkError {
+    let errno = error
+        .raw_os_error()
+        .map_or(Errno::UnknownErrno, Errno::from_raw);
+    NetlinkError::Socket { operation, errno }
+}

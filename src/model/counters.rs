@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the kernel counts. Kept apart from the table: counters change by themselves, tables by somebody's will.
+
+/// Traffic since the last zeroing, and rates over the last seconds. The kernel refreshes both every 2 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Connections scheduled.
+    pub connections: u64,
+    /// Packets from clients.
+    pub in_packets: u64,
+    /// Packets to clients. Only masquerading sees them.
+    pub out_packets: u64,
+    /// Bytes from clients.
+    pub in_bytes: u64,
+    /// Bytes to clients. Only masquerading sees them.
+    pub out_bytes: u64,
+    /// Connections per second.
+    pub connection_rate: u64,
+    /// Packets per second from clients.
+    pub in_packet_rate: u64,
+    /// Packets per second to clients.
+    pub out_packet_rate: u64,
+    /// Bytes per second from clients.
+    pub in_byte_rate: u64,
+    /// Bytes per second to clients.
+    pub out_byte_rate: u64,
+}
+
+/// The connections of one real server at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionCounts {
+    /// Established.
+    pub active: u32,
+    /// In any other state.
+    pub inactive: u32,
+    /// Persistence templates.
+    pub persistent: u32,
+}
