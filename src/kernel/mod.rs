@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Linux, by netlink and `/proc`: each file one kind of I/O, no policy.
 
-mod errno;
 mod failure;
 mod ipvs;
 mod netlink;
 
-pub use errno::{errno_name, sentence};
-pub use failure::{IpvsError, OpenError, StepFailure};
+pub use failure::{IpvsError, OpenError};
 pub use ipvs::Ipvs;
 pub use netlink::{Netlink, NetlinkError};
