@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A Linux Virtual Server director.
+pub mod cli;
 pub mod codec;
 pub mod health;
 pub mod kernel;
