@@ -25,7 +25,11 @@
 
 pub mod codec;
 pub mod config;
+#[cfg(feature = "daemon")]
+pub mod control;
 pub mod health;
 pub mod kernel;
 pub mod model;
 pub mod plan;
+#[cfg(feature = "daemon")]
+pub mod probe;
