@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,12 @@ fn the_examples_parse_and_survive_being_written_out() {
 fn every_key_is_documented() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
     let page = fs::read_to_string(page).unwrap();
+    let sample =
+        fs::read_to_string(files("tests/config")[0].with_file_name("director.err")).unwrap();
+    assert!(
+        page.contains(&sample),
+        "the sample on the page is tests/config/director.err"
+    );
     for section in &SECTIONS {
         for key in section.keys() {
             let cell = format!("| `{key}` |");
@@ -88,14 +95,23 @@ fn every_key_is_documented() {
 
 /// 1,000 virtual services with 10 real servers each: 12,001 lines, 900 kB.
 fn large_file() -> String {
-    let mut text = String::from("virtual_services:\n");
+    // Nothing is freed on the way, so that the peak below is the parser's own.
+    let mut text = String::with_capacity(1 << 20);
+    text.push_str("virtual_services:\n");
     for service in 0..1000 {
         let (high, low) = (service / 250, service % 250);
-        text += &format!("  - address: 10.1.{high}.{low}:5672\n    scheduler: wrr\n    servers:\n");
+        writeln!(
+            text,
+            "  - address: 10.1.{high}.{low}:5672\n    scheduler: wrr\n    servers:"
+        )
+        .unwrap();
         for server in 1..=10 {
-            text += &format!(
-                "      - {{address: 10.2.{server}.{low}, weight: 100, upper_threshold: 10000, lower_threshold: 8000}}\n"
-            );
+            let limits = "upper_threshold: 10000, lower_threshold: 8000";
+            writeln!(
+                text,
+                "      - {{address: 10.2.{server}.{low}, weight: 100, {limits}}}"
+            )
+            .unwrap();
         }
     }
     text
@@ -131,4 +147,77 @@ fn peak_kib() -> usize {
         .unwrap()
         .parse()
         .unwrap()
+}
+
+/// Files made to cost as much as they can.
+#[test]
+#[ignore = "measures; run it alone and in release"]
+fn a_hostile_file_is_refused_in_time() {
+    let shapes = [
+        "[",
+        "{",
+        "- ",
+        "? ",
+        "a: ",
+        "a,",
+        "[a,",
+        "[],",
+        "\n",
+        "a\n",
+        "a: b\n",
+        "- a\n",
+        "\t",
+        " ",
+        "#",
+        "# a\n",
+        "\"",
+        "'",
+        "\\",
+        "&a ",
+        "*a ",
+        "!a ",
+        "|\n",
+        ">\n a\n",
+        "%a\n",
+        "---\n",
+        "...\n",
+        "é",
+        "é: é\n",
+        "a b ",
+        "[é,é],",
+        "{a: b}, ",
+        "- {a: b}\n",
+        ":",
+        "-",
+        "0x",
+        "\u{85}",
+        "\r",
+        "\r\n",
+    ];
+    for shape in shapes {
+        for head in [
+            "",
+            "a: [",
+            "virtual_services: [",
+            "a: \"",
+            "a: |\n ",
+            "pools: {a: [x]}\nb: [",
+        ] {
+            let mut text = head.to_owned();
+            text.push_str(&shape.repeat((4 << 20) / shape.len()));
+            #[allow(clippy::disallowed_methods, reason = "measures")]
+            let start = std::time::Instant::now();
+            assert!(
+                !parse("hostile.yaml", text.as_bytes())
+                    .unwrap_err()
+                    .to_string()
+                    .is_empty()
+            );
+            let elapsed = start.elapsed();
+            if elapsed.as_millis() > 400 {
+                println!("{head:?} {shape:?}: {elapsed:?}");
+            }
+            assert!(elapsed.as_secs() < 20, "{head:?} {shape:?}: {elapsed:?}");
+        }
+    }
 }

@@ -37,7 +37,7 @@ pub(super) struct Finding {
     /// Where the first one of two stands, when this is the second.
     pub(super) first: Option<Span>,
     /// The services it hurts, when the span does not show which.
-    services: Option<Hurt>,
+    services: Option<Box<Hurt>>,
 }
 
 impl Finding {
@@ -70,18 +70,18 @@ impl Finding {
     }
 
     /// Hurting this service.
-    pub(super) const fn of(mut self, service: ServiceKey) -> Self {
-        self.services = Some(Hurt {
+    pub(super) fn of(mut self, service: ServiceKey) -> Self {
+        self.services = Some(Box::new(Hurt {
             first: service,
             last: service,
             count: 1,
-        });
+        }));
         self
     }
 
     /// The services hurt, as words to put after the message; empty when the span shows it.
     pub(super) fn services(&self) -> String {
-        let Some(Hurt { first, count, .. }) = self.services else {
+        let Some(Hurt { first, count, .. }) = self.services.as_deref() else {
             return String::new();
         };
         match count {

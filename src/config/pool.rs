@@ -40,7 +40,7 @@ impl Pools {
             return Ok(servers);
         }
         let known = || self.0.keys().map(|name| &**name);
-        let help = match nearest(name, known()) {
+        let help = match nearest(name, known().take(1000)) {
             Some(near) => format!("did you mean {}?", Shown(near)),
             None if self.0.is_empty() => "there are no pools in this file".to_owned(),
             None => {

@@ -276,14 +276,18 @@ impl<'a> Composer<'a> {
 
     fn syntax_error(&mut self, error: &ScanError) -> Finding {
         let text = self.offsets.text;
-        let at = self.offsets.at(*error.marker());
+        let mut at = self.offsets.at(*error.marker());
+        let tabs = error.info().contains("tab");
+        if tabs && let Some(tab) = text.get(at..).and_then(|rest| rest.find('\t')) {
+            at += tab;
+        }
         let finding = Finding::new(Span::new(at, at), format!("not YAML: {}", error.info()));
         let opened = self.open.last().map_or(0, |open| open.span.start());
         let bracket = text.get(opened..).and_then(|rest| rest.chars().next());
         let line = line(text, at);
         if line.contains('[') && line.contains("]:") {
             finding.help(QUOTES)
-        } else if error.info().contains("tab") {
+        } else if tabs {
             finding.help("indent with spaces: YAML takes no tabs there")
         } else if let Some(bracket @ ('[' | '{')) = bracket {
             let line = position(text, opened).line;
