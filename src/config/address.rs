@@ -43,7 +43,8 @@ fn parse(name: &str, text: &str) -> Result<Address, Complaint> {
         return Err(not_an_address(name, text));
     };
     if let Some(why) = unusable(ip) {
-        return Err((format!("{name} {ip} {why}"), None));
+        let help = "write the unicast address that packets carry";
+        return Err((format!("{name} {ip} {why}"), Some(help.into())));
     }
     let port = port.map(|port| {
         let number = decimal(port).and_then(|port| u16::try_from(port).ok());
@@ -92,7 +93,7 @@ fn not_an_address(name: &str, text: &str) -> Complaint {
     {
         Some("write the address: names can change under a running director".into())
     } else {
-        None
+        Some("write 192.0.2.10, 192.0.2.10:5672, 2001:db8::1 or [2001:db8::1]:5672".into())
     };
     (message, help)
 }
@@ -167,7 +168,13 @@ mod tests {
 
     #[test]
     fn only_a_name_is_told_that_names_change() {
-        let helped = |text| parse("address", text).unwrap_err().1.is_some();
+        let helped = |text| {
+            parse("address", text)
+                .unwrap_err()
+                .1
+                .unwrap()
+                .contains("names")
+        };
         assert!(helped("mq1.example:5672") && helped("localhost"));
         assert!(!helped("10.0.0.256") && !helped("2001:db8::g::1"));
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, normalize_untrusted_str};
 
 use super::finding::{Finding, Findings};
-use super::source::{Excerpt, Position, position};
+use super::source::{Excerpt, Position, harmless, position};
 
 /// So many are shown; the rest is counted.
 const SHOWN: usize = 50;
@@ -77,9 +77,12 @@ impl Diagnostic {
         let snippet = Snippet::source(self.excerpt.text.as_str())
             .line_start(line)
             .annotation(AnnotationKind::Primary.span(self.excerpt.mark.clone()));
+        let title = harmless(&title);
         let group = Level::ERROR.no_name().primary_title(title).element(snippet);
         let group = match &self.help {
-            Some(help) => group.element(Level::HELP.message(normalize_untrusted_str(help))),
+            Some(help) => {
+                group.element(Level::HELP.message(normalize_untrusted_str(&harmless(help))))
+            }
             None => group,
         };
         renderer.render(&[group])

@@ -17,6 +17,14 @@ const KEPT_PER_SPAN: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wrong;
 
+/// Services hurt by one finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Hurt {
+    first: ServiceKey,
+    last: ServiceKey,
+    count: usize,
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
@@ -28,8 +36,8 @@ pub(super) struct Finding {
     pub(super) help: Option<Cow<'static, str>>,
     /// Where the first one of two stands, when this is the second.
     pub(super) first: Option<Span>,
-    /// The last service found to be hurt, and how many there are, when the span does not show which.
-    services: Option<(ServiceKey, usize)>,
+    /// The services it hurts, when the span does not show which.
+    services: Option<Box<Hurt>>,
 }
 
 impl Finding {
@@ -62,19 +70,23 @@ impl Finding {
     }
 
     /// Hurting this service.
-    pub(super) const fn of(mut self, service: ServiceKey) -> Self {
-        self.services = Some((service, 1));
+    pub(super) fn of(mut self, service: ServiceKey) -> Self {
+        self.services = Some(Box::new(Hurt {
+            first: service,
+            last: service,
+            count: 1,
+        }));
         self
     }
 
     /// The services hurt, as words to put after the message; empty when the span shows it.
     pub(super) fn services(&self) -> String {
-        match self.services {
-            None => String::new(),
-            Some((service, 1)) => format!(" (virtual service {service})"),
-            Some((service, count)) => {
-                format!(" (virtual service {service} and {} more)", count - 1)
-            }
+        let Some(Hurt { first, count, .. }) = self.services.as_deref() else {
+            return String::new();
+        };
+        match count {
+            1 => format!(" (virtual service {first})"),
+            _ => format!(" (virtual service {first} and {} more)", count - 1),
         }
     }
 }
@@ -106,11 +118,11 @@ impl Findings {
                 continue;
             };
             if known.message == finding.message {
-                if let (Some((last, count)), Some((service, _))) =
-                    (&mut known.services, finding.services)
-                    && *last != service
+                if let (Some(known), Some(new)) = (&mut known.services, finding.services)
+                    && known.last != new.last
                 {
-                    (*last, *count) = (service, *count + 1);
+                    known.last = new.last;
+                    known.count += 1;
                 }
                 return;
             }
@@ -166,7 +178,7 @@ mod tests {
         assert_eq!((kept.len(), dropped), (1, 0));
         assert_eq!(
             kept[0].services(),
-            " (virtual service TCP 10.0.0.1:3 and 2 more)"
+            " (virtual service TCP 10.0.0.1:1 and 2 more)"
         );
     }
 

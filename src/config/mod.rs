@@ -125,4 +125,6 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -40,7 +40,7 @@ impl Pools {
             return Ok(servers);
         }
         let known = || self.0.keys().map(|name| &**name);
-        let help = match nearest(name, known()) {
+        let help = match nearest(name, known().take(1000)) {
             Some(near) => format!("did you mean {}?", Shown(near)),
             None if self.0.is_empty() => "there are no pools in this file".to_owned(),
             None => {
@@ -72,7 +72,8 @@ fn servers(entry: &Entry<'_>, out: &mut Findings) -> Vec<ServerItem> {
         let address = (server.address.ip, server.address.port);
         if let Some(first) = firsts.get(&address) {
             let message = format!("duplicate real server in {name}");
-            out.push(Finding::new(server.span, message).first(*first));
+            let finding = Finding::new(server.span, message).first(*first);
+            out.push(finding.help("a larger share is a larger weight"));
             continue;
         }
         firsts.insert(address, server.span);

@@ -3,7 +3,7 @@
 
 use super::address::{self, Address};
 use super::check::CheckLayer;
-use super::finding::{Findings, Wrong};
+use super::finding::{Finding, Findings, Wrong};
 use super::section::SERVER;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
 use super::source::Span;
@@ -119,7 +119,8 @@ impl ServerItem {
             address = Some(node);
         }
         let Some(node) = address else {
-            out.error(node.span, "a real server needs an address");
+            let finding = Finding::new(node.span, "a real server needs an address");
+            out.push(finding.help("write {address: 192.0.2.21, weight: 1}"));
             return Err(Wrong);
         };
         Ok(Self {

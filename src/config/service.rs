@@ -82,7 +82,8 @@ impl Services {
         let place = item.address.or(item.fwmark).map_or(span, |node| node.span);
         if let Some(first) = self.places.insert(key, place) {
             let message = format!("duplicate virtual service {key}");
-            out.push(Finding::new(place, message).first(first));
+            let finding = Finding::new(place, message).first(first);
+            out.push(finding.help("a protocol, address and port, or a mark, is one service"));
             self.places.insert(key, first);
         }
         let subject = Subject { key, span };
@@ -247,7 +248,11 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
             let key = item.key(&subject.key);
             if let Some(first) = places.get(&key) {
                 let finding = subject.finding(item.span, format!("duplicate real server {key}"));
-                out.push(finding.first(*first));
+                out.push(
+                    finding
+                        .first(*first)
+                        .help("a larger share is a larger weight"),
+                );
                 continue;
             }
             places.insert(key, item.span);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The text of a configuration file, and places in it.
 
+use std::borrow::Cow;
+
 /// A range of bytes of the text.
 ///
 /// 32 bits are enough: a longer file than [`super::MAX_BYTES`] is refused before anything looks at it.
@@ -88,32 +90,40 @@ impl Excerpt {
         let before = before.rsplit('\n').next().unwrap_or_default();
         let after = after.split('\n').next().unwrap_or_default();
         let after = after.strip_suffix('\r').unwrap_or(after);
-        let width = after.floor_char_boundary(span.end().saturating_sub(start).min(after.len()));
 
         let mut shown = String::new();
-        match before.char_indices().nth_back(BEFORE) {
-            Some((cut, _)) => {
-                shown.push_str("...");
-                shown.push_str(before.get(cut..).unwrap_or_default());
-            }
-            None => shown.push_str(before),
-        }
-        let mark_start = shown.len();
-        let cut = after.char_indices().nth(AFTER).map(|(cut, _)| cut);
-        shown.push_str(after.get(..cut.unwrap_or(after.len())).unwrap_or_default());
-        let mark_end = (mark_start + width).min(shown.len());
+        let cut = before.char_indices().nth_back(BEFORE).map(|(cut, _)| cut);
         if cut.is_some() {
             shown.push_str("...");
         }
-        if mark_start == shown.len() {
-            shown.push(' ');
-        }
-        let first = shown.get(mark_start..).and_then(|rest| rest.chars().next());
-        let mark_end = mark_end.max(mark_start + first.map_or(1, char::len_utf8));
-        Self {
-            text: shown,
-            mark: mark_start..mark_end,
-        }
+        shown.push_str(&harmless(
+            before.get(cut.unwrap_or(0)..).unwrap_or_default(),
+        ));
+
+        let cut = after.char_indices().nth(AFTER).map(|(cut, _)| cut);
+        let (after, dots) = match cut {
+            Some(cut) => (after.get(..cut).unwrap_or_default(), "..."),
+            None => (after, ""),
+        };
+        let first = after.chars().next().map_or(0, char::len_utf8);
+        let width = span.end().saturating_sub(start).max(first);
+        let (marked, rest) = after.split_at(after.floor_char_boundary(width.min(after.len())));
+        let mark_start = shown.len();
+        shown.push_str(&harmless(if marked.is_empty() { " " } else { marked }));
+        let mark = mark_start..shown.len();
+        shown.push_str(&harmless(rest));
+        shown.push_str(dots);
+        Self { text: shown, mark }
+    }
+}
+
+/// The text with nothing in it that a terminal could obey; tabs stay.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() && c != '\t';
+    if text.contains(harmful) {
+        Cow::Owned(text.replace(harmful, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

@@ -9,13 +9,15 @@ use std::rc::Rc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
 use super::finding::{Finding, Findings, Shown, Wrong};
-use super::source::{Span, line};
+use super::source::{Span, line, position};
 use super::tree::{Entry, Node, Text, Value};
 
 /// How deep lists and maps may be nested.
 const MAX_DEPTH: usize = 64;
 /// How many values a file may have, those repeated by aliases included.
 const MAX_NODES: usize = 1_000_000;
+
+const QUOTES: &str = "an IPv6 address with a port needs quotes: \"[2001:db8::1]:5672\"";
 
 /// The one document in `text`, or `None` when there is none. Duplicate keys are said, and left out.
 pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Option<Node<'a>>, Wrong> {
@@ -250,7 +252,8 @@ impl<'a> Composer<'a> {
         self.nodes = self.nodes.saturating_add(built.nodes);
         if self.nodes > MAX_NODES {
             let message = format!("more than {MAX_NODES} values, those of aliases included");
-            return Err(Finding::new(built.node.span, message));
+            let help = "write fewer virtual services per file, or fewer aliases of aliases";
+            return Err(Finding::new(built.node.span, message).help(help));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, built.clone());
@@ -272,23 +275,32 @@ impl<'a> Composer<'a> {
     }
 
     fn syntax_error(&mut self, error: &ScanError) -> Finding {
-        let at = self.offsets.at(*error.marker());
+        let text = self.offsets.text;
+        let mut at = self.offsets.at(*error.marker());
+        let tabs = error.info().contains("tab");
+        if tabs && let Some(tab) = text.get(at..).and_then(|rest| rest.find('\t')) {
+            at += tab;
+        }
         let finding = Finding::new(Span::new(at, at), format!("not YAML: {}", error.info()));
-        let line = line(self.offsets.text, at);
-        let indentation = line.trim_start_matches([' ', '\t', '-']);
-        let indentation = line.strip_suffix(indentation).unwrap_or_default();
-        if indentation.contains('\t') {
+        let opened = self.open.last().map_or(0, |open| open.span.start());
+        let bracket = text.get(opened..).and_then(|rest| rest.chars().next());
+        let line = line(text, at);
+        if line.contains('[') && line.contains("]:") {
+            finding.help(QUOTES)
+        } else if tabs {
             finding.help("indent with spaces: YAML takes no tabs there")
-        } else if line.contains('[') && line.contains("]:") {
-            finding.help("an IPv6 address with a port needs quotes: \"[2001:db8::1]:5672\"")
+        } else if let Some(bracket @ ('[' | '{')) = bracket {
+            let line = position(text, opened).line;
+            finding.help(format!("the {bracket} of line {line} may not be closed"))
         } else {
-            finding
+            finding.help("look at the indentation here and on the line before")
         }
     }
 }
 
 fn too_deep(span: Span) -> Finding {
     Finding::new(span, format!("nested deeper than {MAX_DEPTH} levels"))
+        .help("no key of this file is deeper than seven")
 }
 
 fn refuse_tag(tagged: bool, span: Span) -> Result<(), Finding> {
@@ -301,8 +313,9 @@ fn refuse_tag(tagged: bool, span: Span) -> Result<(), Finding> {
 fn as_key(node: Node<'_>) -> Result<(Span, Text<'_>), Finding> {
     match node.value {
         Value::Scalar { text, .. } => Ok((node.span, text)),
-        Value::List(_) | Value::Map(_) => Err(Finding::new(node.span, "a key must be one word")
-            .help("an IPv6 address with a port needs quotes: \"[2001:db8::1]:5672\"")),
+        Value::List(_) | Value::Map(_) => {
+            Err(Finding::new(node.span, "a key must be one word").help(QUOTES))
+        }
     }
 }
 
@@ -335,7 +348,8 @@ fn refuse_duplicates(entries: &mut Vec<Entry<'_>>, out: &mut Findings) {
             return true;
         };
         let message = format!("duplicate key \"{}\"", Shown(&entry.key));
-        out.push(Finding::new(entry.span, message).first(*first));
+        let finding = Finding::new(entry.span, message).help("remove one of them");
+        out.push(finding.first(*first));
         false
     });
 }
