@@ -27,6 +27,8 @@ pub mod codec;
 pub mod config;
 #[cfg(feature = "daemon")]
 pub mod control;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod health;
 pub mod kernel;
 pub mod model;

@@ -20,17 +20,25 @@ pub(super) fn found(step: &Step, actual: &IpvsTable) -> String {
             let how = present.map_or_else(String::new, |present| differences(present, wanted));
             format!("real server {server} of {key} {how}")
         }
-        Step::DeleteServer(key, server) => format!("real server {server} of {key} should not be there"),
+        Step::DeleteServer(key, server) => {
+            format!("real server {server} of {key} should not be there")
+        }
     }
 }
 
 fn differences(present: &RealServer, wanted: &RealServer) -> String {
     let mut all = Vec::new();
     if present.weight != wanted.weight {
-        all.push(format!("had weight {}, not {}", present.weight, wanted.weight));
+        all.push(format!(
+            "had weight {}, not {}",
+            present.weight, wanted.weight
+        ));
     }
     if present.forwarding != wanted.forwarding {
-        all.push(format!("was forwarded to by {}, not {}", present.forwarding, wanted.forwarding));
+        all.push(format!(
+            "was forwarded to by {}, not {}",
+            present.forwarding, wanted.forwarding
+        ));
     }
     if present.thresholds != wanted.thresholds {
         let (is, should) = (present.thresholds, wanted.thresholds);

@@ -10,7 +10,9 @@ use super::describe::found;
 use super::kernel::Kernel;
 use super::state::StateFile;
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeOutcome, desired_service};
-use crate::model::{CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService};
+use crate::model::{
+    CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
+};
 use crate::plan::{Outcome, Plan, diff_service, execute};
 
 /// How often a table that turns out different from what was just written is planned for again.
@@ -87,7 +89,12 @@ where
         info!(
             "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} steps to make it right",
             engine.config.services.len(),
-            engine.config.services.values().map(|service| service.servers.len()).sum::<usize>(),
+            engine
+                .config
+                .services
+                .values()
+                .map(|service| service.servers.len())
+                .sum::<usize>(),
             outcome.done,
         );
         Ok(engine)
@@ -125,7 +132,8 @@ where
     pub(super) fn probed(&mut self, now: Timestamp, results: Vec<(CheckId, ProbeOutcome)>) {
         let mut actions = Vec::new();
         for (id, outcome) in results {
-            self.health.handle(now, HealthEvent::Probed(id, outcome), &mut actions);
+            self.health
+                .handle(now, HealthEvent::Probed(id, outcome), &mut actions);
         }
         let changed = self.carry_out(actions);
         if changed.is_empty() {
@@ -152,16 +160,31 @@ where
         for action in actions {
             match action {
                 HealthAction::Probe(id, kind, timeout) => (self.probe)(id, kind, timeout),
-                HealthAction::Changed { service, server, from, to, because } => {
+                HealthAction::Changed {
+                    service,
+                    server,
+                    from,
+                    to,
+                    because,
+                } => {
                     let weight = self.weight_change(&service, &server);
-                    info!("real server {server} of {service}: {from} -> {to} ({because}), weight {weight}");
+                    info!(
+                        "real server {server} of {service}: {from} -> {to} ({because}), weight {weight}"
+                    );
                     changed.insert(service);
                 }
-                HealthAction::CouldNotRun { service, server, reason, times } => {
+                HealthAction::CouldNotRun {
+                    service,
+                    server,
+                    reason,
+                    times,
+                } => {
                     self.probes_not_run += 1;
                     // The first, and then ever fewer: a host out of descriptors has better uses for its disk.
                     if times.is_power_of_two() {
-                        warn!("check of real server {server} of {service} could not run ({times} in a row): {reason}");
+                        warn!(
+                            "check of real server {server} of {service} could not run ({times} in a row): {reason}"
+                        );
                     }
                 }
             }
@@ -172,24 +195,44 @@ where
     /// `10 -> removed`: the weight in the kernel, and the one the verdict leads to.
     fn weight_change(&self, service: &ServiceKey, server: &ServerKey) -> String {
         let word = |table: Option<&VirtualService>| {
-            let weight = table.and_then(|service| service.servers.get(server)).map(|it| it.weight);
+            let weight = table
+                .and_then(|service| service.servers.get(server))
+                .map(|it| it.weight);
             weight.map_or_else(|| "removed".to_owned(), |weight| weight.to_string())
         };
         let before = self.observed.services.get(service);
-        let (before, after) = (word(before).replace("removed", "none"), word(self.desired(service).as_ref()));
-        if before == after { before } else { format!("{before} -> {after}") }
+        let (before, after) = (
+            word(before).replace("removed", "none"),
+            word(self.desired(service).as_ref()),
+        );
+        if before == after {
+            before
+        } else {
+            format!("{before} -> {after}")
+        }
     }
 
     /// What the kernel should hold of a service; `None` when it should not hold it.
     fn desired(&self, key: &ServiceKey) -> Option<VirtualService> {
         let observed = self.observed.services.get(key);
         let verdict = |server: &ServerKey| self.health.verdict(key, server);
-        Some(desired_service(self.config.services.get(key)?, observed, verdict))
+        Some(desired_service(
+            self.config.services.get(key)?,
+            observed,
+            verdict,
+        ))
     }
 
     /// Every service that is configured or said to be ours.
     pub(super) fn ours(&self) -> Vec<ServiceKey> {
-        self.config.services.keys().chain(&self.owned).copied().collect::<BTreeSet<_>>().into_iter().collect()
+        self.config
+            .services
+            .keys()
+            .chain(&self.owned)
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// Reads the whole table, of which only what is ours is kept.
@@ -221,7 +264,9 @@ where
                 .filter(|failure| !failure.is_surprise())
                 .map(|failure| *failure.step.service())
                 .collect();
-            total.failures.extend(outcome.failures.into_iter().filter(|it| !it.is_surprise()));
+            total
+                .failures
+                .extend(outcome.failures.into_iter().filter(|it| !it.is_surprise()));
             keys = touched.difference(&hopeless).copied().collect();
         }
         Ok(total)
@@ -231,7 +276,12 @@ where
         let mut plan = Plan::default();
         for key in keys {
             let desired = self.desired(key);
-            diff_service(key, desired.as_ref(), self.observed.services.get(key), &mut plan);
+            diff_service(
+                key,
+                desired.as_ref(),
+                self.observed.services.get(key),
+                &mut plan,
+            );
         }
         plan
     }
@@ -276,7 +326,10 @@ where
     fn note_errors(&mut self, touched: &BTreeSet<ServiceKey>, outcome: &Outcome) {
         for key in touched {
             let failure = outcome.failures.iter().find(|it| it.step.service() == key);
-            match failure.filter(|failure| !failure.is_surprise()).map(ToString::to_string) {
+            match failure
+                .filter(|failure| !failure.is_surprise())
+                .map(ToString::to_string)
+            {
                 Some(text) => {
                     if self.errors.get(key) != Some(&text) {
                         error!("{text}");
@@ -301,7 +354,8 @@ where
     /// Strikes out what is neither configured nor in the kernel any more.
     pub(super) fn forget_removed(&mut self) {
         let (config, observed) = (&self.config.services, &self.observed.services);
-        self.owned.retain(|key| config.contains_key(key) || observed.contains_key(key));
+        self.owned
+            .retain(|key| config.contains_key(key) || observed.contains_key(key));
         self.write_state();
     }
 

@@ -27,7 +27,11 @@ impl Kernel for SimulatedKernel {
 }
 
 fn settle_timeouts(ipvs: &mut Ipvs, settings: &IpvsSettings) -> Result<Option<String>, String> {
-    let wanted = [settings.tcp_timeout, settings.tcp_fin_timeout, settings.udp_timeout];
+    let wanted = [
+        settings.tcp_timeout,
+        settings.tcp_fin_timeout,
+        settings.udp_timeout,
+    ];
     if wanted.iter().all(Option::is_none) {
         return Ok(None);
     }
@@ -38,10 +42,17 @@ fn settle_timeouts(ipvs: &mut Ipvs, settings: &IpvsSettings) -> Result<Option<St
         tcp_fin: changed(settings.tcp_fin_timeout, now.tcp_fin).unwrap_or(Seconds(0)),
         udp: changed(settings.udp_timeout, now.udp).unwrap_or(Seconds(0)),
     };
-    if change == (Timeouts { tcp: Seconds(0), tcp_fin: Seconds(0), udp: Seconds(0) }) {
+    if change
+        == (Timeouts {
+            tcp: Seconds(0),
+            tcp_fin: Seconds(0),
+            udp: Seconds(0),
+        })
+    {
         return Ok(None);
     }
-    ipvs.set_timeouts(change).map_err(|error| error.to_string())?;
+    ipvs.set_timeouts(change)
+        .map_err(|error| error.to_string())?;
     let Timeouts { tcp, tcp_fin, udp } = ipvs.timeouts().map_err(|error| error.to_string())?;
     Ok(Some(format!(
         "timeouts (tcp tcpfin udp) {} {} {} -> {tcp} {tcp_fin} {udp}",
@@ -50,12 +61,16 @@ fn settle_timeouts(ipvs: &mut Ipvs, settings: &IpvsSettings) -> Result<Option<St
 }
 
 fn settle_expire_nodest_conn(settings: &IpvsSettings) -> Result<Option<String>, String> {
-    let Some(wanted) = settings.expire_nodest_conn.map(i32::from) else { return Ok(None) };
+    let Some(wanted) = settings.expire_nodest_conn.map(i32::from) else {
+        return Ok(None);
+    };
     let sysctl = Sysctl::net(&["ipv4", "vs", "expire_nodest_conn"]);
     let now = sysctl.get().map_err(|error| error.to_string())?;
     if now == wanted {
         return Ok(None);
     }
     sysctl.set(wanted).map_err(|error| error.to_string())?;
-    Ok(Some(format!("net.ipv4.vs.expire_nodest_conn {now} -> {wanted}")))
+    Ok(Some(format!(
+        "net.ipv4.vs.expire_nodest_conn {now} -> {wanted}"
+    )))
 }

@@ -43,7 +43,12 @@ where
     fn go_over_to(&mut self, config: Config) -> Result<Option<String>, K::Error> {
         let before = std::mem::replace(&mut self.config, config);
         let mut keys = self.ours();
-        keys.extend(before.services.keys().filter(|key| !self.config.services.contains_key(key)));
+        keys.extend(
+            before
+                .services
+                .keys()
+                .filter(|key| !self.config.services.contains_key(key)),
+        );
         self.remember(&keys);
         self.settle();
         self.read_all()?;

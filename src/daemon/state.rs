@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::file::{FileError, read_limited, write_atomically};
+use crate::kernel::{FileCause, FileError, read_limited, write_atomically};
 use crate::model::ServiceKey;
 
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -39,7 +39,9 @@ pub(super) enum StateError {
     #[error(transparent)]
     File(#[from] FileError),
     /// It is not a state file, or a newer one.
-    #[error("read the state file {path}: {why}; remove it to start anew: services that are only in it stay in the kernel")]
+    #[error(
+        "read the state file {path}: {why}; remove it to start anew: services that are only in it stay in the kernel"
+    )]
     Content {
         /// Which file.
         path: PathBuf,
@@ -51,24 +53,33 @@ pub(super) enum StateError {
 impl StateFile {
     /// The file at this path, not yet read.
     pub(super) const fn at(path: PathBuf) -> Self {
-        Self { path, written: None }
+        Self {
+            path,
+            written: None,
+        }
     }
 
     /// Which services are ours. No file means none.
     pub(super) fn read(&mut self) -> Result<BTreeSet<ServiceKey>, StateError> {
         let bytes = match read_limited(&self.path, LARGEST) {
             Ok(bytes) => bytes,
-            Err(error) if error.is_not_found() => return Ok(BTreeSet::new()),
+            Err(error) if error.cause == FileCause::Missing => return Ok(BTreeSet::new()),
             Err(error) => return Err(error.into()),
         };
-        let wrong = |why: String| StateError::Content { path: self.path.clone(), why };
+        let wrong = |why: String| StateError::Content {
+            path: self.path.clone(),
+            why,
+        };
         let content: Content =
             serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
         if content.version != VERSION {
             return Err(wrong(format!("version {}, not {VERSION}", content.version)));
         }
-        let keys: Result<BTreeSet<ServiceKey>, _> =
-            content.services.iter().map(|service| service.parse()).collect();
+        let keys: Result<BTreeSet<ServiceKey>, _> = content
+            .services
+            .iter()
+            .map(|service| service.parse())
+            .collect();
         let keys = keys.map_err(|error| wrong(error.to_string()))?;
         self.written = Some(keys.clone());
         Ok(keys)
@@ -80,11 +91,15 @@ impl StateFile {
             return Ok(());
         }
         let names = services.iter().map(ServiceKey::to_string).collect();
-        let content = Content { version: VERSION, services: names };
-        let mut bytes = serde_json::to_vec_pretty(&content).map_err(|error| StateError::Content {
-            path: self.path.clone(),
-            why: error.to_string(),
-        })?;
+        let content = Content {
+            version: VERSION,
+            services: names,
+        };
+        let mut bytes =
+            serde_json::to_vec_pretty(&content).map_err(|error| StateError::Content {
+                path: self.path.clone(),
+                why: error.to_string(),
+            })?;
         bytes.push(b'\n');
         self.written = None;
         write_atomically(&self.path, &bytes, 0o600)?;
@@ -101,8 +116,10 @@ mod tests {
     fn what_is_written_is_read_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json");
-        let services: BTreeSet<ServiceKey> =
-            ["TCP 192.0.2.10:80", "FWM 8 IPv6"].iter().map(|key| key.parse().unwrap()).collect();
+        let services: BTreeSet<ServiceKey> = ["TCP 192.0.2.10:80", "FWM 8 IPv6"]
+            .iter()
+            .map(|key| key.parse().unwrap())
+            .collect();
         assert_eq!(StateFile::at(path.clone()).read().unwrap(), BTreeSet::new());
         StateFile::at(path.clone()).write(&services).unwrap();
         assert_eq!(StateFile::at(path).read().unwrap(), services);
@@ -112,7 +129,12 @@ mod tests {
     fn a_file_that_is_none_is_an_error_that_says_what_to_do() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.json");
-        for content in ["", "[]", "{\"version\":2,\"services\":[]}", "{\"version\":1,\"services\":[\"x\"]}"] {
+        for content in [
+            "",
+            "[]",
+            "{\"version\":2,\"services\":[]}",
+            "{\"version\":1,\"services\":[\"x\"]}",
+        ] {
             std::fs::write(&path, content).unwrap();
             let error = StateFile::at(path.clone()).read().unwrap_err().to_string();
             assert!(error.contains("remove it to start anew"), "{error}");

@@ -20,7 +20,9 @@ where
             drift_repairs: self.drift_repairs,
             probes_not_run: self.probes_not_run,
             reload_error: self.reload_error.clone(),
-            services: services.map(|(key, service)| self.service_status(now, key, service)).collect(),
+            services: services
+                .map(|(key, service)| self.service_status(now, key, service))
+                .collect(),
         }
     }
 
@@ -35,7 +37,9 @@ where
             service: key.to_string(),
             scheduler: service.settings.scheduler.to_string(),
             error: self.errors.get(key).cloned(),
-            servers: servers.map(|(server, it)| self.server_status(now, key, server, it)).collect(),
+            servers: servers
+                .map(|(server, it)| self.server_status(now, key, server, it))
+                .collect(),
         }
     }
 
@@ -48,11 +52,15 @@ where
     ) -> ServerStatus {
         let health = self.health.server(service, server);
         let present = self.observed.services.get(service);
-        let weight = present.and_then(|it| it.servers.get(server)).map(|it| it.weight.get());
+        let weight = present
+            .and_then(|it| it.servers.get(server))
+            .map(|it| it.weight.get());
         ServerStatus {
             server: server.to_string(),
             health: health.map_or_else(|| "unchecked".to_owned(), |it| it.verdict.to_string()),
-            since_seconds: now.since(health.map_or(Timestamp::ZERO, |it| it.changed_at)).as_secs(),
+            since_seconds: now
+                .since(health.map_or(Timestamp::ZERO, |it| it.changed_at))
+                .as_secs(),
             weight,
             configured_weight: configured.real_server.weight.get(),
             reason: health.and_then(|it| it.last_reason).map(str::to_owned),
