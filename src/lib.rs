@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A Linux Virtual Server director.
-pub mod cli;
 //! A Linux Virtual Server director: programs the kernel's IPVS, checks the real servers, keeps the kernel right.
 //!
 //! ```text
@@ -25,6 +23,7 @@ pub mod cli;
 //!
 //! Nothing above `kernel` does I/O or reads a clock; nothing from `kernel` down decides.
 
+pub mod cli;
 pub mod codec;
 pub mod config;
 #[cfg(feature = "daemon")]
