@@ -5,6 +5,8 @@ mod errno;
 mod failure;
 mod file;
 mod ipvs;
+mod module;
+mod names;
 mod netlink;
 mod sysctl;
 
@@ -12,5 +14,7 @@ pub use errno::errno_name;
 pub use failure::{IpvsError, OpenError};
 pub use file::{FileCause, FileError, read_limited, write_atomically};
 pub use ipvs::Ipvs;
+pub use module::load_module;
+pub use names::{Names, host_address, port_name, port_number};
 pub use netlink::{Netlink, NetlinkError};
 pub use sysctl::{Sysctl, SysctlCause, SysctlError};
