@@ -3,10 +3,16 @@
 
 mod errno;
 mod failure;
+mod file;
 mod ipvs;
 mod netlink;
+mod route;
+mod sysctl;
 
 pub use errno::{errno_name, sentence};
 pub use failure::{IpvsError, OpenError, StepFailure};
+pub use file::{FileCause, FileError, read_limited, write_atomically};
 pub use ipvs::Ipvs;
 pub use netlink::{Netlink, NetlinkError};
+pub use route::{InterfaceAddress, Link, Route, RouteError, TunnelDevice};
+pub use sysctl::{Sysctl, SysctlCause, SysctlError};

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Small files read whole, with a limit, and written so that a reader finds the old text or the new, never a part.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{Error, ErrorKind, Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::errno::errno_name;
+
+/// Why a file could not be read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileError {
+    /// `read` or `write`.
+    pub operation: &'static str,
+    /// Which file.
+    pub path: PathBuf,
+    /// Why.
+    pub cause: FileCause,
+}
+
+/// The causes that callers tell apart, and the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileCause {
+    /// There is no such file.
+    Missing,
+    /// Not ours to open.
+    NotPermitted,
+    /// Something else than a regular file.
+    NotRegular(&'static str),
+    /// More bytes than this.
+    TooLarge(u64),
+    /// Anything else.
+    Other(Errno),
+}
+
+impl std::error::Error for FileError {}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: ", self.operation, self.path.display())?;
+        match self.cause {
+            FileCause::Missing => f.write_str("no such file or directory (ENOENT)"),
+            FileCause::NotPermitted => {
+                f.write_str("permission denied (EACCES); run as root, or as the file's owner")
+            }
+            FileCause::NotRegular(kind) => write!(f, "is {kind}; name a regular file"),
+            FileCause::TooLarge(limit) => {
+                write!(f, "larger than {limit} bytes; is it the right file")
+            }
+            FileCause::Other(Errno::ENOSPC) => f.write_str(
+                "no space left on device (ENOSPC); what the file held before is unharmed",
+            ),
+            FileCause::Other(Errno::EROFS) => {
+                f.write_str("read-only file system (EROFS); name a file elsewhere")
+            }
+            FileCause::Other(errno) => write!(f, "{} ({})", errno.desc(), errno_name(errno)),
+        }
+    }
+}
+
+/// The whole of a regular file, links followed. Never waits: a FIFO or a device is refused, not opened.
+pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |cause| FileError {
+        operation: "read",
+        path: path.to_owned(),
+        cause,
+    };
+    let refused = |error: Error| failed(cause(&error));
+    require_regular(&fs::metadata(path).map_err(refused)?).map_err(failed)?;
+    // Whoever replaces the file by a FIFO between the two calls does not get us to wait either.
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .map_err(refused)?;
+    require_regular(&file.metadata().map_err(refused)?).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let read = Read::by_ref(&mut file)
+        .take(max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(refused)?;
+    if u64::try_from(read).is_ok_and(|read| read <= max_bytes) {
+        Ok(bytes)
+    } else {
+        Err(failed(FileCause::TooLarge(max_bytes)))
+    }
+}
+
+/// Replaces a file's content, or makes it, with these permission bits whatever the umask. What fails leaves the old
+/// file as it was. A symbolic link at `path` is replaced, not followed.
+pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let refused = |error: Error| FileError {
+        operation: "write",
+        path: path.to_owned(),
+        cause: cause(&error),
+    };
+    let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
+        return Err(refused(Errno::EISDIR.into()));
+    };
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    let name = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
+    let temporary = directory.join(name);
+    let written = write_new(&temporary, bytes, mode)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(directory)?.sync_all());
+    written.map_err(|error| {
+        // Gone already when it was the last step that failed.
+        let _ = fs::remove_file(&temporary);
+        refused(error)
+    })
+}
+
+fn write_new(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    // Left by a process of the same number that was killed.
+    match fs::remove_file(temporary) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(temporary)?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn require_regular(metadata: &fs::Metadata) -> Result<(), FileCause> {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    Err(FileCause::NotRegular(if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }))
+}
+
+fn cause(error: &Error) -> FileCause {
+    match error.kind() {
+        ErrorKind::NotFound => FileCause::Missing,
+        ErrorKind::PermissionDenied => FileCause::NotPermitted,
+        _ => FileCause::Other(
+            error
+                .raw_os_error()
+                .map_or(Errno::UnknownErrno, Errno::from_raw),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back_and_replaces_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        write_atomically(&path, b"old", 0o600).unwrap();
+        write_atomically(&path, b"new", 0o644).unwrap();
+        assert_eq!(read_limited(&path, 3).unwrap(), b"new");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+            0o644
+        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_byte_too_many_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("large");
+        fs::write(&path, b"four").unwrap();
+        let error = read_limited(&path, 3).unwrap_err();
+        assert_eq!(error.cause, FileCause::TooLarge(3));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+        let kind = |path: &Path| read_limited(path, 10).unwrap_err().cause;
+        assert_eq!(kind(&fifo), FileCause::NotRegular("a FIFO"));
+        assert_eq!(kind(directory.path()), FileCause::NotRegular("a directory"));
+        assert_eq!(
+            kind(Path::new("/dev/null")),
+            FileCause::NotRegular("a device")
+        );
+        assert_eq!(kind(&directory.path().join("none")), FileCause::Missing);
+    }
+
+    #[test]
+    fn links_are_followed_for_reading_and_a_dangling_one_is_a_missing_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        symlink(&file, &link).unwrap();
+        assert_eq!(
+            read_limited(&link, 10).unwrap_err().cause,
+            FileCause::Missing
+        );
+        fs::write(&file, b"text").unwrap();
+        assert_eq!(read_limited(&link, 10).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_no_trace() {
+        // Nothing can be made in /proc, whoever asks.
+        let error = write_atomically(Path::new("/proc/lvs-director"), b"x", 0o644).unwrap_err();
+        assert!(
+            error.to_string().starts_with("write /proc/lvs-director: "),
+            "{error}"
+        );
+        let error = write_atomically(Path::new("/"), b"x", 0o644).unwrap_err();
+        assert_eq!(error.to_string(), "write /: Is a directory (EISDIR)");
+    }
+}
