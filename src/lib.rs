@@ -1,6 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A Linux Virtual Server director.
+//! A Linux Virtual Server director: programs the kernel's IPVS, checks the real servers, keeps the kernel right.
+//!
+//! ```text
+//! director.yaml -> config -> model::Config -----------+
+//! probe outcome -> health -> weights, reasons --------+-> desired IpvsTable --+
+//!                                                                             +-> plan -> kernel
+//! kernel, read at start, after each change, every 10 s -> observed -----------+
+//! ```
+//!
+//! Layers, imports going up only (`tests/tidy.rs` holds them):
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`model`] | the nouns |
+//! | [`codec`] | bytes to values and back |
+//! | [`config`] | text to [`model::Config`], or all its errors at once |
+//! | [`health`] | probe results to verdicts and weights |
+//! | [`plan`] | the steps between two tables |
+//! | [`kernel`] | Linux, by netlink and `/proc` |
+//! | `probe`, `control` | one checker a file; the control socket |
+//! | `daemon`, `cli` | what joins them: the engine, the programs' command lines |
+//!
+//! Nothing above `kernel` does I/O or reads a clock; nothing from `kernel` down decides.
+
 pub mod codec;
+pub mod config;
+#[cfg(feature = "daemon")]
+pub mod control;
+#[cfg(feature = "daemon")]
+pub mod daemon;
+pub mod health;
 pub mod kernel;
 pub mod model;
 pub mod plan;
+#[cfg(feature = "daemon")]
+pub mod probe;

@@ -1,2 +1,223 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Configuration files: the good, and the bad with what is said of them.
+//!
+//! `tests/config/NAME.yaml` must parse, unless `NAME.err` beside it holds what is said of it.
+//! `UPDATE_GOLDEN=1 cargo test --test config` rewrites those.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lvs_director::config::{Diagnostics, SECTIONS, parse, to_yaml};
+use lvs_director::model::Config;
+
+fn files(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let entries = fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn parse_file(path: &Path) -> Result<Config, Diagnostics> {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    parse(name, &fs::read(path).unwrap())
+}
+
+/// Without the blanks that the renderer leaves at the end of a line.
+fn said(diagnostics: &Diagnostics) -> String {
+    let text = diagnostics.render(false);
+    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn bad_files_are_told_what_is_wrong_and_good_files_parse() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    for path in files("tests/config") {
+        let golden = path.with_extension("err");
+        match parse_file(&path) {
+            Ok(config) => {
+                assert!(!golden.exists(), "{} parses", path.display());
+                assert_eq!(parse("effective", to_yaml(&config).as_bytes()), Ok(config));
+            }
+            Err(diagnostics) if update => {
+                fs::write(&golden, said(&diagnostics)).unwrap();
+            }
+            Err(diagnostics) => {
+                let expected = fs::read_to_string(&golden).unwrap_or_default();
+                assert_eq!(said(&diagnostics), expected, "{}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_examples_parse_and_survive_being_written_out() {
+    for path in files("examples") {
+        let config = parse_file(&path).unwrap();
+        assert!(!config.services.is_empty(), "{}", path.display());
+        assert_eq!(parse("effective", to_yaml(&config).as_bytes()), Ok(config));
+    }
+}
+
+#[test]
+fn every_key_is_documented() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = fs::read_to_string(page).unwrap();
+    let sample =
+        fs::read_to_string(files("tests/config")[0].with_file_name("director.err")).unwrap();
+    assert!(
+        page.contains(&sample),
+        "the sample on the page is tests/config/director.err"
+    );
+    for section in &SECTIONS {
+        for key in section.keys() {
+            let cell = format!("| `{key}` |");
+            let title = format!("`{key}");
+            let titled = page
+                .lines()
+                .any(|line| line.starts_with('#') && line.contains(&title));
+            assert!(
+                page.contains(&cell) || titled,
+                "{key} of {} is not documented",
+                section.name
+            );
+        }
+    }
+}
+
+/// 1,000 virtual services with 10 real servers each: 12,001 lines, 900 kB.
+fn large_file() -> String {
+    // Nothing is freed on the way, so that the peak below is the parser's own.
+    let mut text = String::with_capacity(1 << 20);
+    text.push_str("virtual_services:\n");
+    for service in 0..1000 {
+        let (high, low) = (service / 250, service % 250);
+        writeln!(
+            text,
+            "  - address: 10.1.{high}.{low}:5672\n    scheduler: wrr\n    servers:"
+        )
+        .unwrap();
+        for server in 1..=10 {
+            let limits = "upper_threshold: 10000, lower_threshold: 8000";
+            writeln!(
+                text,
+                "      - {{address: 10.2.{server}.{low}, weight: 100, {limits}}}"
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+/// `cargo test --release --test config -- --ignored --nocapture` prints both.
+#[test]
+#[ignore = "measures; run it alone and in release"]
+fn a_large_file_is_fast_and_small() {
+    let text = large_file();
+    let before = peak_kib();
+    #[allow(clippy::disallowed_methods, reason = "measures")]
+    let start = std::time::Instant::now();
+    let config = parse("large.yaml", text.as_bytes()).unwrap();
+    let elapsed = start.elapsed();
+    let (lines, kib) = (text.lines().count(), peak_kib() - before);
+    println!(
+        "{lines} lines, {} bytes: {elapsed:?}, {kib} KiB at the peak",
+        text.len()
+    );
+    assert_eq!(config.table().server_count(), 10_000);
+    assert!(elapsed.as_millis() < 100, "{elapsed:?}");
+    assert!(kib < 8 * 1024, "{kib} KiB");
+}
+
+/// The most memory this process ever had.
+fn peak_kib() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// Files made to cost as much as they can.
+#[test]
+#[ignore = "measures; run it alone and in release"]
+fn a_hostile_file_is_refused_in_time() {
+    let shapes = [
+        "[",
+        "{",
+        "- ",
+        "? ",
+        "a: ",
+        "a,",
+        "[a,",
+        "[],",
+        "\n",
+        "a\n",
+        "a: b\n",
+        "- a\n",
+        "\t",
+        " ",
+        "#",
+        "# a\n",
+        "\"",
+        "'",
+        "\\",
+        "&a ",
+        "*a ",
+        "!a ",
+        "|\n",
+        ">\n a\n",
+        "%a\n",
+        "---\n",
+        "...\n",
+        "é",
+        "é: é\n",
+        "a b ",
+        "[é,é],",
+        "{a: b}, ",
+        "- {a: b}\n",
+        ":",
+        "-",
+        "0x",
+        "\u{85}",
+        "\r",
+        "\r\n",
+    ];
+    for shape in shapes {
+        for head in [
+            "",
+            "a: [",
+            "virtual_services: [",
+            "a: \"",
+            "a: |\n ",
+            "pools: {a: [x]}\nb: [",
+        ] {
+            let mut text = head.to_owned();
+            text.push_str(&shape.repeat((4 << 20) / shape.len()));
+            #[allow(clippy::disallowed_methods, reason = "measures")]
+            let start = std::time::Instant::now();
+            assert!(
+                !parse("hostile.yaml", text.as_bytes())
+                    .unwrap_err()
+                    .to_string()
+                    .is_empty()
+            );
+            let elapsed = start.elapsed();
+            if elapsed.as_millis() > 400 {
+                println!("{head:?} {shape:?}: {elapsed:?}");
+            }
+            assert!(elapsed.as_secs() < 20, "{head:?} {shape:?}: {elapsed:?}");
+        }
+    }
+}

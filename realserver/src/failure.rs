@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use lvs_director::config::Diagnostics;
 use lvs_director::kernel::{
     FileCause, FileError, RouteError, SysctlCause, SysctlError, errno_name,
 };
@@ -15,6 +16,9 @@ pub enum Failure {
     /// The command line or the configuration asks for nothing that can be done.
     #[error("{0}")]
     Usage(String),
+    /// The configuration file is wrong.
+    #[error("{}", .0.render(false).trim_end())]
+    Config(Diagnostics),
     /// No privilege; nothing was changed.
     #[error(
         "{0} the real server: not permitted (EPERM); run as root or with CAP_NET_ADMIN; nothing was changed"
@@ -66,7 +70,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Config(_) => 2,
             Self::NotPermitted(_) => 4,
             Self::Sysctl(error) if error.cause == SysctlCause::NotPermitted => 4,
             Self::File(error) if error.cause == FileCause::NotPermitted => 4,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
+use lvs_director::config;
 use lvs_director::kernel::read_limited;
 use lvs_director::model::{Config, ForwardingMethod, ServerKey, ServiceKey, Tunnel};
 
@@ -52,7 +53,7 @@ pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
     let bytes =
         read_limited(path, CONFIG_LIMIT).map_err(|error| Failure::Usage(error.to_string()))?;
     let name = path.display().to_string();
-    let wanted = of_config(&parse(&name, &bytes).map_err(Failure::Usage)?);
+    let wanted = of_config(&config::parse(&name, &bytes).map_err(Failure::Config)?);
     if wanted.placements.is_empty() {
         let mut notes = wanted.notes;
         notes.insert(0, String::new());
@@ -63,10 +64,6 @@ pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
         )));
     }
     Ok(wanted)
-}
-
-fn parse(name: &str, _bytes: &[u8]) -> Result<Config, String> {
-    Err(format!("read {name}: not implemented"))
 }
 
 /// The VIP of every service that has real servers behind direct routing or a tunnel.

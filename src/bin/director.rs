@@ -1,3 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The director.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    lvs_director::daemon::main(std::env::args_os())
+}

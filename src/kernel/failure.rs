@@ -5,9 +5,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use super::errno::{errno_name, sentence};
 use super::netlink::NetlinkError;
-use crate::plan::Step;
 
 /// Why there is no IPVS to talk to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,54 +63,11 @@ impl fmt::Display for IpvsError {
                 f.write_str("not permitted (EPERM); run as root or with CAP_NET_ADMIN")?;
             }
             Errno::ESRCH => f.write_str("no such virtual service (ESRCH)")?,
-            errno => write!(f, "{} ({})", errno.desc(), errno_name(errno))?,
+            errno => write!(f, "{} ({errno:?})", errno.desc())?,
         }
         refusal
             .text
             .iter()
             .try_for_each(|text| write!(f, ": {text}"))
-    }
-}
-
-/// A step the kernel refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepFailure {
-    /// Which of the steps given.
-    pub index: usize,
-    /// The step.
-    pub step: Step,
-    /// The error number.
-    pub errno: Errno,
-}
-
-impl StepFailure {
-    /// Whether the table was not as the plan took it to be: read again, and plan again.
-    #[must_use]
-    pub const fn is_surprise(&self) -> bool {
-        match self.step {
-            // ENOENT here is a missing scheduler, which reading again does not bring.
-            Step::AddService(..) => matches!(self.errno, Errno::EEXIST),
-            Step::EditService(..) => matches!(self.errno, Errno::ESRCH),
-            Step::DeleteService(_)
-            | Step::AddServer(..)
-            | Step::EditServer(..)
-            | Step::DeleteServer(..) => {
-                matches!(self.errno, Errno::EEXIST | Errno::ENOENT | Errno::ESRCH)
-            }
-        }
-    }
-}
-
-impl fmt::Display for StepFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.step {
-            Step::AddService(key, _) => write!(f, "add service {key}")?,
-            Step::EditService(key, _) => write!(f, "edit service {key}")?,
-            Step::DeleteService(key) => write!(f, "delete service {key}")?,
-            Step::AddServer(key, server, _) => write!(f, "add real server {server} to {key}")?,
-            Step::EditServer(key, server, _) => write!(f, "edit real server {server} of {key}")?,
-            Step::DeleteServer(key, server) => write!(f, "delete real server {server} from {key}")?,
-        }
-        write!(f, ": {}", sentence(&self.step, self.errno))
     }
 }

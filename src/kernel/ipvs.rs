@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use netlink_sys::protocols::NETLINK_GENERIC;
 use nix::errno::Errno;
 
-use super::failure::{IpvsError, OpenError, StepFailure};
+use super::failure::{IpvsError, OpenError};
 use super::netlink::{Netlink, NetlinkError};
 use crate::codec::DecodeError;
 use crate::codec::ipvs::{
@@ -17,7 +17,7 @@ use crate::codec::message::{IncomingKind, emit_get_family, parse_family};
 use crate::model::{
     IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, Timeouts, VirtualService,
 };
-use crate::plan::Step;
+use crate::plan::{Step, StepFailure, Target};
 
 /// A connection to the kernel's IPVS: one long-lived socket in the network namespace of the thread that opened it.
 /// Calls block; the kernel answers within milliseconds.
@@ -107,44 +107,6 @@ impl Ipvs {
     /// Starts a sync daemon.
     pub fn start_sync_daemon(&mut self, daemon: &SyncDaemon) -> Result<(), IpvsError> {
         self.command("start the sync daemon", Request::StartDaemon(daemon))
-    }
-
-    /// The whole table. Not one moment's picture: the kernel lists each service's servers by itself.
-    pub fn table(&mut self) -> Result<IpvsTable, IpvsError> {
-        let mut table = IpvsTable::new();
-        for ServiceEntry { key, settings, .. } in self.services()? {
-            let servers = self.server_map(&key)?;
-            table
-                .services
-                .insert(key, VirtualService { settings, servers });
-        }
-        Ok(table)
-    }
-
-    /// One service as it is now, `None` when there is none.
-    pub fn read_service(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>, IpvsError> {
-        match self.service(key) {
-            Ok(ServiceEntry { settings, .. }) => Ok(Some(VirtualService {
-                settings,
-                servers: self.server_map(key)?,
-            })),
-            Err(error) if error.errno() == Some(Errno::ESRCH) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Carries out steps in order, in as few system calls as possible. One that is refused does not stop the others.
-    pub fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
-        let failures = self.apply_once(steps)?;
-        // A family that was unloaded and loaded again has another number, and its old one answers ENOENT.
-        if failures
-            .iter()
-            .any(|failure| failure.errno == Errno::ENOENT)
-            && self.family_changed()
-        {
-            return self.apply_once(steps);
-        }
-        Ok(failures)
     }
 
     fn apply_once(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
@@ -244,6 +206,47 @@ impl Ipvs {
             operation: operation(),
             cause,
         })
+    }
+}
+
+impl Target for Ipvs {
+    type Error = IpvsError;
+
+    /// Not one moment's picture: the kernel lists each service's servers by itself.
+    fn read(&mut self) -> Result<IpvsTable, IpvsError> {
+        let mut table = IpvsTable::new();
+        for ServiceEntry { key, settings, .. } in self.services()? {
+            let servers = self.server_map(&key)?;
+            table
+                .services
+                .insert(key, VirtualService { settings, servers });
+        }
+        Ok(table)
+    }
+
+    fn read_service(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>, IpvsError> {
+        match self.service(key) {
+            Ok(ServiceEntry { settings, .. }) => Ok(Some(VirtualService {
+                settings,
+                servers: self.server_map(key)?,
+            })),
+            Err(error) if error.errno() == Some(Errno::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// In as few system calls as possible.
+    fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
+        let failures = self.apply_once(steps)?;
+        // A family that was unloaded and loaded again has another number, and its old one answers ENOENT.
+        if failures
+            .iter()
+            .any(|failure| failure.errno == Errno::ENOENT)
+            && self.family_changed()
+        {
+            return self.apply_once(steps);
+        }
+        Ok(failures)
     }
 }
 

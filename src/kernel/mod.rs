@@ -9,8 +9,8 @@ mod netlink;
 mod route;
 mod sysctl;
 
-pub use errno::{errno_name, sentence};
-pub use failure::{IpvsError, OpenError, StepFailure};
+pub use errno::errno_name;
+pub use failure::{IpvsError, OpenError};
 pub use file::{FileCause, FileError, read_limited, write_atomically};
 pub use ipvs::Ipvs;
 pub use netlink::{Netlink, NetlinkError};

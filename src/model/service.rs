@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use super::{AddressFamily, Fwmark, Protocol, Scheduler, SchedulerFlags, Seconds};
 
@@ -126,6 +127,41 @@ impl fmt::Display for ServiceKey {
                 family: AddressFamily::Ipv6,
             } => write!(f, "FWM {mark} IPv6"),
         }
+    }
+}
+
+/// Text that names no virtual service.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a virtual service as ipvsadm lists them: {0:?}")]
+pub struct ServiceKeyError(String);
+
+impl FromStr for ServiceKey {
+    type Err = ServiceKeyError;
+
+    /// The other half of `Display`.
+    fn from_str(text: &str) -> Result<Self, ServiceKeyError> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let at = |at: &str| at.parse::<SocketAddr>().ok();
+        let address = |protocol, place: &str| {
+            at(place).map(|at| Self::Address {
+                protocol,
+                address: at.ip(),
+                port: at.port(),
+            })
+        };
+        let mark = |mark: &str, family| {
+            let mark = mark.parse().ok().and_then(Fwmark::new)?;
+            Some(Self::Fwmark { mark, family })
+        };
+        let key = match words.as_slice() {
+            ["TCP", place] => address(Protocol::Tcp, place),
+            ["UDP", place] => address(Protocol::Udp, place),
+            ["SCTP", place] => address(Protocol::Sctp, place),
+            ["FWM", number] => mark(number, AddressFamily::Ipv4),
+            ["FWM", number, "IPv6"] => mark(number, AddressFamily::Ipv6),
+            _ => None,
+        };
+        key.ok_or_else(|| ServiceKeyError(text.to_owned()))
     }
 }
 
@@ -260,6 +296,29 @@ mod tests {
             .to_string(),
             "FWM 8 IPv6"
         );
+    }
+
+    #[test]
+    fn what_a_service_prints_names_it_again() {
+        for text in [
+            "TCP 192.0.2.10:80",
+            "UDP [2001:db8::1]:53",
+            "SCTP 10.0.0.1:9",
+            "FWM 7",
+            "FWM 8 IPv6",
+        ] {
+            assert_eq!(text.parse::<ServiceKey>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "TCP",
+            "TCP 192.0.2.10",
+            "FWM 0",
+            "FWM 7 IPv5",
+            "tcp 192.0.2.10:80",
+        ] {
+            assert!(text.parse::<ServiceKey>().is_err(), "{text}");
+        }
     }
 
     #[test]

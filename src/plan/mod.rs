@@ -1,6 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What to do next: the difference between the table we want and the table there is.
+//!
+//! Its laws (`tests/plan_laws.rs` holds them against random tables):
+//!
+//! 1. Carrying a plan out makes every service of ours equal to the desired one.
+//! 2. Planning again gives an empty plan.
+//! 3. No prefix of a plan leaves a service without a server that can take a connection, if it had one before and has
+//!    one after.
+//! 4. Services that are not ours are never touched.
+//! 5. An unchanged object costs no message, a changed weight one.
+//!
+//! Nothing here reads a clock or the kernel: [`execute`] acts through a [`Target`], which is the kernel's IPVS in the
+//! daemon and a value in a test.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod diff;
+mod execute;
+mod failure;
+mod simulate;
 mod step;
 
+pub use diff::{Plan, diff, diff_service};
+pub use execute::{Outcome, Target, execute};
+pub use failure::StepFailure;
+pub use simulate::SimulatedKernel;
 pub use step::Step;

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `check`: how a real server is probed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::address;
+use super::finding::{Finding, Findings, Wrong};
+use super::section::{CHECK, CHECK_TCP};
+use super::setting::{Setting, Subject, innermost, innermost_or};
+use super::tree::{Node, Value};
+use super::value::{choice, duration, integer, kind, map};
+use crate::model::{Check, CheckKind, CheckSchedule, Protocol, ServerKey, ServiceKey};
+
+const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
+const COUNT: RangeInclusive<u32> = 1..=100;
+
+/// Two seconds each, and at most seven from the failure of a server to its removal.
+const SCHEDULE: CheckSchedule = CheckSchedule {
+    interval: Duration::from_secs(2),
+    timeout: Duration::from_secs(2),
+    rise: 2,
+    fall: 3,
+    retry_delay: Duration::from_secs(1),
+};
+
+/// What one layer says of checks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CheckLayer {
+    kind: Setting<Kind>,
+    port: Setting<u16>,
+    address: Setting<IpAddr>,
+    interval: Setting<Duration>,
+    timeout: Setting<Duration>,
+    rise: Setting<u32>,
+    fall: Setting<u32>,
+    retry_delay: Setting<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    None,
+    Tcp,
+}
+
+impl CheckLayer {
+    /// `none`, the name of a type, or a map.
+    pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Self {
+        const KINDS: [(&str, Kind); 2] = [("none", Kind::None), ("tcp", Kind::Tcp)];
+        const OTHERS: [(&str, &str); 3] =
+            [("tcp_check", "tcp"), ("false", "none"), ("off", "none")];
+        let mut layer = Self::default();
+        match &node.value {
+            Value::Map(_) => layer.read_map(node, out),
+            Value::Scalar { .. } if !node.is_null() => {
+                layer.kind = Setting::read(node, choice(name, node, &KINDS, &OTHERS, out));
+            }
+            Value::Scalar { .. } | Value::List(_) => {
+                let message = format!("{name} must be none, tcp or a map, got {}", kind(node));
+                out.push(Finding::new(node.span, message).help("write {interval: 2s}"));
+                layer.kind = Setting::Wrong;
+            }
+        }
+        layer
+    }
+
+    fn read_map(&mut self, node: &Node<'_>, out: &mut Findings) {
+        let Ok(entries) = map(&CHECK, node, out) else {
+            return;
+        };
+        for entry in entries {
+            let (name, node) = (&*entry.key, &entry.value);
+            match name {
+                "tcp" => {
+                    self.kind = Setting::Set(Kind::Tcp, entry.span);
+                    self.read_tcp(node, out);
+                }
+                "interval" => {
+                    self.interval = Setting::read(node, duration(name, node, INTERVAL, out));
+                }
+                "timeout" => self.timeout = Setting::read(node, duration(name, node, TIMEOUT, out)),
+                "rise" => self.rise = Setting::read(node, integer(name, node, COUNT, None, out)),
+                "fall" => self.fall = Setting::read(node, integer(name, node, COUNT, None, out)),
+                "retry_delay" => {
+                    self.retry_delay = Setting::read(node, duration(name, node, INTERVAL, out));
+                }
+                _ => CHECK.unknown_key(entry, out),
+            }
+        }
+    }
+
+    fn read_tcp(&mut self, node: &Node<'_>, out: &mut Findings) {
+        let Ok(entries) = map(&CHECK_TCP, node, out) else {
+            self.kind = Setting::Wrong;
+            return;
+        };
+        for entry in entries {
+            let (name, node) = (&*entry.key, &entry.value);
+            match name {
+                "port" => {
+                    let port = integer(name, node, 1..=65_535, None, out);
+                    let port = port.and_then(|port| u16::try_from(port).map_err(|_| Wrong));
+                    self.port = Setting::read(node, port);
+                }
+                "address" => self.address = Setting::read(node, bare_address(name, node, out)),
+                _ => CHECK_TCP.unknown_key(entry, out),
+            }
+        }
+    }
+
+    /// What the layers, the innermost first, say together for a server.
+    pub(super) fn resolve(
+        layers: &[&Self],
+        subject: &Subject,
+        server: ServerKey,
+        out: &mut Findings,
+    ) -> Result<Option<Check>, Wrong> {
+        let kind = innermost(layers, |layer| &layer.kind)?;
+        let port = innermost(layers, |layer| &layer.port)?.map(|found| *found.value);
+        let own = own_port(&subject.key, server);
+        let at = match kind.map(|found| (*found.value, found.span)) {
+            Some((Kind::None, _)) => None,
+            Some((Kind::Tcp, span)) => Some(port.or(own).ok_or_else(|| {
+                out.push(needs_port(span, subject, server));
+                Wrong
+            })?),
+            None => own,
+        };
+        let Some(port) = at else { return Ok(None) };
+        let address = innermost_or(layers, |layer| &layer.address, server.address)?;
+        let schedule = CheckSchedule {
+            interval: innermost_or(layers, |layer| &layer.interval, SCHEDULE.interval)?,
+            timeout: innermost_or(layers, |layer| &layer.timeout, SCHEDULE.timeout)?,
+            rise: innermost_or(layers, |layer| &layer.rise, SCHEDULE.rise)?,
+            fall: innermost_or(layers, |layer| &layer.fall, SCHEDULE.fall)?,
+            retry_delay: innermost_or(layers, |layer| &layer.retry_delay, SCHEDULE.retry_delay)?,
+        };
+        Ok(Some(Check {
+            kind: CheckKind::Tcp(SocketAddr::new(address, port)),
+            schedule,
+        }))
+    }
+}
+
+/// The port to which a TCP check goes unless told another one.
+fn own_port(service: &ServiceKey, server: ServerKey) -> Option<u16> {
+    let tcp = matches!(
+        service,
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            ..
+        }
+    );
+    Some(server.port).filter(|port| tcp && *port != 0)
+}
+
+fn needs_port(span: super::source::Span, subject: &Subject, server: ServerKey) -> Finding {
+    let why = match subject.key {
+        ServiceKey::Fwmark { .. } => "a fwmark service has no port of its own".to_owned(),
+        ServiceKey::Address { .. } if server.port == 0 => "the service has every port".to_owned(),
+        ServiceKey::Address { protocol, .. } => format!("the service is {protocol}"),
+    };
+    let message = format!("check tcp needs a port here: {why}");
+    let help = "write check: {tcp: {port: 5672}}, or check: none";
+    subject.finding(span, message).help(help)
+}
+
+fn bare_address(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<IpAddr, Wrong> {
+    let address = address::read(name, node, out)?;
+    if address.port.is_none() {
+        return Ok(address.ip);
+    }
+    out.push(
+        Finding::new(node.span, "address of a check has no port").help("write port: beside it"),
+    );
+    Err(Wrong)
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The effective configuration as a file: every default spelled out, nothing inherited.
+
+use std::fmt::{self, Display, Write as _};
+use std::time::Duration;
+
+use super::duration;
+use crate::model::{
+    AddressFamily, Check, CheckKind, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
+    ForwardingMethod, IpvsSettings, Persistence, Protocol, Scheduler, SchedulerFlags, Seconds,
+    ServerKey, ServiceKey, Tunnel, TunnelChecksum, TunnelKind,
+};
+
+/// The configuration as a file that [`super::parse`] reads back to the same value.
+///
+/// Everything `parse` can make can be written. Values only a kernel has (protocols, tunnels and forwarding
+/// methods without a name) are written as their numbers, which `parse` refuses.
+#[must_use]
+pub fn to_yaml(config: &Config) -> String {
+    File(config).to_string()
+}
+
+struct File<'a>(&'a Config);
+
+impl Display for File<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config {
+            services,
+            ipvs,
+            director,
+        } = self.0;
+        write_director(director, f)?;
+        write_ipvs(ipvs, f)?;
+        if services.is_empty() {
+            return f.write_str("virtual_services: []\n");
+        }
+        f.write_str("virtual_services:\n")?;
+        services
+            .iter()
+            .try_for_each(|(key, service)| write_service(key, service, f))
+    }
+}
+
+fn write_director(director: &DirectorSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let DirectorSettings {
+        state_file,
+        socket,
+        repair_interval,
+    } = director;
+    f.write_str("director:\n")?;
+    writeln!(f, "  state_file: {}", Quoted(&state_file.to_string_lossy()))?;
+    writeln!(f, "  socket: {}", Quoted(&socket.to_string_lossy()))?;
+    writeln!(
+        f,
+        "  repair_interval: {}",
+        duration::write(*repair_interval)
+    )
+}
+
+fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let IpvsSettings {
+        tcp_timeout,
+        tcp_fin_timeout,
+        udp_timeout,
+        expire_nodest_conn,
+    } = ipvs;
+    let timeout = |seconds: &Option<Seconds>| seconds.map_or("keep".to_owned(), whole_seconds);
+    f.write_str("ipvs:\n")?;
+    writeln!(f, "  tcp_timeout: {}", timeout(tcp_timeout))?;
+    writeln!(f, "  tcp_fin_timeout: {}", timeout(tcp_fin_timeout))?;
+    writeln!(f, "  udp_timeout: {}", timeout(udp_timeout))?;
+    let expire = expire_nodest_conn.map_or("keep".to_owned(), |expire| expire.to_string());
+    writeln!(f, "  expire_nodest_conn: {expire}")
+}
+
+fn write_service(
+    key: &ServiceKey,
+    service: &ConfiguredService,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    match *key {
+        ServiceKey::Address {
+            protocol,
+            address,
+            port,
+        } => {
+            writeln!(
+                f,
+                "  - address: {}",
+                Endpoint(ServerKey::new(address, port))
+            )?;
+            writeln!(f, "    protocol: {}", protocol_word(protocol))?;
+        }
+        ServiceKey::Fwmark { mark, family } => {
+            writeln!(f, "  - fwmark: {mark}")?;
+            let family = match family {
+                AddressFamily::Ipv4 => "ipv4",
+                AddressFamily::Ipv6 => "ipv6",
+            };
+            writeln!(f, "    family: {family}")?;
+        }
+    }
+    let settings = &service.settings;
+    writeln!(f, "    scheduler: {}", settings.scheduler)?;
+    let flags = flag_words(settings.scheduler_flags, &settings.scheduler);
+    writeln!(f, "    scheduler_flags: [{flags}]")?;
+    writeln!(f, "    one_packet: {}", settings.one_packet)?;
+    match &settings.persistence {
+        Some(persistence) => write_persistence(persistence, f)?,
+        None => f.write_str("    persistence: none\n")?,
+    }
+    if service.servers.is_empty() {
+        return f.write_str("    servers: []\n");
+    }
+    f.write_str("    servers:\n")?;
+    service
+        .servers
+        .iter()
+        .try_for_each(|(key, server)| write_server(*key, server, f))
+}
+
+fn flag_words(flags: SchedulerFlags, scheduler: &Scheduler) -> String {
+    flags.display(scheduler).replace(',', ", ")
+}
+
+fn protocol_word(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Tcp | Protocol::Udp | Protocol::Sctp => protocol.to_string().to_lowercase(),
+        Protocol::Other(number) => number.to_string(),
+    }
+}
+
+fn write_persistence(persistence: &Persistence, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Persistence {
+        timeout,
+        granularity,
+        engine,
+    } = persistence;
+    let engine = engine.as_ref().map_or("none", |engine| engine.name());
+    let timeout = whole_seconds(*timeout);
+    writeln!(
+        f,
+        "    persistence: {{timeout: {timeout}, granularity: {granularity}, engine: {engine}}}"
+    )
+}
+
+fn write_server(
+    key: ServerKey,
+    server: &ConfiguredServer,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let real = &server.real_server;
+    writeln!(f, "      - address: {}", Endpoint(key))?;
+    let word = match real.forwarding {
+        ForwardingMethod::DirectRouting => "dr".to_owned(),
+        ForwardingMethod::Masquerading => "nat".to_owned(),
+        ForwardingMethod::Tunneling(_) => "tun".to_owned(),
+        ForwardingMethod::Local => "1".to_owned(),
+        ForwardingMethod::Bypass => "4".to_owned(),
+        ForwardingMethod::Other(number) => number.to_string(),
+    };
+    writeln!(f, "        forwarding: {word}")?;
+    if let ForwardingMethod::Tunneling(tunnel) = real.forwarding {
+        write_tunnel(tunnel, f)?;
+    }
+    writeln!(f, "        weight: {}", real.weight)?;
+    writeln!(f, "        upper_threshold: {}", real.thresholds.upper)?;
+    writeln!(f, "        lower_threshold: {}", real.thresholds.lower)?;
+    writeln!(
+        f,
+        "        inhibit_on_failure: {}",
+        server.inhibit_on_failure
+    )?;
+    match server.check {
+        Some(check) => write_check(check, f),
+        None => f.write_str("        check: none\n"),
+    }
+}
+
+fn write_tunnel(tunnel: Tunnel, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("        tunnel: {type: ")?;
+    match tunnel.kind {
+        TunnelKind::Ipip => f.write_str("ipip")?,
+        TunnelKind::Gue { port } => write!(f, "gue, port: {port}")?,
+        TunnelKind::Gre => f.write_str("gre")?,
+        TunnelKind::Other(number) => write!(f, "{number}")?,
+    }
+    match tunnel.checksum {
+        TunnelChecksum::None => f.write_str(", checksum: none}\n"),
+        TunnelChecksum::Full => f.write_str(", checksum: full}\n"),
+        TunnelChecksum::Remote => f.write_str(", checksum: remote}\n"),
+        TunnelChecksum::Other(number) => writeln!(f, ", checksum: {number}}}"),
+    }
+}
+
+fn write_check(check: Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let CheckKind::Tcp(at) = check.kind;
+    let schedule = check.schedule;
+    f.write_str("        check:\n")?;
+    writeln!(
+        f,
+        "          tcp: {{address: \"{}\", port: {}}}",
+        at.ip(),
+        at.port()
+    )?;
+    for (key, value) in [
+        ("interval", schedule.interval),
+        ("timeout", schedule.timeout),
+        ("retry_delay", schedule.retry_delay),
+    ] {
+        writeln!(f, "          {key}: {}", duration::write(value))?;
+    }
+    writeln!(f, "          rise: {}", schedule.rise)?;
+    writeln!(f, "          fall: {}", schedule.fall)
+}
+
+fn whole_seconds(seconds: Seconds) -> String {
+    duration::write(Duration::from_secs(seconds.0.into()))
+}
+
+/// An address and port; IPv6 in quotes, because `[` opens a list.
+struct Endpoint(ServerKey);
+
+impl Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.family() {
+            AddressFamily::Ipv4 => self.0.fmt(f),
+            AddressFamily::Ipv6 => write!(f, "\"{}\"", self.0),
+        }
+    }
+}
+
+/// Text in double quotes, or bare when nothing in it could mean anything to YAML.
+struct Quoted<'a>(&'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+        if self.0.starts_with('/') && self.0.chars().all(bare) {
+            return f.write_str(self.0);
+        }
+        f.write_char('"')?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                ' '..='~' => f.write_char(character)?,
+                other => write!(f, "\\U{:08X}", u32::from(other))?,
+            }
+        }
+        f.write_char('"')
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Text to [`Config`], checked whole: either a configuration with nothing wrong in it, or everything that is wrong.
+//!
+//! `yaml` makes a tree with places, `section` knows the keys, `value` reads single values. A setting is read where
+//! it stands, into the layer it stands in (`scheduling`, `server`, `persistence`, `tunnel`, `check`), and only then
+//! put together for each real server, so that a default is held against nothing but what uses it.
+
+mod address;
+mod check;
+mod diagnostics;
+mod director;
+mod duration;
+mod emit;
+mod finding;
+mod nearest;
+mod persistence;
+mod pool;
+mod scheduling;
+mod section;
+mod server;
+mod service;
+mod setting;
+mod source;
+mod tree;
+mod tunnel;
+mod value;
+mod yaml;
+
+use std::borrow::Cow;
+
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use emit::to_yaml;
+pub use section::{SECTIONS, Section};
+
+use crate::model::Config;
+use finding::{Finding, Findings, Wrong};
+use section::FILE;
+use source::Span;
+use tree::{Entry, Node};
+
+/// The longest file that is read: 16 MiB.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// An empty list must be meant: it takes every service away.
+const NO_SERVICES: &str = "write virtual_services: [] when none is meant";
+
+/// The configuration that a file's bytes say, every default filled in, or everything that is wrong with it.
+///
+/// `name` is what diagnostics call the file.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
+    let mut out = Findings::default();
+    let (text, config) = if bytes.len() > MAX_BYTES {
+        out.error(
+            Span::default(),
+            format!("longer than 16 MiB: {} bytes", bytes.len()),
+        );
+        (Cow::Borrowed(""), Err(Wrong))
+    } else {
+        match str::from_utf8(bytes) {
+            Ok(text) => (Cow::Borrowed(text), read_text(text, &mut out)),
+            Err(error) => {
+                out.push(not_utf8(bytes, error.valid_up_to()));
+                (String::from_utf8_lossy(bytes), Err(Wrong))
+            }
+        }
+    };
+    match config {
+        Ok(config) if out.is_empty() => Ok(config),
+        Ok(_) | Err(Wrong) => Err(Diagnostics::new(name, &text, out)),
+    }
+}
+
+fn not_utf8(bytes: &[u8], at: usize) -> Finding {
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    let finding = Finding::new(
+        Span::new(at, at + 1),
+        format!("not UTF-8: byte 0x{byte:02x}"),
+    );
+    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    finding.help(if utf16 {
+        "this is UTF-16: save it as UTF-8"
+    } else {
+        "save it as UTF-8"
+    })
+}
+
+fn read_text(text: &str, out: &mut Findings) -> Result<Config, Wrong> {
+    let Some(root) = yaml::compose(text, out)?.filter(|root| !root.is_null()) else {
+        let finding = Finding::new(Span::new(0, 0), "the file is empty");
+        out.push(finding.help(NO_SERVICES));
+        return Err(Wrong);
+    };
+    let entries = value::map(&FILE, &root, out)?;
+    read_file(&root, entries, out)
+}
+
+fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Result<Config, Wrong> {
+    let section = |name| entries.iter().find(|entry| &*entry.key == name);
+    let known: Vec<_> = FILE.keys().collect();
+    for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
+        FILE.unknown_key(entry, out);
+    }
+    let director = section("director").map(|entry| director::read_director(&entry.value, out));
+    let ipvs = section("ipvs").map(|entry| director::read_ipvs(&entry.value, out));
+    let defaults = section("defaults").map(|entry| service::Defaults::read(&entry.value, out));
+    let defaults = defaults.unwrap_or_default();
+    let pools = section("pools").map(|entry| pool::Pools::read(&entry.value, out));
+    let pools = pools.unwrap_or_default();
+    let mut services = service::Services::default();
+    if let Some(entry) = section("virtual_services") {
+        let nodes = value::list("virtual_services", &entry.value, NO_SERVICES, out)?;
+        for node in nodes {
+            // What is wrong with one was said, and the others are read all the same.
+            let _ = services.take(node, &defaults, &pools, out);
+        }
+    } else {
+        let at = entries.first().map_or(root.span, |entry| entry.span);
+        out.push(Finding::new(at, "the file has no virtual_services").help(NO_SERVICES));
+    }
+    Ok(Config {
+        services: services.services,
+        ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
+        director: director.unwrap_or_else(director::default_director),
+    })
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

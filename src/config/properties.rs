@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What holds for every file and every configuration.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::{parse, to_yaml};
+use crate::model::{
+    AddressFamily, Check, CheckKind, CheckSchedule, Config, ConfiguredServer, ConfiguredService,
+    DirectorSettings, ForwardingMethod, Fwmark, Granularity, IpvsSettings, Persistence,
+    PersistenceEngine, Protocol, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+};
+
+fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
+    match family {
+        AddressFamily::Ipv4 => (0_u32..0x00ff_ffff)
+            .prop_map(|host| IpAddr::V4((0x0a00_0000 + host).into()))
+            .boxed(),
+        AddressFamily::Ipv6 => any::<u64>()
+            .prop_map(|host| IpAddr::V6(((0x2001_0db8_u128 << 96) | u128::from(host)).into()))
+            .boxed(),
+    }
+}
+
+fn family() -> impl Strategy<Value = AddressFamily> {
+    prop_oneof![Just(AddressFamily::Ipv4), Just(AddressFamily::Ipv6)]
+}
+
+fn milliseconds(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
+    range.prop_map(Duration::from_millis)
+}
+
+fn seconds() -> impl Strategy<Value = Seconds> {
+    (1..=Seconds::MAX.0).prop_map(Seconds)
+}
+
+fn key() -> impl Strategy<Value = ServiceKey> {
+    let protocol = prop_oneof![
+        Just(Protocol::Tcp),
+        Just(Protocol::Udp),
+        Just(Protocol::Sctp)
+    ];
+    let by_address = (protocol, family().prop_flat_map(address), any::<u16>());
+    let by_mark = (1_u32.., family());
+    prop_oneof![
+        by_address.prop_map(|(protocol, address, port)| ServiceKey::Address {
+            protocol,
+            address,
+            port
+        }),
+        by_mark.prop_map(|(mark, family)| ServiceKey::Fwmark {
+            mark: Fwmark::new(mark).unwrap(),
+            family
+        }),
+    ]
+}
+
+fn persistence(family: AddressFamily) -> impl Strategy<Value = Persistence> {
+    let granularity = (1..=family.bits()).prop_map(move |length| match family {
+        AddressFamily::Ipv4 => Granularity::Mask((u32::MAX << (32 - length)).into()),
+        AddressFamily::Ipv6 => Granularity::Prefix(length),
+    });
+    let engine = option::of("[a-m]{1,16}".prop_map(|name| PersistenceEngine::new(&name).unwrap()));
+    (seconds(), granularity, engine).prop_map(|(timeout, granularity, engine)| Persistence {
+        timeout,
+        granularity,
+        engine,
+    })
+}
+
+fn settings(key: ServiceKey) -> impl Strategy<Value = ServiceSettings> {
+    let udp = matches!(
+        key,
+        ServiceKey::Fwmark { .. }
+            | ServiceKey::Address {
+                protocol: Protocol::Udp,
+                ..
+            }
+    );
+    let persistence = if key.port() == Some(0) {
+        persistence(key.family()).prop_map(Some).boxed()
+    } else {
+        option::of(persistence(key.family())).boxed()
+    };
+    let scheduler = prop::sample::select(Scheduler::KNOWN.as_slice());
+    (scheduler, 0_u8..8, any::<bool>(), persistence).prop_map(
+        move |(scheduler, flags, one_packet, persistence)| ServiceSettings {
+            scheduler: Scheduler::new(scheduler).unwrap(),
+            scheduler_flags: SchedulerFlags::from_bits(flags),
+            one_packet: one_packet && udp,
+            persistence,
+        },
+    )
+}
+
+fn tunnel() -> impl Strategy<Value = Tunnel> {
+    use TunnelChecksum::{Full, None, Remote};
+    let gue = (1_u16.., prop::sample::select(vec![None, Full, Remote]));
+    prop_oneof![
+        Just(Tunnel::IPIP),
+        gue.prop_map(|(port, checksum)| Tunnel {
+            kind: TunnelKind::Gue { port },
+            checksum
+        }),
+        prop::sample::select(vec![None, Full]).prop_map(|checksum| Tunnel {
+            kind: TunnelKind::Gre,
+            checksum
+        }),
+    ]
+}
+
+fn check() -> impl Strategy<Value = Check> {
+    let at = (family().prop_flat_map(address), 1_u16..);
+    let times = (
+        milliseconds(10..=3_600_000),
+        milliseconds(1..=60_000),
+        milliseconds(10..=3_600_000),
+    );
+    (at, times, 1_u32..=100, 1_u32..=100).prop_map(|((ip, port), times, rise, fall)| Check {
+        kind: CheckKind::Tcp(SocketAddr::new(ip, port)),
+        schedule: CheckSchedule {
+            interval: times.0,
+            timeout: times.1,
+            retry_delay: times.2,
+            rise,
+            fall,
+        },
+    })
+}
+
+fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredServer)> {
+    let forwarding = prop_oneof![
+        Just(ForwardingMethod::DirectRouting),
+        Just(ForwardingMethod::Masquerading),
+        tunnel().prop_map(ForwardingMethod::Tunneling),
+    ];
+    let addresses = (
+        address(service.family()),
+        family().prop_flat_map(address),
+        1_u16..,
+    );
+    let limits = (
+        0..=Weight::MAX.get(),
+        0..=Weight::MAX.get(),
+        0..=Weight::MAX.get(),
+    );
+    (
+        forwarding,
+        addresses,
+        limits,
+        option::of(check()),
+        any::<bool>(),
+    )
+        .prop_map(
+            move |(
+                forwarding,
+                (own, any, port),
+                (weight, one, other),
+                check,
+                inhibit_on_failure,
+            )| {
+                let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
+                let kept = service.port().unwrap_or(0);
+                let address = if tunneled { any } else { own };
+                let key =
+                    ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
+                let real_server = RealServer {
+                    forwarding,
+                    weight: Weight::new(weight).unwrap(),
+                    thresholds: Thresholds {
+                        upper: one.max(other),
+                        lower: one.min(other),
+                    },
+                };
+                (
+                    key,
+                    ConfiguredServer {
+                        real_server,
+                        check,
+                        inhibit_on_failure,
+                    },
+                )
+            },
+        )
+}
+
+fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {
+    key().prop_flat_map(|key| {
+        (settings(key), vec(server(key), 0..4)).prop_map(move |(settings, servers)| {
+            let servers = servers.into_iter().collect();
+            (key, ConfiguredService { settings, servers })
+        })
+    })
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let ipvs = (
+        option::of(seconds()),
+        option::of(seconds()),
+        option::of(seconds()),
+        any::<Option<bool>>(),
+    );
+    let ipvs = ipvs.prop_map(
+        |(tcp_timeout, tcp_fin_timeout, udp_timeout, expire_nodest_conn)| IpvsSettings {
+            tcp_timeout,
+            tcp_fin_timeout,
+            udp_timeout,
+            expire_nodest_conn,
+        },
+    );
+    let director = (
+        "/[^\0]{0,20}",
+        "/[^\0]{0,20}",
+        milliseconds(1_000..=3_600_000),
+    );
+    let director = director.prop_map(|(state_file, socket, repair_interval)| DirectorSettings {
+        state_file: state_file.into(),
+        socket: socket.into(),
+        repair_interval,
+    });
+    (vec(service(), 0..4), ipvs, director).prop_map(|(services, ipvs, director)| Config {
+        services: services.into_iter().collect(),
+        ipvs,
+        director,
+    })
+}
+
+const GOOD: [&str; 3] = [
+    include_str!("../../examples/rabbitmq.yaml"),
+    include_str!("../../examples/tunnel.yaml"),
+    include_str!("../../tests/config/good-everything.yaml"),
+];
+
+/// A good file with some stretches replaced by other bytes.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = prop_oneof![
+        vec(any::<u8>(), 0..6),
+        "[-\\[\\]{}:,&*!|>'\"%@`#?\t\r\n \u{85}\u{feff}aé0-9]{0,8}".prop_map(String::into_bytes),
+        prop::sample::select(GOOD.as_slice()).prop_flat_map(|text| {
+            (0..text.len(), 0_usize..40).prop_map(move |(start, length)| {
+                text.as_bytes()[start..]
+                    .iter()
+                    .copied()
+                    .take(length)
+                    .collect()
+            })
+        }),
+    ];
+    let edits = vec((any::<prop::sample::Index>(), (0_usize..8, bytes)), 1..5);
+    (prop::sample::select(GOOD.as_slice()), edits).prop_map(|(text, edits)| {
+        let mut file = text.as_bytes().to_vec();
+        for (at, (length, bytes)) in edits {
+            let start = at.index(file.len() + 1);
+            let end = (start + length).min(file.len());
+            file.splice(start..end, bytes);
+        }
+        file
+    })
+}
+
+fn holds(bytes: &[u8]) {
+    match parse("fuzz.yaml", bytes) {
+        Ok(config) => assert_eq!(parse("effective", to_yaml(&config).as_bytes()), Ok(config)),
+        Err(diagnostics) => {
+            let lines = String::from_utf8_lossy(bytes).split('\n').count();
+            for diagnostic in &diagnostics {
+                assert!((1..=lines).contains(&diagnostic.line()) && diagnostic.column() > 0);
+                assert!(!diagnostic.message().contains('\n'));
+            }
+            assert!(diagnostics.count() > 0);
+            let text = diagnostics.render(false);
+            assert!(text.starts_with("fuzz.yaml:"), "{text}");
+            assert!(
+                !text.contains(|c: char| c.is_control() && c != '\n'),
+                "{text:?}"
+            );
+            assert!(!diagnostics.render(true).is_empty());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_out_reads_back(config in config()) {
+        let text = to_yaml(&config);
+        prop_assert_eq!(parse("effective", text.as_bytes()), Ok(config), "{}", text);
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in vec(any::<u8>(), 0..200)) {
+        holds(&bytes);
+    }
+
+    #[test]
+    fn any_yaml_like_text_is_answered(text in "([-?:,\\[\\]{}#&*!|>'\"%@` \t\r\na-c0]|: |- |\n  |---\n|\\PC){0,60}") {
+        holds(text.as_bytes());
+    }
+
+    #[test]
+    fn any_edit_of_a_good_file_is_answered(bytes in mutated()) {
+        holds(&bytes);
+    }
+}

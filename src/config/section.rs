@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The sections of a configuration file and their keys.
+
+use super::finding::{Finding, Findings, Shown};
+use super::nearest::nearest;
+use super::tree::Entry;
+
+/// A kind of map in the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// What it is called in messages, with its article.
+    pub name: &'static str,
+    own: &'static [&'static str],
+    shared: &'static [&'static [&'static str]],
+}
+
+/// Settings of a virtual service, also under `defaults`.
+const SERVICE_SETTINGS: &[&str] = &["scheduler", "scheduler_flags", "one_packet", "persistence"];
+/// Settings of a real server, also of a virtual service and under `defaults`.
+const SERVER_SETTINGS: &[&str] = &[
+    "forwarding",
+    "tunnel",
+    "weight",
+    "upper_threshold",
+    "lower_threshold",
+    "inhibit_on_failure",
+    "check",
+];
+
+/// The file itself.
+pub(super) const FILE: Section = Section {
+    name: "the file",
+    own: &["director", "ipvs", "defaults", "pools", "virtual_services"],
+    shared: &[],
+};
+/// `director`.
+pub(super) const DIRECTOR: Section = Section {
+    name: "director",
+    own: &["state_file", "socket", "repair_interval"],
+    shared: &[],
+};
+/// `ipvs`.
+pub(super) const IPVS: Section = Section {
+    name: "ipvs",
+    own: &[
+        "tcp_timeout",
+        "tcp_fin_timeout",
+        "udp_timeout",
+        "expire_nodest_conn",
+    ],
+    shared: &[],
+};
+/// `defaults`.
+pub(super) const DEFAULTS: Section = Section {
+    name: "defaults",
+    own: &[],
+    shared: &[SERVICE_SETTINGS, SERVER_SETTINGS],
+};
+/// An item of `virtual_services`.
+pub(super) const SERVICE: Section = Section {
+    name: "a virtual service",
+    own: &["address", "protocol", "fwmark", "family", "pool", "servers"],
+    shared: &[SERVICE_SETTINGS, SERVER_SETTINGS],
+};
+/// An item of `servers` or of a pool.
+pub(super) const SERVER: Section = Section {
+    name: "a real server",
+    own: &["address"],
+    shared: &[SERVER_SETTINGS],
+};
+/// `persistence`.
+pub(super) const PERSISTENCE: Section = Section {
+    name: "persistence",
+    own: &["timeout", "granularity", "engine"],
+    shared: &[],
+};
+/// `tunnel`.
+pub(super) const TUNNEL: Section = Section {
+    name: "tunnel",
+    own: &["type", "port", "checksum"],
+    shared: &[],
+};
+/// `check`.
+pub(super) const CHECK: Section = Section {
+    name: "check",
+    own: &["tcp", "interval", "timeout", "rise", "fall", "retry_delay"],
+    shared: &[],
+};
+/// `check.tcp`.
+pub(super) const CHECK_TCP: Section = Section {
+    name: "check.tcp",
+    own: &["port", "address"],
+    shared: &[],
+};
+
+/// Every section: what a page or a test needs to know the whole schema.
+pub static SECTIONS: [Section; 10] = [
+    FILE,
+    DIRECTOR,
+    IPVS,
+    DEFAULTS,
+    SERVICE,
+    SERVER,
+    PERSISTENCE,
+    TUNNEL,
+    CHECK,
+    CHECK_TCP,
+];
+
+/// What the words of keepalived and of others are called here.
+const FOREIGN: &[(&str, &str)] = &[
+    (
+        "<<",
+        "merge keys are not read: put what is shared into defaults or a pool",
+    ),
+    ("lb_algo", "the scheduler is set by scheduler"),
+    ("lvs_sched", "the scheduler is set by scheduler"),
+    ("algorithm", "the scheduler is set by scheduler"),
+    ("lb_kind", "the forwarding method is set by forwarding"),
+    ("lvs_method", "the forwarding method is set by forwarding"),
+    ("method", "the forwarding method is set by forwarding"),
+    ("delay_loop", "write check: {interval: 6s}"),
+    ("connect_timeout", "write check: {timeout: 3s}"),
+    (
+        "retry",
+        "write check: {fall: 3}, which counts the first failure, too",
+    ),
+    ("delay_before_retry", "write check: {retry_delay: 3s}"),
+    ("persistence_timeout", "write persistence: 50s"),
+    (
+        "persistence_granularity",
+        "write persistence: {granularity: 24}",
+    ),
+    ("persistence_engine", "write persistence: {engine: sip}"),
+    ("ops", "one-packet scheduling is set by one_packet"),
+    ("uthreshold", "write upper_threshold"),
+    ("lthreshold", "write lower_threshold"),
+    (
+        "virtual_server",
+        "virtual services are a list named virtual_services",
+    ),
+    ("real_server", "real servers are a list named servers"),
+    ("real_servers", "real servers are a list named servers"),
+    ("backends", "real servers are a list named servers"),
+    ("mask", "write persistence: {granularity: 255.255.255.0}"),
+];
+
+impl Section {
+    /// Its keys.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let shared = self.shared.iter().copied().flatten();
+        self.own.iter().chain(shared).copied()
+    }
+
+    /// Says that `entry` has no place here, and what may have been meant.
+    pub(super) fn unknown_key(&self, entry: &Entry<'_>, out: &mut Findings) {
+        let key = &*entry.key;
+        let message = format!("unknown key \"{}\" in {}", Shown(key), self.name);
+        let foreign = FOREIGN.iter().find(|(word, _)| *word == key);
+        let help = if let Some(near) = nearest(key, self.keys()) {
+            format!("did you mean {near}?")
+        } else if SERVICE_SETTINGS.contains(&key) {
+            format!("{key} belongs to the virtual service")
+        } else if CHECK.own.contains(&key) && key != "tcp" && self.keys().any(|own| own == "check")
+        {
+            format!("{key} belongs into check")
+        } else if key == "port" && self.keys().any(|own| own == "address") {
+            "the port is part of the address: 192.0.2.10:5672".to_owned()
+        } else if let Some((_, help)) = foreign {
+            (*help).to_owned()
+        } else {
+            let keys: Vec<_> = self.keys().collect();
+            format!("known here: {}", keys.join(", "))
+        };
+        out.push(Finding::new(entry.span, message).help(help));
+    }
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `virtual_services`: which packets, and to which real servers they go.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::address;
+use super::finding::{Finding, Findings, Shown, Wrong};
+use super::pool::Pools;
+use super::scheduling::SchedulingLayer;
+use super::section::{DEFAULTS, SERVICE};
+use super::server::{ServerItem, ServerLayer};
+use super::setting::Subject;
+use super::source::Span;
+use super::tree::Node;
+use super::value::{choice, decimal, list, map, text};
+use crate::model::{
+    AddressFamily, ConfiguredServer, ConfiguredService, ForwardingMethod, Fwmark, Protocol,
+    ServerKey, ServiceKey,
+};
+
+/// `defaults`: the outermost layer of the file.
+#[derive(Debug, Default)]
+pub(super) struct Defaults {
+    scheduling: SchedulingLayer,
+    server: ServerLayer,
+}
+
+impl Defaults {
+    /// Reads the map.
+    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Self {
+        let mut defaults = Self::default();
+        for entry in map(&DEFAULTS, node, out).unwrap_or_default() {
+            if !defaults.scheduling.take(entry, out) && !defaults.server.take(entry, out) {
+                DEFAULTS.unknown_key(entry, out);
+            }
+        }
+        defaults
+    }
+}
+
+/// The virtual services read so far, and where each stands.
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    /// Those that are right.
+    pub(super) services: BTreeMap<ServiceKey, ConfiguredService>,
+    places: BTreeMap<ServiceKey, Span>,
+}
+
+/// One item of `virtual_services`.
+struct ServiceItem<'n, 'a> {
+    node: &'n Node<'a>,
+    address: Option<&'n Node<'a>>,
+    protocol: Option<&'n Node<'a>>,
+    fwmark: Option<&'n Node<'a>>,
+    family: Option<&'n Node<'a>>,
+    pool: Option<&'n Node<'a>>,
+    servers: Option<&'n Node<'a>>,
+    scheduling: SchedulingLayer,
+    server: ServerLayer,
+}
+
+impl Services {
+    /// Reads one service, with all its servers.
+    pub(super) fn take(
+        &mut self,
+        node: &Node<'_>,
+        defaults: &Defaults,
+        pools: &Pools,
+        out: &mut Findings,
+    ) -> Result<(), Wrong> {
+        let item = ServiceItem::read(node, out)?;
+        let key = item.key(out);
+        let own = item.own_servers(out);
+        let pool = item.pool.map(|node| pools.get(node, out)).transpose();
+        if item.pool.is_none() && item.servers.is_none() {
+            let finding = Finding::new(node.span, "a virtual service needs a pool or servers");
+            out.push(finding.help("write servers: [] when there are none yet"));
+        }
+        let key = key?;
+        let span = node.span;
+        let place = item.address.or(item.fwmark).map_or(span, |node| node.span);
+        if let Some(first) = self.places.insert(key, place) {
+            let message = format!("duplicate virtual service {key}");
+            let finding = Finding::new(place, message).first(first);
+            out.push(finding.help("a protocol, address and port, or a mark, is one service"));
+            self.places.insert(key, first);
+        }
+        let subject = Subject { key, span };
+        let settings = item.settings(&subject, place, defaults, out);
+        let listed = pool
+            .unwrap_or_default()
+            .unwrap_or_default()
+            .iter()
+            .chain(&own);
+        let servers = item.servers(listed, &subject, defaults, out);
+        let (settings, servers) = (settings?, servers?);
+        self.services
+            .insert(key, ConfiguredService { settings, servers });
+        Ok(())
+    }
+}
+
+impl<'n, 'a> ServiceItem<'n, 'a> {
+    fn read(node: &'n Node<'a>, out: &mut Findings) -> Result<Self, Wrong> {
+        let mut item = Self {
+            node,
+            address: None,
+            protocol: None,
+            fwmark: None,
+            family: None,
+            pool: None,
+            servers: None,
+            scheduling: SchedulingLayer::default(),
+            server: ServerLayer::default(),
+        };
+        for entry in map(&SERVICE, node, out)? {
+            let value = Some(&entry.value);
+            match &*entry.key {
+                "address" => item.address = value,
+                "protocol" => item.protocol = value,
+                "fwmark" => item.fwmark = value,
+                "family" => item.family = value,
+                "pool" => item.pool = value,
+                "servers" => item.servers = value,
+                _ if item.scheduling.take(entry, out) || item.server.take(entry, out) => {}
+                _ => SERVICE.unknown_key(entry, out),
+            }
+        }
+        Ok(item)
+    }
+
+    fn key(&self, out: &mut Findings) -> Result<ServiceKey, Wrong> {
+        match (self.address, self.fwmark) {
+            (Some(address), None) => self.address_key(address, out),
+            (None, Some(fwmark)) => self.fwmark_key(fwmark, out),
+            (Some(_), Some(fwmark)) => {
+                let finding =
+                    Finding::new(fwmark.span, "a virtual service has an address or a fwmark");
+                out.push(finding.help("remove one of them, or write two services"));
+                Err(Wrong)
+            }
+            (None, None) => {
+                let finding = Finding::new(self.node.span, "a virtual service needs an address");
+                out.push(finding.help("write address: 192.0.2.10:5672, or fwmark: 7"));
+                Err(Wrong)
+            }
+        }
+    }
+
+    fn address_key(&self, node: &Node<'_>, out: &mut Findings) -> Result<ServiceKey, Wrong> {
+        const PROTOCOLS: [(&str, Protocol); 3] = [
+            ("tcp", Protocol::Tcp),
+            ("udp", Protocol::Udp),
+            ("sctp", Protocol::Sctp),
+        ];
+        let protocol = self.protocol.map_or(Ok(Protocol::Tcp), |node| {
+            choice("protocol", node, &PROTOCOLS, &[], out)
+        });
+        if let Some(family) = self.family {
+            let finding = Finding::new(family.span, "family is only for a fwmark");
+            out.push(finding.help("remove it: the address says which"));
+        }
+        let address = address::read("address", node, out)?;
+        let Some(port) = address.port else {
+            let written = SocketAddr::new(address.ip, 5672);
+            let message = format!("address {} needs a port", address.ip);
+            let help = if address.ip.is_ipv6() {
+                format!("write \"{written}\", with the quotes")
+            } else {
+                format!("write {written}")
+            };
+            out.push(Finding::new(node.span, message).help(help));
+            return Err(Wrong);
+        };
+        Ok(ServiceKey::Address {
+            protocol: protocol?,
+            address: address.ip,
+            port,
+        })
+    }
+
+    fn fwmark_key(&self, node: &Node<'_>, out: &mut Findings) -> Result<ServiceKey, Wrong> {
+        const FAMILIES: [(&str, AddressFamily); 2] =
+            [("ipv4", AddressFamily::Ipv4), ("ipv6", AddressFamily::Ipv6)];
+        const OTHERS: [(&str, &str); 4] = [
+            ("inet", "ipv4"),
+            ("4", "ipv4"),
+            ("inet6", "ipv6"),
+            ("6", "ipv6"),
+        ];
+        if let Some(protocol) = self.protocol {
+            let finding = Finding::new(protocol.span, "protocol is only for an address");
+            out.push(finding.help("remove it: a mark is of all protocols"));
+        }
+        let family = self.family.map_or(Ok(AddressFamily::Ipv4), |node| {
+            choice("family", node, &FAMILIES, &OTHERS, out)
+        });
+        let mark = fwmark(node, out)?;
+        Ok(ServiceKey::Fwmark {
+            mark,
+            family: family?,
+        })
+    }
+
+    fn own_servers(&self, out: &mut Findings) -> Vec<ServerItem> {
+        const EMPTY: &str = "write [] when there are none yet";
+        let Some(node) = self.servers else {
+            return Vec::new();
+        };
+        let nodes = list("servers", node, EMPTY, out).unwrap_or_default();
+        let items = nodes
+            .iter()
+            .filter_map(|node| ServerItem::read(node, out).ok());
+        items.collect()
+    }
+
+    fn settings(
+        &self,
+        subject: &Subject,
+        place: Span,
+        defaults: &Defaults,
+        out: &mut Findings,
+    ) -> Result<crate::model::ServiceSettings, Wrong> {
+        let layers = [&self.scheduling, &defaults.scheduling];
+        let settings = SchedulingLayer::resolve(&layers, subject, out)?;
+        if subject.key.port() == Some(0) && settings.persistence.is_none() {
+            let finding = Finding::new(place, "port 0 means every port and needs persistence");
+            out.push(finding.help("write a port, or persistence: 6m"));
+            return Err(Wrong);
+        }
+        Ok(settings)
+    }
+
+    fn servers<'s>(
+        &self,
+        listed: impl Iterator<Item = &'s ServerItem>,
+        subject: &Subject,
+        defaults: &Defaults,
+        out: &mut Findings,
+    ) -> Result<BTreeMap<ServerKey, ConfiguredServer>, Wrong> {
+        let outer = [&self.server, &defaults.server];
+        let mut places = BTreeMap::new();
+        let mut servers = BTreeMap::new();
+        let mut result = Ok(());
+        let mut tunneled = false;
+        for item in listed {
+            let key = item.key(&subject.key);
+            if let Some(first) = places.get(&key) {
+                let finding = subject.finding(item.span, format!("duplicate real server {key}"));
+                out.push(
+                    finding
+                        .first(*first)
+                        .help("a larger share is a larger weight"),
+                );
+                continue;
+            }
+            places.insert(key, item.span);
+            match item.resolve(outer, subject, out) {
+                Ok(server) => {
+                    let method = server.real_server.forwarding;
+                    tunneled |= matches!(method, ForwardingMethod::Tunneling(_));
+                    servers.insert(key, server);
+                }
+                Err(Wrong) => result = Err(Wrong),
+            }
+        }
+        if let Some(span) = self.server.tunnel.span
+            && result.is_ok()
+            && !tunneled
+            && !servers.is_empty()
+        {
+            let finding = Finding::new(span, "tunnel given, but no real server here is tunneled");
+            out.push(finding.help("set forwarding: tun, or remove it"));
+        }
+        result.map(|()| servers)
+    }
+}
+
+/// A mark in decimal or, with 0x, in hexadecimal digits.
+fn fwmark(node: &Node<'_>, out: &mut Findings) -> Result<Fwmark, Wrong> {
+    const WANTED: &str = "1 to 4294967295";
+    let text = text("fwmark", node, WANTED, out)?;
+    let number = match text.strip_prefix("0x") {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            u32::from_str_radix(digits, 16).ok()
+        }
+        Some(_) => None,
+        None => decimal(text),
+    };
+    number.and_then(Fwmark::new).ok_or_else(|| {
+        let message = format!("fwmark must be {WANTED}, got {}", Shown(text));
+        out.push(Finding::new(node.span, message).help("0 is no mark"));
+        Wrong
+    })
+}

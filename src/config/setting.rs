@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Settings in layers: a real server's own, its virtual service's, the defaults.
+
+use super::finding::{Finding, Wrong};
+use super::source::Span;
+use super::tree::Node;
+use crate::model::ServiceKey;
+
+/// What one layer says of one setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Setting<T> {
+    /// Nothing.
+    #[default]
+    Unset,
+    /// Something that is wrong, which was said already.
+    Wrong,
+    /// A value, and where it stands.
+    Set(T, Span),
+}
+
+impl<T> Setting<T> {
+    /// What reading `node` gave.
+    pub(super) fn read(node: &Node<'_>, result: Result<T, Wrong>) -> Self {
+        match result {
+            Ok(value) => Self::Set(value, node.span),
+            Err(Wrong) => Self::Wrong,
+        }
+    }
+}
+
+/// What the layers together say of one setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found<T> {
+    /// The value.
+    pub(super) value: T,
+    /// Where it stands.
+    pub(super) span: Span,
+    /// In which layer; 0 is the innermost.
+    pub(super) layer: usize,
+}
+
+/// The value of the innermost layer that has one. `layers` start with the innermost.
+pub(super) fn innermost<'l, L, T>(
+    layers: &[&'l L],
+    setting: impl Fn(&'l L) -> &'l Setting<T>,
+) -> Result<Option<Found<&'l T>>, Wrong> {
+    for (layer, settings) in layers.iter().enumerate() {
+        match setting(settings) {
+            Setting::Unset => {}
+            Setting::Wrong => return Err(Wrong),
+            Setting::Set(value, span) => {
+                let span = *span;
+                return Ok(Some(Found { value, span, layer }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The value of the innermost layer that has one, or `default`.
+pub(super) fn innermost_or<L, T: Copy>(
+    layers: &[&L],
+    setting: impl Fn(&L) -> &Setting<T>,
+    default: T,
+) -> Result<T, Wrong> {
+    for settings in layers {
+        match setting(settings) {
+            Setting::Unset => {}
+            Setting::Wrong => return Err(Wrong),
+            Setting::Set(value, _) => return Ok(*value),
+        }
+    }
+    Ok(default)
+}
+
+/// The virtual service for which settings are put together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject {
+    /// Which.
+    pub(super) key: ServiceKey,
+    /// Its item in the file.
+    pub(super) span: Span,
+}
+
+impl Subject {
+    /// A finding that names the service when the place does not show it: in a pool, in the defaults.
+    pub(super) fn finding(&self, span: Span, message: impl Into<String>) -> Finding {
+        let finding = Finding::new(span, message);
+        if self.span.contains(span) {
+            finding
+        } else {
+            finding.of(self.key)
+        }
+    }
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What files mean, layer by layer.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{
+    Check, CheckKind, ConfiguredServer, ConfiguredService, ForwardingMethod, Granularity,
+    ServerKey, ServiceKey, Tunnel, TunnelKind, Weight,
+};
+
+fn good(text: &str) -> Config {
+    parse("test.yaml", text.as_bytes()).unwrap()
+}
+
+fn bad(text: &str) -> String {
+    parse("test.yaml", text.as_bytes()).unwrap_err().to_string()
+}
+
+fn service(config: &Config) -> &ConfiguredService {
+    config.services.values().next().unwrap()
+}
+
+fn server<'c>(config: &'c Config, key: &str) -> &'c ConfiguredServer {
+    let key = ServerKey::from(key.parse::<std::net::SocketAddr>().unwrap());
+    &service(config).servers[&key]
+}
+
+fn checked(server: &ConfiguredServer) -> String {
+    let Check {
+        kind: CheckKind::Tcp(at),
+        ..
+    } = server.check.unwrap();
+    at.to_string()
+}
+
+#[test]
+fn the_smallest_file_gets_every_default() {
+    let config = good("virtual_services:\n- {address: 10.0.0.1:80, servers: [10.0.0.2]}\n");
+    let (key, service) = config.services.first_key_value().unwrap();
+    assert_eq!(*key, ServiceKey::tcp("10.0.0.1:80".parse().unwrap()));
+    assert_eq!(service.settings.scheduler.name(), "wlc");
+    assert_eq!(service.settings.persistence, None);
+    let server = server(&config, "10.0.0.2:80");
+    assert_eq!(
+        server.real_server.forwarding,
+        ForwardingMethod::DirectRouting
+    );
+    assert_eq!(server.real_server.weight, Weight::ONE);
+    assert_eq!(checked(server), "10.0.0.2:80");
+    let schedule = server.check.unwrap().schedule;
+    assert_eq!((schedule.rise, schedule.fall), (2, 3));
+    assert_eq!(config.ipvs.expire_nodest_conn, Some(true));
+    assert_eq!(config.director.repair_interval, Duration::from_secs(10));
+}
+
+#[test]
+fn inner_layers_win_key_by_key() {
+    let config = good(
+        "
+defaults:
+  weight: 5
+  check: {interval: 9s, fall: 7, tcp: {port: 99}}
+  persistence: {timeout: 40s, granularity: 24}
+virtual_services:
+- address: 10.0.0.1:80
+  check: {interval: 8s}
+  persistence: 30s
+  servers:
+  - 10.0.0.2
+  - {address: 10.0.0.3, weight: 6, check: {rise: 4, tcp: {address: 10.9.9.9}}}
+  - {address: 10.0.0.4, check: none}
+",
+    );
+    let (second, third) = (
+        server(&config, "10.0.0.2:80"),
+        server(&config, "10.0.0.3:80"),
+    );
+    assert_eq!(
+        (
+            second.real_server.weight.get(),
+            third.real_server.weight.get()
+        ),
+        (5, 6)
+    );
+    let schedule = third.check.unwrap().schedule;
+    assert_eq!(schedule.interval, Duration::from_secs(8));
+    assert_eq!((schedule.rise, schedule.fall), (4, 7));
+    assert_eq!(
+        (checked(second), checked(third)),
+        ("10.0.0.2:99".into(), "10.9.9.9:99".into())
+    );
+    assert_eq!(server(&config, "10.0.0.4:80").check, None);
+    let persistence = service(&config).settings.persistence.clone().unwrap();
+    assert_eq!(persistence.timeout.0, 30);
+    assert_eq!(
+        persistence.granularity,
+        Granularity::Mask([255, 255, 255, 0].into())
+    );
+}
+
+#[test]
+fn options_of_an_outer_layer_that_do_not_fit_are_left_out() {
+    let config = good(
+        "
+defaults:
+  scheduler: mh
+  scheduler_flags: [mh-port]
+  forwarding: tun
+  tunnel: {type: gue, port: 6080, checksum: remote}
+virtual_services:
+- address: 10.0.0.1:80
+  scheduler: rr
+  servers: [10.0.0.2, {address: 10.0.0.3, tunnel: {type: ipip}}, {address: 10.0.0.4, forwarding: nat}]
+",
+    );
+    assert!(service(&config).settings.scheduler_flags.is_empty());
+    let forwarding = |key| server(&config, key).real_server.forwarding;
+    assert_eq!(
+        forwarding("10.0.0.3:80"),
+        ForwardingMethod::Tunneling(Tunnel::IPIP)
+    );
+    assert_eq!(forwarding("10.0.0.4:80"), ForwardingMethod::Masquerading);
+    let ForwardingMethod::Tunneling(tunnel) = forwarding("10.0.0.2:80") else {
+        panic!("not tunneled");
+    };
+    assert_eq!(tunnel.kind, TunnelKind::Gue { port: 6080 });
+}
+
+#[test]
+fn only_tcp_servers_with_a_port_are_checked_unasked() {
+    for service in [
+        "address: 10.0.0.1:53, protocol: udp",
+        "address: 10.0.0.1:53, protocol: sctp",
+        "address: 10.0.0.1:0, persistence: 1m",
+        "fwmark: 7",
+    ] {
+        let text = |check| format!("virtual_services: [{{{service}, servers: [10.0.0.2]{check}}}]");
+        let config = good(&text(", check: {interval: 1s}"));
+        let server = super::tests::service(&config)
+            .servers
+            .values()
+            .next()
+            .unwrap();
+        assert_eq!(server.check, None, "{service}");
+        good(&text(", check: {tcp: {port: 9}}"));
+        assert!(
+            bad(&text(", check: tcp")).contains("check tcp needs a port here"),
+            "{service}"
+        );
+    }
+}
+
+#[test]
+fn places_survive_comments_in_any_script_crlf_and_a_byte_order_mark() {
+    let text = "\u{feff}# 全局配置\r\nvirtual_services: # 列表\r\n\r\n- address: 10.0.0.1:80 # é\r\n  \
+                \"w\\u0065ight\": \"-１\"\r\n  'servers': ['10.0.0.2']\r\n";
+    let said = bad(text);
+    assert!(
+        said.contains("test.yaml:5:18: weight must be 0 to 2147483647, got -１"),
+        "{said}"
+    );
+    good(&text.replace("-１", "1"));
+}
+
+#[test]
+fn every_key_that_a_section_lists_is_read() {
+    for section in &SECTIONS {
+        for key in section.keys() {
+            let text = match section.name {
+                "the file" => format!("{key}:\n"),
+                name @ ("director" | "ipvs" | "defaults") => format!("{name}: {{{key}: }}"),
+                "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
+                "a real server" => format!("pools: {{p: [{{{key}: }}]}}"),
+                "check.tcp" => format!("defaults: {{check: {{tcp: {{{key}: }}}}}}"),
+                name => format!("defaults: {{{name}: {{{key}: }}}}"),
+            };
+            assert!(
+                !bad(&text).contains("unknown key"),
+                "{text}: {}",
+                bad(&text)
+            );
+        }
+    }
+}
+
+#[test]
+fn wrong_bytes_are_named_with_their_place() {
+    let said = |bytes: &[u8]| parse("test.yaml", bytes).unwrap_err().to_string();
+    assert!(
+        said(b"ipvs:\n  # \xc3\xa9\xff\n").starts_with("test.yaml:2:6: not UTF-8: byte 0xff\n")
+    );
+    assert!(said(b"\xff\xfea\0").contains("UTF-16"));
+    assert!(said(b"a: \0\n").starts_with("test.yaml:1:"));
+    assert!(said(&vec![b' '; MAX_BYTES + 1]).contains("longer than 16 MiB"));
+}
+
+#[test]
+fn an_alias_counts_as_if_it_were_written_out() {
+    let servers = "servers: &s [10.0.0.2, 10.0.0.3]";
+    let config = good(&format!(
+        "virtual_services:\n- {{address: 10.0.0.1:80, {servers}}}\n- {{address: 10.0.0.1:81, servers: *s}}\n"
+    ));
+    assert_eq!(config.table().server_count(), 4);
+    let twin = "virtual_services:\n- &a {address: 10.0.0.1:80, servers: []}\n- *a\n";
+    assert!(bad(twin).contains("duplicate virtual service TCP 10.0.0.1:80, first on line 2"));
+    assert!(bad("pools: &a [*a]").contains("contains itself"));
+    let nested = format!(
+        "a: &a {}x{}\nb: {}*a{}\n",
+        "[".repeat(40),
+        "]".repeat(40),
+        "[".repeat(40),
+        "]".repeat(40)
+    );
+    assert!(
+        bad(&nested).starts_with("test.yaml:2:44: nested deeper than 64 levels"),
+        "{}",
+        bad(&nested)
+    );
+}

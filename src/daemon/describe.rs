@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What was found in the kernel where something else should be, in words.
+
+use crate::model::{IpvsTable, RealServer, ServiceRule};
+use crate::plan::Step;
+
+/// What a repairing step puts right: what the kernel was found to hold.
+pub(super) fn found(step: &Step, actual: &IpvsTable) -> String {
+    let service = actual.services.get(step.service());
+    match step {
+        Step::AddService(key, _) => format!("service {key} was missing"),
+        Step::EditService(key, _) => match service {
+            Some(service) => format!("service was {}", ServiceRule(key, &service.settings)),
+            None => format!("service {key} was missing"),
+        },
+        Step::DeleteService(key) => format!("service {key} should not be there"),
+        Step::AddServer(key, server, _) => format!("real server {server} of {key} was missing"),
+        Step::EditServer(key, server, wanted) => {
+            let present = service.and_then(|service| service.servers.get(server));
+            let how = present.map_or_else(String::new, |present| differences(present, wanted));
+            format!("real server {server} of {key} {how}")
+        }
+        Step::DeleteServer(key, server) => {
+            format!("real server {server} of {key} should not be there")
+        }
+    }
+}
+
+fn differences(present: &RealServer, wanted: &RealServer) -> String {
+    let mut all = Vec::new();
+    if present.weight != wanted.weight {
+        all.push(format!(
+            "had weight {}, not {}",
+            present.weight, wanted.weight
+        ));
+    }
+    if present.forwarding != wanted.forwarding {
+        all.push(format!(
+            "was forwarded to by {}, not {}",
+            present.forwarding, wanted.forwarding
+        ));
+    }
+    if present.thresholds != wanted.thresholds {
+        let (is, should) = (present.thresholds, wanted.thresholds);
+        all.push(format!(
+            "had thresholds {}/{}, not {}/{}",
+            is.upper, is.lower, should.upper, should.lower
+        ));
+    }
+    all.join(" and ")
+}

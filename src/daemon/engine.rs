@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The owner of all state: takes one event at a time, and keeps the kernel's table what it should be.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::describe::found;
+use super::kernel::Kernel;
+use super::state::StateFile;
+use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeOutcome, desired_service};
+use crate::model::{
+    CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
+};
+use crate::plan::{Outcome, Plan, diff_service, execute};
+
+/// How often a table that turns out different from what was just written is planned for again.
+const TRIES: usize = 4;
+/// How many services are read back at a time between two events, so that no verdict waits for a large table.
+const REPAIR_SLICE: usize = 16;
+/// After an exchange with the kernel failed, the table is read back this soon.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Asks for a probe.
+pub(super) type ProbeSender = Box<dyn Fn(CheckId, CheckKind, Duration) + Send>;
+
+/// The director's state and its kernel.
+pub(super) struct Engine<K> {
+    pub(super) kernel: K,
+    pub(super) config: Config,
+    pub(super) health: Health,
+    /// What the kernel is believed to hold of what is ours.
+    pub(super) observed: IpvsTable,
+    /// What the state file says is ours, besides what is configured.
+    pub(super) owned: BTreeSet<ServiceKey>,
+    pub(super) state: StateFile,
+    pub(super) probe: ProbeSender,
+    /// The services of this round of reading back that are still to be read.
+    pub(super) unread: VecDeque<ServiceKey>,
+    pub(super) next_round: Timestamp,
+    /// Why the kernel is not as it should be, by service; said once, not at every try.
+    pub(super) errors: BTreeMap<ServiceKey, String>,
+    pub(super) drift_repairs: u64,
+    pub(super) probes_not_run: u64,
+    pub(super) reload_error: Option<String>,
+}
+
+impl<K: Kernel> Engine<K>
+where
+    K::Error: std::fmt::Display,
+{
+    /// Takes over what the kernel holds and makes it what it should be: nothing that is right is touched.
+    pub(super) fn start(
+        kernel: K,
+        config: Config,
+        state: StateFile,
+        probe: ProbeSender,
+        seed: u64,
+        now: Timestamp,
+    ) -> Result<Self, K::Error> {
+        let mut engine = Self {
+            kernel,
+            health: Health::new(seed),
+            observed: IpvsTable::new(),
+            owned: BTreeSet::new(),
+            state,
+            probe,
+            unread: VecDeque::new(),
+            next_round: now + config.director.repair_interval,
+            errors: BTreeMap::new(),
+            drift_repairs: 0,
+            probes_not_run: 0,
+            reload_error: None,
+            config,
+        };
+        match engine.state.read() {
+            Ok(owned) => engine.owned = owned,
+            Err(error) => error!("{error}"),
+        }
+        engine.settle();
+        engine.read_all()?;
+        let adopted = engine.observed.services.len();
+        engine.health.configure(&engine.config, now);
+        let keys = engine.ours();
+        engine.remember(&keys);
+        let outcome = engine.converge(keys)?;
+        engine.forget_removed();
+        info!(
+            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} steps to make it right",
+            engine.config.services.len(),
+            engine
+                .config
+                .services
+                .values()
+                .map(|service| service.servers.len())
+                .sum::<usize>(),
+            outcome.done,
+        );
+        Ok(engine)
+    }
+
+    /// When it wants to be called without an event.
+    pub(super) fn deadline(&self) -> Timestamp {
+        let health = self.health.deadline().unwrap_or(self.next_round);
+        health.min(self.next_round)
+    }
+
+    /// Whether a round of reading back is under way, so that there is something to do between events.
+    pub(super) fn is_reading_back(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Probes that are due start; a round of reading back that is due begins, or goes on by one slice.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        let mut actions = Vec::new();
+        self.health.handle(now, HealthEvent::Deadline, &mut actions);
+        self.carry_out(actions);
+        if self.unread.is_empty() && self.next_round <= now {
+            self.next_round = now + self.config.director.repair_interval;
+            self.settle();
+            self.unread = self.ours().into();
+        }
+        let slice = self.unread.len().min(REPAIR_SLICE);
+        let keys: Vec<ServiceKey> = self.unread.drain(..slice).collect();
+        if let Err(error) = self.repair(&keys) {
+            self.exchange_failed(&error, now);
+        }
+    }
+
+    /// The results of probes, all that are there: what many of them change goes to the kernel in one batch.
+    pub(super) fn probed(&mut self, now: Timestamp, results: Vec<(CheckId, ProbeOutcome)>) {
+        let mut actions = Vec::new();
+        for (id, outcome) in results {
+            self.health
+                .handle(now, HealthEvent::Probed(id, outcome), &mut actions);
+        }
+        let changed = self.carry_out(actions);
+        if changed.is_empty() {
+            return;
+        }
+        if let Err(error) = self.converge(changed.into_iter().collect()) {
+            self.exchange_failed(&error, now);
+        }
+    }
+
+    /// Removes all services that are ours.
+    pub(super) fn release(&mut self) -> Result<Outcome, K::Error> {
+        let keys = self.ours();
+        self.config.services.clear();
+        self.read_all()?;
+        let outcome = self.converge(keys)?;
+        self.forget_removed();
+        Ok(outcome)
+    }
+
+    /// Sends probes off, tells of verdicts, and returns the services they change.
+    fn carry_out(&mut self, actions: Vec<HealthAction>) -> BTreeSet<ServiceKey> {
+        let mut changed = BTreeSet::new();
+        for action in actions {
+            match action {
+                HealthAction::Probe(id, kind, timeout) => (self.probe)(id, kind, timeout),
+                HealthAction::Changed {
+                    service,
+                    server,
+                    from,
+                    to,
+                    because,
+                } => {
+                    let weight = self.weight_change(&service, &server);
+                    info!(
+                        "real server {server} of {service}: {from} -> {to} ({because}), weight {weight}"
+                    );
+                    changed.insert(service);
+                }
+                HealthAction::CouldNotRun {
+                    service,
+                    server,
+                    reason,
+                    times,
+                } => {
+                    self.probes_not_run += 1;
+                    // The first, and then ever fewer: a host out of descriptors has better uses for its disk.
+                    if times.is_power_of_two() {
+                        warn!(
+                            "check of real server {server} of {service} could not run ({times} in a row): {reason}"
+                        );
+                    }
+                }
+            }
+        }
+        changed
+    }
+
+    /// `10 -> removed`: the weight in the kernel, and the one the verdict leads to.
+    fn weight_change(&self, service: &ServiceKey, server: &ServerKey) -> String {
+        let word = |table: Option<&VirtualService>| {
+            let weight = table
+                .and_then(|service| service.servers.get(server))
+                .map(|it| it.weight);
+            weight.map_or_else(|| "removed".to_owned(), |weight| weight.to_string())
+        };
+        let before = self.observed.services.get(service);
+        let (before, after) = (
+            word(before).replace("removed", "none"),
+            word(self.desired(service).as_ref()),
+        );
+        if before == after {
+            before
+        } else {
+            format!("{before} -> {after}")
+        }
+    }
+
+    /// What the kernel should hold of a service; `None` when it should not hold it.
+    fn desired(&self, key: &ServiceKey) -> Option<VirtualService> {
+        let observed = self.observed.services.get(key);
+        let verdict = |server: &ServerKey| self.health.verdict(key, server);
+        Some(desired_service(
+            self.config.services.get(key)?,
+            observed,
+            verdict,
+        ))
+    }
+
+    /// Every service that is configured or said to be ours.
+    pub(super) fn ours(&self) -> Vec<ServiceKey> {
+        self.config
+            .services
+            .keys()
+            .chain(&self.owned)
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    /// Reads the whole table, of which only what is ours is kept.
+    pub(super) fn read_all(&mut self) -> Result<(), K::Error> {
+        let ours: BTreeSet<ServiceKey> = self.ours().into_iter().collect();
+        self.observed = self.kernel.read()?;
+        self.observed.services.retain(|key, _| ours.contains(key));
+        Ok(())
+    }
+
+    /// Makes these services what they should be, reads back what was changed, and goes on until nothing is left to do
+    /// or what is left cannot be done.
+    pub(super) fn converge(&mut self, keys: Vec<ServiceKey>) -> Result<Outcome, K::Error> {
+        let (mut keys, mut total) = (keys, Outcome::default());
+        for _ in 0..TRIES {
+            let plan = self.plan(&keys);
+            if plan.is_empty() {
+                break;
+            }
+            let outcome = execute(&mut self.kernel, &plan)?;
+            let touched: BTreeSet<ServiceKey> = plan.steps().map(|step| *step.service()).collect();
+            self.read_back(&touched)?;
+            self.note_errors(&touched, &outcome);
+            total.done += outcome.done;
+            total.withheld += outcome.withheld;
+            let hopeless: BTreeSet<ServiceKey> = outcome
+                .failures
+                .iter()
+                .filter(|failure| !failure.is_surprise())
+                .map(|failure| *failure.step.service())
+                .collect();
+            total
+                .failures
+                .extend(outcome.failures.into_iter().filter(|it| !it.is_surprise()));
+            keys = touched.difference(&hopeless).copied().collect();
+        }
+        Ok(total)
+    }
+
+    fn plan(&self, keys: &[ServiceKey]) -> Plan {
+        let mut plan = Plan::default();
+        for key in keys {
+            let desired = self.desired(key);
+            diff_service(
+                key,
+                desired.as_ref(),
+                self.observed.services.get(key),
+                &mut plan,
+            );
+        }
+        plan
+    }
+
+    /// Few services are read one by one, many in one listing.
+    fn read_back(&mut self, keys: &BTreeSet<ServiceKey>) -> Result<(), K::Error> {
+        if keys.len() > REPAIR_SLICE {
+            return self.read_all();
+        }
+        for key in keys {
+            match self.kernel.read_service(key)? {
+                Some(service) => self.observed.services.insert(*key, service),
+                None => self.observed.services.remove(key),
+            };
+        }
+        Ok(())
+    }
+
+    /// Reads these services back. What is not as it was left is drift: somebody else's change, which is told and undone.
+    fn repair(&mut self, keys: &[ServiceKey]) -> Result<(), K::Error> {
+        let mut drifted = Vec::new();
+        for key in keys {
+            let actual = self.kernel.read_service(key)?;
+            let as_left = actual.as_ref() == self.observed.services.get(key);
+            match actual {
+                Some(service) => self.observed.services.insert(*key, service),
+                None => self.observed.services.remove(key),
+            };
+            if !as_left {
+                drifted.push(*key);
+            }
+        }
+        let plan = self.plan(&drifted);
+        for step in plan.steps() {
+            warn!("drift: {}; repaired: {step}", found(step, &self.observed));
+        }
+        self.drift_repairs += u64::try_from(plan.len()).unwrap_or(u64::MAX);
+        self.converge(keys.to_vec()).map(drop)
+    }
+
+    /// A service's error is told when it is new, and its end when it is over.
+    fn note_errors(&mut self, touched: &BTreeSet<ServiceKey>, outcome: &Outcome) {
+        for key in touched {
+            let failure = outcome.failures.iter().find(|it| it.step.service() == key);
+            match failure
+                .filter(|failure| !failure.is_surprise())
+                .map(ToString::to_string)
+            {
+                Some(text) => {
+                    if self.errors.get(key) != Some(&text) {
+                        error!("{text}");
+                    }
+                    self.errors.insert(*key, text);
+                }
+                None => {
+                    if self.errors.remove(key).is_some() {
+                        info!("service {key}: as it should be again");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes down that these services are, or may be about to become, ours.
+    pub(super) fn remember(&mut self, keys: &[ServiceKey]) {
+        self.owned.extend(keys);
+        self.write_state();
+    }
+
+    /// Strikes out what is neither configured nor in the kernel any more.
+    pub(super) fn forget_removed(&mut self) {
+        let (config, observed) = (&self.config.services, &self.observed.services);
+        self.owned
+            .retain(|key| config.contains_key(key) || observed.contains_key(key));
+        self.write_state();
+    }
+
+    /// A disk that is full must not keep servers from being removed: the services matter more than the note of them.
+    fn write_state(&mut self) {
+        if let Err(error) = self.state.write(&self.owned) {
+            warn!("{error}");
+        }
+    }
+
+    pub(super) fn settle(&mut self) {
+        for result in self.kernel.settle(&self.config.ipvs) {
+            match result {
+                Ok(changed) => info!("{changed}"),
+                Err(error) => warn!("{error}"),
+            }
+        }
+    }
+
+    /// How much of the last exchange was carried out is unknown: read back soon.
+    pub(super) fn exchange_failed(&mut self, error: &K::Error, now: Timestamp) {
+        error!("{error}; reading the table back");
+        self.unread.clear();
+        self.next_round = now + AFTER_FAILURE;
+    }
+}

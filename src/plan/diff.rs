@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two tables in, the fewest steps between them out.
+
+use std::collections::BTreeSet;
+
+use super::Step;
+use crate::model::{IpvsTable, RealServer, Scheduler, ServiceKey, ServiceSettings, VirtualService};
+
+/// The steps from an observed table to a desired one, in two parts.
+///
+/// All of `grow` comes before any of `shrink`: a service gets its new servers before it loses old ones, so that there
+/// is a server to connect to at every moment in between.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// What adds, or changes in place without taking anything away.
+    pub grow: Vec<Step>,
+    /// What quiesces and removes.
+    pub shrink: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.grow.is_empty() && self.shrink.is_empty()
+    }
+
+    /// How many steps, which is how many netlink messages.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.grow.len() + self.shrink.len()
+    }
+
+    /// All steps in the order they are carried out.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.grow.iter().chain(&self.shrink)
+    }
+}
+
+/// Plans from `observed` to `desired`. A service that is not desired is removed only if `ours` has it.
+#[must_use]
+pub fn diff(desired: &IpvsTable, observed: &IpvsTable, ours: &BTreeSet<ServiceKey>) -> Plan {
+    let mut plan = Plan::default();
+    for (key, service) in &desired.services {
+        diff_service(key, Some(service), observed.services.get(key), &mut plan);
+    }
+    for (key, service) in &observed.services {
+        if !desired.services.contains_key(key) && ours.contains(key) {
+            diff_service(key, None, Some(service), &mut plan);
+        }
+    }
+    plan
+}
+
+/// Plans for one service, which is ours: `None` means it is not to be, or is not, there.
+pub fn diff_service(
+    key: &ServiceKey,
+    desired: Option<&VirtualService>,
+    observed: Option<&VirtualService>,
+    plan: &mut Plan,
+) {
+    match (desired, observed) {
+        (None, None) => {}
+        (None, Some(_)) => plan.shrink.push(Step::DeleteService(*key)),
+        (Some(desired), None) => add_service(key, desired, plan),
+        (Some(desired), Some(observed)) => {
+            if desired.settings != observed.settings {
+                plan.grow
+                    .push(Step::EditService(*key, desired.settings.clone()));
+            }
+            diff_servers(key, desired, observed, plan);
+        }
+    }
+}
+
+/// A new service with its servers. Under Maglev hashing every added server would rebuild the whole table, so that the
+/// servers are added while nothing is scheduled, and the scheduler is set once (a hundred times faster).
+fn add_service(key: &ServiceKey, desired: &VirtualService, plan: &mut Plan) {
+    let late_scheduler = desired.settings.scheduler == Scheduler::MH && desired.servers.len() > 1;
+    let settings = if late_scheduler {
+        ServiceSettings {
+            scheduler: Scheduler::NONE,
+            ..desired.settings.clone()
+        }
+    } else {
+        desired.settings.clone()
+    };
+    plan.grow.push(Step::AddService(*key, settings));
+    plan.grow.extend(
+        desired
+            .servers
+            .iter()
+            .map(|(server, real)| Step::AddServer(*key, *server, *real)),
+    );
+    if late_scheduler {
+        plan.grow
+            .push(Step::EditService(*key, desired.settings.clone()));
+    }
+}
+
+fn diff_servers(
+    key: &ServiceKey,
+    desired: &VirtualService,
+    observed: &VirtualService,
+    plan: &mut Plan,
+) {
+    for (server, wanted) in &desired.servers {
+        match observed.servers.get(server) {
+            None => plan.grow.push(Step::AddServer(*key, *server, *wanted)),
+            Some(present) if present == wanted => {}
+            Some(present) => {
+                let edit = Step::EditServer(*key, *server, *wanted);
+                if quiesces(present, wanted) {
+                    &mut plan.shrink
+                } else {
+                    &mut plan.grow
+                }
+                .push(edit);
+            }
+        }
+    }
+    let gone = observed
+        .servers
+        .keys()
+        .filter(|server| !desired.servers.contains_key(server));
+    plan.shrink
+        .extend(gone.map(|server| Step::DeleteServer(*key, *server)));
+}
+
+const fn quiesces(present: &RealServer, wanted: &RealServer) -> bool {
+    !present.weight.is_zero() && wanted.weight.is_zero()
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The TCP checker: connect, and close.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::health::ProbeOutcome;
+
+/// Connects to `at` within `timeout`. The connection is closed by a reset, so that thousands of probes a second leave
+/// nothing behind on either side.
+pub(super) async fn probe(at: SocketAddr, timeout: Duration) -> ProbeOutcome {
+    match tokio::time::timeout(timeout, connect(at)).await {
+        Ok(outcome) => outcome,
+        Err(_) => ProbeOutcome::Down("connect timed out".to_owned()),
+    }
+}
+
+async fn connect(at: SocketAddr) -> ProbeOutcome {
+    let socket = match at {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    let socket = match socket.and_then(|socket| socket.set_zero_linger().map(|()| socket)) {
+        Ok(socket) => socket,
+        Err(error) => return ProbeOutcome::CouldNotRun(describe("open a socket", &error)),
+    };
+    match socket.connect(at).await {
+        Ok(stream) if is_connected_to_itself(&stream) => {
+            ProbeOutcome::Down("nobody listens: the probe met itself".to_owned())
+        }
+        Ok(_) => ProbeOutcome::Up,
+        Err(error) if lies_with_this_host(&error) => {
+            ProbeOutcome::CouldNotRun(describe("connect", &error))
+        }
+        Err(error) => ProbeOutcome::Down(describe("connect", &error)),
+    }
+}
+
+/// A connection to a free port of this very host can, by chance, be given that same port as its source.
+fn is_connected_to_itself(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
+}
+
+/// Errors that say something of this host and nothing of the server.
+fn lies_with_this_host(error: &io::Error) -> bool {
+    let errno = error
+        .raw_os_error()
+        .map_or(Errno::UnknownErrno, Errno::from_raw);
+    matches!(
+        errno,
+        Errno::EMFILE
+            | Errno::ENFILE
+            | Errno::ENOMEM
+            | Errno::ENOBUFS
+            | Errno::EPERM
+            | Errno::EACCES
+            | Errno::EADDRNOTAVAIL
+            | Errno::EADDRINUSE
+            | Errno::EAFNOSUPPORT
+            | Errno::EPROTONOSUPPORT
+            | Errno::EINVAL
+            | Errno::ENETDOWN
+            | Errno::UnknownErrno
+    )
+}
+
+fn describe(operation: &str, error: &io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ECONNREFUSED) => format!("{operation} refused"),
+        Some(Errno::ETIMEDOUT) => format!("{operation} timed out"),
+        Some(errno) => format!("{operation}: {} ({errno:?})", errno.desc()),
+        None => format!("{operation}: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(at: SocketAddr, timeout: Duration) -> ProbeOutcome {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(probe(at, timeout))
+    }
+
+    #[test]
+    fn a_listening_server_is_up_and_a_closed_port_down() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        assert_eq!(run(at, Duration::from_secs(5)), ProbeOutcome::Up);
+        drop(listener);
+        assert_eq!(
+            run(at, Duration::from_secs(5)),
+            ProbeOutcome::Down("connect refused".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_server_that_accepts_nothing_is_down_when_the_deadline_comes() {
+        // A backlog of one that is full: further SYNs are dropped.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _inside = runtime.enter();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let at = listener.local_addr().unwrap();
+        let fill: Vec<_> = (0..8)
+            .map(|_| std::net::TcpStream::connect_timeout(&at, Duration::from_millis(50)))
+            .collect();
+        let outcome = runtime.block_on(probe(at, Duration::from_millis(100)));
+        assert_eq!(outcome, ProbeOutcome::Down("connect timed out".to_owned()));
+        drop(fill);
+    }
+
+    #[test]
+    fn no_source_address_says_nothing_of_the_server() {
+        let error = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+        assert!(lies_with_this_host(&error));
+        assert!(!lies_with_this_host(&io::Error::from_raw_os_error(
+            libc::EHOSTUNREACH
+        )));
+    }
+}

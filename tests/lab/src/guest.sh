@@ -1,0 +1,37 @@
+# Second half of a guest's init, on the overlay: finish the system, run the job, write its status, power off.
+B=/bin/busybox
+$B umount -l /run/old
+$B rmdir /run/old
+$B hostname "$LAB_HOSTNAME"
+$B modprobe ipv6
+$B ifconfig lo 127.0.0.1 up
+for tool in modprobe lsmod rmmod; do
+    [ -x "/sbin/$tool" ] || $B ln -s $B "/sbin/$tool"
+done
+if [ -n "$LAB_OUT" ]; then
+    $B mkdir -p "$LAB_OUT"
+    $B mount -t hostfs -o "$LAB_OUT" none "$LAB_OUT" || echo "lab: mount $LAB_OUT failed"
+fi
+
+# The job's output goes through pipes, so that it sees no terminal, and from there to two consoles of the host's.
+exec 8<>/dev/tty1 9<>/dev/tty2
+$B stty raw -echo <&8
+$B stty raw -echo <&9
+$B mkfifo /run/lab-stdout /run/lab-stderr
+$B cat /run/lab-stdout >&8 8>&- 9>&- &
+out=$!
+$B cat /run/lab-stderr >&9 8>&- 9>&- &
+err=$!
+/bin/sh /run/lab/job </dev/null >/run/lab-stdout 2>/run/lab-stderr 8>&- 9>&-
+status=$?
+
+# Whatever the job left running ends here; then the pipes run dry, and the consoles after them.
+for process in /proc/[0-9]*; do
+    pid=${process#/proc/}
+    case $pid in 1 | "$out" | "$err") ;; *) $B kill -9 "$pid" 2>/dev/null ;; esac
+done
+wait "$out" "$err"
+$B stty raw <&8
+$B stty raw <&9
+echo "$status" >/run/lab/status
+$B poweroff -f
