@@ -43,8 +43,13 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
         lock.write(&plan.state)?;
     }
     for change in plan.changes {
-        let applied = host.apply(&change);
-        applied.map_err(|failure| Failure::Partly(Box::new(failure)))?;
+        if let Err(failure) = host.apply(&change) {
+            if done.is_empty() {
+                lock.write(&before)?;
+                return Err(failure);
+            }
+            return Err(Failure::Partly(Box::new(failure)));
+        }
         done.push(change);
     }
     notes.extend(plan.notes);
