@@ -23,6 +23,7 @@
 //!
 //! Nothing above `kernel` does I/O or reads a clock; nothing from `kernel` down decides.
 
+pub mod cli;
 pub mod codec;
 pub mod config;
 #[cfg(feature = "daemon")]

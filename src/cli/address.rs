@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Numbers, addresses and ports as they stand on a command line, read as the C library reads them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::model::Protocol;
+
+/// Who knows what a name on the command line means.
+pub trait Lookup {
+    /// The first IPv4 address of a host.
+    fn host(&self, name: &str) -> Option<Ipv4Addr>;
+    /// The port of a service.
+    fn port(&self, name: &str, protocol: Protocol) -> Option<u16>;
+}
+
+/// A whole number as `strtol` reads it in base ten: blanks and a sign before it, nothing after it.
+#[must_use]
+pub fn number(text: &str) -> Option<i64> {
+    let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+/// A whole number within bounds.
+#[must_use]
+pub fn number_within<T: TryFrom<i64>>(text: &str, lowest: i64, highest: i64) -> Option<T> {
+    let number = number(text).filter(|number| (lowest..=highest).contains(number))?;
+    T::try_from(number).ok()
+}
+
+/// `host[:port]`: an address, and the port if one was given. `None` for what cannot be one.
+///
+/// An IPv6 address stands alone or, with a port, in brackets; one in brackets without a port is none, and the port
+/// behind an IPv4 address in brackets is not seen.
+#[must_use]
+pub fn endpoint(
+    text: &str,
+    protocol: Protocol,
+    lookup: &dyn Lookup,
+) -> Option<(IpAddr, Option<u16>)> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (address, bracketed_port) = match text.strip_prefix('[') {
+        None => (text, None),
+        Some(rest) => {
+            let (inside, port) = rest.split_once(']')?;
+            (inside, Some(port.strip_prefix(':')?))
+        }
+    };
+    let (address, port) = if let Ok(v6) = address.parse::<Ipv6Addr>() {
+        (IpAddr::from(v6), bracketed_port)
+    } else {
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (address, None),
+        };
+        (IpAddr::from(ipv4_or_host(host, lookup)?), port)
+    };
+    match port {
+        None => Some((address, None)),
+        Some(port) => {
+            let port = number_within(port, 0, 0xffff).or_else(|| lookup.port(port, protocol))?;
+            Some((address, Some(port)))
+        }
+    }
+}
+
+/// An IPv4 address in any notation, or a host's first one.
+#[must_use]
+pub fn ipv4_or_host(text: &str, lookup: &dyn Lookup) -> Option<Ipv4Addr> {
+    inet_aton(text).or_else(|| lookup.host(text))
+}
+
+/// An IPv4 address as `inet_aton` reads it: one to four numbers (decimal, `0x` hexadecimal, `0` octal), the last of
+/// which fills all bytes left. What follows a blank is not looked at.
+fn inet_aton(text: &str) -> Option<Ipv4Addr> {
+    let text = text
+        .split(|letter: char| letter.is_ascii_whitespace())
+        .next()?;
+    let parts = text
+        .split('.')
+        .map(c_number)
+        .collect::<Option<Vec<u32>>>()?;
+    let (last, leading) = parts.split_last()?;
+    if leading.len() > 3 || leading.iter().any(|part| *part > 0xff) {
+        return None;
+    }
+    let highest = u32::MAX.checked_shr(u32::try_from(leading.len()).ok()? * 8)?;
+    if *last > highest {
+        return None;
+    }
+    let head = (0u32..).zip(leading).fold(0, |address, (index, part)| {
+        address | part << (24 - 8 * index)
+    });
+    Some(Ipv4Addr::from_bits(head | last))
+}
+
+fn c_number(text: &str) -> Option<u32> {
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (text.get(2..)?, 16),
+        [b'0', _, ..] => (text.get(1..)?, 8),
+        _ => (text, 10),
+    };
+    if !digits.starts_with(|digit: char| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    u32::from_str_radix(digits, radix).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Hosts;
+
+    impl Lookup for Hosts {
+        fn host(&self, name: &str) -> Option<Ipv4Addr> {
+            (name == "localhost").then_some(Ipv4Addr::LOCALHOST)
+        }
+
+        fn port(&self, name: &str, protocol: Protocol) -> Option<u16> {
+            (name == "http" && protocol == Protocol::Tcp).then_some(80)
+        }
+    }
+
+    fn read(text: &str) -> Option<(IpAddr, Option<u16>)> {
+        endpoint(text, Protocol::Tcp, &Hosts)
+    }
+
+    #[test]
+    fn addresses_are_read_in_every_notation_of_the_c_library() {
+        let at = |address: &str, port| Some((address.parse().unwrap(), port));
+        assert_eq!(read("10.0.0.1:80"), at("10.0.0.1", Some(80)));
+        assert_eq!(read("10.0.0.1"), at("10.0.0.1", None));
+        assert_eq!(read("localhost:http"), at("127.0.0.1", Some(80)));
+        assert_eq!(read("1.2:80"), at("1.0.0.2", Some(80)));
+        assert_eq!(read("0x0a000001:80"), at("10.0.0.1", Some(80)));
+        assert_eq!(read("010.0.0.1:80"), at("8.0.0.1", Some(80)));
+        assert_eq!(read("10.0.0.1 x:80"), at("10.0.0.1", Some(80)));
+        assert_eq!(read("10.0.0.1: 80"), at("10.0.0.1", Some(80)));
+        assert_eq!(read("::1"), at("::1", None));
+        assert_eq!(read("[::1]:80"), at("::1", Some(80)));
+        assert_eq!(read("[10.0.0.1]:80"), at("10.0.0.1", None));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "80",
+            "[::1]",
+            "[::1",
+            "[::1]80",
+            "10.0.0.1:",
+            "10.0.0.1:70000",
+            "10.0.0.1:-1",
+            "10.0.0.1:https",
+            "nowhere:80",
+            "256.0.0.1:80",
+            "1.2.3.4.5:80",
+            "10.0.0.:80",
+            ":80",
+            "0x:80",
+            "08.0.0.1:80",
+            "1.16777216:80",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_strtol_does() {
+        assert_eq!(number(" +7"), Some(7));
+        assert_eq!(number("-1"), Some(-1));
+        assert_eq!(number("7 "), None);
+        assert_eq!(number("0x7"), None);
+        assert_eq!(number("+-7"), None);
+        assert_eq!(number(""), None);
+        assert_eq!(number("99999999999999999999"), None);
+    }
+}

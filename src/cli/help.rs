@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What `-h` and `-v` print, from the definitions the parser uses.
+
+use std::fmt::{self, Write};
+
+use super::options::{DEFINITIONS, Definition, Meaning, Value};
+
+/// `-h`.
+pub fn write_help(out: &mut impl Write, program: &str) -> fmt::Result {
+    write_version(out)?;
+    writeln!(out, "Usage:\n  {program} COMMAND [OPTION...]\n\nCommands:")?;
+    let is_command = |definition: &&Definition| matches!(definition.meaning, Meaning::Command(_));
+    for definition in DEFINITIONS.iter().filter(is_command) {
+        write_line(out, definition)?;
+    }
+    out.write_str("\nOptions:\n")?;
+    for definition in DEFINITIONS
+        .iter()
+        .filter(|definition| !is_command(definition))
+    {
+        write_line(out, definition)?;
+    }
+    Ok(())
+}
+
+/// `-v`.
+pub fn write_version(out: &mut impl Write) -> fmt::Result {
+    writeln!(out, "lvsadm v{}", env!("CARGO_PKG_VERSION"))
+}
+
+fn write_line(out: &mut impl Write, definition: &Definition) -> fmt::Result {
+    let mut names: Vec<String> = definition
+        .short
+        .chars()
+        .map(|letter| format!("-{letter}"))
+        .collect();
+    names.push(format!("--{}", definition.long));
+    let names = names.join(", ");
+    let name = match definition.value {
+        Value::None => names,
+        Value::Required(value) => format!("{names} {value}"),
+        Value::Optional(value) => format!("{names} [{value}]"),
+    };
+    writeln!(out, "  {name:<40} {}", definition.help)
+}

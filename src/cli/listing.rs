@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is listed, as values: read from the kernel here, written as text by `render` and as JSON by `json`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
+use crate::kernel::{Ipvs, IpvsError};
+use crate::model::{Protocol, ServiceKey};
+
+/// What there is to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// All services.
+    Table,
+    /// One service.
+    Service(ServiceKey),
+    /// The connection timeouts.
+    Timeouts,
+    /// The sync daemons.
+    Daemons,
+}
+
+/// How services are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// What is said of each.
+    pub columns: Columns,
+    /// Numbers in full.
+    pub exact: bool,
+    /// Sorted, or in the kernel's order.
+    pub sorted: bool,
+}
+
+impl Format {
+    /// What is listed when nothing is asked for.
+    pub const DEFAULT: Self = Self {
+        columns: Columns::Settings,
+        exact: false,
+        sorted: true,
+    };
+}
+
+/// What is said of services and servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// Forwarding method, weight and connections.
+    Settings,
+    /// `--stats`.
+    Counters,
+    /// `--rate`.
+    Rates,
+    /// `--thresholds`.
+    Thresholds,
+    /// `--persistent-conn`.
+    PersistentConnections,
+    /// `--tun-info`.
+    Tunnels,
+}
+
+/// Services with their servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// What the kernel says of IPVS itself.
+    pub info: Info,
+    /// Whether these are all services, and not one that was asked for.
+    pub whole: bool,
+    /// The services.
+    pub services: Vec<ListedService>,
+}
+
+/// One service with its servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedService {
+    /// The service.
+    pub service: ServiceEntry,
+    /// Its servers.
+    pub servers: Vec<ServerEntry>,
+}
+
+impl Listing {
+    /// Reads all services, or one.
+    pub fn read(
+        ipvs: &mut Ipvs,
+        one: Option<&ServiceKey>,
+        sorted: bool,
+    ) -> Result<Self, IpvsError> {
+        let info = ipvs.info()?;
+        let services = match one {
+            Some(key) => vec![ipvs.service(key)?],
+            None => ipvs.services()?,
+        };
+        let services = services.into_iter().map(|service| {
+            let servers = ipvs.servers(&service.key)?;
+            Ok(ListedService { service, servers })
+        });
+        let mut listing = Self {
+            info,
+            whole: one.is_none(),
+            services: services.collect::<Result<_, _>>()?,
+        };
+        if sorted {
+            listing.sort();
+        }
+        Ok(listing)
+    }
+
+    /// Puts services and servers in ipvsadm's order.
+    pub(super) fn sort(&mut self) {
+        self.services.sort_by_key(|listed| listed.service.key);
+        for listed in &mut self.services {
+            listed.servers.sort_by_key(|server| server.key);
+        }
+    }
+
+    /// Every address and every port of a known protocol: what may have a name.
+    #[must_use]
+    pub fn nameable(&self) -> (BTreeSet<IpAddr>, BTreeSet<(Protocol, u16)>) {
+        let (mut addresses, mut ports) = (BTreeSet::new(), BTreeSet::new());
+        for ListedService { service, servers } in &self.services {
+            let servers = servers
+                .iter()
+                .map(|server| (server.key.address, server.key.port));
+            addresses.extend(service.key.address());
+            addresses.extend(servers.clone().map(|(address, _)| address));
+            if let ServiceKey::Address { protocol, port, .. } = service.key {
+                ports.insert((protocol, port));
+                ports.extend(servers.map(|(_, port)| (protocol, port)));
+            }
+        }
+        (addresses, ports)
+    }
+}

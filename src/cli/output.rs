@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Standard output for text of any length.
+
+use std::fmt;
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write as _};
+
+/// Standard output behind a buffer. A reader that went away (`lvsadm -Ln | head -1`) has what it wanted: the rest is
+/// dropped without a word.
+pub(super) struct Output {
+    writer: BufWriter<StdoutLock<'static>>,
+    error: Option<io::Error>,
+}
+
+impl Output {
+    pub(super) fn new() -> Self {
+        Self {
+            writer: BufWriter::with_capacity(64 * 1024, io::stdout().lock()),
+            error: None,
+        }
+    }
+
+    /// Writes what is left in the buffer, and says whether everything was written or unwanted.
+    pub(super) fn finish(mut self) -> Result<(), io::Error> {
+        let result = match self.error.take() {
+            Some(error) => Err(error),
+            None => self.writer.flush(),
+        };
+        // What could not be written is not tried again at the end.
+        drop(self.writer.into_parts());
+        result.or_else(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })
+    }
+}
+
+impl fmt::Write for Output {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.writer.write_all(text.as_bytes()).map_err(|error| {
+            self.error = Some(error);
+            fmt::Error
+        })
+    }
+}

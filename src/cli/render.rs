@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Listings as ipvsadm 1.31 prints them, byte for byte, blanks at the ends of lines included.
+
+use std::fmt::{self, Write};
+
+use super::endpoint::{cut, endpoint};
+use super::listing::{Columns, Format, ListedService, Listing};
+use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
+use crate::kernel::Names;
+use crate::model::{
+    Counters, ForwardingMethod, Protocol, ServiceKey, SyncDaemon, SyncRole, Timeouts, Tunnel,
+    TunnelChecksum, TunnelKind,
+};
+
+/// Services and servers. What has a name in `names` is listed by it.
+pub fn render(
+    out: &mut impl Write,
+    listing: &Listing,
+    format: Format,
+    names: &Names,
+) -> fmt::Result {
+    if listing.whole {
+        let Info {
+            version: (major, minor, patch),
+            connection_table_size: size,
+        } = listing.info;
+        writeln!(
+            out,
+            "IP Virtual Server version {major}.{minor}.{patch} (size={size})"
+        )?;
+    }
+    out.write_str(title(format.columns))?;
+    for ListedService { service, servers } in &listing.services {
+        write_service(out, service, format, names)?;
+        for server in servers {
+            write_server(out, service.key, server, format, names)?;
+        }
+    }
+    Ok(())
+}
+
+/// `-L --timeout`.
+pub fn render_timeouts(out: &mut impl Write, timeouts: Timeouts) -> fmt::Result {
+    let Timeouts { tcp, tcp_fin, udp } = timeouts;
+    writeln!(out, "Timeout (tcp tcpfin udp): {tcp} {tcp_fin} {udp}")
+}
+
+/// `-L --daemon`: a line for each.
+pub fn render_daemons(out: &mut impl Write, daemons: &[SyncDaemon]) -> fmt::Result {
+    for daemon in daemons {
+        let role = match daemon.role {
+            SyncRole::Master => "master",
+            SyncRole::Backup => "backup",
+        };
+        let (interface, id) = (&daemon.interface, daemon.sync_id);
+        write!(out, "{role} sync daemon (mcast={interface}, syncid={id}")?;
+        // Kernels before 4.3 do not say the rest.
+        if daemon.max_length != 0 {
+            write!(out, ", maxlen={}", daemon.max_length)?;
+        }
+        if let Some(group) = daemon.group {
+            write!(out, ", group={group}")?;
+        }
+        if daemon.port != 0 {
+            write!(out, ", port={}", daemon.port)?;
+        }
+        if daemon.ttl != 0 {
+            write!(out, ", ttl={}", daemon.ttl)?;
+        }
+        out.write_str(")\n")?;
+    }
+    Ok(())
+}
+
+const fn title(columns: Columns) -> &'static str {
+    match columns {
+        Columns::Settings => {
+            "Prot LocalAddress:Port Scheduler Flags\n  \
+             -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+        }
+        Columns::Counters => {
+            "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n  \
+             -> RemoteAddress:Port\n"
+        }
+        Columns::Rates => {
+            "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n  \
+             -> RemoteAddress:Port\n"
+        }
+        Columns::Thresholds => {
+            "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n  \
+             -> RemoteAddress:Port\n"
+        }
+        Columns::PersistentConnections => {
+            "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n  \
+             -> RemoteAddress:Port\n"
+        }
+        Columns::Tunnels => {
+            "Prot LocalAddress:Port Scheduler Flags\n  \
+             -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn InActConn\n"
+        }
+    }
+}
+
+fn write_service(
+    out: &mut impl Write,
+    service: &ServiceEntry,
+    format: Format,
+    names: &Names,
+) -> fmt::Result {
+    let name = service_name(&service.key, names);
+    let counters = &service.counters;
+    match format.columns {
+        Columns::Counters => {
+            write!(out, "{name:<33}")?;
+            write_numbers(out, totals(counters), format.exact)?;
+        }
+        Columns::Rates => {
+            write!(out, "{name:<33}")?;
+            write_numbers(out, rates(counters), format.exact)?;
+        }
+        Columns::Settings
+        | Columns::Thresholds
+        | Columns::PersistentConnections
+        | Columns::Tunnels => {
+            out.write_str(&name)?;
+            write_settings(out, service)?;
+        }
+    }
+    out.write_char('\n')
+}
+
+/// `TCP  10.0.0.100:80`, `FWM  8 IPv6`. Names of IPv4 services end at the column, however long they are.
+fn service_name(key: &ServiceKey, names: &Names) -> String {
+    match *key {
+        ServiceKey::Address {
+            protocol,
+            address,
+            port,
+        } => {
+            let at = endpoint(names, address, port, Some(protocol));
+            let mut name = format!("{protocol:<4} {at}");
+            if address.is_ipv4() {
+                cut(&mut name, 33);
+            }
+            name
+        }
+        // The model's own words, one blank wider: `FWM 8 IPv6`.
+        ServiceKey::Fwmark { .. } => key.to_string().replacen(' ', "  ", 1),
+    }
+}
+
+fn write_settings(out: &mut impl Write, service: &ServiceEntry) -> fmt::Result {
+    let settings = &service.settings;
+    let flags = settings.scheduler_flags;
+    write!(out, " {}", settings.scheduler)?;
+    if !flags.is_empty() {
+        write!(out, " ({})", flags.display(&settings.scheduler))?;
+    }
+    if let Some(persistence) = &settings.persistence {
+        write!(out, " persistent {}", persistence.timeout)?;
+        if !persistence.granularity.is_single() {
+            write!(out, " mask {}", persistence.granularity)?;
+        }
+        if let Some(engine) = &persistence.engine {
+            write!(out, " pe {engine}")?;
+        }
+    }
+    if settings.one_packet {
+        out.write_str(" ops")?;
+    }
+    Ok(())
+}
+
+fn write_server(
+    out: &mut impl Write,
+    service: ServiceKey,
+    entry: &ServerEntry,
+    format: Format,
+    names: &Names,
+) -> fmt::Result {
+    let protocol = match service {
+        ServiceKey::Address { protocol, .. } => Some(protocol),
+        ServiceKey::Fwmark { .. } => None::<Protocol>,
+    };
+    let mut name = endpoint(names, entry.key.address, entry.key.port, protocol);
+    if entry.key.address.is_ipv4() {
+        cut(&mut name, 28);
+    }
+    write!(out, "  -> {name:<28}")?;
+    let (server, connections) = (&entry.server, &entry.connections);
+    let (active, inactive) = (connections.active, connections.inactive);
+    let weight = server.weight.get();
+    match format.columns {
+        Columns::Counters => {
+            write_numbers(out, totals(&entry.counters), format.exact)?;
+            return out.write_char('\n');
+        }
+        Columns::Rates => {
+            let [connections, in_packets, out_packets, in_bytes, out_bytes] =
+                rates(&entry.counters);
+            write!(out, " {connections:>8} {in_packets:>8} {out_packets:>8}")?;
+            write_numbers(out, [in_bytes, out_bytes], format.exact)?;
+            return out.write_char('\n');
+        }
+        Columns::Settings => write!(out, " {:<7} {weight:<6}", server.forwarding)?,
+        Columns::Thresholds => {
+            let thresholds = server.thresholds;
+            write!(out, " {:<10} {:<10}", thresholds.upper, thresholds.lower)?;
+        }
+        Columns::PersistentConnections => {
+            write!(out, " {weight:<9} {:<11}", connections.persistent)?;
+        }
+        Columns::Tunnels => {
+            let tunnel = encapsulation(server.forwarding);
+            write!(out, " {:<7} {tunnel:<13} {weight:<6}", server.forwarding)?;
+        }
+    }
+    writeln!(out, " {active:<10} {inactive:<10}")
+}
+
+/// `gue:6080:-c`, `gre:+c`, `ipip`, and `n/a` for servers that are not tunneled to.
+fn encapsulation(method: ForwardingMethod) -> String {
+    let ForwardingMethod::Tunneling(Tunnel { kind, checksum }) = method else {
+        return "n/a".to_owned();
+    };
+    let checksum = match checksum {
+        TunnelChecksum::None => "-c".to_owned(),
+        TunnelChecksum::Full => "+c".to_owned(),
+        TunnelChecksum::Remote => "r+c".to_owned(),
+        TunnelChecksum::Other(flags) => flags.to_string(),
+    };
+    match kind {
+        TunnelKind::Ipip => "ipip".to_owned(),
+        TunnelKind::Gue { port } => format!("gue:{port}:{checksum}"),
+        TunnelKind::Gre => format!("gre:{checksum}"),
+        TunnelKind::Other(kind) => kind.to_string(),
+    }
+}
+
+const fn totals(counters: &Counters) -> [u64; 5] {
+    [
+        counters.connections,
+        counters.in_packets,
+        counters.out_packets,
+        counters.in_bytes,
+        counters.out_bytes,
+    ]
+}
+
+const fn rates(counters: &Counters) -> [u64; 5] {
+    [
+        counters.connection_rate,
+        counters.in_packet_rate,
+        counters.out_packet_rate,
+        counters.in_byte_rate,
+        counters.out_byte_rate,
+    ]
+}
+
+fn write_numbers(
+    out: &mut impl Write,
+    numbers: impl IntoIterator<Item = u64>,
+    exact: bool,
+) -> fmt::Result {
+    for number in numbers {
+        match abbreviated(number) {
+            Some((number, unit)) if !exact => write!(out, "{number:>8}{unit}")?,
+            _ => write!(out, " {number:>8}")?,
+        }
+    }
+    Ok(())
+}
+
+/// A number of more than eight digits in a unit that shortens it to eight at most.
+const fn abbreviated(number: u64) -> Option<(u64, char)> {
+    match number {
+        0..100_000_000 => None,
+        100_000_000..1_000_000_000 => Some((number / 1_000, 'K')),
+        1_000_000_000..100_000_000_000 => Some((number / 1_000_000, 'M')),
+        100_000_000_000..100_000_000_000_000 => Some((number / 1_000_000_000, 'G')),
+        100_000_000_000_000.. => Some((number / 1_000_000_000_000, 'T')),
+    }
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything that needs a real kernel with IPVS.
+//!
+//! Where the running kernel has IPVS and we are root the tests run here; elsewhere this same program is run again
+//! inside the lab's kernel, which is booted once for all of them. Without either it fails, with what to install: it
+//! never skips. Each test gets a network namespace of its own, with `lo` up.
+
+use std::process::ExitCode;
+
+use lab::namespace::Namespace;
+use libtest_mimic::{Arguments, Trial, run};
+
+/// One test: its name, a sentence, and what it does.
+type Test = (&'static str, fn());
+
+fn main() -> ExitCode {
+    let inside = std::env::var_os(lab::kernel::INSIDE).is_some();
+    if !inside && !lab::kernel::ipvs_here() {
+        return lab::kernel::rerun_inside(std::env::args_os().skip(1));
+    }
+    let mut arguments = Arguments::from_args();
+    // One at a time: they measure, and the kernel of the lab has one processor.
+    arguments.test_threads = Some(1);
+    let groups: [(&str, Vec<Test>); 0] = [];
+    let trials = groups.into_iter().flat_map(|(group, tests)| {
+        tests.into_iter().map(move |(name, test)| {
+            Trial::test(format!("{group}::{name}"), move || {
+                alone(test);
+                Ok(())
+            })
+        })
+    });
+    run(&arguments, trials.collect()).exit_code()
+}
+
+/// Runs a test in a fresh network namespace.
+fn alone(test: fn()) {
+    let namespace = Namespace::fresh().expect("make a network namespace (needs root)");
+    namespace.ip("link set lo up").expect("bring lo up");
+    namespace.run(test);
+}
