@@ -159,9 +159,11 @@ pub(crate) fn the_old_scripts_set_up_is_adopted_and_can_be_removed() {
         .exits(0)
         .says("192.168.0.10/32 on lo was there already: adopted");
     host.realserver("status").exits(0);
-    host.realserver("stop").exits(0).says(
-        "was there before start: left there; remove it with: realserver stop --vip 192.168.0.10",
-    );
+    host.realserver("stop")
+        .exits(0)
+        .says("was there before start: left there")
+        .says("remove it with: realserver stop --vip 192.168.0.10")
+        .says("real server for 192.168.0.10: running");
     assert!(host.addresses("lo").contains(VIP));
     assert_eq!(
         host.arp(),
