@@ -9,6 +9,7 @@ mod memory;
 mod module;
 mod names;
 mod netlink;
+mod route;
 mod sysctl;
 
 pub use errno::errno_name;
@@ -19,4 +20,5 @@ pub use memory::share_one_arena;
 pub use module::load_module;
 pub use names::{Names, host_address, port_name, port_number};
 pub use netlink::{Netlink, NetlinkError};
+pub use route::{InterfaceAddress, Link, Route, RouteError, TunnelDevice};
 pub use sysctl::{Sysctl, SysctlCause, SysctlError};
