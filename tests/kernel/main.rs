@@ -5,6 +5,9 @@
 //! inside the lab's kernel, which is booted once for all of them. Without either it fails, with what to install: it
 //! never skips. Each test gets a network namespace of its own, with `lo` up.
 
+mod stage;
+mod traffic;
+
 use std::process::ExitCode;
 
 use lab::namespace::Namespace;
@@ -21,7 +24,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
-    let groups: [(&str, Vec<Test>); 0] = [];
+    let groups: Vec<(&str, Vec<Test>)> = vec![("traffic", traffic::tests())];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {
             Trial::test(format!("{group}::{name}"), move || {
