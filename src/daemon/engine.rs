@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::describe::found;
+use super::describe::{found, steps};
 use super::kernel::Kernel;
 use super::queue::Queue;
 use super::state::StateFile;
@@ -88,7 +88,7 @@ where
         let outcome = engine.converge(keys)?;
         engine.forget_removed();
         info!(
-            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} steps to make it right",
+            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} to make it right",
             engine.config.services.len(),
             engine
                 .config
@@ -96,7 +96,7 @@ where
                 .values()
                 .map(|service| service.servers.len())
                 .sum::<usize>(),
-            outcome.done,
+            steps(outcome.done),
         );
         Ok(engine)
     }
