@@ -52,7 +52,7 @@ impl Director {
             engine,
             probes,
             now: Timestamp::ZERO,
-            directory: directory,
+            directory,
         }
     }
 
