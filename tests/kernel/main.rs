@@ -5,6 +5,13 @@
 //! inside the lab's kernel, which is booted once for all of them. Without either it fails, with what to install: it
 //! never skips. Each test gets a network namespace of its own, with `lo` up.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is wrong"
+)]
+
 mod stage;
 mod traffic;
 
