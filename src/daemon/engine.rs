@@ -7,10 +7,12 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::describe::{found, steps};
+use super::event::ProbeResult;
 use super::kernel::Kernel;
 use super::queue::Queue;
 use super::state::StateFile;
-use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeOutcome, desired_service};
+use crate::control::VerdictDelay;
+use crate::health::{CheckId, Health, HealthAction, HealthEvent, desired_service};
 use crate::model::{
     CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
 };
@@ -45,6 +47,7 @@ pub(super) struct Engine<K> {
     pub(super) drift_repairs: u64,
     pub(super) probes_not_run: u64,
     pub(super) reload_error: Option<String>,
+    pub(super) verdict_delay: VerdictDelay,
 }
 
 impl<K: Kernel> Engine<K>
@@ -73,6 +76,7 @@ where
             drift_repairs: 0,
             probes_not_run: 0,
             reload_error: None,
+            verdict_delay: VerdictDelay::default(),
             config,
         };
         match engine.state.read() {
@@ -128,19 +132,34 @@ where
         }
     }
 
-    /// The results of probes, all that are there: what many of them change goes to the kernel in one batch.
-    pub(super) fn probed(&mut self, now: Timestamp, results: Vec<(CheckId, ProbeOutcome)>) {
+    /// The results of probes, all that are there: what many of them change goes to the kernel in one batch. When the
+    /// kernel has confirmed a change, returned is when the first probe that brought it about came back.
+    pub(super) fn probed(
+        &mut self,
+        now: Timestamp,
+        results: Vec<ProbeResult>,
+    ) -> Option<Timestamp> {
         let mut actions = Vec::new();
-        for (id, outcome) in results {
+        let mut first = None;
+        for ProbeResult { id, outcome, at } in results {
+            let before = actions.len();
             self.health
                 .handle(now, HealthEvent::Probed(id, outcome), &mut actions);
+            let decided = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
+            if actions.iter().skip(before).any(decided) {
+                first = Some(first.map_or(at, |first: Timestamp| first.min(at)));
+            }
         }
         let changed = self.carry_out(actions);
         if changed.is_empty() {
-            return;
+            return None;
         }
-        if let Err(error) = self.converge(changed.into_iter().collect()) {
-            self.exchange_failed(&error, now);
+        match self.converge(changed.into_iter().collect()) {
+            Ok(outcome) => first.filter(|_| outcome.done > 0),
+            Err(error) => {
+                self.exchange_failed(&error, now);
+                None
+            }
         }
     }
 

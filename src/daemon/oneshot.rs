@@ -198,12 +198,15 @@ pub(super) fn status(
 /// For people: a line for the director, a line for each service, a line for each server.
 fn render(status: &Status) -> String {
     let mut text = format!(
-        "director {} (pid {}), running for {} s; drift repaired {} times, {} checks could not run\n",
+        "director {} (pid {}), running for {} s; drift repaired {} times, {} checks could not run\n\
+         verdicts in the kernel after {} us (the longest {} us)\n",
         status.version,
         status.pid,
         status.uptime_seconds,
         status.drift_repairs,
-        status.probes_not_run
+        status.probes_not_run,
+        status.verdict_delay.latest_microseconds,
+        status.verdict_delay.longest_microseconds,
     );
     if let Some(error) = &status.reload_error {
         let _ = writeln!(

@@ -63,7 +63,14 @@ impl Stage {
         ] {
             director.sysctl(name, value).unwrap();
         }
-        let servers = (1..=servers).map(|number| real_server(&net, number));
+        // Everybody is on one wire, so that the director would tell hosts the shorter way past it.
+        let no_redirects = "ipv6/conf/eth0/accept_redirects";
+        client.sysctl(no_redirects, "0").unwrap();
+        let servers = (1..=servers).map(|number| {
+            let server = real_server(&net, number);
+            server.sysctl(no_redirects, "0").unwrap();
+            server
+        });
         Self {
             servers: servers.collect(),
             ipvs: director.run(|| Ipvs::open().unwrap()),
@@ -74,9 +81,16 @@ impl Stage {
         }
     }
 
-    /// Gives the director a virtual address.
+    /// Gives the director a virtual address. An IPv6 one is deprecated from the start: it would otherwise be chosen as
+    /// the source of packets in tunnels, which servers drop, since they have that address themselves.
     pub(crate) fn vip(&self, vip: IpAddr) {
-        let line = format!("address add {} dev eth0{}\n", single(vip), nodad(vip));
+        let deprecated = if vip.is_ipv6() {
+            " preferred_lft 0"
+        } else {
+            ""
+        };
+        let options = format!("{}{deprecated}", nodad(vip));
+        let line = format!("address add {} dev eth0{options}\n", single(vip));
         self.director.ip(&line).unwrap();
     }
 

@@ -231,6 +231,10 @@ fn counters() {
 fn fwmark() {
     let mut stage = Stage::new(2);
     let marked: SocketAddr = "198.51.100.7:80".parse().unwrap();
+    stage
+        .director
+        .ip("route add 198.51.100.0/24 dev eth0\n")
+        .unwrap();
     stage.servers_hold(marked.ip(), "lo");
     stage.serve_everywhere(Tcp, marked);
     stage.program(
