@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The owner of all state: takes one event at a time, and keeps the kernel's table what it should be.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::describe::found;
+use super::describe::{found, steps};
+use super::event::ProbeResult;
 use super::kernel::Kernel;
+use super::queue::Queue;
 use super::state::StateFile;
-use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeOutcome, desired_service};
+use crate::control::VerdictDelay;
+use crate::health::{CheckId, Health, HealthAction, HealthEvent, desired_service};
 use crate::model::{
     CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
 };
-use crate::plan::{Outcome, Plan, diff_service, execute};
+use crate::plan::{Outcome, Plan, StepFailure, diff_service, execute};
 
 /// How often a table that turns out different from what was just written is planned for again.
 const TRIES: usize = 4;
@@ -36,14 +39,15 @@ pub(super) struct Engine<K> {
     pub(super) owned: BTreeSet<ServiceKey>,
     pub(super) state: StateFile,
     pub(super) probe: ProbeSender,
-    /// The services of this round of reading back that are still to be read.
-    pub(super) unread: VecDeque<ServiceKey>,
+    /// The services that are still to be read back: those of the round, and those just changed.
+    pub(super) unread: Queue,
     pub(super) next_round: Timestamp,
     /// Why the kernel is not as it should be, by service; said once, not at every try.
     pub(super) errors: BTreeMap<ServiceKey, String>,
     pub(super) drift_repairs: u64,
     pub(super) probes_not_run: u64,
     pub(super) reload_error: Option<String>,
+    pub(super) verdict_delay: VerdictDelay,
 }
 
 impl<K: Kernel> Engine<K>
@@ -66,12 +70,13 @@ where
             owned: BTreeSet::new(),
             state,
             probe,
-            unread: VecDeque::new(),
+            unread: Queue::default(),
             next_round: now + config.director.repair_interval,
             errors: BTreeMap::new(),
             drift_repairs: 0,
             probes_not_run: 0,
             reload_error: None,
+            verdict_delay: VerdictDelay::default(),
             config,
         };
         match engine.state.read() {
@@ -87,7 +92,7 @@ where
         let outcome = engine.converge(keys)?;
         engine.forget_removed();
         info!(
-            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} steps to make it right",
+            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} to make it right",
             engine.config.services.len(),
             engine
                 .config
@@ -95,7 +100,7 @@ where
                 .values()
                 .map(|service| service.servers.len())
                 .sum::<usize>(),
-            outcome.done,
+            steps(outcome.done),
         );
         Ok(engine)
     }
@@ -116,31 +121,45 @@ where
         let mut actions = Vec::new();
         self.health.handle(now, HealthEvent::Deadline, &mut actions);
         self.carry_out(actions);
-        if self.unread.is_empty() && self.next_round <= now {
+        if self.next_round <= now {
             self.next_round = now + self.config.director.repair_interval;
             self.settle();
-            self.unread = self.ours().into();
+            self.unread.extend(self.ours());
         }
-        let slice = self.unread.len().min(REPAIR_SLICE);
-        let keys: Vec<ServiceKey> = self.unread.drain(..slice).collect();
+        let keys = self.unread.take(REPAIR_SLICE);
         if let Err(error) = self.repair(&keys) {
             self.exchange_failed(&error, now);
         }
     }
 
-    /// The results of probes, all that are there: what many of them change goes to the kernel in one batch.
-    pub(super) fn probed(&mut self, now: Timestamp, results: Vec<(CheckId, ProbeOutcome)>) {
+    /// The results of probes, all that are there: what many of them change goes to the kernel in one batch. When the
+    /// kernel has confirmed a change, returned is when the first probe that brought it about came back.
+    pub(super) fn probed(
+        &mut self,
+        now: Timestamp,
+        results: Vec<ProbeResult>,
+    ) -> Option<Timestamp> {
         let mut actions = Vec::new();
-        for (id, outcome) in results {
+        let mut first = None;
+        for ProbeResult { id, outcome, at } in results {
+            let before = actions.len();
             self.health
                 .handle(now, HealthEvent::Probed(id, outcome), &mut actions);
+            let decided = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
+            if actions.iter().skip(before).any(decided) {
+                first = Some(first.map_or(at, |first: Timestamp| first.min(at)));
+            }
         }
         let changed = self.carry_out(actions);
         if changed.is_empty() {
-            return;
+            return None;
         }
-        if let Err(error) = self.converge(changed.into_iter().collect()) {
-            self.exchange_failed(&error, now);
+        match self.converge(changed.into_iter().collect()) {
+            Ok(outcome) => first.filter(|_| outcome.done > 0),
+            Err(error) => {
+                self.exchange_failed(&error, now);
+                None
+            }
         }
     }
 
@@ -167,9 +186,9 @@ where
                     to,
                     because,
                 } => {
-                    let weight = self.weight_change(&service, &server);
+                    let effect = self.weight_change(&service, &server);
                     info!(
-                        "real server {server} of {service}: {from} -> {to} ({because}), weight {weight}"
+                        "real server {server} of {service}: {from} -> {to} ({because}), {effect}"
                     );
                     changed.insert(service);
                 }
@@ -192,23 +211,20 @@ where
         changed
     }
 
-    /// `10 -> removed`: the weight in the kernel, and the one the verdict leads to.
+    /// `weight 10 -> removed`: what the kernel has of a server, and what the verdict leads to.
     fn weight_change(&self, service: &ServiceKey, server: &ServerKey) -> String {
-        let word = |table: Option<&VirtualService>| {
-            let weight = table
+        let weight = |table: Option<&VirtualService>| {
+            table
                 .and_then(|service| service.servers.get(server))
-                .map(|it| it.weight);
-            weight.map_or_else(|| "removed".to_owned(), |weight| weight.to_string())
+                .map(|real| real.weight)
         };
-        let before = self.observed.services.get(service);
-        let (before, after) = (
-            word(before).replace("removed", "none"),
-            word(self.desired(service).as_ref()),
-        );
-        if before == after {
-            before
-        } else {
-            format!("{before} -> {after}")
+        let before = weight(self.observed.services.get(service));
+        match (before, weight(self.desired(service).as_ref())) {
+            (None, None) => "not in the kernel".to_owned(),
+            (None, Some(weight)) => format!("added with weight {weight}"),
+            (Some(weight), None) => format!("weight {weight} -> removed"),
+            (Some(before), Some(after)) if before == after => format!("weight {before}"),
+            (Some(before), Some(after)) => format!("weight {before} -> {after}"),
         }
     }
 
@@ -243,8 +259,9 @@ where
         Ok(())
     }
 
-    /// Makes these services what they should be, reads back what was changed, and goes on until nothing is left to do
-    /// or what is left cannot be done.
+    /// Makes these services what they should be, and goes on until nothing is left to do or what is left cannot be
+    /// done. What the kernel confirmed is taken for done, and read back as soon as no event waits; where it refused
+    /// something the services are read at once.
     pub(super) fn converge(&mut self, keys: Vec<ServiceKey>) -> Result<Outcome, K::Error> {
         let (mut keys, mut total) = (keys, Outcome::default());
         for _ in 0..TRIES {
@@ -254,22 +271,33 @@ where
             }
             let outcome = execute(&mut self.kernel, &plan)?;
             let touched: BTreeSet<ServiceKey> = plan.steps().map(|step| *step.service()).collect();
-            self.read_back(&touched)?;
+            if outcome.is_complete() {
+                self.take_for_done(&plan);
+                self.unread.extend(touched.iter().copied());
+            } else {
+                self.read_back(&touched)?;
+            }
             self.note_errors(&touched, &outcome);
             total.done += outcome.done;
             total.withheld += outcome.withheld;
-            let hopeless: BTreeSet<ServiceKey> = outcome
+            let (surprises, refusals): (Vec<_>, Vec<_>) = outcome
                 .failures
+                .into_iter()
+                .partition(StepFailure::is_surprise);
+            keys = surprises
                 .iter()
-                .filter(|failure| !failure.is_surprise())
                 .map(|failure| *failure.step.service())
                 .collect();
-            total
-                .failures
-                .extend(outcome.failures.into_iter().filter(|it| !it.is_surprise()));
-            keys = touched.difference(&hopeless).copied().collect();
+            total.failures.extend(refusals);
         }
         Ok(total)
+    }
+
+    fn take_for_done(&mut self, plan: &Plan) {
+        for step in plan.steps() {
+            // The plan was made from this very table, so that every step fits it.
+            let _ = step.apply_to(&mut self.observed);
+        }
     }
 
     fn plan(&self, keys: &[ServiceKey]) -> Plan {
@@ -286,31 +314,29 @@ where
         plan
     }
 
-    /// Few services are read one by one, many in one listing.
     fn read_back(&mut self, keys: &BTreeSet<ServiceKey>) -> Result<(), K::Error> {
-        if keys.len() > REPAIR_SLICE {
-            return self.read_all();
-        }
         for key in keys {
-            match self.kernel.read_service(key)? {
-                Some(service) => self.observed.services.insert(*key, service),
-                None => self.observed.services.remove(key),
-            };
+            self.read_one(key)?;
         }
         Ok(())
+    }
+
+    /// Reads one service, and tells whether it was what it was believed to be.
+    fn read_one(&mut self, key: &ServiceKey) -> Result<bool, K::Error> {
+        let actual = self.kernel.read_service(key)?;
+        let as_left = actual.as_ref() == self.observed.services.get(key);
+        match actual {
+            Some(service) => self.observed.services.insert(*key, service),
+            None => self.observed.services.remove(key),
+        };
+        Ok(as_left)
     }
 
     /// Reads these services back. What is not as it was left is drift: somebody else's change, which is told and undone.
     fn repair(&mut self, keys: &[ServiceKey]) -> Result<(), K::Error> {
         let mut drifted = Vec::new();
         for key in keys {
-            let actual = self.kernel.read_service(key)?;
-            let as_left = actual.as_ref() == self.observed.services.get(key);
-            match actual {
-                Some(service) => self.observed.services.insert(*key, service),
-                None => self.observed.services.remove(key),
-            };
-            if !as_left {
+            if !self.read_one(key)? {
                 drifted.push(*key);
             }
         }
@@ -378,7 +404,6 @@ where
     /// How much of the last exchange was carried out is unknown: read back soon.
     pub(super) fn exchange_failed(&mut self, error: &K::Error, now: Timestamp) {
         error!("{error}; reading the table back");
-        self.unread.clear();
         self.next_round = now + AFTER_FAILURE;
     }
 }

@@ -17,9 +17,12 @@ mod event;
 mod kernel;
 mod log;
 mod oneshot;
+mod queue;
 mod reload;
 mod run;
 mod state;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use args::main;

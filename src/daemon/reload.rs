@@ -3,6 +3,7 @@
 
 use tracing::{error, info};
 
+use super::describe::steps;
 use super::engine::Engine;
 use super::kernel::Kernel;
 use crate::model::{Config, Timestamp};
@@ -51,11 +52,12 @@ where
         );
         self.remember(&keys);
         self.settle();
-        self.read_all()?;
         let outcome = self.converge(keys.clone())?;
+        // What others changed since the last round is found now, not in the next one.
+        self.unread.extend(keys.iter().copied());
         if outcome.is_complete() {
             self.forget_removed();
-            info!("reloaded: {} steps", outcome.done);
+            info!("reloaded: {}", steps(outcome.done));
             return Ok(None);
         }
         let reasons: Vec<String> = outcome.failures.iter().map(ToString::to_string).collect();
