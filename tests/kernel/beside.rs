@@ -105,7 +105,8 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Two namespaces that are alike, with the interface `d0` to start sync daemons on.
+    /// Two namespaces that are alike, with the interface `d0` to start sync daemons on, and without a way to a name
+    /// server that would be waited for.
     pub(crate) fn new() -> Self {
         Self::called("lvsadm")
     }
@@ -115,7 +116,7 @@ impl Pair {
         let fresh = || {
             let namespace = Namespace::fresh().expect("a network namespace");
             let lines = "link set lo up\nlink add d0 type dummy\nlink set d0 up\n\
-                         address add 10.9.0.1/24 dev d0\nroute add default dev d0";
+                         address add 10.9.0.1/24 dev d0";
             namespace.ip(lines).expect("an interface");
             namespace
         };

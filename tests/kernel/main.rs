@@ -14,6 +14,7 @@
 
 mod beside;
 mod commands;
+mod generated;
 mod listing;
 mod stage;
 mod traffic;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let groups: Vec<(&str, Vec<Test>)> = vec![
         ("commands", commands::tests()),
+        ("generated", generated::tests()),
         ("listing", listing::tests()),
         ("traffic", traffic::tests()),
     ];
