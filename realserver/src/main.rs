@@ -1,3 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! realserver.
-fn main() {}
+//! The program `realserver`: see `realserver --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    realserver::main()
+}

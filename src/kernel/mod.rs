@@ -8,6 +8,7 @@ mod ipvs;
 mod module;
 mod names;
 mod netlink;
+mod route;
 mod sysctl;
 
 pub use errno::errno_name;
@@ -17,4 +18,5 @@ pub use ipvs::Ipvs;
 pub use module::load_module;
 pub use names::{Names, host_address, port_name, port_number};
 pub use netlink::{Netlink, NetlinkError};
+pub use route::{InterfaceAddress, Link, Route, RouteError, TunnelDevice};
 pub use sysctl::{Sysctl, SysctlCause, SysctlError};

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::host::read_state;
+use crate::parts::Outcome;
+use crate::placement::Placement;
+use crate::plan::Leaving;
+use crate::report::{FailureReport, Report};
+use crate::run;
+use crate::vips::{Wanted, from_config, parse_vip};
+
+/// The director's own configuration.
+const CONFIG: &str = "/etc/lvs-director/director.yaml";
+/// What is to be remembered until `stop`, or until the next boot.
+const STATE: &str = "/run/lvs-director/realserver.json";
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done; for status: running, every part is right
+  1  failed, for example because the kernel refused
+  2  wrong usage, or an unusable configuration file
+  3  status: stopped, nothing of it is there
+  4  status: half set up; start, stop: not permitted";
+
+/// Makes this host a real server of a Linux Virtual Server
+///
+/// For direct routing, the VIP goes on lo, where the host accepts packets for it, and the kernel is told not to answer
+/// for it nor to name it on the network. For tunneling, it goes on a tunnel device.
+/// Masquerading (nat) needs nothing on a real server.
+#[derive(Debug, Parser)]
+#[command(name = "realserver", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Set up the VIPs, or complete what is there of them
+    ///
+    /// Without --vip and --config, the VIPs are those of /etc/lvs-director/director.yaml.
+    #[command(after_help = EXIT_CODES)]
+    Start(Options),
+    /// Remove the VIPs, and restore the settings that start found
+    ///
+    /// Without --vip and --config, removes all that start has put there. A VIP that is named is removed from lo and the
+    /// tunnel device whoever put it there, such as realserver.sh. Settings stay as long as another VIP needs them.
+    #[command(after_help = EXIT_CODES)]
+    Stop(Options),
+    /// Check every part, and tell what mends the wrong ones
+    ///
+    /// Without --vip and --config, looks at what was started; if nothing was, at the VIPs of
+    /// /etc/lvs-director/director.yaml.
+    #[command(after_help = EXIT_CODES)]
+    Status(Options),
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// A virtual address, IPv4 or IPv6; may be given several times
+    #[arg(long, value_name = "ADDR", value_parser = parse_vip, conflicts_with = "config")]
+    vip: Vec<IpAddr>,
+    /// Take the VIPs from the director's configuration: on lo those with real servers reached by dr, on the tunnel
+    /// device those with real servers reached by tun
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The VIPs are reached by tunneling (IP in IP): tunl0 for IPv4, ip6tnl0 for IPv6
+    #[arg(long, requires = "vip")]
+    tun: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Where to remember what was found and done
+    #[arg(long, value_name = "FILE", default_value = STATE)]
+    state: PathBuf,
+}
+
+/// Runs the program with this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let (name, options, result) = match Cli::parse().action {
+        Action::Start(options) => ("start", options.json, start(&options)),
+        Action::Stop(options) => ("stop", options.json, stop(&options)),
+        Action::Status(options) => ("status", options.json, status(&options)),
+    };
+    ExitCode::from(finish(name, options, result))
+}
+
+fn start(options: &Options) -> Result<Report, Failure> {
+    let wanted = match options.wanted()? {
+        Some(wanted) => wanted,
+        None if Path::new(CONFIG).exists() => from_config(Path::new(CONFIG))?,
+        None => {
+            return Err(Failure::Usage(format!(
+                "start the real server: no VIP was named and there is no {CONFIG}; name one with: realserver start \
+                 --vip ADDR"
+            )));
+        }
+    };
+    run::start(wanted, &options.state)
+}
+
+fn stop(options: &Options) -> Result<Report, Failure> {
+    let leaving = match options.wanted()? {
+        None => Leaving::Started,
+        Some(wanted) => Leaving::Named(options.everywhere(&wanted)),
+    };
+    run::stop(&leaving, &options.state)
+}
+
+fn status(options: &Options) -> Result<Report, Failure> {
+    let mut wanted = options.wanted()?;
+    if wanted.is_none() && Path::new(CONFIG).exists() && read_state(&options.state)?.is_empty() {
+        wanted = Some(from_config(Path::new(CONFIG))?);
+    }
+    run::status(wanted, &options.state)
+}
+
+impl Options {
+    /// The VIPs that were named, or `None`.
+    fn wanted(&self) -> Result<Option<Wanted>, Failure> {
+        if let Some(path) = &self.config {
+            return from_config(path).map(Some);
+        }
+        let place = if self.tun {
+            Placement::tunneled
+        } else {
+            Placement::direct
+        };
+        let placements: BTreeSet<_> = self.vip.iter().copied().map(place).collect();
+        let wanted = Wanted {
+            placements,
+            notes: Vec::new(),
+        };
+        Ok((!self.vip.is_empty()).then_some(wanted))
+    }
+
+    /// Every place from which a stop removes these VIPs. They may have been started otherwise than they would be now.
+    fn everywhere(&self, wanted: &Wanted) -> BTreeSet<Placement> {
+        if self.tun {
+            return wanted.placements.clone();
+        }
+        let vips = wanted.placements.iter().map(|placement| placement.vip);
+        vips.flat_map(|vip| [Placement::direct(vip), Placement::tunneled(vip)])
+            .collect()
+    }
+}
+
+/// Prints the result, and says what to end with.
+fn finish(action: &'static str, json: bool, result: Result<Report, Failure>) -> u8 {
+    match result {
+        Ok(report) => {
+            let text = if json {
+                to_json(&report)
+            } else {
+                report.text()
+            };
+            print(&text);
+            match (action, report.outcome) {
+                ("status", Outcome::Stopped) => 3,
+                ("status", Outcome::HalfSetUp) => 4,
+                (_, _) => 0,
+            }
+        }
+        Err(failure) => {
+            let (error, exit_code) = (failure.to_string(), failure.exit_code());
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "realserver: {error}");
+            if json {
+                print(&to_json(&FailureReport {
+                    action,
+                    outcome: "failed",
+                    error,
+                    exit_code,
+                }));
+            }
+            exit_code
+        }
+    }
+}
+
+fn to_json(report: &impl Serialize) -> String {
+    // Fails for maps with odd keys only, of which there are none in a report.
+    let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn print(text: &str) {
+    // A reader that went away, such as `head`, is no failure of ours.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

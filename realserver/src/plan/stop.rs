@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a stop changes. The VIPs go first: settings restored before that would have them answered for.
+
+use std::collections::BTreeSet;
+
+use super::{Change, Plan};
+use crate::observed::Observed;
+use crate::placement::{Device, Placement};
+use crate::state::{HeldSetting, State};
+
+/// Which VIPs are to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leaving {
+    /// All that `start` put there.
+    Started,
+    /// These, whoever put them there.
+    Named(BTreeSet<Placement>),
+}
+
+/// The changes that take VIPs away, and with the last of them what was changed for them.
+#[must_use]
+pub fn stop(leaving: &Leaving, observed: &Observed, before: &State) -> Plan {
+    let mut plan = Plan {
+        changes: Vec::new(),
+        state: before.clone(),
+        notes: Vec::new(),
+    };
+    let gone = remove_vips(leaving, observed, &mut plan);
+    let staying = staying(&gone, observed, &plan.state);
+    restore_settings(&staying, observed, &mut plan);
+    lower_devices(&staying, observed, &mut plan);
+    plan
+}
+
+fn remove_vips(leaving: &Leaving, observed: &Observed, plan: &mut Plan) -> BTreeSet<Placement> {
+    let gone: BTreeSet<Placement> = match leaving {
+        Leaving::Started => {
+            let added = plan.state.vips.iter().filter(|held| held.added);
+            added.map(|held| held.placement()).collect()
+        }
+        Leaving::Named(named) => named.clone(),
+    };
+    for placement in &gone {
+        if observed.placed(*placement).is_some() {
+            let placement = *placement;
+            plan.changes.push(Change::Remove { placement });
+        }
+    }
+    plan.state
+        .vips
+        .retain(|held| !gone.contains(&held.placement()));
+    // Adopted, and taken away by somebody since: nothing of it is left to remember.
+    plan.state
+        .vips
+        .retain(|held| held.added || observed.placed(held.placement()).is_some());
+    if *leaving == Leaving::Started {
+        for held in &plan.state.vips {
+            plan.notes.push(format!(
+                "{} was there before start: left there; remove it with: realserver stop --vip {}",
+                held.placement(),
+                held.vip
+            ));
+        }
+    }
+    for vip in gone
+        .iter()
+        .map(|placement| placement.vip)
+        .collect::<BTreeSet<_>>()
+    {
+        for found in observed.misplaced(vip) {
+            let interface = observed.interface(found.index);
+            plan.notes.push(format!(
+                "{vip}/{} on {interface} is not of realserver's making: left there",
+                found.prefix
+            ));
+        }
+    }
+    gone
+}
+
+/// What still needs the settings: the VIPs that remain, and whatever else looks like one.
+fn staying(gone: &BTreeSet<Placement>, observed: &Observed, state: &State) -> BTreeSet<Placement> {
+    let started = state.vips.iter().map(|held| held.placement());
+    observed
+        .placements()
+        .chain(started)
+        .filter(|placement| !gone.contains(placement))
+        .collect()
+}
+
+fn restore_settings(staying: &BTreeSet<Placement>, observed: &Observed, plan: &mut Plan) {
+    let mut kept = Vec::new();
+    for held in &plan.state.settings {
+        if let Some(needed_by) = needed_by(held, staying) {
+            if !plan.state.holds(needed_by) {
+                plan.notes.push(format!(
+                    "{} stays {}: {needed_by} needs it, which was not started here",
+                    held.name, held.set
+                ));
+            }
+            kept.push(held.clone());
+            continue;
+        }
+        match observed.settings.get(&held.name).copied() {
+            Some(now) if now == held.set => plan.changes.push(Change::Set {
+                name: held.name.clone(),
+                from: held.set,
+                to: held.found,
+            }),
+            Some(now) if now != held.found => plan.notes.push(format!(
+                "{} is {now}, neither the {} that start found nor the {} that it set: left as it is",
+                held.name, held.found, held.set
+            )),
+            // Back at what it was, or gone with its interface.
+            Some(_) | None => {}
+        }
+    }
+    plan.state.settings = kept;
+}
+
+/// One of those for whose sake the setting was changed.
+fn needed_by(held: &HeldSetting, staying: &BTreeSet<Placement>) -> Option<Placement> {
+    let about_tunnels = held.name.to_string().ends_with(".rp_filter");
+    let mut needing = staying.iter().filter(|placement| {
+        placement.vip.is_ipv4() && (!about_tunnels || placement.device == Device::Tunl0)
+    });
+    needing.next().copied()
+}
+
+fn lower_devices(staying: &BTreeSet<Placement>, observed: &Observed, plan: &mut Plan) {
+    let mut kept = Vec::new();
+    for device in &plan.state.raised {
+        if staying.iter().any(|placement| placement.device == *device) {
+            kept.push(*device);
+        } else if observed.link(*device).is_some_and(|link| link.up) {
+            let device = *device;
+            plan.changes.push(Change::Down { device });
+        }
+    }
+    plan.state.raised = kept;
+}

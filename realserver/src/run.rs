@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The three actions: look, decide, act, look again.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::host::{Host, Lock, read_state};
+use crate::parts::{Outcome, PartState, outcome, parts};
+use crate::placement::Placement;
+use crate::plan::{self, Change, Leaving, Plan};
+use crate::report::Report;
+use crate::vips::Wanted;
+
+/// Makes this host a real server for these VIPs.
+pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
+    let Wanted {
+        placements,
+        mut notes,
+    } = wanted;
+    let mut host = Host::open()?;
+    if !host.may_change()? {
+        return Err(Failure::NotPermitted("start"));
+    }
+    let lock = Lock::take(state_file)?;
+    let before = read_state(state_file)?;
+    let mut observed = host.observe()?;
+    let conflicts = plan::conflicts(&placements, &observed);
+    if !conflicts.is_empty() {
+        return Err(Failure::Conflict(conflicts));
+    }
+    let mut done = Vec::new();
+    for device in plan::missing_devices(&placements, &observed) {
+        let change = Change::Make { device };
+        host.apply(&change)?;
+        done.push(change);
+    }
+    if !done.is_empty() {
+        observed = host.observe()?;
+    }
+    let plan = plan::start(&placements, &observed, &before);
+    if plan.state != before {
+        lock.write(&plan.state)?;
+    }
+    for change in plan.changes {
+        let applied = host.apply(&change);
+        applied.map_err(|failure| Failure::Partly(Box::new(failure)))?;
+        done.push(change);
+    }
+    notes.extend(plan.notes);
+    let parts = parts(&placements, &host.observe()?);
+    if let Some(part) = parts.iter().find(|part| part.state != PartState::Ok) {
+        return Err(Failure::Incomplete(Box::new(part.clone())));
+    }
+    Ok(Report {
+        action: "start",
+        outcome: Outcome::Running,
+        vips: placements.into_iter().collect(),
+        changes: done,
+        parts,
+        notes,
+    })
+}
+
+/// Takes VIPs away, and with the last of them what was changed for them.
+pub fn stop(leaving: &Leaving, state_file: &Path) -> Result<Report, Failure> {
+    let mut host = Host::open()?;
+    if !host.may_change()? {
+        return Err(Failure::NotPermitted("stop"));
+    }
+    let lock = Lock::take(state_file)?;
+    let before = read_state(state_file)?;
+    let Plan {
+        changes,
+        state,
+        notes,
+    } = plan::stop(leaving, &host.observe()?, &before);
+    for change in &changes {
+        host.apply(change)?;
+    }
+    if state != before {
+        lock.write(&state)?;
+    }
+    let vips = match leaving {
+        Leaving::Started => before.vips.iter().map(|held| held.placement()).collect(),
+        Leaving::Named(named) => named.iter().copied().collect(),
+    };
+    Ok(Report {
+        action: "stop",
+        outcome: Outcome::Stopped,
+        vips,
+        changes,
+        parts: Vec::new(),
+        notes,
+    })
+}
+
+/// Looks at every part of these VIPs, or of what was started when none are given.
+pub fn status(wanted: Option<Wanted>, state_file: &Path) -> Result<Report, Failure> {
+    let state = read_state(state_file)?;
+    let Wanted {
+        placements,
+        mut notes,
+    } = wanted.unwrap_or_else(|| {
+        let started: BTreeSet<Placement> = state.vips.iter().map(|held| held.placement()).collect();
+        Wanted {
+            placements: started,
+            notes: Vec::new(),
+        }
+    });
+    if placements.is_empty() {
+        notes.push("nothing was started here; name VIPs to look for with --vip".to_owned());
+    }
+    let observed = Host::open()?.observe()?;
+    let parts = parts(&placements, &observed);
+    Ok(Report {
+        action: "status",
+        outcome: outcome(&parts, &placements, &observed, &state),
+        vips: placements.into_iter().collect(),
+        changes: Vec::new(),
+        parts,
+        notes,
+    })
+}

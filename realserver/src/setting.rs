@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel settings a real server depends on: what each is for, which values serve, which one is set.
+//!
+//! The kernel takes the greater of an interface's value and that of `all`, for each of the three.
+
+use lvs_director::kernel::Sysctl;
+
+/// What a setting is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// `arp_ignore`: do not answer ARP requests for an address that is on another interface.
+    Silence,
+    /// `arp_announce`: do not name the VIP as the sender of our own ARP requests.
+    Discretion,
+    /// `rp_filter` of `all`: no strict check of the source address, which tunneled packets fail.
+    LooseEverywhere,
+    /// `rp_filter` of the tunnel device: no check of its own.
+    OpenTunnel,
+}
+
+impl Purpose {
+    /// Whether this value serves. One that serves is kept, also where it is not the one we would set.
+    #[must_use]
+    pub const fn served_by(self, value: i32) -> bool {
+        match self {
+            // 3 answers for addresses of global scope, as the VIP is one; 4 to 7 and above 8 count as 0.
+            Self::Silence => matches!(value, 1 | 2 | 8),
+            // Anything above 2 counts as 0.
+            Self::Discretion => value == 2,
+            Self::LooseEverywhere => matches!(value, 0 | 2),
+            Self::OpenTunnel => value == 0,
+        }
+    }
+
+    /// What is set where the value found does not serve.
+    #[must_use]
+    pub const fn value(self) -> i32 {
+        match self {
+            Self::Silence => 1,
+            // For rp_filter this is loose rather than off: no interface loses its filter altogether.
+            Self::Discretion | Self::LooseEverywhere => 2,
+            Self::OpenTunnel => 0,
+        }
+    }
+
+    /// The last part of its name.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Silence => "arp_ignore",
+            Self::Discretion => "arp_announce",
+            Self::LooseEverywhere | Self::OpenTunnel => "rp_filter",
+        }
+    }
+
+    /// Whether an interface's value spoils what `all` says, because it is the greater one.
+    #[must_use]
+    pub const fn spoiled_by(self, value: i32) -> bool {
+        match self {
+            Self::Silence => value > 2 && value != 8,
+            Self::Discretion => value > 2,
+            Self::LooseEverywhere | Self::OpenTunnel => false,
+        }
+    }
+}
+
+/// One setting of one interface, or of `all`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Whose.
+    pub interface: String,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+impl Setting {
+    /// The setting of this interface.
+    #[must_use]
+    pub fn new(interface: &str, purpose: Purpose) -> Self {
+        let interface = interface.to_owned();
+        Self { interface, purpose }
+    }
+
+    /// Its name in the kernel.
+    #[must_use]
+    pub fn sysctl(&self) -> Sysctl {
+        Sysctl::ipv4_conf(&self.interface, self.purpose.key())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_serves() {
+        for purpose in [
+            Purpose::Silence,
+            Purpose::Discretion,
+            Purpose::LooseEverywhere,
+            Purpose::OpenTunnel,
+        ] {
+            assert!(purpose.served_by(purpose.value()), "{purpose:?}");
+            assert!(!purpose.spoiled_by(purpose.value()), "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn a_stricter_value_serves_and_one_that_only_looks_stricter_does_not() {
+        assert!(Purpose::Silence.served_by(2));
+        assert!(Purpose::Silence.served_by(8));
+        assert!(!Purpose::Silence.served_by(3));
+        assert!(!Purpose::Discretion.served_by(3));
+        assert!(Purpose::LooseEverywhere.served_by(0));
+        assert!(!Purpose::LooseEverywhere.served_by(1));
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which VIPs: from the command line, or from the director's configuration.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+
+use lvs_director::config;
+use lvs_director::kernel::read_limited;
+use lvs_director::model::{Config, ForwardingMethod, ServerKey, ServiceKey, Tunnel};
+
+use crate::failure::Failure;
+use crate::placement::Placement;
+
+/// Far above any real configuration.
+const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The VIPs, each where it belongs, and what somebody should know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// Where each VIP belongs.
+    pub placements: BTreeSet<Placement>,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+}
+
+/// A VIP as given to `--vip`.
+pub fn parse_vip(text: &str) -> Result<IpAddr, String> {
+    let address: IpAddr = text
+        .parse()
+        .map_err(|_| "expected an address such as 192.0.2.10 or 2001:db8::10".to_owned())?;
+    check(address).map(|()| address)
+}
+
+/// Whether an address can be a VIP.
+fn check(address: IpAddr) -> Result<(), String> {
+    let why = match address {
+        _ if address.is_unspecified() => "the unspecified address",
+        _ if address.is_loopback() => "a loopback address",
+        _ if address.is_multicast() => "a multicast address",
+        IpAddr::V4(v4) if v4.is_broadcast() => "the broadcast address",
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
+            "an IPv4 address written as IPv6; write it as IPv4"
+        }
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => "a link-local address",
+        IpAddr::V4(_) | IpAddr::V6(_) => return Ok(()),
+    };
+    Err(format!("a VIP cannot be {why}"))
+}
+
+/// The VIPs of the director's configuration file.
+pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
+    let bytes =
+        read_limited(path, CONFIG_LIMIT).map_err(|error| Failure::Usage(error.to_string()))?;
+    let name = path.display().to_string();
+    let wanted = of_config(&config::parse(&name, &bytes).map_err(Failure::Config)?);
+    if wanted.placements.is_empty() {
+        let mut notes = wanted.notes;
+        notes.insert(0, String::new());
+        let notes = notes.join("; ");
+        return Err(Failure::Usage(format!(
+            "read {name}: no virtual service has a real server that a VIP is needed for: direct routing (dr) and \
+             tunneling (tun) need one, masquerading (nat) needs nothing here{notes}"
+        )));
+    }
+    Ok(wanted)
+}
+
+/// The VIP of every service that has real servers behind direct routing or a tunnel.
+fn of_config(config: &Config) -> Wanted {
+    let mut wanted = Wanted::default();
+    for (key, service) in &config.services {
+        for (server, configured) in &service.servers {
+            match placement(key, server, configured.real_server.forwarding) {
+                Ok(placement) => wanted.placements.extend(placement),
+                Err(note) if wanted.notes.contains(&note) => {}
+                Err(note) => wanted.notes.push(note),
+            }
+        }
+    }
+    wanted
+}
+
+/// Where a service's VIP belongs on this real server, `None` for nowhere.
+fn placement(
+    key: &ServiceKey,
+    server: &ServerKey,
+    forwarding: ForwardingMethod,
+) -> Result<Option<Placement>, String> {
+    let tunneled = match forwarding {
+        ForwardingMethod::DirectRouting => false,
+        ForwardingMethod::Tunneling(Tunnel::IPIP) if key.family() == server.family() => true,
+        ForwardingMethod::Tunneling(_) => {
+            return Err(format!(
+                "real server {server} of {key} is reached through a tunnel that is not IP in IP of one family: set \
+                 up its device by hand"
+            ));
+        }
+        ForwardingMethod::Masquerading
+        | ForwardingMethod::Local
+        | ForwardingMethod::Bypass
+        | ForwardingMethod::Other(_) => return Ok(None),
+    };
+    let Some(vip) = key.address() else {
+        return Err(format!(
+            "{key} is known by a firewall mark, not by an address: name its VIPs with --vip"
+        ));
+    };
+    check(vip).map_err(|why| format!("{key}: {why}"))?;
+    Ok(Some(if tunneled {
+        Placement::tunneled(vip)
+    } else {
+        Placement::direct(vip)
+    }))
+}
