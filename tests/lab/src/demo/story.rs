@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The thread of the story: the stage, what is told, and what has to stay true all the time.
+
+use std::ops::Range;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+
+use super::director::{FOREIGN, HOST};
+use super::report::{Figure, Report, seconds};
+use super::stage::{SERVERS, Stage, service};
+use super::traffic::{HELD, RATE, Traffic};
+use crate::load::Kind;
+
+/// The stage, and what is told of it.
+#[derive(Debug)]
+pub(super) struct Story {
+    pub(super) stage: Stage,
+    pub(super) report: Report,
+    /// When questions could not but fail: a server was dead, and nobody knew it yet.
+    excused: Vec<Range<Duration>>,
+    /// How many times the foreign service was looked at.
+    looks: u32,
+    /// What became of it, if anything.
+    touched: Option<String>,
+}
+
+impl Story {
+    pub(super) fn new(stage: Stage) -> Self {
+        Self {
+            stage,
+            report: Report::new(),
+            excused: Vec::new(),
+            looks: 0,
+            touched: None,
+        }
+    }
+
+    pub(super) fn introduce(&self) {
+        let report = &self.report;
+        report.line("lvs-director, shown with real kernels and real traffic: every figure below was measured.");
+        report.line("");
+        let lan = |name: &str| {
+            let host = self.stage.lab.host(name).ok();
+            let first = host.and_then(|host| host.addresses.first());
+            first
+                .and_then(|cidr| cidr.split('/').next())
+                .unwrap_or("?")
+                .to_owned()
+        };
+        report.say(&format!(
+            "director1     {}   a Linux kernel of its own, with IPVS",
+            lan(HOST)
+        ));
+        for server in SERVERS {
+            report.say(&format!(
+                "{}           {}    a real-server host",
+                server.name, server.address
+            ));
+        }
+        let all = self
+            .stage
+            .lab
+            .client_addresses(false)
+            .map_or(0, |addresses| addresses.len());
+        report.say(&format!(
+            "client        {}  and {} more addresses",
+            lan("client"),
+            all.saturating_sub(1)
+        ));
+        let state = std::fs::metadata(self.stage.lab.dir().join("lab.json"));
+        let age = state
+            .and_then(|file| file.modified())
+            .ok()
+            .and_then(|at| SystemTime::now().duration_since(at).ok());
+        if let Some(age) = age {
+            report.say(&format!(
+                "All on one Ethernet, up after {:.1} s.",
+                age.as_secs_f64()
+            ));
+        }
+    }
+
+    /// Starts the load that goes on from here on.
+    pub(super) fn start_traffic(&self) -> Traffic {
+        let (count, to) = (self.stage.regulars.len(), service());
+        self.report.say(&format!(
+            "From here on {count} client addresses ask {to} all the time: {RATE} new connections a second, and {HELD} \
+             connections that are held open and ask five times a second."
+        ));
+        Traffic::start(&self.stage.client, to, &self.stage.regulars)
+    }
+
+    /// Looks whether what others made in the kernel is as they made it.
+    pub(super) fn look_at_foreign(&mut self) -> Result<()> {
+        let table = self.stage.director.table()?;
+        let mut there: Vec<&str> = table
+            .iter()
+            .map(String::as_str)
+            .filter(|line| line.contains("10.9.9."))
+            .collect();
+        there.sort_unstable();
+        self.looks += 1;
+        if there != FOREIGN && self.touched.is_none() {
+            self.touched = Some(there.join("; "));
+        }
+        Ok(())
+    }
+
+    /// Notes a time in which questions could not but fail.
+    pub(super) fn excuse(&mut self, window: Range<Duration>) {
+        self.excused.push(window);
+    }
+
+    /// The totals of the load, and of what had to stay true.
+    pub(super) fn add_up(&mut self, traffic: Traffic) {
+        let (samples, time) = traffic.stop();
+        self.report.step("Added up");
+        let (mut fresh, mut held, mut excused, mut lost) = (0_usize, 0_usize, 0_usize, 0_usize);
+        for sample in &samples {
+            match sample.kind {
+                Kind::Short => fresh += 1,
+                Kind::Held => held += 1,
+            }
+            if sample.outcome.is_err() {
+                if self
+                    .excused
+                    .iter()
+                    .any(|window| window.contains(&sample.at))
+                {
+                    excused += 1;
+                } else {
+                    lost += 1;
+                }
+            }
+        }
+        self.report.say(&format!(
+            "In {} the clients asked {fresh} questions on new connections and {held} on held ones; {} were not answered.",
+            seconds(time),
+            excused + lost
+        ));
+        let times = self.excused.len();
+        self.report.figure(
+            &format!("{excused} of these were asked while a dead server was not noticed yet ({times} times), {lost} at other times"),
+            Figure {
+                what: "questions lost while every server in the table lived".to_owned(),
+                measured: format!("{lost} of {}", fresh + held - excused),
+                wanted: "0".to_owned(),
+                holds: lost == 0 && fresh > 0 && held > 0,
+            },
+        );
+        let looks = self.looks;
+        let text = match &self.touched {
+            None => format!(
+                "the service 10.9.9.9:80, made by hand, was as it was made at each of {looks} looks"
+            ),
+            Some(there) => format!("the service 10.9.9.9:80, made by hand, was touched: {there:?}"),
+        };
+        self.report.figure(
+            &text,
+            Figure {
+                what: "somebody else's service in the same kernel".to_owned(),
+                measured: if self.touched.is_none() {
+                    "untouched"
+                } else {
+                    "touched"
+                }
+                .to_owned(),
+                wanted: "untouched".to_owned(),
+                holds: self.touched.is_none() && looks > 0,
+            },
+        );
+    }
+
+    /// The end: the table of figures, or why it came to an end early; and the logs if anything was wrong.
+    pub(super) fn end(mut self, outcome: Result<()>) -> ExitCode {
+        if let Err(error) = &outcome {
+            self.report.check(false, &format!("{error:#}"));
+        }
+        let well = self.report.finish();
+        if well {
+            return ExitCode::SUCCESS;
+        }
+        let tails = [
+            (
+                "the end of the director's log",
+                self.stage.director.log_tail(60),
+            ),
+            (
+                "the kernel's table",
+                self.stage
+                    .director
+                    .run("ipvsadm -Ln")
+                    .unwrap_or_else(|error| format!("{error:#}")),
+            ),
+            (
+                "the end of the director's console",
+                self.stage.lab.console(HOST).unwrap_or_default(),
+            ),
+        ];
+        for (title, text) in tails {
+            self.report
+                .line(&format!("\n--- {title}\n{}", text.trim_end()));
+        }
+        ExitCode::FAILURE
+    }
+}
