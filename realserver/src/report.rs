@@ -20,7 +20,7 @@ pub struct Report {
     pub vips: Vec<Placement>,
     /// What was changed, in order. A status changes nothing.
     pub changes: Vec<Change>,
-    /// Every part as it is now. A stop lists none.
+    /// Every part as it is now. A stop lists those of VIPs that it left there.
     pub parts: Vec<Part>,
     /// What somebody should know.
     pub notes: Vec<String>,

@@ -10,6 +10,7 @@ use crate::parts::{Outcome, PartState, outcome, parts};
 use crate::placement::Placement;
 use crate::plan::{self, Change, Leaving, Plan};
 use crate::report::Report;
+use crate::state::State;
 use crate::vips::Wanted;
 
 /// Makes this host a real server for these VIPs.
@@ -43,8 +44,13 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
         lock.write(&plan.state)?;
     }
     for change in plan.changes {
-        let applied = host.apply(&change);
-        applied.map_err(|failure| Failure::Partly(Box::new(failure)))?;
+        if let Err(failure) = host.apply(&change) {
+            if done.is_empty() {
+                lock.write(&before)?;
+                return Err(failure);
+            }
+            return Err(Failure::Partly(Box::new(failure)));
+        }
         done.push(change);
     }
     notes.extend(plan.notes);
@@ -81,16 +87,24 @@ pub fn stop(leaving: &Leaving, state_file: &Path) -> Result<Report, Failure> {
     if state != before {
         lock.write(&state)?;
     }
-    let vips = match leaving {
-        Leaving::Started => before.vips.iter().map(|held| held.placement()).collect(),
-        Leaving::Named(named) => named.iter().copied().collect(),
+    let held = |state: &State| state.vips.iter().map(|held| held.placement()).collect();
+    let adopted: BTreeSet<Placement> = held(&state);
+    let (outcome, vips, parts) = match leaving {
+        Leaving::Started if !adopted.is_empty() => {
+            let observed = host.observe()?;
+            let parts = parts(&adopted, &observed);
+            let outcome = outcome(&parts, &adopted, &observed, &state);
+            (outcome, adopted, parts)
+        }
+        Leaving::Started => (Outcome::Stopped, held(&before), Vec::new()),
+        Leaving::Named(named) => (Outcome::Stopped, named.clone(), Vec::new()),
     };
     Ok(Report {
         action: "stop",
-        outcome: Outcome::Stopped,
-        vips,
+        outcome,
+        vips: vips.into_iter().collect(),
         changes,
-        parts: Vec::new(),
+        parts,
         notes,
     })
 }

@@ -113,3 +113,71 @@ fn placement(
         Placement::direct(vip)
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(text: &str) -> Wanted {
+        of_config(&config::parse("director.yaml", text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_vip_goes_where_its_real_servers_look_for_it() {
+        let wanted = wanted(
+            "virtual_services:
+  - {address: '192.0.2.10:80', forwarding: dr, servers: [10.0.0.1]}
+  - {address: '192.0.2.10:81', forwarding: tun, servers: [10.0.0.1]}
+  - {address: '[2001:db8::10]:80', forwarding: tun, servers: ['fd00::1']}
+  - {address: '192.0.2.12:80', forwarding: nat, servers: [10.0.0.1]}
+",
+        );
+        let expected = [
+            Placement::direct("192.0.2.10".parse().unwrap()),
+            Placement::tunneled("192.0.2.10".parse().unwrap()),
+            Placement::tunneled("2001:db8::10".parse().unwrap()),
+        ];
+        assert_eq!(wanted.placements, expected.into());
+        assert_eq!(wanted.notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_once() {
+        let wanted = wanted(
+            "virtual_services:
+  - {fwmark: 7, forwarding: dr, check: none, servers: [10.0.0.1, 10.0.0.2]}
+  - {address: '192.0.2.10:81', forwarding: tun, servers: ['fd00::1']}
+",
+        );
+        assert!(wanted.placements.is_empty());
+        assert_eq!(wanted.notes.len(), 2, "{:?}", wanted.notes);
+        assert!(
+            wanted
+                .notes
+                .iter()
+                .any(|note| note.starts_with("FWM 7 is known by"))
+        );
+    }
+
+    #[test]
+    fn not_every_address_can_be_a_vip() {
+        for text in [
+            "0.0.0.0",
+            "127.0.0.2",
+            "224.0.0.18",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "ff02::12",
+            "fe80::1",
+            "::ffff:192.0.2.1",
+            "192.0.2.10/32",
+            "example.org",
+            "",
+        ] {
+            assert!(parse_vip(text).is_err(), "{text}");
+        }
+        assert!(parse_vip("192.0.2.10").is_ok());
+        assert!(parse_vip("fd00::10").is_ok());
+    }
+}

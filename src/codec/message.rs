@@ -328,7 +328,7 @@ mod tests {
             answer: Answer::Plain,
         };
         emit(&mut bytes, envelope, 0, |out| {
-            out.extend_from_slice(&(-105_i32).to_ne_bytes())
+            out.extend_from_slice(&(-105_i32).to_ne_bytes());
         });
         let refusal = IncomingKind::Refused(Refusal {
             errno: 105,

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The owner of all state: takes one event at a time, and keeps the kernel's table what it should be.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
 use super::describe::found;
 use super::kernel::Kernel;
+use super::queue::Queue;
 use super::state::StateFile;
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeOutcome, desired_service};
 use crate::model::{
     CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
 };
-use crate::plan::{Outcome, Plan, diff_service, execute};
+use crate::plan::{Outcome, Plan, StepFailure, diff_service, execute};
 
 /// How often a table that turns out different from what was just written is planned for again.
 const TRIES: usize = 4;
@@ -36,8 +37,8 @@ pub(super) struct Engine<K> {
     pub(super) owned: BTreeSet<ServiceKey>,
     pub(super) state: StateFile,
     pub(super) probe: ProbeSender,
-    /// The services of this round of reading back that are still to be read.
-    pub(super) unread: VecDeque<ServiceKey>,
+    /// The services that are still to be read back: those of the round, and those just changed.
+    pub(super) unread: Queue,
     pub(super) next_round: Timestamp,
     /// Why the kernel is not as it should be, by service; said once, not at every try.
     pub(super) errors: BTreeMap<ServiceKey, String>,
@@ -66,7 +67,7 @@ where
             owned: BTreeSet::new(),
             state,
             probe,
-            unread: VecDeque::new(),
+            unread: Queue::default(),
             next_round: now + config.director.repair_interval,
             errors: BTreeMap::new(),
             drift_repairs: 0,
@@ -116,13 +117,12 @@ where
         let mut actions = Vec::new();
         self.health.handle(now, HealthEvent::Deadline, &mut actions);
         self.carry_out(actions);
-        if self.unread.is_empty() && self.next_round <= now {
+        if self.next_round <= now {
             self.next_round = now + self.config.director.repair_interval;
             self.settle();
-            self.unread = self.ours().into();
+            self.unread.extend(self.ours());
         }
-        let slice = self.unread.len().min(REPAIR_SLICE);
-        let keys: Vec<ServiceKey> = self.unread.drain(..slice).collect();
+        let keys = self.unread.take(REPAIR_SLICE);
         if let Err(error) = self.repair(&keys) {
             self.exchange_failed(&error, now);
         }
@@ -243,8 +243,9 @@ where
         Ok(())
     }
 
-    /// Makes these services what they should be, reads back what was changed, and goes on until nothing is left to do
-    /// or what is left cannot be done.
+    /// Makes these services what they should be, and goes on until nothing is left to do or what is left cannot be
+    /// done. What the kernel confirmed is taken for done, and read back as soon as no event waits; where it refused
+    /// something the services are read at once.
     pub(super) fn converge(&mut self, keys: Vec<ServiceKey>) -> Result<Outcome, K::Error> {
         let (mut keys, mut total) = (keys, Outcome::default());
         for _ in 0..TRIES {
@@ -254,22 +255,33 @@ where
             }
             let outcome = execute(&mut self.kernel, &plan)?;
             let touched: BTreeSet<ServiceKey> = plan.steps().map(|step| *step.service()).collect();
-            self.read_back(&touched)?;
+            if outcome.is_complete() {
+                self.take_for_done(&plan);
+                self.unread.extend(touched.iter().copied());
+            } else {
+                self.read_back(&touched)?;
+            }
             self.note_errors(&touched, &outcome);
             total.done += outcome.done;
             total.withheld += outcome.withheld;
-            let hopeless: BTreeSet<ServiceKey> = outcome
+            let (surprises, refusals): (Vec<_>, Vec<_>) = outcome
                 .failures
+                .into_iter()
+                .partition(StepFailure::is_surprise);
+            keys = surprises
                 .iter()
-                .filter(|failure| !failure.is_surprise())
                 .map(|failure| *failure.step.service())
                 .collect();
-            total
-                .failures
-                .extend(outcome.failures.into_iter().filter(|it| !it.is_surprise()));
-            keys = touched.difference(&hopeless).copied().collect();
+            total.failures.extend(refusals);
         }
         Ok(total)
+    }
+
+    fn take_for_done(&mut self, plan: &Plan) {
+        for step in plan.steps() {
+            // The plan was made from this very table, so that every step fits it.
+            let _ = step.apply_to(&mut self.observed);
+        }
     }
 
     fn plan(&self, keys: &[ServiceKey]) -> Plan {
@@ -286,31 +298,29 @@ where
         plan
     }
 
-    /// Few services are read one by one, many in one listing.
     fn read_back(&mut self, keys: &BTreeSet<ServiceKey>) -> Result<(), K::Error> {
-        if keys.len() > REPAIR_SLICE {
-            return self.read_all();
-        }
         for key in keys {
-            match self.kernel.read_service(key)? {
-                Some(service) => self.observed.services.insert(*key, service),
-                None => self.observed.services.remove(key),
-            };
+            self.read_one(key)?;
         }
         Ok(())
+    }
+
+    /// Reads one service, and tells whether it was what it was believed to be.
+    fn read_one(&mut self, key: &ServiceKey) -> Result<bool, K::Error> {
+        let actual = self.kernel.read_service(key)?;
+        let as_left = actual.as_ref() == self.observed.services.get(key);
+        match actual {
+            Some(service) => self.observed.services.insert(*key, service),
+            None => self.observed.services.remove(key),
+        };
+        Ok(as_left)
     }
 
     /// Reads these services back. What is not as it was left is drift: somebody else's change, which is told and undone.
     fn repair(&mut self, keys: &[ServiceKey]) -> Result<(), K::Error> {
         let mut drifted = Vec::new();
         for key in keys {
-            let actual = self.kernel.read_service(key)?;
-            let as_left = actual.as_ref() == self.observed.services.get(key);
-            match actual {
-                Some(service) => self.observed.services.insert(*key, service),
-                None => self.observed.services.remove(key),
-            };
-            if !as_left {
+            if !self.read_one(key)? {
                 drifted.push(*key);
             }
         }
@@ -378,7 +388,6 @@ where
     /// How much of the last exchange was carried out is unknown: read back soon.
     pub(super) fn exchange_failed(&mut self, error: &K::Error, now: Timestamp) {
         error!("{error}; reading the table back");
-        self.unread.clear();
         self.next_round = now + AFTER_FAILURE;
     }
 }

@@ -17,6 +17,7 @@ mod event;
 mod kernel;
 mod log;
 mod oneshot;
+mod queue;
 mod reload;
 mod run;
 mod state;

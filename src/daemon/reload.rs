@@ -51,8 +51,9 @@ where
         );
         self.remember(&keys);
         self.settle();
-        self.read_all()?;
         let outcome = self.converge(keys.clone())?;
+        // What others changed since the last round is found now, not in the next one.
+        self.unread.extend(keys.iter().copied());
         if outcome.is_complete() {
             self.forget_removed();
             info!("reloaded: {} steps", outcome.done);

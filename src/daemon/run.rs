@@ -22,7 +22,7 @@ use super::oneshot::{load, open};
 use super::state::StateFile;
 use crate::control::{ControlSocket, Reply, Request, serve};
 use crate::health::{CheckId, ProbeOutcome};
-use crate::kernel::Ipvs;
+use crate::kernel::{Ipvs, share_one_arena};
 use crate::model::{Config, Timestamp};
 use crate::probe::{self, ProbeRequest};
 
@@ -35,6 +35,7 @@ const MOST_RESULTS: usize = 1024;
 
 /// The command.
 pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<ExitCode, Failure> {
+    share_one_arena();
     log::start(level);
     let config = load(path)?;
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_leaves_no_trace() {
+    fn what_cannot_be_written_is_named() {
         // Nothing can be made in /proc, whoever asks.
         let error = write_atomically(Path::new("/proc/lvs-director"), b"x", 0o644).unwrap_err();
         assert!(

@@ -34,44 +34,24 @@ impl SimulatedKernel {
     /// One step.
     pub fn step(&mut self, step: &Step) -> Result<(), Errno> {
         self.messages += 1;
-        let services = &mut self.table.services;
         match step {
-            Step::AddService(key, settings) => {
-                if services.contains_key(key) {
-                    return Err(Errno::EEXIST);
-                }
-                if self.missing_schedulers.contains(&settings.scheduler) {
-                    return Err(Errno::ENOENT);
-                }
-                services.insert(*key, VirtualService::new(settings.clone()));
+            Step::AddService(key, settings) | Step::EditService(key, settings)
+                if self.missing_schedulers.contains(&settings.scheduler) =>
+            {
+                let present = self.table.services.contains_key(key);
+                Err(match (step, present) {
+                    (Step::AddService(..), true) => Errno::EEXIST,
+                    (Step::AddService(..), false) | (_, true) => Errno::ENOENT,
+                    (_, false) => Errno::ESRCH,
+                })
             }
-            Step::EditService(key, settings) => {
-                let service = services.get_mut(key).ok_or(Errno::ESRCH)?;
-                if self.missing_schedulers.contains(&settings.scheduler) {
-                    return Err(Errno::ENOENT);
-                }
-                service.settings = settings.clone();
-            }
-            Step::DeleteService(key) => {
-                services.remove(key).ok_or(Errno::ESRCH)?;
-            }
-            Step::AddServer(key, server, real) => {
-                let service = services.get_mut(key).ok_or(Errno::ESRCH)?;
-                if service.servers.contains_key(server) {
-                    return Err(Errno::EEXIST);
-                }
-                service.servers.insert(*server, *real);
-            }
-            Step::EditServer(key, server, real) => {
-                let service = services.get_mut(key).ok_or(Errno::ESRCH)?;
-                *service.servers.get_mut(server).ok_or(Errno::ENOENT)? = *real;
-            }
-            Step::DeleteServer(key, server) => {
-                let service = services.get_mut(key).ok_or(Errno::ESRCH)?;
-                service.servers.remove(server).ok_or(Errno::ENOENT)?;
-            }
+            Step::AddService(..)
+            | Step::EditService(..)
+            | Step::DeleteService(_)
+            | Step::AddServer(..)
+            | Step::EditServer(..)
+            | Step::DeleteServer(..) => step.apply_to(&mut self.table),
         }
-        Ok(())
     }
 }
 

@@ -47,9 +47,9 @@ impl Said {
     }
 }
 
-/// A host with `eth0` on a bridge, 192.168.0.5/24 and 2001:db8::5/64, and another one beside it.
+/// A host with `eth0` on a bridge, `192.168.0.5/24` and `2001:db8::5/64`, and another one beside it.
 pub(crate) struct Host {
-    pub(crate) host: netns::Host,
+    pub(crate) own: netns::Host,
     pub(crate) neighbour: netns::Host,
     pub(crate) directory: tempfile::TempDir,
     _net: Net,
@@ -62,7 +62,7 @@ impl Host {
              kernel.unprivileged_userns_clone=1",
         );
         Self {
-            host: net
+            own: net
                 .host("server", &["192.168.0.5/24", "2001:db8::5/64"])
                 .unwrap(),
             neighbour: net
@@ -88,7 +88,7 @@ impl Host {
         command.args(&program[1..]).args(arguments.split(' '));
         command.arg("--state").arg(self.state_file());
         command.stdin(Stdio::null());
-        self.host.adopt(&mut command);
+        self.own.adopt(&mut command);
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Said {
@@ -99,13 +99,13 @@ impl Host {
     }
 
     pub(crate) fn ip(&self, lines: &str) {
-        self.host.ip(lines).unwrap();
+        self.own.ip(lines).unwrap();
     }
 
     /// What a program prints on the host.
     pub(crate) fn output(&self, program: &str, arguments: &str) -> String {
         let arguments: Vec<_> = arguments.split(' ').collect();
-        let output = self.host.command(program, &arguments).unwrap();
+        let output = self.own.command(program, &arguments).unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -117,13 +117,13 @@ impl Host {
     /// A setting such as `all/arp_ignore`.
     pub(crate) fn value(&self, name: &str) -> i32 {
         let path = format!("/proc/sys/net/ipv4/conf/{name}");
-        let text = self.host.run(|| fs::read_to_string(path)).unwrap();
+        let text = self.own.run(|| fs::read_to_string(path)).unwrap();
         text.trim().parse().unwrap()
     }
 
     pub(crate) fn set(&self, name: &str, value: i32) {
         let name = format!("ipv4/conf/{name}");
-        self.host.sysctl(&name, &value.to_string()).unwrap();
+        self.own.sysctl(&name, &value.to_string()).unwrap();
     }
 
     /// `all/arp_ignore`, `all/arp_announce`, `lo/arp_ignore`, `lo/arp_announce`.

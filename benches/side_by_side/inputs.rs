@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The same table for each program, in its own language.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+
+/// How large the table is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scale {
+    pub(crate) services: u32,
+    pub(crate) servers: u32,
+}
+
+/// The one port of everything.
+pub(crate) const PORT: u16 = 5672;
+
+impl Scale {
+    /// How many rules ipvsadm needs for it.
+    pub(crate) fn rules(self) -> u32 {
+        self.services * (self.servers + 1)
+    }
+
+    /// The virtual address of a service.
+    pub(crate) fn virtual_address(service: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits(Ipv4Addr::new(10, 1, 0, 0).to_bits() + 1 + service)
+    }
+
+    /// A server's address: all of 127/8 is this host, so that every check finds somebody listening.
+    pub(crate) fn server_address(self, service: u32, server: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits(
+            Ipv4Addr::new(127, 1, 0, 0).to_bits() + 1 + service * self.servers + server,
+        )
+    }
+
+    /// What `ipvsadm-restore` reads.
+    pub(crate) fn for_ipvsadm(self) -> String {
+        let mut text = String::new();
+        for service in 0..self.services {
+            let address = Self::virtual_address(service);
+            let _ = writeln!(text, "-A -t {address}:{PORT} -s wrr -p 50");
+            for server in 0..self.servers {
+                let real = self.server_address(service, server);
+                let _ = writeln!(text, "-a -t {address}:{PORT} -r {real}:{PORT} -g -w 1");
+            }
+        }
+        text
+    }
+
+    /// A `director.yaml`. The first server of the last service has this weight.
+    pub(crate) fn for_director(self, directory: &str, weight: u32) -> String {
+        let mut text = format!(
+            "director: {{state_file: {directory}/state.json, socket: {directory}/director.sock}}\n\
+             defaults: {{scheduler: wrr, forwarding: dr, persistence: 50s, \
+             check: {{interval: 60s, timeout: 3s, fall: 3, retry_delay: 3s}}}}\n\
+             virtual_services:\n"
+        );
+        for service in 0..self.services {
+            let _ = writeln!(
+                text,
+                "  - address: {}:{PORT}",
+                Self::virtual_address(service)
+            );
+            let _ = writeln!(text, "    servers:");
+            for server in 0..self.servers {
+                let real = self.server_address(service, server);
+                let weight = self.weight_of(service, server, weight);
+                let _ = writeln!(text, "      - {{address: {real}, weight: {weight}}}");
+            }
+        }
+        text
+    }
+
+    /// A `keepalived.conf`.
+    pub(crate) fn for_keepalived(self, weight: u32) -> String {
+        let mut text = String::new();
+        for service in 0..self.services {
+            let address = Self::virtual_address(service);
+            let _ = writeln!(
+                text,
+                "virtual_server {address} {PORT} {{\n  delay_loop 60\n  lvs_sched wrr\n  lvs_method DR\n  \
+                 persistence_timeout 50\n  protocol TCP"
+            );
+            for server in 0..self.servers {
+                let real = self.server_address(service, server);
+                let weight = self.weight_of(service, server, weight);
+                let _ = writeln!(
+                    text,
+                    "  real_server {real} {PORT} {{\n    weight {weight}\n    TCP_CHECK {{\n      connect_timeout 3\n      \
+                     retry 3\n      delay_before_retry 3\n    }}\n  }}"
+                );
+            }
+            text.push_str("}\n");
+        }
+        text
+    }
+
+    fn weight_of(self, service: u32, server: u32, changed: u32) -> u32 {
+        if service + 1 == self.services && server == 0 {
+            changed
+        } else {
+            1
+        }
+    }
+}
