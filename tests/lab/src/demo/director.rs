@@ -12,10 +12,12 @@ use crate::machines::Lab;
 
 /// The host it runs on.
 pub(super) const HOST: &str = "director1";
-/// What belongs to somebody else, in the same kernel: the service and its server.
+/// Somebody else's service, in the same kernel.
+pub(super) const FOREIGN_SERVICE: &str = "192.0.2.80:80";
+/// How it was made: the service, and its server.
 pub(super) const FOREIGN: [&str; 2] = [
-    "-A -t 10.9.9.9:80 -s rr",
-    "-a -t 10.9.9.9:80 -r 10.9.9.1:80 -m -w 1",
+    "-A -t 192.0.2.80:80 -s rr",
+    "-a -t 192.0.2.80:80 -r 192.0.2.81:80 -m -w 1",
 ];
 
 /// The kernel's table: the lines of `ipvsadm -Sn`, in no order.

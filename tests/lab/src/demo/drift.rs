@@ -13,7 +13,7 @@ use super::stage::{LONG, SLACK};
 use super::story::Story;
 use super::traffic::Traffic;
 
-/// Changes by hand, and the end of each one's line in the log.
+/// Changes by hand.
 const EDITS: [&str; 3] = [
     "ipvsadm -d -t 192.168.0.10:15672 -r 192.168.0.4:15672",
     "ipvsadm -e -t 192.168.0.10:5672 -r 192.168.0.2:5672 -g -w 50",
@@ -25,16 +25,14 @@ pub(super) fn tell(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
     let director = &story.stage.director;
     let mark = director.mark()?;
     let begun = traffic.now();
-    // From the first edit on, to be fair.
     let edited = Instant::now();
     for edit in EDITS {
         story.report.command(HOST, edit);
         director.run(edit)?;
     }
+    let lines = director.wait_for_lines(mark, EDITS.len(), LONG, is_drift)?;
     director.wait_for_table("the repair", LONG, &full_table()?)?;
     let took = edited.elapsed();
-    let lines =
-        director.wait_for_lines(mark, EDITS.len(), SLACK, |line| line.starts_with("drift: "))?;
     for line in &lines {
         story.report.quote(line);
     }
@@ -43,33 +41,29 @@ pub(super) fn tell(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
             "all found and repaired {} after the first edit",
             seconds(took)
         ),
-        Figure {
-            what: "edits by hand: repaired after".to_owned(),
-            measured: seconds(took),
-            wanted: format!("{} at most", seconds(REPAIR)),
-            holds: took <= REPAIR + SLACK,
-        },
+        Figure::time("edits by hand: repaired after", took, REPAIR),
     );
-    thread::sleep(REPAIR);
+    // Another round of reading back is to find nothing.
+    thread::sleep(REPAIR + SLACK / 4);
     let end = traffic.settle();
-    let again = story
-        .stage
-        .director
-        .lines_since(mark)?
-        .iter()
-        .filter(|line| line.starts_with("drift: "))
-        .count();
-    story.report.check(
-        again == EDITS.len(),
-        &format!("{} edits, {again} repairs, and nothing since", EDITS.len()),
+    let lines = story.stage.director.lines_since(mark)?;
+    let repairs = lines.iter().filter(|line| is_drift(line)).count();
+    let text = format!(
+        "{} edits, {repairs} repairs, and nothing since",
+        EDITS.len()
     );
+    story.report.check(repairs == EDITS.len(), &text);
     let count = traffic.count(begun..end);
-    story.report.check(
-        count.failed == 0 && count.asked > 0,
-        &format!(
-            "meanwhile: {} questions, {} not answered",
-            count.asked, count.failed
-        ),
+    let text = format!(
+        "meanwhile: {} requests, {} not answered",
+        count.asked, count.failed
     );
+    story
+        .report
+        .check(count.failed == 0 && count.asked > 0, &text);
     story.look_at_foreign()
+}
+
+fn is_drift(line: &str) -> bool {
+    line.starts_with("drift: ")
 }

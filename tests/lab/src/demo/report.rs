@@ -4,6 +4,8 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use super::stage::SLACK;
+
 const WIDTH: usize = 90;
 
 /// Where text is told, and how many of its checks held.
@@ -21,13 +23,40 @@ pub(super) struct Report {
 #[derive(Debug)]
 pub(super) struct Figure {
     /// What was measured.
-    pub(super) what: String,
+    what: String,
     /// What came out.
-    pub(super) measured: String,
+    measured: String,
     /// What had to come out.
-    pub(super) wanted: String,
+    wanted: String,
     /// Whether it did.
-    pub(super) holds: bool,
+    holds: bool,
+}
+
+impl Figure {
+    pub(super) fn new(
+        what: impl Into<String>,
+        measured: impl Into<String>,
+        wanted: impl Into<String>,
+        holds: bool,
+    ) -> Self {
+        Self {
+            what: what.into(),
+            measured: measured.into(),
+            wanted: wanted.into(),
+            holds,
+        }
+    }
+
+    /// A time that may not be longer than the configuration has it, give or take what a busy machine takes.
+    pub(super) fn time(what: &str, took: Duration, limit: Duration) -> Self {
+        let wanted = format!("at most {}", seconds(limit));
+        Self::new(what, seconds(took), wanted, took <= limit + SLACK)
+    }
+
+    /// Things that may not be lost, of so many.
+    pub(super) fn lost(what: impl Into<String>, lost: usize, of: usize) -> Self {
+        Self::new(what, format!("{lost} of {of}"), "0", lost == 0 && of > 0)
+    }
 }
 
 impl Report {
@@ -63,7 +92,12 @@ impl Report {
 
     /// A command that is about to be run, or has been.
     pub(super) fn command(&self, host: &str, command: &str) {
-        self.line(&format!("   {host}$ {}", self.painted("1", command)));
+        let prompt = if host.is_empty() {
+            "$".to_owned()
+        } else {
+            format!("{host}$")
+        };
+        self.line(&format!("   {prompt} {}", self.painted("1", command)));
     }
 
     /// What a command said.
@@ -100,6 +134,30 @@ impl Report {
 
     /// The table, and the last line; whether all was well.
     pub(super) fn finish(&self) -> bool {
+        self.table();
+        self.line("");
+        let seconds = self.started.elapsed().as_secs();
+        let (held, failed) = (self.held, self.failed.len());
+        if self.is_well() {
+            let line = format!("All {held} checks held, in {seconds} s.");
+            self.line(&self.painted("1;32", &line));
+        } else {
+            let line = format!(
+                "{failed} of {} checks did not hold:",
+                usize::try_from(held).unwrap_or(0) + failed
+            );
+            self.line(&self.painted("1;31", &line));
+            for text in &self.failed {
+                self.line(&format!("   {} {text}", self.mark(false)));
+            }
+        }
+        self.is_well()
+    }
+
+    fn table(&self) {
+        if self.figures.is_empty() {
+            return;
+        }
         self.line("");
         self.line(&self.painted("1", "What was measured"));
         let widest = |of: fn(&Figure) -> &str, title: &str| {
@@ -123,23 +181,6 @@ impl Report {
                 figure.wanted
             ));
         }
-        self.line("");
-        let seconds = self.started.elapsed().as_secs();
-        let (held, failed) = (self.held, self.failed.len());
-        if self.is_well() {
-            let line = format!("All {held} checks held, in {seconds} s.");
-            self.line(&self.painted("1;32", &line));
-        } else {
-            let line = format!(
-                "{failed} of {} checks did not hold:",
-                usize::try_from(held).unwrap_or(0) + failed
-            );
-            self.line(&self.painted("1;31", &line));
-            for text in &self.failed {
-                self.line(&format!("   {} {text}", self.mark(false)));
-            }
-        }
-        self.is_well()
     }
 
     /// Whether every check held so far.

@@ -18,65 +18,50 @@ const TOLERANCE: usize = 3;
 
 pub(super) fn tell(story: &mut Story) -> Result<()> {
     let clients = story.stage.regulars.len();
-    story
-        .report
-        .step("Connections are spread by weight, and a client stays with its server");
-    story.report.say(&format!("{clients} client addresses ask {TIMES} times at each port. Addresses answered by each server:"));
-    let mut header = " ".repeat(22);
-    let mut wanted = format!("{:<22}", "by weight");
-    for server in SERVERS {
-        header.push_str(&format!(
-            "{:>16}",
-            format!("{} (weight {})", server.name, server.weight)
-        ));
-        wanted.push_str(&format!("{:>16}", clients * server.weight / WEIGHTS));
-    }
-    story.report.say(&header);
-    story.report.say(&wanted);
+    let shares = SERVERS.map(|server| clients * server.weight / WEIGHTS);
+    let report = &mut story.report;
+    report.step("Connections are spread by weight, and a client stays with its server");
+    report.say(&format!(
+        "{clients} client addresses connect {TIMES} times to each port. Addresses on each server:"
+    ));
+    let names = SERVERS.map(|server| format!("{} (weight {})", server.name, server.weight));
+    report.say(&row("", &names));
+    report.say(&row("as the weights say", &shares));
     let (mut close, mut faithful, mut unanswered, mut measured) = (true, 0, 0, Vec::new());
     for port in PORTS {
         let to = SocketAddr::new(VIP.into(), port);
         let spread = ask_all(story, to);
-        let mut row = format!("{:<22}", to.to_string());
-        let mut shares = Vec::new();
-        for server in SERVERS {
-            let count = spread
-                .per_server
-                .get(server.name)
-                .copied()
-                .unwrap_or_default();
-            close &= count.abs_diff(clients * server.weight / WEIGHTS) <= TOLERANCE;
-            row.push_str(&format!("{count:>16}"));
-            shares.push(count.to_string());
-        }
-        story.report.say(&row);
+        let found = SERVERS.map(|server| spread.count(server.name));
+        let mut pairs = found.iter().zip(shares);
+        close &= pairs.all(|(found, share)| found.abs_diff(share) <= TOLERANCE);
+        story.report.say(&row(&to.to_string(), &found));
         faithful += spread.faithful;
         unanswered += spread.unanswered;
-        measured.push(shares.join(":"));
+        measured.push(found.map(|count| count.to_string()).join(":"));
     }
-    let expected: Vec<String> = SERVERS
-        .iter()
-        .map(|server| (clients * server.weight / WEIGHTS).to_string())
-        .collect();
-    story.report.figure(
-        &format!("every server has its share, give or take {TOLERANCE}"),
-        Figure {
-            what: format!("{clients} addresses spread by wrr over weights 3:2:1"),
-            measured: measured.join(", "),
-            wanted: format!("{}, ±{TOLERANCE}", expected.join(":")),
-            holds: close,
-        },
-    );
-    let all = clients * PORTS.len();
-    story.report.check(
-        faithful == all && unanswered == 0,
-        &format!(
-            "{faithful} of {all} times an address got the same server {TIMES} times of {TIMES} (persistence 50 s); \
-             {unanswered} questions unanswered"
+    let report = &mut story.report;
+    let wanted = shares.map(|share| share.to_string()).join(":");
+    report.figure(
+        &format!("every server has its share (±{TOLERANCE})"),
+        Figure::new(
+            format!("{clients} client addresses spread by weight"),
+            measured.join(", "),
+            format!("{wanted}, ±{TOLERANCE}"),
+            close,
         ),
     );
+    let all = clients * PORTS.len();
+    let text = format!(
+        "{faithful} of {all} times an address had the same server {TIMES} times of {TIMES} (persistence 50 s)"
+    );
+    report.check(faithful == all && unanswered == 0, &text);
     arp(story)?;
     story.look_at_foreign()
+}
+
+fn row<T: std::fmt::Display>(title: &str, cells: &[T]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>17}")).collect();
+    format!("  {title:<19}{}", cells.concat())
 }
 
 /// What came of asking.
@@ -89,12 +74,17 @@ struct Spread {
     unanswered: usize,
 }
 
+impl Spread {
+    fn count(&self, name: &str) -> usize {
+        self.per_server.get(name).copied().unwrap_or_default()
+    }
+}
+
 fn ask_all(story: &Story, to: SocketAddr) -> Spread {
     let mut spread = Spread::default();
     for &from in &story.stage.regulars {
-        let answers: Vec<Option<String>> = (0..TIMES)
-            .map(|_| story.stage.ask(Some(from), to, PATIENCE))
-            .collect();
+        let ask = |_| story.stage.ask(Some(from), to, PATIENCE);
+        let answers: Vec<Option<String>> = (0..TIMES).map(ask).collect();
         spread.unanswered += answers.iter().filter(|answer| answer.is_none()).count();
         let mut names = answers.into_iter().flatten();
         if let Some(first) = names.next() {
@@ -118,9 +108,7 @@ fn arp(story: &mut Story) -> Result<()> {
     let seen =
         after(&seen, "lladdr").context("the client does not know the VIP's Ethernet address")?;
     let own = after(&own, "link/ether").context("director1 has no Ethernet address")?;
-    story.report.check(
-        seen == own,
-        &format!("for the client {VIP} is at {seen}; director1 is {own}: the real servers keep quiet about it"),
-    );
+    let text = format!("the client has {VIP} at {seen}, director1's card: real servers keep quiet");
+    story.report.check(seen == own, &text);
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use super::director::{FOREIGN, HOST};
+use super::director::{FOREIGN, FOREIGN_SERVICE, HOST};
 use super::report::{Figure, Report, seconds};
 use super::stage::{SERVERS, Stage, service};
 use super::traffic::{HELD, RATE, Traffic};
@@ -49,26 +49,18 @@ impl Story {
                 .unwrap_or("?")
                 .to_owned()
         };
-        report.say(&format!(
-            "director1     {}   a Linux kernel of its own, with IPVS",
-            lan(HOST)
-        ));
-        for server in SERVERS {
-            report.say(&format!(
-                "{}           {}    a real-server host",
-                server.name, server.address
-            ));
-        }
-        let all = self
-            .stage
-            .lab
-            .client_addresses(false)
-            .map_or(0, |addresses| addresses.len());
-        report.say(&format!(
-            "client        {}  and {} more addresses",
-            lan("client"),
-            all.saturating_sub(1)
-        ));
+        let row = |who: &str, at: &str, what: &str| {
+            report.say(&format!("{who:<13}{at:<28}{what}"));
+        };
+        row(HOST, &lan(HOST), "a Linux kernel of its own, with IPVS");
+        let names = SERVERS.map(|server| server.name).join(" ");
+        let addresses = SERVERS.map(|server| server.address.to_string());
+        let [first, .., last] = &addresses;
+        row(&names, &format!("{first} to {last}"), "real-server hosts");
+        let all = self.stage.lab.client_addresses(false);
+        let all = all.map_or(0, |addresses| addresses.len());
+        let more = format!("a client, with {} more addresses", all.saturating_sub(1));
+        row("client", &lan("client"), &more);
         let state = std::fs::metadata(self.stage.lab.dir().join("lab.json"));
         let age = state
             .and_then(|file| file.modified())
@@ -86,8 +78,8 @@ impl Story {
     pub(super) fn start_traffic(&self) -> Traffic {
         let (count, to) = (self.stage.regulars.len(), service());
         self.report.say(&format!(
-            "From here on {count} client addresses ask {to} all the time: {RATE} new connections a second, and {HELD} \
-             connections that are held open and ask five times a second."
+            "From here on {count} client addresses ask {to}: {RATE} new connections a second, and {HELD} connections that \
+             are held open, each with 5 requests a second."
         ));
         Traffic::start(&self.stage.client, to, &self.stage.regulars)
     }
@@ -98,7 +90,7 @@ impl Story {
         let mut there: Vec<&str> = table
             .iter()
             .map(String::as_str)
-            .filter(|line| line.contains("10.9.9."))
+            .filter(|line| line.contains("192.0.2."))
             .collect();
         there.sort_unstable();
         self.looks += 1;
@@ -136,40 +128,36 @@ impl Story {
             }
         }
         self.report.say(&format!(
-            "In {} the clients asked {fresh} questions on new connections and {held} on held ones; {} were not answered.",
+            "In {} the clients made {fresh} requests on new connections and {held} on held ones; {} were not answered.",
             seconds(time),
             excused + lost
         ));
-        let times = self.excused.len();
         self.report.figure(
-            &format!("{excused} of these were asked while a dead server was not noticed yet ({times} times), {lost} at other times"),
-            Figure {
-                what: "questions lost while every server in the table lived".to_owned(),
-                measured: format!("{lost} of {}", fresh + held - excused),
-                wanted: "0".to_owned(),
-                holds: lost == 0 && fresh > 0 && held > 0,
-            },
+            &format!("{excused} of these while a dead server was still in the table, {lost} at any other time"),
+            Figure::lost("the whole time: requests lost, but for these", lost, fresh + held - excused),
         );
         let looks = self.looks;
-        let text = match &self.touched {
-            None => format!(
-                "the service 10.9.9.9:80, made by hand, was as it was made at each of {looks} looks"
+        let (text, measured) = match &self.touched {
+            None => (
+                format!(
+                    "{FOREIGN_SERVICE}, made by hand, was as it was made, at each of {looks} looks"
+                ),
+                "untouched",
             ),
-            Some(there) => format!("the service 10.9.9.9:80, made by hand, was touched: {there:?}"),
+            Some(there) => (
+                format!("{FOREIGN_SERVICE}, made by hand, was changed: {there:?}"),
+                "changed",
+            ),
         };
+        let holds = self.touched.is_none() && looks > 0;
         self.report.figure(
             &text,
-            Figure {
-                what: "somebody else's service in the same kernel".to_owned(),
-                measured: if self.touched.is_none() {
-                    "untouched"
-                } else {
-                    "touched"
-                }
-                .to_owned(),
-                wanted: "untouched".to_owned(),
-                holds: self.touched.is_none() && looks > 0,
-            },
+            Figure::new(
+                "a service made by somebody else",
+                measured,
+                "untouched",
+                holds,
+            ),
         );
     }
 
