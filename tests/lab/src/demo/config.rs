@@ -22,8 +22,8 @@ const ADDED: &str =
     "\ndirector:\n  repair_interval: 2s\n  state_file: /run/lvs-director/state.json\n";
 
 /// What was changed, for people.
-pub(super) const SHOWN: &str = "weights 3, 2, 1 instead of 1, 1, 1; interval 1s instead of 6s, timeout 500ms \
-     instead of 3s, retry_delay 200ms instead of 3s, fall 2 instead of 3, repair_interval 2s instead of 10s";
+pub(super) const SHOWN: &str = "weights 3, 2, 1 (not 1, 1, 1), interval 1s (6s), timeout 500ms (3s), \
+     retry_delay 200ms (3s), fall 2 (3), repair_interval 2s (10s)";
 
 /// The longest from a server's death to its removal: a probe has just succeeded; the next one starts an interval later
 /// and times out, and so does the one after it.

@@ -36,31 +36,26 @@ pub(super) fn tell(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
     for line in &lines {
         story.report.quote(line);
     }
-    story.report.figure(
-        &format!(
-            "all found and repaired {} after the first edit",
-            seconds(took)
-        ),
-        Figure::time("edits by hand: repaired after", took, REPAIR),
+    let text = format!(
+        "all found and repaired {} after the first edit",
+        seconds(took)
     );
+    let figure = Figure::time("edits by hand: repaired after", took, REPAIR);
+    story.report.figures(&text, [figure]);
     // Another round of reading back is to find nothing.
     thread::sleep(REPAIR + SLACK / 4);
     let end = traffic.settle();
     let lines = story.stage.director.lines_since(mark)?;
     let repairs = lines.iter().filter(|line| is_drift(line)).count();
-    let text = format!(
-        "{} edits, {repairs} repairs, and nothing since",
-        EDITS.len()
-    );
-    story.report.check(repairs == EDITS.len(), &text);
     let count = traffic.count(begun..end);
     let text = format!(
-        "meanwhile: {} requests, {} not answered",
-        count.asked, count.failed
+        "{} edits, {repairs} repairs, nothing since; meanwhile {} requests, {} not answered",
+        EDITS.len(),
+        count.asked,
+        count.failed
     );
-    story
-        .report
-        .check(count.failed == 0 && count.asked > 0, &text);
+    let holds = repairs == EDITS.len() && count.failed == 0 && count.asked > 0;
+    story.report.check(holds, &text);
     story.look_at_foreign()
 }
 

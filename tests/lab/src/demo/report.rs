@@ -126,10 +126,10 @@ impl Report {
         }
     }
 
-    /// A fact that also stands in the table at the end.
-    pub(super) fn figure(&mut self, text: &str, figure: Figure) {
-        self.check(figure.holds, text);
-        self.figures.push(figure);
+    /// A fact with figures that also stand in the table at the end; it holds if they all do.
+    pub(super) fn figures<const N: usize>(&mut self, text: &str, figures: [Figure; N]) {
+        self.check(figures.iter().all(|figure| figure.holds), text);
+        self.figures.extend(figures);
     }
 
     /// The table, and the last line; whether all was well.
@@ -181,6 +181,10 @@ impl Report {
                 figure.wanted
             ));
         }
+        let slack = SLACK.as_secs();
+        self.line(&format!(
+            "   (A busy machine is granted {slack} s more where a time is limited.)"
+        ));
     }
 
     /// Whether every check held so far.

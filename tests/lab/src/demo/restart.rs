@@ -11,6 +11,7 @@ use super::report::{Figure, seconds};
 use super::stage::{CONFIG, LONG, NOBODY, PORTS, SERVERS, SLACK, list};
 use super::story::Story;
 use super::traffic::Traffic;
+use crate::load::Kind;
 
 /// How long the director is away.
 const AWAY: Duration = Duration::from_secs(3);
@@ -23,9 +24,8 @@ pub(super) fn stopped(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
 }
 
 pub(super) fn killed(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
-    story
-        .report
-        .step("The director is killed without warning, and started again");
+    let title = "The director is killed without warning, and started again";
+    story.report.step(title);
     away(story, traffic, "KILL", "director killed")
 }
 
@@ -54,33 +54,27 @@ fn away(story: &mut Story, traffic: &mut Traffic, signal: &str, what: &str) -> R
     let all = SERVERS.len() * PORTS.len();
     director.wait_for_lines(mark, all, LONG, |line| line.contains(": unknown -> up "))?;
     director.wait_for_table("the table after the start", SLACK, &full_table()?)?;
-    story.report.check(
-        intact,
-        "while it was away the kernel's table stayed as it was",
-    );
     let text = format!(
-        "while it was away 12 new client addresses were spread: {}",
+        "while it was away: table unchanged; 12 new clients spread: {}",
         list(&answered)
     );
-    story.report.check(!answered.contains_key(NOBODY), &text);
-    let text = "the start found the table as it should be, changed nothing, and checks again";
+    story
+        .report
+        .check(intact && !answered.contains_key(NOBODY), &text);
+    let text = "the start found the table as it should be, and changed nothing";
     story.report.check(started.contains(" 0 steps"), text);
     let end = traffic.settle();
     let count = traffic.count(begun..end);
-    story.report.figure(
-        &format!(
-            "from its end until it checked again: {} requests, {} not answered",
-            count.asked, count.failed
-        ),
+    let broken = traffic.unanswered(Kind::Held, begun..end).len();
+    let held = traffic.held(begun..end).len();
+    let text = format!(
+        "all the while: {} requests, {} not answered; {broken} of {held} held connections lost",
+        count.asked, count.failed
+    );
+    let figures = [
         Figure::lost(format!("{what}: requests lost"), count.failed, count.asked),
-    );
-    let (broken, held) = (
-        traffic.broken(begun..end).len(),
-        traffic.held(begun..end).len(),
-    );
-    story.report.figure(
-        &format!("{broken} of {held} held connections were lost"),
         Figure::lost(format!("{what}: held connections lost"), broken, held),
-    );
+    ];
+    story.report.figures(&text, figures);
     story.look_at_foreign()
 }

@@ -41,14 +41,15 @@ pub(super) fn tell(story: &mut Story) -> Result<()> {
     }
     let report = &mut story.report;
     let wanted = shares.map(|share| share.to_string()).join(":");
-    report.figure(
+    let figure = Figure::new(
+        format!("{clients} client addresses spread by weight"),
+        measured.join(", "),
+        format!("{wanted}, ±{TOLERANCE}"),
+        close,
+    );
+    report.figures(
         &format!("every server has its share (±{TOLERANCE})"),
-        Figure::new(
-            format!("{clients} client addresses spread by weight"),
-            measured.join(", "),
-            format!("{wanted}, ±{TOLERANCE}"),
-            close,
-        ),
+        [figure],
     );
     let all = clients * PORTS.len();
     let text = format!(
@@ -108,7 +109,7 @@ fn arp(story: &mut Story) -> Result<()> {
     let seen =
         after(&seen, "lladdr").context("the client does not know the VIP's Ethernet address")?;
     let own = after(&own, "link/ether").context("director1 has no Ethernet address")?;
-    let text = format!("the client has {VIP} at {seen}, director1's card: real servers keep quiet");
+    let text = format!("the client has {VIP} at {seen}, which is director1's card");
     story.report.check(seen == own, &text);
     Ok(())
 }

@@ -68,7 +68,7 @@ impl Story {
             .and_then(|at| SystemTime::now().duration_since(at).ok());
         if let Some(age) = age {
             report.say(&format!(
-                "All on one Ethernet, up after {:.1} s.",
+                "all on one Ethernet, up after {:.1} s",
                 age.as_secs_f64()
             ));
         }
@@ -108,7 +108,7 @@ impl Story {
     /// The totals of the load, and of what had to stay true.
     pub(super) fn add_up(&mut self, traffic: Traffic) {
         let (samples, time) = traffic.stop();
-        self.report.step("Added up");
+        self.report.step("All in all");
         let (mut fresh, mut held, mut excused, mut lost) = (0_usize, 0_usize, 0_usize, 0_usize);
         for sample in &samples {
             match sample.kind {
@@ -128,14 +128,19 @@ impl Story {
             }
         }
         self.report.say(&format!(
-            "In {} the clients made {fresh} requests on new connections and {held} on held ones; {} were not answered.",
+            "In {}: {fresh} requests on new connections, {held} on held ones; {} not answered.",
             seconds(time),
             excused + lost
         ));
-        self.report.figure(
-            &format!("{excused} of these while a dead server was still in the table, {lost} at any other time"),
-            Figure::lost("the whole time: requests lost, but for these", lost, fresh + held - excused),
+        let text = format!(
+            "{excused} of these while a dead server was still in the table, {lost} at any other time"
         );
+        let figure = Figure::lost(
+            "all the rest of the time: requests lost",
+            lost,
+            fresh + held - excused,
+        );
+        self.report.figures(&text, [figure]);
         let looks = self.looks;
         let (text, measured) = match &self.touched {
             None => (
@@ -150,15 +155,13 @@ impl Story {
             ),
         };
         let holds = self.touched.is_none() && looks > 0;
-        self.report.figure(
-            &text,
-            Figure::new(
-                "a service made by somebody else",
-                measured,
-                "untouched",
-                holds,
-            ),
+        let figure = Figure::new(
+            "a service made by somebody else",
+            measured,
+            "untouched",
+            holds,
         );
+        self.report.figures(&text, [figure]);
     }
 
     /// The end: the table of figures, or why it came to an end early; and the logs if anything was wrong.

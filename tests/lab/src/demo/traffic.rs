@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The clients: one load that goes on through the whole story, and what became of its questions.
+//! The clients: one load that goes on through the whole story, and what became of its requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -45,7 +45,7 @@ impl Traffic {
         self.load.elapsed()
     }
 
-    /// Waits until every question asked so far has been answered, or been given up; returns the moment of the call.
+    /// Waits until every request made so far has been answered, or been given up; returns the moment of the call.
     pub(super) fn settle(&mut self) -> Duration {
         let asked = self.now();
         thread::sleep(PATIENCE + Duration::from_millis(200));
@@ -53,7 +53,7 @@ impl Traffic {
         asked
     }
 
-    /// What was asked within `window`, on connections old and new.
+    /// The requests made within `window`, on connections old and new.
     pub(super) fn count(&self, window: Range<Duration>) -> Count {
         let mut count = Count::default();
         for sample in self.within(&window) {
@@ -73,10 +73,10 @@ impl Traffic {
         self.last_answers(Kind::Held, &window)
     }
 
-    /// The client addresses whose held connection broke.
-    pub(super) fn broken(&self, window: Range<Duration>) -> BTreeSet<IpAddr> {
+    /// The client addresses of requests of one sort that were not answered.
+    pub(super) fn unanswered(&self, kind: Kind, window: Range<Duration>) -> BTreeSet<IpAddr> {
         self.within(&window)
-            .filter(|sample| sample.kind == Kind::Held && sample.outcome.is_err())
+            .filter(|sample| sample.kind == kind && sample.outcome.is_err())
             .filter_map(|sample| sample.source)
             .collect()
     }
@@ -93,7 +93,7 @@ impl Traffic {
         errors
     }
 
-    /// Ends it; what was asked on new connections, and on held ones.
+    /// Ends it: every request, and how long it went on.
     pub(super) fn stop(self) -> (Vec<Sample>, Duration) {
         let (mut samples, time) = (self.samples, self.load.elapsed());
         samples.extend(self.load.stop().samples);
@@ -117,7 +117,7 @@ impl Traffic {
     }
 }
 
-/// Questions, and how many of them were not answered.
+/// Requests, and how many of them were not answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count {
     /// All.
