@@ -3,6 +3,13 @@
 //!
 //! The tables are drawn from a handful of services and servers, so that the two sides overlap in every way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is wrong"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 

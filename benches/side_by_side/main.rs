@@ -6,6 +6,13 @@
 //! on hardware, and there is one processor. Each run gets a fresh network namespace, because what the kernel keeps of
 //! deleted servers slows the next load down.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is wrong"
+)]
+
 mod inputs;
 mod measure;
 mod report;

@@ -22,5 +22,7 @@ mod reload;
 mod run;
 mod state;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use args::main;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::args::Failure;
+use super::describe::steps;
 use super::kernel::Kernel;
 use super::state::StateFile;
 use crate::config;
@@ -121,9 +122,9 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let verified = clock.milliseconds();
     state.write(&configured).map_err(Failure::failed)?;
     say(&format!(
-        "applied {} steps: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
+        "applied {}: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
          reading back {:.1} ms)\n",
-        outcome.done,
+        steps(outcome.done),
         counts(&config),
         planned - parsed,
         applied - noted,
@@ -166,9 +167,9 @@ fn verify(ipvs: &mut Ipvs, config: &Config, owned: &BTreeSet<ServiceKey>) -> Res
     match rest.steps().next() {
         None => Ok(()),
         Some(step) => Err(Failure::failed(format!(
-            "the kernel's table is not what was just written: {} steps are left, the first: {step}; somebody else \
+            "the kernel's table is not what was just written: {} left, the first: {step}; somebody else \
              changes it at the same time: run apply again",
-            rest.len()
+            steps(rest.len())
         ))),
     }
 }
@@ -197,12 +198,15 @@ pub(super) fn status(
 /// For people: a line for the director, a line for each service, a line for each server.
 fn render(status: &Status) -> String {
     let mut text = format!(
-        "director {} (pid {}), running for {} s; drift repaired {} times, {} checks could not run\n",
+        "director {} (pid {}), running for {} s; drift repaired {} times, {} checks could not run\n\
+         verdicts in the kernel after {} us (the longest {} us)\n",
         status.version,
         status.pid,
         status.uptime_seconds,
         status.drift_repairs,
-        status.probes_not_run
+        status.probes_not_run,
+        status.verdict_delay.latest_microseconds,
+        status.verdict_delay.longest_microseconds,
     );
     if let Some(error) = &status.reload_error {
         let _ = writeln!(

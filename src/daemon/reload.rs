@@ -3,6 +3,7 @@
 
 use tracing::{error, info};
 
+use super::describe::steps;
 use super::engine::Engine;
 use super::kernel::Kernel;
 use crate::model::{Config, Timestamp};
@@ -56,7 +57,7 @@ where
         self.unread.extend(keys.iter().copied());
         if outcome.is_complete() {
             self.forget_removed();
-            info!("reloaded: {} steps", outcome.done);
+            info!("reloaded: {}", steps(outcome.done));
             return Ok(None);
         }
         let reasons: Vec<String> = outcome.failures.iter().map(ToString::to_string).collect();

@@ -11,12 +11,12 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc::unbounded_channel, oneshot};
 use tokio::task::LocalSet;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
 use super::engine::{Engine, ProbeSender};
-use super::event::Event;
+use super::event::{Event, ProbeResult};
 use super::log;
 use super::oneshot::{load, open};
 use super::state::StateFile;
@@ -45,7 +45,8 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
         // Nobody listens any more once the director ends.
         let _ = probes.send(ProbeRequest { id, kind, timeout });
     });
-    let engine = start_engine(config, probe, inbox, release)?;
+    let clock = Clock::start();
+    let engine = start_engine(config, clock, probe, inbox, release)?;
     let outside = Outside {
         events: events.clone(),
         path: path.to_owned(),
@@ -57,7 +58,11 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
         .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
     let report = {
         let events = events.clone();
-        move |id: CheckId, outcome: ProbeOutcome| drop(events.send(Event::Probed(id, outcome)))
+        move |id: CheckId, outcome: ProbeOutcome| {
+            let at = clock.now();
+            // The engine may have ended by itself.
+            let _ = events.send(Event::Probed(ProbeResult { id, outcome, at }));
+        }
     };
     LocalSet::new().block_on(&runtime, async {
         tokio::select! {
@@ -141,13 +146,13 @@ impl Outside {
 /// Starts the engine on its own thread and waits until it has made the kernel right for the first time.
 fn start_engine(
     config: Config,
+    clock: Clock,
     probe: ProbeSender,
     inbox: Receiver<Event>,
     release: bool,
 ) -> Result<thread::JoinHandle<ExitCode>, Failure> {
     let (started, outcome) = channel();
     let run = move || {
-        let clock = Clock::start();
         let engine = open().and_then(|ipvs| {
             let state = StateFile::at(config.director.state_file.clone());
             let seed = u64::from(std::process::id());
@@ -193,9 +198,13 @@ fn drive(
         };
         match event {
             None => engine.tick(clock.now()),
-            Some(Event::Probed(id, outcome)) => {
-                let (results, other) = drain_results((id, outcome), inbox);
-                engine.probed(clock.now(), results);
+            Some(Event::Probed(result)) => {
+                let (results, other) = drain_results(result, inbox);
+                if let Some(since) = engine.probed(clock.now(), results) {
+                    let delay = clock.now().since(since);
+                    debug!("verdict in the kernel {delay:?} after the probe");
+                    engine.verdict_delay.note(delay);
+                }
                 next = other;
                 // A flood of results must not put off the probes that are due.
                 engine.tick(clock.now());
@@ -226,14 +235,11 @@ fn wait(engine: &Engine<Ipvs>, clock: &Clock, inbox: &Receiver<Event>) -> Option
 }
 
 /// All results that are there already, up to the first event of another kind, which comes next.
-fn drain_results(
-    first: (CheckId, ProbeOutcome),
-    inbox: &Receiver<Event>,
-) -> (Vec<(CheckId, ProbeOutcome)>, Option<Event>) {
+fn drain_results(first: ProbeResult, inbox: &Receiver<Event>) -> (Vec<ProbeResult>, Option<Event>) {
     let mut results = vec![first];
     while results.len() < MOST_RESULTS {
         match inbox.try_recv() {
-            Ok(Event::Probed(id, outcome)) => results.push((id, outcome)),
+            Ok(Event::Probed(result)) => results.push(result),
             Ok(other) => return (results, Some(other)),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
         }
@@ -289,6 +295,7 @@ fn probes_at_once() -> usize {
 }
 
 /// The rim's clock: never steps back, starts at zero.
+#[derive(Clone, Copy)]
 struct Clock(Instant);
 
 impl Clock {

@@ -5,6 +5,18 @@
 //! inside the lab's kernel, which is booted once for all of them. Without either it fails, with what to install: it
 //! never skips. Each test gets a network namespace of its own, with `lo` up.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is wrong"
+)]
+
+mod beside;
+mod listing;
+mod stage;
+mod traffic;
+
 use std::process::ExitCode;
 
 use lab::namespace::Namespace;
@@ -21,7 +33,8 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
-    let groups: [(&str, Vec<Test>); 0] = [];
+    let groups: Vec<(&str, Vec<Test>)> =
+        vec![("listing", listing::tests()), ("traffic", traffic::tests())];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {
             Trial::test(format!("{group}::{name}"), move || {

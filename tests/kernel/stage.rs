@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A client, a director and real servers on one bridge, each a network namespace.
+//!
+//! All are in 192.168.0.0/16 and fd00:a::/64. Client and director are also in 10.9.0.0/24 and fd00:9::/64, which the
+//! servers reach through the director only: that is where virtual services are for masquerading.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test with a real network and a real clock"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+use lab::netns::{Host, Net};
+use lab::question::{ask_tcp, ask_udp};
+use lab::service::{NameServer, tcp_name_server, udp_name_server};
+use lvs_director::codec::ipvs::ServerEntry;
+use lvs_director::config;
+use lvs_director::kernel::Ipvs;
+use lvs_director::model::{Protocol, ServiceKey};
+use lvs_director::plan::{Target as _, diff, execute};
+
+/// Longer than anything takes that works, even on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The hosts, the services that run on them, and the director's IPVS.
+pub(crate) struct Stage {
+    pub(crate) client: Host,
+    pub(crate) director: Host,
+    pub(crate) servers: Vec<Host>,
+    pub(crate) ipvs: Ipvs,
+    running: Vec<NameServer>,
+    _net: Net,
+}
+
+impl Stage {
+    /// Real servers `rs1`, `rs2`, ... with the last numbers 2, 3, ... and their default route through the director.
+    pub(crate) fn new(servers: u8) -> Self {
+        load_tunnels();
+        let net = Net::new().unwrap();
+        let client = ["192.168.0.100/16", "10.9.0.100/24"];
+        let client6 = ["fd00:a::100/64", "fd00:9::100/64"];
+        let client = net.host("client", &[client, client6].concat()).unwrap();
+        let director = ["192.168.0.11/16", "10.9.0.11/24"];
+        let director6 = ["fd00:a::11/64", "fd00:9::11/64"];
+        let director = net
+            .host("director", &[director, director6].concat())
+            .unwrap();
+        for (name, value) in [
+            ("ipv4/ip_forward", "1"),
+            ("ipv6/conf/all/forwarding", "1"),
+            ("ipv4/conf/all/send_redirects", "0"),
+            ("ipv4/conf/eth0/send_redirects", "0"),
+        ] {
+            director.sysctl(name, value).unwrap();
+        }
+        // Everybody is on one wire, so that the director would tell hosts the shorter way past it.
+        let no_redirects = "ipv6/conf/eth0/accept_redirects";
+        client.sysctl(no_redirects, "0").unwrap();
+        let servers = (1..=servers).map(|number| {
+            let server = real_server(&net, number);
+            server.sysctl(no_redirects, "0").unwrap();
+            server
+        });
+        Self {
+            servers: servers.collect(),
+            ipvs: director.run(|| Ipvs::open().unwrap()),
+            client,
+            director,
+            running: Vec::new(),
+            _net: net,
+        }
+    }
+
+    /// Gives the director a virtual address. An IPv6 one is deprecated from the start: it would otherwise be chosen as
+    /// the source of packets in tunnels, which servers drop, since they have that address themselves.
+    pub(crate) fn vip(&self, vip: IpAddr) {
+        let deprecated = if vip.is_ipv6() {
+            " preferred_lft 0"
+        } else {
+            ""
+        };
+        let options = format!("{}{deprecated}", nodad(vip));
+        let line = format!("address add {} dev eth0{options}\n", single(vip));
+        self.director.ip(&line).unwrap();
+    }
+
+    /// Makes every real server take packets for `vip`, which it has on `device` and tells nobody of.
+    pub(crate) fn servers_hold(&self, vip: IpAddr, device: &str) {
+        for server in &self.servers {
+            server
+                .ip(&format!(
+                    "link set {device} up\naddress add {} dev {device}{}\n",
+                    single(vip),
+                    nodad(vip)
+                ))
+                .unwrap();
+        }
+    }
+
+    /// Starts a service on real server `index` (from 0) that answers with the server's name.
+    pub(crate) fn serve(&mut self, index: usize, protocol: Protocol, at: SocketAddr) {
+        let server = &self.servers[index];
+        let name = server.name();
+        let running = server.run(|| match protocol {
+            Protocol::Tcp => tcp_name_server(at, name),
+            Protocol::Udp => udp_name_server(at, name),
+            Protocol::Sctp | Protocol::Other(_) => unreachable!("nobody asks by these"),
+        });
+        self.running.push(running.unwrap());
+    }
+
+    /// On every real server.
+    pub(crate) fn serve_everywhere(&mut self, protocol: Protocol, at: SocketAddr) {
+        (0..self.servers.len()).for_each(|index| self.serve(index, protocol, at));
+    }
+
+    /// Direct routing by IPv4: `vip` on the director and, silently, on the servers, with a TCP service on each.
+    pub(crate) fn direct_routing(servers: u8, vips: &[SocketAddr]) -> Self {
+        let mut stage = Self::new(servers);
+        for ip in vips.iter().map(SocketAddr::ip).collect::<BTreeSet<_>>() {
+            stage.vip(ip);
+            stage.servers_hold(ip, "lo");
+        }
+        for vip in vips {
+            stage.serve_everywhere(Protocol::Tcp, *vip);
+        }
+        stage
+    }
+
+    /// Makes the director's table what this configuration says, every server up.
+    pub(crate) fn program(&mut self, yaml: &str) {
+        let config = config::parse("director.yaml", yaml.as_bytes())
+            .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+        let (desired, observed) = (config.table(), self.ipvs.read().unwrap());
+        let ours = config.services.keys().copied().collect();
+        let outcome = execute(&mut self.ipvs, &diff(&desired, &observed, &ours)).unwrap();
+        assert!(outcome.is_complete(), "{:?}", outcome.failures);
+        assert_eq!(self.ipvs.read().unwrap(), desired);
+    }
+
+    /// Asks once, from this address of the client or any; the answer is the name of a server.
+    pub(crate) fn ask(&self, protocol: Protocol, from: Option<&str>, to: SocketAddr) -> String {
+        let from = from.map(|from| from.parse().unwrap());
+        let answer = self.client.run(|| match protocol {
+            Protocol::Tcp => ask_tcp(from, to, PATIENCE),
+            Protocol::Udp => ask_udp(from, to, PATIENCE),
+            Protocol::Sctp | Protocol::Other(_) => unreachable!("nobody asks by these"),
+        });
+        let answer = answer.unwrap_or_else(|error| panic!("ask {to} by {protocol}: {error}"));
+        answer.strip_suffix(" hello").unwrap_or(&answer).to_owned()
+    }
+
+    /// The real servers of a service as the kernel lists them, newest first.
+    pub(crate) fn entries(&mut self, service: &ServiceKey) -> Vec<ServerEntry> {
+        self.ipvs.servers(service).unwrap()
+    }
+
+    /// The kernel's connection entries, persistence templates among them, one line each.
+    pub(crate) fn connections(&self) -> Vec<String> {
+        let path = "/proc/thread-self/net/ip_vs_conn";
+        let text = self.director.run(|| fs::read_to_string(path).unwrap());
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+}
+
+fn real_server(net: &Net, number: u8) -> Host {
+    let last = number + 1;
+    let addresses = [
+        format!("192.168.0.{last}/16"),
+        format!("fd00:a::{last:x}/64"),
+    ];
+    let addresses = addresses.each_ref().map(String::as_str);
+    let host = net.host(&format!("rs{number}"), &addresses).unwrap();
+    for (name, value) in [
+        ("all/arp_ignore", "1"),
+        ("all/arp_announce", "2"),
+        ("all/rp_filter", "0"),
+        ("tunl0/rp_filter", "0"),
+    ] {
+        host.sysctl(&format!("ipv4/conf/{name}"), value).unwrap();
+    }
+    host.ip("route add default via 192.168.0.11\nroute add default via fd00:a::11\n")
+        .unwrap();
+    host
+}
+
+/// The devices `tunl0`, `ip6tnl0` and `sit0`, which every namespace made afterwards has.
+fn load_tunnels() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for module in ["ipip", "ip6_tunnel", "sit"] {
+            let status = Command::new("modprobe").arg(module).status();
+            assert!(status.is_ok_and(|it| it.success()), "modprobe {module}");
+        }
+    });
+}
+
+fn single(address: IpAddr) -> String {
+    format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
+}
+
+fn nodad(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "" } else { " nodad" }
+}
+
+/// How many packets came in by a device of `host`.
+pub(crate) fn received(host: &Host, device: &str) -> u64 {
+    let text = host.run(|| fs::read_to_string("/proc/thread-self/net/dev").unwrap());
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&format!("{device}:")));
+    let packets = line.and_then(|line| line.split_whitespace().nth(1));
+    packets.expect("a device with counters").parse().unwrap()
+}
+
+/// Waits until `condition` gives something, which `what` describes.
+pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The rules of the house that a compiler does not check: layers, headers, words.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is wrong"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
+const LAYERS: [(&str, &[&str]); 8] = [
+    ("model", &[]),
+    ("codec", &["model"]),
+    ("config", &["model"]),
+    ("health", &["model"]),
+    ("plan", &["model"]),
+    ("kernel", &["model", "codec", "plan"]),
+    ("probe", &["model", "health"]),
+    ("control", &["model", "plan"]),
+];
+
+/// The modules that do no I/O, read no clock and are not async.
+const PURE: [&str; 5] = ["model", "codec", "config", "health", "plan"];
+
+/// What a pure module may not name.
+const IMPURE: [&str; 12] = [
+    "std::fs",
+    "std::process",
+    "std::thread",
+    "std::os",
+    "std::env",
+    "tokio::",
+    "Instant::now",
+    "SystemTime",
+    "TcpStream",
+    "UdpSocket",
+    "async fn",
+    "libc::",
+];
+
+/// Words the field does not use, or that say nothing.
+const WORDS: [&str; 6] = [
+    "backend",
+    "upstream",
+    "vserver",
+    "stickiness",
+    "Manager",
+    "Helper",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files below a folder of the repository.
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A file without its unit tests, which may use whatever they like.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+}
+
+fn is_test_file(path: &Path) -> bool {
+    path.components().any(|part| {
+        matches!(
+            part.as_os_str().to_str(),
+            Some("tests" | "tests.rs" | "properties.rs")
+        )
+    })
+}
+
+/// Lines that are neither comments nor empty.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//") && !line.trim().is_empty())
+}
+
+#[test]
+fn imports_go_up_the_layers_only() {
+    for (module, may_use) in LAYERS {
+        for path in rust_files(&format!("src/{module}"))
+            .iter()
+            .filter(|path| !is_test_file(path))
+        {
+            let text = read(path);
+            for line in code(without_tests(&text)) {
+                for used in line.split("crate::").skip(1) {
+                    let used = used
+                        .split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .next()
+                        .unwrap();
+                    let known = LAYERS.iter().any(|(name, _)| *name == used)
+                        || ["daemon", "cli"].contains(&used);
+                    assert!(
+                        !known || used == module || may_use.contains(&used),
+                        "{}: {module} may not use {used}: {}",
+                        path.display(),
+                        line.trim()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_middle_does_no_io_and_reads_no_clock() {
+    for module in PURE {
+        for path in rust_files(&format!("src/{module}"))
+            .iter()
+            .filter(|path| !is_test_file(path))
+        {
+            let text = read(path);
+            for line in code(without_tests(&text)) {
+                for word in IMPURE {
+                    assert!(
+                        !line.contains(word),
+                        "{}: {word} in {module}: {}",
+                        path.display(),
+                        line.trim()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_its_licence_and_what_it_owns() {
+    for folder in ["src", "realserver", "tests", "benches"] {
+        for path in rust_files(folder) {
+            let text = read(&path);
+            let mut lines = text.lines();
+            assert_eq!(
+                lines.next(),
+                Some("// SPDX-License-Identifier: MIT OR Apache-2.0"),
+                "{}",
+                path.display()
+            );
+            assert!(
+                lines.next().is_some_and(|line| line.starts_with("//!")),
+                "{}: no //! line",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_field_s_words_are_used() {
+    for folder in ["src", "realserver"] {
+        // What others call our keys is told to those who write it so.
+        let synonyms = root().join("src/config/section.rs");
+        for path in rust_files(folder)
+            .into_iter()
+            .filter(|path| *path != synonyms)
+        {
+            for (number, line) in read(&path).lines().enumerate() {
+                let lower = line.to_lowercase();
+                for word in WORDS {
+                    let found = if word.starts_with(char::is_uppercase) {
+                        line.contains(word)
+                    } else {
+                        lower.contains(word)
+                    };
+                    assert!(!found, "{}:{}: {word}", path.display(), number + 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_module_is_a_drawer() {
+    for folder in ["src", "realserver/src"] {
+        for path in rust_files(folder) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(
+                !["util", "utils", "common", "core", "misc", "helpers"].contains(&name),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_stands_only_in_the_kernel_s_module() {
+    for folder in ["src", "realserver/src"] {
+        for path in rust_files(folder) {
+            let in_rim = path.starts_with(root().join("src/kernel"));
+            let text = read(&path);
+            let has =
+                code(&text).any(|line| line.contains("unsafe {") || line.contains("unsafe fn"));
+            assert!(
+                in_rim || !has,
+                "{}: unsafe outside src/kernel",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn everything_that_is_to_be_done_has_an_issue() {
+    for folder in ["src", "realserver", "tests", "benches"] {
+        for path in rust_files(folder)
+            .iter()
+            .filter(|path| !path.ends_with("tidy.rs"))
+        {
+            let text = read(path);
+            for marker in ["TODO", "FIXME", "XXX", "unimplemented!", "todo!"] {
+                assert!(!text.contains(marker), "{}: {marker}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_decision_is_listed() {
+    let folder = root().join("docs/decisions");
+    let index = read(&folder.join("README.md"));
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            name == "README.md" || index.contains(&name),
+            "docs/decisions/README.md does not list {name}"
+        );
+    }
+}
