@@ -39,7 +39,7 @@ test:
 	$(say) '4 of 6: building the programs'
 	@$(CARGO) build --workspace --bins
 	$(say) '5 of 6: the director is killed at any moment'
-	@$(TARGET)/debug/lab torture --rounds 12
+	@$(TARGET)/debug/lab torture --rounds 10
 	$(say) '6 of 6: the demonstration'
 	@$(TARGET)/debug/lab demo
 	@printf '\nmake test: all tests passed\n'

@@ -19,11 +19,11 @@ use crate::load::Kind;
 use crate::machines::reexec_inside;
 
 /// How many more services the large configuration has.
-const MANY: u16 = 500;
+const MANY: u16 = 1000;
 /// The first of their ports.
 const FIRST_PORT: u16 = 20_000;
 /// The latest that a director is killed after its launch: by then it has made the table.
-const LATEST_STARTING: u64 = 300;
+const LATEST_STARTING: u64 = 600;
 /// The latest that one is killed that is at work.
 const LATEST_WORKING: u64 = 500;
 
@@ -65,19 +65,28 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
     let mut traffic = story.start_traffic();
     thread::sleep(Duration::from_secs(1));
     let begun = traffic.now();
-    let mut halves = 0;
+    let (mut halves, mut aim) = (0, Aim::default());
     for round in 1..=rounds {
         kill(story)?;
         if random.below(2) == 0 {
             stray_edit(story, &mut random)?;
         }
-        let (first, second) = (random.pick(&goals)?, random.pick(&goals)?);
         let before = story.stage.director.table()?;
-        let moment = Duration::from_millis(random.below(LATEST_STARTING));
+        // Mostly the one that there is more to do for.
+        let other = goals.iter().find(|goal| goal.table.len() != before.len());
+        let first = match other {
+            Some(other) if random.below(4) > 0 => other,
+            Some(_) | None => random.pick(&goals)?,
+        };
+        let second = random.pick(&goals)?;
+        let moment = aim.next(&mut random);
         launch_and_kill(story, first, moment)?;
         let after = story.stage.director.table()?;
         let half_done = after != first.table && after != before;
         halves += u32::from(half_done);
+        if first.table != before {
+            aim.learn(moment, after == before, after == first.table);
+        }
         start(story, second)?;
         let what = format!("the right table in round {round}");
         story
@@ -85,11 +94,11 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
             .director
             .wait_for_table(&what, LONG, &second.table)?;
         story.report.quote(&format!(
-            "{round:>3}: {:>3} services, killed after {}: {:>4} lines{}; started with {:>3}: right",
+            "{round:>2}: {:>4} services, killed after {}: {:>4} lines{}; then {:>4} services: right",
             first.services,
             seconds(moment),
             after.len(),
-            if half_done { " (half done)" } else { "" },
+            if half_done { ", half done" } else { "" },
             second.services,
         ));
         thread::sleep(Duration::from_millis(random.below(LATEST_WORKING)));
@@ -166,8 +175,7 @@ fn start(story: &Story, goal: &Goal) -> Result<()> {
 /// Starts the director and kills it so much later, with no detour that would take longer.
 fn launch_and_kill(story: &Story, goal: &Goal, later: Duration) -> Result<()> {
     let (file, micros) = (goal.file, later.as_micros());
-    let script =
-        format!("director run {file} 2>>{HOST}.log & busybox usleep {micros}; busybox kill -9 $!");
+    let script = format!("director run {file} 2>>{HOST}.log & busybox usleep {micros}; kill -9 $!");
     let output = story.stage.lab.on(HOST, &["sh", "-c", &script])?;
     ensure!(output.success(), "{script}: {}", output.error_text());
     Ok(())
@@ -191,6 +199,45 @@ fn stray_edit(story: &Story, random: &mut Random) -> Result<()> {
     let (address, weight) = (server.address, 10 + random.below(90));
     let edit = format!("ipvsadm -e -t {VIP}:{port} -r {address}:{port} -g -w {weight}");
     story.stage.director.run(&edit).map(drop)
+}
+
+/// When to kill so that the table is being changed, in microseconds after the launch.
+#[derive(Debug)]
+struct Aim {
+    /// The latest kill that was too early.
+    untouched: u64,
+    /// The earliest that was too late.
+    done: u64,
+}
+
+impl Default for Aim {
+    fn default() -> Self {
+        Self {
+            untouched: 0,
+            done: LATEST_STARTING * 1000,
+        }
+    }
+}
+
+impl Aim {
+    /// One time in four any moment, else one between too early and too late, which is not the same every time.
+    fn next(&self, random: &mut Random) -> Duration {
+        let (early, late) = (self.untouched.min(self.done), self.untouched.max(self.done));
+        Duration::from_micros(if random.below(4) == 0 {
+            random.below(LATEST_STARTING * 1000)
+        } else {
+            early + random.below(late - early)
+        })
+    }
+
+    fn learn(&mut self, moment: Duration, untouched: bool, done: bool) {
+        let moment = u64::try_from(moment.as_micros()).unwrap_or(0);
+        if untouched {
+            self.untouched = self.untouched.max(moment);
+        } else if done {
+            self.done = self.done.min(moment);
+        }
+    }
 }
 
 /// Numbers from a seed: `SplitMix64`.
