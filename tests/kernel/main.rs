@@ -12,6 +12,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod director;
 mod stage;
 mod traffic;
 
@@ -31,7 +32,10 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
-    let groups: Vec<(&str, Vec<Test>)> = vec![("traffic", traffic::tests())];
+    let groups: Vec<(&str, Vec<Test>)> = vec![
+        ("traffic", traffic::tests()),
+        ("director", director::tests()),
+    ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {
             Trial::test(format!("{group}::{name}"), move || {
