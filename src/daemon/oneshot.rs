@@ -116,6 +116,8 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let applied = clock.milliseconds();
     if !outcome.is_complete() {
         undo(&mut ipvs, &before, &plan)?;
+        // What was never made must not be taken for ours later.
+        state.write(&owned).map_err(Failure::failed)?;
         return Err(refused(&outcome));
     }
     verify(&mut ipvs, &config, &owned)?;

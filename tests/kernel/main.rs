@@ -13,6 +13,8 @@
 )]
 
 mod beside;
+mod commands;
+mod director;
 mod listing;
 mod stage;
 mod traffic;
@@ -33,8 +35,12 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
-    let groups: Vec<(&str, Vec<Test>)> =
-        vec![("listing", listing::tests()), ("traffic", traffic::tests())];
+    let groups: Vec<(&str, Vec<Test>)> = vec![
+        ("commands", commands::tests()),
+        ("director", director::tests()),
+        ("listing", listing::tests()),
+        ("traffic", traffic::tests()),
+    ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {
             Trial::test(format!("{group}::{name}"), move || {

@@ -38,7 +38,7 @@ pub(crate) struct Stage {
     pub(crate) director: Host,
     pub(crate) servers: Vec<Host>,
     pub(crate) ipvs: Ipvs,
-    running: Vec<NameServer>,
+    running: Vec<(usize, SocketAddr, NameServer)>,
     _net: Net,
 }
 
@@ -116,7 +116,13 @@ impl Stage {
             Protocol::Udp => udp_name_server(at, name),
             Protocol::Sctp | Protocol::Other(_) => unreachable!("nobody asks by these"),
         });
-        self.running.push(running.unwrap());
+        self.running.push((index, at, running.unwrap()));
+    }
+
+    /// Stops the services of real server `index` at `at`; their connections close.
+    pub(crate) fn stop_serving(&mut self, index: usize, at: SocketAddr) {
+        self.running
+            .retain(|(server, address, _)| (*server, *address) != (index, at));
     }
 
     /// On every real server.
