@@ -146,11 +146,11 @@ impl Director {
 
 /// A log line without its time and level.
 fn message(line: &str) -> &str {
-    let levels = [" INFO ", " WARN ", "ERROR "];
-    levels
-        .iter()
-        .find_map(|level| line.split_once(level))
-        .map_or(line, |(_, message)| message)
+    let ends = [" INFO ", " WARN ", "ERROR "]
+        .into_iter()
+        .filter_map(|level| Some((line.find(level)?, level.len())));
+    let start = ends.min().map_or(0, |(at, length)| at + length);
+    line.get(start..).unwrap_or_default()
 }
 
 /// The table as it should be with these real servers up: ours, and what is somebody else's.
