@@ -85,7 +85,7 @@ fn broken() {
     for (text, why) in [
         (
             "virtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2], sceduler: rr}]\n",
-            "director.yaml:1:69: unknown key \"sceduler\"",
+            "director.yaml:1:71: unknown key \"sceduler\"",
         ),
         ("virtual_services: [", "director.yaml:"),
         ("", "the file is empty"),
