@@ -53,7 +53,7 @@ impl Director {
             engine,
             probes,
             now: Timestamp::ZERO,
-            directory: directory,
+            directory,
         }
     }
 

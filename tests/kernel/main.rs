@@ -9,7 +9,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test stops where something is wrong"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real networks and programs take real time"
+)]
+#![allow(
+    clippy::format_push_string,
+    clippy::similar_names,
+    reason = "small texts, and `state` beside `stage`"
 )]
 
 mod director;

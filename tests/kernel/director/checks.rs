@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Servers that die and come back.
 
-#![allow(clippy::disallowed_methods, reason = "a test with a real clock")]
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

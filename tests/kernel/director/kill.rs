@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The director killed at any moment.
 
-#![allow(clippy::disallowed_methods, reason = "a test with a real clock")]
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +9,6 @@ use std::ops::Range;
 use std::time::Instant;
 
 use lab::question::{Conversation, connect};
-use lvs_director::model::Protocol::Tcp;
 use lvs_director::plan::Target as _;
 
 use super::process::{Files, Running, ipvsadm};

@@ -2,7 +2,7 @@
 //! What a running director holds, and what it does without.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lvs_director::model::IpvsTable;
@@ -108,7 +108,7 @@ fn full_disk() {
     serves_without(
         stage,
         &files,
-        disk.0.join("state.json"),
+        &disk.0.join("state.json"),
         "no space left on device (ENOSPC)",
     );
     let left: Vec<_> = fs::read_dir(&disk.0)
@@ -122,16 +122,16 @@ fn no_directory() {
     let (stage, files) = (Stage::new(0), Files::new());
     fs::write(files.path("file"), "").unwrap();
     let state = files.path("file").join("state.json");
-    serves_without(stage, &files, state, "ENOTDIR");
+    serves_without(stage, &files, &state, "ENOTDIR");
 }
 
-fn serves_without(mut stage: Stage, files: &Files, state: PathBuf, why: &str) {
-    let table = files.write_with_state(SERVICES, &state).table();
+fn serves_without(mut stage: Stage, files: &Files, state: &Path, why: &str) {
+    let table = files.write_with_state(SERVICES, state).table();
     let director = Running::start(&stage.director, files, &[]);
     let line = director.wait_for(&format!("write {}", state.display()));
     assert!(line.contains(why), "{line}");
     assert_eq!(stage.ipvs.read().unwrap(), table);
-    let table = files.write_with_state(MORE, &state).table();
+    let table = files.write_with_state(MORE, state).table();
     director.signal(SIGHUP);
     director.wait_for("reloaded: 1 steps");
     wait_for_table(&mut stage, &table);
