@@ -15,6 +15,8 @@ pub enum Listed {
     Table,
     /// One service.
     Service(ServiceKey),
+    /// All connections.
+    Connections,
     /// The connection timeouts.
     Timeouts,
     /// The sync daemons.

@@ -7,6 +7,9 @@
 
 pub mod address;
 pub mod arguments;
+pub mod change;
+pub mod connections;
+mod draft;
 mod endpoint;
 pub mod failure;
 pub mod help;
@@ -15,22 +18,32 @@ pub mod listing;
 pub mod options;
 mod output;
 pub mod render;
+pub mod restore;
+pub mod rules;
+pub mod save;
+pub mod settings;
 pub mod words;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::io::{self, Read as _};
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use address::Lookup;
-use arguments::{Invocation, List};
+use arguments::{Context, Invocation, List};
+use connections::{ConnectionFormat, ConnectionsError};
 use failure::Failure;
-use listing::{Listed, Listing};
+use listing::{Columns, Listed, Listing};
 use output::Output;
 
-use crate::kernel::{Ipvs, Names, OpenError, host_address, load_module, port_number};
+use crate::kernel::{
+    CONNECTIONS, Ipvs, IpvsError, Names, OpenError, Resolver, connections as kernel_connections,
+    host_address, load_module, port_number,
+};
 use crate::model::Protocol;
+use crate::plan::Target as _;
 
 /// How long a listing waits for names.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);
@@ -51,45 +64,122 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(program: &str, arguments: &[String]) -> Result<(), Failure> {
-    match arguments::parse(program, arguments, &System)? {
-        Invocation::Help => print(|out| help::write_help(out, program)),
-        Invocation::Version => print(help::write_version),
-        Invocation::List(list) => run_list(&list),
+    let context = Context {
+        program,
+        lookup: &System,
+        compat: false,
+    };
+    let invocation = arguments::parse(context, arguments)?;
+    match invocation {
+        Invocation::Help => return print(|out| help::write_help(out, program)),
+        Invocation::Version => return print(help::write_version),
+        _ => {}
+    }
+    let mut ipvs = open()?;
+    if invocation != Invocation::Restore {
+        return execute(&mut ipvs, &invocation);
+    }
+    let mut input = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut input)
+        .map_err(|error| Failure::usage(format!("read standard input: {error}")))?;
+    let lines = restore::read(context, &String::from_utf8_lossy(&input))?;
+    restore::run(&mut ipvs, &lines, execute)
+}
+
+fn execute(ipvs: &mut Ipvs, invocation: &Invocation) -> Result<(), Failure> {
+    let command = |error: IpvsError| Failure::command(&error);
+    match invocation {
+        Invocation::List(list) => run_list(ipvs, list),
+        Invocation::Save { numeric } => save(ipvs, *numeric),
+        Invocation::Change(change) => {
+            let step = change.step(ipvs)?;
+            let refused = ipvs.apply(&[step]).map_err(command)?;
+            match refused.first() {
+                Some(refusal) => Err(Failure::step(&refusal.step, refusal.errno)),
+                None => Ok(()),
+            }
+        }
+        Invocation::Clear => ipvs.flush().map_err(command),
+        Invocation::Zero(None) => ipvs.zero().map_err(command),
+        Invocation::Zero(Some(key)) => ipvs.zero_service(key).map_err(command),
+        Invocation::SetTimeouts(timeouts) => ipvs.set_timeouts(*timeouts).map_err(command),
+        Invocation::StartDaemon(daemon) => ipvs
+            .start_sync_daemon(daemon)
+            .map_err(|error| Failure::start_daemon(&error)),
+        Invocation::StopDaemon(role) => ipvs
+            .stop_sync_daemon(*role)
+            .map_err(|error| Failure::stop_daemon(&error)),
+        // These need no kernel, or hold others.
+        Invocation::Help | Invocation::Version | Invocation::Restore => Ok(()),
     }
 }
 
-fn run_list(list: &List) -> Result<(), Failure> {
-    let mut ipvs = open()?;
+fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
+    let failed = |error: IpvsError| Failure::list(&error);
     let service = match &list.what {
         Listed::Table => None,
         Listed::Service(key) => Some(key),
+        Listed::Connections => return list_connections(list),
         Listed::Timeouts => {
-            let timeouts = ipvs.timeouts().map_err(|error| Failure::list(&error))?;
+            let timeouts = ipvs.timeouts().map_err(failed)?;
             if list.json {
                 return print_json(&json::TimeoutsDocument::from(timeouts));
             }
             return print(|out| render::render_timeouts(out, timeouts));
         }
         Listed::Daemons => {
-            let daemons = ipvs.sync_daemons().map_err(|error| Failure::list(&error))?;
+            let daemons = ipvs.sync_daemons().map_err(failed)?;
             if list.json {
                 return print_json(&json::DaemonsDocument::new(&daemons));
             }
             return print(|out| render::render_daemons(out, &daemons));
         }
     };
-    let listing = Listing::read(&mut ipvs, service, list.format.sorted)
-        .map_err(|error| Failure::list(&error))?;
+    let listing = Listing::read(ipvs, service, list.format.sorted).map_err(failed)?;
     if list.json {
         return print_json(&json::Table::new(&listing));
     }
-    let names = if list.numeric {
-        Names::default()
-    } else {
-        let (addresses, ports) = listing.nameable();
-        Names::resolve(addresses, ports, NAME_PATIENCE)
-    };
+    let names = names(&listing, list.numeric);
     print(|out| render::render(out, &listing, list.format, &names))
+}
+
+fn save(ipvs: &mut Ipvs, numeric: bool) -> Result<(), Failure> {
+    let listing = Listing::read(ipvs, None, true).map_err(|error| Failure::list(&error))?;
+    let names = names(&listing, numeric);
+    print(|out| save::render(out, &listing, &names))
+}
+
+fn list_connections(list: &List) -> Result<(), Failure> {
+    let input = kernel_connections()
+        .map_err(|_| Failure::unlisted(format!("cannot open file {CONNECTIONS}")))?;
+    let format = match (list.json, list.format.columns) {
+        (true, _) => ConnectionFormat::Json,
+        (false, Columns::PersistentConnections) => ConnectionFormat::WithEngines,
+        (false, _) => ConnectionFormat::Plain,
+    };
+    let mut resolver = Resolver::new(NAME_PATIENCE);
+    let learn = |(addresses, ports)| resolver.learn(addresses, ports).clone();
+    let learn = (!list.numeric && !list.json).then_some(learn);
+    let mut out = Output::new();
+    let listed = connections::render(&mut out, input, format, learn);
+    out.finish().map_err(|error| Failure::output(&error))?;
+    match listed {
+        Ok(()) | Err(ConnectionsError::Write(_)) => Ok(()),
+        Err(error) => Err(Failure::unlisted(format!(
+            "unexpected input from {CONNECTIONS}: {error}"
+        ))),
+    }
+}
+
+fn names(listing: &Listing, numeric: bool) -> Names {
+    if numeric {
+        return Names::default();
+    }
+    let (addresses, ports) = listing.nameable();
+    let mut resolver = Resolver::new(NAME_PATIENCE);
+    resolver.learn(addresses, ports).clone()
 }
 
 /// Connects to IPVS, loading it where the kernel does not do so by itself.

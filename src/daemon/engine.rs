@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::describe::found;
+use super::describe::{found, steps};
 use super::event::ProbeResult;
 use super::kernel::Kernel;
 use super::queue::Queue;
@@ -93,7 +93,7 @@ where
         let outcome = engine.converge(keys)?;
         engine.forget_removed();
         info!(
-            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} steps to make it right",
+            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} to make it right",
             engine.config.services.len(),
             engine
                 .config
@@ -101,7 +101,7 @@ where
                 .values()
                 .map(|service| service.servers.len())
                 .sum::<usize>(),
-            outcome.done,
+            steps(outcome.done),
         );
         Ok(engine)
     }
@@ -187,9 +187,9 @@ where
                     to,
                     because,
                 } => {
-                    let weight = self.weight_change(&service, &server);
+                    let effect = self.weight_change(&service, &server);
                     info!(
-                        "real server {server} of {service}: {from} -> {to} ({because}), weight {weight}"
+                        "real server {server} of {service}: {from} -> {to} ({because}), {effect}"
                     );
                     changed.insert(service);
                 }
@@ -212,23 +212,20 @@ where
         changed
     }
 
-    /// `10 -> removed`: the weight in the kernel, and the one the verdict leads to.
+    /// `weight 10 -> removed`: what the kernel has of a server, and what the verdict leads to.
     fn weight_change(&self, service: &ServiceKey, server: &ServerKey) -> String {
-        let word = |table: Option<&VirtualService>| {
-            let weight = table
+        let weight = |table: Option<&VirtualService>| {
+            table
                 .and_then(|service| service.servers.get(server))
-                .map(|it| it.weight);
-            weight.map_or_else(|| "removed".to_owned(), |weight| weight.to_string())
+                .map(|real| real.weight)
         };
-        let before = self.observed.services.get(service);
-        let (before, after) = (
-            word(before).replace("removed", "none"),
-            word(self.desired(service).as_ref()),
-        );
-        if before == after {
-            before
-        } else {
-            format!("{before} -> {after}")
+        let before = weight(self.observed.services.get(service));
+        match (before, weight(self.desired(service).as_ref())) {
+            (None, None) => "not in the kernel".to_owned(),
+            (None, Some(weight)) => format!("added with weight {weight}"),
+            (Some(weight), None) => format!("weight {weight} -> removed"),
+            (Some(before), Some(after)) if before == after => format!("weight {before}"),
+            (Some(before), Some(after)) => format!("weight {before} -> {after}"),
         }
     }
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::args::Failure;
+use super::describe::steps;
 use super::kernel::Kernel;
 use super::state::StateFile;
 use crate::config;
@@ -124,9 +125,9 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
         });
     }
     say(&format!(
-        "applied {} steps: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
+        "applied {}: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
          reading back {:.1} ms)\n",
-        outcome.done,
+        steps(outcome.done),
         counts(&config),
         planned - parsed,
         applied - noted,
@@ -169,9 +170,9 @@ fn verify(ipvs: &mut Ipvs, config: &Config, owned: &BTreeSet<ServiceKey>) -> Res
     match rest.steps().next() {
         None => Ok(()),
         Some(step) => Err(Failure::failed(format!(
-            "the kernel's table is not what was just written: {} steps are left, the first: {step}; somebody else \
+            "the kernel's table is not what was just written: {} left, the first: {step}; somebody else \
              changes it at the same time: run apply again",
-            rest.len()
+            steps(rest.len())
         ))),
     }
 }

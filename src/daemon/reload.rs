@@ -3,6 +3,7 @@
 
 use tracing::{error, info};
 
+use super::describe::steps;
 use super::engine::Engine;
 use super::kernel::Kernel;
 use crate::model::{Config, Timestamp};
@@ -57,7 +58,7 @@ where
             // Only now: settings that are kept as they are could not be put back.
             self.settle();
             self.forget_removed();
-            info!("reloaded: {} steps", outcome.done);
+            info!("reloaded: {}", steps(outcome.done));
             return Ok(None);
         }
         let reasons: Vec<String> = outcome.failures.iter().map(ToString::to_string).collect();

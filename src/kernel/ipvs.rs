@@ -15,7 +15,7 @@ use crate::codec::ipvs::{
 };
 use crate::codec::message::{IncomingKind, emit_get_family, parse_family};
 use crate::model::{
-    IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, Timeouts, VirtualService,
+    IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, SyncRole, Timeouts, VirtualService,
 };
 use crate::plan::{Step, StepFailure, Target};
 
@@ -107,6 +107,27 @@ impl Ipvs {
     /// Starts a sync daemon.
     pub fn start_sync_daemon(&mut self, daemon: &SyncDaemon) -> Result<(), IpvsError> {
         self.command("start the sync daemon", Request::StartDaemon(daemon))
+    }
+
+    /// Stops a sync daemon; ESRCH when it does not run.
+    pub fn stop_sync_daemon(&mut self, role: SyncRole) -> Result<(), IpvsError> {
+        self.command("stop the sync daemon", Request::StopDaemon(role))
+    }
+
+    /// Zeroes the counters of one service and its servers.
+    pub fn zero_service(&mut self, key: &ServiceKey) -> Result<(), IpvsError> {
+        let operation = format!("zero the counters of {key}");
+        self.command(&operation, Request::ZeroService(key))
+    }
+
+    /// Zeroes all counters of the network namespace.
+    pub fn zero(&mut self) -> Result<(), IpvsError> {
+        self.command("zero all counters", Request::ZeroAll)
+    }
+
+    /// Removes every service of the network namespace, whoever made it.
+    pub fn flush(&mut self) -> Result<(), IpvsError> {
+        self.command("remove all virtual services", Request::Flush)
     }
 
     fn apply_once(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {

@@ -22,7 +22,10 @@
     reason = "small texts, and `state` beside `stage`"
 )]
 
+mod beside;
+mod commands;
 mod director;
+mod listing;
 mod stage;
 mod traffic;
 
@@ -43,8 +46,10 @@ fn main() -> ExitCode {
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
     let groups: Vec<(&str, Vec<Test>)> = vec![
-        ("traffic", traffic::tests()),
+        ("commands", commands::tests()),
         ("director", director::tests()),
+        ("listing", listing::tests()),
+        ("traffic", traffic::tests()),
     ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {

@@ -147,18 +147,20 @@ pub struct RequestedObjects {
 impl RequestedObjects {
     /// The objects a request's attributes name.
     pub fn parse(attributes: &[u8]) -> Result<Self, DecodeError> {
-        let mut objects = Self::default();
+        let (mut objects, mut dest) = (Self::default(), None);
         for attribute in Attribute::all(attributes) {
             let attribute = attribute?;
             match attribute.kind {
                 top::SERVICE => objects.service = Some(service::parse_key(attribute.bytes())?),
-                top::DEST => {
-                    let service = objects.service.ok_or(DecodeError::Missing("SERVICE"))?;
-                    objects.server = Some(server::parse_key(attribute.bytes(), service.family())?);
-                }
+                top::DEST => dest = Some(attribute),
                 top::DAEMON => objects.daemon = Some(daemon::parse_role(attribute.bytes())?),
                 _ => {}
             }
+        }
+        // Only now is the service's family known, wherever its nest stands.
+        if let Some(dest) = dest {
+            let service = objects.service.ok_or(DecodeError::Missing("SERVICE"))?;
+            objects.server = Some(server::parse_key(dest.bytes(), service.family())?);
         }
         Ok(objects)
     }

@@ -70,7 +70,7 @@ fn refuses() {
 
     stage.serve(0, Tcp, address(ANY));
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
-    director.wait_for("down -> up (check passed, 2/2), weight none -> 1");
+    director.wait_for("down -> up (check passed, 2/2), added with weight 1");
     let mut answers: Vec<String> = (0..2).map(|_| stage.ask(Tcp, None, address(VIP))).collect();
     answers.sort();
     assert_eq!(answers, ["rs1", "rs2"]);

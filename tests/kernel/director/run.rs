@@ -133,7 +133,7 @@ fn serves_without(mut stage: Stage, files: &Files, state: &Path, why: &str) {
     assert_eq!(stage.ipvs.read().unwrap(), table);
     let table = files.write_with_state(MORE, state).table();
     director.signal(SIGHUP);
-    director.wait_for("reloaded: 1 steps");
+    director.wait_for("reloaded: 1 step");
     wait_for_table(&mut stage, &table);
     assert!(director.stop().success());
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
+use crate::demo;
 use crate::kernel;
 use crate::machines::{self, Shape};
 
@@ -41,6 +42,11 @@ struct Cli {
 enum Command {
     Kernel(KernelArgs),
     Machines(MachinesArgs),
+    /// Show what the director does, with real kernels and real traffic, in about a minute
+    ///
+    /// The programs director, realserver and lvsadm have to lie in the same directory as this one. The exit status is
+    /// not 0 if anything that was shown did not hold.
+    Demo,
     #[command(flatten)]
     Inside(inside::Command),
     #[command(flatten)]
@@ -118,6 +124,7 @@ pub fn main() -> ExitCode {
             kernel::exit_code(kernel::run(&options, &args.command))
         }
         Command::Machines(args) => run_machines(args),
+        Command::Demo => demo::main(),
         Command::Inside(command) => kernel::exit_code(command.run()),
         Command::Traffic(command) => kernel::exit_code(command.run()),
         Command::Help => kernel::exit_code(say(HELP).map(|()| 0)),
