@@ -16,6 +16,7 @@ mod beside;
 mod listing;
 mod stage;
 mod traffic;
+mod traps;
 
 use std::process::ExitCode;
 
@@ -33,8 +34,11 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
-    let groups: Vec<(&str, Vec<Test>)> =
-        vec![("listing", listing::tests()), ("traffic", traffic::tests())];
+    let groups: Vec<(&str, Vec<Test>)> = vec![
+        ("listing", listing::tests()),
+        ("traffic", traffic::tests()),
+        ("traps", traps::tests()),
+    ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {
             Trial::test(format!("{group}::{name}"), move || {
