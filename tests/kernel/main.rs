@@ -9,17 +9,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test stops where something is wrong"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "real networks and programs take real time"
-)]
-#![allow(
-    clippy::format_push_string,
-    clippy::similar_names,
-    reason = "small texts, and `state` beside `stage`"
 )]
 
 mod beside;
@@ -28,6 +18,7 @@ mod director;
 mod listing;
 mod stage;
 mod traffic;
+mod traps;
 
 use std::process::ExitCode;
 
@@ -50,6 +41,7 @@ fn main() -> ExitCode {
         ("director", director::tests()),
         ("listing", listing::tests()),
         ("traffic", traffic::tests()),
+        ("traps", traps::tests()),
     ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {
