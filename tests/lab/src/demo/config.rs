@@ -18,8 +18,7 @@ const CHANGES: [(&str, &str); 6] = [
 ];
 
 /// What is added.
-const ADDED: &str =
-    "\ndirector:\n  repair_interval: 2s\n  state_file: /run/lvs-director/state.json\n";
+const ADDED: &str = "\ndirector:\n  repair_interval: 2s\n";
 
 /// What was changed, for people.
 pub(super) const SHOWN: &str = "weights 3, 2, 1 (not 1, 1, 1), interval 1s (6s), timeout 500ms (3s), \
@@ -35,8 +34,8 @@ pub(super) const REPAIR: Duration = Duration::from_millis(2000);
 /// The longest from a start to the last first verdict: the first probe is made within a second.
 pub(super) const FIRST_VERDICTS: Duration = Duration::from_millis(1000 + 500);
 
-/// The text of the file.
-pub(super) fn derive() -> Result<String> {
+/// The text of the file; `add` may append to the list of virtual services.
+pub(super) fn derive(add: impl FnOnce(&mut String)) -> Result<String> {
     let mut text = EXAMPLE.to_owned();
     for (from, to) in CHANGES {
         ensure!(
@@ -45,6 +44,7 @@ pub(super) fn derive() -> Result<String> {
         );
         text = text.replace(from, to);
     }
+    add(&mut text);
     text.push_str(ADDED);
     Ok(text)
 }
@@ -53,6 +53,6 @@ pub(super) fn derive() -> Result<String> {
 mod tests {
     #[test]
     fn the_example_still_has_what_is_changed() {
-        assert!(super::derive().unwrap().contains("weight: 3}"));
+        assert!(super::derive(|_| ()).unwrap().contains("weight: 3}"));
     }
 }

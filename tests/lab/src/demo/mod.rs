@@ -15,6 +15,7 @@ mod spread;
 mod stage;
 mod story;
 mod takeover;
+pub(crate) mod torture;
 mod traffic;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the demonstration tells: steps, commands and their output, checks, and a table of figures at the end.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Stdout, Write};
 use std::time::{Duration, Instant};
 
 use super::stage::SLACK;
@@ -11,6 +11,7 @@ const WIDTH: usize = 90;
 /// Where text is told, and how many of its checks held.
 #[derive(Debug)]
 pub(super) struct Report {
+    out: Stdout,
     colour: bool,
     started: Instant,
     steps: u32,
@@ -62,8 +63,10 @@ impl Figure {
 impl Report {
     pub(super) fn new() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let out = std::io::stdout();
         Self {
-            colour: !refused && std::io::stdout().is_terminal(),
+            colour: !refused && out.is_terminal(),
+            out,
             started: Instant::now(),
             steps: 0,
             held: 0,
@@ -194,7 +197,7 @@ impl Report {
 
     /// A line as it is. Where nobody reads there is nobody to tell.
     pub(super) fn line(&self, text: &str) {
-        let _ = writeln!(std::io::stdout(), "{text}");
+        let _ = writeln!(&self.out, "{text}");
     }
 
     fn mark(&self, holds: bool) -> String {

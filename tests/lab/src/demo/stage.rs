@@ -164,7 +164,7 @@ impl Stage {
     }
 }
 
-/// The name under which questions without an answer are counted.
+/// The name under which requests without an answer are counted.
 pub(super) const NOBODY: &str = "nobody";
 
 /// The first virtual service, which the load asks.

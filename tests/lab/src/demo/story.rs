@@ -18,7 +18,7 @@ use crate::load::Kind;
 pub(super) struct Story {
     pub(super) stage: Stage,
     pub(super) report: Report,
-    /// When questions could not but fail: a server was dead, and nobody knew it yet.
+    /// When requests could not but fail: a server was dead, and nobody knew it yet.
     excused: Vec<Range<Duration>>,
     /// How many times the foreign service was looked at.
     looks: u32,
@@ -100,7 +100,7 @@ impl Story {
         Ok(())
     }
 
-    /// Notes a time in which questions could not but fail.
+    /// Notes a time in which requests could not but fail.
     pub(super) fn excuse(&mut self, window: Range<Duration>) {
         self.excused.push(window);
     }
@@ -166,7 +166,7 @@ impl Story {
 
     /// The end: the table of figures, or why it came to an end early; and the logs if anything was wrong.
     pub(super) fn end(mut self, outcome: Result<()>) -> ExitCode {
-        if let Err(error) = &outcome {
+        if let Err(error) = outcome {
             self.report.check(false, &format!("{error:#}"));
         }
         let well = self.report.finish();
