@@ -25,9 +25,16 @@ pub enum Invocation {
     Save {
         /// Addresses and ports as numbers.
         numeric: bool,
+        /// Without thresholds, as ipvsadm does.
+        compat: bool,
     },
     /// Carry out command lines.
-    Restore,
+    Restore {
+        /// Make the table equal to what they make of an empty one.
+        replace: bool,
+        /// One after the other, as ipvsadm does.
+        compat: bool,
+    },
     /// Change the table.
     Change(Change),
     /// Remove all services.
@@ -80,7 +87,7 @@ pub struct Context<'a> {
 }
 
 /// Reads the arguments after the program's name.
-pub fn parse(context: Context<'_>, arguments: &[String]) -> Result<Invocation, Failure> {
+pub fn parse(context: Context<'_>, arguments: &[&str]) -> Result<Invocation, Failure> {
     let program = context.program;
     if arguments.is_empty() {
         return Ok(Invocation::List(List::everything()));
@@ -116,8 +123,12 @@ pub fn parse(context: Context<'_>, arguments: &[String]) -> Result<Invocation, F
         Command::List => Invocation::List(list(&draft)?),
         Command::Save => Invocation::Save {
             numeric: draft.has(Topic::Numeric),
+            compat: draft.compat,
         },
-        Command::Restore => Invocation::Restore,
+        Command::Restore => Invocation::Restore {
+            replace: draft.has(Topic::AtomicReplace),
+            compat: draft.compat,
+        },
         Command::Clear => Invocation::Clear,
         Command::Zero => Invocation::Zero(draft.service()),
         Command::SetTimeouts => match timeouts {

@@ -20,7 +20,7 @@ impl Lookup for Nobody {
 }
 
 fn read(line: &str, compat: bool) -> Result<Invocation, Failure> {
-    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    let words: Vec<&str> = line.split_whitespace().collect();
     let context = Context {
         program: "lvsadm",
         lookup: &Nobody,
@@ -186,8 +186,8 @@ fn no_line_makes_the_parser_panic() {
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..20_000 {
         let count = random.usize(0..7);
-        let line: Vec<String> = (0..count)
-            .map(|_| words[random.usize(0..words.len())].to_owned())
+        let line: Vec<&str> = (0..count)
+            .map(|_| words[random.usize(0..words.len())])
             .collect();
         let context = Context {
             program: "lvsadm",

@@ -6,12 +6,11 @@ use super::failure::Failure;
 use super::options::Command;
 use super::rules::Topic;
 use super::settings::{Method, NamedServer, ServerOptions, ServiceOptions};
-use crate::kernel::Ipvs;
 use crate::model::{
     AddressFamily, Protocol, Scheduler, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum,
-    TunnelKind,
+    TunnelKind, VirtualService,
 };
-use crate::plan::{Step, Target as _};
+use crate::plan::{Step, Target};
 
 /// A change of one service or server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,41 +24,44 @@ pub enum Change {
 }
 
 impl Change {
-    /// The step it comes to, with what the kernel holds now.
-    pub fn step(&self, ipvs: &mut Ipvs) -> Result<Step, Failure> {
+    /// The step it comes to, with what the target holds now.
+    pub fn step<T: Target>(&self, target: &mut T) -> Result<Step, Failure>
+    where
+        Failure: From<T::Error>,
+    {
         match self {
             Self::Step(step) => Ok(step.clone()),
             Self::EditService(key, options) => {
-                let current = ipvs
-                    .service(key)
-                    .map_err(|error| Failure::command(&error))?;
+                let current = target.read_service(key)?;
+                let current = current.ok_or_else(|| Failure::refused("No such service"))?;
                 let settings = options.over(key.family(), &current.settings)?;
                 Ok(Step::EditService(*key, settings))
             }
-            Self::EditServer(key, server, options) => edit_server(ipvs, *key, *server, options),
+            Self::EditServer(key, named, options) => {
+                let service = target.read_service(key)?;
+                let service = service.ok_or_else(|| Failure::refused("Service not defined"))?;
+                edit_server(*key, &service, *named, options)
+            }
         }
     }
 }
 
 fn edit_server(
-    ipvs: &mut Ipvs,
     key: ServiceKey,
+    service: &VirtualService,
     named: NamedServer,
     options: &ServerOptions,
 ) -> Result<Step, Failure> {
-    let service = ipvs
-        .read_service(&key)
-        .map_err(|error| Failure::command(&error))?;
-    let service = service.ok_or_else(|| Failure::refused("Service not defined"))?;
     // Where no method is named the server's own says which port it has.
     let candidates = match options.method {
-        Some(method) => vec![named.under(method.keeps_port())],
-        None => vec![named.key, named.under(true)],
+        Some(method) => [named.under(method.keeps_port()); 2],
+        None => [named.key, named.under(true)],
     };
     let found = candidates.iter().find_map(|candidate| {
         let server = service.servers.get(candidate)?;
-        let whole = *candidate == named.key || server.forwarding.keeps_port();
-        whole.then_some((*candidate, server))
+        let meant =
+            options.method.is_some() || *candidate == named.key || server.forwarding.keeps_port();
+        meant.then_some((*candidate, server))
     });
     let (server, current) = found.ok_or_else(|| Failure::refused("No such destination"))?;
     Ok(Step::EditServer(key, server, options.over(current)))

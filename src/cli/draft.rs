@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the options of a command line have said so far, one after the other: the first fault ends it.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::address::{Lookup, endpoint, ipv4_or_host, leading_number, number, number_within};
 use super::failure::Failure;
 use super::options::{Meaning, Opt};
-use super::rules::Topic;
+use super::rules::{Topic, Topics};
 use super::settings::{Method, NamedServer, ServerOptions, ServiceOptions};
 use super::words::Words;
 use crate::model::{
@@ -24,7 +23,7 @@ const LONGEST_ENGINE: usize = 16;
 /// What has been said.
 pub(super) struct Draft<'a> {
     lookup: &'a dyn Lookup,
-    topics: BTreeSet<Topic>,
+    topics: Topics,
     protocol: Option<Protocol>,
     address: Option<(IpAddr, u16)>,
     mark: Option<(Fwmark, AddressFamily)>,
@@ -57,7 +56,7 @@ impl<'a> Draft<'a> {
     pub(super) fn new(lookup: &'a dyn Lookup, compat: bool) -> Self {
         Self {
             lookup,
-            topics: BTreeSet::new(),
+            topics: Topics::default(),
             protocol: None,
             address: None,
             mark: None,
@@ -99,12 +98,12 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    pub(super) const fn topics(&self) -> &BTreeSet<Topic> {
-        &self.topics
+    pub(super) const fn topics(&self) -> Topics {
+        self.topics
     }
 
     pub(super) fn has(&self, topic: Topic) -> bool {
-        self.topics.contains(&topic)
+        self.topics.contains(topic)
     }
 
     /// The service that was named.
@@ -191,7 +190,8 @@ impl<'a> Draft<'a> {
             | Opt::TunRemCsum
             | Opt::NoSort
             | Opt::Sort
-            | Opt::Json => {}
+            | Opt::Json
+            | Opt::AtomicReplace => {}
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How `lvsadm` ends when it cannot do what it was told: ipvsadm's messages, ipvsadm's exit statuses.
 
+use std::convert::Infallible;
+
 use nix::errno::Errno;
 
 use crate::kernel::{IpvsError, OpenError};
@@ -129,6 +131,18 @@ impl Failure {
             message: format!("write to standard output: {error}"),
             status: 1,
         }
+    }
+}
+
+impl From<IpvsError> for Failure {
+    fn from(error: IpvsError) -> Self {
+        Self::command(&error)
+    }
+}
+
+impl From<Infallible> for Failure {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -26,7 +26,7 @@ pub mod words;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -54,45 +54,113 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.map(|word| word.to_string_lossy().into_owned());
     let program = arguments.next().unwrap_or_else(|| "lvsadm".to_owned());
     let arguments: Vec<String> = arguments.collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&program, &arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { message, status }) => {
-            eprintln!("{message}");
-            ExitCode::from(status)
+        Err(failure) => {
+            tell(&failure);
+            ExitCode::from(failure.status)
         }
     }
 }
 
-fn run(program: &str, arguments: &[String]) -> Result<(), Failure> {
+/// Nobody may be listening.
+fn tell(failure: &Failure) {
+    let _ = writeln!(io::stderr().lock(), "{}", failure.message);
+}
+
+/// What the program does by the name it is called by: a link to it may be named as any of ipvsadm's three.
+fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
+    let name = program.rsplit('/').next().unwrap_or(program);
     let context = Context {
         program,
         lookup: &System,
-        compat: false,
+        compat: name.starts_with("ipvsadm"),
     };
-    let invocation = arguments::parse(context, arguments)?;
+    let invocation = match name {
+        "ipvsadm-save" => saving(arguments)?,
+        "ipvsadm-restore" => Invocation::Restore {
+            replace: true,
+            compat: false,
+        },
+        _ => arguments::parse(context, arguments)?,
+    };
     match invocation {
-        Invocation::Help => return print(|out| help::write_help(out, program)),
-        Invocation::Version => return print(help::write_version),
-        _ => {}
+        Invocation::Help => print(|out| help::write_help(out, program)),
+        Invocation::Version => print(help::write_version),
+        Invocation::Restore {
+            compat: true,
+            replace: false,
+        } => one_by_one(context),
+        Invocation::Restore { replace, .. } => {
+            let input = standard_input()?;
+            let items = restore::read(context, &input)?;
+            let mut ipvs = open()?;
+            if replace {
+                restore::replace(&mut ipvs, &items, execute)
+            } else {
+                restore::run(&mut ipvs, &items, execute)
+            }
+        }
+        _ => execute(&mut open()?, &invocation),
     }
+}
+
+/// The arguments of `ipvsadm-save`: `-n`, and words that mean nothing.
+fn saving(arguments: &[&str]) -> Result<Invocation, Failure> {
+    if let Some(word) = arguments
+        .iter()
+        .find(|word| word.starts_with('-') && **word != "-n")
+    {
+        let message = format!("ipvsadm-save: {word}: unknown option; -n saves by number");
+        return Err(Failure::unlisted(message));
+    }
+    Ok(Invocation::Save {
+        numeric: arguments.contains(&"-n"),
+        compat: false,
+    })
+}
+
+/// `-R` as ipvsadm does it: a line at a time, to the first that is wrong. The last line's outcome is that of all.
+fn one_by_one(context: Context<'_>) -> Result<(), Failure> {
+    let input = standard_input()?;
     let mut ipvs = open()?;
-    if invocation != Invocation::Restore {
-        return execute(&mut ipvs, &invocation);
+    let mut last = Ok(());
+    for line in input.lines() {
+        let words: Vec<&str> = restore::words(line).collect();
+        if words.is_empty() {
+            continue;
+        }
+        if let Err(failure) = std::mem::replace(&mut last, Ok(())) {
+            tell(&failure);
+        }
+        let hint = Failure::try_help(context.program);
+        last = match arguments::parse(context, &words) {
+            Ok(Invocation::Restore { .. }) => return Err(hint),
+            Ok(invocation) => execute(&mut ipvs, &invocation),
+            // An option nobody knows spoils its line, a wrong one all that follow.
+            Err(failure) if failure.status == 255 && failure != hint => Err(failure),
+            Err(failure) => return Err(failure),
+        };
     }
+    last
+}
+
+fn standard_input() -> Result<String, Failure> {
     let mut input = Vec::new();
     io::stdin()
         .lock()
         .read_to_end(&mut input)
         .map_err(|error| Failure::usage(format!("read standard input: {error}")))?;
-    let lines = restore::read(context, &String::from_utf8_lossy(&input))?;
-    restore::run(&mut ipvs, &lines, execute)
+    Ok(String::from_utf8(input)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn execute(ipvs: &mut Ipvs, invocation: &Invocation) -> Result<(), Failure> {
     let command = |error: IpvsError| Failure::command(&error);
     match invocation {
         Invocation::List(list) => run_list(ipvs, list),
-        Invocation::Save { numeric } => save(ipvs, *numeric),
+        Invocation::Save { numeric, compat } => save(ipvs, *numeric, *compat),
         Invocation::Change(change) => {
             let step = change.step(ipvs)?;
             let refused = ipvs.apply(&[step]).map_err(command)?;
@@ -112,7 +180,7 @@ fn execute(ipvs: &mut Ipvs, invocation: &Invocation) -> Result<(), Failure> {
             .stop_sync_daemon(*role)
             .map_err(|error| Failure::stop_daemon(&error)),
         // These need no kernel, or hold others.
-        Invocation::Help | Invocation::Version | Invocation::Restore => Ok(()),
+        Invocation::Help | Invocation::Version | Invocation::Restore { .. } => Ok(()),
     }
 }
 
@@ -145,8 +213,11 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
     print(|out| render::render(out, &listing, list.format, &names))
 }
 
-fn save(ipvs: &mut Ipvs, numeric: bool) -> Result<(), Failure> {
-    let listing = Listing::read(ipvs, None, true).map_err(|error| Failure::list(&error))?;
+fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
+    let mut listing = Listing::read(ipvs, None, true).map_err(|error| Failure::list(&error))?;
+    if compat {
+        listing.forget_thresholds();
+    }
     let names = names(&listing, numeric);
     print(|out| save::render(out, &listing, &names))
 }

@@ -121,6 +121,8 @@ pub enum Opt {
     Json,
     /// `--compat`.
     Compat,
+    /// `--atomic-replace`.
+    AtomicReplace,
     /// `--syncid`.
     SyncId,
     /// `--sync-maxlen`.
@@ -177,6 +179,7 @@ impl Opt {
             Self::MulticastGroup => Topic::MulticastGroup,
             Self::MulticastPort => Topic::MulticastPort,
             Self::MulticastTtl => Topic::MulticastTtl,
+            Self::AtomicReplace => Topic::AtomicReplace,
             Self::Ipv6 | Self::Sort | Self::Compat => return None,
         })
     }
@@ -312,6 +315,7 @@ pub const DEFINITIONS: &[Definition] = &[
     option(Opt::Sort, "sort", "", NONE, "list sorted, which is the default"),
     option(Opt::Json, "json", "", NONE, "list as JSON"),
     option(Opt::Compat, "compat", "", NONE, "do as ipvsadm does: -E and -e reset what is not given"),
+    option(Opt::AtomicReplace, "atomic-replace", "", NONE, "with -R: make the table equal to the input, with as few changes as that takes"),
     option(Opt::SyncId, "syncid", "", Value::Required("sid"), "the sync daemon's number, 0 (the default) to 255"),
     option(Opt::SyncMaxLength, "sync-maxlen", "", Value::Required("length"), "the sync daemon's longest message, 1 to 65507 bytes"),
     option(Opt::MulticastInterface, "mcast-interface", "", Value::Required("interface"), "the sync daemon's interface, eth0 when not given"),
@@ -331,9 +335,10 @@ pub fn by_long(name: &str) -> Option<&'static Definition> {
 /// The command or option of this letter.
 #[must_use]
 pub fn by_short(letter: char) -> Option<&'static Definition> {
+    let letter = u8::try_from(letter).ok()?;
     DEFINITIONS
         .iter()
-        .find(|definition| definition.short.contains(letter))
+        .find(|definition| definition.short.bytes().any(|short| short == letter))
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a command needs, takes and refuses.
 
-use std::collections::BTreeSet;
-
 use super::failure::Failure;
 use super::options::Command;
 
@@ -80,11 +78,13 @@ pub enum Topic {
     TunRemCsum,
     /// JSON.
     Json,
+    /// Replacing the table.
+    AtomicReplace,
 }
 
 impl Topic {
     /// All, with what messages call them, in the order in which a command line is checked.
-    pub const ALL: [(Self, &'static str); 35] = [
+    pub const ALL: [(Self, &'static str); 36] = [
         (Self::Numeric, "numeric"),
         (Self::Connection, "connection"),
         (Self::Service, "service-address"),
@@ -120,6 +120,7 @@ impl Topic {
         (Self::TunCsum, "tun-csum"),
         (Self::TunRemCsum, "tun-remcsum"),
         (Self::Json, "json"),
+        (Self::AtomicReplace, "atomic-replace"),
     ];
 
     /// What messages call it.
@@ -127,6 +128,26 @@ impl Topic {
     pub fn name(self) -> &'static str {
         let named = Self::ALL.iter().find(|(topic, _)| *topic == self);
         named.map_or("", |(_, name)| name)
+    }
+}
+
+/// Some topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Topics(u64);
+
+impl Topics {
+    /// Adds one, and says whether it is new.
+    pub const fn insert(&mut self, topic: Topic) -> bool {
+        let bit = 1 << topic as u8;
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+
+    /// Whether it is one of them.
+    #[must_use]
+    pub const fn contains(self, topic: Topic) -> bool {
+        self.0 & 1 << topic as u8 != 0
     }
 }
 
@@ -204,7 +225,7 @@ impl Command {
             Self::EditService => ("edit-service", SERVICE, SERVICE_SETTINGS),
             Self::DeleteService => ("delete-service", SERVICE, &[]),
             Self::Clear => ("flush", &[], &[]),
-            Self::Restore => ("restore", &[], &[]),
+            Self::Restore => ("restore", &[], &[Topic::AtomicReplace]),
             Self::Save => ("save", &[], &[Topic::Numeric]),
             Self::AddServer => ("add-server", SERVER, SERVER_SETTINGS),
             Self::EditServer => ("edit-server", SERVER, SERVER_SETTINGS),
@@ -232,11 +253,11 @@ impl Command {
 
 impl Rules {
     /// Whether a command got what it needs and nothing it does not take, topic by topic.
-    pub fn check(&self, given: &BTreeSet<Topic>) -> Result<(), Failure> {
+    pub fn check(&self, given: Topics) -> Result<(), Failure> {
         let command = self.name;
         let mut exclusive: Option<&str> = None;
         for (topic, name) in Topic::ALL {
-            if !given.contains(&topic) {
+            if !given.contains(topic) {
                 if self.required.contains(&topic) {
                     return Err(Failure::usage(format!(
                         "You need to supply the '{name}' option for the '{command}' command"

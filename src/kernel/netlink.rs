@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One netlink socket, blocking, for one family of requests in one network namespace (the opening thread's).
 //!
-//! Requests travel many to a `sendmsg`. Only the last of a batch asks for a confirmation: the kernel carries the
-//! messages out in order inside the call and reports every refusal by itself, so that whatever arrives before that
+//! Requests travel many to a `sendmsg`. Only an empty message after them asks for a confirmation: the kernel carries
+//! the messages out in order inside the call and reports every refusal by itself, so that whatever arrives before that
 //! confirmation is a refusal, attributed by its sequence number. A confirmation for each would overflow the socket's
-//! buffer after some 256 of them, and cost most of the time.
+//! buffer after some 256 of them, and cost most of the time. Nor can the last request ask for it: one that ends in
+//! EINTR is confirmed by nothing at all, as when a sync daemon is stopped before it first ran.
 
 use std::io::{Error, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -15,7 +16,7 @@ use nix::sys::socket::{MsgFlags, NetlinkAddr, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
 use crate::codec::DecodeError;
-use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, parse_all};
+use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, emit_fence, parse_all};
 
 /// Most messages in one `sendmsg`.
 const BATCH: usize = 200;
@@ -117,13 +118,10 @@ impl Netlink {
             self.send.clear();
             for index in start..end {
                 self.sequence = self.sequence.wrapping_add(1);
-                let answer = if index + 1 == end {
-                    Answer::Acknowledge
-                } else {
-                    Answer::Plain
-                };
-                emit(index, self.sequence, answer, &mut self.send);
+                emit(index, self.sequence, Answer::Plain, &mut self.send);
             }
+            self.sequence = self.sequence.wrapping_add(1);
+            emit_fence(&mut self.send, self.sequence);
             self.transmit()?;
             self.collect_refusals(first, start, end - start, &mut refusals)?;
             start = end;
@@ -158,16 +156,19 @@ impl Netlink {
     ) -> Result<T, NetlinkError> {
         for _ in 0..DUMP_TRIES {
             self.begin(|sequence, out| emit(sequence, Answer::Dump, out))?;
-            let (mut all, mut steady) = (T::default(), true);
+            let (mut all, mut steady, mut outcome) = (T::default(), true, Ok(()));
             self.until_answered(|kind| {
                 if let IncomingKind::Data { interrupted, .. } = kind {
                     steady &= !interrupted;
-                    read(&mut all, kind)?;
+                    // To the end all the same: while a listing is unfinished the kernel refuses the next (EBUSY).
+                    if outcome.is_ok() {
+                        outcome = read(&mut all, kind);
+                    }
                 }
                 Ok(false)
             })?;
             if steady {
-                return Ok(all);
+                return Ok(outcome.map(|()| all)?);
             }
         }
         Err(NetlinkError::Unsteady)
@@ -181,8 +182,8 @@ impl Netlink {
         self.transmit()
     }
 
-    /// Reads until the last of `count` requests, the first of which had sequence number `first` and index `start`,
-    /// is answered.
+    /// Reads until the fence behind `count` requests is confirmed. The first of them had sequence number `first` and
+    /// index `start`.
     fn collect_refusals(
         &mut self,
         first: u32,
@@ -194,6 +195,9 @@ impl Netlink {
             let length = self.receive()?;
             for message in parse_all(self.receive.get(..length).unwrap_or_default()) {
                 let Incoming { sequence, kind } = message?;
+                if sequence == self.sequence {
+                    return Ok(());
+                }
                 let offset = usize::try_from(sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
                 if offset >= count {
                     // A late answer to an exchange that was given up.
@@ -206,9 +210,6 @@ impl Netlink {
                     | IncomingKind::Done
                     | IncomingKind::Acknowledged
                     | IncomingKind::Noop => {}
-                }
-                if offset + 1 == count {
-                    return Ok(());
                 }
             }
         }

@@ -54,12 +54,16 @@ pub(crate) fn table(lines: &str) {
 
 /// Runs a program under the name of lvsadm, with something to read.
 pub(crate) fn feed(program: &str, arguments: &[&str], input: &str) -> Outcome {
-    outcome(Command::new(program).args(arguments), input)
+    feed_as("lvsadm", program, arguments, input)
+}
+
+/// Runs a program under this name, with something to read.
+pub(crate) fn feed_as(name: &str, program: &str, arguments: &[&str], input: &str) -> Outcome {
+    outcome(Command::new(program).arg0(name).args(arguments), input)
 }
 
 fn outcome(command: &mut Command, input: &str) -> Outcome {
     let mut child = command
-        .arg0("lvsadm")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -97,11 +101,17 @@ pub(crate) fn same(arguments: &[&str]) {
 pub(crate) struct Pair {
     ipvsadm: Namespace,
     lvsadm: Namespace,
+    name: &'static str,
 }
 
 impl Pair {
     /// Two namespaces that are alike, with the interface `d0` to start sync daemons on.
     pub(crate) fn new() -> Self {
+        Self::called("lvsadm")
+    }
+
+    /// The same; both programs believe to have this name.
+    pub(crate) fn called(name: &'static str) -> Self {
         let fresh = || {
             let namespace = Namespace::fresh().expect("a network namespace");
             let lines = "link set lo up\nlink add d0 type dummy\nlink set d0 up\n\
@@ -112,6 +122,7 @@ impl Pair {
         Self {
             ipvsadm: fresh(),
             lvsadm: fresh(),
+            name,
         }
     }
 
@@ -119,6 +130,7 @@ impl Pair {
     pub(crate) fn both(&self, arguments: &[&str], input: &str) -> [Outcome; 2] {
         [(&self.ipvsadm, IPVSADM), (&self.lvsadm, LVSADM)].map(|(namespace, program)| {
             let mut command = Command::new(program);
+            command.arg0(self.name);
             namespace.adopt(command.args(arguments));
             outcome(&mut command, input)
         })

@@ -8,7 +8,7 @@
     reason = "a test that cannot run fails, and says why at length"
 )]
 
-use super::beside::{IPVSADM, LVSADM, Pair, feed, same, succeed, table};
+use super::beside::{IPVSADM, LVSADM, Pair, feed, feed_as, same, succeed, table};
 
 /// The tests of this file.
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -31,6 +31,12 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
             "restoring_goes_on_after_a_refusal",
             restoring_goes_on_after_a_refusal,
         ),
+        ("called_ipvsadm_it_does_as_ipvsadm", called_ipvsadm),
+        ("the_names_of_scripts_work", the_names_of_scripts_work),
+        (
+            "replacing_changes_what_differs",
+            replacing_changes_what_differs,
+        ),
         (
             "connections_are_listed_the_same",
             connections_are_listed_the_same,
@@ -41,7 +47,10 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 /// Carries out every line by both programs, and compares what they say. The tables are compared at the end, and after
 /// every line that follows a mark `=`.
 fn compare(lines: &str) {
-    let pair = Pair::new();
+    compare_as(&Pair::new(), lines);
+}
+
+fn compare_as(pair: &Pair, lines: &str) {
     let mut wrong = String::new();
     for line in lines.lines() {
         let (line, check) = match line.strip_prefix("= ") {
@@ -59,10 +68,10 @@ fn compare(lines: &str) {
             wrong += &format!("{line}\n    ipvsadm: {ipvsadm:?}\n    lvsadm:  {lvsadm:?}\n");
         }
         if check {
-            wrong += &different_tables(&pair, line);
+            wrong += &different_tables(pair, line);
         }
     }
-    wrong += &different_tables(&pair, "the last");
+    wrong += &different_tables(pair, "the last");
     assert!(wrong.is_empty(), "{wrong}");
 }
 
@@ -370,6 +379,78 @@ fn restoring_goes_on_after_a_refusal() {
     );
     let timeouts = succeed(LVSADM, &["-L", "--timeout"]).stdout;
     assert_eq!(timeouts, "Timeout (tcp tcpfin udp): 1 2 3\n");
+}
+
+/// Editing resets, saving forgets, restoring goes line by line.
+fn called_ipvsadm() {
+    let pair = Pair::called("ipvsadm");
+    compare_as(
+        &pair,
+        "-A -t 10.0.0.1:80 -s rr -p 100\n-a -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -x 100 -y 50\n\
+         -a -t 10.0.0.1:80 -r 10.0.0.3:80 -i --tun-type gre -w 9\n\
+         -Sn\n= -E -t 10.0.0.1:80\n-E -t 10.0.0.1:0\n-E -t 10.0.0.1:80 -b sh-port\n\
+         = -e -t 10.0.0.1:80 -r 10.0.0.2:8080 -w 9\n= -e -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -w 9\n\
+         = -e -t 10.0.0.1:80 -r 10.0.0.3 -w 3\n-Sn\n",
+    );
+    for input in [
+        "",
+        "-A -t 10.0.1.1:80\n-A -t 10.0.1.1:80\n-A -t 10.0.1.2:80\n",
+        "-A -t 10.0.1.2:80\n",
+        "-A -t 10.0.2.1:80\n-A -t bad\n-A -t 10.0.2.2:80\n",
+        "-A -t 10.0.3.1:80\n-A -t 10.0.3.1:80 -q\n-A -t 10.0.3.2:80\n",
+        "-A -t 10.0.4.1:80 -q\n",
+        "foo\n-A -t 10.0.4.1:80\n",
+        "  ipvsadm -A -t 10.0.4.1:80\n\n \n\t-Ln -t 10.0.4.1:80\n",
+        "-A -t 10.0.5.1:80\n-R\n-A -t 10.0.5.2:80\n",
+        "-C\n-A -t 10.0.6.1:80",
+    ] {
+        let [ipvsadm, lvsadm] = pair.both(&["-R"], input);
+        assert_eq!(
+            lvsadm, ipvsadm,
+            "{input}: lvsadm (left) is not as ipvsadm (right)"
+        );
+        let [ipvsadm, lvsadm] = pair.tables();
+        assert_eq!(
+            lvsadm, ipvsadm,
+            "{input}: lvsadm (left) is not as ipvsadm (right)"
+        );
+    }
+}
+
+fn the_names_of_scripts_work() {
+    let restored = feed_as("/sbin/ipvsadm-restore", LVSADM, &[], EVERYTHING);
+    assert_eq!((restored.stderr.as_str(), restored.status), ("", Some(0)));
+    let saved = feed_as("/sbin/ipvsadm-save", LVSADM, &["-n"], "");
+    assert_eq!(saved.stdout, EVERYTHING);
+    assert_eq!(feed_as("ipvsadm-save", LVSADM, &["-x"], "").status, Some(1));
+    // What is there and not in the input goes.
+    let restored = feed_as("ipvsadm-restore", LVSADM, &[], "# one\n-A -f 1 -s rr\n");
+    assert_eq!((restored.stderr.as_str(), restored.status), ("", Some(0)));
+    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, "-A -f 1 -s rr\n");
+}
+
+/// The connection of a server that stays is there before and after, and so is the service's memory of it.
+fn replacing_changes_what_differs() {
+    succeed("ip", &["address", "add", "10.0.0.100/32", "dev", "lo"]);
+    table(
+        "-A -u 10.0.0.100:53 -s rr\n-a -u 10.0.0.100:53 -r 127.0.0.1:53 -m\n-A -f 1\n\
+         -A -f 2\n-a -f 2 -r 10.0.0.1:80 -m -w 3\n",
+    );
+    let socket = std::net::UdpSocket::bind("10.0.0.100:0").expect("a socket");
+    socket.send_to(b"?", "10.0.0.100:53").expect("send");
+    let held = "  -> 127.0.0.1:53                 Masq    1      0          1         \n";
+    assert!(succeed(LVSADM, &["-Ln"]).stdout.contains(held));
+    let input = "-A -u 10.0.0.100:53 -s rr\n-a -u 10.0.0.100:53 -r 127.0.0.1:53 -m -w 1\n\
+                 -a -u 10.0.0.100:53 -r 127.0.0.2:53 -m -w 5 -x 9\n-A -f 2 -s wrr\n\
+                 -a -f 2 -r 10.0.0.1:80 -m -w 4\n-A -f 3 -s mh\n";
+    let replaced = feed(LVSADM, &["-R", "--atomic-replace"], input);
+    assert_eq!((replaced.stderr.as_str(), replaced.status), ("", Some(0)));
+    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input);
+    assert!(succeed(LVSADM, &["-Ln"]).stdout.contains(held));
+    // What cannot be made is told before anything changes.
+    let replaced = feed(LVSADM, &["-R", "--atomic-replace"], "-A -f 9\n-A -f 9\n");
+    assert_eq!(replaced.stderr, "line 2: Service already exists\n");
+    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input);
 }
 
 /// Three datagrams and a few connections to servers that are not there leave connections enough.

@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::similar_names,
     reason = "a test stops where something is wrong"
 )]
 
@@ -18,6 +19,7 @@ mod director;
 mod listing;
 mod stage;
 mod traffic;
+mod traps;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ("director", director::tests()),
         ("listing", listing::tests()),
         ("traffic", traffic::tests()),
+        ("traps", traps::tests()),
     ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Servers that die and come back.
 
-#![allow(clippy::disallowed_methods, reason = "a test with a real clock")]
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -72,7 +70,7 @@ fn refuses() {
 
     stage.serve(0, Tcp, address(ANY));
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
-    director.wait_for("down -> up (check passed, 2/2), weight none -> 1");
+    director.wait_for("down -> up (check passed, 2/2), added with weight 1");
     let mut answers: Vec<String> = (0..2).map(|_| stage.ask(Tcp, None, address(VIP))).collect();
     answers.sort();
     assert_eq!(answers, ["rs1", "rs2"]);

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal::SIGHUP;
 
 use super::process::{Files, Running, ipvsadm, wait_for_table};
 use crate::Test;
-use crate::stage::Stage;
+use crate::stage::{Stage, wait_for};
 
 /// A service that is fine, one whose scheduler is changed, a new one.
 const GOOD: &str = "\
@@ -18,6 +18,7 @@ virtual_services:
   - {address: 192.168.0.10:443, scheduler: rr, servers: [192.168.0.2]}
 ";
 const MISSING: &str = "\
+ipvs: {tcp_timeout: 77s}
 defaults: {check: none}
 virtual_services:
   - {address: 192.168.0.10:80, scheduler: rr, servers: [192.168.0.2, 192.168.0.3]}
@@ -53,42 +54,52 @@ fn apply() {
         stage.ipvs.read().unwrap(),
         fs::read(files.path("state.json")).unwrap(),
     );
+    let timeouts = stage.ipvs.timeouts().unwrap();
     files.write(MISSING);
     let said = files.once(&stage.director, "apply", &[]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains(WHY), "{said:?}");
     assert!(said.err.contains("nothing was changed"), "{said:?}");
     assert_eq!(stage.ipvs.read().unwrap(), before);
+    assert_eq!(stage.ipvs.timeouts().unwrap(), timeouts);
     assert_eq!(fs::read(files.path("state.json")).unwrap(), state);
 }
 
 fn reload() {
     let (mut stage, files) = (Stage::new(0), Files::new());
     let table = files.write(GOOD).table();
+    let timeouts = stage.ipvs.timeouts().unwrap();
     let director = Running::start(&stage.director, &files, &[]);
     wait_for_table(&mut stage, &table);
     let state = files.state();
-    files.write(MISSING);
-    director.signal(SIGHUP);
-    let line = director.wait_for("reload refused");
-    assert!(
-        line.contains("the running configuration stays: ") && line.contains(WHY),
-        "{line}"
-    );
-    wait_for_table(&mut stage, &table);
-    assert_eq!(files.state(), state);
-    let status = files.status(&stage.director);
-    assert!(status.reload_error.unwrap().contains(WHY));
-    let errors: Vec<_> = status
-        .services
-        .iter()
-        .filter_map(|service| service.error.as_ref())
-        .collect();
-    assert!(
-        errors.is_empty(),
-        "nothing is wrong with what runs: {errors:?}"
-    );
-    assert_eq!(status.services.len(), 2);
+    let only_the_scheduler = GOOD.replace("443, scheduler: rr", "443, scheduler: twos");
+    for (times, text) in [(1, MISSING), (2, only_the_scheduler.as_str())] {
+        files.write(text);
+        director.signal(SIGHUP);
+        wait_for("it is refused", || {
+            (director.count("reload refused") == times).then_some(())
+        });
+        let line = director.wait_for("reload refused");
+        assert!(
+            line.contains("the running configuration stays: ") && line.contains(WHY),
+            "{line}"
+        );
+        wait_for_table(&mut stage, &table);
+        assert_eq!(files.state(), state);
+        assert_eq!(stage.ipvs.timeouts().unwrap(), timeouts);
+        let status = files.status(&stage.director);
+        assert!(status.reload_error.unwrap().contains(WHY));
+        assert_eq!(status.services.len(), 2);
+        let errors: Vec<_> = status
+            .services
+            .iter()
+            .filter_map(|it| it.error.as_ref())
+            .collect();
+        assert!(
+            errors.is_empty(),
+            "nothing is wrong with what runs: {errors:?}"
+        );
+    }
 }
 
 fn start() {

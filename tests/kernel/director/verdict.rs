@@ -13,6 +13,8 @@ const SERVICES: u16 = 1000;
 const REMOVALS: u16 = 20;
 const FIRST_PORT: u16 = 10_000;
 const MOST_MICROSECONDS: u64 = 5000;
+/// The lab's kernel is a process of a machine that may do something else for a moment.
+const HICCUPS: usize = 2;
 
 pub(super) fn tests() -> Vec<Test> {
     vec![(
@@ -62,13 +64,24 @@ fn verdicts() {
             (director.count(told) > first + usize::from(index)).then_some(())
         });
     }
+    assert_eq!(
+        director.count("up -> down"),
+        usize::from(REMOVALS),
+        "{}",
+        director.log()
+    );
     let log = director.log();
-    let delays: Vec<&str> = log.lines().filter(|line| line.contains(told)).collect();
-    println!("{}", delays.join("\n"));
-    assert_eq!(director.count("up -> down"), usize::from(REMOVALS));
-    let longest = files
-        .status(&stage.director)
-        .verdict_delay
-        .longest_microseconds;
-    assert!(longest < MOST_MICROSECONDS, "{longest} us: {delays:#?}");
+    let delays = log.lines().filter_map(|line| line.split_once(told));
+    let delays: Vec<u64> = delays
+        .skip(first)
+        .map(|(_, rest)| rest.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    println!("microseconds from probe to kernel: {delays:?}");
+    let late = delays.iter().filter(|delay| **delay >= MOST_MICROSECONDS);
+    assert!(late.count() <= HICCUPS, "{delays:?}");
+
+    let status = files.status(&stage.director).verdict_delay;
+    assert_eq!(status.batches, director.count(told) as u64);
+    assert_eq!(Some(&status.latest_microseconds), delays.last());
+    assert!(Some(&status.longest_microseconds) >= delays.iter().max());
 }
