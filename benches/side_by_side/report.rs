@@ -52,7 +52,7 @@ impl Report {
         self.director
             .as_ref()
             .and_then(|it| it.reload_line.as_deref())
-            == Some("1 steps")
+            == Some("1 step")
     }
 
     fn ratios(&self) -> Vec<Ratio> {

@@ -22,6 +22,16 @@ pub fn number(text: &str) -> Option<i64> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
+/// The whole number a text begins with, as `atoi` reads it.
+#[must_use]
+pub fn leading_number(text: &str) -> Option<i64> {
+    let blank = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
+    let text = text.trim_start_matches(blank);
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let rest = digits.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    text.strip_suffix(rest)?.parse().ok()
+}
+
 /// A whole number within bounds.
 #[must_use]
 pub fn number_within<T: TryFrom<i64>>(text: &str, lowest: i64, highest: i64) -> Option<T> {
@@ -29,14 +39,15 @@ pub fn number_within<T: TryFrom<i64>>(text: &str, lowest: i64, highest: i64) -> 
     T::try_from(number).ok()
 }
 
-/// `host[:port]`: an address, and the port if one was given. `None` for what cannot be one.
+/// `host[:port]`: an address, and the port if one was given. `None` for what cannot be one. Without a protocol a port
+/// has no name.
 ///
 /// An IPv6 address stands alone or, with a port, in brackets; one in brackets without a port is none, and the port
 /// behind an IPv4 address in brackets is not seen.
 #[must_use]
 pub fn endpoint(
     text: &str,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
     lookup: &dyn Lookup,
 ) -> Option<(IpAddr, Option<u16>)> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -61,7 +72,7 @@ pub fn endpoint(
     match port {
         None => Some((address, None)),
         Some(port) => {
-            let port = number_within(port, 0, 0xffff).or_else(|| lookup.port(port, protocol))?;
+            let port = number_within(port, 0, 0xffff).or_else(|| lookup.port(port, protocol?))?;
             Some((address, Some(port)))
         }
     }
@@ -126,7 +137,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Option<(IpAddr, Option<u16>)> {
-        endpoint(text, Protocol::Tcp, &Hosts)
+        endpoint(text, Some(Protocol::Tcp), &Hosts)
     }
 
     #[test]

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A command line's meaning, or the message that says what is wrong with it: the first fault found, as ipvsadm does.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-
-use super::address::{Lookup, endpoint, number, number_within};
+use super::address::Lookup;
+use super::change::{Change, wanted};
+use super::draft::{Draft, timeout};
 use super::failure::Failure;
 use super::listing::{Columns, Format, Listed};
-use super::options::{Command, Meaning, Opt, Rules, Topic};
+use super::options::{Command, Meaning};
+use super::rules::Topic;
+use super::settings::scheduler_flags;
 use super::words::Words;
-use crate::model::{AddressFamily, Fwmark, Protocol, ServiceKey};
+use crate::model::{Scheduler, ServiceKey, SyncDaemon, SyncRole, Timeouts};
 
 /// What `lvsadm` is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,32 @@ pub enum Invocation {
     Version,
     /// List something.
     List(List),
+    /// Print the table as command lines, by number or by name.
+    Save {
+        /// Addresses and ports as numbers.
+        numeric: bool,
+        /// Without thresholds, as ipvsadm does.
+        compat: bool,
+    },
+    /// Carry out command lines.
+    Restore {
+        /// Make the table equal to what they make of an empty one.
+        replace: bool,
+        /// One after the other, as ipvsadm does.
+        compat: bool,
+    },
+    /// Change the table.
+    Change(Change),
+    /// Remove all services.
+    Clear,
+    /// Zero counters: a service's or all.
+    Zero(Option<ServiceKey>),
+    /// Set the connection timeouts.
+    SetTimeouts(Timeouts),
+    /// Start a sync daemon.
+    StartDaemon(SyncDaemon),
+    /// Stop a sync daemon.
+    StopDaemon(SyncRole),
 }
 
 /// What to list, and how.
@@ -48,19 +75,27 @@ impl List {
     }
 }
 
+/// Who asks, and whom to ask.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The program's name, for messages.
+    pub program: &'a str,
+    /// Who knows what names mean.
+    pub lookup: &'a dyn Lookup,
+    /// As ipvsadm does, quirks included.
+    pub compat: bool,
+}
+
 /// Reads the arguments after the program's name.
-pub fn parse(
-    program: &str,
-    arguments: &[String],
-    lookup: &dyn Lookup,
-) -> Result<Invocation, Failure> {
+pub fn parse(context: Context<'_>, arguments: &[&str]) -> Result<Invocation, Failure> {
+    let program = context.program;
     if arguments.is_empty() {
         return Ok(Invocation::List(List::everything()));
     }
     let mut words = Words::new(arguments);
-    let command = match words.next_option() {
-        Some(Ok((definition, _))) => match definition.meaning {
-            Meaning::Command(command) => command,
+    let (command, value) = match words.next_option() {
+        Some(Ok((definition, value))) => match definition.meaning {
+            Meaning::Command(command) => (command, value.unwrap_or_default()),
             Meaning::Option(_) => return Err(Failure::try_help(program)),
         },
         Some(Err(_)) | None => return Err(Failure::try_help(program)),
@@ -68,176 +103,132 @@ pub fn parse(
     match command {
         Command::Help => return Ok(Invocation::Help),
         Command::Version => return Ok(Invocation::Version),
-        Command::List => {}
+        _ => {}
     }
-    let mut draft = Draft::new(lookup);
+    let mut draft = Draft::new(context.lookup, context.compat);
+    draft.daemon.role = role(command, value)?;
     draft.read(&mut words)?;
-    check(&command.rules(), &draft.topics)?;
-    draft.list().map(Invocation::List)
+    let others = words.others();
+    let timeouts = match command {
+        Command::SetTimeouts => Some(timeouts(others)?),
+        _ => None,
+    };
+    let used = if timeouts.is_some() { 3 } else { 0 };
+    if let Some(word) = others.get(used) {
+        return Err(Failure::usage(format!("unexpected argument {word}")));
+    }
+    check_flags(command, &draft)?;
+    command.rules().check(draft.topics())?;
+    Ok(match command {
+        Command::List => Invocation::List(list(&draft)?),
+        Command::Save => Invocation::Save {
+            numeric: draft.has(Topic::Numeric),
+            compat: draft.compat,
+        },
+        Command::Restore => Invocation::Restore {
+            replace: draft.has(Topic::AtomicReplace),
+            compat: draft.compat,
+        },
+        Command::Clear => Invocation::Clear,
+        Command::Zero => Invocation::Zero(draft.service()),
+        Command::SetTimeouts => match timeouts {
+            Some(timeouts) => Invocation::SetTimeouts(timeouts),
+            None => return Err(Failure::try_help(program)),
+        },
+        Command::StartDaemon => Invocation::StartDaemon(draft.daemon),
+        Command::StopDaemon => Invocation::StopDaemon(draft.daemon.role),
+        Command::AddService
+        | Command::EditService
+        | Command::DeleteService
+        | Command::AddServer
+        | Command::EditServer
+        | Command::DeleteServer => match wanted(command, draft)? {
+            Some(change) => Invocation::Change(change),
+            None => return Err(Failure::try_help(program)),
+        },
+        Command::Help => Invocation::Help,
+        Command::Version => Invocation::Version,
+    })
 }
 
-/// What the options have said so far.
-struct Draft<'a> {
-    lookup: &'a dyn Lookup,
-    topics: BTreeSet<Topic>,
-    protocol: Protocol,
-    address: Option<(IpAddr, u16)>,
-    mark: Option<(Fwmark, AddressFamily)>,
-}
-
-impl<'a> Draft<'a> {
-    fn new(lookup: &'a dyn Lookup) -> Self {
-        Self {
-            lookup,
-            topics: BTreeSet::new(),
-            protocol: Protocol::Tcp,
-            address: None,
-            mark: None,
-        }
-    }
-
-    fn read(&mut self, words: &mut Words<'_>) -> Result<(), Failure> {
-        while let Some(read) = words.next_option() {
-            let (definition, value) = read.map_err(|error| Failure {
-                message: format!("{}: {error}", words.last()),
-                status: 255,
-            })?;
-            let Meaning::Option(option) = definition.meaning else {
-                return Err(Failure::usage(format!("invalid option `{}'", words.last())));
-            };
-            if let Some(topic) = option.topic()
-                && !self.topics.insert(topic)
-            {
-                let message = format!("multiple '{}' options specified", topic.name());
-                return Err(Failure::usage(message));
-            }
-            self.option(option, value.unwrap_or_default())?;
-        }
-        match words.others().first() {
-            Some(word) => Err(Failure::usage(format!("unexpected argument {word}"))),
-            None => Ok(()),
-        }
-    }
-
-    fn option(&mut self, option: Opt, value: &str) -> Result<(), Failure> {
-        match option {
-            Opt::TcpService => self.service(Protocol::Tcp, value),
-            Opt::UdpService => self.service(Protocol::Udp, value),
-            Opt::SctpService => self.service(Protocol::Sctp, value),
-            Opt::FwmarkService => self.fwmark(value),
-            Opt::Ipv6 => match &mut self.mark {
-                Some((_, family)) => {
-                    *family = AddressFamily::Ipv6;
-                    Ok(())
-                }
-                None => Err(Failure::usage("-6 used before -f\n")),
-            },
-            Opt::SyncId => number_within::<u8>(value, 0, 255)
-                .map(drop)
-                .ok_or_else(|| Failure::usage("illegal syncid specified")),
-            Opt::Numeric
-            | Opt::Timeout
-            | Opt::Daemon
-            | Opt::Stats
-            | Opt::Rate
-            | Opt::Thresholds
-            | Opt::PersistentConn
-            | Opt::TunInfo
-            | Opt::NoSort
-            | Opt::Sort
-            | Opt::Exact
-            | Opt::Json => Ok(()),
-        }
-    }
-
-    fn service(&mut self, protocol: Protocol, value: &str) -> Result<(), Failure> {
-        let (address, port) = endpoint(value, protocol, self.lookup)
-            .ok_or_else(|| Failure::usage("illegal virtual server address[:port] specified"))?;
-        self.protocol = protocol;
-        self.address = Some((address, port.unwrap_or(0)));
-        Ok(())
-    }
-
-    fn fwmark(&mut self, value: &str) -> Result<(), Failure> {
-        let mark = number(value)
-            .and_then(|mark| u32::try_from(mark).ok())
-            .and_then(Fwmark::new)
-            .ok_or_else(|| Failure::usage(format!("invalid fwmark value `{value}' specified")))?;
-        self.mark = Some((mark, AddressFamily::Ipv4));
-        Ok(())
-    }
-
-    fn service_key(&self) -> Option<ServiceKey> {
-        if let Some((mark, family)) = self.mark {
-            return Some(ServiceKey::Fwmark { mark, family });
-        }
-        self.address.map(|(address, port)| ServiceKey::Address {
-            protocol: self.protocol,
-            address,
-            port,
-        })
-    }
-
-    fn has(&self, topic: Topic) -> bool {
-        self.topics.contains(&topic)
-    }
-
-    fn list(&self) -> Result<List, Failure> {
-        let apart = self.has(Topic::Timeout) || self.has(Topic::Daemon);
-        let columns = [
-            (Topic::Stats, Columns::Counters),
-            (Topic::Rate, Columns::Rates),
-            (Topic::Thresholds, Columns::Thresholds),
-            (Topic::PersistentConn, Columns::PersistentConnections),
-            (Topic::TunInfo, Columns::Tunnels),
-        ];
-        let columns = columns.iter().find(|(topic, _)| self.has(*topic));
-        if apart && columns.is_some_and(|(topic, _)| *topic != Topic::TunInfo) {
-            return Err(Failure::usage("options conflicts in the list command"));
-        }
-        let what = match self.service_key() {
-            Some(key) => Listed::Service(key),
-            None if self.has(Topic::Timeout) => Listed::Timeouts,
-            None if self.has(Topic::Daemon) => Listed::Daemons,
-            None => Listed::Table,
-        };
-        Ok(List {
-            what,
-            format: Format {
-                columns: columns.map_or(Columns::Settings, |(_, columns)| *columns),
-                exact: self.has(Topic::Exact),
-                sorted: !self.has(Topic::NoSort),
-            },
-            numeric: self.has(Topic::Numeric),
-            json: self.has(Topic::Json),
-        })
+/// The role `--start-daemon` and `--stop-daemon` are told; the master's for all other commands, which do not ask.
+fn role(command: Command, value: &str) -> Result<SyncRole, Failure> {
+    let wrong = match command {
+        Command::StartDaemon => "illegal start-daemon parameter specified",
+        Command::StopDaemon => "illegal start_daemon specified",
+        _ => return Ok(SyncRole::Master),
+    };
+    match value {
+        "master" => Ok(SyncRole::Master),
+        "backup" => Ok(SyncRole::Backup),
+        _ => Err(Failure::usage(wrong)),
     }
 }
 
-/// Whether a command got what it needs and nothing it does not take, topic by topic.
-fn check(rules: &Rules, given: &BTreeSet<Topic>) -> Result<(), Failure> {
-    let mut exclusive: Option<Topic> = None;
-    for topic in Topic::ALL {
-        let (name, command) = (topic.name(), rules.name);
-        if !given.contains(&topic) {
-            if rules.required.contains(&topic) {
-                return Err(Failure::usage(format!(
-                    "You need to supply the '{name}' option for the '{command}' command"
-                )));
-            }
-        } else if rules.exclusive.contains(&topic) {
-            if let Some(earlier) = exclusive {
-                return Err(Failure::usage(format!(
-                    "The option '{name}' conflicts with the '{}' option in the '{command}' command",
-                    earlier.name()
-                )));
-            }
-            exclusive = Some(topic);
-        } else if !rules.required.contains(&topic) && !rules.optional.contains(&topic) {
-            return Err(Failure::usage(format!(
-                "Illegal '{name}' option with the '{command}' command"
-            )));
-        }
-    }
-    Ok(())
+fn timeouts(words: &[&str]) -> Result<Timeouts, Failure> {
+    let [tcp, tcp_fin, udp, ..] = words else {
+        return Err(Failure::usage("--set option requires 3 timeout values"));
+    };
+    Ok(Timeouts {
+        tcp: timeout(tcp, 0)?,
+        tcp_fin: timeout(tcp_fin, 0)?,
+        udp: timeout(udp, 0)?,
+    })
 }
+
+/// Flags must be known whatever the command. Those of a scheduler must be this scheduler's, unless it is one that only
+/// the kernel knows yet.
+fn check_flags(command: Command, draft: &Draft<'_>) -> Result<(), Failure> {
+    let options = &draft.service_options;
+    let Some(names) = &options.flags else {
+        return Ok(());
+    };
+    let scheduler = match (&options.scheduler, command) {
+        (Some(scheduler), _) => scheduler,
+        (None, Command::EditService) if !draft.compat => return Ok(()),
+        (None, _) => &Scheduler::WLC,
+    };
+    scheduler_flags(names, scheduler).map(drop)
+}
+
+fn list(draft: &Draft<'_>) -> Result<List, Failure> {
+    let columns = [
+        (Topic::Stats, Columns::Counters),
+        (Topic::Rate, Columns::Rates),
+        (Topic::Thresholds, Columns::Thresholds),
+        (Topic::PersistentConn, Columns::PersistentConnections),
+        (Topic::TunInfo, Columns::Tunnels),
+    ];
+    let column = columns.iter().find(|(topic, _)| draft.has(*topic));
+    let conflict = column.is_some_and(|(topic, _)| match topic {
+        Topic::TunInfo => false,
+        Topic::PersistentConn => draft.has(Topic::Timeout) || draft.has(Topic::Daemon),
+        _ => [Topic::Connection, Topic::Timeout, Topic::Daemon]
+            .iter()
+            .any(|topic| draft.has(*topic)),
+    });
+    if conflict {
+        return Err(Failure::usage("options conflicts in the list command"));
+    }
+    let what = match draft.service() {
+        Some(key) => Listed::Service(key),
+        None if draft.has(Topic::Connection) => Listed::Connections,
+        None if draft.has(Topic::Timeout) => Listed::Timeouts,
+        None if draft.has(Topic::Daemon) => Listed::Daemons,
+        None => Listed::Table,
+    };
+    Ok(List {
+        what,
+        format: Format {
+            columns: column.map_or(Columns::Settings, |(_, columns)| *columns),
+            exact: draft.has(Topic::Exact),
+            sorted: !draft.has(Topic::NoSort),
+        },
+        numeric: draft.has(Topic::Numeric),
+        json: draft.has(Topic::Json),
+    })
+}
+
+#[cfg(test)]
+#[path = "arguments_tests.rs"]
+mod tests;

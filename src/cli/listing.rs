@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::kernel::{Ipvs, IpvsError};
-use crate::model::{Protocol, ServiceKey};
+use crate::model::{Protocol, ServiceKey, Thresholds};
 
 /// What there is to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Listed {
     Table,
     /// One service.
     Service(ServiceKey),
+    /// All connections.
+    Connections,
     /// The connection timeouts.
     Timeouts,
     /// The sync daemons.
@@ -110,6 +112,17 @@ impl Listing {
         self.services.sort_by_key(|listed| listed.service.key);
         for listed in &mut self.services {
             listed.servers.sort_by_key(|server| server.key);
+        }
+    }
+
+    /// As if no server had thresholds, which is how ipvsadm saves them.
+    pub(super) fn forget_thresholds(&mut self) {
+        for server in self
+            .services
+            .iter_mut()
+            .flat_map(|listed| &mut listed.servers)
+        {
+            server.server.thresholds = Thresholds::NONE;
         }
     }
 

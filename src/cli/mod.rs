@@ -7,6 +7,9 @@
 
 pub mod address;
 pub mod arguments;
+pub mod change;
+pub mod connections;
+mod draft;
 mod endpoint;
 pub mod failure;
 pub mod help;
@@ -15,22 +18,32 @@ pub mod listing;
 pub mod options;
 mod output;
 pub mod render;
+pub mod restore;
+pub mod rules;
+pub mod save;
+pub mod settings;
 pub mod words;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::io::{self, Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use address::Lookup;
-use arguments::{Invocation, List};
+use arguments::{Context, Invocation, List};
+use connections::{ConnectionFormat, ConnectionsError};
 use failure::Failure;
-use listing::{Listed, Listing};
+use listing::{Columns, Listed, Listing};
 use output::Output;
 
-use crate::kernel::{Ipvs, Names, OpenError, host_address, load_module, port_number};
+use crate::kernel::{
+    CONNECTIONS, Ipvs, IpvsError, Names, OpenError, Resolver, connections as kernel_connections,
+    host_address, load_module, port_number,
+};
 use crate::model::Protocol;
+use crate::plan::Target as _;
 
 /// How long a listing waits for names.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);
@@ -41,55 +54,203 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.map(|word| word.to_string_lossy().into_owned());
     let program = arguments.next().unwrap_or_else(|| "lvsadm".to_owned());
     let arguments: Vec<String> = arguments.collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&program, &arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { message, status }) => {
-            eprintln!("{message}");
-            ExitCode::from(status)
+        Err(failure) => {
+            tell(&failure);
+            ExitCode::from(failure.status)
         }
     }
 }
 
-fn run(program: &str, arguments: &[String]) -> Result<(), Failure> {
-    match arguments::parse(program, arguments, &System)? {
+/// Nobody may be listening.
+fn tell(failure: &Failure) {
+    let _ = writeln!(io::stderr().lock(), "{}", failure.message);
+}
+
+/// What the program does by the name it is called by: a link to it may be named as any of ipvsadm's three.
+fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let context = Context {
+        program,
+        lookup: &System,
+        compat: name.starts_with("ipvsadm"),
+    };
+    let invocation = match name {
+        "ipvsadm-save" => saving(arguments)?,
+        "ipvsadm-restore" => Invocation::Restore {
+            replace: true,
+            compat: false,
+        },
+        _ => arguments::parse(context, arguments)?,
+    };
+    match invocation {
         Invocation::Help => print(|out| help::write_help(out, program)),
         Invocation::Version => print(help::write_version),
-        Invocation::List(list) => run_list(&list),
+        Invocation::Restore {
+            compat: true,
+            replace: false,
+        } => one_by_one(context),
+        Invocation::Restore { replace, .. } => {
+            let input = standard_input()?;
+            let items = restore::read(context, &input)?;
+            let mut ipvs = open()?;
+            if replace {
+                restore::replace(&mut ipvs, &items, execute)
+            } else {
+                restore::run(&mut ipvs, &items, execute)
+            }
+        }
+        _ => execute(&mut open()?, &invocation),
     }
 }
 
-fn run_list(list: &List) -> Result<(), Failure> {
+/// The arguments of `ipvsadm-save`: `-n`, and words that mean nothing.
+fn saving(arguments: &[&str]) -> Result<Invocation, Failure> {
+    if let Some(word) = arguments
+        .iter()
+        .find(|word| word.starts_with('-') && **word != "-n")
+    {
+        let message = format!("ipvsadm-save: {word}: unknown option; -n saves by number");
+        return Err(Failure::unlisted(message));
+    }
+    Ok(Invocation::Save {
+        numeric: arguments.contains(&"-n"),
+        compat: false,
+    })
+}
+
+/// `-R` as ipvsadm does it: a line at a time, to the first that is wrong. The last line's outcome is that of all.
+fn one_by_one(context: Context<'_>) -> Result<(), Failure> {
+    let input = standard_input()?;
     let mut ipvs = open()?;
+    let mut last = Ok(());
+    for line in input.lines() {
+        let words: Vec<&str> = restore::words(line).collect();
+        if words.is_empty() {
+            continue;
+        }
+        if let Err(failure) = std::mem::replace(&mut last, Ok(())) {
+            tell(&failure);
+        }
+        let hint = Failure::try_help(context.program);
+        last = match arguments::parse(context, &words) {
+            Ok(Invocation::Restore { .. }) => return Err(hint),
+            Ok(invocation) => execute(&mut ipvs, &invocation),
+            // An option nobody knows spoils its line, a wrong one all that follow.
+            Err(failure) if failure.status == 255 && failure != hint => Err(failure),
+            Err(failure) => return Err(failure),
+        };
+    }
+    last
+}
+
+fn standard_input() -> Result<String, Failure> {
+    let mut input = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut input)
+        .map_err(|error| Failure::usage(format!("read standard input: {error}")))?;
+    Ok(String::from_utf8(input)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+fn execute(ipvs: &mut Ipvs, invocation: &Invocation) -> Result<(), Failure> {
+    let command = |error: IpvsError| Failure::command(&error);
+    match invocation {
+        Invocation::List(list) => run_list(ipvs, list),
+        Invocation::Save { numeric, compat } => save(ipvs, *numeric, *compat),
+        Invocation::Change(change) => {
+            let step = change.step(ipvs)?;
+            let refused = ipvs.apply(&[step]).map_err(command)?;
+            match refused.first() {
+                Some(refusal) => Err(Failure::step(&refusal.step, refusal.errno)),
+                None => Ok(()),
+            }
+        }
+        Invocation::Clear => ipvs.flush().map_err(command),
+        Invocation::Zero(None) => ipvs.zero().map_err(command),
+        Invocation::Zero(Some(key)) => ipvs.zero_service(key).map_err(command),
+        Invocation::SetTimeouts(timeouts) => ipvs.set_timeouts(*timeouts).map_err(command),
+        Invocation::StartDaemon(daemon) => ipvs
+            .start_sync_daemon(daemon)
+            .map_err(|error| Failure::start_daemon(&error)),
+        Invocation::StopDaemon(role) => ipvs
+            .stop_sync_daemon(*role)
+            .map_err(|error| Failure::stop_daemon(&error)),
+        // These need no kernel, or hold others.
+        Invocation::Help | Invocation::Version | Invocation::Restore { .. } => Ok(()),
+    }
+}
+
+fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
+    let failed = |error: IpvsError| Failure::list(&error);
     let service = match &list.what {
         Listed::Table => None,
         Listed::Service(key) => Some(key),
+        Listed::Connections => return list_connections(list),
         Listed::Timeouts => {
-            let timeouts = ipvs.timeouts().map_err(|error| Failure::list(&error))?;
+            let timeouts = ipvs.timeouts().map_err(failed)?;
             if list.json {
                 return print_json(&json::TimeoutsDocument::from(timeouts));
             }
             return print(|out| render::render_timeouts(out, timeouts));
         }
         Listed::Daemons => {
-            let daemons = ipvs.sync_daemons().map_err(|error| Failure::list(&error))?;
+            let daemons = ipvs.sync_daemons().map_err(failed)?;
             if list.json {
                 return print_json(&json::DaemonsDocument::new(&daemons));
             }
             return print(|out| render::render_daemons(out, &daemons));
         }
     };
-    let listing = Listing::read(&mut ipvs, service, list.format.sorted)
-        .map_err(|error| Failure::list(&error))?;
+    let listing = Listing::read(ipvs, service, list.format.sorted).map_err(failed)?;
     if list.json {
         return print_json(&json::Table::new(&listing));
     }
-    let names = if list.numeric {
-        Names::default()
-    } else {
-        let (addresses, ports) = listing.nameable();
-        Names::resolve(addresses, ports, NAME_PATIENCE)
-    };
+    let names = names(&listing, list.numeric);
     print(|out| render::render(out, &listing, list.format, &names))
+}
+
+fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
+    let mut listing = Listing::read(ipvs, None, true).map_err(|error| Failure::list(&error))?;
+    if compat {
+        listing.forget_thresholds();
+    }
+    let names = names(&listing, numeric);
+    print(|out| save::render(out, &listing, &names))
+}
+
+fn list_connections(list: &List) -> Result<(), Failure> {
+    let input = kernel_connections()
+        .map_err(|_| Failure::unlisted(format!("cannot open file {CONNECTIONS}")))?;
+    let format = match (list.json, list.format.columns) {
+        (true, _) => ConnectionFormat::Json,
+        (false, Columns::PersistentConnections) => ConnectionFormat::WithEngines,
+        (false, _) => ConnectionFormat::Plain,
+    };
+    let mut resolver = Resolver::new(NAME_PATIENCE);
+    let learn = |(addresses, ports)| resolver.learn(addresses, ports).clone();
+    let learn = (!list.numeric && !list.json).then_some(learn);
+    let mut out = Output::new();
+    let listed = connections::render(&mut out, input, format, learn);
+    out.finish().map_err(|error| Failure::output(&error))?;
+    match listed {
+        Ok(()) | Err(ConnectionsError::Write(_)) => Ok(()),
+        Err(error) => Err(Failure::unlisted(format!(
+            "unexpected input from {CONNECTIONS}: {error}"
+        ))),
+    }
+}
+
+fn names(listing: &Listing, numeric: bool) -> Names {
+    if numeric {
+        return Names::default();
+    }
+    let (addresses, ports) = listing.nameable();
+    let mut resolver = Resolver::new(NAME_PATIENCE);
+    resolver.learn(addresses, ports).clone()
 }
 
 /// Connects to IPVS, loading it where the kernel does not do so by itself.

@@ -7,7 +7,7 @@ use super::options::{Definition, Value, by_long, by_short};
 /// A command line being read.
 #[derive(Debug)]
 pub struct Words<'a> {
-    all: &'a [String],
+    all: &'a [&'a str],
     next: usize,
     /// What is left of a word of letters.
     letters: Option<&'a str>,
@@ -35,7 +35,7 @@ pub type Read<'a> = (&'static Definition, Option<&'a str>);
 impl<'a> Words<'a> {
     /// The words after the program's name.
     #[must_use]
-    pub const fn new(words: &'a [String]) -> Self {
+    pub const fn new(words: &'a [&'a str]) -> Self {
         Self {
             all: words,
             next: 0,
@@ -70,7 +70,8 @@ impl<'a> Words<'a> {
     pub fn last(&self) -> &'a str {
         let last = self.next.checked_sub(1);
         last.and_then(|index| self.all.get(index))
-            .map_or("", String::as_str)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The words that are no options: complete when [`Words::next_option`] has returned `None`.
@@ -133,7 +134,7 @@ mod tests {
 
     /// Each option by its long name with its value, then how it ended, then the other words.
     fn read(line: &str) -> (Vec<String>, Vec<String>) {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let words: Vec<&str> = line.split_whitespace().collect();
         let mut reader = Words::new(&words);
         let mut seen = Vec::new();
         while let Some(option) = reader.next_option() {

@@ -5,6 +5,7 @@
 //! crate has it. Replies are read into typed values; requests are written straight into one reused buffer.
 
 pub mod attribute;
+pub mod connection;
 pub mod ipvs;
 pub mod message;
 

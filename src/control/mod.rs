@@ -6,5 +6,5 @@ mod request;
 mod server;
 
 pub use client::{ClientError, ask};
-pub use request::{Reply, Request, ServerStatus, ServiceStatus, Status};
+pub use request::{Reply, Request, ServerStatus, ServiceStatus, Status, VerdictDelay};
 pub use server::{ControlSocket, OpenError, serve};

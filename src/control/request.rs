@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can be asked of a running director, and what it answers.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// One question.
@@ -36,8 +38,30 @@ pub struct Status {
     pub probes_not_run: u64,
     /// Why the last reload was refused, if it was.
     pub reload_error: Option<String>,
+    /// How long verdicts took to reach the kernel.
+    pub verdict_delay: VerdictDelay,
     /// The virtual services in ipvsadm's order.
     pub services: Vec<ServiceStatus>,
+}
+
+/// The time from the return of the probe that decided a verdict to the kernel's confirmation of what it changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct VerdictDelay {
+    /// How many batches of verdicts changed the kernel's table.
+    pub batches: u64,
+    /// The last one's, in microseconds.
+    pub latest_microseconds: u64,
+    /// The longest, in microseconds.
+    pub longest_microseconds: u64,
+}
+
+impl VerdictDelay {
+    /// One more.
+    pub fn note(&mut self, delay: Duration) {
+        self.batches += 1;
+        self.latest_microseconds = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        self.longest_microseconds = self.longest_microseconds.max(self.latest_microseconds);
+    }
 }
 
 /// One virtual service.

@@ -4,6 +4,11 @@
 use crate::model::{IpvsTable, RealServer, ServiceRule};
 use crate::plan::Step;
 
+/// `1 step`, `2 steps`.
+pub(super) fn steps(number: usize) -> String {
+    format!("{number} step{}", if number == 1 { "" } else { "s" })
+}
+
 /// What a repairing step puts right: what the kernel was found to hold.
 pub(super) fn found(step: &Step, actual: &IpvsTable) -> String {
     let service = actual.services.get(step.service());

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::describe::found;
+use super::describe::{found, steps};
+use super::event::ProbeResult;
 use super::kernel::Kernel;
 use super::queue::Queue;
 use super::state::StateFile;
-use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeOutcome, desired_service};
+use crate::control::VerdictDelay;
+use crate::health::{CheckId, Health, HealthAction, HealthEvent, Verdict, desired_service};
 use crate::model::{
     CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
 };
@@ -18,8 +20,9 @@ use crate::plan::{Outcome, Plan, StepFailure, diff_service, execute};
 
 /// How often a table that turns out different from what was just written is planned for again.
 const TRIES: usize = 4;
-/// How many services are read back at a time between two events, so that no verdict waits for a large table.
-const REPAIR_SLICE: usize = 16;
+/// How many services are read back between two events: one, so that a verdict waits for no more than that. (With 16
+/// every second verdict in a large table was later than 5 ms in the lab.)
+const REPAIR_SLICE: usize = 1;
 /// After an exchange with the kernel failed, the table is read back this soon.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,7 @@ pub(super) struct Engine<K> {
     pub(super) drift_repairs: u64,
     pub(super) probes_not_run: u64,
     pub(super) reload_error: Option<String>,
+    pub(super) verdict_delay: VerdictDelay,
 }
 
 impl<K: Kernel> Engine<K>
@@ -73,6 +77,7 @@ where
             drift_repairs: 0,
             probes_not_run: 0,
             reload_error: None,
+            verdict_delay: VerdictDelay::default(),
             config,
         };
         match engine.state.read() {
@@ -88,7 +93,7 @@ where
         let outcome = engine.converge(keys)?;
         engine.forget_removed();
         info!(
-            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} steps to make it right",
+            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} to make it right",
             engine.config.services.len(),
             engine
                 .config
@@ -96,7 +101,7 @@ where
                 .values()
                 .map(|service| service.servers.len())
                 .sum::<usize>(),
-            outcome.done,
+            steps(outcome.done),
         );
         Ok(engine)
     }
@@ -128,19 +133,34 @@ where
         }
     }
 
-    /// The results of probes, all that are there: what many of them change goes to the kernel in one batch.
-    pub(super) fn probed(&mut self, now: Timestamp, results: Vec<(CheckId, ProbeOutcome)>) {
+    /// The results of probes, all that are there: what many of them change goes to the kernel in one batch. When the
+    /// kernel has confirmed a change, returned is when the first probe that brought it about came back.
+    pub(super) fn probed(
+        &mut self,
+        now: Timestamp,
+        results: Vec<ProbeResult>,
+    ) -> Option<Timestamp> {
         let mut actions = Vec::new();
-        for (id, outcome) in results {
+        let mut first = None;
+        for ProbeResult { id, outcome, at } in results {
+            let before = actions.len();
             self.health
                 .handle(now, HealthEvent::Probed(id, outcome), &mut actions);
+            let decided = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
+            if actions.iter().skip(before).any(decided) {
+                first = Some(first.map_or(at, |first: Timestamp| first.min(at)));
+            }
         }
         let changed = self.carry_out(actions);
         if changed.is_empty() {
-            return;
+            return None;
         }
-        if let Err(error) = self.converge(changed.into_iter().collect()) {
-            self.exchange_failed(&error, now);
+        match self.converge(changed.into_iter().collect()) {
+            Ok(outcome) => first.filter(|_| outcome.done > 0),
+            Err(error) => {
+                self.exchange_failed(&error, now);
+                None
+            }
         }
     }
 
@@ -167,9 +187,9 @@ where
                     to,
                     because,
                 } => {
-                    let weight = self.weight_change(&service, &server);
+                    let effect = self.weight_change(&service, &server);
                     info!(
-                        "real server {server} of {service}: {from} -> {to} ({because}), weight {weight}"
+                        "real server {server} of {service}: {from} -> {to} ({because}), {effect}"
                     );
                     changed.insert(service);
                 }
@@ -192,35 +212,42 @@ where
         changed
     }
 
-    /// `10 -> removed`: the weight in the kernel, and the one the verdict leads to.
+    /// `weight 10 -> removed`: what the kernel has of a server, and what the verdict leads to.
     fn weight_change(&self, service: &ServiceKey, server: &ServerKey) -> String {
-        let word = |table: Option<&VirtualService>| {
-            let weight = table
+        let weight = |table: Option<&VirtualService>| {
+            table
                 .and_then(|service| service.servers.get(server))
-                .map(|it| it.weight);
-            weight.map_or_else(|| "removed".to_owned(), |weight| weight.to_string())
+                .map(|real| real.weight)
         };
-        let before = self.observed.services.get(service);
-        let (before, after) = (
-            word(before).replace("removed", "none"),
-            word(self.desired(service).as_ref()),
-        );
-        if before == after {
-            before
-        } else {
-            format!("{before} -> {after}")
+        let before = weight(self.observed.services.get(service));
+        match (before, weight(self.desired(service).as_ref())) {
+            (None, None) => "not in the kernel".to_owned(),
+            (None, Some(weight)) => format!("added with weight {weight}"),
+            (Some(weight), None) => format!("weight {weight} -> removed"),
+            (Some(before), Some(after)) if before == after => format!("weight {before}"),
+            (Some(before), Some(after)) => format!("weight {before} -> {after}"),
         }
     }
 
     /// What the kernel should hold of a service; `None` when it should not hold it.
+    ///
+    /// A server that a reload has just added has no checker yet, and waits for its verdict, unless the service would
+    /// lose its last server to that: then the new ones take their chances.
     fn desired(&self, key: &ServiceKey) -> Option<VirtualService> {
+        let configured = self.config.services.get(key)?;
         let observed = self.observed.services.get(key);
-        let verdict = |server: &ServerKey| self.health.verdict(key, server);
-        Some(desired_service(
-            self.config.services.get(key)?,
-            observed,
-            verdict,
-        ))
+        let with_new_servers = |held: Verdict| {
+            let verdict = |server: &ServerKey| {
+                let health = self.health.server(key, server);
+                health.map_or(held, |health| health.verdict)
+            };
+            desired_service(configured, observed, verdict)
+        };
+        let cautious = with_new_servers(Verdict::Unknown);
+        if !cautious.can_serve() && observed.is_some_and(VirtualService::can_serve) {
+            return Some(with_new_servers(Verdict::Up));
+        }
+        Some(cautious)
     }
 
     /// Every service that is configured or said to be ours.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::args::Failure;
+use super::describe::steps;
 use super::kernel::Kernel;
 use super::state::StateFile;
 use crate::config;
@@ -95,12 +96,6 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     // Whoever holds the socket checks the servers, and would put back what it finds changed.
     let _alone = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let mut ipvs = open()?;
-    for result in ipvs.settle(&config.ipvs) {
-        say(&match result {
-            Ok(changed) => format!("{changed}\n"),
-            Err(error) => return Err(Failure::failed(error)),
-        });
-    }
     let (before, plan) = read_and_plan(&mut ipvs, &config)?;
     let planned = clock.milliseconds();
     let mut state = StateFile::at(config.director.state_file.clone());
@@ -115,15 +110,24 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let applied = clock.milliseconds();
     if !outcome.is_complete() {
         undo(&mut ipvs, &before, &plan)?;
+        // What was never made must not be taken for ours later.
+        state.write(&owned).map_err(Failure::failed)?;
         return Err(refused(&outcome));
     }
     verify(&mut ipvs, &config, &owned)?;
     let verified = clock.milliseconds();
     state.write(&configured).map_err(Failure::failed)?;
+    // Last, because a configuration the kernel refuses a part of changes nothing.
+    for result in ipvs.settle(&config.ipvs) {
+        say(&match result {
+            Ok(changed) => format!("{changed}\n"),
+            Err(error) => return Err(Failure::failed(error)),
+        });
+    }
     say(&format!(
-        "applied {} steps: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
+        "applied {}: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
          reading back {:.1} ms)\n",
-        outcome.done,
+        steps(outcome.done),
         counts(&config),
         planned - parsed,
         applied - noted,
@@ -166,9 +170,9 @@ fn verify(ipvs: &mut Ipvs, config: &Config, owned: &BTreeSet<ServiceKey>) -> Res
     match rest.steps().next() {
         None => Ok(()),
         Some(step) => Err(Failure::failed(format!(
-            "the kernel's table is not what was just written: {} steps are left, the first: {step}; somebody else \
+            "the kernel's table is not what was just written: {} left, the first: {step}; somebody else \
              changes it at the same time: run apply again",
-            rest.len()
+            steps(rest.len())
         ))),
     }
 }
@@ -197,12 +201,15 @@ pub(super) fn status(
 /// For people: a line for the director, a line for each service, a line for each server.
 fn render(status: &Status) -> String {
     let mut text = format!(
-        "director {} (pid {}), running for {} s; drift repaired {} times, {} checks could not run\n",
+        "director {} (pid {}), running for {} s; drift repaired {} times, {} checks could not run\n\
+         verdicts in the kernel after {} us (the longest {} us)\n",
         status.version,
         status.pid,
         status.uptime_seconds,
         status.drift_repairs,
-        status.probes_not_run
+        status.probes_not_run,
+        status.verdict_delay.latest_microseconds,
+        status.verdict_delay.longest_microseconds,
     );
     if let Some(error) = &status.reload_error {
         let _ = writeln!(

@@ -8,15 +8,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc::unbounded_channel, oneshot};
 use tokio::task::LocalSet;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
 use super::engine::{Engine, ProbeSender};
-use super::event::Event;
+use super::event::{Event, ProbeResult};
 use super::log;
 use super::oneshot::{load, open};
 use super::state::StateFile;
@@ -37,6 +37,15 @@ const MOST_RESULTS: usize = 1024;
 pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<ExitCode, Failure> {
     share_one_arena();
     log::start(level);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen()
+            .map_err(|error| Failure::failed(format!("listen for signals: {error}")))?
+    };
     let config = load(path)?;
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let (events, inbox) = channel();
@@ -45,24 +54,25 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
         // Nobody listens any more once the director ends.
         let _ = probes.send(ProbeRequest { id, kind, timeout });
     });
-    let engine = start_engine(config, probe, inbox, release)?;
+    let clock = Clock::start();
+    let engine = start_engine(config, clock, probe, inbox, release)?;
     let outside = Outside {
         events: events.clone(),
         path: path.to_owned(),
         socket,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
     let report = {
         let events = events.clone();
-        move |id: CheckId, outcome: ProbeOutcome| drop(events.send(Event::Probed(id, outcome)))
+        move |id: CheckId, outcome: ProbeOutcome| {
+            let at = clock.now();
+            // The engine may have ended by itself.
+            let _ = events.send(Event::Probed(ProbeResult { id, outcome, at }));
+        }
     };
     LocalSet::new().block_on(&runtime, async {
         tokio::select! {
             () = probe::run(requests, probes_at_once(), report) => {}
-            () = outside.signals() => {}
+            () = outside.heed(signals) => {}
             () = outside.control() => {}
         }
     });
@@ -71,6 +81,23 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
     engine
         .join()
         .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"))
+}
+
+/// The signals we heed. One that comes while the director starts is heeded afterwards.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
 }
 
 /// The side that faces the world.
@@ -82,23 +109,12 @@ struct Outside {
 
 impl Outside {
     /// Returns when the director is to end.
-    async fn signals(&self) {
-        let streams = (|| {
-            let (hangup, interrupt) = (
-                signal(SignalKind::hangup())?,
-                signal(SignalKind::interrupt())?,
-            );
-            Ok::<_, std::io::Error>((hangup, interrupt, signal(SignalKind::terminate())?))
-        })();
-        let (mut hangup, mut interrupt, mut terminate) = match streams {
-            Ok(streams) => streams,
-            Err(error) => return error!("listen for signals: {error}"),
-        };
+    async fn heed(&self, mut signals: Signals) {
         loop {
             tokio::select! {
-                _ = hangup.recv() => self.reload(),
-                _ = interrupt.recv() => return,
-                _ = terminate.recv() => return,
+                _ = signals.hangup.recv() => self.reload(),
+                _ = signals.interrupt.recv() => return,
+                _ = signals.terminate.recv() => return,
             }
         }
     }
@@ -141,13 +157,13 @@ impl Outside {
 /// Starts the engine on its own thread and waits until it has made the kernel right for the first time.
 fn start_engine(
     config: Config,
+    clock: Clock,
     probe: ProbeSender,
     inbox: Receiver<Event>,
     release: bool,
 ) -> Result<thread::JoinHandle<ExitCode>, Failure> {
     let (started, outcome) = channel();
     let run = move || {
-        let clock = Clock::start();
         let engine = open().and_then(|ipvs| {
             let state = StateFile::at(config.director.state_file.clone());
             let seed = u64::from(std::process::id());
@@ -193,9 +209,16 @@ fn drive(
         };
         match event {
             None => engine.tick(clock.now()),
-            Some(Event::Probed(id, outcome)) => {
-                let (results, other) = drain_results((id, outcome), inbox);
-                engine.probed(clock.now(), results);
+            Some(Event::Probed(result)) => {
+                let (results, other) = drain_results(result, inbox);
+                if let Some(since) = engine.probed(clock.now(), results) {
+                    let delay = clock.now().since(since);
+                    debug!(
+                        "verdict in the kernel {} us after the probe",
+                        delay.as_micros()
+                    );
+                    engine.verdict_delay.note(delay);
+                }
                 next = other;
                 // A flood of results must not put off the probes that are due.
                 engine.tick(clock.now());
@@ -226,14 +249,11 @@ fn wait(engine: &Engine<Ipvs>, clock: &Clock, inbox: &Receiver<Event>) -> Option
 }
 
 /// All results that are there already, up to the first event of another kind, which comes next.
-fn drain_results(
-    first: (CheckId, ProbeOutcome),
-    inbox: &Receiver<Event>,
-) -> (Vec<(CheckId, ProbeOutcome)>, Option<Event>) {
+fn drain_results(first: ProbeResult, inbox: &Receiver<Event>) -> (Vec<ProbeResult>, Option<Event>) {
     let mut results = vec![first];
     while results.len() < MOST_RESULTS {
         match inbox.try_recv() {
-            Ok(Event::Probed(id, outcome)) => results.push((id, outcome)),
+            Ok(Event::Probed(result)) => results.push(result),
             Ok(other) => return (results, Some(other)),
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
         }
@@ -289,6 +309,7 @@ fn probes_at_once() -> usize {
 }
 
 /// The rim's clock: never steps back, starts at zero.
+#[derive(Clone, Copy)]
 struct Clock(Instant);
 
 impl Clock {

@@ -20,6 +20,7 @@ where
             drift_repairs: self.drift_repairs,
             probes_not_run: self.probes_not_run,
             reload_error: self.reload_error.clone(),
+            verdict_delay: self.verdict_delay,
             services: services
                 .map(|(key, service)| self.service_status(now, key, service))
                 .collect(),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::event::ProbeResult;
 use super::state::StateFile;
 use crate::config;
 use crate::health::{CheckId, ProbeOutcome};
@@ -52,7 +53,7 @@ impl Director {
             engine,
             probes,
             now: Timestamp::ZERO,
-            directory: directory,
+            directory,
         }
     }
 
@@ -63,17 +64,17 @@ impl Director {
             self.now = self.now + Duration::from_millis(50);
             self.engine.tick(self.now);
             let asked = std::mem::take(&mut *self.probes.lock().unwrap());
-            let results = asked.into_iter().map(|(id, CheckKind::Tcp(at))| {
-                let refused = || ProbeOutcome::Down("connect refused".to_owned());
-                (
+            let results = asked
+                .into_iter()
+                .map(|(id, CheckKind::Tcp(at))| ProbeResult {
                     id,
-                    if up(&at.to_string()) {
+                    outcome: if up(&at.to_string()) {
                         ProbeOutcome::Up
                     } else {
-                        refused()
+                        ProbeOutcome::Down("connect refused".to_owned())
                     },
-                )
-            });
+                    at: self.now,
+                });
             self.engine.probed(self.now, results.collect());
         }
     }

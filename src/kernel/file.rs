@@ -91,7 +91,7 @@ pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
 }
 
 /// Replaces a file's content, or makes it, with these permission bits whatever the umask. What fails leaves the old
-/// file as it was. A symbolic link at `path` is replaced, not followed.
+/// file as it was. A symbolic link at `path` is replaced, not followed; a directory that is missing is made.
 pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let refused = |error: Error| FileError {
         operation: "write",
@@ -108,7 +108,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
     };
     let name = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
     let temporary = directory.join(name);
-    let written = write_new(&temporary, bytes, mode)
+    let written = make_directory(directory)
+        .and_then(|()| write_new(&temporary, bytes, mode))
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| File::open(directory)?.sync_all());
     written.map_err(|error| {
@@ -116,6 +117,15 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
         let _ = fs::remove_file(&temporary);
         refused(error)
     })
+}
+
+fn make_directory(directory: &Path) -> Result<(), Error> {
+    // Of something else by that name, the next step says more plainly that it is no directory.
+    if directory.exists() {
+        Ok(())
+    } else {
+        fs::create_dir_all(directory)
+    }
 }
 
 fn write_new(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {

@@ -36,17 +36,41 @@ enum Answer {
     Port(Protocol, u16, String),
 }
 
-impl Names {
-    /// Asks for all names at once, each once, and returns those that came within `patience`.
+/// Asks for names until its patience is at an end.
+#[derive(Debug)]
+pub struct Resolver {
+    names: Names,
+    asked: (BTreeSet<IpAddr>, BTreeSet<(Protocol, u16)>),
+    deadline: Instant,
+}
+
+impl Resolver {
+    /// One that is patient for this long, from now on, all in all.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rim: how long resolvers may take"
+    )]
+    #[must_use]
+    pub fn new(patience: Duration) -> Self {
+        Self {
+            names: Names::default(),
+            asked: Default::default(),
+            deadline: Instant::now() + patience,
+        }
+    }
+
+    /// Asks for the names that were not asked for before, all at once, and returns when all have come or patience is
+    /// at an end.
     ///
     /// A question that is still open then is left to itself: its thread ends when the resolver gives up, or with
     /// the program.
-    #[must_use]
-    pub fn resolve(
-        addresses: BTreeSet<IpAddr>,
-        ports: BTreeSet<(Protocol, u16)>,
-        patience: Duration,
-    ) -> Self {
+    pub fn learn(
+        &mut self,
+        mut addresses: BTreeSet<IpAddr>,
+        mut ports: BTreeSet<(Protocol, u16)>,
+    ) -> &Names {
+        addresses.retain(|address| self.asked.0.insert(*address));
+        ports.retain(|port| self.asked.1.insert(*port));
         // Ports first: they are in a file as a rule, and a slow name server must not keep them waiting.
         let ports = ports
             .into_iter()
@@ -54,7 +78,10 @@ impl Names {
         let questions: Vec<_> = ports
             .chain(addresses.into_iter().map(Question::Host))
             .collect();
-        collect(&ask(questions), patience)
+        if !questions.is_empty() {
+            collect(&ask(questions), self.deadline, &mut self.names);
+        }
+        &self.names
     }
 }
 
@@ -84,9 +111,7 @@ fn ask(questions: Vec<Question>) -> mpsc::Receiver<Answer> {
     clippy::disallowed_methods,
     reason = "the rim: how long resolvers may take"
 )]
-fn collect(answers: &mpsc::Receiver<Answer>, patience: Duration) -> Names {
-    let deadline = Instant::now() + patience;
-    let mut names = Names::default();
+fn collect(answers: &mpsc::Receiver<Answer>, deadline: Instant, names: &mut Names) {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match answers.recv_timeout(left) {
@@ -94,7 +119,7 @@ fn collect(answers: &mpsc::Receiver<Answer>, patience: Duration) -> Names {
             Ok(Answer::Port(protocol, port, name)) => {
                 names.ports.insert((protocol, port), name);
             }
-            Err(_) => return names,
+            Err(_) => return,
         }
     }
 }
@@ -199,13 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_longer_than_patience() {
+    #[expect(clippy::disallowed_methods, reason = "patience is measured")]
+    fn nobody_is_waited_for_beyond_the_deadline() {
         let (sender, answers) = mpsc::channel();
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
-        sender
-            .send(Answer::Host(address, "localhost".to_owned()))
-            .unwrap();
-        let names = collect(&answers, Duration::from_millis(1));
+        let localhost = "localhost".to_owned();
+        sender.send(Answer::Host(address, localhost)).unwrap();
+        let mut names = Names::default();
+        collect(
+            &answers,
+            Instant::now() + Duration::from_millis(1),
+            &mut names,
+        );
         assert_eq!(
             names.hosts.get(&address).map(String::as_str),
             Some("localhost")

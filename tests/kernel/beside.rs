@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! ipvsadm and lvsadm side by side in one network namespace.
-
+//! ipvsadm and lvsadm side by side.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -11,17 +10,17 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
 
-use nix::sched::{CloneFlags, unshare};
+use lab::namespace::Namespace;
 
 /// What a command came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
     /// The exit status.
-    pub status: Option<i32>,
+    pub(crate) status: Option<i32>,
 }
 
 impl From<Output> for Outcome {
@@ -32,20 +31,6 @@ impl From<Output> for Outcome {
             status: output.status.code(),
         }
     }
-}
-
-/// Runs `work` in a thread in a fresh network namespace with `lo` up: the programs it starts are in it too.
-pub(crate) fn in_fresh_namespace(work: impl FnOnce() + Send) {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).expect("a fresh network namespace");
-            succeed("ip", &["link", "set", "lo", "up"]);
-            work();
-        });
-        if let Err(panic) = thread.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
 }
 
 /// Runs a program that must not fail.
@@ -63,20 +48,27 @@ pub(crate) fn succeed(program: &str, arguments: &[&str]) -> Outcome {
 
 /// Makes the table of these ipvsadm lines, by ipvsadm.
 pub(crate) fn table(lines: &str) {
-    let outcome = feed("ipvsadm", &["-R"], lines);
+    let outcome = feed(IPVSADM, &["-R"], lines);
     assert_eq!(outcome.stderr, "", "{lines}");
 }
 
-/// Runs a program with something to read.
+/// Runs a program under the name of lvsadm, with something to read.
 pub(crate) fn feed(program: &str, arguments: &[&str], input: &str) -> Outcome {
-    let mut child = Command::new(program)
-        .arg0("lvsadm")
-        .args(arguments)
+    feed_as("lvsadm", program, arguments, input)
+}
+
+/// Runs a program under this name, with something to read.
+pub(crate) fn feed_as(name: &str, program: &str, arguments: &[&str], input: &str) -> Outcome {
+    outcome(Command::new(program).arg0(name).args(arguments), input)
+}
+
+fn outcome(command: &mut Command, input: &str) -> Outcome {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     // A program that does not read what it is given is one that refuses its arguments.
     let _ = child
         .stdin
@@ -86,12 +78,14 @@ pub(crate) fn feed(program: &str, arguments: &[&str], input: &str) -> Outcome {
     child.wait_with_output().expect("an end").into()
 }
 
+/// The program to compare with.
+pub(crate) const IPVSADM: &str = "/usr/sbin/ipvsadm";
 /// The program under test.
 pub(crate) const LVSADM: &str = env!("CARGO_BIN_EXE_lvsadm");
 
 /// What ipvsadm and lvsadm make of the same arguments, in this order. Both believe to be called lvsadm.
 pub(crate) fn both(arguments: &[&str]) -> [Outcome; 2] {
-    ["/usr/sbin/ipvsadm", LVSADM].map(|program| feed(program, arguments, ""))
+    [IPVSADM, LVSADM].map(|program| feed(program, arguments, ""))
 }
 
 /// Both must come to the same.
@@ -101,4 +95,61 @@ pub(crate) fn same(arguments: &[&str]) {
         lvsadm, ipvsadm,
         "{arguments:?}: lvsadm (left) is not as ipvsadm (right)"
     );
+}
+
+/// A network namespace for each of them, so that each has a table of its own.
+pub(crate) struct Pair {
+    ipvsadm: Namespace,
+    lvsadm: Namespace,
+    name: &'static str,
+}
+
+impl Pair {
+    /// Two namespaces that are alike, with the interface `d0` to start sync daemons on.
+    pub(crate) fn new() -> Self {
+        Self::called("lvsadm")
+    }
+
+    /// The same; both programs believe to have this name.
+    pub(crate) fn called(name: &'static str) -> Self {
+        let fresh = || {
+            let namespace = Namespace::fresh().expect("a network namespace");
+            let lines = "link set lo up\nlink add d0 type dummy\nlink set d0 up\n\
+                         address add 10.9.0.1/24 dev d0\nroute add default dev d0";
+            namespace.ip(lines).expect("an interface");
+            namespace
+        };
+        Self {
+            ipvsadm: fresh(),
+            lvsadm: fresh(),
+            name,
+        }
+    }
+
+    /// What each makes of a command line.
+    pub(crate) fn both(&self, arguments: &[&str], input: &str) -> [Outcome; 2] {
+        [(&self.ipvsadm, IPVSADM), (&self.lvsadm, LVSADM)].map(|(namespace, program)| {
+            let mut command = Command::new(program);
+            command.arg0(self.name);
+            namespace.adopt(command.args(arguments));
+            outcome(&mut command, input)
+        })
+    }
+
+    /// Both tables, as ipvsadm saves and lists them.
+    pub(crate) fn tables(&self) -> [String; 2] {
+        [&self.ipvsadm, &self.lvsadm].map(|namespace| {
+            let read = |arguments: &[&str]| {
+                let output = namespace.command(IPVSADM, arguments).expect("ipvsadm");
+                Outcome::from(output).stdout
+            };
+            let ways: [&[&str]; 4] = [
+                &["-Sn"],
+                &["-Ln", "--thresholds"],
+                &["-L", "--timeout"],
+                &["-L", "--daemon"],
+            ];
+            ways.map(read).concat()
+        })
+    }
 }

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::beside::{LVSADM, both, feed, in_fresh_namespace, same, succeed, table};
+use super::beside::{LVSADM, both, feed, same, succeed, table};
 
 /// The tests of this file.
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -105,120 +105,112 @@ const WAYS: &[&[&str]] = &[
 ];
 
 fn listing_is_the_same() {
-    in_fresh_namespace(|| {
-        same(&["-L", "-n"]);
-        table(EVERYTHING);
-        same(&["-Ln"]);
-        same(&["-ln"]);
-        same(&["--list", "--numeric"]);
-        for way in WAYS {
-            same(&[&["-Ln"], *way].concat());
-        }
-        same(&["-Ln", "--", "foo"]);
-    });
+    same(&["-L", "-n"]);
+    table(EVERYTHING);
+    same(&["-Ln"]);
+    same(&["-ln"]);
+    same(&["--list", "--numeric"]);
+    for way in WAYS {
+        same(&[&["-Ln"], *way].concat());
+    }
+    same(&["-Ln", "--", "foo"]);
 }
 
 fn one_service_is_listed_the_same() {
-    in_fresh_namespace(|| {
-        table(EVERYTHING);
-        for way in WAYS {
-            same(&[&["-Ln", "-t", "10.0.0.100:1000"], *way].concat());
-        }
-        table("-A -t [::1]:80 -s rr\n-A -t [::ffff:10.0.0.1]:80 -s rr\n-A -t [::]:80 -s rr\n");
-        for service in [
-            &["-t10.0.0.100:80"] as &[&str],
-            &["-t=10.0.0.100:80"],
-            &["--tcp-service=10.0.0.100:8080"],
-            &["--tcp-service", "10.0.0.100"],
-            &["-t", "10.0.0.100:http"],
-            &["-t", "0x0a000064:80"],
-            &["-t", "10.100:80"],
-            &["-t", "[10.0.0.100]:80"],
-            &["-t", "[3fd0::100]:80"],
-            &["-t", "[2001:db8:1111:2222:3333:4444:5555:6666]:65535"],
-            &["-u", "10.0.0.100:domain"],
-            &["--udp-service", "10.0.0.100:5060"],
-            &["--sctp-service", "10.0.0.100:9899"],
-            &["-f", "7"],
-            &["-f7", "-6"],
-            &["-6f", "8"],
-            &["--fwmark-service=8", "--ipv6"],
-            &["-t", "[::1]:80"],
-            &["-t", "[::ffff:10.0.0.1]:80"],
-            &["-t", "[::10.0.0.1]:80"],
-            &["-t", "[::a00:1]:80"],
-            &["-t", "[::]:80"],
-            // These are not there.
-            &["-f", "8"],
-            &["-t", "10.0.0.100:81"],
-            &["-t", "[fd00::101]:80"],
-            &["-u", "10.0.0.100:80"],
-        ] {
-            same(&[&["-Ln"], service].concat());
-        }
-    });
+    table(EVERYTHING);
+    for way in WAYS {
+        same(&[&["-Ln", "-t", "10.0.0.100:1000"], *way].concat());
+    }
+    table("-A -t [::1]:80 -s rr\n-A -t [::ffff:10.0.0.1]:80 -s rr\n-A -t [::]:80 -s rr\n");
+    for service in [
+        &["-t10.0.0.100:80"] as &[&str],
+        &["-t=10.0.0.100:80"],
+        &["--tcp-service=10.0.0.100:8080"],
+        &["--tcp-service", "10.0.0.100"],
+        &["-t", "10.0.0.100:http"],
+        &["-t", "0x0a000064:80"],
+        &["-t", "10.100:80"],
+        &["-t", "[10.0.0.100]:80"],
+        &["-t", "[3fd0::100]:80"],
+        &["-t", "[2001:db8:1111:2222:3333:4444:5555:6666]:65535"],
+        &["-u", "10.0.0.100:domain"],
+        &["--udp-service", "10.0.0.100:5060"],
+        &["--sctp-service", "10.0.0.100:9899"],
+        &["-f", "7"],
+        &["-f7", "-6"],
+        &["-6f", "8"],
+        &["--fwmark-service=8", "--ipv6"],
+        &["-t", "[::1]:80"],
+        &["-t", "[::ffff:10.0.0.1]:80"],
+        &["-t", "[::10.0.0.1]:80"],
+        &["-t", "[::a00:1]:80"],
+        &["-t", "[::]:80"],
+        // These are not there.
+        &["-f", "8"],
+        &["-t", "10.0.0.100:81"],
+        &["-t", "[fd00::101]:80"],
+        &["-u", "10.0.0.100:80"],
+    ] {
+        same(&[&["-Ln"], service].concat());
+    }
 }
 
 fn timeouts_and_daemons_are_listed_the_same() {
-    in_fresh_namespace(|| {
-        same(&["-L", "--timeout"]);
-        same(&["-Ln", "--daemon"]);
-        succeed("ipvsadm", &["--set", "901", "121", "301"]);
-        succeed("ip", &["link", "add", "d0", "type", "dummy"]);
-        succeed("ip", &["link", "set", "d0", "up"]);
-        succeed("ip", &["address", "add", "10.9.0.1/24", "dev", "d0"]);
-        succeed(
-            "ipvsadm",
-            &["--start-daemon", "master", "--mcast-interface", "d0"],
-        );
-        same(&["-L", "--daemon"]);
-        let backup = [
-            "--start-daemon",
-            "backup",
-            "--mcast-interface",
-            "d0",
-            "--syncid",
-            "255",
-        ];
-        succeed(
-            "ipvsadm",
-            &[
-                &backup[..],
-                &["--sync-maxlen", "1400", "--mcast-port", "9000"],
-            ]
-            .concat(),
-        );
-        same(&["-L", "--daemon"]);
-        same(&["-L", "--daemon", "-n", "--exact", "--nosort", "--tun-info"]);
-        same(&["-L", "--timeout"]);
-        same(&["-L", "--timeout", "--tun-info"]);
-        succeed("ipvsadm", &["--stop-daemon", "master"]);
-        same(&["-L", "--daemon"]);
-        succeed("ipvsadm", &["--stop-daemon", "backup"]);
-    });
+    same(&["-L", "--timeout"]);
+    same(&["-Ln", "--daemon"]);
+    succeed("ipvsadm", &["--set", "901", "121", "301"]);
+    succeed("ip", &["link", "add", "d0", "type", "dummy"]);
+    succeed("ip", &["link", "set", "d0", "up"]);
+    succeed("ip", &["address", "add", "10.9.0.1/24", "dev", "d0"]);
+    succeed(
+        "ipvsadm",
+        &["--start-daemon", "master", "--mcast-interface", "d0"],
+    );
+    same(&["-L", "--daemon"]);
+    let backup = [
+        "--start-daemon",
+        "backup",
+        "--mcast-interface",
+        "d0",
+        "--syncid",
+        "255",
+    ];
+    succeed(
+        "ipvsadm",
+        &[
+            &backup[..],
+            &["--sync-maxlen", "1400", "--mcast-port", "9000"],
+        ]
+        .concat(),
+    );
+    same(&["-L", "--daemon"]);
+    same(&["-L", "--daemon", "-n", "--exact", "--nosort", "--tun-info"]);
+    same(&["-L", "--timeout"]);
+    same(&["-L", "--timeout", "--tun-info"]);
+    succeed("ipvsadm", &["--stop-daemon", "master"]);
+    same(&["-L", "--daemon"]);
+    succeed("ipvsadm", &["--stop-daemon", "backup"]);
 }
 
 /// Names out of a file. Nothing else is asked: there is no route to a name server.
 fn names_are_the_same() {
-    in_fresh_namespace(|| {
-        hosts(
-            "127.0.0.1 localhost\n10.1.1.12 short\nfd01::11 six.example.org\n::1 ip6-localhost\n\
-             10.1.1.11 a-server-whose-name-is-longer-than-its-column.example.org\n\
-             10.0.0.100 a-service-with-a-name-much-too-long-to-be-listed-as-a-whole.example.org\n",
-        );
-        table(
-            "-A -t 10.0.0.100:80\n-a -t 10.0.0.100:80 -r 10.1.1.11:8080 -m\n\
-             -A -t 127.0.0.1:443\n-a -t 127.0.0.1:443 -r 10.1.1.12:443\n\
-             -A -u 127.0.0.1:53\n-a -u 127.0.0.1:53 -r 10.1.1.12:5353 -m\n\
-             -A --sctp-service 127.0.0.1:5672\n-A --sctp-service 127.0.0.1:80\n\
-             -A -t [::1]:80\n-a -t [::1]:80 -r [fd01::11]:80\n-A -f 7\n-a -f 7 -r 10.1.1.12:80\n\
-             -A -t 127.0.0.1:0 -p\n",
-        );
-        same(&[]);
-        for way in WAYS {
-            same(&[&["-L"], *way].concat());
-        }
-    });
+    hosts(
+        "127.0.0.1 localhost\n10.1.1.12 short\nfd01::11 six.example.org\n::1 ip6-localhost\n\
+         10.1.1.11 a-server-whose-name-is-longer-than-its-column.example.org\n\
+         10.0.0.100 a-service-with-a-name-much-too-long-to-be-listed-as-a-whole.example.org\n",
+    );
+    table(
+        "-A -t 10.0.0.100:80\n-a -t 10.0.0.100:80 -r 10.1.1.11:8080 -m\n\
+         -A -t 127.0.0.1:443\n-a -t 127.0.0.1:443 -r 10.1.1.12:443\n\
+         -A -u 127.0.0.1:53\n-a -u 127.0.0.1:53 -r 10.1.1.12:5353 -m\n\
+         -A --sctp-service 127.0.0.1:5672\n-A --sctp-service 127.0.0.1:80\n\
+         -A -t [::1]:80\n-a -t [::1]:80 -r [fd01::11]:80\n-A -f 7\n-a -f 7 -r 10.1.1.12:80\n\
+         -A -t 127.0.0.1:0 -p\n",
+    );
+    same(&[]);
+    for way in WAYS {
+        same(&[&["-L"], *way].concat());
+    }
 }
 
 /// Makes `/etc/hosts` another file, for the calling thread and the programs it starts.
@@ -233,62 +225,58 @@ fn hosts(lines: &str) {
 
 #[expect(clippy::disallowed_methods, reason = "this is about how long it takes")]
 fn a_dead_resolver_is_not_waited_for() {
-    in_fresh_namespace(|| {
-        // Packets to the name server go nowhere, without an error.
-        succeed("ip", &["link", "add", "d0", "type", "dummy"]);
-        succeed("ip", &["link", "set", "d0", "up"]);
-        succeed("ip", &["address", "add", "10.9.0.1/24", "dev", "d0"]);
-        succeed("ip", &["route", "add", "default", "via", "10.9.0.2"]);
-        succeed(
-            "ip",
-            &[
-                "neighbour",
-                "add",
-                "10.9.0.2",
-                "lladdr",
-                "02:00:00:00:00:01",
-                "dev",
-                "d0",
-            ],
-        );
-        let servers = (1..100).map(|server| format!("-a -t 10.0.0.100:80 -r 10.1.1.{server}:80\n"));
-        table(&format!(
-            "-A -t 10.0.0.100:80 -s rr\n{}",
-            servers.collect::<String>()
-        ));
-        let started = std::time::Instant::now();
-        let listed = feed(LVSADM, &["-L"], "");
-        let took = started.elapsed().as_secs_f64();
-        assert!((1.9..3.0).contains(&took), "took {took} s");
-        assert!(
-            listed
-                .stdout
-                .contains("\nTCP  10.0.0.100:http rr\n  -> 10.1.1.1:http "),
-            "{}",
-            listed.stdout
-        );
-    });
+    // Packets to the name server go nowhere, without an error.
+    succeed("ip", &["link", "add", "d0", "type", "dummy"]);
+    succeed("ip", &["link", "set", "d0", "up"]);
+    succeed("ip", &["address", "add", "10.9.0.1/24", "dev", "d0"]);
+    succeed("ip", &["route", "add", "default", "via", "10.9.0.2"]);
+    succeed(
+        "ip",
+        &[
+            "neighbour",
+            "add",
+            "10.9.0.2",
+            "lladdr",
+            "02:00:00:00:00:01",
+            "dev",
+            "d0",
+        ],
+    );
+    let servers = (1..100).map(|server| format!("-a -t 10.0.0.100:80 -r 10.1.1.{server}:80\n"));
+    table(&format!(
+        "-A -t 10.0.0.100:80 -s rr\n{}",
+        servers.collect::<String>()
+    ));
+    let started = std::time::Instant::now();
+    let listed = feed(LVSADM, &["-L"], "");
+    let took = started.elapsed().as_secs_f64();
+    assert!((1.9..3.0).contains(&took), "took {took} s");
+    assert!(
+        listed
+            .stdout
+            .contains("\nTCP  10.0.0.100:http rr\n  -> 10.1.1.1:http "),
+        "{}",
+        listed.stdout
+    );
 }
 
 fn refusals_are_the_same() {
-    in_fresh_namespace(|| {
-        for line in REFUSED {
-            let arguments: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
-            same(&arguments);
-        }
-        for arguments in [
-            &["-Ln", "-t", ""] as &[&str],
-            &["-Ln", "-f", " 7"],
-            &["-Ln", "-f", "7 "],
-            &["-Ln", ""],
-            &[""],
-            &["-Ln", "-t", "10.0.0.1 x:80"],
-            &["-Ln", "-t", "10.0.0.1: 80"],
-            &["-Ln", "-t", "10.0.0.1:80 "],
-        ] {
-            same(arguments);
-        }
-    });
+    for line in REFUSED {
+        let arguments: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+        same(&arguments);
+    }
+    for arguments in [
+        &["-Ln", "-t", ""] as &[&str],
+        &["-Ln", "-f", " 7"],
+        &["-Ln", "-f", "7 "],
+        &["-Ln", ""],
+        &[""],
+        &["-Ln", "-t", "10.0.0.1 x:80"],
+        &["-Ln", "-t", "10.0.0.1: 80"],
+        &["-Ln", "-t", "10.0.0.1:80 "],
+    ] {
+        same(arguments);
+    }
 }
 
 /// Command lines that ipvsadm refuses, or finds nothing for.
@@ -408,86 +396,80 @@ const DIFFERENCES: &[(&str, &str)] = &[
 ];
 
 fn known_differences_differ() {
-    in_fresh_namespace(|| {
-        table(
-            "-A -t 192.0.2.1:80\n-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 192.0.2.7:80\n\
-             -a -t 10.0.0.1:80 -r 10.1.2.12:80\n-A -f 4294967295\n",
-        );
-        for (line, reason) in DIFFERENCES {
-            let arguments: Vec<&str> = line.split(' ').collect();
-            let [ipvsadm, lvsadm] = both(&arguments);
-            assert_ne!(ipvsadm, lvsadm, "{line} is the same now, though {reason}");
-        }
-        let sorted = feed(LVSADM, &["-Ln"], "").stdout;
-        let names = sorted
-            .lines()
-            .skip(3)
-            .filter_map(|line| line.split_ascii_whitespace().nth(1));
-        let expected = [
-            "10.0.0.1:80",
-            "10.1.2.12:80",
-            "192.0.2.7:80",
-            "192.0.2.1:80",
-            "4294967295",
-        ];
-        assert_eq!(names.collect::<Vec<_>>(), expected);
-    });
+    table(
+        "-A -t 192.0.2.1:80\n-A -t 10.0.0.1:80\n-a -t 10.0.0.1:80 -r 192.0.2.7:80\n\
+         -a -t 10.0.0.1:80 -r 10.1.2.12:80\n-A -f 4294967295\n",
+    );
+    for (line, reason) in DIFFERENCES {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let [ipvsadm, lvsadm] = both(&arguments);
+        assert_ne!(ipvsadm, lvsadm, "{line} is the same now, though {reason}");
+    }
+    let sorted = feed(LVSADM, &["-Ln"], "").stdout;
+    let names = sorted
+        .lines()
+        .skip(3)
+        .filter_map(|line| line.split_ascii_whitespace().nth(1));
+    let expected = [
+        "10.0.0.1:80",
+        "10.1.2.12:80",
+        "192.0.2.7:80",
+        "192.0.2.1:80",
+        "4294967295",
+    ];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
 }
 
 fn json_is_whole() {
-    in_fresh_namespace(|| {
-        table(EVERYTHING);
-        let json = |arguments: &[&str]| -> serde_json::Value {
-            let listed = feed(LVSADM, arguments, "");
-            assert_eq!((listed.stderr.as_str(), listed.status), ("", Some(0)));
-            serde_json::from_str(&listed.stdout).expect("JSON")
-        };
-        let all = json(&["-L", "--json"]);
-        assert_eq!(all["version"], "1.2.1");
-        assert_eq!(all["services"].as_array().map(Vec::len), Some(16));
-        let one = json(&["-L", "--json", "-t", "10.0.0.100:1000"]);
-        let service = &one["services"][0];
-        assert_eq!(
-            service["scheduler_flags"],
-            serde_json::json!(["flag-1", "flag-2", "flag-3"])
-        );
-        let tunnel = serde_json::json!({"type": "gue", "port": 6080, "checksum": "remote"});
-        assert_eq!(service["servers"][3]["tunnel"], tunnel);
-        let timeouts = json(&["-L", "--timeout", "--json"]);
-        assert_eq!(
-            timeouts["timeouts"],
-            serde_json::json!({"tcp": 900, "tcp_fin": 120, "udp": 300})
-        );
-        assert_eq!(
-            json(&["-L", "--daemon", "--json"]),
-            serde_json::json!({"sync_daemons": []})
-        );
-    });
+    table(EVERYTHING);
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let listed = feed(LVSADM, arguments, "");
+        assert_eq!((listed.stderr.as_str(), listed.status), ("", Some(0)));
+        serde_json::from_str(&listed.stdout).expect("JSON")
+    };
+    let all = json(&["-L", "--json"]);
+    assert_eq!(all["version"], "1.2.1");
+    assert_eq!(all["services"].as_array().map(Vec::len), Some(16));
+    let one = json(&["-L", "--json", "-t", "10.0.0.100:1000"]);
+    let service = &one["services"][0];
+    assert_eq!(
+        service["scheduler_flags"],
+        serde_json::json!(["flag-1", "flag-2", "flag-3"])
+    );
+    let tunnel = serde_json::json!({"type": "gue", "port": 6080, "checksum": "remote"});
+    assert_eq!(service["servers"][3]["tunnel"], tunnel);
+    let timeouts = json(&["-L", "--timeout", "--json"]);
+    assert_eq!(
+        timeouts["timeouts"],
+        serde_json::json!({"tcp": 900, "tcp_fin": 120, "udp": 300})
+    );
+    assert_eq!(
+        json(&["-L", "--daemon", "--json"]),
+        serde_json::json!({"sync_daemons": []})
+    );
 }
 
 fn a_reader_may_go_away() {
-    in_fresh_namespace(|| {
-        let servers = (0..2000).map(|server| {
-            format!(
-                "-a -f 1 -r 10.1.{}.{}:80 -m\n",
-                server / 200,
-                server % 200 + 1
-            )
-        });
-        table(&format!("-A -f 1 -s rr\n{}", servers.collect::<String>()));
-        let mut child = Command::new(LVSADM)
-            .arg("-Ln")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("lvsadm");
-        let mut line = String::new();
-        BufReader::with_capacity(16, child.stdout.take().expect("a pipe"))
-            .read_line(&mut line)
-            .expect("a line");
-        assert!(line.starts_with("IP Virtual Server version "), "{line}");
-        let rest = child.wait_with_output().expect("an end");
-        assert_eq!(String::from_utf8_lossy(&rest.stderr), "");
-        assert!(rest.status.success(), "{}", rest.status);
+    let servers = (0..2000).map(|server| {
+        format!(
+            "-a -f 1 -r 10.1.{}.{}:80 -m\n",
+            server / 200,
+            server % 200 + 1
+        )
     });
+    table(&format!("-A -f 1 -s rr\n{}", servers.collect::<String>()));
+    let mut child = Command::new(LVSADM)
+        .arg("-Ln")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("lvsadm");
+    let mut line = String::new();
+    BufReader::with_capacity(16, child.stdout.take().expect("a pipe"))
+        .read_line(&mut line)
+        .expect("a line");
+    assert!(line.starts_with("IP Virtual Server version "), "{line}");
+    let rest = child.wait_with_output().expect("an end");
+    assert_eq!(String::from_utf8_lossy(&rest.stderr), "");
+    assert!(rest.status.success(), "{}", rest.status);
 }

@@ -13,6 +13,8 @@
 )]
 
 mod beside;
+mod commands;
+mod director;
 mod listing;
 mod stage;
 mod traffic;
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
     let groups: Vec<(&str, Vec<Test>)> = vec![
+        ("commands", commands::tests()),
+        ("director", director::tests()),
         ("listing", listing::tests()),
         ("traffic", traffic::tests()),
         ("traps", traps::tests()),

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a command line says of a service or a server, laid over what is there already: over the defaults for `-A` and
+//! `-a`, over what the kernel holds for `-E` and `-e`.
+
+use super::failure::Failure;
+use crate::model::{
+    AddressFamily, ForwardingMethod, Granularity, Persistence, PersistenceEngine, RealServer,
+    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceSettings, Thresholds, Tunnel, Weight,
+};
+
+/// What was said of a service. `None` is not said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServiceOptions {
+    /// `-s`.
+    pub scheduler: Option<Scheduler>,
+    /// `-b`, by name.
+    pub flags: Option<Vec<String>>,
+    /// `-o`, `--no-ops`.
+    pub one_packet: Option<bool>,
+    /// `-p`.
+    pub timeout: Option<Seconds>,
+    /// `--no-persistent`.
+    pub no_persistence: bool,
+    /// `-M`.
+    pub granularity: Option<Granularity>,
+    /// `--pe`; an empty name is none.
+    pub engine: Option<Option<PersistenceEngine>>,
+}
+
+impl ServiceOptions {
+    /// These options over settings of a service of this family.
+    pub fn over(
+        &self,
+        family: AddressFamily,
+        current: &ServiceSettings,
+    ) -> Result<ServiceSettings, Failure> {
+        let scheduler = self.scheduler.as_ref().unwrap_or(&current.scheduler);
+        let scheduler_flags = match &self.flags {
+            Some(names) => scheduler_flags(names, scheduler)?,
+            // What a flag means is its scheduler's own business.
+            None if *scheduler == current.scheduler => current.scheduler_flags,
+            None => SchedulerFlags::NONE,
+        };
+        Ok(ServiceSettings {
+            scheduler: scheduler.clone(),
+            scheduler_flags,
+            one_packet: self.one_packet.unwrap_or(current.one_packet),
+            persistence: self.persistence(family, current.persistence.as_ref())?,
+        })
+    }
+
+    fn persistence(
+        &self,
+        family: AddressFamily,
+        current: Option<&Persistence>,
+    ) -> Result<Option<Persistence>, Failure> {
+        let current = current.filter(|_| !self.no_persistence);
+        let Some(timeout) = self.timeout.or(current.map(|current| current.timeout)) else {
+            return match &self.engine {
+                Some(Some(_)) => Err(Failure::usage(
+                    "You need to supply the 'persistent' option for the 'pe' option",
+                )),
+                Some(None) | None => Ok(None),
+            };
+        };
+        let granularity = self
+            .granularity
+            .or(current.map(|current| current.granularity))
+            .unwrap_or(Granularity::single(family));
+        let engine = match &self.engine {
+            Some(engine) => engine.clone(),
+            None => current.and_then(|current| current.engine.clone()),
+        };
+        Ok(Some(Persistence {
+            timeout,
+            granularity,
+            engine,
+        }))
+    }
+}
+
+/// Flags by name, for this scheduler.
+pub fn scheduler_flags(names: &[String], scheduler: &Scheduler) -> Result<SchedulerFlags, Failure> {
+    let mut flags = SchedulerFlags::NONE;
+    for name in names {
+        match SchedulerFlags::by_name(name, scheduler) {
+            Some(flag) => flags = flags.union(flag),
+            None => return Err(no_such_flag(name)),
+        }
+    }
+    Ok(flags)
+}
+
+fn no_such_flag(name: &str) -> Failure {
+    let known = FLAGS_OF_SCHEDULERS.contains(&name);
+    let what = if known { "incompatible" } else { "invalid" };
+    Failure::usage(format!("{what} scheduler flag `{name}'"))
+}
+
+const FLAGS_OF_SCHEDULERS: [&str; 4] = ["sh-fallback", "sh-port", "mh-fallback", "mh-port"];
+
+/// What was said of a real server. `None` is not said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerOptions {
+    /// `-g`, `-i`, `-m`.
+    pub method: Option<Method>,
+    /// `--tun-type` and what belongs to it, with `-i`.
+    pub tunnel: Option<Tunnel>,
+    /// `-w`.
+    pub weight: Option<Weight>,
+    /// `-x`.
+    pub upper: Option<u32>,
+    /// `-y`.
+    pub lower: Option<u32>,
+}
+
+/// A forwarding method as the command line says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `-g`.
+    Gatewaying,
+    /// `-i`.
+    Ipip,
+    /// `-m`.
+    Masquerading,
+}
+
+impl Method {
+    /// Whether the server's port must be the service's.
+    #[must_use]
+    pub const fn keeps_port(self) -> bool {
+        match self {
+            Self::Gatewaying | Self::Ipip => true,
+            Self::Masquerading => false,
+        }
+    }
+}
+
+impl ServerOptions {
+    /// What a server is when nothing is said of it: weight 1, by direct routing.
+    #[must_use]
+    pub const fn default_server() -> RealServer {
+        RealServer::new(ForwardingMethod::DirectRouting, Weight::ONE)
+    }
+
+    /// These options over a server.
+    #[must_use]
+    pub fn over(&self, current: &RealServer) -> RealServer {
+        let forwarding = match (self.method, current.forwarding) {
+            (None, forwarding) => forwarding,
+            (Some(Method::Gatewaying), _) => ForwardingMethod::DirectRouting,
+            (Some(Method::Masquerading), _) => ForwardingMethod::Masquerading,
+            (Some(Method::Ipip), ForwardingMethod::Tunneling(tunnel)) => {
+                ForwardingMethod::Tunneling(self.tunnel.unwrap_or(tunnel))
+            }
+            (Some(Method::Ipip), _) => {
+                ForwardingMethod::Tunneling(self.tunnel.unwrap_or(Tunnel::IPIP))
+            }
+        };
+        RealServer {
+            forwarding,
+            weight: self.weight.unwrap_or(current.weight),
+            thresholds: Thresholds {
+                upper: self.upper.unwrap_or(current.thresholds.upper),
+                lower: self.lower.unwrap_or(current.thresholds.lower),
+            },
+        }
+    }
+}
+
+/// A server as a command line names it: its port may not be said, or not be its own to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedServer {
+    /// As named, with the service's port where none was.
+    pub key: ServerKey,
+    /// The service's port, which direct routing and tunneling keep; `None` for a service by mark.
+    pub kept_port: Option<u16>,
+}
+
+impl NamedServer {
+    /// The server when it is reached by a method that keeps the service's port, or not.
+    #[must_use]
+    pub fn under(&self, keeps_port: bool) -> ServerKey {
+        match self.kept_port {
+            Some(port) if keeps_port => ServerKey::new(self.key.address, port),
+            _ => self.key,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn flags_are_refused_in_ipvsadms_words() {
+        let sh = Scheduler::new("sh").unwrap();
+        let refused = |names: &[&str], scheduler| {
+            scheduler_flags(&named(names), scheduler)
+                .unwrap_err()
+                .message
+        };
+        assert!(scheduler_flags(&named(&["sh-port", "flag-3"]), &sh).is_ok());
+        assert_eq!(
+            refused(&["sh-port", "mh-port"], &sh),
+            "incompatible scheduler flag `mh-port'"
+        );
+        assert_eq!(
+            refused(&["sh-port"], &Scheduler::WLC),
+            "incompatible scheduler flag `sh-port'"
+        );
+        assert_eq!(refused(&["bad"], &sh), "invalid scheduler flag `bad'");
+    }
+
+    #[test]
+    fn what_is_not_said_stays() {
+        let current = ServiceSettings {
+            one_packet: true,
+            scheduler_flags: SchedulerFlags::from_bits(2),
+            persistence: Some(Persistence {
+                timeout: Seconds(100),
+                granularity: Granularity::Prefix(64),
+                engine: PersistenceEngine::new("sip"),
+            }),
+            ..ServiceSettings::new(Scheduler::MH)
+        };
+        let family = AddressFamily::Ipv6;
+        let nothing = ServiceOptions::default();
+        assert_eq!(nothing.over(family, &current).unwrap(), current);
+        let timeout = ServiceOptions {
+            timeout: Some(Seconds(200)),
+            ..ServiceOptions::default()
+        };
+        let mut expected = current.clone();
+        expected.persistence.as_mut().unwrap().timeout = Seconds(200);
+        assert_eq!(timeout.over(family, &current).unwrap(), expected);
+    }
+
+    #[test]
+    fn another_scheduler_does_not_inherit_flags() {
+        let current = ServiceSettings {
+            scheduler_flags: SchedulerFlags::from_bits(1),
+            ..ServiceSettings::new(Scheduler::MH)
+        };
+        let options = ServiceOptions {
+            scheduler: Some(Scheduler::WLC),
+            ..ServiceOptions::default()
+        };
+        let family = AddressFamily::Ipv4;
+        assert_eq!(
+            options.over(family, &current).unwrap(),
+            ServiceSettings::new(Scheduler::WLC)
+        );
+    }
+
+    #[test]
+    fn a_servers_weight_changes_and_nothing_else() {
+        let current = RealServer {
+            thresholds: Thresholds {
+                upper: 100,
+                lower: 50,
+            },
+            ..RealServer::new(ForwardingMethod::Masquerading, Weight::ONE)
+        };
+        let options = ServerOptions {
+            weight: Weight::new(9),
+            ..ServerOptions::default()
+        };
+        let edited = options.over(&current);
+        assert_eq!(edited.weight.get(), 9);
+        assert_eq!(edited.forwarding, current.forwarding);
+        assert_eq!(edited.thresholds, current.thresholds);
+    }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The kernel's list of connections, which may be millions of lines long.
+
+use std::fs::File;
+use std::io::{BufReader, Error};
+
+/// Where it is, for the network namespace of this process.
+pub const CONNECTIONS: &str = "/proc/net/ip_vs_conn";
+
+/// The list, to be read line by line; the first one is a title. Needs no capability.
+///
+/// The kernel makes it up as it is read, a few KiB at a time: connections come and go meanwhile. Before Linux 6.14 each
+/// read walks from the start again, so that a million of them takes very long.
+pub fn connections() -> Result<BufReader<File>, Error> {
+    Ok(BufReader::with_capacity(
+        64 * 1024,
+        File::open(CONNECTIONS)?,
+    ))
+}
