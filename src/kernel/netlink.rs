@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, NetlinkAddr, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, MultiHeaders, NetlinkAddr, recvmmsg, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
 use crate::codec::DecodeError;
@@ -23,6 +23,9 @@ const BATCH: usize = 200;
 /// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
 /// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
 const RECEIVE_BUFFER: usize = 64 * 1024;
+/// Most datagrams in one `recvmmsg`: a short listing comes together with the datagram that says it is over, and
+/// refusals, each a datagram of its own, come several at a time.
+const DATAGRAMS: usize = 4;
 /// The socket's own buffer: enough for the refusals of a whole batch.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// The kernel answers within milliseconds; loading a scheduler's module takes tenths of a second.
@@ -36,7 +39,10 @@ pub struct Netlink {
     socket: Socket,
     sequence: u32,
     send: Vec<u8>,
+    /// One buffer a datagram, one after the other.
     receive: Vec<u8>,
+    /// How many bytes of each were filled last.
+    received: Vec<usize>,
 }
 
 /// Why an exchange with the kernel did not come to its end. What the kernel did of it is unknown: read it back.
@@ -97,7 +103,8 @@ impl Netlink {
             socket,
             sequence: 0,
             send: Vec::new(),
-            receive: vec![0; RECEIVE_BUFFER],
+            receive: vec![0; DATAGRAMS * RECEIVE_BUFFER],
+            received: Vec::with_capacity(DATAGRAMS),
         })
     }
 
@@ -192,8 +199,8 @@ impl Netlink {
         refusals: &mut Vec<(usize, Refusal)>,
     ) -> Result<(), NetlinkError> {
         loop {
-            let length = self.receive()?;
-            for message in parse_all(self.receive.get(..length).unwrap_or_default()) {
+            self.receive()?;
+            for message in self.datagrams().flat_map(parse_all) {
                 let Incoming { sequence, kind } = message?;
                 if sequence == self.sequence {
                     return Ok(());
@@ -222,8 +229,8 @@ impl Netlink {
         mut take: impl FnMut(&IncomingKind<'_>) -> Result<bool, NetlinkError>,
     ) -> Result<(), NetlinkError> {
         loop {
-            let length = self.receive()?;
-            for message in parse_all(self.receive.get(..length).unwrap_or_default()) {
+            self.receive()?;
+            for message in self.datagrams().flat_map(parse_all) {
                 let Incoming { sequence, kind } = message?;
                 if sequence != self.sequence {
                     continue;
@@ -253,19 +260,25 @@ impl Netlink {
         }
     }
 
-    /// One datagram from the kernel; what another process sent is dropped.
-    fn receive(&mut self) -> Result<usize, NetlinkError> {
-        loop {
-            let mut buffers = [IoSliceMut::new(&mut self.receive)];
-            let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::empty());
-            match recvmsg::<NetlinkAddr>(fd, &mut buffers, None, flags) {
-                Ok(message) if message.flags.contains(MsgFlags::MSG_TRUNC) => {
-                    return Err(NetlinkError::Truncated);
+    /// Datagrams from the kernel, at least one; what another process sent is dropped.
+    fn receive(&mut self) -> Result<(), NetlinkError> {
+        let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_WAITFORONE);
+        self.received.clear();
+        while self.received.is_empty() {
+            let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(DATAGRAMS, None);
+            let chunks = self.receive.chunks_exact_mut(RECEIVE_BUFFER);
+            let mut buffers: Vec<_> = chunks.map(|chunk| [IoSliceMut::new(chunk)]).collect();
+            match recvmmsg(fd, &mut headers, buffers.iter_mut(), flags, None) {
+                Ok(messages) => {
+                    for message in messages {
+                        if message.flags.contains(MsgFlags::MSG_TRUNC) {
+                            return Err(NetlinkError::Truncated);
+                        }
+                        let ours = message.address.is_none_or(|sender| sender.pid() == 0);
+                        self.received.push(if ours { message.bytes } else { 0 });
+                    }
                 }
-                Ok(message) if message.address.is_none_or(|sender| sender.pid() == 0) => {
-                    return Ok(message.bytes);
-                }
-                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::EINTR) => {}
                 Err(Errno::ENOBUFS) => return Err(NetlinkError::Overrun),
                 Err(errno) => {
                     return Err(NetlinkError::Socket {
@@ -275,6 +288,14 @@ impl Netlink {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The datagrams of the latest [`Self::receive`].
+    fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+        let buffers = self.receive.chunks_exact(RECEIVE_BUFFER);
+        let filled = buffers.zip(&self.received);
+        filled.map(|(buffer, length)| buffer.get(..*length).unwrap_or_default())
     }
 }
 

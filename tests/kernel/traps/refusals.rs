@@ -3,13 +3,14 @@
 
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::{
-    ForwardingMethod, RealServer, ServiceKey, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
+    AddressFamily, ForwardingMethod, Granularity, PersistenceEngine, RealServer, ServiceKey,
+    Thresholds, Tunnel, TunnelChecksum, TunnelKind,
 };
-use lvs_director::plan::Step;
+use lvs_director::plan::{Step, Target as _};
 use nix::errno::Errno;
 
 use super::desk::{
-    DR, NAT, Raw, SERVICE, command, real, refused, server, settings, svc, take, tcp,
+    DR, NAT, Raw, SERVICE, command, persistent, real, refused, server, settings, svc, take, tcp,
     write_plain_settings, write_tcp,
 };
 use super::{Test, named};
@@ -17,10 +18,12 @@ use super::{Test, named};
 pub(super) fn tests() -> Vec<Test> {
     named![
         a_scheduler_the_kernel_lacks_is_named_with_the_command_that_loads_it,
+        a_persistence_engine_the_kernel_lacks_is_named_too,
         a_scheduler_s_name_has_up_to_fifteen_characters,
         a_missing_service_is_esrch_and_a_missing_server_is_enoent,
         what_exists_is_eexist_whatever_else_is_wrong_with_it,
         thresholds_the_wrong_way_round_are_refused,
+        a_threshold_beyond_the_largest_int_is_refused_or_reads_back,
         generic_udp_encapsulation_needs_a_port,
         a_server_of_another_family_needs_tunneling,
         an_address_that_is_not_one_host_s_is_refused,
@@ -52,6 +55,18 @@ fn a_scheduler_the_kernel_lacks_is_named_with_the_command_that_loads_it() {
     let (errno, _) = refused(&mut ipvs, Step::EditService(key, settings("nosuch")));
     assert_eq!(errno, Errno::ENOENT);
     assert_eq!(ipvs.service(&key).unwrap().settings, settings("rr"));
+}
+
+fn a_persistence_engine_the_kernel_lacks_is_named_too() {
+    let (mut ipvs, key) = with_service();
+    let mut unknown = persistent(60, Granularity::single(AddressFamily::Ipv4));
+    unknown.persistence.as_mut().unwrap().engine = PersistenceEngine::new("sixteen_letters_");
+    let (errno, text) = refused(&mut ipvs, Step::EditService(key, unknown));
+    assert_eq!(errno, Errno::ENOENT);
+    assert!(
+        text.ends_with("load them with: modprobe -a ip_vs_rr ip_vs_pe_sixteen_letters_"),
+        "{text}"
+    );
 }
 
 fn a_scheduler_s_name_has_up_to_fifteen_characters() {
@@ -138,6 +153,25 @@ fn thresholds_the_wrong_way_round_are_refused() {
             text.ends_with(": weight or thresholds out of range (ERANGE)"),
             "{text}"
         );
+    }
+}
+
+fn a_threshold_beyond_the_largest_int_is_refused_or_reads_back() {
+    let (mut ipvs, key) = with_service();
+    let limited = RealServer {
+        thresholds: Thresholds {
+            upper: 0x8000_0000,
+            lower: 0,
+        },
+        ..real(NAT, 1)
+    };
+    let failures = ipvs
+        .apply(&[Step::AddServer(key, server("10.0.0.1:80"), limited)])
+        .unwrap();
+    // Newer kernels refuse it.
+    match failures.first() {
+        Some(failure) => assert_eq!(failure.errno, Errno::EINVAL),
+        None => assert_eq!(ipvs.servers(&key).unwrap()[0].server, limited),
     }
 }
 
