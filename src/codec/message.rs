@@ -91,6 +91,16 @@ pub fn emit(
     }
 }
 
+/// Appends a message that asks for nothing but a confirmation. The kernel confirms it after whatever stands before it.
+pub fn emit_fence(out: &mut Vec<u8>, sequence: u32) {
+    let envelope = Envelope {
+        message_type: NLMSG_NOOP,
+        sequence,
+        answer: Answer::Acknowledge,
+    };
+    emit(out, envelope, 0, |_| {});
+}
+
 /// Appends the question for a generic netlink family's number (`CTRL_CMD_GETFAMILY`). Asking loads the module.
 pub fn emit_get_family(out: &mut Vec<u8>, sequence: u32, name: &str) {
     const CTRL_CMD_GETFAMILY: u8 = 3;

@@ -96,12 +96,6 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     // Whoever holds the socket checks the servers, and would put back what it finds changed.
     let _alone = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let mut ipvs = open()?;
-    for result in ipvs.settle(&config.ipvs) {
-        say(&match result {
-            Ok(changed) => format!("{changed}\n"),
-            Err(error) => return Err(Failure::failed(error)),
-        });
-    }
     let (before, plan) = read_and_plan(&mut ipvs, &config)?;
     let planned = clock.milliseconds();
     let mut state = StateFile::at(config.director.state_file.clone());
@@ -116,11 +110,20 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let applied = clock.milliseconds();
     if !outcome.is_complete() {
         undo(&mut ipvs, &before, &plan)?;
+        // What was never made must not be taken for ours later.
+        state.write(&owned).map_err(Failure::failed)?;
         return Err(refused(&outcome));
     }
     verify(&mut ipvs, &config, &owned)?;
     let verified = clock.milliseconds();
     state.write(&configured).map_err(Failure::failed)?;
+    // Last, because a configuration the kernel refuses a part of changes nothing.
+    for result in ipvs.settle(&config.ipvs) {
+        say(&match result {
+            Ok(changed) => format!("{changed}\n"),
+            Err(error) => return Err(Failure::failed(error)),
+        });
+    }
     say(&format!(
         "applied {}: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
          reading back {:.1} ms)\n",

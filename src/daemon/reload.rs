@@ -51,18 +51,22 @@ where
                 .filter(|key| !self.config.services.contains_key(key)),
         );
         self.remember(&keys);
-        self.settle();
         let outcome = self.converge(keys.clone())?;
         // What others changed since the last round is found now, not in the next one.
         self.unread.extend(keys.iter().copied());
         if outcome.is_complete() {
+            // Only now: settings that are kept as they are could not be put back.
+            self.settle();
             self.forget_removed();
             info!("reloaded: {}", steps(outcome.done));
             return Ok(None);
         }
         let reasons: Vec<String> = outcome.failures.iter().map(ToString::to_string).collect();
         self.config = before;
-        self.settle();
+        // They are errors of what is given up here, and where the old configuration fails it will say so.
+        for failure in &outcome.failures {
+            self.errors.remove(failure.step.service());
+        }
         self.converge(keys)?;
         self.forget_removed();
         Ok(Some(reasons.join("; ")))

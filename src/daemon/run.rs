@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc::unbounded_channel, oneshot};
 use tokio::task::LocalSet;
 use tracing::{debug, error, info, warn};
@@ -37,6 +37,15 @@ const MOST_RESULTS: usize = 1024;
 pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<ExitCode, Failure> {
     share_one_arena();
     log::start(level);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen()
+            .map_err(|error| Failure::failed(format!("listen for signals: {error}")))?
+    };
     let config = load(path)?;
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let (events, inbox) = channel();
@@ -52,10 +61,6 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
         path: path.to_owned(),
         socket,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
     let report = {
         let events = events.clone();
         move |id: CheckId, outcome: ProbeOutcome| {
@@ -67,7 +72,7 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
     LocalSet::new().block_on(&runtime, async {
         tokio::select! {
             () = probe::run(requests, probes_at_once(), report) => {}
-            () = outside.signals() => {}
+            () = outside.heed(signals) => {}
             () = outside.control() => {}
         }
     });
@@ -76,6 +81,23 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
     engine
         .join()
         .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"))
+}
+
+/// The signals we heed. One that comes while the director starts is heeded afterwards.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
 }
 
 /// The side that faces the world.
@@ -87,23 +109,12 @@ struct Outside {
 
 impl Outside {
     /// Returns when the director is to end.
-    async fn signals(&self) {
-        let streams = (|| {
-            let (hangup, interrupt) = (
-                signal(SignalKind::hangup())?,
-                signal(SignalKind::interrupt())?,
-            );
-            Ok::<_, std::io::Error>((hangup, interrupt, signal(SignalKind::terminate())?))
-        })();
-        let (mut hangup, mut interrupt, mut terminate) = match streams {
-            Ok(streams) => streams,
-            Err(error) => return error!("listen for signals: {error}"),
-        };
+    async fn heed(&self, mut signals: Signals) {
         loop {
             tokio::select! {
-                _ = hangup.recv() => self.reload(),
-                _ = interrupt.recv() => return,
-                _ = terminate.recv() => return,
+                _ = signals.hangup.recv() => self.reload(),
+                _ = signals.interrupt.recv() => return,
+                _ = signals.terminate.recv() => return,
             }
         }
     }
@@ -202,7 +213,10 @@ fn drive(
                 let (results, other) = drain_results(result, inbox);
                 if let Some(since) = engine.probed(clock.now(), results) {
                     let delay = clock.now().since(since);
-                    debug!("verdict in the kernel {delay:?} after the probe");
+                    debug!(
+                        "verdict in the kernel {} us after the probe",
+                        delay.as_micros()
+                    );
                     engine.verdict_delay.note(delay);
                 }
                 next = other;

@@ -136,13 +136,6 @@ impl Health {
         })
     }
 
-    /// The verdict on a server: up when nothing checks it.
-    #[must_use]
-    pub fn verdict(&self, service: &ServiceKey, server: &ServerKey) -> Verdict {
-        self.server(service, server)
-            .map_or(Verdict::Up, |health| health.verdict)
-    }
-
     /// When [`HealthEvent::Deadline`] is wanted.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
@@ -296,7 +289,9 @@ mod tests {
 
     fn verdict(health: &Health, server: &str) -> Verdict {
         let server = server.parse::<SocketAddr>().unwrap().into();
-        health.verdict(&ServiceKey::tcp(SERVICE.parse().unwrap()), &server)
+        health
+            .server(&ServiceKey::tcp(SERVICE.parse().unwrap()), &server)
+            .map_or(Verdict::Up, |health| health.verdict)
     }
 
     /// Runs everything due up to `now` and answers every probe as the server's last octet tells: odd is up.

@@ -108,7 +108,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
     };
     let name = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
     let temporary = directory.join(name);
-    let written = fs::create_dir_all(directory)
+    let written = make_directory(directory)
         .and_then(|()| write_new(&temporary, bytes, mode))
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| File::open(directory)?.sync_all());
@@ -117,6 +117,15 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
         let _ = fs::remove_file(&temporary);
         refused(error)
     })
+}
+
+fn make_directory(directory: &Path) -> Result<(), Error> {
+    // Of something else by that name, the next step says more plainly that it is no directory.
+    if directory.exists() {
+        Ok(())
+    } else {
+        fs::create_dir_all(directory)
+    }
 }
 
 fn write_new(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {

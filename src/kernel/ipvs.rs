@@ -176,16 +176,16 @@ impl Ipvs {
     }
 
     fn command(&mut self, operation: &str, request: Request<'_>) -> Result<(), IpvsError> {
-        let family = self.family;
-        let refusals = self.netlink.execute(1, |_, sequence, answer, out| {
-            request.emit(family, sequence, answer, out);
+        let done = self.exchange(|netlink, family| {
+            let refusals = netlink.execute(1, |_, sequence, answer, out| {
+                request.emit(family, sequence, answer, out);
+            })?;
+            match refusals.into_iter().next() {
+                Some((_, refusal)) => Err(NetlinkError::Refused(refusal)),
+                None => Ok(()),
+            }
         });
-        let cause = match refusals.map(|refusals| refusals.into_iter().next()) {
-            Ok(None) => return Ok(()),
-            Ok(Some((_, refusal))) => NetlinkError::Refused(refusal),
-            Err(cause) => cause,
-        };
-        Err(IpvsError {
+        done.map_err(|cause| IpvsError {
             operation: operation.to_owned(),
             cause,
         })
@@ -197,16 +197,16 @@ impl Ipvs {
         request: Request<'_>,
         parse: impl Fn(&[u8]) -> Result<T, DecodeError>,
     ) -> Result<T, IpvsError> {
-        let family = self.family;
-        self.netlink
-            .ask(
+        let answer = self.exchange(|netlink, family| {
+            netlink.ask(
                 |sequence, answer, out| request.emit(family, sequence, answer, out),
                 |kind| parse(attributes(kind)),
             )
-            .map_err(|cause| IpvsError {
-                operation: operation.to_owned(),
-                cause,
-            })
+        });
+        answer.map_err(|cause| IpvsError {
+            operation: operation.to_owned(),
+            cause,
+        })
     }
 
     fn list<T>(
@@ -215,18 +215,35 @@ impl Ipvs {
         request: Request<'_>,
         parse: impl Fn(&[u8]) -> Result<T, DecodeError>,
     ) -> Result<Vec<T>, IpvsError> {
-        let family = self.family;
-        let listed = self.netlink.dump(
-            |sequence, answer, out| request.emit(family, sequence, answer, out),
-            |all: &mut Vec<T>, kind| {
-                all.push(parse(attributes(kind))?);
-                Ok(())
-            },
-        );
+        let listed = self.exchange(|netlink, family| {
+            netlink.dump(
+                |sequence, answer, out| request.emit(family, sequence, answer, out),
+                |all: &mut Vec<T>, kind| {
+                    all.push(parse(attributes(kind))?);
+                    Ok(())
+                },
+            )
+        });
         listed.map_err(|cause| IpvsError {
             operation: operation(),
             cause,
         })
+    }
+
+    /// Talks to the family, once more if its number is another one by now: a module that was unloaded and loaded
+    /// again has a new one, and the old one answers ENOENT.
+    fn exchange<T>(
+        &mut self,
+        talk: impl Fn(&mut Netlink, u16) -> Result<T, NetlinkError>,
+    ) -> Result<T, NetlinkError> {
+        match talk(&mut self.netlink, self.family) {
+            Err(NetlinkError::Refused(refusal))
+                if refusal.errno == libc::ENOENT && self.family_changed() =>
+            {
+                talk(&mut self.netlink, self.family)
+            }
+            outcome => outcome,
+        }
     }
 }
 
@@ -259,7 +276,7 @@ impl Target for Ipvs {
     /// In as few system calls as possible.
     fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
         let failures = self.apply_once(steps)?;
-        // A family that was unloaded and loaded again has another number, and its old one answers ENOENT.
+        // ENOENT may mean the family itself, see `exchange`.
         if failures
             .iter()
             .any(|failure| failure.errno == Errno::ENOENT)

@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One netlink socket, blocking, for one family of requests in one network namespace (the opening thread's).
 //!
-//! Requests travel many to a `sendmsg`. Only the last of a batch asks for a confirmation: the kernel carries the
-//! messages out in order inside the call and reports every refusal by itself, so that whatever arrives before that
+//! Requests travel many to a `sendmsg`. Only an empty message after them asks for a confirmation: the kernel carries
+//! the messages out in order inside the call and reports every refusal by itself, so that whatever arrives before that
 //! confirmation is a refusal, attributed by its sequence number. A confirmation for each would overflow the socket's
-//! buffer after some 256 of them, and cost most of the time.
+//! buffer after some 256 of them, and cost most of the time. Nor can the last request ask for it: one that ends in
+//! EINTR is confirmed by nothing at all, as when a sync daemon is stopped before it first ran.
 
 use std::io::{Error, ErrorKind, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, NetlinkAddr, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, MultiHeaders, NetlinkAddr, recvmmsg, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
 use crate::codec::DecodeError;
-use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, parse_all};
+use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, emit_fence, parse_all};
 
 /// Most messages in one `sendmsg`.
 const BATCH: usize = 200;
 /// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
 /// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
 const RECEIVE_BUFFER: usize = 64 * 1024;
+/// Most datagrams in one `recvmmsg`: a short listing comes together with the datagram that says it is over, and
+/// refusals, each a datagram of its own, come several at a time.
+const DATAGRAMS: usize = 4;
 /// The socket's own buffer: enough for the refusals of a whole batch.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// The kernel answers within milliseconds; loading a scheduler's module takes tenths of a second.
@@ -35,7 +39,10 @@ pub struct Netlink {
     socket: Socket,
     sequence: u32,
     send: Vec<u8>,
+    /// One buffer a datagram, one after the other.
     receive: Vec<u8>,
+    /// How many bytes of each were filled last.
+    received: Vec<usize>,
 }
 
 /// Why an exchange with the kernel did not come to its end. What the kernel did of it is unknown: read it back.
@@ -96,7 +103,8 @@ impl Netlink {
             socket,
             sequence: 0,
             send: Vec::new(),
-            receive: vec![0; RECEIVE_BUFFER],
+            receive: vec![0; DATAGRAMS * RECEIVE_BUFFER],
+            received: Vec::with_capacity(DATAGRAMS),
         })
     }
 
@@ -117,13 +125,10 @@ impl Netlink {
             self.send.clear();
             for index in start..end {
                 self.sequence = self.sequence.wrapping_add(1);
-                let answer = if index + 1 == end {
-                    Answer::Acknowledge
-                } else {
-                    Answer::Plain
-                };
-                emit(index, self.sequence, answer, &mut self.send);
+                emit(index, self.sequence, Answer::Plain, &mut self.send);
             }
+            self.sequence = self.sequence.wrapping_add(1);
+            emit_fence(&mut self.send, self.sequence);
             self.transmit()?;
             self.collect_refusals(first, start, end - start, &mut refusals)?;
             start = end;
@@ -158,16 +163,19 @@ impl Netlink {
     ) -> Result<T, NetlinkError> {
         for _ in 0..DUMP_TRIES {
             self.begin(|sequence, out| emit(sequence, Answer::Dump, out))?;
-            let (mut all, mut steady) = (T::default(), true);
+            let (mut all, mut steady, mut outcome) = (T::default(), true, Ok(()));
             self.until_answered(|kind| {
                 if let IncomingKind::Data { interrupted, .. } = kind {
                     steady &= !interrupted;
-                    read(&mut all, kind)?;
+                    // To the end all the same: while a listing is unfinished the kernel refuses the next (EBUSY).
+                    if outcome.is_ok() {
+                        outcome = read(&mut all, kind);
+                    }
                 }
                 Ok(false)
             })?;
             if steady {
-                return Ok(all);
+                return Ok(outcome.map(|()| all)?);
             }
         }
         Err(NetlinkError::Unsteady)
@@ -181,8 +189,8 @@ impl Netlink {
         self.transmit()
     }
 
-    /// Reads until the last of `count` requests, the first of which had sequence number `first` and index `start`,
-    /// is answered.
+    /// Reads until the fence behind `count` requests is confirmed. The first of them had sequence number `first` and
+    /// index `start`.
     fn collect_refusals(
         &mut self,
         first: u32,
@@ -191,9 +199,12 @@ impl Netlink {
         refusals: &mut Vec<(usize, Refusal)>,
     ) -> Result<(), NetlinkError> {
         loop {
-            let length = self.receive()?;
-            for message in parse_all(self.receive.get(..length).unwrap_or_default()) {
+            self.receive()?;
+            for message in self.datagrams().flat_map(parse_all) {
                 let Incoming { sequence, kind } = message?;
+                if sequence == self.sequence {
+                    return Ok(());
+                }
                 let offset = usize::try_from(sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
                 if offset >= count {
                     // A late answer to an exchange that was given up.
@@ -207,9 +218,6 @@ impl Netlink {
                     | IncomingKind::Acknowledged
                     | IncomingKind::Noop => {}
                 }
-                if offset + 1 == count {
-                    return Ok(());
-                }
             }
         }
     }
@@ -221,8 +229,8 @@ impl Netlink {
         mut take: impl FnMut(&IncomingKind<'_>) -> Result<bool, NetlinkError>,
     ) -> Result<(), NetlinkError> {
         loop {
-            let length = self.receive()?;
-            for message in parse_all(self.receive.get(..length).unwrap_or_default()) {
+            self.receive()?;
+            for message in self.datagrams().flat_map(parse_all) {
                 let Incoming { sequence, kind } = message?;
                 if sequence != self.sequence {
                     continue;
@@ -252,19 +260,25 @@ impl Netlink {
         }
     }
 
-    /// One datagram from the kernel; what another process sent is dropped.
-    fn receive(&mut self) -> Result<usize, NetlinkError> {
-        loop {
-            let mut buffers = [IoSliceMut::new(&mut self.receive)];
-            let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::empty());
-            match recvmsg::<NetlinkAddr>(fd, &mut buffers, None, flags) {
-                Ok(message) if message.flags.contains(MsgFlags::MSG_TRUNC) => {
-                    return Err(NetlinkError::Truncated);
+    /// Datagrams from the kernel, at least one; what another process sent is dropped.
+    fn receive(&mut self) -> Result<(), NetlinkError> {
+        let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_WAITFORONE);
+        self.received.clear();
+        while self.received.is_empty() {
+            let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(DATAGRAMS, None);
+            let chunks = self.receive.chunks_exact_mut(RECEIVE_BUFFER);
+            let mut buffers: Vec<_> = chunks.map(|chunk| [IoSliceMut::new(chunk)]).collect();
+            match recvmmsg(fd, &mut headers, buffers.iter_mut(), flags, None) {
+                Ok(messages) => {
+                    for message in messages {
+                        if message.flags.contains(MsgFlags::MSG_TRUNC) {
+                            return Err(NetlinkError::Truncated);
+                        }
+                        let ours = message.address.is_none_or(|sender| sender.pid() == 0);
+                        self.received.push(if ours { message.bytes } else { 0 });
+                    }
                 }
-                Ok(message) if message.address.is_none_or(|sender| sender.pid() == 0) => {
-                    return Ok(message.bytes);
-                }
-                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::EINTR) => {}
                 Err(Errno::ENOBUFS) => return Err(NetlinkError::Overrun),
                 Err(errno) => {
                     return Err(NetlinkError::Socket {
@@ -274,6 +288,14 @@ impl Netlink {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The datagrams of the latest [`Self::receive`].
+    fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+        let buffers = self.receive.chunks_exact(RECEIVE_BUFFER);
+        let filled = buffers.zip(&self.received);
+        filled.map(|(buffer, length)| buffer.get(..*length).unwrap_or_default())
     }
 }
 

@@ -3,11 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::net::IpAddr;
 
 use nix::errno::Errno;
 
 use super::{Step, StepFailure, Target};
-use crate::model::{IpvsTable, Scheduler, ServiceKey, VirtualService};
+use crate::model::{
+    ForwardingMethod, IpvsTable, RealServer, Scheduler, ServerKey, ServiceKey, TunnelKind,
+    VirtualService,
+};
 
 /// Behaves like the kernel's IPVS as far as the table goes (`net/netfilter/ipvs/ip_vs_ctl.c`). The laws of the planner
 /// are held against it, and the lab holds it against the real one.
@@ -45,13 +49,52 @@ impl SimulatedKernel {
                     (_, false) => Errno::ESRCH,
                 })
             }
+            Step::AddServer(key, server, real) | Step::EditServer(key, server, real) => {
+                if let Some(service) = self.table.services.get(key) {
+                    check_server(key, server, real)?;
+                    let new = !service.servers.contains_key(server);
+                    if matches!(step, Step::AddServer(..)) && new && !is_unicast(server.address) {
+                        return Err(Errno::EINVAL);
+                    }
+                }
+                step.apply_to(&mut self.table)
+            }
             Step::AddService(..)
             | Step::EditService(..)
             | Step::DeleteService(_)
-            | Step::AddServer(..)
-            | Step::EditServer(..)
             | Step::DeleteServer(..) => step.apply_to(&mut self.table),
         }
+    }
+}
+
+/// What the kernel looks at once it has the service, before it looks for the server, in its order.
+fn check_server(service: &ServiceKey, key: &ServerKey, server: &RealServer) -> Result<(), Errno> {
+    let tunnel = match server.forwarding {
+        ForwardingMethod::Tunneling(tunnel) => Some(tunnel),
+        ForwardingMethod::Masquerading
+        | ForwardingMethod::Local
+        | ForwardingMethod::DirectRouting
+        | ForwardingMethod::Bypass
+        | ForwardingMethod::Other(_) => None,
+    };
+    if key.family() != service.family() && tunnel.is_none() {
+        return Err(Errno::EINVAL);
+    }
+    if server.thresholds.lower > server.thresholds.upper {
+        return Err(Errno::ERANGE);
+    }
+    let portless = TunnelKind::Gue { port: 0 };
+    if tunnel.is_some_and(|tunnel| tunnel.kind == portless) {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}
+
+/// Whether an address can be one host's, as far as the address alone says it.
+const fn is_unicast(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !(v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0),
+        IpAddr::V6(v6) => !(v6.is_multicast() || v6.is_unspecified() || v6.is_unicast_link_local()),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use lvs_director::codec::ipvs::{FAMILY_NAME, Request};
-use lvs_director::codec::message::{Answer, emit_get_family};
+use lvs_director::codec::message::{Answer, emit_fence, emit_get_family};
 use lvs_director::model::{
     AddressFamily, ForwardingMethod, Granularity, Persistence, PersistenceEngine, Protocol,
     SchedulerFlags, Seconds, ServiceSettings, SyncDaemon, SyncRole, Timeouts, Tunnel,
@@ -194,4 +194,7 @@ fn requests_about_the_whole_are_the_bytes_written_by_hand() {
     let mut bytes = Vec::new();
     emit_get_family(&mut bytes, 7, FAMILY_NAME);
     assert_eq!(lines(&bytes), lines(&golden::bytes("ours/get_family")));
+    let mut bytes = Vec::new();
+    emit_fence(&mut bytes, 7);
+    assert_eq!(lines(&bytes), lines(&golden::bytes("ours/fence")));
 }

@@ -9,15 +9,18 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::similar_names,
     reason = "a test stops where something is wrong"
 )]
 
 mod beside;
 mod commands;
+mod director;
 mod generated;
 mod listing;
 mod stage;
 mod traffic;
+mod traps;
 
 use std::process::ExitCode;
 
@@ -37,9 +40,11 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let groups: Vec<(&str, Vec<Test>)> = vec![
         ("commands", commands::tests()),
+        ("director", director::tests()),
         ("generated", generated::tests()),
         ("listing", listing::tests()),
         ("traffic", traffic::tests()),
+        ("traps", traps::tests()),
     ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {

@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A client, a director and real servers on one bridge, each a network namespace.
 //!
-//! All are in 192.168.0.0/16 and fd00:a::/64. Client and director are also in 10.9.0.0/24 and fd00:9::/64, which the
+//! All are in 192.168.0.0/16 and `fd00:a::/64`. Client and director are also in 10.9.0.0/24 and `fd00:9::/64`, which the
 //! servers reach through the director only: that is where virtual services are for masquerading.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test with a real network and a real clock"
-)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,7 +29,7 @@ pub(crate) struct Stage {
     pub(crate) director: Host,
     pub(crate) servers: Vec<Host>,
     pub(crate) ipvs: Ipvs,
-    running: Vec<NameServer>,
+    running: Vec<(usize, SocketAddr, NameServer)>,
     _net: Net,
 }
 
@@ -116,7 +107,13 @@ impl Stage {
             Protocol::Udp => udp_name_server(at, name),
             Protocol::Sctp | Protocol::Other(_) => unreachable!("nobody asks by these"),
         });
-        self.running.push(running.unwrap());
+        self.running.push((index, at, running.unwrap()));
+    }
+
+    /// Stops the services of real server `index` at `at`; their connections close.
+    pub(crate) fn stop_serving(&mut self, index: usize, at: SocketAddr) {
+        self.running
+            .retain(|(server, address, _)| (*server, *address) != (index, at));
     }
 
     /// On every real server.

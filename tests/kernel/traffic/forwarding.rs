@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every forwarding method, over IPv4 and IPv6, with TCP and UDP: who answers, and by which way.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test with a real network"
-)]
-
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -28,28 +22,28 @@ const NAT_PORT: u16 = 8080;
 pub(super) fn tests() -> Vec<Test> {
     vec![
         ("direct_routing_over_ipv4_carries_tcp", || {
-            check(Dr, Ipv4, Tcp)
+            check(Dr, Ipv4, Tcp);
         }),
         ("direct_routing_over_ipv4_carries_udp", || {
-            check(Dr, Ipv4, Udp)
+            check(Dr, Ipv4, Udp);
         }),
         ("direct_routing_over_ipv6_carries_tcp", || {
-            check(Dr, Ipv6, Tcp)
+            check(Dr, Ipv6, Tcp);
         }),
         ("direct_routing_over_ipv6_carries_udp", || {
-            check(Dr, Ipv6, Udp)
+            check(Dr, Ipv6, Udp);
         }),
         ("masquerading_over_ipv4_carries_tcp", || {
-            check(Nat, Ipv4, Tcp)
+            check(Nat, Ipv4, Tcp);
         }),
         ("masquerading_over_ipv4_carries_udp", || {
-            check(Nat, Ipv4, Udp)
+            check(Nat, Ipv4, Udp);
         }),
         ("masquerading_over_ipv6_carries_tcp", || {
-            check(Nat, Ipv6, Tcp)
+            check(Nat, Ipv6, Tcp);
         }),
         ("masquerading_over_ipv6_carries_udp", || {
-            check(Nat, Ipv6, Udp)
+            check(Nat, Ipv6, Udp);
         }),
         ("tunneling_over_ipv4_carries_tcp", || check(Tun, Ipv4, Tcp)),
         ("tunneling_over_ipv4_carries_udp", || check(Tun, Ipv4, Udp)),
@@ -258,7 +252,6 @@ fn ask_marked(mark: u32, to: SocketAddr) -> String {
     let address = nix::sys::socket::SockaddrStorage::from(to);
     nix::sys::socket::connect(socket.as_raw_fd(), &address).unwrap();
     let mut conversation = Conversation::new(socket.into()).unwrap();
-    #[allow(clippy::disallowed_methods, reason = "a test with a real clock")]
     let deadline = std::time::Instant::now() + PATIENCE;
     conversation.ask("hello", deadline).unwrap()
 }

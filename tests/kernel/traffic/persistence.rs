@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Persistence: a client, or a network of clients, keeps its server.
 
-#![allow(clippy::unwrap_used, reason = "a test with a real network")]
-
 use std::net::SocketAddr;
 
 use lvs_director::model::Protocol::Tcp;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The IP packets that pass a host, coming and going.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 

@@ -163,6 +163,12 @@ impl Load {
         self.started.elapsed()
     }
 
+    /// The questions that have come to an end since this was last called.
+    #[must_use]
+    pub fn take(&self) -> Vec<Sample> {
+        self.samples.try_iter().collect()
+    }
+
     /// Ends it; questions under way are waited for.
     #[must_use]
     pub fn stop(self) -> Record {

@@ -87,8 +87,11 @@ pub(crate) fn start_host(here: &Namespace, host: &Host) -> Result<Pid> {
         .context("start a host (its holder is busybox)")?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let port = host.port();
+    // A machine keeps its network card when it is switched off and on; others remember its address for a minute.
+    let number = host.number;
     here.ip(&format!(
-        "link add {port} type veth peer name eth0 netns {pid}\nlink set {port} master lan up\n"
+        "link add {port} type veth peer name eth0 address 02:1a:b0:00:00:{number:02x} netns {pid}\n\
+         link set {port} master lan up\n"
     ))?;
     let namespace = Namespace::open(&namespace_file(pid)).context("open the host's namespace")?;
     namespace

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# A Debian machine with Rust and make is all that these commands need. What is missing of Debian's packages is named and
+# installed first; as an ordinary user you are asked for sudo then, and only then.
+
+CARGO ?= cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+# A kernel with IPVS that runs as a process; what sets up its networks; the ipvsadm to compare with.
+LAB_PACKAGES := user-mode-linux busybox-static iproute2 ipvsadm
+# Rust links with cc.
+LINKER := $(shell command -v cc >/dev/null 2>&1 || echo gcc libc6-dev)
+INSTALL := tests/lab/install-packages.sh
+say = @printf '\n== %s\n'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lab
+
+help:
+	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
+	@echo 'make test    everything that must hold: formatting, lints, all tests, the demonstration'
+	@echo 'make bench   the director beside ipvsadm and keepalived, in the same kernel'
+	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
+
+demo:
+	@$(INSTALL) $(LAB_PACKAGES) $(LINKER)
+	$(say) 'building (the first time takes minutes)'
+	@$(CARGO) build --release --workspace --bins
+	@$(TARGET)/release/lab demo
+
+# One command a line: the first that fails is the end.
+test:
+	@$(INSTALL) $(LAB_PACKAGES) keepalived $(LINKER)
+	$(say) '1 of 6: formatting'
+	@$(CARGO) fmt --all --check
+	$(say) '2 of 6: lints (the first time takes minutes)'
+	@$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	$(say) '3 of 6: unit, property and documentation tests, and those that need a kernel with IPVS'
+	@$(CARGO) test --workspace
+	$(say) '4 of 6: building the programs'
+	@$(CARGO) build --workspace --bins
+	$(say) '5 of 6: the director is killed at any moment'
+	@$(TARGET)/debug/lab torture --rounds 10
+	$(say) '6 of 6: the demonstration'
+	@$(TARGET)/debug/lab demo
+	@printf '\nmake test: all tests passed\n'
+
+bench:
+	@$(INSTALL) $(LAB_PACKAGES) keepalived $(LINKER)
+	$(say) 'building (the first time takes minutes)'
+	@$(CARGO) bench --bench side_by_side
+
+lab:
+	@$(INSTALL) $(LAB_PACKAGES) $(LINKER)
+	$(say) 'building (the first time takes minutes)'
+	@$(CARGO) build --release --workspace --bins
+	@$(TARGET)/release/lab machines

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Servers that die and come back.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use lab::question::{Conversation, connect};
+use lvs_director::model::Protocol::Tcp;
+
+use super::process::{Files, QUICK, Running, wait_for_weights, weights};
+use crate::Test;
+use crate::stage::{PATIENCE, Stage, wait_for};
+
+const VIP: &str = "192.168.0.10:80";
+const ANY: &str = "0.0.0.0:80";
+const RS1: &str = "192.168.0.2:80";
+const RS2: &str = "192.168.0.3:80";
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        (
+            "a_server_that_refuses_leaves_after_fall_probes_and_returns_after_rise",
+            refuses,
+        ),
+        (
+            "a_server_that_is_silent_leaves_after_fall_probes_and_returns_after_rise",
+            silent,
+        ),
+        (
+            "inhibit_on_failure_keeps_the_connections_of_a_down_server",
+            inhibited,
+        ),
+        (
+            "all_first_verdicts_come_within_a_second_and_the_timeout",
+            first_verdicts,
+        ),
+    ]
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// Two servers behind [`VIP`], on all of their addresses.
+fn set_up(settings: &str) -> (Stage, Files) {
+    let (mut stage, files) = (Stage::new(2), Files::new());
+    stage.vip(address(VIP).ip());
+    stage.servers_hold(address(VIP).ip(), "lo");
+    stage.serve_everywhere(Tcp, address(ANY));
+    files.write(&format!(
+        "defaults: {{{settings}}}\nvirtual_services:\n  - {{address: {VIP}, scheduler: rr, servers: [192.168.0.2, 192.168.0.3]}}\n"
+    ));
+    (stage, files)
+}
+
+fn refuses() {
+    let (mut stage, files) = set_up(QUICK);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+
+    stage.stop_serving(0, address(ANY));
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    director.wait_for("real server 192.168.0.2:80 of TCP 192.168.0.10:80: up -> down (connect refused, 3/3), weight 1 -> removed");
+    assert_eq!(
+        (0..4)
+            .map(|_| stage.ask(Tcp, None, address(VIP)))
+            .collect::<Vec<_>>(),
+        ["rs2"; 4]
+    );
+
+    stage.serve(0, Tcp, address(ANY));
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    director.wait_for("down -> up (check passed, 2/2), added with weight 1");
+    let mut answers: Vec<String> = (0..2).map(|_| stage.ask(Tcp, None, address(VIP))).collect();
+    answers.sort();
+    assert_eq!(answers, ["rs1", "rs2"]);
+    assert!(director.stop().success());
+}
+
+fn silent() {
+    let (mut stage, files) = set_up(QUICK);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    let unplugged = Instant::now();
+    stage.servers[1].plug(false).unwrap();
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+    // Three probes of 500 ms each, and 100 ms between them.
+    assert!(
+        unplugged.elapsed() >= Duration::from_millis(1600),
+        "{:?}",
+        unplugged.elapsed()
+    );
+    let line = director.wait_for("up -> down");
+    assert!(line.contains("(connect timed out, 3/3)"), "{line}");
+    stage.servers[1].plug(true).unwrap();
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+}
+
+fn inhibited() {
+    let settings = QUICK.replace(
+        "check: {",
+        "inhibit_on_failure: true, check: {tcp: {port: 9}, ",
+    );
+    let (mut stage, files) = set_up(&settings);
+    let health: SocketAddr = address("0.0.0.0:9");
+    stage.serve_everywhere(Tcp, health);
+    let _director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    let talk = |conversation: &mut Conversation| {
+        conversation
+            .ask("hello", Instant::now() + PATIENCE)
+            .unwrap()
+    };
+    let mut held = loop {
+        let stream = stage
+            .client
+            .run(|| connect(None, address(VIP), PATIENCE).unwrap());
+        let mut conversation = Conversation::new(stream).unwrap();
+        if talk(&mut conversation) == "rs1 hello" {
+            break conversation;
+        }
+    };
+
+    stage.stop_serving(0, health);
+    wait_for_weights(&mut stage, &[(RS1, 0), (RS2, 1)]);
+    assert_eq!(
+        (0..4)
+            .map(|_| stage.ask(Tcp, None, address(VIP)))
+            .collect::<Vec<_>>(),
+        ["rs2"; 4]
+    );
+    assert_eq!(
+        talk(&mut held),
+        "rs1 hello",
+        "an established connection goes on"
+    );
+
+    stage.serve(0, Tcp, health);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    assert_eq!(talk(&mut held), "rs1 hello");
+}
+
+/// 50 services of four servers: up, refusing, silent, and with no host at the address.
+fn first_verdicts() {
+    let (mut stage, files) = (Stage::new(3), Files::new());
+    stage.servers[2].plug(false).unwrap();
+    let ports = 10_000..10_050;
+    let mut yaml = "defaults: {check: {timeout: 1s}}\nvirtual_services:\n".to_owned();
+    for port in ports.clone() {
+        stage.serve(0, Tcp, address(&format!("192.168.0.2:{port}")));
+        yaml.push_str(&format!(
+            "  - {{address: 192.168.0.10:{port}, servers: [192.168.0.2, 192.168.0.3, 192.168.0.4, 192.168.0.222]}}\n"
+        ));
+    }
+    files.write(&yaml);
+    // The bound leaves no room for a machine that is busy with something else; one of three starts must keep it.
+    let kept = (0..3).any(|_| {
+        let director = Running::start(&stage.director, &files, &[]);
+        wait_for("every server has a verdict", || {
+            (director.count("unknown -> ") == 4 * ports.len()).then_some(())
+        });
+        assert_eq!(weights(&mut stage).len(), ports.len());
+        let log = director.log();
+        let last = log
+            .lines()
+            .filter(|line| line.contains("unknown -> "))
+            .map(seconds)
+            .fold(0.0, f64::max);
+        let started = log
+            .lines()
+            .find(|line| line.contains("started: "))
+            .map(seconds)
+            .unwrap();
+        assert_eq!(director.count("unknown -> up"), ports.len());
+        last - started <= 2.0 || {
+            eprintln!("{last} after start at {started}");
+            false
+        }
+    });
+    assert!(
+        kept,
+        "first verdicts took longer than 1 s and the timeout of 1 s"
+    );
+}
+
+/// The time at the start of a line of the log.
+fn seconds(line: &str) -> f64 {
+    let time = line.split_whitespace().next().unwrap();
+    time.strip_suffix('s').unwrap().parse().unwrap()
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The program `director` on a host with IPVS, with real servers beside it.
+
+mod checks;
+mod foreign;
+mod kill;
+mod once;
+mod process;
+mod refusal;
+mod reload;
+mod repair;
+mod run;
+mod verdict;
+
+use crate::Test;
+
+pub(crate) fn tests() -> Vec<Test> {
+    [
+        once::tests(),
+        run::tests(),
+        checks::tests(),
+        repair::tests(),
+        reload::tests(),
+        refusal::tests(),
+        foreign::tests(),
+        kill::tests(),
+        verdict::tests(),
+    ]
+    .concat()
+}

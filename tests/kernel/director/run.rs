@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a running director holds, and what it does without.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lvs_director::model::IpvsTable;
+use lvs_director::plan::Target as _;
+use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
+
+use super::process::{Files, Running, wait_for_table};
+use crate::Test;
+use crate::stage::{Stage, wait_for};
+
+const SERVICES: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2]}]\n";
+const MORE: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2, 192.168.0.3]}]\n";
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        ("a_second_director_on_the_same_socket_is_refused", second),
+        (
+            "a_signal_that_comes_during_the_start_is_heeded_after_it",
+            early_signals,
+        ),
+        ("a_full_disk_keeps_no_service_from_being_made", full_disk),
+        (
+            "a_state_file_that_cannot_be_written_keeps_no_service_from_being_made",
+            no_directory,
+        ),
+    ]
+}
+
+fn second() {
+    let (mut stage, files) = (Stage::new(0), Files::new());
+    let table = files.write(SERVICES).table();
+    let first = Running::start(&stage.director, &files, &[]);
+    files.write(MORE);
+    for command in ["run", "apply"] {
+        let said = files.once(&stage.director, command, &[]);
+        assert_eq!(said.code, Some(1), "{command}: {said:?}");
+        let who = format!("another director is running (pid {})", first.pid());
+        assert!(said.err.contains(&who), "{command}: {said:?}");
+    }
+    wait_for_table(&mut stage, &table);
+    assert_eq!(
+        files.status(&stage.director).services.len(),
+        1,
+        "the first one still answers"
+    );
+    assert!(first.stop().success());
+    assert!(!files.path("socket").exists());
+    assert_eq!(files.once(&stage.director, "apply", &[]).code, Some(0));
+}
+
+/// It would end the director unprepared, and leave what is to be released.
+fn early_signals() {
+    let (mut stage, files) = (Stage::new(0), Files::new());
+    let table = files.write(SERVICES).table();
+    for signal in [SIGHUP, SIGTERM] {
+        let director = Running::launch(&stage.director, &files, &["--release"]);
+        // The lock is taken before the kernel is opened, and after the signals are listened for.
+        wait_for("it has begun", || {
+            fs::read(files.path("socket.lock"))
+                .is_ok_and(|lock| lock == director.pid().to_string().as_bytes())
+                .then_some(())
+        });
+        director.signal(signal);
+        director.wait_for("started: ");
+        if signal == SIGHUP {
+            director.wait_for("reloaded: 0 steps");
+            wait_for_table(&mut stage, &table);
+            assert!(director.stop().success());
+        } else {
+            let (status, log) = director.end();
+            assert!(status.success(), "{status}: {log}");
+        }
+        assert_eq!(stage.ipvs.read().unwrap(), IpvsTable::new());
+    }
+}
+
+/// A file system in memory of one page, and that is taken.
+struct FullDisk(PathBuf);
+
+impl FullDisk {
+    fn at(path: PathBuf) -> Self {
+        fs::create_dir(&path).unwrap();
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=4k", "tmpfs"])
+            .arg(&path);
+        assert!(mount.status().unwrap().success());
+        fs::write(path.join("full"), [0; 4096]).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+fn full_disk() {
+    let (stage, files) = (Stage::new(0), Files::new());
+    let disk = FullDisk::at(files.path("disk"));
+    serves_without(
+        stage,
+        &files,
+        &disk.0.join("state.json"),
+        "no space left on device (ENOSPC)",
+    );
+    let left: Vec<_> = fs::read_dir(&disk.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["full"], "no half-written file stays");
+}
+
+fn no_directory() {
+    let (stage, files) = (Stage::new(0), Files::new());
+    fs::write(files.path("file"), "").unwrap();
+    let state = files.path("file").join("state.json");
+    serves_without(stage, &files, &state, "ENOTDIR");
+}
+
+fn serves_without(mut stage: Stage, files: &Files, state: &Path, why: &str) {
+    let table = files.write_with_state(SERVICES, state).table();
+    let director = Running::start(&stage.director, files, &[]);
+    let line = director.wait_for(&format!("write {}", state.display()));
+    assert!(line.contains(why), "{line}");
+    assert_eq!(stage.ipvs.read().unwrap(), table);
+    let table = files.write_with_state(MORE, state).table();
+    director.signal(SIGHUP);
+    director.wait_for("reloaded: 1 step");
+    wait_for_table(&mut stage, &table);
+    assert!(director.stop().success());
+}

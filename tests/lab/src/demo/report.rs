@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the demonstration tells: steps, commands and their output, checks, and a table of figures at the end.
+
+use std::io::{IsTerminal, Stdout, Write};
+use std::time::{Duration, Instant};
+
+use super::stage::SLACK;
+
+const WIDTH: usize = 90;
+
+/// Where text is told, and how many of its checks held.
+#[derive(Debug)]
+pub(super) struct Report {
+    out: Stdout,
+    colour: bool,
+    started: Instant,
+    steps: u32,
+    held: u32,
+    failed: Vec<String>,
+    figures: Vec<Figure>,
+}
+
+/// A row of the last table.
+#[derive(Debug)]
+pub(super) struct Figure {
+    /// What was measured.
+    what: String,
+    /// What came out.
+    measured: String,
+    /// What had to come out.
+    wanted: String,
+    /// Whether it did.
+    holds: bool,
+}
+
+impl Figure {
+    pub(super) fn new(
+        what: impl Into<String>,
+        measured: impl Into<String>,
+        wanted: impl Into<String>,
+        holds: bool,
+    ) -> Self {
+        Self {
+            what: what.into(),
+            measured: measured.into(),
+            wanted: wanted.into(),
+            holds,
+        }
+    }
+
+    /// A time that may not be longer than the configuration has it, give or take what a busy machine takes.
+    pub(super) fn time(what: &str, took: Duration, limit: Duration) -> Self {
+        let wanted = format!("at most {}", seconds(limit));
+        Self::new(what, seconds(took), wanted, took <= limit + SLACK)
+    }
+
+    /// Things that may not be lost, of so many.
+    pub(super) fn lost(what: impl Into<String>, lost: usize, of: usize) -> Self {
+        Self::new(what, format!("{lost} of {of}"), "0", lost == 0 && of > 0)
+    }
+}
+
+impl Report {
+    pub(super) fn new() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let out = std::io::stdout();
+        Self {
+            colour: !refused && out.is_terminal(),
+            out,
+            started: Instant::now(),
+            steps: 0,
+            held: 0,
+            failed: Vec::new(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// A heading, with the time since the beginning.
+    pub(super) fn step(&mut self, title: &str) {
+        self.steps += 1;
+        let title = format!("{}. {title}", self.steps);
+        let at = format!("{:.1} s", self.started.elapsed().as_secs_f64());
+        let room = WIDTH.saturating_sub(at.len());
+        let line = format!("{title:<room$}{at}");
+        self.line("");
+        self.line(&self.painted("1", &line));
+    }
+
+    /// A sentence.
+    pub(super) fn say(&self, text: &str) {
+        for line in wrap(text, WIDTH - 3) {
+            self.line(&format!("   {line}"));
+        }
+    }
+
+    /// A command that is about to be run, or has been.
+    pub(super) fn command(&self, host: &str, command: &str) {
+        let prompt = if host.is_empty() {
+            "$".to_owned()
+        } else {
+            format!("{host}$")
+        };
+        self.line(&format!("   {prompt} {}", self.painted("1", command)));
+    }
+
+    /// What a command said.
+    pub(super) fn quote(&self, text: &str) {
+        for line in text.lines() {
+            let mut indent = "     ";
+            for piece in wrap(line.trim_end(), WIDTH - 9) {
+                self.line(&format!("{indent}{}", self.painted("2", &piece)));
+                indent = "         ";
+            }
+        }
+    }
+
+    /// A fact, and whether it is one.
+    pub(super) fn check(&mut self, holds: bool, text: &str) {
+        let mark = self.mark(holds);
+        let mut indent = format!("   {mark} ");
+        for line in wrap(text, WIDTH - 5) {
+            self.line(&format!("{indent}{line}"));
+            "     ".clone_into(&mut indent);
+        }
+        if holds {
+            self.held += 1;
+        } else {
+            self.failed.push(text.to_owned());
+        }
+    }
+
+    /// A fact with figures that also stand in the table at the end; it holds if they all do.
+    pub(super) fn figures<const N: usize>(&mut self, text: &str, figures: [Figure; N]) {
+        self.check(figures.iter().all(|figure| figure.holds), text);
+        self.figures.extend(figures);
+    }
+
+    /// The table, and the last line; whether all was well.
+    pub(super) fn finish(&self) -> bool {
+        self.table();
+        self.line("");
+        let seconds = self.started.elapsed().as_secs();
+        let (held, failed) = (self.held, self.failed.len());
+        if self.is_well() {
+            let line = format!("All {held} checks held, in {seconds} s.");
+            self.line(&self.painted("1;32", &line));
+        } else {
+            let line = format!(
+                "{failed} of {} checks did not hold:",
+                usize::try_from(held).unwrap_or(0) + failed
+            );
+            self.line(&self.painted("1;31", &line));
+            for text in &self.failed {
+                self.line(&format!("   {} {text}", self.mark(false)));
+            }
+        }
+        self.is_well()
+    }
+
+    fn table(&self) {
+        if self.figures.is_empty() {
+            return;
+        }
+        self.line("");
+        self.line(&self.painted("1", "What was measured"));
+        let widest = |of: fn(&Figure) -> &str, title: &str| {
+            let lengths = self.figures.iter().map(|figure| of(figure).chars().count());
+            lengths.max().unwrap_or_default().max(title.len())
+        };
+        let (what, measured) = (
+            widest(|it| &it.what, ""),
+            widest(|it| &it.measured, "measured"),
+        );
+        self.line(&format!(
+            "     {:<what$}  {:<measured$}  {}",
+            "", "measured", "must be"
+        ));
+        for figure in &self.figures {
+            self.line(&format!(
+                "   {} {:<what$}  {:<measured$}  {}",
+                self.mark(figure.holds),
+                figure.what,
+                figure.measured,
+                figure.wanted
+            ));
+        }
+        let slack = SLACK.as_secs();
+        self.line(&format!(
+            "   (A busy machine is granted {slack} s more where a time is limited.)"
+        ));
+    }
+
+    /// Whether every check held so far.
+    pub(super) fn is_well(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    /// A line as it is. Where nobody reads there is nobody to tell.
+    pub(super) fn line(&self, text: &str) {
+        let _ = writeln!(&self.out, "{text}");
+    }
+
+    fn mark(&self, holds: bool) -> String {
+        if holds {
+            self.painted("32", "✓")
+        } else {
+            self.painted("31", "✗")
+        }
+    }
+
+    fn painted(&self, code: &str, text: &str) -> String {
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// `1.62 s`.
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+/// Breaks text at spaces; a line that begins with spaces keeps them. Columns of tables stay as they are if they fit.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    if text.chars().count() <= width {
+        return vec![text.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[test]
+    fn long_lines_break_at_spaces() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("a  b   c", 8), ["a  b   c"]);
+        assert_eq!(
+            wrap("incomprehensibilities x", 5),
+            ["incomprehensibilities", "x"]
+        );
+        assert_eq!(wrap("", 5), [""]);
+    }
+}
