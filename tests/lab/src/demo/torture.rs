@@ -65,7 +65,7 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
     let mut traffic = story.start_traffic();
     thread::sleep(Duration::from_secs(1));
     let begun = traffic.now();
-    let (mut halves, mut aim) = (0, Aim::default());
+    let mut halves = 0;
     for round in 1..=rounds {
         kill(story)?;
         if random.below(2) == 0 {
@@ -79,14 +79,11 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
             Some(_) | None => random.pick(&goals)?,
         };
         let second = random.pick(&goals)?;
-        let moment = aim.next(&mut random);
+        let moment = Moment::choose(&mut random, first.table != before);
         launch_and_kill(story, first, moment)?;
         let after = story.stage.director.table()?;
         let half_done = after != first.table && after != before;
         halves += u32::from(half_done);
-        if first.table != before {
-            aim.learn(moment, after == before, after == first.table);
-        }
         start(story, second)?;
         let what = format!("the right table in round {round}");
         story
@@ -94,9 +91,9 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
             .director
             .wait_for_table(&what, LONG, &second.table)?;
         story.report.quote(&format!(
-            "{round:>2}: {:>4} services, killed after {}: {:>4} lines{}; then {:>4} services: right",
+            "{round:>2}: {:>4} services, killed {}: {:>4} lines{}; then {:>4}: right",
             first.services,
-            seconds(moment),
+            moment.tell(),
             after.len(),
             if half_done { ", half done" } else { "" },
             second.services,
@@ -106,7 +103,7 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
     }
     let end = traffic.settle();
     let text = format!(
-        "{rounds} of {rounds} times the start after a kill ended with the right table ({halves} kills left it half done)"
+        "{rounds} of {rounds} times the start after a kill ended with the right table ({halves} kills found it half done)"
     );
     story.report.check(true, &text);
     let count = traffic.count(begun..end);
@@ -172,10 +169,50 @@ fn start(story: &Story, goal: &Goal) -> Result<()> {
     })
 }
 
-/// Starts the director and kills it so much later, with no detour that would take longer.
-fn launch_and_kill(story: &Story, goal: &Goal, later: Duration) -> Result<()> {
-    let (file, micros) = (goal.file, later.as_micros());
-    let script = format!("director run {file} 2>>{HOST}.log & busybox usleep {micros}; kill -9 $!");
+/// When a director that starts is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// So long after its launch.
+    After(Duration),
+    /// As soon as the table is seen to change.
+    AtChange,
+}
+
+impl Moment {
+    fn choose(random: &mut Random, it_will_change: bool) -> Self {
+        if it_will_change && random.below(2) == 0 {
+            Self::AtChange
+        } else {
+            Self::After(Duration::from_millis(random.below(LATEST_STARTING)))
+        }
+    }
+
+    fn tell(self) -> String {
+        match self {
+            Self::After(time) => format!("after {}", seconds(time)),
+            Self::AtChange => "in the act".to_owned(),
+        }
+    }
+
+    /// The shell's way of waiting for it.
+    fn script(self) -> String {
+        match self {
+            Self::After(time) => format!("busybox usleep {}", time.as_micros()),
+            // It gives up where nothing changes.
+            Self::AtChange => "i=0; while [ $i -lt 500 ] && [ \"$(busybox wc -l </proc/net/ip_vs)\" = \"$old\" ]; \
+                 do i=$((i + 1)); done"
+                .to_owned(),
+        }
+    }
+}
+
+/// Starts the director and kills it at that moment, in one command: a detour would take longer than the table does.
+fn launch_and_kill(story: &Story, goal: &Goal, moment: Moment) -> Result<()> {
+    let script = format!(
+        "old=$(busybox wc -l </proc/net/ip_vs); director run {} 2>>{HOST}.log & {}; kill -9 $!",
+        goal.file,
+        moment.script()
+    );
     let output = story.stage.lab.on(HOST, &["sh", "-c", &script])?;
     ensure!(output.success(), "{script}: {}", output.error_text());
     Ok(())
@@ -199,45 +236,6 @@ fn stray_edit(story: &Story, random: &mut Random) -> Result<()> {
     let (address, weight) = (server.address, 10 + random.below(90));
     let edit = format!("ipvsadm -e -t {VIP}:{port} -r {address}:{port} -g -w {weight}");
     story.stage.director.run(&edit).map(drop)
-}
-
-/// When to kill so that the table is being changed, in microseconds after the launch.
-#[derive(Debug)]
-struct Aim {
-    /// The latest kill that was too early.
-    untouched: u64,
-    /// The earliest that was too late.
-    done: u64,
-}
-
-impl Default for Aim {
-    fn default() -> Self {
-        Self {
-            untouched: 0,
-            done: LATEST_STARTING * 1000,
-        }
-    }
-}
-
-impl Aim {
-    /// One time in four any moment, else one between too early and too late, which is not the same every time.
-    fn next(&self, random: &mut Random) -> Duration {
-        let (early, late) = (self.untouched.min(self.done), self.untouched.max(self.done));
-        Duration::from_micros(if random.below(4) == 0 {
-            random.below(LATEST_STARTING * 1000)
-        } else {
-            early + random.below(late - early)
-        })
-    }
-
-    fn learn(&mut self, moment: Duration, untouched: bool, done: bool) {
-        let moment = u64::try_from(moment.as_micros()).unwrap_or(0);
-        if untouched {
-            self.untouched = self.untouched.max(moment);
-        } else if done {
-            self.done = self.done.min(moment);
-        }
-    }
 }
 
 /// Numbers from a seed: `SplitMix64`.
