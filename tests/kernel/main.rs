@@ -6,11 +6,14 @@
 //! never skips. Each test gets a network namespace of its own, with `lo` up.
 
 #![allow(
-    clippy::unwrap_used,
+    clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::format_push_string,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::similar_names,
-    reason = "a test stops where something is wrong"
+    clippy::unwrap_used,
+    reason = "tests wait for what they made happen, and stop where something is wrong"
 )]
 
 mod beside;
