@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_director");
 /// Longer than a refusal takes on any machine.
-pub(crate) const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// More memory than a refusal needs, and less than a large file would if it were read.
 pub(crate) const MEMORY: u64 = 512 << 20;
 /// Every command that reads the configuration.
