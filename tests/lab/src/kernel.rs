@@ -209,7 +209,13 @@ pub fn rerun_inside<I: IntoIterator<Item = S>, S: Into<OsString>>(arguments: I) 
         let command: Vec<OsString> = std::iter::once(program.into_os_string())
             .chain(arguments.into_iter().map(Into::into))
             .collect();
-        run(&Options::default(), &command)
+        run(
+            &Options {
+                timeout: Some(TEST_TIMEOUT),
+                ..Options::default()
+            },
+            &command,
+        )
     };
     exit_code(run())
 }
@@ -222,6 +228,9 @@ pub fn exit_code(outcome: Result<u8>) -> ExitCode {
         LAB_FAILED
     }))
 }
+
+/// How long a whole test program may take: five times what it takes on a machine with nothing else to do.
+const TEST_TIMEOUT: Duration = Duration::from_mins(45);
 
 /// The package that the lab's kernel comes in, for hints.
 pub const PACKAGES: &str = "user-mode-linux busybox-static iproute2";
