@@ -13,13 +13,14 @@ INSTALL := tests/lab/install-packages.sh
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lab
+.PHONY: help demo test bench lab fuzz
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
 	@echo 'make test    everything that must hold: formatting, lints, all tests, the demonstration'
 	@echo 'make bench   the director beside ipvsadm and keepalived, in the same kernel'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
+	@echo 'make fuzz    every fuzz target for a minute (fuzz/README.md)'
 
 demo:
 	@$(INSTALL) $(LAB_PACKAGES) $(LINKER)
@@ -54,3 +55,7 @@ lab:
 	$(say) 'building (the first time takes minutes)'
 	@$(CARGO) build --release --workspace --bins
 	@$(TARGET)/release/lab machines
+
+fuzz:
+	@$(INSTALL) $(LINKER) g++
+	@for target in fuzz/fuzz_targets/*.rs; do fuzz/run.sh "$$(basename "$$target" .rs)" 60 || exit 1; done

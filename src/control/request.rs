@@ -24,7 +24,7 @@ pub enum Reply {
 }
 
 /// How everything is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Status {
     /// The director's version.
     pub version: String,

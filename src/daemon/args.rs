@@ -39,7 +39,8 @@ enum Command {
         #[arg(long)]
         print: bool,
     },
-    /// Print what would be changed in the kernel, as ipvsadm lines, and change nothing
+    /// Print what would be changed in the kernel, as ipvsadm lines, and change nothing. Servers that a running
+    /// director holds for down are left out, as it leaves them out
     Plan {
         #[command(flatten)]
         file: ConfigFile,

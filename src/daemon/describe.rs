@@ -6,7 +6,12 @@ use crate::plan::Step;
 
 /// `1 step`, `2 steps`.
 pub(super) fn steps(number: usize) -> String {
-    format!("{number} step{}", if number == 1 { "" } else { "s" })
+    count(number, "step")
+}
+
+/// `1 real server`, `2 real servers`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What a repairing step puts right: what the kernel was found to hold.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::describe::{found, steps};
+use super::describe::{count, found, steps};
 use super::event::ProbeResult;
 use super::kernel::Kernel;
 use super::queue::Queue;
@@ -92,18 +92,28 @@ where
         engine.remember(&keys);
         let outcome = engine.converge(keys)?;
         engine.forget_removed();
-        info!(
-            "started: {} virtual services, {} real servers; found {adopted} of ours in the kernel, {} to make it right",
-            engine.config.services.len(),
-            engine
-                .config
-                .services
-                .values()
-                .map(|service| service.servers.len())
-                .sum::<usize>(),
-            steps(outcome.done),
-        );
+        engine.tell_start(adopted, outcome.done);
         Ok(engine)
+    }
+
+    fn tell_start(&self, adopted: usize, done: usize) {
+        let configured: usize = self
+            .config
+            .services
+            .values()
+            .map(|it| it.servers.len())
+            .sum();
+        let waiting = configured.saturating_sub(self.observed.server_count());
+        let wait = match waiting {
+            0 => String::new(),
+            _ => format!("; {} to come in when found up", count(waiting, "server")),
+        };
+        info!(
+            "started: {}, {}; found {adopted} of ours in the kernel, {}{wait}",
+            count(self.config.services.len(), "virtual service"),
+            count(configured, "real server"),
+            steps(done),
+        );
     }
 
     /// When it wants to be called without an event.

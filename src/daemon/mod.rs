@@ -24,5 +24,6 @@ mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 pub use args::main;

@@ -9,9 +9,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::args::Failure;
-use super::describe::steps;
+use super::describe::{count, steps};
 use super::kernel::Kernel;
 use super::state::StateFile;
+use super::verdicts::Verdicts;
 use crate::config;
 use crate::control::{self, ControlSocket, Reply, Request, Status};
 use crate::kernel::{FileCause, Ipvs, OpenError, read_limited};
@@ -63,17 +64,20 @@ fn counts(config: &Config) -> String {
         .values()
         .flat_map(|service| service.servers.keys().map(|server| server.address))
         .collect();
+    let addresses = different.len();
     format!(
-        "{} virtual services, {servers} real servers on {} addresses",
-        config.services.len(),
-        different.len()
+        "{}, {} on {addresses} address{}",
+        count(config.services.len(), "virtual service"),
+        count(servers, "real server"),
+        if addresses == 1 { "" } else { "es" }
     )
 }
 
-/// `director plan`.
+/// `director plan`. Beside a running director, servers that it holds for down are left out as it leaves them out.
 pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Failure> {
     let config = load(path)?;
-    let (_, plan) = read_and_plan(&mut open()?, &config)?;
+    let held = Verdicts::ask(&config.director.socket);
+    let (_, plan) = read_and_plan(&mut open()?, &config, &held)?;
     let mut lines = String::new();
     for step in plan.steps() {
         // Writing to a String cannot fail.
@@ -96,7 +100,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     // Whoever holds the socket checks the servers, and would put back what it finds changed.
     let _alone = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let mut ipvs = open()?;
-    let (before, plan) = read_and_plan(&mut ipvs, &config)?;
+    let (before, plan) = read_and_plan(&mut ipvs, &config, &Verdicts::default())?;
     let planned = clock.milliseconds();
     let mut state = StateFile::at(config.director.state_file.clone());
     let owned = state.read().map_err(Failure::failed)?;
@@ -137,12 +141,16 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// The table as it is, and what to do about it.
-fn read_and_plan(ipvs: &mut Ipvs, config: &Config) -> Result<(IpvsTable, Plan), Failure> {
+fn read_and_plan(
+    ipvs: &mut Ipvs,
+    config: &Config,
+    held: &Verdicts,
+) -> Result<(IpvsTable, Plan), Failure> {
     let owned = StateFile::at(config.director.state_file.clone())
         .read()
         .map_err(Failure::failed)?;
     let observed = ipvs.read().map_err(Failure::failed)?;
-    let plan = diff(&config.table(), &observed, &owned);
+    let plan = diff(&held.table(config, &observed), &observed, &owned);
     Ok((observed, plan))
 }
 
@@ -232,8 +240,8 @@ fn render(status: &Status) -> String {
             };
             let _ = writeln!(
                 text,
-                "  -> {:<28} {:<9} weight {weight} of {}, for {} s{reason}",
-                server.server, server.health, server.configured_weight, server.since_seconds,
+                "  -> {:<28} {} for {} s, weight {weight} of {}{reason}",
+                server.server, server.health, server.since_seconds, server.configured_weight,
             );
         }
     }

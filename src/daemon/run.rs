@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
+use super::describe::count;
 use super::engine::{Engine, ProbeSender};
 use super::event::{Event, ProbeResult};
 use super::log;
@@ -264,14 +265,17 @@ fn drain_results(first: ProbeResult, inbox: &Receiver<Event>) -> (Vec<ProbeResul
 fn end(engine: &mut Engine<Ipvs>, release: bool) -> ExitCode {
     if !release {
         info!(
-            "stopped; the kernel goes on forwarding with {} services",
-            engine.observed.services.len()
+            "stopped; the kernel goes on forwarding with {}",
+            count(engine.observed.services.len(), "virtual service")
         );
         return ExitCode::SUCCESS;
     }
     match engine.release() {
         Ok(outcome) if outcome.is_complete() => {
-            info!("stopped; {} services removed", outcome.done);
+            info!(
+                "stopped; removed {}",
+                count(outcome.done, "virtual service")
+            );
             ExitCode::SUCCESS
         }
         Ok(outcome) => {
