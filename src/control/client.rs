@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Reply, Request};
 
+/// Also said in [`ClientError::Slow`].
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest answer that is read: the status of a hundred thousand servers.
 const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
@@ -18,6 +19,11 @@ pub enum ClientError {
     /// Nobody listens on the socket.
     #[error("ask the director on {0}: no director is running there; start it with: director run")]
     NotRunning(PathBuf),
+    /// Somebody listens, and does not answer.
+    #[error(
+        "ask the director on {0}: no answer within 5 s; its log says why (journalctl -u director)"
+    )]
+    Slow(PathBuf),
     /// Anything else.
     #[error("ask the director on {socket}: {cause}")]
     Io {
@@ -42,6 +48,7 @@ pub fn ask(socket: &Path, request: Request) -> Result<Reply, ClientError> {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
             ClientError::NotRunning(socket.to_owned())
         }
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::Slow(socket.to_owned()),
         _ => ClientError::Io {
             socket: socket.to_owned(),
             cause,

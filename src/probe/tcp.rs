@@ -72,6 +72,9 @@ fn describe(operation: &str, error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNREFUSED) => format!("{operation} refused"),
         Some(Errno::ETIMEDOUT) => format!("{operation} timed out"),
+        Some(Errno::EMFILE) => {
+            format!("{operation}: too many open files (EMFILE); raise the limit (LimitNOFILE=)")
+        }
         Some(errno) => format!("{operation}: {} ({errno:?})", errno.desc()),
         None => format!("{operation}: {error}"),
     }
