@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::describe::{count, found, steps};
+use super::describe::{count, steps};
 use super::event::ProbeResult;
 use super::kernel::Kernel;
 use super::queue::Queue;
 use super::state::StateFile;
 use crate::control::VerdictDelay;
-use crate::health::{CheckId, Health, HealthAction, HealthEvent, Verdict, desired_service};
+use crate::health::{CheckId, Health, HealthAction, HealthEvent};
 use crate::model::{
     CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
 };
-use crate::plan::{Outcome, Plan, StepFailure, diff_service, execute};
+use crate::plan::Outcome;
 
-/// How often a table that turns out different from what was just written is planned for again.
-const TRIES: usize = 4;
 /// How many services are read back between two events: one, so that a verdict waits for no more than that. (With 16
 /// every second verdict in a large table was later than 5 ms in the lab.)
 const REPAIR_SLICE: usize = 1;
@@ -239,27 +237,6 @@ where
         }
     }
 
-    /// What the kernel should hold of a service; `None` when it should not hold it.
-    ///
-    /// A server that a reload has just added has no checker yet, and waits for its verdict, unless the service would
-    /// lose its last server to that: then the new ones take their chances.
-    fn desired(&self, key: &ServiceKey) -> Option<VirtualService> {
-        let configured = self.config.services.get(key)?;
-        let observed = self.observed.services.get(key);
-        let with_new_servers = |held: Verdict| {
-            let verdict = |server: &ServerKey| {
-                let health = self.health.server(key, server);
-                health.map_or(held, |health| health.verdict)
-            };
-            desired_service(configured, observed, verdict)
-        };
-        let cautious = with_new_servers(Verdict::Unknown);
-        if !cautious.can_serve() && observed.is_some_and(VirtualService::can_serve) {
-            return Some(with_new_servers(Verdict::Up));
-        }
-        Some(cautious)
-    }
-
     /// Every service that is configured or said to be ours.
     pub(super) fn ours(&self) -> Vec<ServiceKey> {
         self.config
@@ -270,126 +247,6 @@ where
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()
-    }
-
-    /// Reads the whole table, of which only what is ours is kept.
-    pub(super) fn read_all(&mut self) -> Result<(), K::Error> {
-        let ours: BTreeSet<ServiceKey> = self.ours().into_iter().collect();
-        self.observed = self.kernel.read()?;
-        self.observed.services.retain(|key, _| ours.contains(key));
-        Ok(())
-    }
-
-    /// Makes these services what they should be, and goes on until nothing is left to do or what is left cannot be
-    /// done. What the kernel confirmed is taken for done, and read back as soon as no event waits; where it refused
-    /// something the services are read at once.
-    pub(super) fn converge(&mut self, keys: Vec<ServiceKey>) -> Result<Outcome, K::Error> {
-        let (mut keys, mut total) = (keys, Outcome::default());
-        for _ in 0..TRIES {
-            let plan = self.plan(&keys);
-            if plan.is_empty() {
-                break;
-            }
-            let outcome = execute(&mut self.kernel, &plan)?;
-            let touched: BTreeSet<ServiceKey> = plan.steps().map(|step| *step.service()).collect();
-            if outcome.is_complete() {
-                self.take_for_done(&plan);
-                self.unread.extend(touched.iter().copied());
-            } else {
-                self.read_back(&touched)?;
-            }
-            self.note_errors(&touched, &outcome);
-            total.done += outcome.done;
-            total.withheld += outcome.withheld;
-            let (surprises, refusals): (Vec<_>, Vec<_>) = outcome
-                .failures
-                .into_iter()
-                .partition(StepFailure::is_surprise);
-            keys = surprises
-                .iter()
-                .map(|failure| *failure.step.service())
-                .collect();
-            total.failures.extend(refusals);
-        }
-        Ok(total)
-    }
-
-    fn take_for_done(&mut self, plan: &Plan) {
-        for step in plan.steps() {
-            // The plan was made from this very table, so that every step fits it.
-            let _ = step.apply_to(&mut self.observed);
-        }
-    }
-
-    fn plan(&self, keys: &[ServiceKey]) -> Plan {
-        let mut plan = Plan::default();
-        for key in keys {
-            let desired = self.desired(key);
-            diff_service(
-                key,
-                desired.as_ref(),
-                self.observed.services.get(key),
-                &mut plan,
-            );
-        }
-        plan
-    }
-
-    fn read_back(&mut self, keys: &BTreeSet<ServiceKey>) -> Result<(), K::Error> {
-        for key in keys {
-            self.read_one(key)?;
-        }
-        Ok(())
-    }
-
-    /// Reads one service, and tells whether it was what it was believed to be.
-    fn read_one(&mut self, key: &ServiceKey) -> Result<bool, K::Error> {
-        let actual = self.kernel.read_service(key)?;
-        let as_left = actual.as_ref() == self.observed.services.get(key);
-        match actual {
-            Some(service) => self.observed.services.insert(*key, service),
-            None => self.observed.services.remove(key),
-        };
-        Ok(as_left)
-    }
-
-    /// Reads these services back. What is not as it was left is drift: somebody else's change, which is told and undone.
-    fn repair(&mut self, keys: &[ServiceKey]) -> Result<(), K::Error> {
-        let mut drifted = Vec::new();
-        for key in keys {
-            if !self.read_one(key)? {
-                drifted.push(*key);
-            }
-        }
-        let plan = self.plan(&drifted);
-        for step in plan.steps() {
-            warn!("drift: {}; repaired: {step}", found(step, &self.observed));
-        }
-        self.drift_repairs += u64::try_from(plan.len()).unwrap_or(u64::MAX);
-        self.converge(keys.to_vec()).map(drop)
-    }
-
-    /// A service's error is told when it is new, and its end when it is over.
-    fn note_errors(&mut self, touched: &BTreeSet<ServiceKey>, outcome: &Outcome) {
-        for key in touched {
-            let failure = outcome.failures.iter().find(|it| it.step.service() == key);
-            match failure
-                .filter(|failure| !failure.is_surprise())
-                .map(ToString::to_string)
-            {
-                Some(text) => {
-                    if self.errors.get(key) != Some(&text) {
-                        error!("{text}");
-                    }
-                    self.errors.insert(*key, text);
-                }
-                None => {
-                    if self.errors.remove(key).is_some() {
-                        info!("service {key}: as it should be again");
-                    }
-                }
-            }
-        }
     }
 
     /// Writes down that these services are, or may be about to become, ours.
