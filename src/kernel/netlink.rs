@@ -73,6 +73,18 @@ pub enum NetlinkError {
     Unsteady,
 }
 
+impl NetlinkError {
+    /// The error number of the refusal or of the system call.
+    #[must_use]
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Refused(refusal) => Some(Errno::from_raw(refusal.errno)),
+            Self::Socket { errno, .. } => Some(*errno),
+            Self::Overrun | Self::Truncated | Self::Decode(_) | Self::Unsteady => None,
+        }
+    }
+}
+
 impl Netlink {
     /// A socket for this protocol (`NETLINK_GENERIC`, `NETLINK_ROUTE`), in the calling thread's network namespace.
     pub fn open(protocol: isize) -> Result<Self, NetlinkError> {

@@ -40,14 +40,7 @@ impl RouteError {
     /// The kernel's error number, when it was the kernel that refused.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {
-        match &self.cause {
-            NetlinkError::Refused(refusal) => Some(Errno::from_raw(refusal.errno)),
-            NetlinkError::Socket { errno, .. } => Some(*errno),
-            NetlinkError::Overrun
-            | NetlinkError::Truncated
-            | NetlinkError::Decode(_)
-            | NetlinkError::Unsteady => None,
-        }
+        self.cause.errno()
     }
 }
 
