@@ -12,6 +12,7 @@ mod names;
 mod netlink;
 mod route;
 mod sysctl;
+mod table;
 
 pub use connections::{CONNECTIONS, connections};
 pub use errno::errno_name;
@@ -24,3 +25,4 @@ pub use names::{Names, Resolver, host_address, port_name, port_number};
 pub use netlink::{Netlink, NetlinkError};
 pub use route::{InterfaceAddress, Link, Route, RouteError, TunnelDevice};
 pub use sysctl::{Sysctl, SysctlCause, SysctlError};
+pub use table::server_table;
