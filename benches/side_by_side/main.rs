@@ -31,6 +31,8 @@ const SCALE: Scale = Scale {
 };
 /// How often each side of a comparison is run, turn and turn about.
 const ROUNDS: usize = 3;
+/// The same of listings, which take a moment.
+const LISTINGS: usize = 9;
 
 fn main() -> ExitCode {
     let inside = std::env::var_os(lab::kernel::INSIDE).is_some();
@@ -58,15 +60,18 @@ fn run(directory: &Path) -> anyhow::Result<Report> {
     let bench = Bench::prepare(SCALE, directory)?;
     let mut report = Report::new(SCALE);
     for round in 0..ROUNDS {
-        // A B, B A, A B: what slows the machine down slows both.
+        // A B C, C B A, A B C: what slows the machine down slows all.
         if round % 2 == 0 {
             report.apply.push(bench.director_apply()?);
             report.restore.push(bench.ipvsadm_restore()?);
+            report.lvsadm_restore.push(bench.lvsadm_restore()?);
         } else {
+            report.lvsadm_restore.push(bench.lvsadm_restore()?);
             report.restore.push(bench.ipvsadm_restore()?);
             report.apply.push(bench.director_apply()?);
         }
     }
+    report.listings = bench.listings(LISTINGS)?;
     report.second_plan_is_empty = bench.second_plan_is_empty()?;
     report.director = Some(bench.director_run()?);
     report.keepalived = Some(bench.keepalived_run()?);

@@ -23,6 +23,7 @@ use lvs_director::model::ServiceKey;
 use crate::inputs::{PORT, Scale};
 
 const DIRECTOR: &str = env!("CARGO_BIN_EXE_director");
+const LVSADM: &str = env!("CARGO_BIN_EXE_lvsadm");
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(15);
 /// How long a daemon is left running before its peak memory is read, so that its checks have run.
@@ -133,6 +134,38 @@ impl Bench {
         let (whole, _) = Self::timed(&namespace, &mut command)?;
         self.check(&namespace)?;
         Ok(whole)
+    }
+
+    /// `lvsadm -R` into an empty kernel.
+    pub(crate) fn lvsadm_restore(&self) -> Result<Duration> {
+        let namespace = Self::namespace()?;
+        let mut command = Command::new(LVSADM);
+        command.arg("-R").stdin(File::open(self.path("rules"))?);
+        let (whole, _) = Self::timed(&namespace, &mut command)?;
+        self.check(&namespace)?;
+        Ok(whole)
+    }
+
+    /// `-Ln` of the whole table by lvsadm and by ipvsadm, each so many times by turns; what they print is the same.
+    pub(crate) fn listings(&self, rounds: usize) -> Result<Vec<[Duration; 2]>> {
+        let namespace = Self::namespace()?;
+        let mut load = Command::new(LVSADM);
+        load.arg("-R").stdin(File::open(self.path("rules"))?);
+        Self::timed(&namespace, &mut load)?;
+        let list = |program| Self::timed(&namespace, Command::new(program).arg("-Ln"));
+        let mut took = Vec::new();
+        for round in 0..rounds {
+            let (ours, theirs) = if round % 2 == 0 {
+                let ours = list(LVSADM)?;
+                (ours, list("ipvsadm")?)
+            } else {
+                let theirs = list("ipvsadm")?;
+                (list(LVSADM)?, theirs)
+            };
+            ensure!(ours.1 == theirs.1, "the listings differ");
+            took.push([ours.0, theirs.0]);
+        }
+        Ok(took)
     }
 
     /// Whether `director plan` has nothing to do after `director apply`.

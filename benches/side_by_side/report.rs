@@ -12,6 +12,9 @@ pub(crate) struct Report {
     scale: Scale,
     pub(crate) apply: Vec<Apply>,
     pub(crate) restore: Vec<Duration>,
+    pub(crate) lvsadm_restore: Vec<Duration>,
+    /// Ours and theirs.
+    pub(crate) listings: Vec<[Duration; 2]>,
     pub(crate) second_plan_is_empty: bool,
     pub(crate) director: Option<Daemon>,
     pub(crate) keepalived: Option<Daemon>,
@@ -38,6 +41,8 @@ impl Report {
             scale,
             apply: Vec::new(),
             restore: Vec::new(),
+            lvsadm_restore: Vec::new(),
+            listings: Vec::new(),
             second_plan_is_empty: false,
             director: None,
             keepalived: None,
@@ -69,6 +74,8 @@ impl Report {
             times: theirs.as_secs_f64() / ours.as_secs_f64(),
             goal,
         };
+        let listing =
+            |side: fn(&[Duration; 2]) -> Duration| median(self.listings.iter().map(side).collect());
         let kib = |kib: u64| format!("{:.1} MiB", mebibytes(kib));
         vec![
             time(
@@ -82,6 +89,18 @@ impl Report {
                 whole,
                 restore,
                 None,
+            ),
+            time(
+                "all of lvsadm -R, beside all of ipvsadm-restore",
+                median(self.lvsadm_restore.clone()),
+                restore,
+                Some(100.0),
+            ),
+            time(
+                "lvsadm -Ln of the table, beside ipvsadm -Ln",
+                listing(|[ours, _]| *ours),
+                listing(|[_, theirs]| *theirs),
+                Some(5.0),
             ),
             time(
                 "all of director apply, beside keepalived's start",

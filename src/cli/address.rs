@@ -60,7 +60,9 @@ pub fn endpoint(
             (inside, Some(port.strip_prefix(':')?))
         }
     };
-    let (address, port) = if let Ok(v6) = address.parse::<Ipv6Addr>() {
+    let colons = address.bytes().filter(|byte| *byte == b':').count();
+    let v6 = (colons > 1).then(|| address.parse::<Ipv6Addr>());
+    let (address, port) = if let Some(Ok(v6)) = v6 {
         (IpAddr::from(v6), bracketed_port)
     } else {
         let (host, port) = match address.rsplit_once(':') {
@@ -81,7 +83,11 @@ pub fn endpoint(
 /// An IPv4 address in any notation, or a host's first one.
 #[must_use]
 pub fn ipv4_or_host(text: &str, lookup: &dyn Lookup) -> Option<Ipv4Addr> {
-    inet_aton(text).or_else(|| lookup.host(text))
+    // The usual notation, in which four decimal numbers mean the same to everyone, is read without further thought.
+    let usual = text.parse().ok();
+    usual
+        .or_else(|| inet_aton(text))
+        .or_else(|| lookup.host(text))
 }
 
 /// An IPv4 address as `inet_aton` reads it: one to four numbers (decimal, `0x` hexadecimal, `0` octal), the last of

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod arguments;
+mod brief;
 pub mod change;
 pub mod connections;
 mod draft;
@@ -26,13 +27,16 @@ pub mod words;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use address::Lookup;
 use arguments::{Context, Invocation, List};
+use brief::Brief;
 use connections::{ConnectionFormat, ConnectionsError};
 use failure::Failure;
 use listing::{Columns, Listed, Listing};
@@ -47,6 +51,9 @@ use crate::plan::Target as _;
 
 /// How long a listing waits for names.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much of standard input is made room for before it is read; more takes its room as it comes.
+const MOST_AT_ONCE: u64 = 64 << 20;
 
 /// The program: `arguments` begin with its own name.
 #[must_use]
@@ -147,7 +154,13 @@ fn one_by_one(context: Context<'_>) -> Result<(), Failure> {
 }
 
 fn standard_input() -> Result<String, Failure> {
-    let mut input = Vec::new();
+    // Of a file, one byte more than it is long: that is what seeing its end takes.
+    let length = io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .and_then(|file| File::from(file).metadata())
+        .map_or(0, |metadata| metadata.len().min(MOST_AT_ONCE));
+    let mut input = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
     io::stdin()
         .lock()
         .read_to_end(&mut input)
@@ -205,6 +218,11 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
             return print(|out| render::render_daemons(out, &daemons));
         }
     };
+    let brief = list.format.columns == Columns::Settings && list.numeric && !list.json;
+    if brief && service.is_none() {
+        let listing = Brief::read(ipvs, list.format.sorted).map_err(failed)?;
+        return print(|out| render::render_brief(out, listing));
+    }
     let listing = Listing::read(ipvs, service, list.format.sorted).map_err(failed)?;
     if list.json {
         return print_json(&json::Table::new(&listing));

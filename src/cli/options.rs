@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every command and option of `lvsadm`, once: what the parser takes and what the help says.
 
+use std::sync::LazyLock;
+
 use super::rules::Topic;
 
 /// What is to be done. The first option of a command line says it.
@@ -335,10 +337,19 @@ pub fn by_long(name: &str) -> Option<&'static Definition> {
 /// The command or option of this letter.
 #[must_use]
 pub fn by_short(letter: char) -> Option<&'static Definition> {
-    let letter = u8::try_from(letter).ok()?;
-    DEFINITIONS
-        .iter()
-        .find(|definition| definition.short.bytes().any(|short| short == letter))
+    /// Every option of every line of a restore is looked up.
+    static LETTERS: LazyLock<[Option<&Definition>; 128]> = LazyLock::new(|| {
+        let mut letters = [None; 128];
+        for definition in DEFINITIONS {
+            for short in definition.short.bytes() {
+                if let Some(entry) = letters.get_mut(usize::from(short)) {
+                    *entry = Some(definition);
+                }
+            }
+        }
+        letters
+    });
+    *LETTERS.get(usize::try_from(u32::from(letter)).ok()?)?
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 
 use std::fmt::{self, Write};
 
-use super::endpoint::{cut, endpoint};
+use super::brief::{Brief, Servers};
+use super::endpoint::{cut, endpoint, pad, push_column, push_endpoint};
 use super::listing::{Columns, Format, ListedService, Listing};
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::kernel::Names;
 use crate::model::{
-    Counters, ForwardingMethod, Protocol, ServiceKey, SyncDaemon, SyncRole, Timeouts, Tunnel,
-    TunnelChecksum, TunnelKind,
+    Counters, ForwardingMethod, Protocol, ServerKey, ServiceKey, SyncDaemon, SyncRole, Timeouts,
+    Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// Services and servers. What has a name in `names` is listed by it.
@@ -20,14 +21,7 @@ pub fn render(
     names: &Names,
 ) -> fmt::Result {
     if listing.whole {
-        let Info {
-            version: (major, minor, patch),
-            connection_table_size: size,
-        } = listing.info;
-        writeln!(
-            out,
-            "IP Virtual Server version {major}.{minor}.{patch} (size={size})"
-        )?;
+        write_version(out, listing.info)?;
     }
     out.write_str(title(format.columns))?;
     for ListedService { service, servers } in &listing.services {
@@ -37,6 +31,43 @@ pub fn render(
         }
     }
     Ok(())
+}
+
+/// All services with the default columns, by number: the text that [`render`] makes of the same table.
+pub(super) fn render_brief(out: &mut impl Write, listing: Brief) -> fmt::Result {
+    write_version(out, listing.info)?;
+    out.write_str(title(Columns::Settings))?;
+    let names = Names::default();
+    let mut line = String::with_capacity(128);
+    listing.each(|service, servers| {
+        write_service(out, service, Format::DEFAULT, &names)?;
+        let protocol = protocol(service.key);
+        let mut write = |key, method, counts| {
+            line.clear();
+            push_server(&mut line, key, protocol, &names);
+            push_counts(&mut line, method, counts);
+            out.write_str(&line)
+        };
+        match servers {
+            Servers::Lines(lines) => lines
+                .iter()
+                .try_for_each(|it| write(it.key, it.method, [it.weight, it.active, it.inactive])),
+            Servers::Entries(entries) => entries
+                .iter()
+                .try_for_each(|it| write(it.key, it.server.forwarding.word(), counts(it))),
+        }
+    })
+}
+
+fn write_version(out: &mut impl Write, info: Info) -> fmt::Result {
+    let Info {
+        version: (major, minor, patch),
+        connection_table_size: size,
+    } = info;
+    writeln!(
+        out,
+        "IP Virtual Server version {major}.{minor}.{patch} (size={size})"
+    )
 }
 
 /// `-L --timeout`.
@@ -178,15 +209,13 @@ fn write_server(
     format: Format,
     names: &Names,
 ) -> fmt::Result {
-    let protocol = match service {
-        ServiceKey::Address { protocol, .. } => Some(protocol),
-        ServiceKey::Fwmark { .. } => None::<Protocol>,
-    };
-    let mut name = endpoint(names, entry.key.address, entry.key.port, protocol);
-    if entry.key.address.is_ipv4() {
-        cut(&mut name, 28);
+    let mut line = String::with_capacity(128);
+    push_server(&mut line, entry.key, protocol(service), names);
+    if format.columns == Columns::Settings {
+        push_counts(&mut line, entry.server.forwarding.word(), counts(entry));
+        return out.write_str(&line);
     }
-    write!(out, "  -> {name:<28}")?;
+    out.write_str(&line)?;
     let (server, connections) = (&entry.server, &entry.connections);
     let (active, inactive) = (connections.active, connections.inactive);
     let weight = server.weight.get();
@@ -202,7 +231,8 @@ fn write_server(
             write_numbers(out, [in_bytes, out_bytes], format.exact)?;
             return out.write_char('\n');
         }
-        Columns::Settings => write!(out, " {:<7} {weight:<6}", server.forwarding)?,
+        // Written already.
+        Columns::Settings => return Ok(()),
         Columns::Thresholds => {
             let thresholds = server.thresholds;
             write!(out, " {:<10} {:<10}", thresholds.upper, thresholds.lower)?;
@@ -216,6 +246,43 @@ fn write_server(
         }
     }
     writeln!(out, " {active:<10} {inactive:<10}")
+}
+
+const fn protocol(service: ServiceKey) -> Option<Protocol> {
+    match service {
+        ServiceKey::Address { protocol, .. } => Some(protocol),
+        ServiceKey::Fwmark { .. } => None,
+    }
+}
+
+/// Weight and connections.
+const fn counts(entry: &ServerEntry) -> [u32; 3] {
+    let connections = entry.connections;
+    let weight = entry.server.weight.get();
+    [weight, connections.active, connections.inactive]
+}
+
+/// A server's line up to its name.
+fn push_server(line: &mut String, key: ServerKey, protocol: Option<Protocol>, names: &Names) {
+    line.push_str("  -> ");
+    let start = line.len();
+    push_endpoint(line, names, key.address, key.port, protocol);
+    if key.address.is_ipv4() {
+        cut(line, start + 28);
+    }
+    pad(line, start, 28);
+}
+
+/// The rest of the line under the default columns.
+fn push_counts(line: &mut String, method: &str, [weight, active, inactive]: [u32; 3]) {
+    line.push(' ');
+    let start = line.len();
+    line.push_str(method);
+    pad(line, start, 7);
+    push_column(line, weight, 6);
+    push_column(line, active, 10);
+    push_column(line, inactive, 10);
+    line.push('\n');
 }
 
 /// `gue:6080:-c`, `gre:+c`, `ipip`, and `n/a` for servers that are not tunneled to.

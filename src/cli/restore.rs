@@ -24,7 +24,9 @@ pub enum Item {
 /// program's own name at a line's beginning.
 pub fn read(context: Context<'_>, input: &str) -> Result<Vec<Item>, Failure> {
     let mut items = Vec::new();
-    let (mut steps, mut numbers) = (Vec::new(), Vec::new());
+    // All at once: what grows piece by piece is moved each time.
+    let lines = input.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let (mut steps, mut numbers) = (Vec::with_capacity(lines), Vec::with_capacity(lines));
     let mut failures = Failures::default();
     let mut arguments = Vec::new();
     for (line, number) in input.lines().zip(1..) {

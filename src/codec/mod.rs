@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod connection;
 pub mod ipvs;
 pub mod message;
+pub mod table;
 
 /// Bytes that do not say what they should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -83,6 +83,19 @@ pub enum ForwardingMethod {
 }
 
 impl ForwardingMethod {
+    /// As ipvsadm lists it: `Masq`, `Route`, `Tunnel`, ...
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Masquerading => "Masq",
+            Self::Local => "Local",
+            Self::Tunneling(_) => "Tunnel",
+            Self::DirectRouting => "Route",
+            Self::Bypass => "Bypass",
+            Self::Other(_) => "Unknown",
+        }
+    }
+
     /// Whether the server sees the packet's own destination port, which must then be the service's.
     #[must_use]
     pub const fn keeps_port(self) -> bool {
@@ -93,14 +106,7 @@ impl ForwardingMethod {
 impl fmt::Display for ForwardingMethod {
     /// As ipvsadm lists it: `Masq`, `Route`, `Tunnel`, ...
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Masquerading => "Masq",
-            Self::Local => "Local",
-            Self::Tunneling(_) => "Tunnel",
-            Self::DirectRouting => "Route",
-            Self::Bypass => "Bypass",
-            Self::Other(_) => "Unknown",
-        })
+        f.pad(self.word())
     }
 }
 
