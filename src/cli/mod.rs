@@ -12,6 +12,7 @@ pub mod connections;
 mod draft;
 mod endpoint;
 pub mod failure;
+pub mod filter;
 pub mod help;
 pub mod json;
 pub mod listing;
@@ -35,6 +36,7 @@ use address::Lookup;
 use arguments::{Context, Invocation, List};
 use connections::{ConnectionFormat, ConnectionsError};
 use failure::Failure;
+use filter::Filter;
 use listing::{Columns, Listed, Listing};
 use output::Output;
 
@@ -205,7 +207,7 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
             return print(|out| render::render_daemons(out, &daemons));
         }
     };
-    let listing = Listing::read(ipvs, service, list.format.sorted).map_err(failed)?;
+    let listing = Listing::read(ipvs, service, &list.filter, list.format.sorted).map_err(failed)?;
     if list.json {
         return print_json(&json::Table::new(&listing));
     }
@@ -214,7 +216,8 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
 }
 
 fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
-    let mut listing = Listing::read(ipvs, None, true).map_err(|error| Failure::list(&error))?;
+    let mut listing = Listing::read(ipvs, None, &Filter::NONE, true)
+        .map_err(|error| Failure::list(&error))?;
     if compat {
         listing.forget_thresholds();
     }
@@ -234,7 +237,7 @@ fn list_connections(list: &List) -> Result<(), Failure> {
     let learn = |(addresses, ports)| resolver.learn(addresses, ports).clone();
     let learn = (!list.numeric && !list.json).then_some(learn);
     let mut out = Output::new();
-    let listed = connections::render(&mut out, input, format, learn);
+    let listed = connections::render(&mut out, input, format, &list.filter, learn);
     out.finish().map_err(|error| Failure::output(&error))?;
     match listed {
         Ok(()) | Err(ConnectionsError::Write(_)) => Ok(()),
