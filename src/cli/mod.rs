@@ -8,6 +8,7 @@
 pub mod address;
 pub mod arguments;
 pub mod change;
+pub mod compare;
 pub mod connections;
 mod draft;
 mod endpoint;
@@ -18,9 +19,11 @@ pub mod json;
 pub mod listing;
 pub mod options;
 mod output;
+pub mod own;
 pub mod render;
 pub mod restore;
 pub mod rules;
+mod run_own;
 pub mod save;
 pub mod settings;
 pub mod words;
@@ -58,7 +61,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&program, &arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(failure) => {
             tell(&failure);
             ExitCode::from(failure.status)
@@ -72,13 +75,18 @@ fn tell(failure: &Failure) {
 }
 
 /// What the program does by the name it is called by: a link to it may be named as any of ipvsadm's three.
-fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
+fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
     let name = program.rsplit('/').next().unwrap_or(program);
     let context = Context {
         program,
         lookup: &System,
         compat: name.starts_with("ipvsadm"),
     };
+    if !context.compat
+        && let Some(asked) = own::parse(arguments)
+    {
+        return run_own::run(context, &asked?);
+    }
     let invocation = match name {
         "ipvsadm-save" => saving(arguments)?,
         "ipvsadm-restore" => Invocation::Restore {
@@ -87,7 +95,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
         },
         _ => arguments::parse(context, arguments)?,
     };
-    match invocation {
+    let done = match invocation {
         Invocation::Help => print(|out| help::write_help(out, program)),
         Invocation::Version => print(help::write_version),
         Invocation::Restore {
@@ -105,7 +113,8 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
             }
         }
         _ => execute(&mut open()?, &invocation),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The arguments of `ipvsadm-save`: `-n`, and words that mean nothing.
@@ -216,8 +225,8 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
 }
 
 fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
-    let mut listing = Listing::read(ipvs, None, &Filter::NONE, true)
-        .map_err(|error| Failure::list(&error))?;
+    let mut listing =
+        Listing::read(ipvs, None, &Filter::NONE, true).map_err(|error| Failure::list(&error))?;
     if compat {
         listing.forget_thresholds();
     }

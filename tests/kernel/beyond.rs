@@ -15,6 +15,10 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
             "called_ipvsadm_it_knows_none_of_this",
             called_ipvsadm_it_knows_none_of_this,
         ),
+        (
+            "a_saved_file_is_held_against_the_kernel",
+            a_saved_file_is_held_against_the_kernel,
+        ),
     ]
 }
 
@@ -90,6 +94,9 @@ fn called_ipvsadm_it_knows_none_of_this() {
         &["-Ln", "--server"],
         &["-Lnc", "--state=UDP"],
         &["-Lnc", "--client", "::1"],
+        &["diff"],
+        &["diff", "-"],
+        &["diff", "-", "--json"],
     ] {
         let [ipvsadm, lvsadm] = pair.both(arguments, "");
         assert_eq!(
@@ -102,4 +109,55 @@ fn called_ipvsadm_it_knows_none_of_this() {
         (refused.stderr.as_str(), refused.status),
         ("--server: unknown option\n", Some(255))
     );
+}
+
+/// What `diff` says of the kernel and this input.
+fn difference(input: &str) -> (String, Option<i32>) {
+    let outcome = feed(LVSADM, &["diff", "-"], input);
+    assert_eq!(outcome.stderr, "", "{input}");
+    (outcome.stdout, outcome.status)
+}
+
+fn a_saved_file_is_held_against_the_kernel() {
+    table(TABLE);
+    let saved = succeed(LVSADM, &["-Sn"]).stdout;
+    assert_eq!(difference(&saved), (String::new(), Some(0)));
+    // As ipvsadm saves it, by name.
+    let by_name = succeed(super::beside::IPVSADM, &["-S"]).stdout;
+    assert_eq!(difference(&by_name), (String::new(), Some(0)));
+    let wanted = "-A -t 10.0.0.100:80 -s rr\n-a -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 0\n\
+                  -A -u 10.0.0.100:53 -s rr -o\n-a -u 10.0.0.100:53 -r 10.1.1.13:53 -m -x 9\n\
+                  -A -f 7 -s rr -p 60\n-A -f 9 -s mh\n-a -f 9 -r 10.1.1.1:1 -g\n-a -f 9 -r 10.1.1.2:1 -g\n";
+    let (steps, status) = difference(wanted);
+    assert_eq!(status, Some(1), "{steps}");
+    assert!(
+        steps.contains("-e -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 0  # now -m -w 3\n"),
+        "{steps}"
+    );
+    let json = feed(LVSADM, &["diff", "--json", "-"], wanted);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(
+        (document.pointer("/equal"), json.status),
+        (Some(&false.into()), Some(1))
+    );
+    // What it says, done, leaves nothing to say.
+    let done = feed(LVSADM, &["-R", "--compat"], &steps);
+    assert_eq!((done.stderr.as_str(), done.status), ("", Some(0)));
+    assert_eq!(difference(wanted), (String::new(), Some(0)));
+    for (arguments, message) in [
+        (
+            &["diff", "-"] as &[&str],
+            "standard input: line 1: illegal weight specified\n",
+        ),
+        (
+            &["diff", "/nosuch"],
+            "read /nosuch: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let refused = feed(LVSADM, arguments, "-a -f 7 -r 10.1.1.1 -w x\n");
+        assert_eq!(
+            (refused.stderr.as_str(), refused.status),
+            (message, Some(2))
+        );
+    }
 }
