@@ -13,6 +13,7 @@ use std::process::Command;
 use std::thread;
 
 use lvs_director::cli::connections::{ConnectionFormat, render};
+use lvs_director::cli::filter::Filter;
 use lvs_director::kernel::Names;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -78,7 +79,7 @@ fn list(format: ConnectionFormat) -> usize {
     let mut out = Lines::default();
     let names: Option<fn(_) -> Names> = None;
     let input = BufReader::with_capacity(64 * 1024, Kernel::new());
-    render(&mut out, input, format, names).unwrap();
+    render(&mut out, input, format, &Filter::NONE, names).unwrap();
     out.0
 }
 

@@ -103,13 +103,19 @@ impl Report {
                 Some(5.0),
             ),
             time(
-                "all of director apply, beside keepalived's start",
-                whole,
+                "applying the table, beside keepalived's start",
+                applying,
                 keepalived.start,
                 Some(50.0),
             ),
             time(
-                "director run to the last first verdict, beside keepalived's start",
+                "all of director apply, beside keepalived's start",
+                whole,
+                keepalived.start,
+                None,
+            ),
+            time(
+                "director run, all servers checked, beside keepalived's start, none",
                 director.start,
                 keepalived.start,
                 None,

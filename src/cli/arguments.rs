@@ -5,6 +5,7 @@ use super::address::Lookup;
 use super::change::{Change, wanted};
 use super::draft::{Draft, timeout};
 use super::failure::Failure;
+use super::filter::Filter;
 use super::listing::{Columns, Format, Listed};
 use super::options::{Command, Meaning};
 use super::rules::Topic;
@@ -60,6 +61,8 @@ pub struct List {
     pub numeric: bool,
     /// JSON instead of text.
     pub json: bool,
+    /// What of it.
+    pub filter: Filter,
 }
 
 impl List {
@@ -71,6 +74,7 @@ impl List {
             format: Format::DEFAULT,
             numeric: false,
             json: false,
+            filter: Filter::NONE,
         }
     }
 }
@@ -93,6 +97,9 @@ pub fn parse(context: Context<'_>, arguments: &[&str]) -> Result<Invocation, Fai
         return Ok(Invocation::List(List::everything()));
     }
     let mut words = Words::new(arguments);
+    if context.compat {
+        words.hide_filters();
+    }
     let (command, value) = match words.next_option() {
         Some(Ok((definition, value))) => match definition.meaning {
             Meaning::Command(command) => (command, value.unwrap_or_default()),
@@ -120,7 +127,7 @@ pub fn parse(context: Context<'_>, arguments: &[&str]) -> Result<Invocation, Fai
     check_flags(command, &draft)?;
     command.rules().check(draft.topics())?;
     Ok(match command {
-        Command::List => Invocation::List(list(&draft)?),
+        Command::List => Invocation::List(list(draft)?),
         Command::Save => Invocation::Save {
             numeric: draft.has(Topic::Numeric),
             compat: draft.compat,
@@ -191,7 +198,8 @@ fn check_flags(command: Command, draft: &Draft<'_>) -> Result<(), Failure> {
     scheduler_flags(names, scheduler).map(drop)
 }
 
-fn list(draft: &Draft<'_>) -> Result<List, Failure> {
+fn list(draft: Draft<'_>) -> Result<List, Failure> {
+    check_filter(&draft)?;
     let columns = [
         (Topic::Stats, Columns::Counters),
         (Topic::Rate, Columns::Rates),
@@ -226,7 +234,38 @@ fn list(draft: &Draft<'_>) -> Result<List, Failure> {
         },
         numeric: draft.has(Topic::Numeric),
         json: draft.has(Topic::Json),
+        filter: draft.filter,
     })
+}
+
+/// Connections have a state and a client, services and connections a service and servers, and nothing else has any.
+fn check_filter(draft: &Draft<'_>) -> Result<(), Failure> {
+    const FILTERS: [Topic; 4] = [
+        Topic::FilterService,
+        Topic::FilterServer,
+        Topic::FilterState,
+        Topic::FilterClient,
+    ];
+    for topic in FILTERS.into_iter().filter(|topic| draft.has(*topic)) {
+        let name = topic.name();
+        let of_connections = matches!(topic, Topic::FilterState | Topic::FilterClient);
+        if of_connections && !draft.has(Topic::Connection) {
+            return Err(Failure::usage(format!(
+                "You need to supply the 'connection' option for the '{name}' option"
+            )));
+        }
+        let mut against = vec![Topic::Timeout, Topic::Daemon];
+        if topic == Topic::FilterService {
+            against.push(Topic::Service);
+        }
+        if let Some(other) = against.into_iter().find(|other| draft.has(*other)) {
+            let other = other.name();
+            return Err(Failure::usage(format!(
+                "The option '{name}' conflicts with the '{other}' option in the 'list' command"
+            )));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -153,6 +153,67 @@ fn the_first_fault_is_told() {
 }
 
 #[test]
+fn filters_belong_to_what_they_filter() {
+    for line in [
+        "-Ln --service tcp:10.0.0.1:80 --server=10.0.0.2",
+        "-L -t 10.0.0.1:80 --server 10.0.0.2:80 --json",
+        "-Lnc --service fwm:7 --server [fd00::2]:80 --state time_wait --client 10.0.0.0/8",
+    ] {
+        match read(line, false).unwrap() {
+            Invocation::List(list) => assert_ne!(list.filter, Filter::NONE, "{line}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+    for (line, message) in [
+        (
+            "-L --state UDP",
+            "You need to supply the 'connection' option for the 'state' option",
+        ),
+        (
+            "-L --client ::1",
+            "You need to supply the 'connection' option for the 'client' option",
+        ),
+        (
+            "-L -f 1 --service fwm:1",
+            "The option 'service' conflicts with the 'service-address' option in the 'list' command",
+        ),
+        (
+            "-L --timeout --server 10.0.0.1",
+            "The option 'server' conflicts with the 'timeout' option in the 'list' command",
+        ),
+        (
+            "-S --server 10.0.0.1",
+            "Illegal 'server' option with the 'save' command",
+        ),
+        ("-L --server rs1", "invalid server `rs1' specified"),
+        (
+            "-L --server ::1 --server ::2",
+            "multiple 'server' options specified",
+        ),
+    ] {
+        assert_eq!(refusal(line), message, "{line}");
+    }
+}
+
+#[test]
+fn ipvsadms_ways_have_no_filters() {
+    for (line, compat, word) in [
+        ("-L --service fwm:1", true, "--service"),
+        ("-L --server", true, "--server"),
+        ("-L --state=UDP", true, "--state=UDP"),
+        ("-L --compat --client ::1", false, "--client"),
+        ("-L --service fwm:1 --compat", false, "--service"),
+    ] {
+        let failure = read(line, compat).unwrap_err();
+        assert_eq!(
+            (failure.message, failure.status),
+            (format!("{word}: unknown option"), 255),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn no_line_makes_the_parser_panic() {
     let words = [
         "-A",
@@ -170,6 +231,10 @@ fn no_line_makes_the_parser_panic() {
         "-i",
         "--tun-type",
         "gue",
+        "--service",
+        "--client",
+        "fwm:1:",
+        "::/0",
         "",
         "-",
         "--",

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use super::endpoint::endpoint;
+use super::filter::Filter;
 use crate::codec::connection::{Connection, ConnectionError};
 use crate::kernel::Names;
 use crate::model::Protocol;
@@ -44,11 +45,12 @@ pub enum ConnectionsError {
 /// What may have a name.
 pub type Nameable = (BTreeSet<IpAddr>, BTreeSet<(Protocol, u16)>);
 
-/// Lists what `input` holds behind its title. `learn` is asked for names, again and again, unless there are to be none.
+/// Lists what `input` holds behind its title, as far as `filter` lets it through. `learn` is asked for names, again and again, unless there are to be none.
 pub fn render(
     out: &mut impl Write,
     mut input: impl BufRead,
     format: ConnectionFormat,
+    filter: &Filter,
     mut learn: Option<impl FnMut(Nameable) -> Names>,
 ) -> Result<(), ConnectionsError> {
     input.read_line(&mut String::new())?;
@@ -61,6 +63,11 @@ pub fn render(
         let chunk = lines.get(..count).unwrap_or_default().iter();
         let connections: Vec<_> = chunk
             .map(|line| Connection::parse(line))
+            .filter(|parsed| {
+                parsed
+                    .as_ref()
+                    .map_or(true, |connection| filter.has_connection(connection))
+            })
             .collect::<Result<_, _>>()?;
         if let Some(learn) = &mut learn {
             names = learn(nameable(&connections));
@@ -188,12 +195,6 @@ fn write_json(out: &mut impl Write, connection: &Connection<'_>) -> fmt::Result 
         address: end.ip(),
         port: end.port(),
     };
-    // The kernel writes the mark in place of an address.
-    let fwmark = match (connection.transport(), connection.service.ip()) {
-        (None, IpAddr::V4(mark)) => Some(mark.to_bits()),
-        (None, IpAddr::V6(mark)) => u32::try_from(mark.to_bits() & 0xffff_ffff).ok(),
-        (Some(_), _) => None,
-    };
     let engine = connection.engine;
     let json = ConnectionJson {
         protocol: connection
@@ -203,7 +204,7 @@ fn write_json(out: &mut impl Write, connection: &Connection<'_>) -> fmt::Result 
         expires: connection.expires,
         client: end(connection.client),
         service: end(connection.service),
-        fwmark,
+        fwmark: connection.fwmark(),
         server: end(connection.server),
         engine: engine.map(|(name, data)| EngineJson { name, data }),
     };
@@ -227,7 +228,7 @@ UDP 0A000001 0000 0A000064 13C4 0A01010B 13C4 NONE            112 sip abc123@hos
     fn print(format: ConnectionFormat) -> String {
         let mut out = String::new();
         let learn: Option<fn(Nameable) -> Names> = None;
-        render(&mut out, KERNEL.as_bytes(), format, learn).unwrap();
+        render(&mut out, KERNEL.as_bytes(), format, &Filter::NONE, learn).unwrap();
         out
     }
 
@@ -272,6 +273,25 @@ UDP 01:52  NONE        10.0.0.1:0         10.0.0.100:5060    10.1.1.11:5060
     }
 
     #[test]
+    fn what_the_filter_leaves_out_is_not_listed() {
+        let filter = Filter {
+            states: vec!["UDP".to_owned()],
+            ..Filter::NONE
+        };
+        for (format, expected) in [
+            (ConnectionFormat::Plain, 3),
+            // Brackets, and a connection.
+            (ConnectionFormat::Json, 3),
+        ] {
+            let mut out = String::new();
+            let learn: Option<fn(Nameable) -> Names> = None;
+            render(&mut out, KERNEL.as_bytes(), format, &filter, learn).unwrap();
+            assert_eq!(out.lines().count(), expected, "{out}");
+            assert!(out.contains("34329"), "{out}");
+        }
+    }
+
+    #[test]
     fn names_are_asked_for_as_lines_come() {
         let mut out = String::new();
         let mut asked = 0;
@@ -287,7 +307,8 @@ UDP 01:52  NONE        10.0.0.1:0         10.0.0.100:5060    10.1.1.11:5060
                 .insert((Protocol::Tcp, 8080), "http-alt".to_owned());
             names
         });
-        render(&mut out, KERNEL.as_bytes(), ConnectionFormat::Plain, learn).unwrap();
+        let format = ConnectionFormat::Plain;
+        render(&mut out, KERNEL.as_bytes(), format, &Filter::NONE, learn).unwrap();
         assert_eq!(asked, 8);
         assert!(
             out.contains("10.0.0.1:37466     vip:http-alt       10.1.1.11:http-alt\n"),

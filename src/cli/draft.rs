@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::address::{Lookup, endpoint, ipv4_or_host, leading_number, number, number_within};
 use super::failure::Failure;
+use super::filter::{Filter, Network, ServerPattern, ServicePattern};
 use super::options::{Meaning, Opt};
 use super::rules::{Topic, Topics};
 use super::settings::{Method, NamedServer, ServerOptions, ServiceOptions};
-use super::words::Words;
+use super::words::{WordError, Words};
 use crate::model::{
     AddressFamily, Fwmark, Granularity, PersistenceEngine, Protocol, Scheduler, Seconds, ServerKey,
     ServiceKey, SyncDaemon, SyncRole, Weight,
@@ -32,6 +33,7 @@ pub(super) struct Draft<'a> {
     pub(super) server_options: ServerOptions,
     pub(super) tunnel: TunnelOptions,
     pub(super) daemon: SyncDaemon,
+    pub(super) filter: Filter,
     /// As ipvsadm does, quirks included.
     pub(super) compat: bool,
 }
@@ -73,17 +75,16 @@ impl<'a> Draft<'a> {
                 port: 0,
                 ttl: 0,
             },
+            filter: Filter::NONE,
             compat,
         }
     }
 
     /// Reads all options. The words that are none are left to the caller.
     pub(super) fn read(&mut self, words: &mut Words<'_>) -> Result<(), Failure> {
+        let mut filter = None;
         while let Some(read) = words.next_option() {
-            let (definition, value) = read.map_err(|error| Failure {
-                message: format!("{}: {error}", words.last()),
-                status: 255,
-            })?;
+            let (definition, value) = read.map_err(|error| unreadable(words.last(), error))?;
             let Meaning::Option(option) = definition.meaning else {
                 return Err(Failure::usage(format!("invalid option `{}'", words.last())));
             };
@@ -93,7 +94,16 @@ impl<'a> Draft<'a> {
                 let message = format!("multiple '{}' options specified", topic.name());
                 return Err(Failure::usage(message));
             }
+            if option.is_filter() {
+                filter = filter.or(Some(definition.long));
+            }
             self.option(option, value)?;
+            if option == Opt::Compat {
+                words.hide_filters();
+                if let Some(long) = filter {
+                    return Err(unreadable(&format!("--{long}"), WordError::Unknown));
+                }
+            }
         }
         Ok(())
     }
@@ -175,6 +185,10 @@ impl<'a> Draft<'a> {
             Opt::MulticastGroup => self.daemon.group = Some(multicast_group(text)?),
             Opt::MulticastPort => self.daemon.port = within(text, 1..=0xffff, "mcast-port")?,
             Opt::MulticastTtl => self.daemon.ttl = within(text, 1..=0xff, "mcast-ttl")?,
+            Opt::FilterService => self.filter.service = Some(ServicePattern::read(text)?),
+            Opt::FilterServer => self.filter.server = Some(ServerPattern::read(text)?),
+            Opt::FilterState => self.filter.states = Filter::read_states(text)?,
+            Opt::FilterClient => self.filter.client = Some(Network::read(text)?),
             Opt::Numeric
             | Opt::Connection
             | Opt::Timeout
@@ -252,6 +266,13 @@ impl<'a> Draft<'a> {
         let service_port = self.address.map_or(0, |(_, port)| port);
         self.server = Some(ServerKey::new(address, port.unwrap_or(service_port)));
         Ok(())
+    }
+}
+
+fn unreadable(word: &str, error: WordError) -> Failure {
+    Failure {
+        message: format!("{word}: {error}"),
+        status: 255,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fmt::{self, Write};
 
 use super::options::{DEFINITIONS, Definition, Meaning, Value};
+use super::own::WORDS;
 
 /// `-h`.
 pub fn write_help(out: &mut impl Write, program: &str) -> fmt::Result {
@@ -19,6 +20,19 @@ pub fn write_help(out: &mut impl Write, program: &str) -> fmt::Result {
         .filter(|definition| !is_command(definition))
     {
         write_line(out, definition)?;
+    }
+    out.write_str("\nWords that stand first, without a dash:\n")?;
+    for own in WORDS {
+        writeln!(out, "  {:<40} {}", own.usage(), own.help)?;
+        for option in own.all_options() {
+            let name = match option.value {
+                Value::None => format!("--{}", option.long),
+                Value::Required(value) | Value::Optional(value) => {
+                    format!("--{} {value}", option.long)
+                }
+            };
+            writeln!(out, "    {name:<38} {}", option.help)?;
+        }
     }
     Ok(())
 }

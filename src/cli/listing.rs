@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::filter::Filter;
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::kernel::{Ipvs, IpvsError};
 use crate::model::{Protocol, ServiceKey, Thresholds};
@@ -81,10 +82,12 @@ pub struct ListedService {
 }
 
 impl Listing {
-    /// Reads all services, or one.
+    /// Reads all services, or one, as far as `filter` lets them through: of a service the servers that are named, and
+    /// no service without one of those.
     pub fn read(
         ipvs: &mut Ipvs,
         one: Option<&ServiceKey>,
+        filter: &Filter,
         sorted: bool,
     ) -> Result<Self, IpvsError> {
         let info = ipvs.info()?;
@@ -92,8 +95,12 @@ impl Listing {
             Some(key) => vec![ipvs.service(key)?],
             None => ipvs.services()?,
         };
-        let services = services.into_iter().map(|service| {
-            let servers = ipvs.servers(&service.key)?;
+        let wanted = services
+            .into_iter()
+            .filter(|service| filter.has_service(&service.key));
+        let services = wanted.map(|service| {
+            let mut servers = ipvs.servers(&service.key)?;
+            servers.retain(|server| filter.has_server(&server.key));
             Ok(ListedService { service, servers })
         });
         let mut listing = Self {
@@ -101,6 +108,9 @@ impl Listing {
             whole: one.is_none(),
             services: services.collect::<Result<_, _>>()?,
         };
+        if filter.server.is_some() {
+            listing.services.retain(|listed| !listed.servers.is_empty());
+        }
         if sorted {
             listing.sort();
         }

@@ -9,18 +9,22 @@ pub mod address;
 pub mod arguments;
 mod brief;
 pub mod change;
+pub mod compare;
 pub mod connections;
 mod draft;
 mod endpoint;
 pub mod failure;
+pub mod filter;
 pub mod help;
 pub mod json;
 pub mod listing;
 pub mod options;
 mod output;
+pub mod own;
 pub mod render;
 pub mod restore;
 pub mod rules;
+mod run_own;
 pub mod save;
 pub mod settings;
 pub mod words;
@@ -39,6 +43,7 @@ use arguments::{Context, Invocation, List};
 use brief::Brief;
 use connections::{ConnectionFormat, ConnectionsError};
 use failure::Failure;
+use filter::Filter;
 use listing::{Columns, Listed, Listing};
 use output::Output;
 
@@ -63,7 +68,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&program, &arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(failure) => {
             tell(&failure);
             ExitCode::from(failure.status)
@@ -77,13 +82,18 @@ fn tell(failure: &Failure) {
 }
 
 /// What the program does by the name it is called by: a link to it may be named as any of ipvsadm's three.
-fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
+fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
     let name = program.rsplit('/').next().unwrap_or(program);
     let context = Context {
         program,
         lookup: &System,
         compat: name.starts_with("ipvsadm"),
     };
+    if !context.compat
+        && let Some(asked) = own::parse(arguments)
+    {
+        return run_own::run(context, &asked?);
+    }
     let invocation = match name {
         "ipvsadm-save" => saving(arguments)?,
         "ipvsadm-restore" => Invocation::Restore {
@@ -92,7 +102,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
         },
         _ => arguments::parse(context, arguments)?,
     };
-    match invocation {
+    let done = match invocation {
         Invocation::Help => print(|out| help::write_help(out, program)),
         Invocation::Version => print(help::write_version),
         Invocation::Restore {
@@ -110,7 +120,8 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), Failure> {
             }
         }
         _ => execute(&mut open()?, &invocation),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The arguments of `ipvsadm-save`: `-n`, and words that mean nothing.
@@ -218,12 +229,13 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
             return print(|out| render::render_daemons(out, &daemons));
         }
     };
+    let whole = service.is_none() && list.filter == Filter::NONE;
     let brief = list.format.columns == Columns::Settings && list.numeric && !list.json;
-    if brief && service.is_none() {
+    if brief && whole {
         let listing = Brief::read(ipvs, list.format.sorted).map_err(failed)?;
         return print(|out| render::render_brief(out, listing));
     }
-    let listing = Listing::read(ipvs, service, list.format.sorted).map_err(failed)?;
+    let listing = Listing::read(ipvs, service, &list.filter, list.format.sorted).map_err(failed)?;
     if list.json {
         return print_json(&json::Table::new(&listing));
     }
@@ -232,7 +244,8 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
 }
 
 fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
-    let mut listing = Listing::read(ipvs, None, true).map_err(|error| Failure::list(&error))?;
+    let mut listing =
+        Listing::read(ipvs, None, &Filter::NONE, true).map_err(|error| Failure::list(&error))?;
     if compat {
         listing.forget_thresholds();
     }
@@ -252,7 +265,7 @@ fn list_connections(list: &List) -> Result<(), Failure> {
     let learn = |(addresses, ports)| resolver.learn(addresses, ports).clone();
     let learn = (!list.numeric && !list.json).then_some(learn);
     let mut out = Output::new();
-    let listed = connections::render(&mut out, input, format, learn);
+    let listed = connections::render(&mut out, input, format, &list.filter, learn);
     out.finish().map_err(|error| Failure::output(&error))?;
     match listed {
         Ok(()) | Err(ConnectionsError::Write(_)) => Ok(()),

@@ -119,6 +119,14 @@ pub enum Opt {
     NoSort,
     /// `--sort`.
     Sort,
+    /// `--service`.
+    FilterService,
+    /// `--server`.
+    FilterServer,
+    /// `--state`.
+    FilterState,
+    /// `--client`.
+    FilterClient,
     /// `--json`.
     Json,
     /// `--compat`.
@@ -174,6 +182,10 @@ impl Opt {
             Self::PersistentConn => Topic::PersistentConn,
             Self::TunInfo => Topic::TunInfo,
             Self::NoSort => Topic::NoSort,
+            Self::FilterService => Topic::FilterService,
+            Self::FilterServer => Topic::FilterServer,
+            Self::FilterState => Topic::FilterState,
+            Self::FilterClient => Topic::FilterClient,
             Self::Json => Topic::Json,
             Self::SyncId => Topic::SyncId,
             Self::SyncMaxLength => Topic::SyncMaxLength,
@@ -184,6 +196,15 @@ impl Opt {
             Self::AtomicReplace => Topic::AtomicReplace,
             Self::Ipv6 | Self::Sort | Self::Compat => return None,
         })
+    }
+
+    /// Whether it says what a listing leaves out: an option that ipvsadm's ways do not have.
+    #[must_use]
+    pub const fn is_filter(self) -> bool {
+        matches!(
+            self,
+            Self::FilterService | Self::FilterServer | Self::FilterState | Self::FilterClient
+        )
     }
 }
 
@@ -205,6 +226,14 @@ pub enum Meaning {
     Command(Command),
     /// An option.
     Option(Opt),
+}
+
+impl Meaning {
+    /// Whether it says what a listing leaves out.
+    #[must_use]
+    pub const fn is_filter(self) -> bool {
+        matches!(self, Self::Option(option) if option.is_filter())
+    }
 }
 
 /// How a command or option is written, and what it does.
@@ -315,6 +344,10 @@ pub const DEFINITIONS: &[Definition] = &[
     option(Opt::TunInfo, "tun-info", "", NONE, "list encapsulations"),
     option(Opt::NoSort, "nosort", "", NONE, "list in the kernel's order"),
     option(Opt::Sort, "sort", "", NONE, "list sorted, which is the default"),
+    option(Opt::FilterService, "service", "", Value::Required("service"), "with -L: list this service only, as tcp:192.0.2.10:80, 192.0.2.10, fwm:7"),
+    option(Opt::FilterServer, "server", "", Value::Required("address[:port]"), "with -L: list this real server only, with its services"),
+    option(Opt::FilterState, "state", "", Value::Required("state"), "with -c: list connections of this state only, or of several, separated by commas"),
+    option(Opt::FilterClient, "client", "", Value::Required("address[/prefix]"), "with -c: list connections of this client or network only"),
     option(Opt::Json, "json", "", NONE, "list as JSON"),
     option(Opt::Compat, "compat", "", NONE, "do as ipvsadm does: -E and -e reset what is not given"),
     option(Opt::AtomicReplace, "atomic-replace", "", NONE, "with -R: make the table equal to the input, with as few changes as that takes"),

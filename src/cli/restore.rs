@@ -127,7 +127,7 @@ pub fn replace(
 }
 
 /// The table that these changes make of an empty one.
-fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
+pub fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
     let mut kernel = SimulatedKernel::holding(IpvsTable::new());
     let mut failures = Failures::default();
     let mut apply = |kernel: &mut SimulatedKernel, step: &Step, number| {

@@ -76,6 +76,14 @@ pub enum Topic {
     TunCsum,
     /// A remote checksum.
     TunRemCsum,
+    /// Listed services.
+    FilterService,
+    /// Listed servers.
+    FilterServer,
+    /// Listed states.
+    FilterState,
+    /// Listed clients.
+    FilterClient,
     /// JSON.
     Json,
     /// Replacing the table.
@@ -84,7 +92,7 @@ pub enum Topic {
 
 impl Topic {
     /// All, with what messages call them, in the order in which a command line is checked.
-    pub const ALL: [(Self, &'static str); 36] = [
+    pub const ALL: [(Self, &'static str); 40] = [
         (Self::Numeric, "numeric"),
         (Self::Connection, "connection"),
         (Self::Service, "service-address"),
@@ -119,6 +127,10 @@ impl Topic {
         (Self::TunNoCsum, "tun-nocsum"),
         (Self::TunCsum, "tun-csum"),
         (Self::TunRemCsum, "tun-remcsum"),
+        (Self::FilterService, "service"),
+        (Self::FilterServer, "server"),
+        (Self::FilterState, "state"),
+        (Self::FilterClient, "client"),
         (Self::Json, "json"),
         (Self::AtomicReplace, "atomic-replace"),
     ];
@@ -203,6 +215,10 @@ const COLUMNS: &[Topic] = &[
     Topic::SyncId,
     Topic::Exact,
     Topic::TunInfo,
+    Topic::FilterService,
+    Topic::FilterServer,
+    Topic::FilterState,
+    Topic::FilterClient,
     Topic::Json,
 ];
 

@@ -12,6 +12,7 @@ pub struct Words<'a> {
     /// What is left of a word of letters.
     letters: Option<&'a str>,
     options_ended: bool,
+    filters_hidden: bool,
     others: Vec<&'a str>,
 }
 
@@ -41,8 +42,14 @@ impl<'a> Words<'a> {
             next: 0,
             letters: None,
             options_ended: false,
+            filters_hidden: false,
             others: Vec::new(),
         }
+    }
+
+    /// From here on, what only filters a listing is unknown, as it is to ipvsadm.
+    pub const fn hide_filters(&mut self) {
+        self.filters_hidden = true;
     }
 
     /// The next option. Words that are none are kept for [`Words::others`].
@@ -107,7 +114,9 @@ impl<'a> Words<'a> {
             Some((name, value)) => (name, Some(value)),
             None => (long, None),
         };
-        let definition = by_long(name).ok_or(WordError::Unknown)?;
+        let definition = by_long(name)
+            .filter(|definition| !(self.filters_hidden && definition.meaning.is_filter()))
+            .ok_or(WordError::Unknown)?;
         match (definition.value, attached) {
             (Value::None, Some(_)) => Err(WordError::UnwantedValue),
             (Value::None, None) => Ok((definition, None)),

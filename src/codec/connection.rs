@@ -69,6 +69,16 @@ impl<'a> Connection<'a> {
             _ => None,
         }
     }
+
+    /// The mark of a template of a service by mark: the kernel writes it in place of an address.
+    #[must_use]
+    pub fn fwmark(&self) -> Option<u32> {
+        match (self.transport(), self.service.ip()) {
+            (None, IpAddr::V4(mark)) => Some(mark.to_bits()),
+            (None, IpAddr::V6(mark)) => u32::try_from(mark.to_bits() & 0xffff_ffff).ok(),
+            (Some(_), _) => None,
+        }
+    }
 }
 
 /// An address, eight hexadecimal digits of IPv4 or all 32 of IPv6 in groups, and a port of four.
@@ -111,6 +121,7 @@ mod tests {
         let connection = Connection::parse(line).unwrap();
         assert_eq!(connection.transport(), None);
         assert_eq!(connection.service, "0.0.0.9:0".parse().unwrap());
+        assert_eq!(connection.fwmark(), Some(9));
         let line =
             "UDP 0A000001 0000 0A000064 13C4 0A01010B 13C4 NONE            111 sip abc123@host";
         let connection = Connection::parse(line).unwrap();

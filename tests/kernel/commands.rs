@@ -486,6 +486,16 @@ fn connections_are_listed_the_same() {
         });
         assert!(alike, "{arguments:?}: {listed}");
     }
+    for (filter, count) in [
+        (&["--service", "udp:10.0.0.100:53"] as &[&str], 1),
+        (&["--service", "10.0.0.100:80", "--state", "established"], 1),
+        (&["--server", "10.1.1.11:53"], 1),
+        (&["--server", "10.1.1.11:1"], 0),
+        (&["--client", "fd00::/16"], 1),
+    ] {
+        let listed = succeed(LVSADM, &[&["-Lnc"], filter].concat()).stdout;
+        assert_eq!(listed.lines().count(), 2 + count, "{filter:?}: {listed}");
+    }
     let json = succeed(LVSADM, &["-Lc", "--json"]).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(

@@ -17,6 +17,7 @@
 )]
 
 mod beside;
+mod beyond;
 mod commands;
 mod director;
 mod generated;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);
     let groups: Vec<(&str, Vec<Test>)> = vec![
+        ("beyond", beyond::tests()),
         ("commands", commands::tests()),
         ("director", director::tests()),
         ("generated", generated::tests()),

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The words that only `lvsadm` knows: `lvsadm diff FILE` and the like. Such a word stands first, without a dash, where
+//! ipvsadm refuses it. One table of them is what the parser takes, what the help says, and what completions and the
+//! manual page are made of.
+
+use super::failure::Failure;
+use super::options::{Definition, Value, by_long};
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// `diff`.
+    Diff,
+}
+
+/// What stands behind a word, options aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// Nothing.
+    None,
+    /// A file, or `-` for standard input.
+    File,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// A number behind a dash, or nothing.
+    Count,
+}
+
+/// An option of a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnOption {
+    /// Its name after two dashes.
+    pub long: &'static str,
+    /// Whether a value follows.
+    pub value: Value,
+    /// One line of help.
+    pub help: &'static str,
+}
+
+/// A word, how it is written, and what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnWord {
+    /// What it stands for.
+    pub word: Word,
+    /// How it is written.
+    pub name: &'static str,
+    /// What stands behind it.
+    pub operand: Operand,
+    /// Its options.
+    pub options: &'static [OwnOption],
+    /// Its options that `-L` has too, by their long names.
+    pub shared: &'static [&'static str],
+    /// One line of help.
+    pub help: &'static str,
+}
+
+const JSON: OwnOption = OwnOption {
+    long: "json",
+    value: Value::None,
+    help: "print JSON",
+};
+
+/// All of them, in the help's order.
+pub const WORDS: &[OwnWord] = &[OwnWord {
+    word: Word::Diff,
+    name: "diff",
+    operand: Operand::File,
+    options: &[JSON],
+    shared: &[],
+    help: "print what would make the table that of a saved file (- for standard input): exit status 0 for nothing, \
+           1 for something, 2 for an error",
+}];
+
+impl OwnWord {
+    /// Its options, those of `-L` included.
+    pub fn all_options(&self) -> impl Iterator<Item = OwnOption> {
+        let shared = self.shared.iter().filter_map(|long| by_long(long));
+        let shared = shared.map(|definition: &Definition| OwnOption {
+            long: definition.long,
+            value: definition.value,
+            // There is one thing to list, so that nothing need be said of when.
+            help: definition
+                .help
+                .split_once(": ")
+                .map_or(definition.help, |(_, help)| help),
+        });
+        self.options.iter().copied().chain(shared)
+    }
+
+    /// `diff FILE`, `completion bash|zsh|fish`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        match self.operand {
+            Operand::None => self.name.to_owned(),
+            Operand::File => format!("{} FILE", self.name),
+            Operand::OneOf(choices) => format!("{} {}", self.name, choices.join("|")),
+            Operand::Count => format!("{} [-NUMBER]", self.name),
+        }
+    }
+}
+
+/// A command line that begins with such a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The word.
+    pub word: Word,
+    /// The file, the choice, or the number without its dash.
+    pub operand: Option<&'a str>,
+    options: Vec<(&'static str, &'a str)>,
+}
+
+impl<'a> Asked<'a> {
+    /// Whether an option is there.
+    #[must_use]
+    pub fn has(&self, long: &str) -> bool {
+        self.value(long).is_some()
+    }
+
+    /// An option's value, empty for one without.
+    #[must_use]
+    pub fn value(&self, long: &str) -> Option<&'a str> {
+        let option = self.options.iter().find(|(name, _)| *name == long);
+        option.map(|(_, value)| *value)
+    }
+}
+
+/// Reads a command line if it begins with one of the words and does not ask for ipvsadm's ways.
+#[must_use]
+pub fn parse<'a>(arguments: &[&'a str]) -> Option<Result<Asked<'a>, Failure>> {
+    let (first, rest) = arguments.split_first()?;
+    let own = WORDS.iter().find(|own| own.name == *first)?;
+    if rest.contains(&"--compat") {
+        return None;
+    }
+    Some(read(own, rest))
+}
+
+fn read<'a>(own: &OwnWord, words: &[&'a str]) -> Result<Asked<'a>, Failure> {
+    let mut asked = Asked {
+        word: own.word,
+        operand: None,
+        options: Vec::new(),
+    };
+    let mut words = words.iter().copied();
+    while let Some(word) = words.next() {
+        if let Some(long) = word.strip_prefix("--") {
+            let (name, attached) = match long.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (long, None),
+            };
+            let option = own.all_options().find(|option| option.long == name);
+            let option = option.ok_or_else(|| wrong(own, &format!("{word}: unknown option")))?;
+            let value = match (option.value, attached) {
+                (Value::None, Some(_)) => {
+                    let message = format!("{word}: option does not take an argument");
+                    return Err(wrong(own, &message));
+                }
+                (Value::None, None) => "",
+                (Value::Required(_) | Value::Optional(_), Some(value)) => value,
+                (Value::Required(_) | Value::Optional(_), None) => words
+                    .next()
+                    .ok_or_else(|| wrong(own, &format!("{word}: missing argument")))?,
+            };
+            if asked.has(option.long) {
+                let message = format!("multiple '{}' options specified", option.long);
+                return Err(wrong(own, &message));
+            }
+            asked.options.push((option.long, value));
+        } else {
+            let operand = operand(own, word)?;
+            if asked.operand.replace(operand).is_some() {
+                return Err(wrong(own, &format!("unexpected argument {word}")));
+            }
+        }
+    }
+    match (own.operand, asked.operand) {
+        (Operand::File | Operand::OneOf(_), None) => Err(wrong(own, "missing argument")),
+        (_, _) => Ok(asked),
+    }
+}
+
+fn operand<'a>(own: &OwnWord, word: &'a str) -> Result<&'a str, Failure> {
+    let good = match own.operand {
+        Operand::None => None,
+        Operand::File => Some(word).filter(|word| *word == "-" || !word.starts_with('-')),
+        Operand::OneOf(choices) => Some(word).filter(|word| choices.contains(word)),
+        Operand::Count => word
+            .strip_prefix('-')
+            .filter(|number| !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit())),
+    };
+    good.ok_or_else(|| match word.strip_prefix('-') {
+        Some(_) => wrong(own, &format!("{word}: unknown option")),
+        None => wrong(own, &format!("unexpected argument {word}")),
+    })
+}
+
+fn wrong(own: &OwnWord, message: &str) -> Failure {
+    Failure::usage(format!(
+        "{message}\nusage: lvsadm {}{}",
+        own.usage(),
+        own.all_options()
+            .map(|option| match option.value {
+                Value::None => format!(" [--{}]", option.long),
+                Value::Required(value) | Value::Optional(value) => {
+                    format!(" [--{} {value}]", option.long)
+                }
+            })
+            .collect::<String>()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(line: &str) -> String {
+        let words: Vec<&str> = line.split(' ').collect();
+        let failure = parse(&words).unwrap().unwrap_err();
+        assert_eq!(failure.status, 2, "{line}");
+        failure
+            .message
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    #[test]
+    fn options_and_operands_stand_in_any_order() {
+        for words in [["diff", "--json", "table"], ["diff", "table", "--json"]] {
+            let asked = parse(&words).unwrap().unwrap();
+            assert_eq!((asked.word, asked.operand), (Word::Diff, Some("table")));
+            assert!(asked.has("json"));
+        }
+        assert_eq!(
+            parse(&["diff", "-"]).unwrap().unwrap().operand,
+            Some("-"),
+            "standard input"
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (line, message) in [
+            ("diff", "missing argument"),
+            ("diff a b", "unexpected argument b"),
+            ("diff -x", "-x: unknown option"),
+            ("diff --nosuch a", "--nosuch: unknown option"),
+            (
+                "diff --json=x a",
+                "--json=x: option does not take an argument",
+            ),
+            ("diff --json --json a", "multiple 'json' options specified"),
+        ] {
+            assert_eq!(refusal(line), message, "{line}");
+        }
+    }
+
+    #[test]
+    fn other_command_lines_are_not_these() {
+        for words in [
+            &[] as &[&str],
+            &["-L", "diff"],
+            &["differ"],
+            &["diff", "table", "--compat"],
+        ] {
+            assert_eq!(parse(words), None, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn every_shared_option_is_one() {
+        for own in WORDS {
+            let count = own.options.len() + own.shared.len();
+            assert_eq!(own.all_options().count(), count, "{}", own.name);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Carries out the words that only `lvsadm` knows.
+
+use std::process::ExitCode;
+
+use super::arguments::Context;
+use super::compare::Comparison;
+use super::failure::Failure;
+use super::own::{Asked, Word};
+use super::{open, print, print_json, restore, standard_input};
+use crate::plan::Target as _;
+
+/// Does what was asked for.
+pub(super) fn run(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure> {
+    match asked.word {
+        Word::Diff => compare(context, asked),
+    }
+}
+
+/// `diff`: 0 for no difference, 1 for some, 2 where that is not known.
+fn compare(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure> {
+    let unknown = |failure: Failure| Failure {
+        status: 2,
+        ..failure
+    };
+    let name = asked.operand.unwrap_or_default();
+    let (name, input) = match name {
+        "-" => ("standard input", standard_input()?),
+        _ => (name, read(name)?),
+    };
+    let about = |failure: Failure| {
+        let lines = failure.message.lines();
+        Failure::usage(
+            lines
+                .map(|line| format!("{name}: {line}"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
+    };
+    let items = restore::read(context, &input).map_err(about)?;
+    let wanted = restore::table(&items).map_err(about)?;
+    let kernel = open()?
+        .read()
+        .map_err(|error| unknown(Failure::list(&error)))?;
+    let comparison = Comparison::new(&wanted, &kernel);
+    if asked.has("json") {
+        print_json(&comparison).map_err(unknown)?;
+    } else {
+        print(|out| comparison.render(out)).map_err(unknown)?;
+    }
+    Ok(if comparison.equal {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn read(name: &str) -> Result<String, Failure> {
+    let bytes =
+        std::fs::read(name).map_err(|error| Failure::usage(format!("read {name}: {error}")))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

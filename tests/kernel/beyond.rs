@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What lvsadm has and ipvsadm has not, and that it is not there where lvsadm is to do as ipvsadm.
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot run fails, and says why at length"
+)]
+
+use super::beside::{LVSADM, Pair, feed, succeed, table};
+
+/// The tests of this file.
+pub(crate) fn tests() -> Vec<(&'static str, fn())> {
+    vec![
+        ("listings_are_filtered", listings_are_filtered),
+        (
+            "called_ipvsadm_it_knows_none_of_this",
+            called_ipvsadm_it_knows_none_of_this,
+        ),
+        (
+            "a_saved_file_is_held_against_the_kernel",
+            a_saved_file_is_held_against_the_kernel,
+        ),
+    ]
+}
+
+const TABLE: &str = "\
+-A -t 10.0.0.100:80 -s wrr
+-a -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 3
+-a -t 10.0.0.100:80 -r 10.1.1.12:80 -m -w 1
+-A -u 10.0.0.100:53 -s rr
+-a -u 10.0.0.100:53 -r 10.1.1.11:53 -m -w 1
+-A -t [fd00::100]:80 -s rr
+-A -f 7 -s rr
+-A -f 7 -6 -s rr
+";
+
+fn listings_are_filtered() {
+    table(TABLE);
+    let list = |arguments: &[&str]| -> Vec<String> {
+        let listed = succeed(LVSADM, &[&["-Ln"], arguments].concat()).stdout;
+        let lines = listed.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            match words.next()? {
+                word @ ("TCP" | "UDP" | "FWM" | "->") => Some(format!("{word} {}", words.next()?)),
+                _ => None,
+            }
+        });
+        lines
+            .filter(|line| line != "-> RemoteAddress:Port")
+            .collect()
+    };
+    let web = "TCP 10.0.0.100:80";
+    for (arguments, expected) in [
+        (
+            &["--service", "tcp:10.0.0.100:80"] as &[&str],
+            &[web, "-> 10.1.1.11:80", "-> 10.1.1.12:80"][..],
+        ),
+        (
+            &["--server", "10.1.1.11", "--stats"],
+            &[
+                web,
+                "-> 10.1.1.11:80",
+                "UDP 10.0.0.100:53",
+                "-> 10.1.1.11:53",
+            ],
+        ),
+        (
+            &["--server", "10.1.1.12", "--service", "10.0.0.100"],
+            &[web, "-> 10.1.1.12:80"],
+        ),
+        (
+            &["--server", "10.1.1.12", "-t", "10.0.0.100:80"],
+            &[web, "-> 10.1.1.12:80"],
+        ),
+        (&["--service", "fwm:7"], &["FWM 7", "FWM 7"]),
+        (&["--service", "FWM 7 IPv6"], &["FWM 7"]),
+        (&["--service", "10.0.0.101"], &[]),
+    ] {
+        assert_eq!(list(arguments), expected, "{arguments:?}");
+    }
+    let json = succeed(LVSADM, &["-L", "--json", "--server", "10.1.1.12:80"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let services = json.pointer("/services").and_then(|all| all.as_array());
+    assert_eq!(services.map(Vec::len), Some(1));
+    assert_eq!(
+        json.pointer("/services/0/servers/0/address"),
+        Some(&"10.1.1.12".into())
+    );
+}
+
+fn called_ipvsadm_it_knows_none_of_this() {
+    let pair = Pair::called("ipvsadm");
+    for arguments in [
+        &["-Ln", "--service", "10.0.0.1"] as &[&str],
+        &["-Ln", "--server"],
+        &["-Lnc", "--state=UDP"],
+        &["-Lnc", "--client", "::1"],
+        &["diff"],
+        &["diff", "-"],
+        &["diff", "-", "--json"],
+    ] {
+        let [ipvsadm, lvsadm] = pair.both(arguments, "");
+        assert_eq!(
+            lvsadm, ipvsadm,
+            "{arguments:?}: lvsadm (left) is not as ipvsadm (right)"
+        );
+    }
+    let refused = feed(LVSADM, &["-Ln", "--server", "::1", "--compat"], "");
+    assert_eq!(
+        (refused.stderr.as_str(), refused.status),
+        ("--server: unknown option\n", Some(255))
+    );
+}
+
+/// What `diff` says of the kernel and this input.
+fn difference(input: &str) -> (String, Option<i32>) {
+    let outcome = feed(LVSADM, &["diff", "-"], input);
+    assert_eq!(outcome.stderr, "", "{input}");
+    (outcome.stdout, outcome.status)
+}
+
+fn a_saved_file_is_held_against_the_kernel() {
+    table(TABLE);
+    let saved = succeed(LVSADM, &["-Sn"]).stdout;
+    assert_eq!(difference(&saved), (String::new(), Some(0)));
+    // As ipvsadm saves it, by name.
+    let by_name = succeed(super::beside::IPVSADM, &["-S"]).stdout;
+    assert_eq!(difference(&by_name), (String::new(), Some(0)));
+    let wanted = "-A -t 10.0.0.100:80 -s rr\n-a -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 0\n\
+                  -A -u 10.0.0.100:53 -s rr -o\n-a -u 10.0.0.100:53 -r 10.1.1.13:53 -m -x 9\n\
+                  -A -f 7 -s rr -p 60\n-A -f 9 -s mh\n-a -f 9 -r 10.1.1.1:1 -g\n-a -f 9 -r 10.1.1.2:1 -g\n";
+    let (steps, status) = difference(wanted);
+    assert_eq!(status, Some(1), "{steps}");
+    assert!(
+        steps.contains("-e -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 0  # now -m -w 3\n"),
+        "{steps}"
+    );
+    let json = feed(LVSADM, &["diff", "--json", "-"], wanted);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(
+        (document.pointer("/equal"), json.status),
+        (Some(&false.into()), Some(1))
+    );
+    // What it says, done, leaves nothing to say.
+    let done = feed(LVSADM, &["-R", "--compat"], &steps);
+    assert_eq!((done.stderr.as_str(), done.status), ("", Some(0)));
+    assert_eq!(difference(wanted), (String::new(), Some(0)));
+    for (arguments, message) in [
+        (
+            &["diff", "-"] as &[&str],
+            "standard input: line 1: illegal weight specified\n",
+        ),
+        (
+            &["diff", "/nosuch"],
+            "read /nosuch: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let refused = feed(LVSADM, arguments, "-a -f 7 -r 10.1.1.1 -w x\n");
+        assert_eq!(
+            (refused.stderr.as_str(), refused.status),
+            (message, Some(2))
+        );
+    }
+}
