@@ -64,76 +64,89 @@ impl Report {
         let (Some(director), Some(keepalived)) = (&self.director, &self.keepalived) else {
             return Vec::new();
         };
+        let mut all = self.tables(keepalived.start);
+        all.push(time(
+            "director run, all servers checked, beside keepalived's start, none",
+            director.start,
+            keepalived.start,
+            None,
+        ));
+        all.push(time(
+            "reload with one changed weight, beside keepalived's",
+            director.reload,
+            keepalived.reload,
+            Some(20.0),
+        ));
+        let kib = |kib: u64| format!("{:.1} MiB", mebibytes(kib));
+        all.push(Ratio {
+            what: "peak memory, beside keepalived's processes together",
+            ours: kib(director.peak_memory_kib),
+            theirs: kib(keepalived.peak_memory_kib),
+            times: mebibytes(keepalived.peak_memory_kib) / mebibytes(director.peak_memory_kib),
+            goal: Some(1.0),
+        });
+        all
+    }
+
+    /// Programs that fill, or list, a table and end.
+    fn tables(&self, keepalived: Duration) -> Vec<Ratio> {
         let applying = median(self.apply.iter().map(|run| run.applying).collect());
         let whole = median(self.apply.iter().map(|run| run.whole).collect());
+        let lvsadm = median(self.lvsadm_restore.clone());
         let restore = median(self.restore.clone());
-        let time = |what, ours: Duration, theirs: Duration, goal| Ratio {
-            what,
-            ours: milliseconds(ours),
-            theirs: milliseconds(theirs),
-            times: theirs.as_secs_f64() / ours.as_secs_f64(),
-            goal,
-        };
-        let listing =
-            |side: fn(&[Duration; 2]) -> Duration| median(self.listings.iter().map(side).collect());
-        let kib = |kib: u64| format!("{:.1} MiB", mebibytes(kib));
-        vec![
-            time(
+        let listing = median(self.listings.iter().map(|[ours, _]| *ours).collect());
+        let theirs = median(self.listings.iter().map(|[_, theirs]| *theirs).collect());
+        [
+            (
                 "applying the table, beside all of ipvsadm-restore",
                 applying,
                 restore,
                 Some(100.0),
             ),
-            time(
+            (
+                "applying the table, beside keepalived's start",
+                applying,
+                keepalived,
+                Some(50.0),
+            ),
+            (
                 "all of director apply, beside all of ipvsadm-restore",
                 whole,
                 restore,
                 None,
             ),
-            time(
-                "all of lvsadm -R, beside all of ipvsadm-restore",
-                median(self.lvsadm_restore.clone()),
-                restore,
-                Some(100.0),
-            ),
-            time(
-                "lvsadm -Ln of the table, beside ipvsadm -Ln",
-                listing(|[ours, _]| *ours),
-                listing(|[_, theirs]| *theirs),
-                Some(5.0),
-            ),
-            time(
-                "applying the table, beside keepalived's start",
-                applying,
-                keepalived.start,
-                Some(50.0),
-            ),
-            time(
+            (
                 "all of director apply, beside keepalived's start",
                 whole,
-                keepalived.start,
+                keepalived,
                 None,
             ),
-            time(
-                "director run, all servers checked, beside keepalived's start, none",
-                director.start,
-                keepalived.start,
+            (
+                "all of lvsadm -R, beside all of ipvsadm-restore",
+                lvsadm,
+                restore,
                 None,
             ),
-            time(
-                "reload with one changed weight, beside keepalived's",
-                director.reload,
-                keepalived.reload,
-                Some(20.0),
+            (
+                "lvsadm -Ln of the table, beside ipvsadm -Ln",
+                listing,
+                theirs,
+                Some(5.0),
             ),
-            Ratio {
-                what: "peak memory, beside keepalived's processes together",
-                ours: kib(director.peak_memory_kib),
-                theirs: kib(keepalived.peak_memory_kib),
-                times: mebibytes(keepalived.peak_memory_kib) / mebibytes(director.peak_memory_kib),
-                goal: Some(1.0),
-            },
         ]
+        .into_iter()
+        .map(|(what, ours, theirs, goal)| time(what, ours, theirs, goal))
+        .collect()
+    }
+}
+
+fn time(what: &'static str, ours: Duration, theirs: Duration, goal: Option<f64>) -> Ratio {
+    Ratio {
+        what,
+        ours: milliseconds(ours),
+        theirs: milliseconds(theirs),
+        times: theirs.as_secs_f64() / ours.as_secs_f64(),
+        goal,
     }
 }
 
