@@ -24,7 +24,7 @@ pub fn write_help(out: &mut impl Write, program: &str) -> fmt::Result {
     out.write_str("\nWords that stand first, without a dash:\n")?;
     for own in WORDS {
         writeln!(out, "  {:<40} {}", own.usage(), own.help)?;
-        for option in own.all_options() {
+        for option in own.options {
             let name = match option.value {
                 Value::None => format!("--{}", option.long),
                 Value::Required(value) | Value::Optional(value) => {

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use super::rules::Topic;
+use crate::model::Scheduler;
 
 /// What is to be done. The first option of a command line says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,6 +220,23 @@ pub enum Value {
     Optional(&'static str),
 }
 
+impl Value {
+    /// What it can be, where that is known.
+    #[must_use]
+    pub fn choices(self) -> &'static [&'static str] {
+        let (Self::Required(name) | Self::Optional(name)) = self else {
+            return &[];
+        };
+        match name {
+            "scheduler" => &Scheduler::KNOWN,
+            "type" => &["ipip", "gue", "gre"],
+            "engine" => &["sip"],
+            "master|backup" => &["master", "backup"],
+            _ => &[],
+        }
+    }
+}
+
 /// What a word on the command line stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
@@ -388,6 +406,18 @@ pub fn by_short(letter: char) -> Option<&'static Definition> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_one_of_some_is_one_of_these() {
+        for definition in DEFINITIONS {
+            if let Value::Required(name) = definition.value
+                && name.contains('|')
+            {
+                let choices: Vec<&str> = name.split('|').collect();
+                assert_eq!(definition.value.choices(), choices, "{}", definition.long);
+            }
+        }
+    }
 
     #[test]
     fn no_name_and_no_letter_stands_for_two_things() {

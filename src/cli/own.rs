@@ -3,14 +3,19 @@
 //! ipvsadm refuses it. One table of them is what the parser takes, what the help says, and what completions and the
 //! manual page are made of.
 
+use super::completion::SHELLS;
 use super::failure::Failure;
-use super::options::{Definition, Value, by_long};
+use super::options::Value;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// `diff`.
     Diff,
+    /// `completion`.
+    Completion,
+    /// `man`.
+    Manual,
 }
 
 /// What stands behind a word, options aside.
@@ -22,8 +27,6 @@ pub enum Operand {
     File,
     /// One of these.
     OneOf(&'static [&'static str]),
-    /// A number behind a dash, or nothing.
-    Count,
 }
 
 /// An option of a word.
@@ -48,8 +51,6 @@ pub struct OwnWord {
     pub operand: Operand,
     /// Its options.
     pub options: &'static [OwnOption],
-    /// Its options that `-L` has too, by their long names.
-    pub shared: &'static [&'static str],
     /// One line of help.
     pub help: &'static str,
 }
@@ -61,32 +62,32 @@ const JSON: OwnOption = OwnOption {
 };
 
 /// All of them, in the help's order.
-pub const WORDS: &[OwnWord] = &[OwnWord {
-    word: Word::Diff,
-    name: "diff",
-    operand: Operand::File,
-    options: &[JSON],
-    shared: &[],
-    help: "print what would make the table that of a saved file (- for standard input): exit status 0 for nothing, \
+pub const WORDS: &[OwnWord] = &[
+    OwnWord {
+        word: Word::Diff,
+        name: "diff",
+        operand: Operand::File,
+        options: &[JSON],
+        help: "print what would make the table that of a saved file (- for standard input): exit status 0 for nothing, \
            1 for something, 2 for an error",
-}];
+    },
+    OwnWord {
+        word: Word::Completion,
+        name: "completion",
+        operand: Operand::OneOf(SHELLS),
+        options: &[],
+        help: "print what makes a shell complete lvsadm's command lines",
+    },
+    OwnWord {
+        word: Word::Manual,
+        name: "man",
+        operand: Operand::None,
+        options: &[],
+        help: "print the manual page, for: man -l -",
+    },
+];
 
 impl OwnWord {
-    /// Its options, those of `-L` included.
-    pub fn all_options(&self) -> impl Iterator<Item = OwnOption> {
-        let shared = self.shared.iter().filter_map(|long| by_long(long));
-        let shared = shared.map(|definition: &Definition| OwnOption {
-            long: definition.long,
-            value: definition.value,
-            // There is one thing to list, so that nothing need be said of when.
-            help: definition
-                .help
-                .split_once(": ")
-                .map_or(definition.help, |(_, help)| help),
-        });
-        self.options.iter().copied().chain(shared)
-    }
-
     /// `diff FILE`, `completion bash|zsh|fish`.
     #[must_use]
     pub fn usage(&self) -> String {
@@ -94,7 +95,6 @@ impl OwnWord {
             Operand::None => self.name.to_owned(),
             Operand::File => format!("{} FILE", self.name),
             Operand::OneOf(choices) => format!("{} {}", self.name, choices.join("|")),
-            Operand::Count => format!("{} [-NUMBER]", self.name),
         }
     }
 }
@@ -104,7 +104,7 @@ impl OwnWord {
 pub struct Asked<'a> {
     /// The word.
     pub word: Word,
-    /// The file, the choice, or the number without its dash.
+    /// The file or the choice.
     pub operand: Option<&'a str>,
     options: Vec<(&'static str, &'a str)>,
 }
@@ -148,7 +148,7 @@ fn read<'a>(own: &OwnWord, words: &[&'a str]) -> Result<Asked<'a>, Failure> {
                 Some((name, value)) => (name, Some(value)),
                 None => (long, None),
             };
-            let option = own.all_options().find(|option| option.long == name);
+            let option = own.options.iter().find(|option| option.long == name);
             let option = option.ok_or_else(|| wrong(own, &format!("{word}: unknown option")))?;
             let value = match (option.value, attached) {
                 (Value::None, Some(_)) => {
@@ -184,9 +184,6 @@ fn operand<'a>(own: &OwnWord, word: &'a str) -> Result<&'a str, Failure> {
         Operand::None => None,
         Operand::File => Some(word).filter(|word| *word == "-" || !word.starts_with('-')),
         Operand::OneOf(choices) => Some(word).filter(|word| choices.contains(word)),
-        Operand::Count => word
-            .strip_prefix('-')
-            .filter(|number| !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit())),
     };
     good.ok_or_else(|| match word.strip_prefix('-') {
         Some(_) => wrong(own, &format!("{word}: unknown option")),
@@ -198,7 +195,8 @@ fn wrong(own: &OwnWord, message: &str) -> Failure {
     Failure::usage(format!(
         "{message}\nusage: lvsadm {}{}",
         own.usage(),
-        own.all_options()
+        own.options
+            .iter()
             .map(|option| match option.value {
                 Value::None => format!(" [--{}]", option.long),
                 Value::Required(value) | Value::Optional(value) => {
@@ -250,6 +248,10 @@ mod tests {
                 "diff --json=x a",
                 "--json=x: option does not take an argument",
             ),
+            ("completion", "missing argument"),
+            ("completion csh", "unexpected argument csh"),
+            ("man -x", "-x: unknown option"),
+            ("man page", "unexpected argument page"),
             ("diff --json --json a", "multiple 'json' options specified"),
         ] {
             assert_eq!(refusal(line), message, "{line}");
@@ -265,14 +267,6 @@ mod tests {
             &["diff", "table", "--compat"],
         ] {
             assert_eq!(parse(words), None, "{words:?}");
-        }
-    }
-
-    #[test]
-    fn every_shared_option_is_one() {
-        for own in WORDS {
-            let count = own.options.len() + own.shared.len();
-            assert_eq!(own.all_options().count(), count, "{}", own.name);
         }
     }
 }

@@ -7,13 +7,18 @@ use super::arguments::Context;
 use super::compare::Comparison;
 use super::failure::Failure;
 use super::own::{Asked, Word};
-use super::{open, print, print_json, restore, standard_input};
+use super::{completion, manual, open, print, print_json, restore, standard_input};
 use crate::plan::Target as _;
 
 /// Does what was asked for.
 pub(super) fn run(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure> {
     match asked.word {
         Word::Diff => compare(context, asked),
+        Word::Completion => {
+            let shell = asked.operand.unwrap_or_default();
+            print(|out| completion::write(out, shell)).map(|()| ExitCode::SUCCESS)
+        }
+        Word::Manual => print(manual::write).map(|()| ExitCode::SUCCESS),
     }
 }
 
