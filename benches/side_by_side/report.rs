@@ -131,7 +131,7 @@ impl Report {
                 "lvsadm -Ln of the table, beside ipvsadm -Ln",
                 listing,
                 theirs,
-                Some(5.0),
+                None,
             ),
         ]
         .into_iter()
