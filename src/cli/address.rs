@@ -13,6 +13,21 @@ pub trait Lookup {
     fn port(&self, name: &str, protocol: Protocol) -> Option<u16>;
 }
 
+/// Knows no names, for tests that name nothing.
+#[cfg(test)]
+pub(crate) struct Nobody;
+
+#[cfg(test)]
+impl Lookup for Nobody {
+    fn host(&self, _: &str) -> Option<Ipv4Addr> {
+        None
+    }
+
+    fn port(&self, _: &str, _: Protocol) -> Option<u16> {
+        None
+    }
+}
+
 /// A whole number as `strtol` reads it in base ten: blanks and a sign before it, nothing after it.
 #[must_use]
 pub fn number(text: &str) -> Option<i64> {

@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Command lines and what they mean.
 
-use std::net::Ipv4Addr;
-
 use super::*;
-use crate::model::Protocol;
+use crate::cli::address::Nobody;
 use crate::plan::Step;
-
-struct Nobody;
-
-impl Lookup for Nobody {
-    fn host(&self, _: &str) -> Option<Ipv4Addr> {
-        None
-    }
-
-    fn port(&self, _: &str, _: Protocol) -> Option<u16> {
-        None
-    }
-}
 
 fn read(line: &str, compat: bool) -> Result<Invocation, Failure> {
     let words: Vec<&str> = line.split_whitespace().collect();

@@ -177,23 +177,9 @@ fn server_settings(key: &ServiceKey, server: &ServerKey, real: &RealServer) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::address::Lookup;
+    use crate::cli::address::Nobody;
     use crate::cli::arguments::Context;
     use crate::cli::restore;
-    use crate::model::Protocol;
-    use std::net::Ipv4Addr;
-
-    struct Nobody;
-
-    impl Lookup for Nobody {
-        fn host(&self, _: &str) -> Option<Ipv4Addr> {
-            None
-        }
-
-        fn port(&self, _: &str, _: Protocol) -> Option<u16> {
-            None
-        }
-    }
 
     fn table(lines: &str) -> IpvsTable {
         let context = Context {

@@ -191,21 +191,7 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::address::Lookup;
-    use crate::model::Protocol;
-    use std::net::Ipv4Addr;
-
-    struct Nobody;
-
-    impl Lookup for Nobody {
-        fn host(&self, _: &str) -> Option<Ipv4Addr> {
-            None
-        }
-
-        fn port(&self, _: &str, _: Protocol) -> Option<u16> {
-            None
-        }
-    }
+    use crate::cli::address::Nobody;
 
     fn items(input: &str) -> Result<Vec<Item>, Failure> {
         let context = Context {

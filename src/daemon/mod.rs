@@ -11,6 +11,7 @@
 //! The engine never waits for anything but its next event or deadline, and the kernel's answer to what it asked.
 
 mod args;
+mod clock;
 mod converge;
 mod describe;
 mod engine;

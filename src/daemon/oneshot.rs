@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use super::args::Failure;
+use super::clock::Clock;
 use super::describe::{count, steps};
 use super::kernel::Kernel;
 use super::state::StateFile;
@@ -77,7 +77,11 @@ fn counts(config: &Config) -> String {
 pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Failure> {
     let config = load(path)?;
     let held = Verdicts::ask(&config.director.socket);
-    let (_, plan) = read_and_plan(&mut open()?, &config, &held)?;
+    let mut ipvs = open()?;
+    let owned = StateFile::at(config.director.state_file.clone())
+        .read()
+        .map_err(Failure::failed)?;
+    let (_, plan) = read_and_plan(&mut ipvs, &config, &owned, &held)?;
     let mut lines = String::new();
     for step in plan.steps() {
         // Writing to a String cannot fail.
@@ -100,10 +104,10 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     // Whoever holds the socket checks the servers, and would put back what it finds changed.
     let _alone = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let mut ipvs = open()?;
-    let (before, plan) = read_and_plan(&mut ipvs, &config, &Verdicts::default())?;
-    let planned = clock.milliseconds();
     let mut state = StateFile::at(config.director.state_file.clone());
     let owned = state.read().map_err(Failure::failed)?;
+    let (before, plan) = read_and_plan(&mut ipvs, &config, &owned, &Verdicts::default())?;
+    let planned = clock.milliseconds();
     let configured: BTreeSet<ServiceKey> = config.services.keys().copied().collect();
     state
         .write(&owned.union(&configured).copied().collect())
@@ -144,13 +148,11 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
 fn read_and_plan(
     ipvs: &mut Ipvs,
     config: &Config,
+    owned: &BTreeSet<ServiceKey>,
     held: &Verdicts,
 ) -> Result<(IpvsTable, Plan), Failure> {
-    let owned = StateFile::at(config.director.state_file.clone())
-        .read()
-        .map_err(Failure::failed)?;
     let observed = ipvs.read().map_err(Failure::failed)?;
-    let plan = diff(&held.table(config, &observed), &observed, &owned);
+    let plan = diff(&held.table(config, &observed), &observed, owned);
     Ok((observed, plan))
 }
 
@@ -252,21 +254,4 @@ fn render(status: &Status) -> String {
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Milliseconds since the command started, for the line that says what took how long.
-struct Clock(Instant);
-
-impl Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rim's clock, for a figure in the output"
-    )]
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    fn milliseconds(&self) -> f64 {
-        self.0.elapsed().as_secs_f64() * 1000.0
-    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
+use super::clock::Clock;
 use super::describe::count;
 use super::engine::{Engine, ProbeSender};
 use super::event::{Event, ProbeResult};
@@ -24,7 +25,7 @@ use super::state::StateFile;
 use crate::control::{ControlSocket, Reply, Request, serve};
 use crate::health::{CheckId, ProbeOutcome};
 use crate::kernel::{Ipvs, share_one_arena};
-use crate::model::{Config, Timestamp};
+use crate::model::Config;
 use crate::probe::{self, ProbeRequest};
 
 /// Descriptors kept back from probes: sockets, log, state file, control clients.
@@ -310,22 +311,4 @@ fn probes_at_once() -> usize {
         .saturating_sub(RESERVED_DESCRIPTORS)
         .clamp(16, MOST_PROBES);
     usize::try_from(probes).unwrap_or(16)
-}
-
-/// The rim's clock: never steps back, starts at zero.
-#[derive(Clone, Copy)]
-struct Clock(Instant);
-
-impl Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rim's clock, from which all moments come"
-    )]
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::after_start(self.0.elapsed())
-    }
 }
