@@ -17,7 +17,7 @@ use lvs_director::codec::ipvs::{
 };
 use lvs_director::codec::message::{Answer, Incoming, parse_all};
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Granularity, RealServer, ServerKey, ServiceKey,
+    AddressFamily, ForwardingMethod, Granularity, RealServer, Seconds, ServerKey, ServiceKey,
     ServiceSettings, SyncDaemon, SyncRole, Tunnel, TunnelChecksum, TunnelKind,
 };
 use neli::consts::nl::NlmF;
@@ -115,22 +115,18 @@ fn service_attributes(key: &ServiceKey, settings: &ServiceSettings) -> Vec<Attri
     if settings.one_packet {
         flags += 4;
     }
-    let (mut timeout, mut granularity) = (0, Granularity::single(key.family()));
-    if let Some(persistence) = &settings.persistence {
+    if settings.persistence.is_some() {
         flags += 1;
-        timeout = persistence.timeout.0;
-        granularity = persistence.granularity;
-        all.extend(
-            persistence
-                .engine
-                .as_ref()
-                .map(|engine| attribute(11, engine.name())),
-        );
     }
+    let engine = settings.engine.as_ref();
+    all.extend(engine.map(|engine| attribute(11, engine.name())));
     let both = [flags.to_ne_bytes(), [0xff; 4]].concat();
     all.push(attribute(7, Buffer::from(both)));
-    all.push(attribute(8, timeout));
-    all.push(match granularity {
+    let timeout = settings.persistence.unwrap_or(Seconds(0));
+    all.push(attribute(8, timeout.0));
+    all.push(match settings.granularity {
+        Granularity::Single if key.family() == AddressFamily::Ipv6 => attribute(9, 128_u32),
+        Granularity::Single => attribute(9, u32::MAX),
         Granularity::Mask(mask) => attribute(9, mask.to_bits().to_be()),
         Granularity::Prefix(length) => attribute(9, u32::from(length)),
     });

@@ -14,9 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Fwmark, Granularity, IpvsTable, Persistence, RealServer,
-    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Thresholds, Tunnel,
-    VirtualService, Weight,
+    AddressFamily, ForwardingMethod, Fwmark, IpvsTable, RealServer, Scheduler, SchedulerFlags,
+    Seconds, ServerKey, ServiceKey, ServiceSettings, Thresholds, Tunnel, VirtualService, Weight,
 };
 use lvs_director::plan::{Outcome, Plan, SimulatedKernel, Step, diff, execute};
 use proptest::collection::{btree_map, btree_set};
@@ -34,17 +33,12 @@ fn service_key() -> impl Strategy<Value = ServiceKey> {
 }
 
 fn settings() -> impl Strategy<Value = ServiceSettings> {
-    let persistence = proptest::option::of((1..3_u32).prop_map(|n| Persistence {
-        timeout: Seconds(n * 50),
-        granularity: Granularity::single(AddressFamily::Ipv4),
-        engine: None,
-    }));
+    let persistence = proptest::option::of((1..3_u32).prop_map(|n| Seconds(n * 50)));
     let scheduler = prop_oneof![Just("rr"), Just("wrr"), Just("sh"), Just("mh")];
     (scheduler, 0..2_u8, persistence).prop_map(|(name, flags, persistence)| ServiceSettings {
-        scheduler: Scheduler::new(name).unwrap(),
         scheduler_flags: SchedulerFlags::from_bits(flags),
-        one_packet: false,
         persistence,
+        ..ServiceSettings::new(Scheduler::new(name).unwrap())
     })
 }
 

@@ -34,6 +34,10 @@ fn defaults_are_ipvsadms() {
         ("-A -t 10.0.0.1 -p", "-A -t 10.0.0.1:0 -s wlc -p 360"),
         ("-E -u 10.0.0.1:53 -o", "-E -u 10.0.0.1:53 -s wlc -o"),
         (
+            "-A -u 10.0.0.1:5060 --pe sip",
+            "-A -u 10.0.0.1:5060 -s wlc --pe sip",
+        ),
+        (
             "-a -t 10.0.0.1:80 -r 10.0.0.2",
             "-a -t 10.0.0.1:80 -r 10.0.0.2:80 -g -w 1",
         ),
@@ -106,15 +110,6 @@ fn an_edit_keeps_what_is_not_given_unless_it_is_to_do_as_ipvsadm() {
         );
         assert!(step, "{line}");
     }
-}
-
-#[test]
-fn an_engine_without_persistence_is_refused() {
-    assert_eq!(
-        refusal("-A -u 10.0.0.1:5060 --pe sip"),
-        "You need to supply the 'persistent' option for the 'pe' option"
-    );
-    assert!(read("-E -u 10.0.0.1:5060 --pe sip", false).is_ok());
 }
 
 #[test]

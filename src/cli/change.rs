@@ -34,7 +34,7 @@ impl Change {
             Self::EditService(key, options) => {
                 let current = target.read_service(key)?;
                 let current = current.ok_or_else(|| Failure::refused("No such service"))?;
-                let settings = options.over(key.family(), &current.settings)?;
+                let settings = options.over(&current.settings)?;
                 Ok(Step::EditService(*key, settings))
             }
             Self::EditServer(key, named, options) => {
@@ -118,7 +118,7 @@ fn service_change(command: Command, key: ServiceKey, draft: Draft<'_>) -> Result
         return Ok(Change::EditService(key, options));
     }
     let defaults = ServiceSettings::new(Scheduler::WLC);
-    let settings = options.over(key.family(), &defaults)?;
+    let settings = options.over(&defaults)?;
     Ok(Change::Step(match command {
         Command::EditService => Step::EditService(key, settings),
         _ => Step::AddService(key, settings),

@@ -247,12 +247,11 @@ impl<'a> Draft<'a> {
         let granularity = if family == Some(AddressFamily::Ipv6) {
             let length = leading_number(text).and_then(|length| u8::try_from(length).ok());
             length
-                .filter(|length| (1..=128).contains(length))
-                .map(Granularity::Prefix)
+                .and_then(Granularity::prefix)
                 .ok_or_else(|| Failure::usage("illegal ipv6 netmask specified"))?
         } else {
             ipv4_or_host(text, self.lookup)
-                .map(Granularity::Mask)
+                .map(Granularity::mask)
                 .ok_or_else(|| Failure::usage("illegal virtual server persistent mask specified"))?
         };
         self.service_options.granularity = Some(granularity);

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::listing::{ListedService, Listing};
 use crate::codec::ipvs::{ServerEntry, ServiceEntry};
 use crate::model::{
-    AddressFamily, Counters, ForwardingMethod, Granularity, Persistence, PersistenceEngine,
-    Protocol, SchedulerFlags, ServiceKey, SyncDaemon, SyncRole, Timeouts, Tunnel, TunnelChecksum,
-    TunnelKind,
+    AddressFamily, Counters, ForwardingMethod, Granularity, PersistenceEngine, Protocol,
+    SchedulerFlags, ServiceKey, ServiceSettings, SyncDaemon, SyncRole, Timeouts, Tunnel,
+    TunnelChecksum, TunnelKind,
 };
 
 /// A document on several lines, with a newline at its end.
@@ -137,7 +137,7 @@ impl<'a> Service<'a> {
             scheduler: settings.scheduler.name(),
             scheduler_flags: set.map(|(_, name)| name).collect(),
             one_packet: settings.one_packet,
-            persistence: settings.persistence.as_ref().map(PersistenceJson::new),
+            persistence: PersistenceJson::new(key.family(), settings),
             counters: Totals::new(counters),
             rates: Rates::new(counters),
             servers: servers.iter().map(Server::new).collect(),
@@ -146,17 +146,19 @@ impl<'a> Service<'a> {
 }
 
 impl<'a> PersistenceJson<'a> {
-    fn new(persistence: &'a Persistence) -> Self {
-        let (netmask, prefix_length) = match persistence.granularity {
-            Granularity::Mask(mask) => (Some(mask), None),
-            Granularity::Prefix(length) => (None, Some(length)),
+    fn new(family: AddressFamily, settings: &'a ServiceSettings) -> Option<Self> {
+        let (netmask, prefix_length) = match (settings.granularity, family) {
+            (Granularity::Single, AddressFamily::Ipv4) => (Some(Ipv4Addr::BROADCAST), None),
+            (Granularity::Single, AddressFamily::Ipv6) => (None, Some(128)),
+            (Granularity::Mask(mask), _) => (Some(mask), None),
+            (Granularity::Prefix(length), _) => (None, Some(length)),
         };
-        Self {
-            timeout: persistence.timeout.0,
+        Some(Self {
+            timeout: settings.persistence?.0,
             netmask,
             prefix_length,
-            engine: persistence.engine.as_ref().map(PersistenceEngine::name),
-        }
+            engine: settings.engine.as_ref().map(PersistenceEngine::name),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::filter::Filter;
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::kernel::{Ipvs, IpvsError};
-use crate::model::{Protocol, ServiceKey, Thresholds};
+use crate::model::{Granularity, Protocol, ServiceKey, Thresholds};
 
 /// What there is to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,14 +125,17 @@ impl Listing {
         }
     }
 
-    /// As if no server had thresholds, which is how ipvsadm saves them.
-    pub(super) fn forget_thresholds(&mut self) {
-        for server in self
-            .services
-            .iter_mut()
-            .flat_map(|listed| &mut listed.servers)
-        {
-            server.server.thresholds = Thresholds::NONE;
+    /// Leaves out what ipvsadm does not save: thresholds, and what serves a persistence that is not there.
+    pub(super) fn keep_what_ipvsadm_saves(&mut self) {
+        for ListedService { service, servers } in &mut self.services {
+            let settings = &mut service.settings;
+            if settings.persistence.is_none() {
+                settings.granularity = Granularity::Single;
+                settings.engine = None;
+            }
+            for server in servers {
+                server.server.thresholds = Thresholds::NONE;
+            }
         }
     }
 

@@ -249,7 +249,7 @@ fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
     let mut listing =
         Listing::read(ipvs, None, &Filter::NONE, true).map_err(|error| Failure::list(&error))?;
     if compat {
-        listing.forget_thresholds();
+        listing.keep_what_ipvsadm_saves();
     }
     let names = names(&listing, numeric);
     print(|out| save::render(out, &listing, &names))

@@ -187,12 +187,12 @@ fn write_settings(out: &mut impl Write, service: &ServiceEntry) -> fmt::Result {
     if !flags.is_empty() {
         write!(out, " ({})", flags.display(&settings.scheduler))?;
     }
-    if let Some(persistence) = &settings.persistence {
-        write!(out, " persistent {}", persistence.timeout)?;
-        if !persistence.granularity.is_single() {
-            write!(out, " mask {}", persistence.granularity)?;
+    if let Some(timeout) = settings.persistence {
+        write!(out, " persistent {timeout}")?;
+        if let Some(granularity) = settings.granularity.argument() {
+            write!(out, " mask {granularity}")?;
         }
-        if let Some(engine) = &persistence.engine {
+        if let Some(engine) = &settings.engine {
             write!(out, " pe {engine}")?;
         }
     }

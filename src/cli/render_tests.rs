@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use super::*;
 use crate::codec::table::ServerTable;
 use crate::model::{
-    AddressFamily, ConnectionCounts, Fwmark, Granularity, Persistence, PersistenceEngine,
-    RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceSettings, Thresholds, Weight,
+    AddressFamily, ConnectionCounts, Fwmark, Granularity, PersistenceEngine, RealServer, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceSettings, Thresholds, Weight,
 };
 
 const TABLE: &str = "\
@@ -79,15 +79,12 @@ fn scheduled(scheduler: &str, flags: u8) -> ServiceSettings {
 /// A netmask as `-M` takes it, of either family.
 fn persistent(scheduler: &str, timeout: u32, mask: &str) -> ServiceSettings {
     let granularity = match mask.parse() {
-        Ok(mask) => Granularity::Mask(mask),
-        Err(_) => Granularity::Prefix(mask.parse().unwrap()),
+        Ok(mask) => Granularity::mask(mask),
+        Err(_) => Granularity::prefix(mask.parse().unwrap()).unwrap(),
     };
     ServiceSettings {
-        persistence: Some(Persistence {
-            timeout: Seconds(timeout),
-            granularity,
-            engine: None,
-        }),
+        persistence: Some(Seconds(timeout)),
+        granularity,
         ..scheduled(scheduler, 0)
     }
 }
@@ -168,7 +165,7 @@ fn one_packet(settings: ServiceSettings) -> ServiceSettings {
 
 fn sip() -> ServiceSettings {
     let mut settings = one_packet(persistent("rr", 120, "255.255.255.255"));
-    settings.persistence.as_mut().unwrap().engine = PersistenceEngine::new("sip");
+    settings.engine = PersistenceEngine::new("sip");
     settings
 }
 

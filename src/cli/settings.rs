@@ -4,8 +4,8 @@
 
 use super::failure::Failure;
 use crate::model::{
-    AddressFamily, ForwardingMethod, Granularity, Persistence, PersistenceEngine, RealServer,
-    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceSettings, Thresholds, Tunnel, Weight,
+    ForwardingMethod, Granularity, PersistenceEngine, RealServer, Scheduler, SchedulerFlags,
+    Seconds, ServerKey, ServiceSettings, Thresholds, Tunnel, Weight,
 };
 
 /// What was said of a service. `None` is not said.
@@ -28,12 +28,8 @@ pub struct ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// These options over settings of a service of this family.
-    pub fn over(
-        &self,
-        family: AddressFamily,
-        current: &ServiceSettings,
-    ) -> Result<ServiceSettings, Failure> {
+    /// These options over settings.
+    pub fn over(&self, current: &ServiceSettings) -> Result<ServiceSettings, Failure> {
         let scheduler = self.scheduler.as_ref().unwrap_or(&current.scheduler);
         let scheduler_flags = match &self.flags {
             Some(names) => scheduler_flags(names, scheduler)?,
@@ -41,41 +37,19 @@ impl ServiceOptions {
             None if *scheduler == current.scheduler => current.scheduler_flags,
             None => SchedulerFlags::NONE,
         };
+        let (persistence, granularity, engine) = if self.no_persistence {
+            (None, Granularity::Single, &None)
+        } else {
+            (current.persistence, current.granularity, &current.engine)
+        };
         Ok(ServiceSettings {
             scheduler: scheduler.clone(),
             scheduler_flags,
             one_packet: self.one_packet.unwrap_or(current.one_packet),
-            persistence: self.persistence(family, current.persistence.as_ref())?,
+            persistence: self.timeout.or(persistence),
+            granularity: self.granularity.unwrap_or(granularity),
+            engine: self.engine.as_ref().unwrap_or(engine).clone(),
         })
-    }
-
-    fn persistence(
-        &self,
-        family: AddressFamily,
-        current: Option<&Persistence>,
-    ) -> Result<Option<Persistence>, Failure> {
-        let current = current.filter(|_| !self.no_persistence);
-        let Some(timeout) = self.timeout.or(current.map(|current| current.timeout)) else {
-            return match &self.engine {
-                Some(Some(_)) => Err(Failure::usage(
-                    "You need to supply the 'persistent' option for the 'pe' option",
-                )),
-                Some(None) | None => Ok(None),
-            };
-        };
-        let granularity = self
-            .granularity
-            .or(current.map(|current| current.granularity))
-            .unwrap_or(Granularity::single(family));
-        let engine = match &self.engine {
-            Some(engine) => engine.clone(),
-            None => current.and_then(|current| current.engine.clone()),
-        };
-        Ok(Some(Persistence {
-            timeout,
-            granularity,
-            engine,
-        }))
     }
 }
 
@@ -221,23 +195,40 @@ mod tests {
         let current = ServiceSettings {
             one_packet: true,
             scheduler_flags: SchedulerFlags::from_bits(2),
-            persistence: Some(Persistence {
-                timeout: Seconds(100),
-                granularity: Granularity::Prefix(64),
-                engine: PersistenceEngine::new("sip"),
-            }),
+            persistence: Some(Seconds(100)),
+            granularity: Granularity::Prefix(64),
+            engine: PersistenceEngine::new("sip"),
             ..ServiceSettings::new(Scheduler::MH)
         };
-        let family = AddressFamily::Ipv6;
         let nothing = ServiceOptions::default();
-        assert_eq!(nothing.over(family, &current).unwrap(), current);
+        assert_eq!(nothing.over(&current).unwrap(), current);
         let timeout = ServiceOptions {
             timeout: Some(Seconds(200)),
             ..ServiceOptions::default()
         };
-        let mut expected = current.clone();
-        expected.persistence.as_mut().unwrap().timeout = Seconds(200);
-        assert_eq!(timeout.over(family, &current).unwrap(), expected);
+        let expected = ServiceSettings {
+            persistence: Some(Seconds(200)),
+            ..current.clone()
+        };
+        assert_eq!(timeout.over(&current).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_end_of_persistence_is_the_end_of_its_mask_and_engine() {
+        let current = ServiceSettings {
+            persistence: Some(Seconds(100)),
+            granularity: Granularity::Prefix(64),
+            engine: PersistenceEngine::new("sip"),
+            ..ServiceSettings::new(Scheduler::MH)
+        };
+        let end = ServiceOptions {
+            no_persistence: true,
+            ..ServiceOptions::default()
+        };
+        assert_eq!(
+            end.over(&current).unwrap(),
+            ServiceSettings::new(Scheduler::MH)
+        );
     }
 
     #[test]
@@ -250,9 +241,8 @@ mod tests {
             scheduler: Some(Scheduler::WLC),
             ..ServiceOptions::default()
         };
-        let family = AddressFamily::Ipv4;
         assert_eq!(
-            options.over(family, &current).unwrap(),
+            options.over(&current).unwrap(),
             ServiceSettings::new(Scheduler::WLC)
         );
     }

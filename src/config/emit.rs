@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::duration;
 use crate::model::{
     AddressFamily, Check, CheckKind, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
-    ForwardingMethod, IpvsSettings, Persistence, Protocol, Scheduler, SchedulerFlags, Seconds,
-    ServerKey, ServiceKey, Tunnel, TunnelChecksum, TunnelKind,
+    ForwardingMethod, IpvsSettings, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -105,10 +105,7 @@ fn write_service(
     let flags = flag_words(settings.scheduler_flags, &settings.scheduler);
     writeln!(f, "    scheduler_flags: [{flags}]")?;
     writeln!(f, "    one_packet: {}", settings.one_packet)?;
-    match &settings.persistence {
-        Some(persistence) => write_persistence(persistence, f)?,
-        None => f.write_str("    persistence: none\n")?,
-    }
+    write_persistence(key.family(), settings, f)?;
     if service.servers.is_empty() {
         return f.write_str("    servers: []\n");
     }
@@ -130,14 +127,23 @@ fn protocol_word(protocol: Protocol) -> String {
     }
 }
 
-fn write_persistence(persistence: &Persistence, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Persistence {
-        timeout,
-        granularity,
-        engine,
-    } = persistence;
-    let engine = engine.as_ref().map_or("none", |engine| engine.name());
-    let timeout = whole_seconds(*timeout);
+fn write_persistence(
+    family: AddressFamily,
+    settings: &ServiceSettings,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let Some(timeout) = settings.persistence else {
+        return f.write_str("    persistence: none\n");
+    };
+    let timeout = whole_seconds(timeout);
+    let single = match family {
+        AddressFamily::Ipv4 => "32",
+        AddressFamily::Ipv6 => "128",
+    };
+    let granularity = settings.granularity.argument();
+    let granularity = granularity.as_deref().unwrap_or(single);
+    let engine = settings.engine.as_ref();
+    let engine = engine.map_or("none", |engine| engine.name());
     writeln!(
         f,
         "    persistence: {{timeout: {timeout}, granularity: {granularity}, engine: {engine}}}"

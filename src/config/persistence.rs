@@ -9,7 +9,7 @@ use super::setting::{Found, Setting, Subject, innermost, innermost_or};
 use super::source::Span;
 use super::tree::{Node, Value};
 use super::value::{decimal, kind, map, seconds, text};
-use crate::model::{AddressFamily, Granularity, Persistence, PersistenceEngine, Seconds};
+use crate::model::{AddressFamily, Granularity, PersistenceEngine, Seconds, ServiceSettings};
 
 /// What ipvsadm takes for `-p` without a number.
 const TIMEOUT: Seconds = Seconds(360);
@@ -21,6 +21,25 @@ pub(super) struct PersistenceLayer {
     timeout: Setting<Seconds>,
     granularity: Setting<Word>,
     engine: Setting<Option<PersistenceEngine>>,
+}
+
+/// What all layers say together of persistence that is on.
+pub(super) struct Persistence {
+    timeout: Seconds,
+    granularity: Granularity,
+    engine: Option<PersistenceEngine>,
+}
+
+impl Persistence {
+    /// The same settings with this persistence.
+    pub(super) fn over(self, settings: ServiceSettings) -> ServiceSettings {
+        ServiceSettings {
+            persistence: Some(self.timeout),
+            granularity: self.granularity,
+            engine: self.engine,
+            ..settings
+        }
+    }
 }
 
 /// A granularity before the family of the service is known.
@@ -88,7 +107,7 @@ impl PersistenceLayer {
                 out.push(unfit(*value, span, family, subject));
                 Wrong
             })?,
-            None => Granularity::single(family),
+            None => Granularity::Single,
         };
         let engine = innermost(layers, |layer| &layer.engine)?;
         Ok(Some(Persistence {
@@ -103,13 +122,13 @@ impl Word {
     /// This granularity for a family, if it has such a one.
     fn fit(self, family: AddressFamily) -> Option<Granularity> {
         match (self, family) {
-            (Self::Mask(mask), AddressFamily::Ipv4) => Some(Granularity::Mask(mask)),
+            (Self::Mask(mask), AddressFamily::Ipv4) => Some(Granularity::mask(mask)),
             (Self::Prefix(length), AddressFamily::Ipv4) => {
                 let host_bits = 32_u32.checked_sub(length.into())?;
                 let mask = u32::MAX.checked_shl(host_bits)?;
-                Some(Granularity::Mask(mask.into()))
+                Some(Granularity::mask(mask.into()))
             }
-            (Self::Prefix(length), AddressFamily::Ipv6) => Some(Granularity::Prefix(length)),
+            (Self::Prefix(length), AddressFamily::Ipv6) => Granularity::prefix(length),
             (Self::Mask(_), AddressFamily::Ipv6) => None,
         }
     }

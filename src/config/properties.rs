@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use super::{parse, to_yaml};
 use crate::model::{
     AddressFamily, Check, CheckKind, CheckSchedule, Config, ConfiguredServer, ConfiguredService,
-    DirectorSettings, ForwardingMethod, Fwmark, Granularity, IpvsSettings, Persistence,
-    PersistenceEngine, Protocol, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    DirectorSettings, ForwardingMethod, Fwmark, Granularity, IpvsSettings, PersistenceEngine,
+    Protocol, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
+    ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -60,16 +60,22 @@ fn key() -> impl Strategy<Value = ServiceKey> {
     ]
 }
 
-fn persistence(family: AddressFamily) -> impl Strategy<Value = Persistence> {
+fn persistent(
+    family: AddressFamily,
+    settings: ServiceSettings,
+) -> impl Strategy<Value = ServiceSettings> {
     let granularity = (1..=family.bits()).prop_map(move |length| match family {
-        AddressFamily::Ipv4 => Granularity::Mask((u32::MAX << (32 - length)).into()),
-        AddressFamily::Ipv6 => Granularity::Prefix(length),
+        AddressFamily::Ipv4 => Granularity::mask((u32::MAX << (32 - length)).into()),
+        AddressFamily::Ipv6 => Granularity::prefix(length).unwrap(),
     });
     let engine = option::of("[a-m]{1,16}".prop_map(|name| PersistenceEngine::new(&name).unwrap()));
-    (seconds(), granularity, engine).prop_map(|(timeout, granularity, engine)| Persistence {
-        timeout,
-        granularity,
-        engine,
+    (seconds(), granularity, engine).prop_map(move |(timeout, granularity, engine)| {
+        ServiceSettings {
+            persistence: Some(timeout),
+            granularity,
+            engine,
+            ..settings.clone()
+        }
     })
 }
 
@@ -82,20 +88,23 @@ fn settings(key: ServiceKey) -> impl Strategy<Value = ServiceSettings> {
                 ..
             }
     );
-    let persistence = if key.port() == Some(0) {
-        persistence(key.family()).prop_map(Some).boxed()
-    } else {
-        option::of(persistence(key.family())).boxed()
-    };
     let scheduler = prop::sample::select(Scheduler::KNOWN.as_slice());
-    (scheduler, 0_u8..8, any::<bool>(), persistence).prop_map(
-        move |(scheduler, flags, one_packet, persistence)| ServiceSettings {
-            scheduler: Scheduler::new(scheduler).unwrap(),
-            scheduler_flags: SchedulerFlags::from_bits(flags),
-            one_packet: one_packet && udp,
-            persistence,
-        },
-    )
+    let plain =
+        (scheduler, 0_u8..8, any::<bool>()).prop_map(move |(scheduler, flags, one_packet)| {
+            ServiceSettings {
+                scheduler_flags: SchedulerFlags::from_bits(flags),
+                one_packet: one_packet && udp,
+                ..ServiceSettings::new(Scheduler::new(scheduler).unwrap())
+            }
+        });
+    plain.prop_flat_map(move |plain| {
+        let persistent = persistent(key.family(), plain.clone());
+        if key.port() == Some(0) {
+            persistent.boxed()
+        } else {
+            prop_oneof![Just(plain), persistent].boxed()
+        }
+    })
 }
 
 fn tunnel() -> impl Strategy<Value = Tunnel> {

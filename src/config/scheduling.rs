@@ -55,11 +55,14 @@ impl SchedulingLayer {
         let persistence = layers.map(|layer| &layer.persistence);
         let persistence = PersistenceLayer::resolve(&persistence, subject, out);
         let (scheduler, scheduler_flags) = scheduling?;
-        Ok(ServiceSettings {
-            scheduler,
+        let settings = ServiceSettings {
             scheduler_flags,
             one_packet: one_packet?,
-            persistence: persistence?,
+            ..ServiceSettings::new(scheduler)
+        };
+        Ok(match persistence? {
+            None => settings,
+            Some(persistence) => persistence.over(settings),
         })
     }
 }

@@ -91,10 +91,10 @@ virtual_services:
         ("10.0.0.2:99".into(), "10.9.9.9:99".into())
     );
     assert_eq!(server(&config, "10.0.0.4:80").check, None);
-    let persistence = service(&config).settings.persistence.clone().unwrap();
-    assert_eq!(persistence.timeout.0, 30);
+    let settings = &service(&config).settings;
+    assert_eq!(settings.persistence.unwrap().0, 30);
     assert_eq!(
-        persistence.granularity,
+        settings.granularity,
         Granularity::Mask([255, 255, 255, 0].into())
     );
 }

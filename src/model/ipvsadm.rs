@@ -17,14 +17,14 @@ impl fmt::Display for ServiceRule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(key, settings) = self;
         write!(f, "{} -s {}", ServiceArgument(key), settings.scheduler)?;
-        if let Some(persistence) = &settings.persistence {
-            write!(f, " -p {}", persistence.timeout)?;
-            if !persistence.granularity.is_single() {
-                write!(f, " -M {}", persistence.granularity)?;
-            }
-            if let Some(engine) = &persistence.engine {
-                write!(f, " --pe {engine}")?;
-            }
+        if let Some(timeout) = settings.persistence {
+            write!(f, " -p {timeout}")?;
+        }
+        if let Some(granularity) = settings.granularity.argument() {
+            write!(f, " -M {granularity}")?;
+        }
+        if let Some(engine) = &settings.engine {
+            write!(f, " --pe {engine}")?;
         }
         if settings.one_packet {
             f.write_str(" -o")?;
@@ -133,7 +133,9 @@ fn fmt_tunnel(method: ForwardingMethod, f: &mut fmt::Formatter<'_>) -> fmt::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Fwmark, Granularity, Persistence, Scheduler, SchedulerFlags, Seconds};
+    use crate::model::{
+        Fwmark, Granularity, PersistenceEngine, Scheduler, SchedulerFlags, Seconds,
+    };
     use crate::model::{Thresholds, Tunnel, Weight};
 
     #[test]
@@ -143,14 +145,23 @@ mod tests {
             family: AddressFamily::Ipv6,
         };
         let mut settings = ServiceSettings::new(Scheduler::new("rr").unwrap());
-        settings.persistence = Some(Persistence {
-            timeout: Seconds(90),
-            granularity: Granularity::Prefix(64),
-            engine: None,
-        });
+        settings.persistence = Some(Seconds(90));
+        settings.granularity = Granularity::Prefix(64);
         assert_eq!(
             ServiceRule(&key, &settings).to_string(),
             "-f 8 -6 -s rr -p 90 -M 64"
+        );
+    }
+
+    #[test]
+    fn a_mask_and_an_engine_are_kept_without_persistence() {
+        let key = ServiceKey::udp("10.0.0.100:5060".parse().unwrap());
+        let mut settings = ServiceSettings::new(Scheduler::new("rr").unwrap());
+        settings.granularity = Granularity::mask([255, 255, 255, 0].into());
+        settings.engine = PersistenceEngine::new("sip");
+        assert_eq!(
+            ServiceRule(&key, &settings).to_string(),
+            "-u 10.0.0.100:5060 -s rr -M 255.255.255.0 --pe sip"
         );
     }
 

@@ -26,9 +26,7 @@ pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
 };
-pub use service::{
-    Granularity, Persistence, PersistenceEngine, ServiceKey, ServiceKeyError, ServiceSettings,
-};
+pub use service::{Granularity, PersistenceEngine, ServiceKey, ServiceKeyError, ServiceSettings};
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight};

@@ -174,8 +174,12 @@ pub struct ServiceSettings {
     pub scheduler_flags: SchedulerFlags,
     /// One-packet scheduling: every UDP datagram is scheduled anew (`-o`).
     pub one_packet: bool,
-    /// Whether and how clients stay with their server.
-    pub persistence: Option<Persistence>,
+    /// Persistence (`-p`): so long after its last connection a client stays with its server. `None` for not at all.
+    pub persistence: Option<Seconds>,
+    /// Which clients persistence takes for one (`-M`). The kernel keeps it without persistence too.
+    pub granularity: Granularity,
+    /// What binds clients in place of their address (`--pe`). The kernel keeps it without persistence too.
+    pub engine: Option<PersistenceEngine>,
 }
 
 impl ServiceSettings {
@@ -187,55 +191,50 @@ impl ServiceSettings {
             scheduler_flags: SchedulerFlags::NONE,
             one_packet: false,
             persistence: None,
+            granularity: Granularity::Single,
+            engine: None,
         }
     }
-}
-
-/// Persistence: connections of one client (or of one network of clients) go to the same server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Persistence {
-    /// How long a client stays bound after its last connection.
-    pub timeout: Seconds,
-    /// Which clients count as one.
-    pub granularity: Granularity,
-    /// A persistence engine, such as `sip`, that binds by something other than the address.
-    pub engine: Option<PersistenceEngine>,
 }
 
 /// Which clients persistence takes for one: `-M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Granularity {
-    /// An IPv4 mask. Holes are the kernel's to accept, and it does.
+    /// Every address for itself: the default, which ipvsadm does not print.
+    Single,
+    /// An IPv4 mask, by [`Granularity::mask`]. Holes are the kernel's to accept, and it does.
     Mask(Ipv4Addr),
-    /// An IPv6 prefix length, 1 to 128.
+    /// An IPv6 prefix length from 1 to 127, by [`Granularity::prefix`].
     Prefix(u8),
 }
 
 impl Granularity {
-    /// Every address for itself: the default.
+    /// The addresses that are the same under an IPv4 mask.
     #[must_use]
-    pub const fn single(family: AddressFamily) -> Self {
-        match family {
-            AddressFamily::Ipv4 => Self::Mask(Ipv4Addr::BROADCAST),
-            AddressFamily::Ipv6 => Self::Prefix(128),
+    pub const fn mask(mask: Ipv4Addr) -> Self {
+        match mask.to_bits() {
+            u32::MAX => Self::Single,
+            _ => Self::Mask(mask),
         }
     }
 
-    /// Whether every address counts for itself, which ipvsadm does not print.
+    /// The IPv6 addresses that begin with the same bits; `None` for none or more than 128 of them.
     #[must_use]
-    pub const fn is_single(self) -> bool {
-        match self {
-            Self::Mask(mask) => mask.to_bits() == u32::MAX,
-            Self::Prefix(length) => length == 128,
+    pub const fn prefix(length: u8) -> Option<Self> {
+        match length {
+            1..=127 => Some(Self::Prefix(length)),
+            128 => Some(Self::Single),
+            _ => None,
         }
     }
-}
 
-impl fmt::Display for Granularity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// As `-M` takes it; `None` for the default, which need not be said.
+    #[must_use]
+    pub fn argument(self) -> Option<String> {
         match self {
-            Self::Mask(mask) => mask.fmt(f),
-            Self::Prefix(length) => length.fmt(f),
+            Self::Single => None,
+            Self::Mask(mask) => Some(mask.to_string()),
+            Self::Prefix(length) => Some(length.to_string()),
         }
     }
 }

@@ -90,11 +90,7 @@ fn sentence(step: &Step, errno: Errno) -> String {
 
 fn missing_module(settings: &ServiceSettings) -> String {
     let scheduler = &settings.scheduler;
-    let engine = settings
-        .persistence
-        .as_ref()
-        .and_then(|persistence| persistence.engine.as_ref());
-    match engine {
+    match &settings.engine {
         None => format!(
             "scheduler \"{scheduler}\" not in this kernel (ENOENT); load it with: modprobe ip_vs_{scheduler}"
         ),

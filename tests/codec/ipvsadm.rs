@@ -7,9 +7,9 @@ use lvs_director::codec::ipvs::{
 };
 use lvs_director::codec::message::IncomingKind;
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Granularity, Persistence, PersistenceEngine, Protocol,
-    RealServer, SchedulerFlags, Seconds, ServiceKey, ServiceSettings, SyncDaemon, SyncRole,
-    Timeouts, Tunnel, TunnelChecksum, TunnelKind,
+    AddressFamily, ForwardingMethod, Granularity, PersistenceEngine, Protocol, RealServer,
+    SchedulerFlags, Seconds, ServiceKey, ServiceSettings, SyncDaemon, SyncRole, Timeouts, Tunnel,
+    TunnelChecksum, TunnelKind,
 };
 
 use crate::golden;
@@ -40,11 +40,9 @@ fn services_it_adds_and_edits_read_as_ours_do() {
     );
     let sip = ServiceSettings {
         one_packet: true,
-        persistence: Some(Persistence {
-            timeout: Seconds(120),
-            granularity: mask("255.255.255.255"),
-            engine: PersistenceEngine::new("sip"),
-        }),
+        persistence: Some(Seconds(120)),
+        granularity: mask("255.255.255.255"),
+        engine: PersistenceEngine::new("sip"),
         ..plain("rr")
     };
     asks_for_service("ipvsadm/add_service_sip", udp("10.0.0.100:5060"), &sip);

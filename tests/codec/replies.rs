@@ -6,9 +6,9 @@ use lvs_director::codec::ipvs::{
 };
 use lvs_director::codec::message::{IncomingKind, Refusal, parse_family};
 use lvs_director::model::{
-    AddressFamily, ConnectionCounts, Counters, ForwardingMethod, Granularity, Persistence,
-    PersistenceEngine, Protocol, SchedulerFlags, Seconds, ServiceSettings, SyncDaemon, SyncRole,
-    Timeouts, Tunnel, TunnelChecksum, TunnelKind,
+    AddressFamily, ConnectionCounts, Counters, ForwardingMethod, Granularity, PersistenceEngine,
+    Protocol, SchedulerFlags, Seconds, ServiceSettings, SyncDaemon, SyncRole, Timeouts, Tunnel,
+    TunnelChecksum, TunnelKind,
 };
 
 use crate::golden;
@@ -38,11 +38,9 @@ fn services_read_as_they_were_made() {
     };
     let sip = ServiceSettings {
         one_packet: true,
-        persistence: Some(Persistence {
-            timeout: Seconds(120),
-            granularity: mask("255.255.255.255"),
-            engine: PersistenceEngine::new("sip"),
-        }),
+        persistence: Some(Seconds(120)),
+        granularity: mask("255.255.255.255"),
+        engine: PersistenceEngine::new("sip"),
         ..plain("rr")
     };
     let flag_3 = ServiceSettings {

@@ -6,9 +6,8 @@ use std::net::IpAddr;
 use lvs_director::codec::ipvs::{FAMILY_NAME, Request};
 use lvs_director::codec::message::{Answer, emit_fence, emit_get_family};
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Granularity, Persistence, PersistenceEngine, Protocol,
-    SchedulerFlags, Seconds, ServiceSettings, SyncDaemon, SyncRole, Timeouts, Tunnel,
-    TunnelChecksum, TunnelKind,
+    AddressFamily, ForwardingMethod, Granularity, PersistenceEngine, Protocol, SchedulerFlags,
+    Seconds, ServiceSettings, SyncDaemon, SyncRole, Timeouts, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 use crate::golden;
@@ -54,11 +53,9 @@ fn a_service_with_everything_set_is_the_bytes_written_by_hand() {
     let sip = ServiceSettings {
         scheduler_flags: SchedulerFlags::from_bits(0b101),
         one_packet: true,
-        persistence: Some(Persistence {
-            timeout: Seconds(120),
-            granularity: mask("255.255.255.0"),
-            engine: PersistenceEngine::new("sip"),
-        }),
+        persistence: Some(Seconds(120)),
+        granularity: mask("255.255.255.0"),
+        engine: PersistenceEngine::new("sip"),
         ..plain("rr")
     };
     let key = service(Protocol::Udp, "10.0.0.100:5060");

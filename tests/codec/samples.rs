@@ -4,9 +4,8 @@
 use std::net::SocketAddr;
 
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Fwmark, Granularity, Persistence, Protocol, RealServer,
-    Scheduler, Seconds, ServerKey, ServiceKey, ServiceSettings, Thresholds, Tunnel, TunnelChecksum,
-    TunnelKind, Weight,
+    AddressFamily, ForwardingMethod, Fwmark, Granularity, Protocol, RealServer, Scheduler, Seconds,
+    ServerKey, ServiceKey, ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 pub(crate) fn service(protocol: Protocol, at: &str) -> ServiceKey {
@@ -39,17 +38,14 @@ pub(crate) fn plain(name: &str) -> ServiceSettings {
 
 pub(crate) fn persistent(name: &str, timeout: u32, granularity: Granularity) -> ServiceSettings {
     ServiceSettings {
-        persistence: Some(Persistence {
-            timeout: Seconds(timeout),
-            granularity,
-            engine: None,
-        }),
+        persistence: Some(Seconds(timeout)),
+        granularity,
         ..plain(name)
     }
 }
 
 pub(crate) fn mask(text: &str) -> Granularity {
-    Granularity::Mask(text.parse().unwrap())
+    Granularity::mask(text.parse().unwrap())
 }
 
 pub(crate) fn server(at: &str) -> ServerKey {

@@ -4,9 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Fwmark, Granularity, Persistence, PersistenceEngine, Protocol,
-    RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
-    SyncDaemon, SyncRole, Thresholds, Timeouts, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    AddressFamily, ForwardingMethod, Fwmark, Granularity, PersistenceEngine, Protocol, RealServer,
+    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, SyncDaemon,
+    SyncRole, Thresholds, Timeouts, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -61,28 +61,26 @@ pub(crate) fn service_key() -> impl Strategy<Value = ServiceKey> {
 fn granularity(family: AddressFamily) -> BoxedStrategy<Granularity> {
     match family {
         AddressFamily::Ipv4 => any::<[u8; 4]>()
-            .prop_map(|mask| Granularity::Mask(mask.into()))
+            .prop_map(|mask| Granularity::mask(mask.into()))
             .boxed(),
-        AddressFamily::Ipv6 => (1..=128_u8).prop_map(Granularity::Prefix).boxed(),
+        AddressFamily::Ipv6 => (1..=128_u8)
+            .prop_map(|length| Granularity::prefix(length).unwrap())
+            .boxed(),
     }
 }
 
 fn settings(family: AddressFamily) -> impl Strategy<Value = ServiceSettings> {
     let engine = option::of(name(16)).prop_map(|name| PersistenceEngine::new(&name?));
-    let persistence =
-        (any::<u32>(), granularity(family), engine).prop_map(|(timeout, granularity, engine)| {
-            Persistence {
-                timeout: Seconds(timeout),
-                granularity,
-                engine,
-            }
-        });
-    (name(15), 0..8_u8, any::<bool>(), option::of(persistence)).prop_map(
-        |(scheduler, flags, one_packet, persistence)| ServiceSettings {
+    let persistence = option::of(any::<u32>().prop_map(Seconds));
+    let scheduling = (name(15), 0..8_u8, any::<bool>());
+    (scheduling, persistence, granularity(family), engine).prop_map(
+        |((scheduler, flags, one_packet), persistence, granularity, engine)| ServiceSettings {
             scheduler: Scheduler::new(&scheduler).unwrap(),
             scheduler_flags: SchedulerFlags::from_bits(flags),
             one_packet,
             persistence,
+            granularity,
+            engine,
         },
     )
 }

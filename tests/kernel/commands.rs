@@ -194,10 +194,6 @@ const REFUSED: &str = include_str!("commands/refused.txt");
 const DIFFERENCES: &[(&str, &str)] = &[
     ("-A -t 10.0.0.1:81 -b ,", "ipvsadm crashes"),
     (
-        "-A -t 10.0.0.1:82 --pe sip",
-        "an engine without persistence does nothing, and is refused",
-    ),
-    (
         "-A -t 10.0.0.1:83 -s sh -b flag-3 -p",
         "of three flags of sh and mh ipvsadm shows two",
     ),
@@ -310,7 +306,9 @@ const EVERYTHING: &str = "\
 -A -t 10.0.0.100:8080 -s rr -p 300 -M 255.255.255.0
 -A -u 10.0.0.100:53 -s mh -o -b mh-fallback,mh-port
 -A -u 10.0.0.100:5060 -s rr -p 120 --pe sip -o
+-A -u 10.0.0.100:5061 -s rr -M 255.255.255.0 --pe sip
 -A --sctp-service 10.0.0.100:9899 -s wlc
+-A -t [2001:db8::1]:443 -s wlc -M 48
 -A -t [2001:db8::1]:65535 -s lblcr -p 3000 -M 48
 -A -t [fd00::100]:80 -s dh
 -a -t [fd00::100]:80 -r 10.1.2.12:80 -i -w 1 --tun-type ipip

@@ -7,8 +7,8 @@ use super::stats;
 use crate::codec::DecodeError;
 use crate::codec::attribute::{Attribute, AttributeWriter};
 use crate::model::{
-    AddressFamily, Counters, Fwmark, Granularity, Persistence, PersistenceEngine, Protocol,
-    Scheduler, SchedulerFlags, Seconds, ServiceKey, ServiceSettings,
+    AddressFamily, Counters, Fwmark, Granularity, PersistenceEngine, Protocol, Scheduler,
+    SchedulerFlags, Seconds, ServiceKey, ServiceSettings,
 };
 
 const AF: u16 = 1;
@@ -81,21 +81,16 @@ pub(super) fn emit_key(out: &mut AttributeWriter<'_>, key: &ServiceKey) {
 pub(super) fn emit(out: &mut AttributeWriter<'_>, key: &ServiceKey, settings: &ServiceSettings) {
     emit_key(out, key);
     out.string(SCHED_NAME, settings.scheduler.name());
-    let persistence = settings.persistence.as_ref();
-    if let Some(engine) = persistence.and_then(|persistence| persistence.engine.as_ref()) {
+    if let Some(engine) = &settings.engine {
         out.string(PE_NAME, engine.name());
     }
     out.bytes(FLAGS, &flags_and_mask(settings));
-    out.u32(
-        TIMEOUT,
-        persistence.map_or(0, |persistence| persistence.timeout.0),
-    );
-    let granularity = persistence.map_or(Granularity::single(key.family()), |persistence| {
-        persistence.granularity
-    });
-    match granularity {
-        Granularity::Mask(mask) => out.bytes(NETMASK, &mask.octets()),
-        Granularity::Prefix(length) => out.u32(NETMASK, length.into()),
+    out.u32(TIMEOUT, settings.persistence.map_or(0, |timeout| timeout.0));
+    match (settings.granularity, key.family()) {
+        (Granularity::Single, AddressFamily::Ipv4) => out.bytes(NETMASK, &[0xff; 4]),
+        (Granularity::Single, AddressFamily::Ipv6) => out.u32(NETMASK, 128),
+        (Granularity::Mask(mask), _) => out.bytes(NETMASK, &mask.octets()),
+        (Granularity::Prefix(length), _) => out.u32(NETMASK, length.into()),
     }
 }
 
@@ -172,24 +167,20 @@ impl<'a> Raw<'a> {
 
     fn granularity(&self, family: AddressFamily) -> Result<Granularity, DecodeError> {
         let Some(netmask) = self.netmask else {
-            return Ok(Granularity::single(family));
+            return Ok(Granularity::Single);
         };
         match family {
             AddressFamily::Ipv4 => {
                 let octets = netmask.u32("NETMASK")?.to_ne_bytes();
-                Ok(Granularity::Mask(Ipv4Addr::from(octets)))
+                Ok(Granularity::mask(Ipv4Addr::from(octets)))
             }
             AddressFamily::Ipv6 => {
                 let length = netmask.u32("NETMASK")?;
-                let prefix = u8::try_from(length)
-                    .ok()
-                    .filter(|length| (1..=128).contains(length));
-                prefix
-                    .map(Granularity::Prefix)
-                    .ok_or(DecodeError::Impossible {
-                        name: "NETMASK",
-                        value: length.into(),
-                    })
+                let prefix = u8::try_from(length).ok().and_then(Granularity::prefix);
+                prefix.ok_or(DecodeError::Impossible {
+                    name: "NETMASK",
+                    value: length.into(),
+                })
             }
         }
     }
@@ -203,21 +194,15 @@ impl<'a> Raw<'a> {
             name: "SCHED_NAME",
             length: name.len(),
         })?;
-        let persistence = if self.flags & FLAG_PERSISTENT == 0 {
-            None
-        } else {
-            Some(Persistence {
-                timeout: Seconds(self.timeout),
-                granularity: self.granularity(family)?,
-                engine: self.engine.as_deref().and_then(PersistenceEngine::new),
-            })
-        };
+        let persistent = self.flags & FLAG_PERSISTENT != 0;
         let bits = (self.flags >> SCHEDULER_FLAGS_SHIFT) & 0b111;
         Ok(ServiceSettings {
             scheduler,
             scheduler_flags: SchedulerFlags::from_bits(bits.to_le_bytes()[0]),
             one_packet: self.flags & FLAG_ONE_PACKET != 0,
-            persistence,
+            persistence: persistent.then_some(Seconds(self.timeout)),
+            granularity: self.granularity(family)?,
+            engine: self.engine.as_deref().and_then(PersistenceEngine::new),
         })
     }
 }

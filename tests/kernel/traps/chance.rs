@@ -3,9 +3,9 @@
 
 use fastrand::Rng;
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Fwmark, Granularity, IpvsTable, Persistence,
-    PersistenceEngine, Protocol, RealServer, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, VirtualService, Weight,
+    AddressFamily, ForwardingMethod, Fwmark, Granularity, IpvsTable, PersistenceEngine, Protocol,
+    RealServer, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Thresholds,
+    Tunnel, TunnelChecksum, TunnelKind, VirtualService, Weight,
 };
 use lvs_director::plan::Step;
 
@@ -56,19 +56,18 @@ pub(super) fn service_settings(rng: &mut Rng, key: &ServiceKey) -> ServiceSettin
     );
     wanted.one_packet = udp && rng.bool();
     if rng.bool() {
-        let granularity = match key.family() {
+        wanted.granularity = match key.family() {
             AddressFamily::Ipv4 => {
                 let masks = [[255, 255, 255, 255], [255, 255, 255, 0], [255, 0, 0, 0]];
-                Granularity::Mask(one(rng, &masks).into())
+                Granularity::mask(one(rng, &masks).into())
             }
-            AddressFamily::Ipv6 => Granularity::Prefix(one(rng, &[128, 64, 1])),
+            AddressFamily::Ipv6 => Granularity::prefix(one(rng, &[128, 64, 1])).unwrap(),
         };
         let engine = if udp && rng.bool() { "sip" } else { "" };
-        wanted.persistence = Some(Persistence {
-            timeout: Seconds(rng.u32(1..=Seconds::MAX.0)),
-            granularity,
-            engine: PersistenceEngine::new(engine),
-        });
+        wanted.engine = PersistenceEngine::new(engine);
+    }
+    if rng.bool() {
+        wanted.persistence = Some(Seconds(rng.u32(1..=Seconds::MAX.0)));
     }
     wanted
 }

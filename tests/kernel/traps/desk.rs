@@ -8,8 +8,8 @@ use lvs_director::codec::ipvs::FAMILY_NAME;
 use lvs_director::codec::message::{Answer, Envelope, emit_genl, emit_get_family, parse_family};
 use lvs_director::kernel::{Ipvs, Netlink, NetlinkError};
 use lvs_director::model::{
-    ForwardingMethod, Granularity, Persistence, RealServer, Scheduler, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, Weight,
+    ForwardingMethod, Granularity, RealServer, Scheduler, Seconds, ServerKey, ServiceKey,
+    ServiceSettings, Weight,
 };
 use lvs_director::plan::{Step, Target as _};
 use nix::errno::Errno;
@@ -155,11 +155,8 @@ pub(super) fn settings(scheduler: &str) -> ServiceSettings {
 
 pub(super) fn persistent(timeout: u32, granularity: Granularity) -> ServiceSettings {
     ServiceSettings {
-        persistence: Some(Persistence {
-            timeout: Seconds(timeout),
-            granularity,
-            engine: None,
-        }),
+        persistence: Some(Seconds(timeout)),
+        granularity,
         ..settings("rr")
     }
 }

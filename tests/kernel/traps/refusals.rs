@@ -3,8 +3,8 @@
 
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::{
-    AddressFamily, ForwardingMethod, Granularity, PersistenceEngine, RealServer, ServiceKey,
-    Thresholds, Tunnel, TunnelChecksum, TunnelKind,
+    ForwardingMethod, Granularity, PersistenceEngine, RealServer, ServiceKey, Thresholds, Tunnel,
+    TunnelChecksum, TunnelKind,
 };
 use lvs_director::plan::{Step, Target as _};
 use nix::errno::Errno;
@@ -59,8 +59,8 @@ fn a_scheduler_the_kernel_lacks_is_named_with_the_command_that_loads_it() {
 
 fn a_persistence_engine_the_kernel_lacks_is_named_too() {
     let (mut ipvs, key) = with_service();
-    let mut unknown = persistent(60, Granularity::single(AddressFamily::Ipv4));
-    unknown.persistence.as_mut().unwrap().engine = PersistenceEngine::new("sixteen_letters_");
+    let mut unknown = persistent(60, Granularity::Single);
+    unknown.engine = PersistenceEngine::new("sixteen_letters_");
     let (errno, text) = refused(&mut ipvs, Step::EditService(key, unknown));
     assert_eq!(errno, Errno::ENOENT);
     assert!(

@@ -5,8 +5,8 @@ use std::fs;
 
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::{
-    AddressFamily, Fwmark, Granularity, Persistence, PersistenceEngine, Protocol, SchedulerFlags,
-    Seconds, ServiceKey, ServiceSettings,
+    AddressFamily, Fwmark, Granularity, PersistenceEngine, Protocol, SchedulerFlags, Seconds,
+    ServiceKey, ServiceSettings,
 };
 use lvs_director::plan::{Step, Target as _};
 use nix::errno::Errno;
@@ -28,6 +28,7 @@ pub(super) fn tests() -> Vec<Test> {
         the_hashed_flag_is_always_set_and_never_read,
         flags_that_are_not_set_are_cleared,
         flags_without_a_mask_set_nothing,
+        a_mask_and_an_engine_are_kept_without_persistence,
         a_persistence_engine_that_is_not_said_is_removed,
         persistence_reads_back_as_it_was_set,
         a_timeout_beyond_the_kernels_arithmetic_overflows_in_silence,
@@ -72,7 +73,7 @@ fn an_ipv6_netmask_is_a_prefix_length_in_the_machines_order() {
 
 fn an_ipv4_netmask_is_in_network_order() {
     let mut ipvs = Ipvs::open().unwrap();
-    let wanted = persistent(60, Granularity::Mask([255, 255, 240, 0].into()));
+    let wanted = persistent(60, Granularity::mask([255, 255, 240, 0].into()));
     add(&mut ipvs, tcp("192.0.2.1:80"), &wanted);
     assert_eq!(read(&mut ipvs, tcp("192.0.2.1:80")), wanted);
     let saved = succeed("ipvsadm", &["-Sn"]).stdout;
@@ -164,7 +165,7 @@ fn flags_that_are_not_set_are_cleared() {
     let everything = ServiceSettings {
         one_packet: true,
         scheduler_flags: SchedulerFlags::from_bits(7),
-        ..persistent(60, Granularity::Mask([255, 255, 255, 0].into()))
+        ..persistent(60, Granularity::mask([255, 255, 255, 0].into()))
     };
     add(&mut ipvs, key, &everything);
     assert_eq!(read(&mut ipvs, key), everything);
@@ -189,12 +190,28 @@ fn flags_without_a_mask_set_nothing() {
     assert_eq!(read(&mut ipvs, tcp("192.0.2.1:80")), settings("rr"));
 }
 
+fn a_mask_and_an_engine_are_kept_without_persistence() {
+    let mut ipvs = Ipvs::open().unwrap();
+    let inert = |granularity| ServiceSettings {
+        granularity,
+        engine: PersistenceEngine::new("sip"),
+        ..settings("rr")
+    };
+    let v4 = ServiceKey::udp("192.0.2.1:5060".parse().unwrap());
+    let v6 = ServiceKey::udp("[fd00::1]:5060".parse().unwrap());
+    let mask = Granularity::mask([255, 255, 0, 0].into());
+    for (key, granularity) in [(v4, mask), (v6, Granularity::Prefix(64))] {
+        add(&mut ipvs, key, &inert(granularity));
+        assert_eq!(read(&mut ipvs, key), inert(granularity));
+    }
+}
+
 fn a_persistence_engine_that_is_not_said_is_removed() {
     let mut ipvs = Ipvs::open().unwrap();
     let key = ServiceKey::udp("192.0.2.1:5060".parse().unwrap());
-    let plain = persistent(60, Granularity::single(AddressFamily::Ipv4));
+    let plain = persistent(60, Granularity::Single);
     let mut sip = plain.clone();
-    sip.persistence.as_mut().unwrap().engine = PersistenceEngine::new("sip");
+    sip.engine = PersistenceEngine::new("sip");
     add(&mut ipvs, key, &sip);
     assert_eq!(read(&mut ipvs, key), sip);
     take(&mut ipvs, &[Step::EditService(key, plain.clone())]);
@@ -204,7 +221,7 @@ fn a_persistence_engine_that_is_not_said_is_removed() {
 fn persistence_reads_back_as_it_was_set() {
     let mut ipvs = Ipvs::open().unwrap();
     let masks = [[255, 255, 255, 255], [255, 0, 255, 0], [0, 0, 0, 0]];
-    let granularities = masks.map(|mask| Granularity::Mask(mask.into()));
+    let granularities = masks.map(|mask| Granularity::mask(mask.into()));
     for (port, granularity) in (1..).zip(granularities) {
         for timeout in [0, 1, Seconds::MAX.0] {
             let key = ServiceKey::tcp(([192, 0, 2, 1], port).into());
@@ -219,10 +236,10 @@ fn persistence_reads_back_as_it_was_set() {
 fn a_timeout_beyond_the_kernels_arithmetic_overflows_in_silence() {
     let mut ipvs = Ipvs::open().unwrap();
     let key = tcp("192.0.2.1:80");
-    let endless = persistent(u32::MAX, Granularity::single(AddressFamily::Ipv4));
+    let endless = persistent(u32::MAX, Granularity::Single);
     add(&mut ipvs, key, &endless);
     // This is why the configuration stops at 31 days.
-    let Persistence { timeout, .. } = read(&mut ipvs, key).persistence.unwrap();
+    let timeout = read(&mut ipvs, key).persistence.unwrap();
     assert!(timeout < Seconds(u32::MAX), "{timeout}");
 }
 
@@ -279,7 +296,7 @@ fn all_scheduler_flags_read_back() {
 
 fn only_the_four_attributes_of_a_service_are_needed_for_its_servers() {
     let mut ipvs = Ipvs::open().unwrap();
-    let wanted = persistent(60, Granularity::Mask([255, 255, 0, 0].into()));
+    let wanted = persistent(60, Granularity::mask([255, 255, 0, 0].into()));
     let key = tcp("192.0.2.1:80");
     add(&mut ipvs, key, &wanted);
     let at = server("10.0.0.1:80");
