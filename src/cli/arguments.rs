@@ -68,10 +68,13 @@ pub struct List {
 impl List {
     /// What no arguments at all mean.
     #[must_use]
-    pub const fn everything() -> Self {
+    pub const fn everything(compat: bool) -> Self {
         Self {
             what: Listed::Table,
-            format: Format::DEFAULT,
+            format: Format {
+                compat,
+                ..Format::DEFAULT
+            },
             numeric: false,
             json: false,
             filter: Filter::NONE,
@@ -94,11 +97,11 @@ pub struct Context<'a> {
 pub fn parse(context: Context<'_>, arguments: &[&str]) -> Result<Invocation, Failure> {
     let program = context.program;
     if arguments.is_empty() {
-        return Ok(Invocation::List(List::everything()));
+        return Ok(Invocation::List(List::everything(context.compat)));
     }
     let mut words = Words::new(arguments);
     if context.compat {
-        words.hide_filters();
+        words.hide_own();
     }
     let (command, value) = match words.next_option() {
         Some(Ok((definition, value))) => match definition.meaning {
@@ -231,6 +234,7 @@ fn list(draft: Draft<'_>) -> Result<List, Failure> {
             columns: column.map_or(Columns::Settings, |(_, columns)| *columns),
             exact: draft.has(Topic::Exact),
             sorted: !draft.has(Topic::NoSort),
+            compat: draft.compat,
         },
         numeric: draft.has(Topic::Numeric),
         json: draft.has(Topic::Json),

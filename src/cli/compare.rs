@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lvsadm diff`: what would make the kernel's table that of a file, as the lines that `-R --compat` takes.
+//! `lvsadm diff`: what would make the kernel's table that of a file, as the lines that ipvsadm takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -83,7 +83,7 @@ impl Comparison {
         }
     }
 
-    /// For people, and for `-R --compat`, to which what begins with `#` is a comment.
+    /// For people, and without the lines that begin with `#` for ipvsadm.
     pub fn render(&self, out: &mut impl Write) -> fmt::Result {
         for (index, service) in self.services.iter().enumerate() {
             if index > 0 {
@@ -91,13 +91,12 @@ impl Comparison {
             }
             writeln!(out, "# {}: {}", service.service, service.summary())?;
             for step in &service.steps {
-                out.write_str(&step.line)?;
                 match (step.change, &step.was) {
-                    (Change::Edit, Some(was)) => write!(out, "  # now {was}")?,
-                    (Change::Delete, Some(was)) => write!(out, "  # gone: {was}")?,
+                    (Change::Edit, Some(was)) => writeln!(out, "# now {was}")?,
+                    (Change::Delete, Some(was)) => writeln!(out, "# goes: {was}")?,
                     (Change::Add | Change::Edit | Change::Delete, _) => {}
                 }
-                out.write_char('\n')?;
+                writeln!(out, "{}", step.line)?;
             }
         }
         Ok(())
@@ -221,13 +220,17 @@ mod tests {
             rendered(WANTED, KERNEL),
             "\
 # TCP 10.0.0.1:80: settings differ, 1 real server to add, 1 real server to edit, 1 real server to delete
--E -t 10.0.0.1:80 -s wrr  # now -s rr -p 300
+# now -s rr -p 300
+-E -t 10.0.0.1:80 -s wrr
 -a -t 10.0.0.1:80 -r 10.0.0.3:80 -m -w 1
--e -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w 0  # now -m -w 1 -x 5
--d -t 10.0.0.1:80 -r 10.0.0.4:80  # gone: -m -w 1
+# now -m -w 1 -x 5
+-e -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w 0
+# goes: -m -w 1
+-d -t 10.0.0.1:80 -r 10.0.0.4:80
 
 # FWM 7: only in the kernel
--D -f 7  # gone: -s rr
+# goes: -s rr
+-D -f 7
 
 # FWM 8 IPv6: not in the kernel
 -A -f 8 -6 -s rr

@@ -82,7 +82,7 @@ impl<'a> Draft<'a> {
 
     /// Reads all options. The words that are none are left to the caller.
     pub(super) fn read(&mut self, words: &mut Words<'_>) -> Result<(), Failure> {
-        let mut filter = None;
+        let mut own = None;
         while let Some(read) = words.next_option() {
             let (definition, value) = read.map_err(|error| unreadable(words.last(), error))?;
             let Meaning::Option(option) = definition.meaning else {
@@ -94,13 +94,13 @@ impl<'a> Draft<'a> {
                 let message = format!("multiple '{}' options specified", topic.name());
                 return Err(Failure::usage(message));
             }
-            if option.is_filter() {
-                filter = filter.or(Some(definition.long));
+            if option.is_own() && option != Opt::Compat {
+                own = own.or(Some(definition.long));
             }
             self.option(option, value)?;
             if option == Opt::Compat {
-                words.hide_filters();
-                if let Some(long) = filter {
+                words.hide_own();
+                if let Some(long) = own {
                     return Err(unreadable(&format!("--{long}"), WordError::Unknown));
                 }
             }

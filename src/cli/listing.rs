@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::compat;
 use super::filter::Filter;
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::kernel::{Ipvs, IpvsError};
@@ -33,6 +34,8 @@ pub struct Format {
     pub exact: bool,
     /// Sorted, or in the kernel's order.
     pub sorted: bool,
+    /// As ipvsadm shows it, where that is wrong too.
+    pub compat: bool,
 }
 
 impl Format {
@@ -41,6 +44,7 @@ impl Format {
         columns: Columns::Settings,
         exact: false,
         sorted: true,
+        compat: false,
     };
 }
 
@@ -88,7 +92,7 @@ impl Listing {
         ipvs: &mut Ipvs,
         one: Option<&ServiceKey>,
         filter: &Filter,
-        sorted: bool,
+        format: Format,
     ) -> Result<Self, IpvsError> {
         let info = ipvs.info()?;
         let services = match one {
@@ -111,8 +115,14 @@ impl Listing {
         if filter.server.is_some() {
             listing.services.retain(|listed| !listed.servers.is_empty());
         }
-        if sorted {
-            listing.sort();
+        match format {
+            Format {
+                compat: true,
+                sorted,
+                ..
+            } => compat::distort(&mut listing, sorted),
+            Format { sorted: true, .. } => listing.sort(),
+            Format { sorted: false, .. } => {}
         }
         Ok(listing)
     }

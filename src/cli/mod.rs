@@ -10,6 +10,7 @@ pub mod arguments;
 mod brief;
 pub mod change;
 pub mod compare;
+mod compat;
 pub mod completion;
 pub mod connections;
 mod draft;
@@ -46,7 +47,7 @@ use brief::Brief;
 use connections::{ConnectionFormat, ConnectionsError};
 use failure::Failure;
 use filter::Filter;
-use listing::{Columns, Listed, Listing};
+use listing::{Columns, Format, Listed, Listing};
 use output::Output;
 
 use crate::kernel::{
@@ -110,7 +111,10 @@ fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
         Invocation::Restore {
             compat: true,
             replace: false,
-        } => one_by_one(context),
+        } => one_by_one(Context {
+            compat: true,
+            ..context
+        }),
         Invocation::Restore { replace, .. } => {
             let input = standard_input()?;
             let items = restore::read(context, &input)?;
@@ -147,7 +151,7 @@ fn one_by_one(context: Context<'_>) -> Result<(), Failure> {
     let mut ipvs = open()?;
     let mut last = Ok(());
     for line in input.lines() {
-        let words: Vec<&str> = restore::words(line).collect();
+        let words: Vec<&str> = restore::all_words(line).collect();
         if words.is_empty() {
             continue;
         }
@@ -233,11 +237,11 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
     };
     let whole = service.is_none() && list.filter == Filter::NONE;
     let brief = list.format.columns == Columns::Settings && list.numeric && !list.json;
-    if brief && whole {
+    if brief && whole && !list.format.compat {
         let listing = Brief::read(ipvs, list.format.sorted).map_err(failed)?;
         return print(|out| render::render_brief(out, listing));
     }
-    let listing = Listing::read(ipvs, service, &list.filter, list.format.sorted).map_err(failed)?;
+    let listing = Listing::read(ipvs, service, &list.filter, list.format).map_err(failed)?;
     if list.json {
         return print_json(&json::Table::new(&listing));
     }
@@ -246,13 +250,17 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
 }
 
 fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
+    let format = Format {
+        compat,
+        ..Format::DEFAULT
+    };
     let mut listing =
-        Listing::read(ipvs, None, &Filter::NONE, true).map_err(|error| Failure::list(&error))?;
+        Listing::read(ipvs, None, &Filter::NONE, format).map_err(|error| Failure::list(&error))?;
     if compat {
         listing.keep_what_ipvsadm_saves();
     }
     let names = names(&listing, numeric);
-    print(|out| save::render(out, &listing, &names))
+    print(|out| save::render(out, &listing, compat, &names))
 }
 
 fn list_connections(list: &List) -> Result<(), Failure> {

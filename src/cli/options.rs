@@ -199,12 +199,20 @@ impl Opt {
         })
     }
 
-    /// Whether it says what a listing leaves out: an option that ipvsadm's ways do not have.
+    /// Whether only lvsadm has it.
     #[must_use]
-    pub const fn is_filter(self) -> bool {
+    pub const fn is_own(self) -> bool {
         matches!(
             self,
-            Self::FilterService | Self::FilterServer | Self::FilterState | Self::FilterClient
+            Self::FilterService
+                | Self::FilterServer
+                | Self::FilterState
+                | Self::FilterClient
+                | Self::Json
+                | Self::Compat
+                | Self::AtomicReplace
+                | Self::NoPersistence
+                | Self::NoOnePacket
         )
     }
 }
@@ -247,10 +255,10 @@ pub enum Meaning {
 }
 
 impl Meaning {
-    /// Whether it says what a listing leaves out.
+    /// Whether only lvsadm has it.
     #[must_use]
-    pub const fn is_filter(self) -> bool {
-        matches!(self, Self::Option(option) if option.is_filter())
+    pub const fn is_own(self) -> bool {
+        matches!(self, Self::Option(option) if option.is_own())
     }
 }
 
@@ -367,7 +375,7 @@ pub const DEFINITIONS: &[Definition] = &[
     option(Opt::FilterState, "state", "", Value::Required("state"), "with -c: list connections of this state only, or of several, separated by commas"),
     option(Opt::FilterClient, "client", "", Value::Required("address[/prefix]"), "with -c: list connections of this client or network only"),
     option(Opt::Json, "json", "", NONE, "list as JSON"),
-    option(Opt::Compat, "compat", "", NONE, "do as ipvsadm does: -E and -e reset what is not given"),
+    option(Opt::Compat, "compat", "", NONE, "do exactly as ipvsadm does: -E and -e reset what is not given, and so on"),
     option(Opt::AtomicReplace, "atomic-replace", "", NONE, "with -R: make the table equal to the input, with as few changes as that takes"),
     option(Opt::SyncId, "syncid", "", Value::Required("sid"), "the sync daemon's number, 0 (the default) to 255"),
     option(Opt::SyncMaxLength, "sync-maxlen", "", Value::Required("length"), "the sync daemon's longest message, 1 to 65507 bytes"),

@@ -4,13 +4,14 @@
 use std::fmt::{self, Write};
 
 use super::brief::{Brief, Servers};
+use super::compat;
 use super::endpoint::{cut, endpoint, pad, push_column, push_endpoint};
 use super::listing::{Columns, Format, ListedService, Listing};
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::kernel::Names;
 use crate::model::{
-    Counters, ForwardingMethod, Protocol, ServerKey, ServiceKey, SyncDaemon, SyncRole, Timeouts,
-    Tunnel, TunnelChecksum, TunnelKind,
+    AddressFamily, Counters, ForwardingMethod, Protocol, ServerKey, ServiceKey, ServiceSettings,
+    SyncDaemon, SyncRole, Timeouts, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// Services and servers. What has a name in `names` is listed by it.
@@ -138,7 +139,7 @@ fn write_service(
     format: Format,
     names: &Names,
 ) -> fmt::Result {
-    let name = service_name(&service.key, names);
+    let name = service_name(&service.key, format.compat, names);
     let counters = &service.counters;
     match format.columns {
         Columns::Counters => {
@@ -154,15 +155,19 @@ fn write_service(
         | Columns::PersistentConnections
         | Columns::Tunnels => {
             out.write_str(&name)?;
-            write_settings(out, service)?;
+            write_settings(out, &service.settings, format.compat)?;
         }
     }
     out.write_char('\n')
 }
 
 /// `TCP  10.0.0.100:80`, `FWM  8 IPv6`. Names of IPv4 services end at the column, however long they are.
-fn service_name(key: &ServiceKey, names: &Names) -> String {
+fn service_name(key: &ServiceKey, compat: bool, names: &Names) -> String {
     match *key {
+        ServiceKey::Fwmark { mark, family } if compat => match family {
+            AddressFamily::Ipv4 => format!("FWM  {}", compat::mark(mark)),
+            AddressFamily::Ipv6 => format!("FWM  {} IPv6", compat::mark(mark)),
+        },
         ServiceKey::Address {
             protocol,
             address,
@@ -180,12 +185,16 @@ fn service_name(key: &ServiceKey, names: &Names) -> String {
     }
 }
 
-fn write_settings(out: &mut impl Write, service: &ServiceEntry) -> fmt::Result {
-    let settings = &service.settings;
+fn write_settings(out: &mut impl Write, settings: &ServiceSettings, compat: bool) -> fmt::Result {
     let flags = settings.scheduler_flags;
     write!(out, " {}", settings.scheduler)?;
     if !flags.is_empty() {
-        write!(out, " ({})", flags.display(&settings.scheduler))?;
+        let names = if compat {
+            compat::flag_names(settings)
+        } else {
+            flags.display(&settings.scheduler)
+        };
+        write!(out, " ({names})")?;
     }
     if let Some(timeout) = settings.persistence {
         write!(out, " persistent {timeout}")?;

@@ -58,11 +58,15 @@ pub fn read(context: Context<'_>, input: &str) -> Result<Vec<Item>, Failure> {
 }
 
 /// The words of a line, without the program's name and comments.
-pub fn words(line: &str) -> impl Iterator<Item = &str> {
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    all_words(line).take_while(|word| !word.starts_with('#'))
+}
+
+/// The words of a line without the program's name: ipvsadm knows no comments.
+pub(super) fn all_words(line: &str) -> impl Iterator<Item = &str> {
     line.split([' ', '\t', '\r'])
         .filter(|word| !word.is_empty())
         .skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
-        .take_while(|word| !word.starts_with('#'))
 }
 
 /// Carries out all items in their order; `other` does what is no change of the table. One that fails does not stop

@@ -3,19 +3,27 @@
 
 use std::fmt::{self, Write};
 
+use super::compat;
 use super::endpoint::endpoint;
 use super::listing::{ListedService, Listing};
 use crate::kernel::Names;
-use crate::model::{Protocol, ServerRule, ServiceArgument, ServiceKey, ServiceRule};
+use crate::model::{
+    Protocol, SchedulerFlags, ServerRule, ServiceArgument, ServiceKey, ServiceRule, ServiceSettings,
+};
 
-/// Writes a line for each service and each server. What has a name in `names` is written by it.
-pub fn render(out: &mut impl Write, listing: &Listing, names: &Names) -> fmt::Result {
+/// Writes a line for each service and each server, in ipvsadm's own words where `compat` asks for them. What has a name
+/// in `names` is written by it.
+pub fn render(out: &mut impl Write, listing: &Listing, compat: bool, names: &Names) -> fmt::Result {
     for ListedService { service, servers } in &listing.services {
         let key = &service.key;
-        let name = service_argument(key, names);
-        let rule = ServiceRule(key, &service.settings).to_string();
+        let name = service_argument(key, compat, names);
         // A rule begins with its service by number.
         let number = ServiceArgument(key).to_string();
+        let rule = if compat {
+            compatible_rule(key, &service.settings)
+        } else {
+            ServiceRule(key, &service.settings).to_string()
+        };
         let settings = rule.strip_prefix(&number).unwrap_or_default();
         writeln!(out, "-A {name}{settings}")?;
         let protocol = protocol(key);
@@ -30,10 +38,26 @@ pub fn render(out: &mut impl Write, listing: &Listing, names: &Names) -> fmt::Re
     Ok(())
 }
 
+/// The rule with the flags that ipvsadm knows, even if that is none of those set.
+fn compatible_rule(key: &ServiceKey, settings: &ServiceSettings) -> String {
+    let without = ServiceSettings {
+        scheduler_flags: SchedulerFlags::NONE,
+        ..settings.clone()
+    };
+    let rule = ServiceRule(key, &without).to_string();
+    if settings.scheduler_flags.is_empty() {
+        return rule;
+    }
+    format!("{rule} -b {}", compat::flag_names(settings))
+}
+
 /// `-t localhost:http`, `-f 7`.
-fn service_argument(key: &ServiceKey, names: &Names) -> String {
+fn service_argument(key: &ServiceKey, compat: bool, names: &Names) -> String {
     let number = ServiceArgument(key).to_string();
     match (*key, number.split_once(' ')) {
+        (ServiceKey::Fwmark { mark, .. }, _) if compat => {
+            number.replacen(&mark.to_string(), &compat::mark(mark).to_string(), 1)
+        }
         (ServiceKey::Address { address, port, .. }, Some((option, _))) => {
             format!("{option} {}", endpoint(names, address, port, protocol(key)))
         }

@@ -12,7 +12,7 @@ pub struct Words<'a> {
     /// What is left of a word of letters.
     letters: Option<&'a str>,
     options_ended: bool,
-    filters_hidden: bool,
+    own_hidden: bool,
     others: Vec<&'a str>,
 }
 
@@ -42,14 +42,14 @@ impl<'a> Words<'a> {
             next: 0,
             letters: None,
             options_ended: false,
-            filters_hidden: false,
+            own_hidden: false,
             others: Vec::new(),
         }
     }
 
-    /// From here on, what only filters a listing is unknown, as it is to ipvsadm.
-    pub const fn hide_filters(&mut self) {
-        self.filters_hidden = true;
+    /// From here on, what only lvsadm has is unknown, as it is to ipvsadm.
+    pub const fn hide_own(&mut self) {
+        self.own_hidden = true;
     }
 
     /// The next option. Words that are none are kept for [`Words::others`].
@@ -115,7 +115,7 @@ impl<'a> Words<'a> {
             None => (long, None),
         };
         let definition = by_long(name)
-            .filter(|definition| !(self.filters_hidden && definition.meaning.is_filter()))
+            .filter(|definition| !(self.own_hidden && definition.meaning.is_own()))
             .ok_or(WordError::Unknown)?;
         match (definition.value, attached) {
             (Value::None, Some(_)) => Err(WordError::UnwantedValue),

@@ -31,7 +31,6 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
             "restoring_goes_on_after_a_refusal",
             restoring_goes_on_after_a_refusal,
         ),
-        ("called_ipvsadm_it_does_as_ipvsadm", called_ipvsadm),
         ("the_names_of_scripts_work", the_names_of_scripts_work),
         (
             "replacing_changes_what_differs",
@@ -50,7 +49,7 @@ fn compare(lines: &str) {
     compare_as(&Pair::new(), lines);
 }
 
-fn compare_as(pair: &Pair, lines: &str) {
+pub(super) fn compare_as(pair: &Pair, lines: &str) {
     let mut wrong = String::new();
     for line in lines.lines() {
         let (line, check) = match line.strip_prefix("= ") {
@@ -377,42 +376,6 @@ fn restoring_goes_on_after_a_refusal() {
     );
     let timeouts = succeed(LVSADM, &["-L", "--timeout"]).stdout;
     assert_eq!(timeouts, "Timeout (tcp tcpfin udp): 1 2 3\n");
-}
-
-/// Editing resets, saving forgets, restoring goes line by line.
-fn called_ipvsadm() {
-    let pair = Pair::called("ipvsadm");
-    compare_as(
-        &pair,
-        "-A -t 10.0.0.1:80 -s rr -p 100\n-a -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -x 100 -y 50\n\
-         -a -t 10.0.0.1:80 -r 10.0.0.3:80 -i --tun-type gre -w 9\n\
-         -Sn\n= -E -t 10.0.0.1:80\n-E -t 10.0.0.1:0\n-E -t 10.0.0.1:80 -b sh-port\n\
-         = -e -t 10.0.0.1:80 -r 10.0.0.2:8080 -w 9\n= -e -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -w 9\n\
-         = -e -t 10.0.0.1:80 -r 10.0.0.3 -w 3\n-Sn\n",
-    );
-    for input in [
-        "",
-        "-A -t 10.0.1.1:80\n-A -t 10.0.1.1:80\n-A -t 10.0.1.2:80\n",
-        "-A -t 10.0.1.2:80\n",
-        "-A -t 10.0.2.1:80\n-A -t bad\n-A -t 10.0.2.2:80\n",
-        "-A -t 10.0.3.1:80\n-A -t 10.0.3.1:80 -q\n-A -t 10.0.3.2:80\n",
-        "-A -t 10.0.4.1:80 -q\n",
-        "foo\n-A -t 10.0.4.1:80\n",
-        "  ipvsadm -A -t 10.0.4.1:80\n\n \n\t-Ln -t 10.0.4.1:80\n",
-        "-A -t 10.0.5.1:80\n-R\n-A -t 10.0.5.2:80\n",
-        "-C\n-A -t 10.0.6.1:80",
-    ] {
-        let [ipvsadm, lvsadm] = pair.both(&["-R"], input);
-        assert_eq!(
-            lvsadm, ipvsadm,
-            "{input}: lvsadm (left) is not as ipvsadm (right)"
-        );
-        let [ipvsadm, lvsadm] = pair.tables();
-        assert_eq!(
-            lvsadm, ipvsadm,
-            "{input}: lvsadm (left) is not as ipvsadm (right)"
-        );
-    }
 }
 
 fn the_names_of_scripts_work() {

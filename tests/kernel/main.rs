@@ -19,6 +19,7 @@
 mod beside;
 mod beyond;
 mod commands;
+mod compat;
 mod director;
 mod generated;
 mod listing;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     let groups: Vec<(&str, Vec<Test>)> = vec![
         ("beyond", beyond::tests()),
         ("commands", commands::tests()),
+        ("compat", compat::tests()),
         ("director", director::tests()),
         ("generated", generated::tests()),
         ("listing", listing::tests()),
