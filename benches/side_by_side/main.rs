@@ -2,9 +2,9 @@
 //! The director beside ipvsadm and keepalived: same table, same kernel, same boot, turn and turn about.
 //!
 //! `make bench` (or `cargo bench --bench side_by_side`) prints what was measured and the ratios, and fails when one is
-//! below its goal. Times in the lab's kernel mean nothing by themselves: a system call costs ten times what it costs
-//! on hardware, and there is one processor. Each run gets a fresh network namespace, because what the kernel keeps of
-//! deleted servers slows the next load down.
+//! below its goal; with `-- lvsadm` it leaves the daemons out. Times in the lab's kernel mean nothing by themselves: a
+//! system call costs ten times what it costs on hardware, and there is one processor. Each run gets a fresh network
+//! namespace, because what the kernel keeps of deleted servers slows the next load down.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod daemon;
 mod inputs;
 mod measure;
 mod report;
@@ -20,27 +21,36 @@ mod report;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use inputs::Scale;
 use measure::Bench;
-use report::Report;
+use report::{Directors, Report, Tables};
 
-/// 1,000 virtual services with 10 real servers each.
-const SCALE: Scale = Scale {
+/// 1,000 virtual services with 10 real servers each: 11,000 rules.
+const MANY_SERVICES: Scale = Scale {
     services: 1000,
     servers: 10,
 };
+/// 200 virtual services with 100 real servers each: 20,200 rules.
+const MANY_SERVERS: Scale = Scale {
+    services: 200,
+    servers: 100,
+};
 /// How often each side of a comparison is run, turn and turn about.
 const ROUNDS: usize = 3;
-/// The same of listings, which take a moment.
-const LISTINGS: usize = 9;
+/// How many runs of lvsadm, which take a moment, stand beside one that takes seconds.
+const SHORT_RUNS: usize = 5;
+/// How often both listings are run.
+const LISTINGS: usize = 15;
 
 fn main() -> ExitCode {
     let inside = std::env::var_os(lab::kernel::INSIDE).is_some();
     if !inside && !lab::kernel::ipvs_here() {
         return lab::kernel::rerun_inside(std::env::args_os().skip(1));
     }
+    let lvsadm_alone = std::env::args().any(|argument| argument == "lvsadm");
     let directory = tempfile::tempdir().expect("make a directory for the inputs");
-    match run(directory.path()) {
+    match run(directory.path(), lvsadm_alone) {
         Ok(report) => {
             print!("{report}");
             if report.holds() {
@@ -56,24 +66,48 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(directory: &Path) -> anyhow::Result<Report> {
-    let bench = Bench::prepare(SCALE, directory)?;
-    let mut report = Report::new(SCALE);
-    for round in 0..ROUNDS {
-        // A B C, C B A, A B C: what slows the machine down slows all.
-        if round % 2 == 0 {
-            report.apply.push(bench.director_apply()?);
-            report.restore.push(bench.ipvsadm_restore()?);
-            report.lvsadm_restore.push(bench.lvsadm_restore()?);
-        } else {
-            report.lvsadm_restore.push(bench.lvsadm_restore()?);
-            report.restore.push(bench.ipvsadm_restore()?);
-            report.apply.push(bench.director_apply()?);
+fn run(directory: &Path, lvsadm_alone: bool) -> Result<Report> {
+    let few = Bench::prepare(MANY_SERVERS, directory)?;
+    let mut report = Report {
+        tables: vec![tables(&few, MANY_SERVERS)?],
+        directors: None,
+    };
+    let many = Bench::prepare(MANY_SERVICES, directory)?;
+    let tables = tables(&many, MANY_SERVICES)?;
+    if !lvsadm_alone {
+        report.directors = Some(directors(&many, &tables)?);
+    }
+    report.tables.insert(0, tables);
+    Ok(report)
+}
+
+fn tables(bench: &Bench, scale: Scale) -> Result<Tables> {
+    let mut tables = Tables::new(scale);
+    for _ in 0..ROUNDS {
+        // Ours before and after theirs: what slows the machine down slows both.
+        for run in 0..SHORT_RUNS {
+            tables.restore.push(bench.lvsadm_restore()?);
+            if run == SHORT_RUNS / 2 {
+                tables.ipvsadm_restore.push(bench.ipvsadm_restore()?);
+            }
         }
     }
-    report.listings = bench.listings(LISTINGS)?;
-    report.second_plan_is_empty = bench.second_plan_is_empty()?;
-    report.director = Some(bench.director_run()?);
-    report.keepalived = Some(bench.keepalived_run()?);
-    Ok(report)
+    tables.listings = bench.listings(LISTINGS)?;
+    Ok(tables)
+}
+
+fn directors(bench: &Bench, tables: &Tables) -> Result<Directors> {
+    let mut apply = Vec::new();
+    let mut restore = tables.ipvsadm_restore.clone();
+    for _ in 0..ROUNDS {
+        apply.push(bench.director_apply()?);
+        restore.push(bench.ipvsadm_restore()?);
+    }
+    Ok(Directors {
+        apply,
+        restore,
+        second_plan_is_empty: bench.second_plan_is_empty()?,
+        director: bench.director_run()?,
+        keepalived: bench.keepalived_run()?,
+    })
 }

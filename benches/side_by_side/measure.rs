@@ -7,27 +7,23 @@
 )]
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::namespace::Namespace;
 use lvs_director::kernel::Ipvs;
-use lvs_director::model::ServiceKey;
 
-use crate::inputs::{PORT, Scale};
+use crate::inputs::Scale;
 
-const DIRECTOR: &str = env!("CARGO_BIN_EXE_director");
+pub(crate) const DIRECTOR: &str = env!("CARGO_BIN_EXE_director");
+/// How long the processor must have been idle.
+const WINDOW: Duration = Duration::from_millis(200);
+/// How long that is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
 const LVSADM: &str = env!("CARGO_BIN_EXE_lvsadm");
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_mins(15);
-/// How long a daemon is left running before its peak memory is read, so that its checks have run.
-const SETTLE: Duration = Duration::from_secs(10);
 
 /// Wall time of a whole process, and of the part in which it talked to the kernel where it says so itself.
 #[derive(Debug, Clone, Copy)]
@@ -36,25 +32,10 @@ pub(crate) struct Apply {
     pub(crate) applying: Duration,
 }
 
-/// What a daemon took.
-#[derive(Debug, Clone)]
-pub(crate) struct Daemon {
-    /// From its start until the kernel has the whole table.
-    pub(crate) start: Duration,
-    /// From SIGHUP until the kernel has the changed weight.
-    pub(crate) reload: Duration,
-    /// Peak resident memory of all its processes together, in KiB.
-    pub(crate) peak_memory_kib: u64,
-    /// How many processes that were.
-    pub(crate) processes: usize,
-    /// What it says of the reload, if it does.
-    pub(crate) reload_line: Option<String>,
-}
-
 /// The inputs, written down.
 pub(crate) struct Bench {
-    scale: Scale,
-    directory: PathBuf,
+    pub(crate) scale: Scale,
+    pub(crate) directory: PathBuf,
 }
 
 impl Bench {
@@ -76,11 +57,11 @@ impl Bench {
         Ok(bench)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    fn write_configurations(&self, weight: u32) -> Result<()> {
+    pub(crate) fn write_configurations(&self, weight: u32) -> Result<()> {
         let directory = self.directory.to_string_lossy();
         fs::write(
             self.path("director.yaml"),
@@ -93,7 +74,7 @@ impl Bench {
         Ok(())
     }
 
-    fn namespace() -> Result<Namespace> {
+    pub(crate) fn namespace() -> Result<Namespace> {
         let namespace = Namespace::fresh()?;
         namespace.ip("link set lo up")?;
         Ok(namespace)
@@ -101,6 +82,7 @@ impl Bench {
 
     /// A command in a namespace of its own, timed.
     fn timed(namespace: &Namespace, command: &mut Command) -> Result<(Duration, String)> {
+        settle()?;
         namespace.adopt(command);
         let start = Instant::now();
         let output = command
@@ -180,109 +162,6 @@ impl Bench {
         Ok(plan.status()?.success())
     }
 
-    /// Start, reload with one changed weight, and peak memory of the director.
-    pub(crate) fn director_run(&self) -> Result<Daemon> {
-        let _ = fs::remove_file(self.path("state.json"));
-        let mut command = Command::new(DIRECTOR);
-        command.arg("run").arg(self.path("director.yaml"));
-        self.daemon(command, "director.log")
-    }
-
-    /// The same of keepalived, its checker alone (`-C`), as a director without VRRP is.
-    pub(crate) fn keepalived_run(&self) -> Result<Daemon> {
-        let mut command = Command::new("keepalived");
-        command
-            .args(["-C", "-n", "-l", "-f"])
-            .arg(self.path("keepalived.conf"));
-        command.arg("-p").arg(self.path("keepalived.pid"));
-        command.arg("-c").arg(self.path("checkers.pid"));
-        self.daemon(command, "keepalived.log")
-    }
-
-    fn daemon(&self, mut command: Command, log: &str) -> Result<Daemon> {
-        self.write_configurations(1)?;
-        let namespace = Self::namespace()?;
-        let _listener = Listener::start(&namespace)?;
-        let log = self.path(log);
-        command
-            .stdin(Stdio::null())
-            .stdout(File::create(&log)?)
-            .stderr(File::create(&log)?);
-        namespace.adopt(&mut command);
-        let start = Instant::now();
-        let mut child = Running(
-            command
-                .spawn()
-                .with_context(|| format!("run {command:?}"))?,
-        );
-        self.until(&namespace, &mut child, |ipvs| self.is_complete(ipvs))?;
-        let started = start.elapsed();
-        thread::sleep(SETTLE);
-
-        self.write_configurations(7)?;
-        let hangup = Instant::now();
-        child.signal(nix::sys::signal::Signal::SIGHUP)?;
-        self.until(&namespace, &mut child, |ipvs| self.has_weight(ipvs, 7))?;
-        let reload = hangup.elapsed();
-        thread::sleep(SETTLE);
-        let (peak_memory_kib, processes) = peak_memory(child.0.id())?;
-        let text = fs::read_to_string(&log)?;
-        let reload_line = text
-            .lines()
-            .find_map(|line| Some(line.split_once("reloaded: ")?.1.to_owned()));
-        Ok(Daemon {
-            start: started,
-            reload,
-            peak_memory_kib,
-            processes,
-            reload_line,
-        })
-    }
-
-    fn until(
-        &self,
-        namespace: &Namespace,
-        child: &mut Running,
-        done: impl Fn(&mut Ipvs) -> Result<bool> + Send + Sync,
-    ) -> Result<()> {
-        let mut ipvs = namespace.run(Ipvs::open)?;
-        let deadline = Instant::now() + PATIENCE;
-        while !done(&mut ipvs)? {
-            ensure!(
-                child.0.try_wait()?.is_none(),
-                "the daemon ended; see its log in {}",
-                self.directory.display()
-            );
-            ensure!(Instant::now() < deadline, "not done after {PATIENCE:?}");
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok(())
-    }
-
-    fn last_service(&self) -> ServiceKey {
-        let address = Scale::virtual_address(self.scale.services - 1);
-        ServiceKey::tcp((address, PORT).into())
-    }
-
-    /// Both daemons add services in order, so that the last one's servers tell; and then all are counted.
-    fn is_complete(&self, ipvs: &mut Ipvs) -> Result<bool> {
-        if ipvs.servers(&self.last_service())?.len() < self.scale.servers.try_into()? {
-            return Ok(false);
-        }
-        Ok(lvs_director::plan::Target::read(ipvs)?.server_count() == self.servers()?)
-    }
-
-    fn servers(&self) -> Result<usize> {
-        Ok(usize::try_from(self.scale.services * self.scale.servers)?)
-    }
-
-    fn has_weight(&self, ipvs: &mut Ipvs, weight: u32) -> Result<bool> {
-        let servers = ipvs.servers(&self.last_service())?;
-        Ok(servers
-            .iter()
-            .any(|entry| entry.server.weight.get() == weight))
-    }
-
     /// The kernel really has all of it.
     fn check(&self, namespace: &Namespace) -> Result<()> {
         let table = namespace.run(|| {
@@ -298,6 +177,39 @@ impl Bench {
     }
 }
 
+/// Waits until the processor has nothing to do: the kernel takes the tables of namespaces that are gone apart in the
+/// background, which is nobody's work that is measured here.
+fn settle() -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut before = processor_time()?;
+    loop {
+        thread::sleep(WINDOW);
+        let now = processor_time()?;
+        let (all, idle) = (now.0 - before.0, now.1 - before.1);
+        if idle * 10 > all * 8 {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "the processor is still busy after {PATIENCE:?}"
+        );
+        before = now;
+    }
+}
+
+/// All of it and the idle part, in ticks. Source: `proc_stat(5)`.
+fn processor_time() -> Result<(u64, u64)> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let first = text.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = first
+        .split_ascii_whitespace()
+        .skip(1)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let idle = ticks.iter().skip(3).take(2).sum();
+    Ok((ticks.iter().take(8).sum(), idle))
+}
+
 /// The figure in `director apply`'s own words.
 fn applying(said: &str) -> Result<Duration> {
     let figure = said
@@ -309,79 +221,4 @@ fn applying(said: &str) -> Result<Duration> {
     Ok(Duration::from_secs_f64(
         milliseconds.parse::<f64>()? / 1000.0,
     ))
-}
-
-/// A daemon that is ended, with its children, when it goes out of scope.
-struct Running(Child);
-
-impl Running {
-    fn signal(&self, signal: nix::sys::signal::Signal) -> Result<()> {
-        let pid = nix::unistd::Pid::from_raw(self.0.id().try_into()?);
-        Ok(nix::sys::signal::kill(pid, signal)?)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.signal(nix::sys::signal::Signal::SIGTERM);
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while Instant::now() < deadline {
-            if !matches!(self.0.try_wait(), Ok(None)) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// `VmHWM` of a process and its children together, and how many they are.
-fn peak_memory(pid: u32) -> Result<(u64, usize)> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    let pids: Vec<u32> = std::iter::once(Ok(pid))
-        .chain(children.split_whitespace().map(str::parse))
-        .collect::<Result<_, _>>()?;
-    let mut total = 0;
-    for pid in &pids {
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let figure = line.and_then(|line| line.split_whitespace().next());
-        total += figure.context("no VmHWM")?.parse::<u64>()?;
-    }
-    Ok((total, pids.len()))
-}
-
-/// Accepts, and closes, every connection to the port in a namespace.
-struct Listener {
-    ending: Arc<AtomicBool>,
-    at: Namespace,
-}
-
-impl Listener {
-    fn start(namespace: &Namespace) -> Result<Self> {
-        let listener = namespace.run(|| TcpListener::bind(("0.0.0.0", PORT)))?;
-        let ending = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ending);
-        thread::spawn(move || {
-            while let Ok((connection, _)) = listener.accept() {
-                drop(connection);
-                if told.load(Ordering::Relaxed) {
-                    return;
-                }
-            }
-        });
-        Ok(Self {
-            ending,
-            at: namespace.clone(),
-        })
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
-        // One more connection wakes it up.
-        let _ = self.at.run(|| TcpStream::connect(("127.0.0.1", PORT)));
-    }
 }

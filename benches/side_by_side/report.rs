@@ -4,20 +4,33 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::daemon::Daemon;
 use crate::inputs::Scale;
-use crate::measure::{Apply, Daemon};
+use crate::measure::Apply;
 
 /// Everything that was measured.
 pub(crate) struct Report {
+    /// The first is the table that the directors were measured with.
+    pub(crate) tables: Vec<Tables>,
+    pub(crate) directors: Option<Directors>,
+}
+
+/// lvsadm beside ipvsadm.
+pub(crate) struct Tables {
     scale: Scale,
-    pub(crate) apply: Vec<Apply>,
     pub(crate) restore: Vec<Duration>,
-    pub(crate) lvsadm_restore: Vec<Duration>,
+    pub(crate) ipvsadm_restore: Vec<Duration>,
     /// Ours and theirs.
     pub(crate) listings: Vec<[Duration; 2]>,
+}
+
+/// The director beside ipvsadm and keepalived.
+pub(crate) struct Directors {
+    pub(crate) apply: Vec<Apply>,
+    pub(crate) restore: Vec<Duration>,
     pub(crate) second_plan_is_empty: bool,
-    pub(crate) director: Option<Daemon>,
-    pub(crate) keepalived: Option<Daemon>,
+    pub(crate) director: Daemon,
+    pub(crate) keepalived: Daemon,
 }
 
 /// One comparison: the goal is that ours is at least so many times better.
@@ -36,107 +49,94 @@ impl Ratio {
 }
 
 impl Report {
-    pub(crate) fn new(scale: Scale) -> Self {
+    pub(crate) fn holds(&self) -> bool {
+        let tables = self.tables.iter().flat_map(Tables::ratios);
+        tables.into_iter().all(|ratio| ratio.holds())
+            && self.directors.as_ref().is_none_or(Directors::holds)
+    }
+}
+
+impl Tables {
+    pub(crate) const fn new(scale: Scale) -> Self {
         Self {
             scale,
-            apply: Vec::new(),
             restore: Vec::new(),
-            lvsadm_restore: Vec::new(),
+            ipvsadm_restore: Vec::new(),
             listings: Vec::new(),
-            second_plan_is_empty: false,
-            director: None,
-            keepalived: None,
         }
     }
 
-    pub(crate) fn holds(&self) -> bool {
+    fn ratios(&self) -> [Ratio; 2] {
+        [
+            time(
+                "lvsadm -R, beside ipvsadm-restore",
+                median(&self.restore),
+                median(&self.ipvsadm_restore),
+                Some(100.0),
+            ),
+            time(
+                "lvsadm -Ln, beside ipvsadm -Ln",
+                median(self.listings.iter().map(|[ours, _]| ours)),
+                median(self.listings.iter().map(|[_, theirs]| theirs)),
+                Some(5.0),
+            ),
+        ]
+    }
+}
+
+impl Directors {
+    fn holds(&self) -> bool {
         self.second_plan_is_empty && self.one_message() && self.ratios().iter().all(Ratio::holds)
     }
 
     fn one_message(&self) -> bool {
-        self.director
-            .as_ref()
-            .and_then(|it| it.reload_line.as_deref())
-            == Some("1 step")
+        self.director.reload_line.as_deref() == Some("1 step")
     }
 
-    fn ratios(&self) -> Vec<Ratio> {
-        let (Some(director), Some(keepalived)) = (&self.director, &self.keepalived) else {
-            return Vec::new();
-        };
-        let mut all = self.tables(keepalived.start);
-        all.push(time(
-            "director run, all servers checked, beside keepalived's start, none",
-            director.start,
-            keepalived.start,
-            None,
-        ));
-        all.push(time(
-            "reload with one changed weight, beside keepalived's",
-            director.reload,
-            keepalived.reload,
-            Some(20.0),
-        ));
-        let kib = |kib: u64| format!("{:.1} MiB", mebibytes(kib));
-        all.push(Ratio {
-            what: "peak memory, beside keepalived's processes together",
-            ours: kib(director.peak_memory_kib),
-            theirs: kib(keepalived.peak_memory_kib),
-            times: mebibytes(keepalived.peak_memory_kib) / mebibytes(director.peak_memory_kib),
-            goal: Some(1.0),
-        });
-        all
-    }
-
-    /// Programs that fill, or list, a table and end.
-    fn tables(&self, keepalived: Duration) -> Vec<Ratio> {
-        let applying = median(self.apply.iter().map(|run| run.applying).collect());
-        let whole = median(self.apply.iter().map(|run| run.whole).collect());
-        let lvsadm = median(self.lvsadm_restore.clone());
-        let restore = median(self.restore.clone());
-        let listing = median(self.listings.iter().map(|[ours, _]| *ours).collect());
-        let theirs = median(self.listings.iter().map(|[_, theirs]| *theirs).collect());
+    fn ratios(&self) -> [Ratio; 7] {
+        let applying = median(self.apply.iter().map(|run| &run.applying));
+        let whole = median(self.apply.iter().map(|run| &run.whole));
+        let restore = median(&self.restore);
+        let (director, keepalived) = (&self.director, &self.keepalived);
         [
-            (
+            time(
                 "applying the table, beside all of ipvsadm-restore",
                 applying,
                 restore,
                 Some(100.0),
             ),
-            (
+            time(
                 "applying the table, beside keepalived's start",
                 applying,
-                keepalived,
+                keepalived.start,
                 Some(50.0),
             ),
-            (
+            time(
                 "all of director apply, beside all of ipvsadm-restore",
                 whole,
                 restore,
                 None,
             ),
-            (
+            time(
                 "all of director apply, beside keepalived's start",
                 whole,
-                keepalived,
+                keepalived.start,
                 None,
             ),
-            (
-                "all of lvsadm -R, beside all of ipvsadm-restore",
-                lvsadm,
-                restore,
+            time(
+                "director run, all servers checked, beside keepalived's start, none",
+                director.start,
+                keepalived.start,
                 None,
             ),
-            (
-                "lvsadm -Ln of the table, beside ipvsadm -Ln",
-                listing,
-                theirs,
-                None,
+            time(
+                "reload with one changed weight, beside keepalived's",
+                director.reload,
+                keepalived.reload,
+                Some(20.0),
             ),
+            memory(director.peak_memory_kib, keepalived.peak_memory_kib),
         ]
-        .into_iter()
-        .map(|(what, ours, theirs, goal)| time(what, ours, theirs, goal))
-        .collect()
     }
 }
 
@@ -150,6 +150,17 @@ fn time(what: &'static str, ours: Duration, theirs: Duration, goal: Option<f64>)
     }
 }
 
+fn memory(ours_kib: u64, theirs_kib: u64) -> Ratio {
+    let text = |kib: u64| format!("{:.1} MiB", mebibytes(kib));
+    Ratio {
+        what: "peak memory, beside keepalived's processes together",
+        ours: text(ours_kib),
+        theirs: text(theirs_kib),
+        times: mebibytes(theirs_kib) / mebibytes(ours_kib),
+        goal: Some(1.0),
+    }
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "a memory size in KiB is far below 2^52"
@@ -158,7 +169,8 @@ fn mebibytes(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-fn median(mut all: Vec<Duration>) -> Duration {
+fn median<'a>(all: impl IntoIterator<Item = &'a Duration>) -> Duration {
+    let mut all: Vec<Duration> = all.into_iter().copied().collect();
     all.sort_unstable();
     all.get(all.len() / 2).copied().unwrap_or_default()
 }
@@ -169,30 +181,46 @@ fn milliseconds(duration: Duration) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Scale { services, servers } = self.scale;
+        let title = "one boot of one kernel, medians";
         writeln!(
             f,
-            "{services} virtual services x {servers} real servers ({} rules), one boot of one kernel, medians of {}",
-            self.scale.rules(),
-            self.apply.len()
+            "{title:<66} {:>12} {:>12} {:>8} {:>8}",
+            "ours", "theirs", "ratio", "goal"
         )?;
-        writeln!(
-            f,
-            "{:<66} {:>12} {:>12} {:>8} {:>8}",
-            "", "ours", "theirs", "ratio", "goal"
-        )?;
-        for it in self.ratios() {
-            let goal = it
-                .goal
-                .map_or_else(|| "-".to_owned(), |goal| format!("{goal:.0}x"));
-            let mark = if it.holds() { "" } else { "  MISSED" };
-            let ratio = format!("{:.1}x", it.times);
+        for (index, tables) in self.tables.iter().enumerate() {
+            let Scale { services, servers } = tables.scale;
+            let rules = tables.scale.rules();
             writeln!(
                 f,
-                "{:<66} {:>12} {:>12} {ratio:>8} {goal:>8}{mark}",
-                it.what, it.ours, it.theirs
+                "{services} virtual services x {servers} real servers, {rules} rules"
             )?;
+            tables.ratios().iter().try_for_each(|it| it.fmt(f))?;
+            if let (0, Some(directors)) = (index, &self.directors) {
+                directors.fmt(f)?;
+            }
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let goal = self
+            .goal
+            .map_or_else(|| "-".to_owned(), |goal| format!("{goal:.0}x"));
+        let mark = if self.holds() { "" } else { "  MISSED" };
+        let ratio = format!("{:.1}x", self.times);
+        writeln!(
+            f,
+            "{:<66} {:>12} {:>12} {ratio:>8} {goal:>8}{mark}",
+            self.what, self.ours, self.theirs
+        )
+    }
+}
+
+impl fmt::Display for Directors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ratios().iter().try_for_each(|it| it.fmt(f))?;
         let word = |holds| if holds { "yes" } else { "NO" };
         writeln!(
             f,
@@ -204,13 +232,10 @@ impl fmt::Display for Report {
             "the changed weight was one message: {}",
             word(self.one_message())
         )?;
-        if let (Some(ours), Some(theirs)) = (&self.director, &self.keepalived) {
-            writeln!(
-                f,
-                "processes: {} beside {}",
-                ours.processes, theirs.processes
-            )?;
-        }
-        Ok(())
+        writeln!(
+            f,
+            "processes: {} beside {}",
+            self.director.processes, self.keepalived.processes
+        )
     }
 }
