@@ -18,6 +18,7 @@ pub mod failure;
 pub mod filter;
 pub mod help;
 pub mod json;
+mod lines;
 pub mod listing;
 pub mod manual;
 pub mod options;
