@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `/proc/net/ip_vs_conn`: a line that is a connection is the same after it was written as the kernel writes it, and
-//! the list is printed line by line up to the first that is none, in every format, filtered or not.
+//! the list is printed line by line up to the first that is none, in every format, filtered or not, and counted whole.
 #![no_main]
 
 use std::net::{IpAddr, SocketAddr};
@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use libfuzzer_sys::fuzz_target;
 use lvs_director::cli::connections::{ConnectionFormat, Nameable, render};
 use lvs_director::cli::filter::{Filter, Network};
+use lvs_director::cli::top::{Counted, Document, Wanted, render as render_top};
 use lvs_director::codec::connection::Connection;
 use lvs_director::kernel::Names;
 
@@ -37,6 +38,10 @@ fuzz_target!(|bytes: &[u8]| {
         let (all, whole) = print(bytes, format, &Filter::NONE);
         let (some, _) = print(bytes, format, &filter);
         assert!(some.len() <= all.len());
+        if format == ConnectionFormat::Plain {
+            counted(bytes, &Filter::NONE, &all, whole);
+            counted(bytes, &filter, &some, whole);
+        }
         // Every field of a line takes less room there than names of keys take here.
         assert!(all.len() <= 1024 + 64 * bytes.len());
         if whole && format == ConnectionFormat::Json {
@@ -47,6 +52,27 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
 });
+
+/// What is listed is what is counted.
+fn counted(bytes: &[u8], filter: &Filter, listed: &str, whole: bool) {
+    let wanted = Wanted {
+        clients: true,
+        servers: true,
+        services: true,
+        rows: 3,
+        filter: filter.clone(),
+    };
+    let counted = Counted::read(bytes, &wanted);
+    assert_eq!(counted.is_ok(), whole);
+    let Ok(counted) = counted else { return };
+    let lines = u64::from(counted.connections.total()) + counted.templates;
+    // The list has two lines of title.
+    assert_eq!(lines + 2, listed.lines().count() as u64);
+    let mut text = String::new();
+    render_top(&mut text, &counted, wanted.rows).expect("text");
+    assert!(text.lines().count() <= 20, "{text}");
+    serde_json::to_string(&Document::new(&counted, wanted.rows)).expect("JSON");
+}
 
 /// What is printed, and whether that is all.
 fn print(bytes: &[u8], format: ConnectionFormat, filter: &Filter) -> (String, bool) {

@@ -97,6 +97,8 @@ fn called_ipvsadm_it_knows_none_of_this() {
         &["diff"],
         &["diff", "-"],
         &["diff", "-", "--json"],
+        &["top-connections"],
+        &["top-connections", "--by", "client"],
         &["completion", "bash"],
         &["man"],
     ] {

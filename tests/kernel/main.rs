@@ -23,6 +23,7 @@ mod director;
 mod generated;
 mod listing;
 mod stage;
+mod top;
 mod traffic;
 mod traps;
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ("director", director::tests()),
         ("generated", generated::tests()),
         ("listing", listing::tests()),
+        ("top", top::tests()),
         ("traffic", traffic::tests()),
         ("traps", traps::tests()),
     ];
