@@ -137,12 +137,8 @@ fn json_says_what_the_text_says() {
 
 #[test]
 fn where_there_are_too_many_it_is_said_how_far_off_the_counts_are() {
-    let mut list = String::new();
-    for client in 0..=ROOM {
-        list.push_str(&format!(
-            "TCP {client:08X} 0400 0A000064 1F90 0A01010B 1F90 SYN_RECV 9\n"
-        ));
-    }
+    let line = |client| format!("TCP {client:08X} 0400 0A000064 1F90 0A01010B 1F90 SYN_RECV 9\n");
+    let list: String = (0..=ROOM).map(line).collect();
     let text = text("top-connections --by client --rows 1", &list);
     let lines: Vec<&str> = text.lines().collect();
     assert!(
