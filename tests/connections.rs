@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lvsadm -Lnc` of a million connections in a process that may not grow.
+//! `lvsadm -Lnc` and `lvsadm top-connections` of a million connections in a process that may not grow.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,16 +14,18 @@ use std::thread;
 
 use lvs_director::cli::connections::{ConnectionFormat, render};
 use lvs_director::cli::filter::Filter;
+use lvs_director::cli::top::{self, Counted, Wanted};
 use lvs_director::kernel::Names;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const CONNECTIONS: u32 = 1_000_000;
 /// What the listing may add to a process that has just begun, its read buffer of 64 KiB included.
-const HEAP: u64 = 2 * 1024 * 1024;
+const LISTING: u64 = 2 * 1024 * 1024;
 const STACK: usize = 64 * 1024;
+/// What counting may add: of 50,000 clients each is counted, and half as many again while the table of them grows.
+const COUNTING: u64 = 6 * 1024 * 1024;
 /// Set in the process that is kept small.
 const INSIDE: &str = "LVS_DIRECTOR_SMALL_PROCESS";
-const NAME: &str = "a_million_connections_are_listed_in_a_few_megabytes";
 
 /// What the kernel would give: a title and the connections, made up as they are read.
 struct Kernel {
@@ -83,6 +85,22 @@ fn list(format: ConnectionFormat) -> usize {
     out.0
 }
 
+/// How many were counted, and what is printed.
+fn count() -> (u32, String) {
+    let wanted = Wanted {
+        clients: true,
+        servers: true,
+        services: false,
+        rows: 10,
+        filter: Filter::NONE,
+    };
+    let input = BufReader::with_capacity(64 * 1024, Kernel::new());
+    let counted = Counted::read(input, &wanted).unwrap();
+    let mut text = String::new();
+    top::render(&mut text, &counted, wanted.rows).unwrap();
+    (counted.connections.total(), text)
+}
+
 /// Bytes of memory that the process writes to and shares with nobody, which is what the limit is about.
 fn data() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -91,31 +109,56 @@ fn data() -> u64 {
     kib.unwrap().parse::<u64>().unwrap() * 1024
 }
 
+/// Runs a test again in a process of its own; `true` inside that.
+fn alone(name: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", output.status);
+    false
+}
+
+/// Does this with so many bytes of memory more than the process has now.
+fn within<T: Send + 'static>(heap: u64, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (send, receive) = std::sync::mpsc::channel::<()>();
+    let small = thread::Builder::new().stack_size(STACK);
+    let working = small.spawn(move || {
+        receive.recv().unwrap();
+        work()
+    });
+    let limit = data() + heap;
+    let (_, most) = getrlimit(Resource::RLIMIT_DATA).unwrap();
+    setrlimit(Resource::RLIMIT_DATA, limit, most).unwrap();
+    send.send(()).unwrap();
+    working.unwrap().join().unwrap()
+}
+
 #[test]
 fn a_million_connections_are_listed_in_a_few_megabytes() {
-    if std::env::var_os(INSIDE).is_none() {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let output = command
-            .args(["--exact", NAME, "--nocapture", "--test-threads=1"])
-            .env(INSIDE, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {said}", output.status);
-        return;
+    if alone("a_million_connections_are_listed_in_a_few_megabytes") {
+        for (format, others) in [(ConnectionFormat::Plain, 2), (ConnectionFormat::Json, 2)] {
+            let lines = within(LISTING, move || list(format));
+            assert_eq!(lines, CONNECTIONS as usize + others);
+        }
     }
-    for (format, others) in [(ConnectionFormat::Plain, 2), (ConnectionFormat::Json, 2)] {
-        let (send, receive) = std::sync::mpsc::channel::<()>();
-        let small = thread::Builder::new().stack_size(STACK);
-        let listing = small.spawn(move || {
-            receive.recv().unwrap();
-            list(format)
-        });
-        let limit = data() + HEAP;
-        let (_, most) = getrlimit(Resource::RLIMIT_DATA).unwrap();
-        setrlimit(Resource::RLIMIT_DATA, limit, most).unwrap();
-        send.send(()).unwrap();
-        let lines = listing.unwrap().join().unwrap();
-        assert_eq!(lines, CONNECTIONS as usize + others);
+}
+
+#[test]
+fn a_million_clients_are_counted_in_a_few_megabytes() {
+    if alone("a_million_clients_are_counted_in_a_few_megabytes") {
+        let (counted, text) = within(COUNTING, count);
+        assert_eq!(counted, CONNECTIONS);
+        let all = text.lines().nth(11).unwrap();
+        assert!(
+            all.starts_with("more than 50000 clients    1000000  100.0%"),
+            "{text}"
+        );
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::endpoint::endpoint;
 use super::filter::Filter;
+use super::lines::Lines;
 use crate::codec::connection::{Connection, ConnectionError};
 use crate::kernel::Names;
 use crate::model::Protocol;
@@ -45,15 +46,16 @@ pub enum ConnectionsError {
 /// What may have a name.
 pub type Nameable = (BTreeSet<IpAddr>, BTreeSet<(Protocol, u16)>);
 
-/// Lists what `input` holds behind its title, as far as `filter` lets it through. `learn` is asked for names, again and again, unless there are to be none.
+/// Lists what `input` holds behind its title, as far as `filter` lets it through. `learn` is asked for names, again and
+/// again, unless there are to be none.
 pub fn render(
     out: &mut impl Write,
-    mut input: impl BufRead,
+    input: impl BufRead,
     format: ConnectionFormat,
     filter: &Filter,
     mut learn: Option<impl FnMut(Nameable) -> Names>,
 ) -> Result<(), ConnectionsError> {
-    input.read_line(&mut String::new())?;
+    let mut input = Lines::behind_title(input)?;
     out.write_str(title(format))?;
     let mut first = true;
     let mut lines: Vec<String> = Vec::new();
@@ -95,15 +97,17 @@ pub fn render(
 }
 
 /// Reads a chunk into strings that are used again, and returns how many lines it has.
-fn fill(lines: &mut Vec<String>, input: &mut impl BufRead) -> Result<usize, std::io::Error> {
-    lines.resize_with(CHUNK, String::new);
-    for (count, line) in lines.iter_mut().enumerate() {
-        line.clear();
-        if input.read_line(line)? == 0 {
+fn fill<R: BufRead>(
+    chunk: &mut Vec<String>,
+    lines: &mut Lines<R>,
+) -> Result<usize, std::io::Error> {
+    chunk.resize_with(CHUNK, String::new);
+    for (count, line) in chunk.iter_mut().enumerate() {
+        if !lines.next(line)? {
             return Ok(count);
         }
     }
-    Ok(lines.len())
+    Ok(chunk.len())
 }
 
 fn nameable(connections: &[Connection<'_>]) -> Nameable {
@@ -270,6 +274,17 @@ UDP 01:52  NONE        10.0.0.1:0         10.0.0.100:5060    10.1.1.11:5060
         assert_eq!(connections.len(), 6);
         assert_eq!(connections[3]["fwmark"], 9);
         assert_eq!(connections[5]["engine"]["data"], "abc123@host");
+    }
+
+    #[test]
+    fn what_a_client_wrote_that_is_no_text_is_listed_all_the_same() {
+        let kernel =
+            b"title\nUDP 0A000001 0000 0A000064 13C4 0A01010B 13C4 NONE 112 sip caf\xe9@host\n";
+        let mut out = String::new();
+        let learn: Option<fn(Nameable) -> Names> = None;
+        let format = ConnectionFormat::WithEngines;
+        render(&mut out, &kernel[..], format, &Filter::NONE, learn).unwrap();
+        assert!(out.ends_with("caf\u{fffd}@host\n"), "{out}");
     }
 
     #[test]

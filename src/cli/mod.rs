@@ -19,6 +19,7 @@ pub mod failure;
 pub mod filter;
 pub mod help;
 pub mod json;
+mod lines;
 pub mod listing;
 pub mod manual;
 pub mod options;
@@ -30,12 +31,13 @@ pub mod rules;
 mod run_own;
 pub mod save;
 pub mod settings;
+pub mod top;
 pub mod words;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
@@ -264,8 +266,7 @@ fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {
 }
 
 fn list_connections(list: &List) -> Result<(), Failure> {
-    let input = kernel_connections()
-        .map_err(|_| Failure::unlisted(format!("cannot open file {CONNECTIONS}")))?;
+    let input = connections_file()?;
     let format = match (list.json, list.format.columns) {
         (true, _) => ConnectionFormat::Json,
         (false, Columns::PersistentConnections) => ConnectionFormat::WithEngines,
@@ -279,10 +280,16 @@ fn list_connections(list: &List) -> Result<(), Failure> {
     out.finish().map_err(|error| Failure::output(&error))?;
     match listed {
         Ok(()) | Err(ConnectionsError::Write(_)) => Ok(()),
-        Err(error) => Err(Failure::unlisted(format!(
-            "unexpected input from {CONNECTIONS}: {error}"
-        ))),
+        Err(error) => Err(unexpected(&error)),
     }
+}
+
+fn connections_file() -> Result<BufReader<File>, Failure> {
+    kernel_connections().map_err(|_| Failure::unlisted(format!("cannot open file {CONNECTIONS}")))
+}
+
+fn unexpected(error: &ConnectionsError) -> Failure {
+    Failure::unlisted(format!("unexpected input from {CONNECTIONS}: {error}"))
 }
 
 fn names(listing: &Listing, numeric: bool) -> Names {

@@ -240,6 +240,7 @@ impl Value {
             "type" => &["ipip", "gue", "gre"],
             "engine" => &["sip"],
             "master|backup" => &["master", "backup"],
+            "client|server|service" => super::top::TABLES,
             _ => &[],
         }
     }

@@ -12,6 +12,8 @@ use super::options::Value;
 pub enum Word {
     /// `diff`.
     Diff,
+    /// `top-connections`.
+    TopConnections,
     /// `completion`.
     Completion,
     /// `man`.
@@ -61,6 +63,40 @@ const JSON: OwnOption = OwnOption {
     help: "print JSON",
 };
 
+const TOP_CONNECTIONS: &[OwnOption] = &[
+    OwnOption {
+        long: "by",
+        value: Value::Required("client|server|service"),
+        help: "print one table: by client, by real server or by virtual service",
+    },
+    OwnOption {
+        long: "rows",
+        value: Value::Required("number"),
+        help: "rows of a table, 1 to 1000, 10 when not given",
+    },
+    OwnOption {
+        long: "service",
+        value: Value::Required("service"),
+        help: "only connections of this service",
+    },
+    OwnOption {
+        long: "server",
+        value: Value::Required("address[:port]"),
+        help: "only connections of this real server",
+    },
+    OwnOption {
+        long: "state",
+        value: Value::Required("states"),
+        help: "only connections of these states, separated by commas",
+    },
+    OwnOption {
+        long: "client",
+        value: Value::Required("address[/prefix]"),
+        help: "only connections from this address or network",
+    },
+    JSON,
+];
+
 /// All of them, in the help's order.
 pub const WORDS: &[OwnWord] = &[
     OwnWord {
@@ -70,6 +106,13 @@ pub const WORDS: &[OwnWord] = &[
         options: &[JSON],
         help: "print what would make the table that of a saved file (- for standard input): exit status 0 for nothing, \
            1 for something, 2 for an error",
+    },
+    OwnWord {
+        word: Word::TopConnections,
+        name: "top-connections",
+        operand: Operand::None,
+        options: TOP_CONNECTIONS,
+        help: "print who has the most connections: the clients and the real servers",
     },
     OwnWord {
         word: Word::Completion,

@@ -7,13 +7,18 @@ use super::arguments::Context;
 use super::compare::Comparison;
 use super::failure::Failure;
 use super::own::{Asked, Word};
-use super::{completion, manual, open, print, print_json, restore, standard_input};
+use super::top::{self, Counted, Wanted};
+use super::{
+    completion, connections_file, manual, open, print, print_json, restore, standard_input,
+    unexpected,
+};
 use crate::plan::Target as _;
 
 /// Does what was asked for.
 pub(super) fn run(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure> {
     match asked.word {
         Word::Diff => compare(context, asked),
+        Word::TopConnections => top_connections(asked).map(|()| ExitCode::SUCCESS),
         Word::Completion => {
             let shell = asked.operand.unwrap_or_default();
             print(|out| completion::write(out, shell)).map(|()| ExitCode::SUCCESS)
@@ -58,6 +63,21 @@ fn compare(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure>
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// `top-connections`.
+fn top_connections(asked: &Asked<'_>) -> Result<(), Failure> {
+    let wanted = Wanted::read(asked)?;
+    // Where IPVS is not loaded yet it is, as by every other command; where there is none that is what is said.
+    let input = match connections_file() {
+        Ok(input) => input,
+        Err(_) => open().and_then(|_| connections_file())?,
+    };
+    let counted = Counted::read(input, &wanted).map_err(|error| unexpected(&error))?;
+    if asked.has("json") {
+        return print_json(&top::Document::new(&counted, wanted.rows));
+    }
+    print(|out| top::render(out, &counted, wanted.rows))
 }
 
 fn read(name: &str) -> Result<String, Failure> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The program `director` on any machine: what it says of bad input, and with what exit code.
+//! The programs on any machine: what they say of bad input, and with what exit code.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod lvsadm;
 mod program;
 
 use std::fs;

@@ -5,7 +5,10 @@
     reason = "a test that cannot run fails, and says why at length"
 )]
 
-use super::beside::{LVSADM, Pair, feed, succeed, table};
+use std::net::UdpSocket;
+
+use super::beside::{IPVSADM, LVSADM, Outcome, Pair, feed, succeed, table};
+use super::stage::{Stage, wait_for};
 
 /// The tests of this file.
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -18,6 +21,10 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
         (
             "a_saved_file_is_held_against_the_kernel",
             a_saved_file_is_held_against_the_kernel,
+        ),
+        (
+            "a_call_id_that_is_no_text_does_not_end_a_listing",
+            a_call_id_that_is_no_text_does_not_end_a_listing,
         ),
     ]
 }
@@ -97,6 +104,8 @@ fn called_ipvsadm_it_knows_none_of_this() {
         &["diff"],
         &["diff", "-"],
         &["diff", "-", "--json"],
+        &["top-connections"],
+        &["top-connections", "--by", "client"],
         &["completion", "bash"],
         &["man"],
     ] {
@@ -125,7 +134,7 @@ fn a_saved_file_is_held_against_the_kernel() {
     let saved = succeed(LVSADM, &["-Sn"]).stdout;
     assert_eq!(difference(&saved), (String::new(), Some(0)));
     // As ipvsadm saves it, by name.
-    let by_name = succeed(super::beside::IPVSADM, &["-S"]).stdout;
+    let by_name = succeed(IPVSADM, &["-S"]).stdout;
     assert_eq!(difference(&by_name), (String::new(), Some(0)));
     let wanted = "-A -t 10.0.0.100:80 -s rr\n-a -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 0\n\
                   -A -u 10.0.0.100:53 -s rr -o\n-a -u 10.0.0.100:53 -r 10.1.1.13:53 -m -x 9\n\
@@ -164,4 +173,31 @@ fn a_saved_file_is_held_against_the_kernel() {
             (message, Some(2))
         );
     }
+}
+
+/// The kernel's engine takes Latin-1 letters into what it goes by, and lists them as they came.
+fn a_call_id_that_is_no_text_does_not_end_a_listing() {
+    const SERVICE: &str = "10.9.0.11:5060";
+    let stage = Stage::new(1);
+    for arguments in [
+        &["-A", "-u", SERVICE, "-p", "60", "--pe", "sip"] as &[&str],
+        &["-a", "-u", SERVICE, "-r", "192.168.0.2:5060", "-m"],
+    ] {
+        let output = stage.director.command(IPVSADM, arguments);
+        assert!(output.expect("ipvsadm").status.success(), "{arguments:?}");
+    }
+    stage.client.run(|| {
+        let socket = UdpSocket::bind("10.9.0.100:0").expect("a socket");
+        let request = b"INVITE sip:a@10.9.0.11 SIP/2.0\r\nCall-ID: caf\xe9@host\r\n\r\n";
+        socket.send_to(request, SERVICE).expect("a datagram");
+    });
+    let listed = wait_for("the connection is listed", || {
+        let output = stage
+            .director
+            .command(LVSADM, &["-Lnc", "--persistent-conn"]);
+        let outcome = Outcome::from(output.expect("lvsadm"));
+        assert_eq!((outcome.stderr.as_str(), outcome.status), ("", Some(0)));
+        outcome.stdout.contains("sip").then_some(outcome.stdout)
+    });
+    assert!(listed.contains("caf\u{fffd}@host"), "{listed}");
 }

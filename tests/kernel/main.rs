@@ -24,6 +24,7 @@ mod director;
 mod generated;
 mod listing;
 mod stage;
+mod top;
 mod traffic;
 mod traps;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ("director", director::tests()),
         ("generated", generated::tests()),
         ("listing", listing::tests()),
+        ("top", top::tests()),
         ("traffic", traffic::tests()),
         ("traps", traps::tests()),
     ];
