@@ -57,7 +57,7 @@ fn table(input: &str, compat: bool) -> Result<IpvsTable, Failure> {
         lookup: &Nobody,
         compat,
     };
-    restore::table(&restore::read(context, input)?)
+    restore::table(&restore::read(context, input.as_bytes())?)
 }
 
 /// What is written as it was given.

@@ -145,7 +145,7 @@ pub fn parse(context: Context<'_>, arguments: &[&str]) -> Result<Invocation, Fai
             Some(timeouts) => Invocation::SetTimeouts(timeouts),
             None => return Err(Failure::try_help(program)),
         },
-        Command::StartDaemon => Invocation::StartDaemon(draft.daemon),
+        Command::StartDaemon => Invocation::StartDaemon(draft.sync_daemon()),
         Command::StopDaemon => Invocation::StopDaemon(draft.daemon.role),
         Command::AddService
         | Command::EditService

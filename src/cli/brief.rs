@@ -1,84 +1,110 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `-Ln` alone lists, which is what scripts ask for all the time: read in a fraction of a
-//! [`super::listing::Listing`]'s time, because the servers of most services come in one piece.
+//! [`super::listing::Listing`]'s time, one service after the other and without what is not shown.
 
-use std::collections::HashMap;
 use std::fmt;
 
-use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
-use crate::codec::table::{ServerLine, ServerTable};
-use crate::kernel::{Ipvs, IpvsError, server_table};
+use crate::codec::ipvs::{Info, ServiceEntry};
+use crate::codec::sockopt::ServerSummary;
+use crate::kernel::{Ipvs, IpvsError, SocketOptions};
 use crate::model::ServiceKey;
 
-/// All services, with what the default columns say of their servers.
+/// All services, before their servers are read.
 #[derive(Debug)]
 pub(super) struct Brief {
     pub(super) info: Info,
     pub(super) services: Vec<ServiceEntry>,
-    pub(super) table: ServerTable,
-    /// The servers of services that the table does not have, or not without doubt.
-    pub(super) others: HashMap<ServiceKey, Vec<ServerEntry>>,
     /// Whether servers are to be sorted.
     pub(super) sorted: bool,
 }
 
-/// The servers of one service.
-pub(super) enum Servers<'a> {
-    /// Out of the kernel's text.
-    Lines(&'a [ServerLine]),
-    /// By netlink.
-    Entries(&'a [ServerEntry]),
+/// Who knows the servers.
+pub(super) trait Source {
+    /// Those of a service, in the kernel's order, in place of what `out` holds.
+    fn servers(
+        &mut self,
+        service: &ServiceKey,
+        out: &mut Vec<ServerSummary>,
+    ) -> Result<(), IpvsError>;
+}
+
+/// Why not all was listed.
+#[derive(Debug)]
+pub(super) enum BriefError {
+    /// The servers of a service could not be read.
+    Read(IpvsError),
+    /// The text could not be written.
+    Write,
+}
+
+impl From<fmt::Error> for BriefError {
+    fn from(_: fmt::Error) -> Self {
+        Self::Write
+    }
 }
 
 impl Brief {
-    /// Reads all services.
+    /// Reads the services.
     pub(super) fn read(ipvs: &mut Ipvs, sorted: bool) -> Result<Self, IpvsError> {
         let info = ipvs.info()?;
         let mut services = ipvs.services()?;
         if sorted {
             services.sort_unstable_by_key(|service| service.key);
         }
-        // Whatever keeps the text from being read, netlink has it too.
-        let mut table = server_table().unwrap_or_default();
-        let mut others = HashMap::new();
-        for ServiceEntry { key, .. } in &services {
-            if table.servers(key).is_none() {
-                others.insert(*key, ipvs.servers(key)?);
-            }
-        }
         Ok(Self {
             info,
             services,
-            table,
-            others,
             sorted,
         })
     }
 
-    /// Hands out the services one after the other.
+    /// Hands out the services, each with its servers.
     pub(super) fn each(
-        mut self,
-        mut take: impl FnMut(&ServiceEntry, Servers<'_>) -> fmt::Result,
-    ) -> fmt::Result {
+        &self,
+        source: &mut impl Source,
+        mut take: impl FnMut(&ServiceEntry, &[ServerSummary]) -> fmt::Result,
+    ) -> Result<(), BriefError> {
+        let mut servers = Vec::new();
         for service in &self.services {
-            let key = &service.key;
-            let servers = match (self.table.servers(key), self.others.get_mut(key)) {
-                (Some(lines), _) => {
-                    if self.sorted {
-                        lines.sort_unstable_by_key(|line| line.key);
-                    }
-                    Servers::Lines(lines)
-                }
-                (None, Some(entries)) => {
-                    if self.sorted {
-                        entries.sort_by_key(|entry| entry.key);
-                    }
-                    Servers::Entries(entries)
-                }
-                (None, None) => Servers::Entries(&[]),
-            };
-            take(service, servers)?;
+            source
+                .servers(&service.key, &mut servers)
+                .map_err(BriefError::Read)?;
+            if self.sorted {
+                servers.sort_unstable_by_key(|server| server.key);
+            }
+            take(service, &servers)?;
         }
+        Ok(())
+    }
+}
+
+/// The kernel, by its older interface where that knows all servers of a service, and by netlink.
+pub(super) struct Kernel<'a> {
+    ipvs: &'a mut Ipvs,
+    options: Option<SocketOptions>,
+}
+
+impl<'a> Kernel<'a> {
+    /// Asks for the servers of so many services.
+    pub(super) fn new(ipvs: &'a mut Ipvs, services: usize) -> Self {
+        let options = SocketOptions::open(services);
+        Self { ipvs, options }
+    }
+}
+
+impl Source for Kernel<'_> {
+    fn servers(
+        &mut self,
+        service: &ServiceKey,
+        out: &mut Vec<ServerSummary>,
+    ) -> Result<(), IpvsError> {
+        let options = self.options.as_mut();
+        if options.is_some_and(|options| options.servers(service, out).is_some()) {
+            return Ok(());
+        }
+        let servers = self.ipvs.servers(service)?;
+        out.clear();
+        out.extend(servers.iter().map(ServerSummary::from));
         Ok(())
     }
 }

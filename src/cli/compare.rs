@@ -186,7 +186,7 @@ mod tests {
             lookup: &Nobody,
             compat: true,
         };
-        restore::table(&restore::read(context, lines).unwrap()).unwrap()
+        restore::table(&restore::read(context, lines.as_bytes()).unwrap()).unwrap()
     }
 
     const WANTED: &str = "\

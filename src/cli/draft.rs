@@ -32,6 +32,7 @@ pub(super) struct Draft<'a> {
     pub(super) service_options: ServiceOptions,
     pub(super) server_options: ServerOptions,
     pub(super) tunnel: TunnelOptions,
+    /// Without an interface if none was named.
     pub(super) daemon: SyncDaemon,
     pub(super) filter: Filter,
     /// As ipvsadm does, quirks included.
@@ -68,7 +69,7 @@ impl<'a> Draft<'a> {
             tunnel: TunnelOptions::default(),
             daemon: SyncDaemon {
                 role: SyncRole::Master,
-                interface: "eth0".to_owned(),
+                interface: String::new(),
                 sync_id: 0,
                 max_length: 0,
                 group: None,
@@ -129,6 +130,15 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// The sync daemon that was described.
+    pub(super) fn sync_daemon(self) -> SyncDaemon {
+        let mut daemon = self.daemon;
+        if daemon.interface.is_empty() {
+            "eth0".clone_into(&mut daemon.interface);
+        }
+        daemon
+    }
+
     /// The server that was named.
     pub(super) fn server(&self) -> Option<NamedServer> {
         self.server.map(|key| NamedServer {
@@ -178,7 +188,6 @@ impl<'a> Draft<'a> {
             Opt::TunPort => self.tunnel.port = within(text, 1..=0xffff, "tunnel port")?,
             Opt::SyncId => self.daemon.sync_id = within(text, 0..=0xff, "syncid")?,
             Opt::SyncMaxLength => self.daemon.max_length = within(text, 1..=65507, "sync-maxlen")?,
-            Opt::MulticastInterface if text.is_empty() => {}
             Opt::MulticastInterface => {
                 shortened(text, LONGEST_NAME).clone_into(&mut self.daemon.interface);
             }

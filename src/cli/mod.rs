@@ -37,15 +37,14 @@ pub mod words;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::net::Ipv4Addr;
-use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use address::Lookup;
 use arguments::{Context, Invocation, List};
-use brief::Brief;
+use brief::{Brief, BriefError, Kernel};
 use connections::{ConnectionFormat, ConnectionsError};
 use failure::Failure;
 use filter::Filter;
@@ -61,9 +60,6 @@ use crate::plan::Target as _;
 
 /// How long a listing waits for names.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How much of standard input is made room for before it is read; more takes its room as it comes.
-const MOST_AT_ONCE: u64 = 64 << 20;
 
 /// The program: `arguments` begin with its own name.
 #[must_use]
@@ -113,13 +109,17 @@ fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
         Invocation::Restore {
             compat: true,
             replace: false,
-        } => one_by_one(Context {
-            compat: true,
-            ..context
-        }),
+        } => {
+            let mut ipvs = open()?;
+            let context = Context {
+                compat: true,
+                ..context
+            };
+            let execute = |invocation: &Invocation| execute(&mut ipvs, invocation);
+            restore::line_by_line(context, io::stdin().lock(), execute, tell)
+        }
         Invocation::Restore { replace, .. } => {
-            let input = standard_input()?;
-            let items = restore::read(context, &input)?;
+            let items = restore::read(context, io::stdin().lock())?;
             let mut ipvs = open()?;
             if replace {
                 restore::replace(&mut ipvs, &items, execute)
@@ -145,47 +145,6 @@ fn saving(arguments: &[&str]) -> Result<Invocation, Failure> {
         numeric: arguments.contains(&"-n"),
         compat: false,
     })
-}
-
-/// `-R` as ipvsadm does it: a line at a time, to the first that is wrong. The last line's outcome is that of all.
-fn one_by_one(context: Context<'_>) -> Result<(), Failure> {
-    let input = standard_input()?;
-    let mut ipvs = open()?;
-    let mut last = Ok(());
-    for line in input.lines() {
-        let words: Vec<&str> = restore::all_words(line).collect();
-        if words.is_empty() {
-            continue;
-        }
-        if let Err(failure) = std::mem::replace(&mut last, Ok(())) {
-            tell(&failure);
-        }
-        let hint = Failure::try_help(context.program);
-        last = match arguments::parse(context, &words) {
-            Ok(Invocation::Restore { .. }) => return Err(hint),
-            Ok(invocation) => execute(&mut ipvs, &invocation),
-            // An option nobody knows spoils its line, a wrong one all that follow.
-            Err(failure) if failure.status == 255 && failure != hint => Err(failure),
-            Err(failure) => return Err(failure),
-        };
-    }
-    last
-}
-
-fn standard_input() -> Result<String, Failure> {
-    // Of a file, one byte more than it is long: that is what seeing its end takes.
-    let length = io::stdin()
-        .as_fd()
-        .try_clone_to_owned()
-        .and_then(|file| File::from(file).metadata())
-        .map_or(0, |metadata| metadata.len().min(MOST_AT_ONCE));
-    let mut input = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
-    io::stdin()
-        .lock()
-        .read_to_end(&mut input)
-        .map_err(|error| Failure::usage(format!("read standard input: {error}")))?;
-    Ok(String::from_utf8(input)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn execute(ipvs: &mut Ipvs, invocation: &Invocation) -> Result<(), Failure> {
@@ -240,8 +199,7 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
     let whole = service.is_none() && list.filter == Filter::NONE;
     let brief = list.format.columns == Columns::Settings && list.numeric && !list.json;
     if brief && whole && !list.format.compat {
-        let listing = Brief::read(ipvs, list.format.sorted).map_err(failed)?;
-        return print(|out| render::render_brief(out, listing));
+        return run_brief(ipvs, list.format.sorted);
     }
     let listing = Listing::read(ipvs, service, &list.filter, list.format).map_err(failed)?;
     if list.json {
@@ -249,6 +207,19 @@ fn run_list(ipvs: &mut Ipvs, list: &List) -> Result<(), Failure> {
     }
     let names = names(&listing, list.numeric);
     print(|out| render::render(out, &listing, list.format, &names))
+}
+
+fn run_brief(ipvs: &mut Ipvs, sorted: bool) -> Result<(), Failure> {
+    let failed = |error: IpvsError| Failure::list(&error);
+    let listing = Brief::read(ipvs, sorted).map_err(failed)?;
+    let mut kernel = Kernel::new(ipvs, listing.services.len());
+    let mut out = Output::new();
+    let listed = render::render_brief(&mut out, &listing, &mut kernel);
+    out.finish().map_err(|error| Failure::output(&error))?;
+    match listed {
+        Ok(()) | Err(BriefError::Write) => Ok(()),
+        Err(BriefError::Read(error)) => Err(failed(error)),
+    }
 }
 
 fn save(ipvs: &mut Ipvs, numeric: bool, compat: bool) -> Result<(), Failure> {

@@ -3,11 +3,12 @@
 
 use std::fmt::{self, Write};
 
-use super::brief::{Brief, Servers};
+use super::brief::{Brief, BriefError, Source};
 use super::compat;
 use super::endpoint::{cut, endpoint, pad, push_column, push_endpoint};
 use super::listing::{Columns, Format, ListedService, Listing};
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
+use crate::codec::sockopt::ServerSummary;
 use crate::kernel::Names;
 use crate::model::{
     AddressFamily, Counters, ForwardingMethod, Protocol, ServerKey, ServiceKey, ServiceSettings,
@@ -35,28 +36,24 @@ pub fn render(
 }
 
 /// All services with the default columns, by number: the text that [`render`] makes of the same table.
-pub(super) fn render_brief(out: &mut impl Write, listing: Brief) -> fmt::Result {
+pub(super) fn render_brief(
+    out: &mut impl Write,
+    listing: &Brief,
+    source: &mut impl Source,
+) -> Result<(), BriefError> {
     write_version(out, listing.info)?;
     out.write_str(title(Columns::Settings))?;
     let names = Names::default();
     let mut line = String::with_capacity(128);
-    listing.each(|service, servers| {
+    listing.each(source, |service, servers| {
         write_service(out, service, Format::DEFAULT, &names)?;
         let protocol = protocol(service.key);
-        let mut write = |key, method, counts| {
+        servers.iter().try_for_each(|server| {
             line.clear();
-            push_server(&mut line, key, protocol, &names);
-            push_counts(&mut line, method, counts);
+            push_server(&mut line, server.key, protocol, &names);
+            push_counts(&mut line, server);
             out.write_str(&line)
-        };
-        match servers {
-            Servers::Lines(lines) => lines
-                .iter()
-                .try_for_each(|it| write(it.key, it.method, [it.weight, it.active, it.inactive])),
-            Servers::Entries(entries) => entries
-                .iter()
-                .try_for_each(|it| write(it.key, it.server.forwarding.word(), counts(it))),
-        }
+        })
     })
 }
 
@@ -221,7 +218,7 @@ fn write_server(
     let mut line = String::with_capacity(128);
     push_server(&mut line, entry.key, protocol(service), names);
     if format.columns == Columns::Settings {
-        push_counts(&mut line, entry.server.forwarding.word(), counts(entry));
+        push_counts(&mut line, &ServerSummary::from(entry));
         return out.write_str(&line);
     }
     out.write_str(&line)?;
@@ -265,12 +262,6 @@ const fn protocol(service: ServiceKey) -> Option<Protocol> {
 }
 
 /// Weight and connections.
-const fn counts(entry: &ServerEntry) -> [u32; 3] {
-    let connections = entry.connections;
-    let weight = entry.server.weight.get();
-    [weight, connections.active, connections.inactive]
-}
-
 /// A server's line up to its name.
 fn push_server(line: &mut String, key: ServerKey, protocol: Option<Protocol>, names: &Names) {
     line.push_str("  -> ");
@@ -283,14 +274,14 @@ fn push_server(line: &mut String, key: ServerKey, protocol: Option<Protocol>, na
 }
 
 /// The rest of the line under the default columns.
-fn push_counts(line: &mut String, method: &str, [weight, active, inactive]: [u32; 3]) {
+fn push_counts(line: &mut String, server: &ServerSummary) {
     line.push(' ');
     let start = line.len();
-    line.push_str(method);
+    line.push_str(server.method);
     pad(line, start, 7);
-    push_column(line, weight, 6);
-    push_column(line, active, 10);
-    push_column(line, inactive, 10);
+    push_column(line, server.weight, 6);
+    push_column(line, server.active, 10);
+    push_column(line, server.inactive, 10);
     line.push('\n');
 }
 

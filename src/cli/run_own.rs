@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Carries out the words that only `lvsadm` knows.
 
+use std::fs::File;
+use std::io;
 use std::process::ExitCode;
 
 use super::arguments::Context;
@@ -8,10 +10,7 @@ use super::compare::Comparison;
 use super::failure::Failure;
 use super::own::{Asked, Word};
 use super::top::{self, Counted, Wanted};
-use super::{
-    completion, connections_file, manual, open, print, print_json, restore, standard_input,
-    unexpected,
-};
+use super::{completion, connections_file, manual, open, print, print_json, restore, unexpected};
 use crate::plan::Target as _;
 
 /// Does what was asked for.
@@ -34,10 +33,7 @@ fn compare(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure>
         ..failure
     };
     let name = asked.operand.unwrap_or_default();
-    let (name, input) = match name {
-        "-" => ("standard input", standard_input()?),
-        _ => (name, read(name)?),
-    };
+    let name = if name == "-" { "standard input" } else { name };
     let about = |failure: Failure| {
         let lines = failure.message.lines();
         Failure::usage(
@@ -47,7 +43,11 @@ fn compare(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure>
                 .join("\n"),
         )
     };
-    let items = restore::read(context, &input).map_err(about)?;
+    let items = match asked.operand {
+        Some("-") | None => restore::read(context, io::stdin().lock()),
+        Some(path) => restore::read(context, open_file(path)?),
+    };
+    let items = items.map_err(about)?;
     let wanted = restore::table(&items).map_err(about)?;
     let kernel = open()?
         .read()
@@ -80,8 +80,6 @@ fn top_connections(asked: &Asked<'_>) -> Result<(), Failure> {
     print(|out| top::render(out, &counted, wanted.rows))
 }
 
-fn read(name: &str) -> Result<String, Failure> {
-    let bytes =
-        std::fs::read(name).map_err(|error| Failure::usage(format!("read {name}: {error}")))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+fn open_file(name: &str) -> Result<File, Failure> {
+    File::open(name).map_err(|error| Failure::usage(format!("read {name}: {error}")))
 }

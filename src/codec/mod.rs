@@ -8,7 +8,7 @@ pub mod attribute;
 pub mod connection;
 pub mod ipvs;
 pub mod message;
-pub mod table;
+pub mod sockopt;
 
 /// Bytes that do not say what they should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -46,8 +46,8 @@ mod module;
 mod names;
 mod netlink;
 mod route;
+mod sockopt;
 mod sysctl;
-mod table;
 
 #[cfg(feature = "daemon")]
 pub use async_ipvs::AsyncIpvs;
@@ -61,5 +61,5 @@ pub use module::load_module;
 pub use names::{Names, Resolver, host_address, port_name, port_number};
 pub use netlink::{Netlink, NetlinkError};
 pub use route::{InterfaceAddress, Link, Route, RouteError, TunnelDevice};
+pub use sockopt::SocketOptions;
 pub use sysctl::{Sysctl, SysctlCause, SysctlError};
-pub use table::server_table;

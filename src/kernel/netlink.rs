@@ -18,15 +18,17 @@ use nix::sys::time::TimeVal;
 use crate::codec::DecodeError;
 use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, emit_fence, parse_all};
 
-/// Most messages in one `sendmsg`.
-const BATCH: usize = 200;
+/// Most messages in one `sendmsg`: more of them take no less time each.
+const BATCH: usize = 1000;
+/// The same where the socket's own buffer is the default one, which holds the refusals of so many.
+const SMALL_BATCH: usize = 200;
 /// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
 /// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 /// Most datagrams in one `recvmmsg`: a short listing comes together with the datagram that says it is over, and
 /// refusals, each a datagram of its own, come several at a time.
 const DATAGRAMS: usize = 4;
-/// The socket's own buffer: enough for the refusals of a whole batch.
+/// The socket's own buffer: enough for the refusals of a whole batch, which take up to 1.5 KiB each.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// The kernel answers within milliseconds; loading a scheduler's module takes tenths of a second.
 const ANSWER_TIMEOUT_SECONDS: i64 = 10;
@@ -37,6 +39,7 @@ const DUMP_TRIES: usize = 4;
 #[derive(Debug)]
 pub struct Netlink {
     socket: Socket,
+    batch: usize,
     sequence: u32,
     send: Vec<u8>,
     /// One buffer a datagram, one after the other.
@@ -102,8 +105,9 @@ impl Netlink {
         socket
             .set_ext_ack(true)
             .map_err(failed("set NETLINK_EXT_ACK"))?;
-        // Refused without CAP_NET_ADMIN. The default holds one batch's refusals all the same.
-        let _ = setsockopt(&Descriptor(&socket), sockopt::RcvBufForce, &SOCKET_BUFFER);
+        // Refused without CAP_NET_ADMIN.
+        let forced = setsockopt(&Descriptor(&socket), sockopt::RcvBufForce, &SOCKET_BUFFER);
+        let batch = if forced.is_ok() { BATCH } else { SMALL_BATCH };
         let timeout = TimeVal::new(ANSWER_TIMEOUT_SECONDS, 0);
         setsockopt(&Descriptor(&socket), sockopt::ReceiveTimeout, &timeout).map_err(|errno| {
             NetlinkError::Socket {
@@ -113,6 +117,7 @@ impl Netlink {
         })?;
         Ok(Self {
             socket,
+            batch,
             sequence: 0,
             send: Vec::new(),
             receive: vec![0; DATAGRAMS * RECEIVE_BUFFER],
@@ -132,7 +137,7 @@ impl Netlink {
         let mut refusals = Vec::new();
         let mut start = 0;
         while start < count {
-            let end = count.min(start + BATCH);
+            let end = count.min(start + self.batch);
             let first = self.sequence.wrapping_add(1);
             self.send.clear();
             for index in start..end {

@@ -91,6 +91,23 @@ const fn method_number(method: ForwardingMethod) -> u32 {
     }
 }
 
+/// The method in the flags of a server, with its encapsulation if it has one.
+fn forwarding(flags: u32, tunnel: Tunnel) -> ForwardingMethod {
+    match (flags & FWD_MASK).to_le_bytes()[0] {
+        0 => ForwardingMethod::Masquerading,
+        1 => ForwardingMethod::Local,
+        2 => ForwardingMethod::Tunneling(tunnel),
+        3 => ForwardingMethod::DirectRouting,
+        4 => ForwardingMethod::Bypass,
+        other => ForwardingMethod::Other(other),
+    }
+}
+
+/// The word for the method in the flags of a server.
+pub(in crate::codec) fn method_word(flags: u32) -> &'static str {
+    forwarding(flags, Tunnel::IPIP).word()
+}
+
 /// The attributes of the nest as they stand there.
 #[derive(Default)]
 struct Raw<'a> {
@@ -152,14 +169,7 @@ impl<'a> Raw<'a> {
     }
 
     fn forwarding(&self) -> ForwardingMethod {
-        match (self.method & FWD_MASK).to_le_bytes()[0] {
-            0 => ForwardingMethod::Masquerading,
-            1 => ForwardingMethod::Local,
-            2 => ForwardingMethod::Tunneling(self.tunnel()),
-            3 => ForwardingMethod::DirectRouting,
-            4 => ForwardingMethod::Bypass,
-            other => ForwardingMethod::Other(other),
-        }
+        forwarding(self.method, self.tunnel())
     }
 
     const fn tunnel(&self) -> Tunnel {

@@ -2,7 +2,17 @@
 //! `-R`: command lines, one a line. All of them are read and checked before the first is carried out; changes that
 //! follow each other go to the kernel together.
 
+mod failures;
+mod input;
+mod line_by_line;
+
 use std::collections::BTreeSet;
+use std::io::{Error, Read};
+use std::mem;
+
+use failures::Failures;
+use input::Input;
+pub use line_by_line::line_by_line;
 
 use super::arguments::{Context, Invocation, parse};
 use super::change::Change;
@@ -11,50 +21,97 @@ use crate::kernel::{Ipvs, IpvsError};
 use crate::model::IpvsTable;
 use crate::plan::{SimulatedKernel, Step, Target as _, diff, execute};
 
+/// So many changes are kept in one piece of memory, and go to the kernel in one call.
+const TOGETHER: usize = 1000;
+/// The most lines of an input: far more than any kernel's table has.
+const MOST_LINES: u32 = 4 << 20;
+
 /// What was read: changes that follow each other, or something else.
 #[derive(Debug)]
 pub enum Item {
     /// Changes that say everything, with their lines.
-    Steps(Vec<Step>, Vec<usize>),
+    Steps(Vec<Step>, Vec<u32>),
     /// Anything else, with its line.
-    Other(Box<Invocation>, usize),
+    Other(Box<Invocation>, u32),
 }
 
 /// Reads all lines, or says what is wrong with every bad one. Empty lines and comments are passed over, and the
 /// program's own name at a line's beginning.
-pub fn read(context: Context<'_>, input: &str) -> Result<Vec<Item>, Failure> {
-    let mut items = Vec::new();
-    // All at once: what grows piece by piece is moved each time.
-    let lines = input.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let (mut steps, mut numbers) = (Vec::with_capacity(lines), Vec::with_capacity(lines));
+pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure> {
+    let mut items = Items::default();
     let mut failures = Failures::default();
-    let mut arguments = Vec::new();
-    for (line, number) in input.lines().zip(1..) {
-        arguments.clear();
-        arguments.extend(words(line));
-        if arguments.is_empty() {
-            continue;
-        }
-        match parse(context, &arguments) {
-            Ok(Invocation::Restore { .. } | Invocation::Help | Invocation::Version) => {
-                failures.add(number, &Failure::usage("illegal in a restore"));
+    let mut input = Input::new(from);
+    let mut number = 0;
+    while let Some(text) = input.next().map_err(|error| unreadable(number, &error))? {
+        let mut arguments = Vec::new();
+        for line in text.lines() {
+            number += 1;
+            arguments.clear();
+            arguments.extend(words(line));
+            if arguments.is_empty() {
+                continue;
             }
-            Ok(Invocation::Change(Change::Step(step))) => {
-                steps.push(step);
-                numbers.push(number);
-            }
-            Ok(other) => {
-                if !steps.is_empty() {
-                    let pending = (std::mem::take(&mut steps), std::mem::take(&mut numbers));
-                    items.push(Item::Steps(pending.0, pending.1));
+            match parse(context, &arguments) {
+                Ok(Invocation::Restore { .. } | Invocation::Help | Invocation::Version) => {
+                    failures.add(number, &Failure::usage("illegal in a restore"));
                 }
-                items.push(Item::Other(Box::new(other), number));
+                Ok(invocation) => items.add(invocation, number),
+                Err(failure) => failures.add(number, &failure),
             }
-            Err(failure) => failures.add(number, &failure),
+        }
+        if failures.are_full() || number > MOST_LINES {
+            break;
         }
     }
-    items.push(Item::Steps(steps, numbers));
-    failures.end().map(|()| items)
+    if number > MOST_LINES {
+        failures.add(number, &Failure::usage("more lines than can be restored"));
+    }
+    failures.end().map(|()| items.end())
+}
+
+fn unreadable(lines: u32, error: &Error) -> Failure {
+    Failure::usage(format!("read after line {lines}: {error}"))
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Items {
+    all: Vec<Item>,
+    steps: Vec<Step>,
+    numbers: Vec<u32>,
+}
+
+impl Items {
+    fn add(&mut self, invocation: Invocation, number: u32) {
+        match invocation {
+            Invocation::Change(Change::Step(step)) => {
+                if self.steps.len() == TOGETHER {
+                    self.close();
+                    // There will be as many again.
+                    self.steps.reserve_exact(TOGETHER);
+                    self.numbers.reserve_exact(TOGETHER);
+                }
+                self.steps.push(step);
+                self.numbers.push(number);
+            }
+            other => {
+                self.close();
+                self.all.push(Item::Other(Box::new(other), number));
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.steps.is_empty() {
+            let (steps, numbers) = (mem::take(&mut self.steps), mem::take(&mut self.numbers));
+            self.all.push(Item::Steps(steps, numbers));
+        }
+    }
+
+    fn end(mut self) -> Vec<Item> {
+        self.close();
+        self.all
+    }
 }
 
 /// The words of a line, without the program's name and comments.
@@ -63,9 +120,8 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The words of a line without the program's name: ipvsadm knows no comments.
-pub(super) fn all_words(line: &str) -> impl Iterator<Item = &str> {
-    line.split([' ', '\t', '\r'])
-        .filter(|word| !word.is_empty())
+fn all_words(line: &str) -> impl Iterator<Item = &str> {
+    line.split_ascii_whitespace()
         .skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
 }
 
@@ -160,38 +216,6 @@ pub fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
     Ok(kernel.read()?)
 }
 
-/// What went wrong, by line.
-#[derive(Default)]
-struct Failures {
-    messages: Vec<String>,
-    status: u8,
-}
-
-impl Failures {
-    fn add(&mut self, number: usize, failure: &Failure) {
-        let message = failure.message.trim_end();
-        self.tell(format!("line {number}: {message}"), failure.status);
-    }
-
-    fn tell(&mut self, message: String, status: u8) {
-        if self.messages.is_empty() {
-            self.status = status;
-        }
-        self.messages.push(message);
-    }
-
-    /// All messages as one failure, with the first one's exit status.
-    fn end(self) -> Result<(), Failure> {
-        if self.messages.is_empty() {
-            return Ok(());
-        }
-        Err(Failure {
-            message: self.messages.join("\n"),
-            status: self.status,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +227,7 @@ mod tests {
             lookup: &Nobody,
             compat: false,
         };
-        read(context, input)
+        read(context, input.as_bytes())
     }
 
     #[test]
@@ -224,7 +248,7 @@ mod tests {
     fn changes_that_follow_each_other_go_together() {
         let input = "-A -f 1\n-A -f 2\n-Z\n-A -f 3\n";
         let items = items(input).unwrap();
-        let shape: Vec<(usize, &[usize])> = items
+        let shape: Vec<(usize, &[u32])> = items
             .iter()
             .map(|item| match item {
                 Item::Steps(steps, numbers) => (steps.len(), numbers.as_slice()),
@@ -232,6 +256,28 @@ mod tests {
             })
             .collect();
         assert_eq!(shape, [(2, &[1, 2][..]), (0, &[3]), (1, &[4])]);
+    }
+
+    #[test]
+    fn changes_go_together_up_to_a_thousand() {
+        let items = items(&"-A -f 7\n".repeat(2500)).unwrap();
+        let mut lines = Vec::new();
+        for item in &items {
+            let Item::Steps(steps, numbers) = item else {
+                panic!("{item:?}");
+            };
+            assert!(steps.len() == numbers.len() && steps.len() <= TOGETHER);
+            lines.extend(numbers);
+        }
+        assert_eq!((items.len(), lines), (3, (1..=2500).collect()));
+    }
+
+    #[test]
+    fn bad_lines_are_told_up_to_a_limit() {
+        let refused = items(&"-L -q\n".repeat(30_000)).unwrap_err();
+        let last: Vec<&str> = refused.message.lines().skip(9_999).collect();
+        assert_eq!(last, ["line 10000: -q: unknown option", "and more"]);
+        assert_eq!(refused.status, 255);
     }
 
     #[test]

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What went wrong in a restore, by line.
+
+use crate::cli::failure::Failure;
+
+/// So many are told.
+const MOST: usize = 10_000;
+
+/// Messages in their order, with the first one's exit status.
+#[derive(Default)]
+pub(super) struct Failures {
+    messages: Vec<String>,
+    status: u8,
+}
+
+impl Failures {
+    pub(super) fn add(&mut self, number: u32, failure: &Failure) {
+        let message = failure.message.trim_end();
+        self.tell(format!("line {number}: {message}"), failure.status);
+    }
+
+    pub(super) fn tell(&mut self, message: String, status: u8) {
+        if self.messages.is_empty() {
+            self.status = status;
+        }
+        match self.messages.len() {
+            MOST => self.messages.push("and more".to_owned()),
+            count if count < MOST => self.messages.push(message),
+            _ => {}
+        }
+    }
+
+    /// Whether there are more than can be told.
+    pub(super) fn are_full(&self) -> bool {
+        self.messages.len() > MOST
+    }
+
+    /// All messages as one failure.
+    pub(super) fn end(self) -> Result<(), Failure> {
+        if self.messages.is_empty() {
+            return Ok(());
+        }
+        Err(Failure {
+            message: self.messages.join("\n"),
+            status: self.status,
+        })
+    }
+}

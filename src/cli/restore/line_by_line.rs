@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `-R` as ipvsadm does it.
+
+use std::io::Read;
+
+use super::input::Input;
+use super::{all_words, unreadable};
+use crate::cli::arguments::{Context, Invocation, parse};
+use crate::cli::failure::Failure;
+
+/// Carries out a line at a time, to the first that is wrong; `tell` says what went wrong on the way. The last line's
+/// outcome is that of all.
+pub fn line_by_line(
+    context: Context<'_>,
+    from: impl Read,
+    mut execute: impl FnMut(&Invocation) -> Result<(), Failure>,
+    tell: impl Fn(&Failure),
+) -> Result<(), Failure> {
+    let mut input = Input::new(from);
+    let (mut last, mut number) = (Ok(()), 0);
+    while let Some(text) = input.next().map_err(|error| unreadable(number, &error))? {
+        for line in text.lines() {
+            number += 1;
+            let words: Vec<&str> = all_words(line).collect();
+            if words.is_empty() {
+                continue;
+            }
+            if let Err(failure) = std::mem::replace(&mut last, Ok(())) {
+                tell(&failure);
+            }
+            let hint = Failure::try_help(context.program);
+            last = match parse(context, &words) {
+                Ok(Invocation::Restore { .. }) => return Err(hint),
+                Ok(invocation) => execute(&invocation),
+                // An option nobody knows spoils its line, a wrong one all that follow.
+                Err(failure) if failure.status == 255 && failure != hint => Err(failure),
+                Err(failure) => return Err(failure),
+            };
+        }
+    }
+    last
+}
