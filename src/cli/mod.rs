@@ -29,6 +29,8 @@ pub mod rules;
 mod run_own;
 pub mod save;
 pub mod settings;
+#[cfg(feature = "watch")]
+mod watch;
 pub mod words;
 
 use std::ffi::OsString;

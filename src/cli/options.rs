@@ -232,6 +232,16 @@ impl Value {
             "type" => &["ipip", "gue", "gre"],
             "engine" => &["sip"],
             "master|backup" => &["master", "backup"],
+            "column" => &[
+                "address",
+                "servers",
+                "active",
+                "inactive",
+                "conns",
+                "in-packets",
+                "in-bytes",
+                "out-bytes",
+            ],
             _ => &[],
         }
     }

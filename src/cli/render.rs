@@ -161,7 +161,7 @@ fn write_service(
 }
 
 /// `TCP  10.0.0.100:80`, `FWM  8 IPv6`. Names of IPv4 services end at the column, however long they are.
-fn service_name(key: &ServiceKey, names: &Names) -> String {
+pub(super) fn service_name(key: &ServiceKey, names: &Names) -> String {
     match *key {
         ServiceKey::Address {
             protocol,

@@ -25,6 +25,7 @@ mod listing;
 mod stage;
 mod traffic;
 mod traps;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ("listing", listing::tests()),
         ("traffic", traffic::tests()),
         ("traps", traps::tests()),
+        ("watch", watch::tests()),
     ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {
