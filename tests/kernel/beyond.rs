@@ -99,6 +99,8 @@ fn called_ipvsadm_it_knows_none_of_this() {
         &["diff", "-", "--json"],
         &["completion", "bash"],
         &["man"],
+        &["watch"],
+        &["watch", "--interval", "1"],
     ] {
         let [ipvsadm, lvsadm] = pair.both(arguments, "");
         assert_eq!(

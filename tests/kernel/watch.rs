@@ -97,16 +97,17 @@ impl Terminal {
         }
     }
 
-    /// Takes in what the program has written, if it does within a moment.
-    fn take(&mut self) {
+    /// Takes in what the program has written, if it does within a moment; whether it has.
+    fn take(&mut self) -> bool {
         let mut wanted = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
         if poll(&mut wanted, PollTimeout::from(20_u8)).unwrap() == 0 {
-            return;
+            return false;
         }
-        let mut bytes = [0; 64 * 1024];
+        let mut bytes = [0; 8 * 1024];
         let length = self.master.read(&mut bytes).unwrap_or(0);
         self.screen.process(&bytes[..length]);
         self.raw.extend_from_slice(&bytes[..length]);
+        length > 0
     }
 
     fn lines(&self) -> Vec<String> {
@@ -175,7 +176,7 @@ impl Terminal {
         loop {
             self.take();
             if let Some(status) = self.child.try_wait().unwrap() {
-                self.take();
+                while self.take() {}
                 return status;
             }
             assert!(Instant::now() < deadline, "does not end");
@@ -250,10 +251,6 @@ fn connections_are_seen_while_they_are_made() {
                 .last()
                 .unwrap()
                 .contains('█');
-    }
-    if let Ok(directory) = std::env::var("LAB_OUT") {
-        let text = terminal.lines().join("\n");
-        std::fs::write(format!("{directory}/watch.txt"), text).unwrap();
     }
     terminal.press("q");
     terminal.ends_well();

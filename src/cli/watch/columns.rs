@@ -83,7 +83,7 @@ impl Column {
             Self::InPackets => (Some("in-packets"), 6, "InPk/s", ""),
             Self::InBytes => (Some("in-bytes"), 6, "In B/s", ""),
             Self::OutBytes => (Some("out-bytes"), 6, "OutB/s", ""),
-            Self::History => (None, HISTORY, "Conn/s over time", ""),
+            Self::History => (None, HISTORY, "History", ""),
         };
         Title {
             sort,
@@ -225,7 +225,10 @@ mod tests {
         );
         assert_eq!(shown(100, 27), Column::ALL);
         assert_eq!(shown(40, 23), [Address, Active, Connections]);
-        assert_eq!(shown(80, 46), [Address, Active, Connections, History]);
+        assert_eq!(
+            shown(80, 46),
+            [Address, Servers, Active, Connections, History]
+        );
     }
 
     #[test]

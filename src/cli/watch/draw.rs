@@ -306,7 +306,7 @@ fn foot(canvas: &mut Canvas<'_>, state: &State, y: u16) {
     canvas.line(y, &line, DIM);
 }
 
-const HELP: [&str; 16] = [
+const HELP: [&str; 17] = [
     "q  Esc  Ctrl-C      quit",
     "up down  k j        select a row",
     "PgUp PgDn           a page up or down",
@@ -321,6 +321,7 @@ const HELP: [&str; 16] = [
     "",
     "Servers  2/3: two of three take connections, one has weight 0",
     "Conn/s   over 2 s, which is how often the kernel counts",
+    "History  Conn/s over time, a character for each reading",
     "OutB/s   masquerading only: other replies pass by the director",
     "any key leaves this",
 ];

@@ -247,4 +247,4 @@ fn previous_interval(now: Duration) -> Duration {
 
 #[cfg(test)]
 #[path = "state_tests.rs"]
-mod tests;
+pub(super) mod tests;
