@@ -2,6 +2,7 @@
 //! The terminal: taken over, given back as it was found, whatever happens in between.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use nix::sys::signal::{SigSet, Signal, kill, raise};
@@ -21,6 +22,8 @@ use crate::kernel::terminal_size;
 
 /// How the terminal was, as long as it is ours.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
+/// Whether it is ours at this moment. It is given back once: the second time would undo what was printed since.
+static OURS: AtomicBool = AtomicBool::new(false);
 
 /// No screen is larger; what claims to be is drawn in part.
 const LARGEST: (u16, u16) = (1000, 500);
@@ -85,6 +88,7 @@ impl Screen {
 
     /// Makes the terminal what we need, also when somebody else had it meanwhile.
     pub(super) fn set_up(&mut self) -> io::Result<()> {
+        OURS.store(true, Ordering::SeqCst);
         let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(mut raw) = found {
             cfmakeraw(&mut raw);
@@ -146,6 +150,9 @@ impl Drop for Screen {
 
 /// As it was found. There is nobody to tell if that fails.
 fn give_back() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = &*found {
         let _ = execute!(
