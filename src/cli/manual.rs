@@ -98,7 +98,9 @@ Done.
 .B 1
 Nothing to list; for
 .BR diff ,
-a difference.
+a difference; for
+.BR watch ,
+an error on the way.
 .TP
 .B 2
 Wrong arguments, or no IPVS.

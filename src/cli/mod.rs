@@ -32,6 +32,8 @@ mod run_own;
 pub mod save;
 pub mod settings;
 pub mod top;
+#[cfg(feature = "watch")]
+mod watch;
 pub mod words;
 
 use std::ffi::OsString;

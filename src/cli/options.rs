@@ -241,6 +241,16 @@ impl Value {
             "engine" => &["sip"],
             "master|backup" => &["master", "backup"],
             "client|server|service" => super::top::TABLES,
+            "column" => &[
+                "address",
+                "servers",
+                "active",
+                "inactive",
+                "conns",
+                "in-packets",
+                "in-bytes",
+                "out-bytes",
+            ],
             _ => &[],
         }
     }

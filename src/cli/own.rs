@@ -18,6 +18,8 @@ pub enum Word {
     Completion,
     /// `man`.
     Manual,
+    /// `watch`.
+    Watch,
 }
 
 /// What stands behind a word, options aside.
@@ -96,9 +98,39 @@ const TOP_CONNECTIONS: &[OwnOption] = &[
     },
     JSON,
 ];
+const WATCH: OwnWord = OwnWord {
+    word: Word::Watch,
+    name: "watch",
+    operand: Operand::None,
+    options: &[
+        OwnOption {
+            long: "interval",
+            value: Value::Required("seconds"),
+            help: "time between two readings, 0.1 to 3600; 1 when not given",
+        },
+        OwnOption {
+            long: "sort",
+            value: Value::Required("column"),
+            help: "what services and servers are sorted by: address when not given, servers, active, inactive, conns, \
+               in-packets, in-bytes, out-bytes",
+        },
+        OwnOption {
+            long: "service",
+            value: Value::Required("service"),
+            help: "show only this one, as -L --service takes it",
+        },
+        OwnOption {
+            long: "server",
+            value: Value::Required("address[:port]"),
+            help: "show only this real server, as -L --server takes it",
+        },
+    ],
+    help: "show the table on a terminal as it changes, with rates; q quits, ? tells the keys",
+};
 
 /// All of them, in the help's order.
 pub const WORDS: &[OwnWord] = &[
+    WATCH,
     OwnWord {
         word: Word::Diff,
         name: "diff",
@@ -295,6 +327,8 @@ mod tests {
             ("completion csh", "unexpected argument csh"),
             ("man -x", "-x: unknown option"),
             ("man page", "unexpected argument page"),
+            ("watch 5", "unexpected argument 5"),
+            ("watch --interval", "--interval: missing argument"),
             ("diff --json --json a", "multiple 'json' options specified"),
         ] {
             assert_eq!(refusal(line), message, "{line}");

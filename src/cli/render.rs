@@ -159,7 +159,7 @@ fn write_service(
 }
 
 /// `TCP  10.0.0.100:80`, `FWM  8 IPv6`. Names of IPv4 services end at the column, however long they are.
-fn service_name(key: &ServiceKey, compat: bool, names: &Names) -> String {
+pub(super) fn service_name(key: &ServiceKey, compat: bool, names: &Names) -> String {
     match *key {
         ServiceKey::Fwmark { mark, family } if compat => match family {
             AddressFamily::Ipv4 => format!("FWM  {}", compat::mark(mark)),

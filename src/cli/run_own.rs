@@ -23,6 +23,12 @@ pub(super) fn run(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, F
             print(|out| completion::write(out, shell)).map(|()| ExitCode::SUCCESS)
         }
         Word::Manual => print(manual::write).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "watch")]
+        Word::Watch => super::watch::run(asked).map(|()| ExitCode::SUCCESS),
+        #[cfg(not(feature = "watch"))]
+        Word::Watch => Err(Failure::usage(
+            "watch: this lvsadm was built without the cargo feature watch",
+        )),
     }
 }
 

@@ -48,6 +48,7 @@ mod netlink;
 mod route;
 mod sockopt;
 mod sysctl;
+mod terminal;
 
 #[cfg(feature = "daemon")]
 pub use async_ipvs::AsyncIpvs;
@@ -63,3 +64,4 @@ pub use netlink::{Netlink, NetlinkError};
 pub use route::{InterfaceAddress, Link, Route, RouteError, TunnelDevice};
 pub use sockopt::SocketOptions;
 pub use sysctl::{Sysctl, SysctlCause, SysctlError};
+pub use terminal::{terminal_size, time_of_day};

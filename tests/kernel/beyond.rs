@@ -108,6 +108,8 @@ fn called_ipvsadm_it_knows_none_of_this() {
         &["top-connections", "--by", "client"],
         &["completion", "bash"],
         &["man"],
+        &["watch"],
+        &["watch", "--interval", "1"],
     ] {
         let [ipvsadm, lvsadm] = pair.both(arguments, "");
         assert_eq!(

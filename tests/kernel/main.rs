@@ -27,6 +27,7 @@ mod stage;
 mod top;
 mod traffic;
 mod traps;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ("top", top::tests()),
         ("traffic", traffic::tests()),
         ("traps", traps::tests()),
+        ("watch", watch::tests()),
     ];
     let trials = groups.into_iter().flat_map(|(group, tests)| {
         tests.into_iter().map(move |(name, test)| {

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The loop: keys, signals and readings in, drawings out.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::read;
+
+use super::columns::Column;
+use super::draw::{self, Looks};
+use super::keys::{Key, Keys};
+use super::reader::{self, Reader};
+use super::state::{Action, State};
+use super::terminal::{self, Screen};
+use crate::cli::failure::Failure;
+use crate::cli::filter::{Filter, ServerPattern, ServicePattern};
+use crate::cli::open;
+use crate::cli::own::Asked;
+use crate::kernel::time_of_day;
+
+/// The rest of a key comes sooner than this, also over a slow line.
+const KEY_PATIENCE: Duration = Duration::from_millis(100);
+
+/// What the command line says.
+#[derive(Debug, PartialEq)]
+struct Settings {
+    interval: Duration,
+    sort: Column,
+    filter: Filter,
+}
+
+impl Settings {
+    fn read(asked: &Asked<'_>) -> Result<Self, Failure> {
+        let illegal =
+            |what: &str, text: &str| Failure::usage(format!("invalid {what} `{text}' specified"));
+        let interval = match asked.value("interval") {
+            None => Duration::from_secs(1),
+            Some(text) => seconds(text).ok_or_else(|| illegal("interval", text))?,
+        };
+        let sort = match asked.value("sort") {
+            None => Column::Address,
+            Some(text) => Column::sorting()
+                .find(|column| column.sort_name() == Some(text))
+                .ok_or_else(|| illegal("column", text))?,
+        };
+        let filter = Filter {
+            service: asked
+                .value("service")
+                .map(ServicePattern::read)
+                .transpose()?,
+            server: asked.value("server").map(ServerPattern::read).transpose()?,
+            ..Filter::NONE
+        };
+        Ok(Self {
+            interval,
+            sort,
+            filter,
+        })
+    }
+}
+
+/// 0.1 to 3600 seconds.
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.parse().ok()?;
+    (0.1..=3600.0)
+        .contains(&seconds)
+        .then(|| Duration::from_secs_f64(seconds))
+}
+
+/// Shows the table until somebody has seen enough.
+#[expect(clippy::disallowed_methods, reason = "the rim: time begins here")]
+pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
+    let settings = Settings::read(asked)?;
+    terminal::check()?;
+    let mut ipvs = open()?;
+    let start = Instant::now();
+    let (now, first) = reader::read(&mut ipvs, &settings.filter, start);
+    let first = first.map_err(|error| Failure::list(&error))?;
+    let state = State::new(now, first, settings.sort, settings.interval);
+    let broken = |error: io::Error| Failure::unlisted(format!("watch: {error}"));
+    let signals = signals().map_err(|errno| broken(errno.into()))?;
+    let reader = Reader::start(ipvs, settings.filter, start).map_err(broken)?;
+    let watch = Watch {
+        state,
+        looks: terminal::looks(),
+        time: clock(),
+        keys: Keys::default(),
+        keyed_at: start,
+        reader,
+        signals,
+        asked_at: start,
+        reading: false,
+        screen: Screen::take().map_err(broken)?,
+    };
+    watch.run()
+}
+
+/// What ends us, and what happens to the terminal, come as something to read, before and after any thread.
+fn signals() -> nix::Result<SignalFd> {
+    use Signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+    let mut set = SigSet::empty();
+    for signal in [SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH] {
+        set.add(signal);
+    }
+    set.thread_block()?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+fn clock() -> String {
+    let (hours, minutes, seconds) = time_of_day();
+    format!("{hours:02}:{minutes:02}:{seconds:02}")
+}
+
+/// Everything together.
+struct Watch {
+    state: State,
+    looks: Looks,
+    /// When the table was read, by the clock on the wall.
+    time: String,
+    keys: Keys,
+    /// When the last bytes of a key came.
+    keyed_at: Instant,
+    reader: Reader,
+    signals: SignalFd,
+    /// When the last reading was asked for.
+    asked_at: Instant,
+    /// Whether it has not come yet.
+    reading: bool,
+    /// Last of all: what fails says so on a terminal that was given back.
+    screen: Screen,
+}
+
+/// What there is to see to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ready {
+    keys: bool,
+    signals: bool,
+    reading: bool,
+}
+
+impl Watch {
+    fn run(mut self) -> Result<(), Failure> {
+        let broken = |error: io::Error| Failure::unlisted(format!("watch: the terminal: {error}"));
+        self.draw().map_err(broken)?;
+        loop {
+            let ready = self.wait().map_err(|errno| broken(errno.into()))?;
+            let mut action = Action::None;
+            if ready.reading {
+                self.take_reading()?;
+            }
+            if ready.signals {
+                action = self.take_signals().map_err(broken)?;
+            }
+            if action != Action::Quit {
+                let pressed = self.take_keys(ready.keys).map_err(broken)?;
+                action = if pressed == Action::None {
+                    action
+                } else {
+                    pressed
+                };
+            }
+            match action {
+                Action::Quit => return Ok(()),
+                Action::Suspend => self.screen.suspend(true).map_err(broken)?,
+                Action::Redraw => self.screen.redraw().map_err(broken)?,
+                Action::None => {}
+            }
+            self.draw().map_err(broken)?;
+        }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let Self {
+            state,
+            looks,
+            time,
+            screen,
+            ..
+        } = self;
+        state.fit(draw::rows(screen.height()?));
+        screen.draw(|frame| draw::draw(frame, state, *looks, time))
+    }
+
+    /// Until a key, a signal, a reading, or the time for the next one. That one is asked for here, and never while
+    /// another is under way.
+    #[expect(clippy::disallowed_methods, reason = "the rim: when to read again")]
+    fn wait(&mut self) -> nix::Result<Ready> {
+        let mut left = None;
+        if !self.reading && !self.state.paused {
+            let due = self.state.interval.saturating_sub(self.asked_at.elapsed());
+            if due.is_zero() {
+                self.asked_at = Instant::now();
+                self.reading = true;
+                self.reader.ask();
+            } else {
+                left = Some(due);
+            }
+        }
+        if self.keys.is_pending() {
+            left = Some(left.map_or(KEY_PATIENCE, |left| left.min(KEY_PATIENCE)));
+        }
+        let timeout = left.map_or(PollTimeout::NONE, |left| {
+            // A millisecond more: not to wake before it is time.
+            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+        });
+        let input = io::stdin();
+        let mut wanted = [
+            PollFd::new(input.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.reader.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut wanted, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Ready::default()),
+            Err(errno) => return Err(errno),
+        }
+        let [keys, signals, reading] = wanted.map(|it| it.any().unwrap_or(true));
+        Ok(Ready {
+            keys,
+            signals,
+            reading,
+        })
+    }
+
+    fn take_reading(&mut self) -> Result<(), Failure> {
+        let gone = || Failure::unlisted("watch: the thread that reads the table has ended");
+        let (now, listing) = self.reader.take().ok_or_else(gone)?;
+        self.reading = false;
+        let listing = listing.map_err(|error| Failure::list(&error))?;
+        self.state.read(now, listing);
+        self.time = clock();
+        Ok(())
+    }
+
+    fn take_signals(&mut self) -> io::Result<Action> {
+        let mut action = Action::None;
+        while let Some(signal) = self.signals.read_signal()? {
+            let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
+            match Signal::try_from(number) {
+                // The size is looked at whenever something is drawn.
+                Ok(Signal::SIGWINCH) | Err(_) => {}
+                Ok(Signal::SIGCONT) => self.screen.set_up()?,
+                Ok(Signal::SIGTSTP) => self.screen.suspend(false)?,
+                Ok(_) => action = Action::Quit,
+            }
+        }
+        Ok(action)
+    }
+
+    /// Nothing to read where something is ready is the end of the terminal.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rim: how long a key takes to come"
+    )]
+    fn take_keys(&mut self, ready: bool) -> io::Result<Action> {
+        let mut pressed: Vec<Key> = Vec::new();
+        if ready {
+            let mut bytes = [0; 1024];
+            match read(io::stdin(), &mut bytes) {
+                Ok(0) | Err(Errno::EIO) => return Ok(Action::Quit),
+                Ok(length) => {
+                    self.keyed_at = Instant::now();
+                    pressed = self.keys.feed(bytes.get(..length).unwrap_or_default());
+                }
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        } else if self.keys.is_pending() && self.keyed_at.elapsed() >= KEY_PATIENCE {
+            pressed.extend(self.keys.flush());
+        }
+        let mut action = Action::None;
+        for key in pressed {
+            match self.state.press(key) {
+                Action::None => {}
+                Action::Quit => return Ok(Action::Quit),
+                other => action = other,
+            }
+        }
+        Ok(action)
+    }
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the screen is about: which rows there are, which one is selected, and what a key does to that.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::columns::Column;
+use super::keys::Key;
+use super::table::{Order, Table};
+use crate::cli::listing::Listing;
+use crate::cli::render::service_name;
+use crate::kernel::Names;
+use crate::model::{ServerKey, ServiceKey, Timestamp};
+
+/// The intervals that `+` and `-` go through, in milliseconds.
+const INTERVALS: [u64; 12] = [
+    100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000,
+];
+
+/// What a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Object {
+    /// A virtual service.
+    Service(ServiceKey),
+    /// A real server of that service.
+    Server(ServiceKey, ServerKey),
+}
+
+impl Object {
+    /// The service it is or belongs to.
+    const fn service(self) -> ServiceKey {
+        match self {
+            Self::Service(key) | Self::Server(key, _) => key,
+        }
+    }
+
+    /// Its address as listings have it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Service(key) => service_name(&key, false, &Names::default()),
+            Self::Server(_, key) => format!("  -> {key}"),
+        }
+    }
+}
+
+/// What is to be done about a key besides drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Nothing.
+    None,
+    /// Draw everything anew.
+    Redraw,
+    /// Stop until the shell goes on with us.
+    Suspend,
+    /// The end.
+    Quit,
+}
+
+/// All that is shown, and how.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) table: Table,
+    pub(super) order: Order,
+    pub(super) interval: Duration,
+    pub(super) paused: bool,
+    pub(super) help: bool,
+    /// The rows from the first to the last, those that are scrolled away included.
+    pub(super) rows: Vec<Object>,
+    /// The first row on the screen.
+    pub(super) top: usize,
+    /// The selected row.
+    pub(super) selected: usize,
+    /// How wide the longest address is.
+    pub(super) address_width: u16,
+    /// How many rows the screen has.
+    page: usize,
+    folded: BTreeSet<ServiceKey>,
+    /// Whether services that are new are folded.
+    fold_new: bool,
+}
+
+impl State {
+    /// At the start.
+    pub(super) fn new(now: Timestamp, first: Listing, sort: Column, interval: Duration) -> Self {
+        let mut state = Self {
+            table: Table::new(now, first),
+            order: Order {
+                column: sort,
+                reversed: false,
+            },
+            interval,
+            paused: false,
+            help: false,
+            rows: Vec::new(),
+            top: 0,
+            selected: 0,
+            address_width: 0,
+            page: 1,
+            folded: BTreeSet::new(),
+            fold_new: false,
+        };
+        state.arrange();
+        state
+    }
+
+    /// Takes in what was read at this moment.
+    pub(super) fn read(&mut self, now: Timestamp, listing: Listing) {
+        let before: BTreeSet<ServiceKey> = self.table.services.keys().copied().collect();
+        self.table.read(now, listing);
+        let services = &self.table.services;
+        self.folded.retain(|key| services.contains_key(key));
+        if self.fold_new {
+            let new = services.keys().filter(|key| !before.contains(key));
+            self.folded.extend(new);
+        }
+        self.arrange();
+    }
+
+    /// The screen has room for so many rows.
+    pub(super) fn fit(&mut self, rows: usize) {
+        self.page = rows.max(1);
+        self.scroll();
+    }
+
+    /// Whether a service's servers are hidden.
+    pub(super) fn is_folded(&self, key: &ServiceKey) -> bool {
+        self.folded.contains(key)
+    }
+
+    /// A key was pressed.
+    pub(super) fn press(&mut self, key: Key) -> Action {
+        match key {
+            Key::Interrupt => return Action::Quit,
+            Key::Suspend => return Action::Suspend,
+            Key::Redraw => return Action::Redraw,
+            _ if self.help => self.help = false,
+            Key::Escape => return Action::Quit,
+            Key::Up => self.go_to(self.selected.saturating_sub(1)),
+            Key::Down => self.go_to(self.selected.saturating_add(1)),
+            Key::PageUp => self.go_to(self.selected.saturating_sub(self.page)),
+            Key::PageDown => self.go_to(self.selected.saturating_add(self.page)),
+            Key::Home => self.go_to(0),
+            Key::End => self.go_to(usize::MAX),
+            Key::Enter => self.fold(),
+            Key::Character(letter) => return self.letter(letter),
+        }
+        Action::None
+    }
+
+    fn letter(&mut self, letter: char) -> Action {
+        match letter {
+            'q' | 'Q' => return Action::Quit,
+            'k' => self.go_to(self.selected.saturating_sub(1)),
+            'j' => self.go_to(self.selected.saturating_add(1)),
+            'g' => self.go_to(0),
+            'G' => self.go_to(usize::MAX),
+            ' ' => self.fold(),
+            'f' => self.fold_all(),
+            's' | '>' => self.sort(false),
+            '<' => self.sort(true),
+            'r' => {
+                self.order.reversed = !self.order.reversed;
+                self.arrange();
+            }
+            'p' => self.paused = !self.paused,
+            '+' | '=' => self.interval = next_interval(self.interval),
+            '-' => self.interval = previous_interval(self.interval),
+            'h' | '?' => self.help = true,
+            _ => {}
+        }
+        Action::None
+    }
+
+    fn sort(&mut self, back: bool) {
+        self.order = Order {
+            column: self.order.column.next_sorting(back),
+            reversed: false,
+        };
+        self.arrange();
+    }
+
+    fn fold(&mut self) {
+        let Some(object) = self.rows.get(self.selected) else {
+            return;
+        };
+        let key = object.service();
+        if !self.folded.remove(&key) {
+            self.folded.insert(key);
+        }
+        self.arrange();
+    }
+
+    /// Folds all services, or unfolds them where none is open.
+    fn fold_all(&mut self) {
+        self.fold_new = self.folded.len() < self.table.services.len();
+        self.folded.clear();
+        if self.fold_new {
+            self.folded.extend(self.table.services.keys());
+        }
+        self.arrange();
+    }
+
+    fn go_to(&mut self, row: usize) {
+        self.selected = row.min(self.rows.len().saturating_sub(1));
+        self.scroll();
+    }
+
+    /// Makes the rows anew. The selection stays with its object; a server that is not to be seen any more leaves it to
+    /// its service, and a service that is gone to whatever is in its place.
+    fn arrange(&mut self) {
+        let selected = self.rows.get(self.selected).copied();
+        self.rows.clear();
+        for service in self.table.ordered(self.order) {
+            let key = service.entry.key;
+            self.rows.push(Object::Service(key));
+            if !self.folded.contains(&key) {
+                let servers = service.ordered(self.order);
+                let servers = servers.iter().map(|it| Object::Server(key, it.entry.key));
+                self.rows.extend(servers);
+            }
+        }
+        let widths = self.rows.iter().map(|row| row.name().len());
+        self.address_width = u16::try_from(widths.max().unwrap_or(0)).unwrap_or(u16::MAX);
+        let place = |object| self.rows.iter().position(|row| *row == object);
+        let here = selected
+            .and_then(|object| place(object).or_else(|| place(Object::Service(object.service()))));
+        self.go_to(here.unwrap_or(self.selected));
+    }
+
+    /// Brings the selected row onto the screen, and leaves no room empty that rows could fill.
+    fn scroll(&mut self) {
+        let last_top = self.rows.len().saturating_sub(self.page);
+        let lowest = self.selected.saturating_sub(self.page - 1);
+        self.top = self.top.max(lowest).min(self.selected).min(last_top);
+    }
+}
+
+fn next_interval(now: Duration) -> Duration {
+    let mut all = INTERVALS.into_iter().map(Duration::from_millis);
+    all.find(|it| *it > now).unwrap_or(now)
+}
+
+fn previous_interval(now: Duration) -> Duration {
+    let mut all = INTERVALS.into_iter().rev().map(Duration::from_millis);
+    all.find(|it| *it < now).unwrap_or(now)
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The terminal: taken over, given back as it was found, whatever happens in between.
+
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use nix::sys::signal::{SigSet, Signal, kill, raise};
+use nix::sys::termios::{InputFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::Pid;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::style::{Attribute, SetAttribute};
+use ratatui::crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
+use ratatui::layout::Rect;
+use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
+
+use super::draw::Looks;
+use crate::cli::failure::Failure;
+use crate::kernel::terminal_size;
+
+/// How the terminal was, as long as it is ours.
+static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
+/// Whether it is ours at this moment. It is given back once: the second time would undo what was printed since.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+/// No screen is larger; what claims to be is drawn in part.
+const LARGEST: (u16, u16) = (1000, 500);
+/// What is thought of a terminal that does not know its size.
+const USUAL: (u16, u16) = (80, 24);
+
+/// A terminal that is ours until this is dropped.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    size: (u16, u16),
+}
+
+/// Refuses what is no terminal, or one that cannot move its cursor.
+pub(super) fn check() -> Result<(), Failure> {
+    let refuse = |why: &str| {
+        Err(Failure::usage(format!(
+            "watch: {why}; for scripts: lvsadm -L --rate --json"
+        )))
+    };
+    if !io::stdin().is_terminal() {
+        return refuse("standard input is no terminal");
+    }
+    if !io::stdout().is_terminal() {
+        return refuse("standard output is no terminal");
+    }
+    match std::env::var("TERM").as_deref() {
+        Err(_) | Ok("") => refuse("TERM is not set, so that the terminal's kind is not known"),
+        Ok("dumb" | "unknown") => refuse("the terminal (by TERM) cannot move its cursor"),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// What the environment says of the terminal.
+pub(super) fn looks() -> Looks {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    Looks {
+        unicode: locale.contains("utf-8") || locale.contains("utf8"),
+        colour: set("NO_COLOR").is_none(),
+    }
+}
+
+impl Screen {
+    /// Takes the terminal over. A panic, too, gives it back, before it says anything.
+    pub(super) fn take() -> io::Result<Self> {
+        let found = tcgetattr(io::stdin())?;
+        *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            give_back();
+            before(panic);
+        }));
+        let size = size();
+        let mut screen = Self {
+            terminal: terminal(size)?,
+            size,
+        };
+        screen.set_up()?;
+        Ok(screen)
+    }
+
+    /// Makes the terminal what we need, also when somebody else had it meanwhile.
+    pub(super) fn set_up(&mut self) -> io::Result<()> {
+        OURS.store(true, Ordering::SeqCst);
+        let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(mut raw) = found {
+            cfmakeraw(&mut raw);
+            // Ctrl-S would stop more than the screen.
+            raw.input_flags.remove(InputFlags::IXON);
+            tcsetattr(io::stdin(), SetArg::TCSANOW, &raw)?;
+        }
+        execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+        self.redraw()
+    }
+
+    /// Everything is drawn anew next time.
+    pub(super) fn redraw(&mut self) -> io::Result<()> {
+        self.size = size();
+        self.terminal = terminal(self.size)?;
+        execute!(
+            io::stdout(),
+            SetAttribute(Attribute::Reset),
+            Clear(ClearType::All)
+        )
+    }
+
+    /// How high the terminal is by now; what follows is drawn for its size of this moment.
+    pub(super) fn height(&mut self) -> io::Result<u16> {
+        if self.size != size() {
+            self.redraw()?;
+        }
+        Ok(self.size.1)
+    }
+
+    /// Draws what has changed.
+    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.terminal.draw(draw).map(|_| ())
+    }
+
+    /// Stops as Ctrl-Z stops other programs, with all that were started together with us, or alone. Returns when the
+    /// shell goes on with us.
+    pub(super) fn suspend(&mut self, all: bool) -> io::Result<()> {
+        give_back();
+        let mut stop = SigSet::empty();
+        stop.add(Signal::SIGTSTP);
+        stop.thread_unblock()?;
+        if all {
+            kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        } else {
+            raise(Signal::SIGTSTP)?;
+        }
+        stop.thread_block()?;
+        self.set_up()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+        *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// As it was found. There is nobody to tell if that fails.
+fn give_back() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = &*found {
+        let _ = execute!(
+            io::stdout(),
+            SetAttribute(Attribute::Reset),
+            LeaveAlternateScreen,
+            Show
+        );
+        let _ = io::stdout().flush();
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, found);
+    }
+}
+
+fn size() -> (u16, u16) {
+    let (width, height) = terminal_size(io::stdout()).unwrap_or(USUAL);
+    (width.min(LARGEST.0), height.min(LARGEST.1))
+}
+
+/// One that asks the terminal nothing: its answers would come among the keys.
+fn terminal(
+    (width, height): (u16, u16),
+) -> io::Result<Terminal<CrosstermBackend<BufWriter<Stdout>>>> {
+    let out = BufWriter::with_capacity(64 * 1024, io::stdout());
+    let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
+    Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport })
+}

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `lvsadm watch` in a pseudo terminal, over a table with traffic.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use lvs_director::model::Protocol;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{Termios, tcgetattr};
+use nix::unistd::Pid;
+
+use crate::Test;
+use crate::beside::{LVSADM, feed, table};
+use crate::stage::{PATIENCE, Stage, wait_for};
+
+/// The tests of this file.
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        (
+            "connections_are_seen_while_they_are_made",
+            connections_are_seen_while_they_are_made,
+        ),
+        (
+            "keys_sort_and_fold_and_the_end_leaves_no_trace",
+            keys_sort_and_fold_and_the_end_leaves_no_trace,
+        ),
+        (
+            "every_signal_that_ends_it_gives_the_terminal_back",
+            every_signal_that_ends_it_gives_the_terminal_back,
+        ),
+        (
+            "it_is_drawn_anew_for_every_size",
+            it_is_drawn_anew_for_every_size,
+        ),
+        (
+            "it_stops_and_goes_on_with_the_terminal_of_others",
+            it_stops_and_goes_on_with_the_terminal_of_others,
+        ),
+        (
+            "a_table_that_changes_meanwhile_is_followed",
+            a_table_that_changes_meanwhile_is_followed,
+        ),
+        (
+            "a_large_table_is_read_and_scrolled",
+            a_large_table_is_read_and_scrolled,
+        ),
+        (
+            "what_is_no_terminal_is_refused",
+            what_is_no_terminal_is_refused,
+        ),
+    ]
+}
+
+/// The program in a terminal of its own, whose session it leads.
+struct Terminal {
+    child: Child,
+    master: File,
+    slave: OwnedFd,
+    before: Termios,
+    screen: vt100::Parser,
+    raw: Vec<u8>,
+}
+
+impl Terminal {
+    fn start(arguments: &[&str], lines: u16, columns: u16) -> Self {
+        let size = Winsize {
+            ws_row: lines,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let pair = openpty(&size, None).unwrap();
+        let end = || Stdio::from(pair.slave.try_clone().unwrap());
+        let child = Command::new("setsid")
+            .args(["--ctty", LVSADM, "watch", "--interval", "0.2"])
+            .args(arguments)
+            .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("NO_COLOR")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            before: tcgetattr(&pair.slave).unwrap(),
+            master: File::from(pair.master),
+            slave: pair.slave,
+            screen: vt100::Parser::new(lines, columns, 0),
+            raw: Vec::new(),
+        }
+    }
+
+    /// Takes in what the program has written, if it does within a moment; whether it has.
+    fn take(&mut self) -> bool {
+        let mut wanted = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut wanted, PollTimeout::from(20_u8)).unwrap() == 0 {
+            return false;
+        }
+        let mut bytes = [0; 8 * 1024];
+        let length = self.master.read(&mut bytes).unwrap_or(0);
+        self.screen.process(&bytes[..length]);
+        self.raw.extend_from_slice(&bytes[..length]);
+        length > 0
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let (_, columns) = self.screen.screen().size();
+        let lines = self.screen.screen().rows(0, columns);
+        lines.map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    /// Waits until the screen is as it should be.
+    fn until(&mut self, what: &str, good: impl Fn(&[String]) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !good(&self.lines()) {
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain until {what}:\n{}",
+                self.lines().join("\n")
+            );
+            self.take();
+        }
+    }
+
+    fn until_seen(&mut self, text: &str) {
+        self.until(&format!("{text} is seen"), |lines| {
+            lines.iter().any(|line| line.contains(text))
+        });
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        kill(pid, signal).unwrap();
+    }
+
+    fn resize(&mut self, lines: u16, columns: u16) {
+        self.screen.screen_mut().set_size(lines, columns);
+        let (lines, columns) = (lines.to_string(), columns.to_string());
+        let status = Command::new("stty")
+            .args(["rows", &lines, "cols", &columns])
+            .stdin(Stdio::from(self.slave.try_clone().unwrap()))
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    fn is_raw(&self) -> bool {
+        let now = tcgetattr(&self.slave).unwrap();
+        now.local_flags != self.before.local_flags
+    }
+
+    /// As it was before, but for what was printed.
+    fn is_as_found(&self) -> bool {
+        let (now, before) = (tcgetattr(&self.slave).unwrap(), &self.before);
+        now.local_flags == before.local_flags
+            && now.input_flags == before.input_flags
+            && now.output_flags == before.output_flags
+            && now.control_flags == before.control_flags
+            && now.control_chars == before.control_chars
+            && !self.screen.screen().alternate_screen()
+            && !self.screen.screen().hide_cursor()
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.take();
+            if let Some(status) = self.child.try_wait().unwrap() {
+                while self.take() {}
+                return status;
+            }
+            assert!(Instant::now() < deadline, "does not end");
+        }
+    }
+
+    /// It ends by itself, well, and nothing is left of it on the terminal.
+    fn ends_well(&mut self) {
+        let status = self.end();
+        let raw = String::from_utf8_lossy(&self.raw);
+        assert_eq!(status.code(), Some(0), "{raw}");
+        assert!(raw.contains("\x1b[?1049h"), "took the other screen");
+        assert!(self.is_as_found(), "{raw}");
+        assert_eq!(self.lines().concat(), "", "the first screen is untouched");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const TABLE: &str = "\
+-A -t 10.0.0.100:80 -s wrr
+-a -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 3
+-a -t 10.0.0.100:80 -r 10.1.1.12:80 -m -w 0
+-A -u 10.0.0.100:53 -s rr
+-a -u 10.0.0.100:53 -r 10.1.1.13:53 -g -w 1
+-a -u 10.0.0.100:53 -r 10.1.1.14:53 -g -w 1
+-a -u 10.0.0.100:53 -r 10.1.1.15:53 -i -w 1
+";
+
+fn line_of(lines: &[String], text: &str) -> Option<usize> {
+    lines.iter().position(|line| line.contains(text))
+}
+
+/// The words of the line that has this text.
+fn words<'a>(lines: &'a [String], text: &str) -> Vec<&'a str> {
+    let line = lines.iter().find(|line| line.contains(text));
+    line.map_or_else(Vec::new, |line| line.split_whitespace().collect())
+}
+
+fn connections_are_seen_while_they_are_made() {
+    let vip = "192.168.0.10:80".parse().unwrap();
+    let mut stage = Stage::direct_routing(2, &[vip]);
+    stage.program(
+        "virtual_services: [{address: 192.168.0.10:80, scheduler: rr, servers: [192.168.0.2, 192.168.0.3]}]\n",
+    );
+    let mut terminal = stage.director.run(|| Terminal::start(&[], 24, 100));
+    terminal.until_seen("-> 192.168.0.3:80");
+    terminal.until("it is quiet", |lines| {
+        words(lines, "TCP  192.168.0.10:80").get(2..7) == Some(&["rr", "2/2", "0", "0", "0"])
+    });
+    let until = Instant::now() + PATIENCE;
+    let mut seen = false;
+    while !seen {
+        assert!(Instant::now() < until, "{}", terminal.lines().join("\n"));
+        for _ in 0..10 {
+            stage.ask(Protocol::Tcp, None, vip);
+        }
+        terminal.take();
+        let lines = terminal.lines();
+        let rate = |text, place| words(&lines, text).get(place).copied().unwrap_or("0") != "0";
+        // Of the service with a bar, of its servers, of all.
+        seen = rate("TCP  192.168.0.10:80", 6)
+            && rate("-> 192.168.0.2:80", 6)
+            && rate("-> 192.168.0.3:80", 6)
+            && !lines[1].starts_with("0 conn/s")
+            && words(&lines, "TCP  192.168.0.10:80")
+                .last()
+                .unwrap()
+                .contains('█');
+    }
+    terminal.press("q");
+    terminal.ends_well();
+}
+
+fn keys_sort_and_fold_and_the_end_leaves_no_trace() {
+    table(TABLE);
+    let mut terminal = Terminal::start(&[], 24, 80);
+    let (tcp, udp) = ("TCP  10.0.0.100:80", "UDP  10.0.0.100:53");
+    terminal.until_seen("-> 10.1.1.15:53");
+    assert!(terminal.is_raw() && terminal.screen.screen().alternate_screen());
+    let lines = terminal.lines();
+    assert!(
+        lines[0].starts_with("IP Virtual Server version 1.2.1 (size="),
+        "{lines:?}"
+    );
+    assert!(lines[1].contains("2 services, 5 servers"), "{lines:?}");
+    assert_eq!(
+        words(&lines, tcp)[..4],
+        ["TCP", "10.0.0.100:80", "wrr", "1/2"]
+    );
+    assert_eq!(words(&lines, "10.1.1.11:80")[2..4], ["Masq", "3"]);
+    assert_eq!(words(&lines, "10.1.1.15:53")[2..4], ["Tunnel", "1"]);
+    assert!(line_of(&lines, tcp) < line_of(&lines, udp));
+    // By the number of servers, and the other way round.
+    terminal.press("s");
+    terminal.until("the service of three servers is first", |lines| {
+        line_of(lines, udp) < line_of(lines, tcp)
+    });
+    terminal.press("r");
+    terminal.until("it is last", |lines| {
+        line_of(lines, tcp) < line_of(lines, udp)
+    });
+    terminal.press(" ");
+    terminal.until("a service is folded", |lines| {
+        line_of(lines, "10.1.1.11:80").is_none() && line_of(lines, "10.1.1.13:53").is_some()
+    });
+    terminal.press("f");
+    terminal.until("all are", |lines| {
+        line_of(lines, "->").is_some_and(|line| line < 4)
+            && line_of(lines, "10.1.1.13:53").is_none()
+    });
+    terminal.press("?");
+    terminal.until_seen("any key leaves this");
+    terminal.press("\x1b[Bq");
+    terminal.ends_well();
+}
+
+fn every_signal_that_ends_it_gives_the_terminal_back() {
+    table(TABLE);
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let mut terminal = Terminal::start(&[], 24, 80);
+        terminal.until_seen("10.1.1.11:80");
+        terminal.signal(signal);
+        terminal.ends_well();
+    }
+    for key in ["\x03", "\x1b"] {
+        let mut terminal = Terminal::start(&[], 24, 80);
+        terminal.until_seen("10.1.1.11:80");
+        terminal.press(key);
+        terminal.ends_well();
+    }
+}
+
+fn it_is_drawn_anew_for_every_size() {
+    table(TABLE);
+    let mut terminal = Terminal::start(&[], 24, 80);
+    terminal.until_seen("? help");
+    for (lines, columns) in [(40, 120), (10, 40), (24, 80), (1, 1), (3, 20), (50, 200)] {
+        terminal.resize(lines, columns);
+        terminal.press("j");
+    }
+    terminal.resize(24, 100);
+    // As wide as can be: the last column, the whole title, each line once.
+    terminal.until("it is drawn", |lines| {
+        lines.len() == 24
+            && lines[0].starts_with("IP Virtual Server version")
+            && lines[1].contains("5 servers")
+            && lines[2].contains("Prot LocalAddress:Port")
+            && lines[2].contains("OutB/s")
+            && lines[23].contains("q quit")
+            && lines
+                .iter()
+                .filter(|line| line.contains("10.1.1.15:53"))
+                .count()
+                == 1
+            && lines[12..23].concat().is_empty()
+    });
+    terminal.resize(10, 40);
+    terminal.until("it is drawn small", |lines| {
+        lines.len() == 10
+            && lines[0].starts_with("IP") | lines[0].contains("every")
+            && lines[2].contains("Conn/s")
+            && lines[9].contains("q quit")
+    });
+    terminal.press("q");
+    terminal.ends_well();
+}
+
+fn it_stops_and_goes_on_with_the_terminal_of_others() {
+    table(TABLE);
+    let mut terminal = Terminal::start(&[], 24, 80);
+    terminal.until_seen("10.1.1.11:80");
+    // Its process group is an orphan, which the kernel does not stop: that shows the way there and back.
+    terminal.raw.clear();
+    terminal.press("\x1a");
+    wait_for("it left and came back", || {
+        terminal.take();
+        let raw = String::from_utf8_lossy(&terminal.raw).into_owned();
+        let left = raw.find("\x1b[?1049l")?;
+        raw[left..].find("\x1b[?1049h")
+    });
+    terminal.until_seen("10.1.1.11:80");
+    assert!(terminal.is_raw());
+    // Stopped by force, and somebody else used the terminal.
+    terminal.signal(Signal::SIGSTOP);
+    let status = Command::new("stty")
+        .arg("sane")
+        .stdin(Stdio::from(terminal.slave.try_clone().unwrap()))
+        .status();
+    assert!(status.unwrap().success());
+    terminal.signal(Signal::SIGCONT);
+    let slave = terminal.slave.try_clone().unwrap();
+    wait_for("it is raw again", || {
+        terminal.take();
+        let flags = tcgetattr(&slave).unwrap().local_flags;
+        (!flags.contains(nix::sys::termios::LocalFlags::ICANON)).then_some(())
+    });
+    terminal.press("q");
+    terminal.ends_well();
+}
+
+fn a_table_that_changes_meanwhile_is_followed() {
+    table(TABLE);
+    let mut terminal = Terminal::start(&["--server", "10.1.1.11"], 24, 80);
+    terminal.until_seen("-> 10.1.1.11:80");
+    assert_eq!(line_of(&terminal.lines(), "UDP"), None);
+    terminal.press("jj");
+    table("-C\n");
+    terminal.until_seen("No virtual services.");
+    table(TABLE);
+    terminal.until_seen("-> 10.1.1.11:80");
+    table("-Z\n-e -t 10.0.0.100:80 -r 10.1.1.11:80 -m -w 7\n");
+    terminal.until("the weight is the new one", |lines| {
+        words(lines, "10.1.1.11:80").get(3) == Some(&"7")
+    });
+    terminal.press("q");
+    terminal.ends_well();
+}
+
+fn a_large_table_is_read_and_scrolled() {
+    let mut lines = String::new();
+    for service in 0..1000 {
+        let at = format!("10.0.{}.{}:80", service / 250, service % 250);
+        lines += &format!("-A -t {at} -s rr\n");
+        for server in 1..=10 {
+            lines += &format!("-a -t {at} -r 10.1.1.{server}:80 -m\n");
+        }
+    }
+    let restored = feed(LVSADM, &["-R"], &lines);
+    assert_eq!(restored.stderr, "");
+    let mut terminal = Terminal::start(&[], 24, 80);
+    terminal.until_seen("1000 services, 10000 servers");
+    terminal.until_seen("TCP  10.0.0.0:80");
+    terminal.press("G");
+    terminal.until_seen("TCP  10.0.3.249:80");
+    let begun = Instant::now();
+    terminal.press("k\x1b[5~g");
+    terminal.until_seen("TCP  10.0.0.0:80");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "keys are answered"
+    );
+    terminal.press("q");
+    terminal.ends_well();
+}
+
+fn what_is_no_terminal_is_refused() {
+    table(TABLE);
+    for (arguments, why) in [
+        (
+            &["watch"] as &[&str],
+            "watch: standard input is no terminal",
+        ),
+        (
+            &["watch", "--interval", "0"],
+            "invalid interval `0' specified",
+        ),
+        (
+            &["watch", "--interval", "nan"],
+            "invalid interval `nan' specified",
+        ),
+        (
+            &["watch", "--sort", "color"],
+            "invalid column `color' specified",
+        ),
+        (
+            &["watch", "--service", "x"],
+            "invalid service `x' specified",
+        ),
+    ] {
+        let refused = feed(LVSADM, arguments, "");
+        assert!(refused.stderr.starts_with(why), "{refused:?}");
+        assert_eq!((refused.status, refused.stdout.as_str()), (Some(2), ""));
+    }
+    // A terminal to read from, a pipe to write to.
+    let pair = openpty(None, None).unwrap();
+    let piped = |name: &str| {
+        let mut command = Command::new(LVSADM);
+        command
+            .arg("watch")
+            .env("TERM", name)
+            .stdin(Stdio::from(pair.slave.try_clone().unwrap()));
+        command
+    };
+    let output = piped("xterm").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said,
+        "watch: standard output is no terminal; for scripts: lvsadm -L --rate --json\n"
+    );
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(2), &b""[..])
+    );
+    let mut command = piped("dumb");
+    command.stdout(Stdio::from(pair.slave.try_clone().unwrap()));
+    assert_eq!(
+        command.stderr(Stdio::null()).status().unwrap().code(),
+        Some(2)
+    );
+}
