@@ -4,6 +4,13 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
+use anyhow::Result;
+use lvs_director::model::{
+    ForwardingMethod, RealServer, Scheduler, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    Weight,
+};
+use lvs_director::plan::Step;
+
 /// How large the table is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
@@ -32,18 +39,36 @@ impl Scale {
         )
     }
 
-    /// What `ipvsadm-restore` reads.
+    /// What `ipvsadm-restore` reads. Of all schedulers `rr` adds least of its own, which is the same for everybody: `wrr`
+    /// looks at all servers of a service whenever one is added.
     pub(crate) fn for_ipvsadm(self) -> String {
         let mut text = String::new();
         for service in 0..self.services {
             let address = Self::virtual_address(service);
-            let _ = writeln!(text, "-A -t {address}:{PORT} -s wrr -p 50");
+            let _ = writeln!(text, "-A -t {address}:{PORT} -s rr -p 50");
             for server in 0..self.servers {
                 let real = self.server_address(service, server);
                 let _ = writeln!(text, "-a -t {address}:{PORT} -r {real}:{PORT} -g -w 1");
             }
         }
         text
+    }
+
+    /// The same as changes.
+    pub(crate) fn steps(self) -> Result<Vec<Step>> {
+        let mut steps = Vec::new();
+        for service in 0..self.services {
+            let key = ServiceKey::tcp((Self::virtual_address(service), PORT).into());
+            let mut settings = ServiceSettings::new(Scheduler::new("rr")?);
+            settings.persistence = Some(Seconds(50));
+            steps.push(Step::AddService(key, settings));
+            for server in 0..self.servers {
+                let at = ServerKey::new(self.server_address(service, server).into(), PORT);
+                let real = RealServer::new(ForwardingMethod::DirectRouting, Weight::ONE);
+                steps.push(Step::AddServer(key, at, real));
+            }
+        }
+        Ok(steps)
     }
 
     /// A `director.yaml`. The first server of the last service has this weight.

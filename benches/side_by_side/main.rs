@@ -87,6 +87,8 @@ fn tables(bench: &Bench, scale: Scale) -> Result<Tables> {
         // Ours before and after theirs: what slows the machine down slows both.
         for run in 0..SHORT_RUNS {
             tables.restore.push(bench.lvsadm_restore()?);
+            tables.exchange.push(bench.exchange()?);
+            tables.nothing.push(Bench::nothing()?);
             if run == SHORT_RUNS / 2 {
                 tables.ipvsadm_restore.push(bench.ipvsadm_restore()?);
             }

@@ -8,13 +8,14 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::namespace::Namespace;
 use lvs_director::kernel::Ipvs;
+use lvs_director::plan::Target as _;
 
 use crate::inputs::Scale;
 
@@ -48,12 +49,14 @@ impl Bench {
         bench.write_configurations(1)?;
         // The schedulers' modules are loaded once, before anything is measured.
         let namespace = Namespace::fresh()?;
-        let warm = namespace.command("ipvsadm", &["-A", "-t", "10.9.9.9:80", "-s", "wrr"])?;
-        ensure!(
-            warm.status.success(),
-            "ipvsadm: {}",
-            String::from_utf8_lossy(&warm.stderr)
-        );
+        for (address, scheduler) in [("10.9.9.9:80", "rr"), ("10.9.9.9:81", "wrr")] {
+            let warm = namespace.command("ipvsadm", &["-A", "-t", address, "-s", scheduler])?;
+            ensure!(
+                warm.status.success(),
+                "ipvsadm: {}",
+                String::from_utf8_lossy(&warm.stderr)
+            );
+        }
         Ok(bench)
     }
 
@@ -83,11 +86,17 @@ impl Bench {
     /// A command in a namespace of its own, timed.
     fn timed(namespace: &Namespace, command: &mut Command) -> Result<(Duration, String)> {
         settle()?;
+        command.stderr(Stdio::piped());
+        // Cargo's own; every program would look for its libraries there first.
+        command.env_remove("LD_LIBRARY_PATH");
         // From a thread that is there already: a command that has to change its namespace itself would have to be
         // forked from this large process, and that would be measured too.
         let (output, took) = namespace.run(|| {
             let start = Instant::now();
-            (command.output(), start.elapsed())
+            let output = command
+                .spawn()
+                .and_then(std::process::Child::wait_with_output);
+            (output, start.elapsed())
         });
         let output = output.with_context(|| format!("run {command:?}"))?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -101,6 +110,7 @@ impl Bench {
         let _ = fs::remove_file(self.path("state.json"));
         let mut command = Command::new(DIRECTOR);
         command.arg("apply").arg(self.path("director.yaml"));
+        command.stdout(Stdio::piped());
         let (whole, said) = Self::timed(&namespace, &mut command)?;
         self.check(&namespace)?;
         Ok(Apply {
@@ -119,6 +129,28 @@ impl Bench {
         Ok(whole)
     }
 
+    /// A process that does nothing.
+    pub(crate) fn nothing() -> Result<Duration> {
+        let (whole, _) = Self::timed(&Self::namespace()?, &mut Command::new("true"))?;
+        Ok(whole)
+    }
+
+    /// What the kernel takes for the changes of `lvsadm -R`, by the library and without anything around them.
+    pub(crate) fn exchange(&self) -> Result<Duration> {
+        let namespace = Self::namespace()?;
+        let steps = self.scale.steps()?;
+        settle()?;
+        let took = namespace.run(|| {
+            let mut ipvs = Ipvs::open()?;
+            let start = Instant::now();
+            let refused = ipvs.apply(&steps)?;
+            ensure!(refused.is_empty(), "the kernel refused {refused:?}");
+            Ok(start.elapsed())
+        })?;
+        self.check(&namespace)?;
+        Ok(took)
+    }
+
     /// `lvsadm -R` into an empty kernel.
     pub(crate) fn lvsadm_restore(&self) -> Result<Duration> {
         let namespace = Self::namespace()?;
@@ -129,13 +161,20 @@ impl Bench {
         Ok(whole)
     }
 
-    /// `-Ln` of the whole table by lvsadm and by ipvsadm, each so many times by turns; what they print is the same.
+    /// `-Ln` of the whole table into a file by lvsadm and by ipvsadm, each so many times by turns; what they print is
+    /// the same.
     pub(crate) fn listings(&self, rounds: usize) -> Result<Vec<[Duration; 2]>> {
         let namespace = Self::namespace()?;
         let mut load = Command::new(LVSADM);
         load.arg("-R").stdin(File::open(self.path("rules"))?);
         Self::timed(&namespace, &mut load)?;
-        let list = |program| Self::timed(&namespace, Command::new(program).arg("-Ln"));
+        let list = |program| {
+            let listing = self.path("listing");
+            let mut command = Command::new(program);
+            command.arg("-Ln").stdout(File::create(&listing)?);
+            let (took, _) = Self::timed(&namespace, &mut command)?;
+            anyhow::Ok((took, fs::read_to_string(&listing)?))
+        };
         let mut took = Vec::new();
         for round in 0..rounds {
             let (ours, theirs) = if round % 2 == 0 {

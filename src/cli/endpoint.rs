@@ -74,26 +74,31 @@ fn push_v6(text: &mut String, address: Ipv6Addr) {
 
 /// A number in decimal: what `write!` does, in a fraction of its time.
 pub(super) fn push_number(text: &mut String, number: u32) {
-    if number >= 10 {
-        push_number(text, number / 10);
-    }
-    text.push(char::from_digit(number % 10, 10).unwrap_or_default());
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// Blanks until what begins at `start` is so wide, of which there are at most 32.
 pub(super) fn pad(text: &mut String, start: usize, width: usize) {
-    const BLANKS: &str = "                                ";
-    let written = text.get(start..).map_or(0, |it| it.chars().count());
-    let missing = width.saturating_sub(written);
-    text.push_str(BLANKS.get(..missing).unwrap_or(BLANKS));
+    let written = match text.get(start..) {
+        Some(it) if it.is_ascii() => it.len(),
+        Some(it) => it.chars().count(),
+        None => 0,
+    };
+    push_blanks(text, width.saturating_sub(written));
 }
 
 /// A number in a column of this width, and the blank before it.
 pub(super) fn push_column(text: &mut String, number: u32, width: usize) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number);
     text.push(' ');
-    let start = text.len();
-    push_number(text, number);
-    pad(text, start, width);
+    text.push_str(digits);
+    push_blanks(text, width.saturating_sub(digits.len()));
+}
+
+fn push_blanks(text: &mut String, count: usize) {
+    const BLANKS: &str = "                                ";
+    text.push_str(BLANKS.get(..count).unwrap_or(BLANKS));
 }
 
 /// Shortens to so many bytes, or fewer so as not to split a character.

@@ -36,6 +36,8 @@ pub mod top;
 mod watch;
 pub mod words;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -89,7 +91,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
     let name = program.rsplit('/').next().unwrap_or(program);
     let context = Context {
         program,
-        lookup: &System,
+        lookup: &System::default(),
         compat: name.starts_with("ipvsadm"),
     };
     if !context.compat
@@ -295,12 +297,22 @@ fn print(write: impl FnOnce(&mut Output) -> std::fmt::Result) -> Result<(), Fail
     out.finish().map_err(|error| Failure::output(&error))
 }
 
-/// Names as this machine knows them.
-struct System;
+/// Names as this machine knows them. A host is asked for once, however many lines of a restore name it: where nobody
+/// knows it, asking takes seconds.
+#[derive(Default)]
+struct System {
+    hosts: RefCell<HashMap<String, Option<Ipv4Addr>>>,
+}
 
 impl Lookup for System {
     fn host(&self, name: &str) -> Option<Ipv4Addr> {
-        host_address(name)
+        let mut hosts = self.hosts.borrow_mut();
+        match hosts.get(name) {
+            Some(known) => *known,
+            None => *hosts
+                .entry(name.to_owned())
+                .or_insert_with(|| host_address(name)),
+        }
     }
 
     fn port(&self, name: &str, protocol: Protocol) -> Option<u16> {

@@ -18,16 +18,16 @@ use nix::sys::time::TimeVal;
 use crate::codec::DecodeError;
 use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, emit_fence, parse_all};
 
-/// Most messages in one `sendmsg`: more of them take no less time each.
-const BATCH: usize = 1000;
+/// Most messages in one `sendmsg`: with more of them none takes less time.
+const BATCH: usize = 400;
 /// The same where the socket's own buffer is the default one, which holds the refusals of so many.
 const SMALL_BATCH: usize = 200;
 /// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
 /// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
 const RECEIVE_BUFFER: usize = 64 * 1024;
-/// Most datagrams in one `recvmmsg`: a short listing comes together with the datagram that says it is over, and
-/// refusals, each a datagram of its own, come several at a time.
-const DATAGRAMS: usize = 4;
+/// Most datagrams in one `recvmmsg`: a short listing comes together with the datagram that says it is over. More of them
+/// save calls of a long one and refusals, each a datagram of its own, and cost fresh memory in every process.
+const DATAGRAMS: usize = 2;
 /// The socket's own buffer: enough for the refusals of a whole batch, which take up to 1.5 KiB each.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// The kernel answers within milliseconds; loading a scheduler's module takes tenths of a second.
