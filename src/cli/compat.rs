@@ -42,29 +42,17 @@ pub(super) fn flag_names(settings: &ServiceSettings) -> String {
 }
 
 fn cut(counters: &mut Counters) {
-    let Counters {
-        connections,
-        in_packets,
-        out_packets,
-        in_bytes,
-        out_bytes,
-        connection_rate,
-        in_packet_rate,
-        out_packet_rate,
-        in_byte_rate,
-        out_byte_rate,
-    } = counters;
     for number in [
-        connections,
-        in_packets,
-        out_packets,
-        in_bytes,
-        out_bytes,
-        connection_rate,
-        in_packet_rate,
-        out_packet_rate,
-        in_byte_rate,
-        out_byte_rate,
+        &mut counters.connections,
+        &mut counters.in_packets,
+        &mut counters.out_packets,
+        &mut counters.in_bytes,
+        &mut counters.out_bytes,
+        &mut counters.connection_rate,
+        &mut counters.in_packet_rate,
+        &mut counters.out_packet_rate,
+        &mut counters.in_byte_rate,
+        &mut counters.out_byte_rate,
     ] {
         *number &= u64::from(u32::MAX);
     }

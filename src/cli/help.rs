@@ -6,8 +6,8 @@ use std::fmt::{self, Write};
 use super::options::{DEFINITIONS, Definition, Meaning, Value};
 use super::own::WORDS;
 
-/// `-h`.
-pub fn write_help(out: &mut impl Write, program: &str) -> fmt::Result {
+/// `-h`. Where only ipvsadm's ways are known nothing else is told.
+pub fn write_help(out: &mut impl Write, program: &str, compat: bool) -> fmt::Result {
     write_version(out)?;
     writeln!(out, "Usage:\n  {program} COMMAND [OPTION...]\n\nCommands:")?;
     let is_command = |definition: &&Definition| matches!(definition.meaning, Meaning::Command(_));
@@ -18,8 +18,12 @@ pub fn write_help(out: &mut impl Write, program: &str) -> fmt::Result {
     for definition in DEFINITIONS
         .iter()
         .filter(|definition| !is_command(definition))
+        .filter(|definition| !(compat && definition.meaning.is_own()))
     {
         write_line(out, definition)?;
+    }
+    if compat {
+        return Ok(());
     }
     out.write_str("\nWords that stand first, without a dash:\n")?;
     for own in WORDS {
@@ -56,4 +60,29 @@ fn write_line(out: &mut impl Write, definition: &Definition) -> fmt::Result {
         Value::Optional(value) => format!("{names} [{value}]"),
     };
     writeln!(out, "  {name:<40} {}", definition.help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_is_told() {
+        let help = |compat| {
+            let mut text = String::new();
+            write_help(&mut text, "ipvsadm", compat).unwrap();
+            text
+        };
+        for own in [
+            "--json",
+            "--compat",
+            "--atomic-replace",
+            "watch",
+            "diff FILE",
+        ] {
+            assert!(help(false).contains(own), "{own}");
+            assert!(!help(true).contains(own), "{own}");
+        }
+        assert!(help(true).contains("--persistent-conn"));
+    }
 }

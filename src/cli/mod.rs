@@ -108,7 +108,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
         _ => arguments::parse(context, arguments)?,
     };
     let done = match invocation {
-        Invocation::Help => print(|out| help::write_help(out, program)),
+        Invocation::Help => print(|out| help::write_help(out, program, context.compat)),
         Invocation::Version => print(help::write_version),
         Invocation::Restore {
             compat: true,
