@@ -135,13 +135,12 @@ impl Listing {
         }
     }
 
-    /// Leaves out what ipvsadm does not save: thresholds, and what serves a persistence that is not there.
+    /// Leaves out what ipvsadm does not save: thresholds, and the granularity of a persistence that is not there.
     pub(super) fn keep_what_ipvsadm_saves(&mut self) {
         for ListedService { service, servers } in &mut self.services {
             let settings = &mut service.settings;
             if settings.persistence.is_none() {
                 settings.granularity = Granularity::Single;
-                settings.engine = None;
             }
             for server in servers {
                 server.server.thresholds = Thresholds::NONE;

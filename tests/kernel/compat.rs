@@ -103,7 +103,7 @@ fn random_table(rng: &mut Rng) -> String {
             "-s mh -b flag-3,mh-port",
             "-s wlc -b flag-3",
             "-s sh -b sh-fallback -p 60 -M 255.255.0.0",
-            "-s rr -M 255.255.0.0",
+            "-s rr -M 255.255.0.0 --pe sip",
         ];
         // A mask is one of IPv4.
         let settings = match address {

@@ -51,7 +51,7 @@ fn everything_we_make_is_saved_by_ipvsadm_as_the_line_we_show() {
     for seed in 100..140 {
         let mut table = chance::table(&mut Rng::with_seed(seed));
         for service in table.services.values_mut() {
-            // What ipvsadm -S leaves out: thresholds, the third flag of sh and mh, and what only persistence uses.
+            // What ipvsadm -S leaves out: thresholds, the third flag of sh and mh, and the granularity without -p.
             for real in service.servers.values_mut() {
                 real.thresholds = Thresholds::NONE;
             }
@@ -62,7 +62,6 @@ fn everything_we_make_is_saved_by_ipvsadm_as_the_line_we_show() {
             }
             if settings.persistence.is_none() {
                 settings.granularity = Granularity::Single;
-                settings.engine = None;
             }
         }
         ipvs.flush().unwrap();
