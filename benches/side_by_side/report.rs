@@ -80,7 +80,7 @@ impl Tables {
                 "lvsadm -R, beside ipvsadm-restore",
                 median(&self.restore),
                 theirs,
-                None,
+                Some(100.0),
             ),
             time(
                 "  the kernel's part of it, beside all of ipvsadm-restore",
