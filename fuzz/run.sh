@@ -3,8 +3,9 @@
 # Fuzzes one target for some seconds: fuzz/run.sh TARGET SECONDS
 #
 # Works with a stable compiler: the flags below are what `cargo fuzz` would pass, without the address sanitizer, which
-# code without `unsafe` does not need. Starts from fuzz/corpus/TARGET; what it finds on the way it keeps in
-# fuzz/target/corpus/TARGET, and what breaks the target in fuzz/artifacts/TARGET.
+# code without `unsafe` does not need. Starts from fuzz/corpus/TARGET and from what earlier runs found, in
+# fuzz/corpora.tar.gz; what it finds on the way it keeps in fuzz/target/corpus/TARGET, and what breaks the target in
+# fuzz/artifacts/TARGET.
 set -eu
 
 if [ $# -ne 2 ]; then
@@ -26,7 +27,11 @@ flags="$flags -Cllvm-args=-sanitizer-coverage-pc-table"
 flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"
 RUSTFLAGS="$flags" cargo build --quiet --release --target "$triple" --bin "$target"
 
-mkdir -p "target/corpus/$target" "artifacts/$target"
+if [ ! -d "target/corpus/$target" ]; then
+    mkdir -p target/corpus
+    tar -C target/corpus -xzf corpora.tar.gz "./$target"
+fi
+mkdir -p "artifacts/$target"
 exec "target/$triple/release/$target" \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="artifacts/$target/" "target/corpus/$target" "corpus/$target"
