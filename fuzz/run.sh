@@ -29,9 +29,10 @@ RUSTFLAGS="$flags" cargo build --quiet --release --target "$triple" --bin "$targ
 
 if [ ! -d "target/corpus/$target" ]; then
     mkdir -p target/corpus
-    tar -C target/corpus -xzf corpora.tar.gz "./$target"
+    # A new target is not in there yet.
+    tar -C target/corpus -xzf corpora.tar.gz "./$target" 2>/dev/null || true
 fi
-mkdir -p "artifacts/$target"
+mkdir -p "target/corpus/$target" "artifacts/$target"
 exec "target/$triple/release/$target" \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="artifacts/$target/" "target/corpus/$target" "corpus/$target"
