@@ -3,33 +3,18 @@
 //! changes the table means the same when it is written as it is saved.
 #![no_main]
 
-use std::net::Ipv4Addr;
-
 use libfuzzer_sys::fuzz_target;
-use lvs_director::cli::address::Lookup;
+use lvs_director::cli::address::Nobody;
 use lvs_director::cli::arguments::{Context, Invocation, parse};
 use lvs_director::cli::change::Change;
 use lvs_director::cli::failure::Failure;
 use lvs_director::cli::own;
 use lvs_director::cli::settings::{NamedServer, ServerOptions};
 use lvs_director::model::{
-    ForwardingMethod, IpvsTable, Protocol, Scheduler, Seconds, ServiceKey, ServiceSettings, Tunnel,
+    ForwardingMethod, IpvsTable, Scheduler, Seconds, ServiceKey, ServiceSettings, Tunnel,
     VirtualService,
 };
 use lvs_director::plan::{SimulatedKernel, Step};
-
-/// Knows no names.
-struct Nobody;
-
-impl Lookup for Nobody {
-    fn host(&self, _: &str) -> Option<Ipv4Addr> {
-        None
-    }
-
-    fn port(&self, _: &str, _: Protocol) -> Option<u16> {
-        None
-    }
-}
 
 fuzz_target!(|bytes: &[u8]| {
     if bytes.len() > 4096 {

@@ -2,30 +2,15 @@
 //! What `lvsadm -R` reads: it is refused in words, or makes a table that is the same after it was saved and read again.
 #![no_main]
 
-use std::net::Ipv4Addr;
-
 use libfuzzer_sys::fuzz_target;
-use lvs_director::cli::address::Lookup;
+use lvs_director::cli::address::Nobody;
 use lvs_director::cli::arguments::Context;
 use lvs_director::cli::failure::Failure;
 use lvs_director::cli::listing::{ListedService, Listing};
 use lvs_director::cli::{restore, save};
 use lvs_director::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use lvs_director::kernel::Names;
-use lvs_director::model::{ConnectionCounts, Counters, IpvsTable, Protocol};
-
-/// Knows no names.
-struct Nobody;
-
-impl Lookup for Nobody {
-    fn host(&self, _: &str) -> Option<Ipv4Addr> {
-        None
-    }
-
-    fn port(&self, _: &str, _: Protocol) -> Option<u16> {
-        None
-    }
-}
+use lvs_director::model::{ConnectionCounts, Counters, IpvsTable};
 
 fuzz_target!(|bytes: &[u8]| {
     if bytes.len() > 16 * 1024 {

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::failure::Failure;
+use super::own::Asked;
 use crate::codec::connection::Connection;
 use crate::model::{AddressFamily, Fwmark, Protocol, ServerKey, ServiceKey};
 
@@ -28,6 +29,20 @@ impl Filter {
         states: Vec::new(),
         client: None,
     };
+
+    /// What the options of a word say, as far as it has them.
+    pub fn asked(asked: &Asked<'_>) -> Result<Self, Failure> {
+        let states = asked.value("state").map(Self::read_states).transpose()?;
+        Ok(Self {
+            service: asked
+                .value("service")
+                .map(ServicePattern::read)
+                .transpose()?,
+            server: asked.value("server").map(ServerPattern::read).transpose()?,
+            states: states.unwrap_or_default(),
+            client: asked.value("client").map(Network::read).transpose()?,
+        })
+    }
 
     /// Whether a service is one of those named.
     #[must_use]

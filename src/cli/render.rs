@@ -141,7 +141,7 @@ fn write_service(
     match format.columns {
         Columns::Counters => {
             write!(out, "{name:<33}")?;
-            write_numbers(out, totals(counters), format.exact)?;
+            write_numbers(out, counters.totals(), format.exact)?;
         }
         Columns::Rates => {
             write!(out, "{name:<33}")?;
@@ -227,7 +227,7 @@ fn write_server(
     let weight = server.weight.get();
     match format.columns {
         Columns::Counters => {
-            write_numbers(out, totals(&entry.counters), format.exact)?;
+            write_numbers(out, entry.counters.totals(), format.exact)?;
             return out.write_char('\n');
         }
         Columns::Rates => {
@@ -302,16 +302,6 @@ fn encapsulation(method: ForwardingMethod) -> String {
         TunnelKind::Gre => format!("gre:{checksum}"),
         TunnelKind::Other(kind) => kind.to_string(),
     }
-}
-
-const fn totals(counters: &Counters) -> [u64; 5] {
-    [
-        counters.connections,
-        counters.in_packets,
-        counters.out_packets,
-        counters.in_bytes,
-        counters.out_bytes,
-    ]
 }
 
 const fn rates(counters: &Counters) -> [u64; 5] {

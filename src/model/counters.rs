@@ -26,6 +26,20 @@ pub struct Counters {
     pub out_byte_rate: u64,
 }
 
+impl Counters {
+    /// What was counted, without the rates, in the order of listings.
+    #[must_use]
+    pub const fn totals(&self) -> [u64; 5] {
+        [
+            self.connections,
+            self.in_packets,
+            self.out_packets,
+            self.in_bytes,
+            self.out_bytes,
+        ]
+    }
+}
+
 /// The connections of one real server at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ConnectionCounts {

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::address::number_within;
 use super::connections::ConnectionsError;
 use super::failure::Failure;
-use super::filter::{Filter, Network, ServerPattern, ServicePattern};
+use super::filter::Filter;
 use super::lines::Lines;
 use super::own::Asked;
 use crate::codec::connection::Connection;
@@ -59,21 +59,12 @@ impl Wanted {
                 Failure::usage(format!("invalid rows `{text}' specified: 1 to 1000"))
             })?,
         };
-        let states = asked.value("state").map(Filter::read_states).transpose()?;
         Ok(Self {
             clients: by.is_none_or(|by| by == "client"),
             servers: by.is_none_or(|by| by == "server"),
             services: by == Some("service"),
             rows,
-            filter: Filter {
-                service: asked
-                    .value("service")
-                    .map(ServicePattern::read)
-                    .transpose()?,
-                server: asked.value("server").map(ServerPattern::read).transpose()?,
-                states: states.unwrap_or_default(),
-                client: asked.value("client").map(Network::read).transpose()?,
-            },
+            filter: Filter::asked(asked)?,
         })
     }
 }

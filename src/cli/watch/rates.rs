@@ -97,7 +97,7 @@ impl Meter {
             return;
         }
         self.read = now;
-        if totals(&self.counters) == totals(&counters) {
+        if self.counters.totals() == counters.totals() {
             // One read may miss the kernel's step by a hair; none comes twice.
             let still = now.since(self.changed);
             if elapsed > ONE_STEP || still > STEP + elapsed / 2 {
@@ -116,20 +116,10 @@ impl Meter {
     }
 }
 
-const fn totals(counters: &Counters) -> [u64; 5] {
-    [
-        counters.connections,
-        counters.in_packets,
-        counters.out_packets,
-        counters.in_bytes,
-        counters.out_bytes,
-    ]
-}
-
 fn backwards(then: &Counters, now: &Counters) -> bool {
-    totals(then)
+    then.totals()
         .iter()
-        .zip(totals(now))
+        .zip(now.totals())
         .any(|(then, now)| now < *then)
 }
 

@@ -18,7 +18,7 @@ use super::reader::{self, Reader};
 use super::state::{Action, State};
 use super::terminal::{self, Screen};
 use crate::cli::failure::Failure;
-use crate::cli::filter::{Filter, ServerPattern, ServicePattern};
+use crate::cli::filter::Filter;
 use crate::cli::open;
 use crate::cli::own::Asked;
 use crate::kernel::time_of_day;
@@ -48,18 +48,10 @@ impl Settings {
                 .find(|column| column.sort_name() == Some(text))
                 .ok_or_else(|| illegal("column", text))?,
         };
-        let filter = Filter {
-            service: asked
-                .value("service")
-                .map(ServicePattern::read)
-                .transpose()?,
-            server: asked.value("server").map(ServerPattern::read).transpose()?,
-            ..Filter::NONE
-        };
         Ok(Self {
             interval,
             sort,
-            filter,
+            filter: Filter::asked(asked)?,
         })
     }
 }

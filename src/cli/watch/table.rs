@@ -69,11 +69,10 @@ impl Service {
     }
 
     fn value(&self, column: Column) -> u64 {
-        let sum = self.sum();
         match column {
-            Column::Servers => sum.servers,
-            Column::Active => sum.active,
-            Column::Inactive => sum.inactive,
+            Column::Servers => self.sum().servers,
+            Column::Active => self.sum().active,
+            Column::Inactive => self.sum().inactive,
             other => rate(&self.meter.rates, other),
         }
     }
