@@ -30,6 +30,7 @@ pub mod config;
 pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
+pub mod engine;
 pub mod health;
 pub mod kernel;
 pub mod model;

@@ -11,7 +11,9 @@ use super::section::{CHECK, CHECK_TCP};
 use super::setting::{Setting, Subject, innermost, innermost_or};
 use super::tree::{Node, Value};
 use super::value::{choice, duration, integer, kind, map};
-use crate::model::{Check, CheckKind, CheckSchedule, Protocol, ServerKey, ServiceKey};
+use crate::model::{
+    Check, CheckSchedule, Checks, Probe, ProbeKind, ProbePath, Protocol, ServerKey, ServiceKey,
+};
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
@@ -116,7 +118,7 @@ impl CheckLayer {
         subject: &Subject,
         server: ServerKey,
         out: &mut Findings,
-    ) -> Result<Option<Check>, Wrong> {
+    ) -> Result<Checks, Wrong> {
         let kind = innermost(layers, |layer| &layer.kind)?;
         let port = innermost(layers, |layer| &layer.port)?.map(|found| *found.value);
         let own = own_port(&subject.key, server);
@@ -128,7 +130,9 @@ impl CheckLayer {
             })?),
             None => own,
         };
-        let Some(port) = at else { return Ok(None) };
+        let Some(port) = at else {
+            return Ok(Checks::NONE);
+        };
         let address = innermost_or(layers, |layer| &layer.address, server.address)?;
         let schedule = CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, SCHEDULE.interval)?,
@@ -137,10 +141,12 @@ impl CheckLayer {
             fall: innermost_or(layers, |layer| &layer.fall, SCHEDULE.fall)?,
             retry_delay: innermost_or(layers, |layer| &layer.retry_delay, SCHEDULE.retry_delay)?,
         };
-        Ok(Some(Check {
-            kind: CheckKind::Tcp(SocketAddr::new(address, port)),
-            schedule,
-        }))
+        let probe = Probe {
+            kind: ProbeKind::Tcp,
+            target: SocketAddr::new(address, port),
+            path: ProbePath::default(),
+        };
+        Ok(Checks::one(Check { probe, schedule }))
     }
 }
 

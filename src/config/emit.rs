@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::duration;
 use crate::model::{
-    AddressFamily, Check, CheckKind, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
+    AddressFamily, Check, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
     ForwardingMethod, IpvsSettings, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey,
     ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
 };
@@ -177,7 +177,7 @@ fn write_server(
         "        inhibit_on_failure: {}",
         server.inhibit_on_failure
     )?;
-    match server.check {
+    match server.checks.each.first() {
         Some(check) => write_check(check, f),
         None => f.write_str("        check: none\n"),
     }
@@ -199,8 +199,8 @@ fn write_tunnel(tunnel: Tunnel, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-fn write_check(check: Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let CheckKind::Tcp(at) = check.kind;
+fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let at = check.probe.target;
     let schedule = check.schedule;
     f.write_str("        check:\n")?;
     writeln!(

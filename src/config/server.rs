@@ -149,14 +149,14 @@ impl ServerItem {
         let forwarding = self.forwarding(&layers, subject, out);
         let thresholds = thresholds(&layers, subject, out);
         let checks = layers.map(|layer| &layer.check);
-        let check = CheckLayer::resolve(&checks, subject, key, out);
+        let checks = CheckLayer::resolve(&checks, subject, key, out);
         Ok(ConfiguredServer {
             real_server: RealServer {
                 forwarding: forwarding?,
                 weight: innermost_or(&layers, |layer| &layer.weight, Weight::ONE)?,
                 thresholds: thresholds?,
             },
-            check: check?,
+            checks: checks?,
             inhibit_on_failure: innermost_or(&layers, |layer| &layer.inhibit_on_failure, false)?,
         })
     }

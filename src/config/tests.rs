@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Check, CheckKind, ConfiguredServer, ConfiguredService, ForwardingMethod, Granularity,
-    ServerKey, ServiceKey, Tunnel, TunnelKind, Weight,
+    Checks, ConfiguredServer, ConfiguredService, ForwardingMethod, Granularity, ServerKey,
+    ServiceKey, Tunnel, TunnelKind, Weight,
 };
 
 fn good(text: &str) -> Config {
@@ -27,11 +27,7 @@ fn server<'c>(config: &'c Config, key: &str) -> &'c ConfiguredServer {
 }
 
 fn checked(server: &ConfiguredServer) -> String {
-    let Check {
-        kind: CheckKind::Tcp(at),
-        ..
-    } = server.check.unwrap();
-    at.to_string()
+    server.checks.each[0].probe.target.to_string()
 }
 
 #[test]
@@ -48,7 +44,7 @@ fn the_smallest_file_gets_every_default() {
     );
     assert_eq!(server.real_server.weight, Weight::ONE);
     assert_eq!(checked(server), "10.0.0.2:80");
-    let schedule = server.check.unwrap().schedule;
+    let schedule = server.checks.each[0].schedule;
     assert_eq!((schedule.rise, schedule.fall), (2, 3));
     assert_eq!(config.ipvs.expire_nodest_conn, Some(true));
     assert_eq!(config.director.repair_interval, Duration::from_secs(10));
@@ -83,14 +79,14 @@ virtual_services:
         ),
         (5, 6)
     );
-    let schedule = third.check.unwrap().schedule;
+    let schedule = third.checks.each[0].schedule;
     assert_eq!(schedule.interval, Duration::from_secs(8));
     assert_eq!((schedule.rise, schedule.fall), (4, 7));
     assert_eq!(
         (checked(second), checked(third)),
         ("10.0.0.2:99".into(), "10.9.9.9:99".into())
     );
-    assert_eq!(server(&config, "10.0.0.4:80").check, None);
+    assert_eq!(server(&config, "10.0.0.4:80").checks, Checks::NONE);
     let settings = &service(&config).settings;
     assert_eq!(settings.persistence.unwrap().0, 30);
     assert_eq!(
@@ -142,7 +138,7 @@ fn only_tcp_servers_with_a_port_are_checked_unasked() {
             .values()
             .next()
             .unwrap();
-        assert_eq!(server.check, None, "{service}");
+        assert_eq!(server.checks, Checks::NONE, "{service}");
         good(&text(", check: {tcp: {port: 9}}"));
         assert!(
             bad(&text(", check: tcp")).contains("check tcp needs a port here"),

@@ -13,9 +13,7 @@ use super::queue::Queue;
 use super::state::StateFile;
 use crate::control::VerdictDelay;
 use crate::health::{CheckId, Health, HealthAction, HealthEvent};
-use crate::model::{
-    CheckKind, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService,
-};
+use crate::model::{Check, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService};
 use crate::plan::Outcome;
 
 /// How many services are read back between two events: one, so that a verdict waits for no more than that. (With 16
@@ -25,7 +23,7 @@ const REPAIR_SLICE: usize = 1;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Asks for a probe.
-pub(super) type ProbeSender = Box<dyn Fn(CheckId, CheckKind, Duration) + Send>;
+pub(super) type ProbeSender = Box<dyn Fn(CheckId, std::sync::Arc<Check>, Duration) + Send>;
 
 /// The director's state and its kernel.
 pub(super) struct Engine<K> {

@@ -20,5 +20,5 @@ mod monitor;
 mod weights;
 
 pub use checker::{Checker, CheckerAction, CheckerEvent, ProbeOutcome, Verdict};
-pub use monitor::{CheckId, Health, HealthAction, HealthEvent, ServerHealth};
+pub use monitor::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest, RunId, ServerHealth};
 pub use weights::{desired_server, desired_service};

@@ -6,11 +6,35 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use super::checker::{Checker, CheckerAction, CheckerEvent, ProbeOutcome, Verdict};
-use crate::model::{Check, CheckKind, Config, ServerKey, ServiceKey, Timestamp};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Check, Config, ServerKey, ServiceKey, Timestamp};
 
 /// Names one checker. A number is never used twice, so that a late result cannot meet another's checker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CheckId(u64);
+
+/// Names one run of one checker, so that the report of a run that was given up means nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunId {
+    /// Whose run.
+    pub check: CheckId,
+    /// Which of them.
+    pub run: u64,
+}
+
+/// One probe to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeRequest {
+    /// Under which name to report.
+    pub run: RunId,
+    /// What to ask, and how long to wait from its start.
+    pub check: Arc<Check>,
+    /// When it was asked for.
+    pub asked: Timestamp,
+}
 
 /// What happens to the checkers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +49,7 @@ pub enum HealthEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthAction {
     /// Make this probe within this time, and report its outcome under this name.
-    Probe(CheckId, CheckKind, Duration),
+    Probe(CheckId, Arc<Check>, Duration),
     /// The verdict on a server has changed.
     Changed {
         /// Whose server.
@@ -67,7 +91,7 @@ pub struct ServerHealth<'a> {
 struct Slot {
     service: ServiceKey,
     server: ServerKey,
-    kind: CheckKind,
+    check: Arc<Check>,
     timeout: Duration,
     checker: Checker,
 }
@@ -101,17 +125,17 @@ impl Health {
         let mut before = std::mem::take(&mut self.ids);
         for (service, configured) in &config.services {
             for (server, configured) in &configured.servers {
-                let Some(check) = configured.check else {
+                let Some(check) = configured.checks.each.first() else {
                     continue;
                 };
                 let known = before.remove(&(*service, *server));
-                let id = if let Some(id) = known.filter(|id| self.goes_on(*id, &check)) {
-                    self.reschedule(id, &check, now)
+                let id = if let Some(id) = known.filter(|id| self.goes_on(*id, check)) {
+                    self.reschedule(id, check, now)
                 } else {
                     if let Some(other) = known {
                         self.slots.remove(&other);
                     }
-                    self.start(*service, *server, &check, now)
+                    self.start(*service, *server, check, now)
                 };
                 self.ids.insert((*service, *server), id);
             }
@@ -175,7 +199,7 @@ impl Health {
         slot.checker.handle(now, event, &mut actions);
         let (service, server) = (slot.service, slot.server);
         out.extend(actions.into_iter().map(|action| match action {
-            CheckerAction::Probe => HealthAction::Probe(id, slot.kind, slot.timeout),
+            CheckerAction::Probe => HealthAction::Probe(id, Arc::clone(&slot.check), slot.timeout),
             CheckerAction::Changed { from, to, because } => HealthAction::Changed {
                 service,
                 server,
@@ -198,7 +222,7 @@ impl Health {
     fn goes_on(&self, id: CheckId, check: &Check) -> bool {
         self.slots
             .get(&id)
-            .is_some_and(|slot| slot.kind == check.kind)
+            .is_some_and(|slot| slot.check.probe == check.probe)
     }
 
     fn reschedule(&mut self, id: CheckId, check: &Check, now: Timestamp) -> CheckId {
@@ -213,19 +237,19 @@ impl Health {
         &mut self,
         service: ServiceKey,
         server: ServerKey,
-        check: &Check,
+        check: &Arc<Check>,
         now: Timestamp,
     ) -> CheckId {
         self.last_id += 1;
         let id = CheckId(self.last_id);
         let checker = Checker::new(check.schedule, now, self.seed.wrapping_add(self.last_id));
-        let (kind, timeout) = (check.kind, check.schedule.timeout);
+        let (check, timeout) = (Arc::clone(check), check.schedule.timeout);
         self.slots.insert(
             id,
             Slot {
                 service,
                 server,
-                kind,
+                check,
                 timeout,
                 checker,
             },

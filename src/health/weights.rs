@@ -43,7 +43,7 @@ pub fn desired_service(
 ) -> VirtualService {
     let mut desired = VirtualService::new(configured.settings.clone());
     for (key, server) in &configured.servers {
-        let held = if server.check.is_some() {
+        let held = if !server.checks.each.is_empty() {
             verdict(key)
         } else {
             Verdict::Up

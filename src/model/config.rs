@@ -2,16 +2,17 @@
 //! The checked configuration as one value. Only `config` makes one from text, and only when nothing in it is wrong.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    IpvsTable, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings, VirtualService,
+    Checks, IpvsTable, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings, VirtualService,
 };
 
 /// Everything a configuration file says, with every default filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// The virtual services and their real servers.
     pub services: BTreeMap<ServiceKey, ConfiguredService>,
@@ -46,7 +47,7 @@ impl Config {
 }
 
 /// One virtual service as configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfiguredService {
     /// How it spreads connections.
     pub settings: ServiceSettings,
@@ -55,49 +56,18 @@ pub struct ConfiguredService {
 }
 
 /// One real server of one service as configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfiguredServer {
     /// What the kernel is told of it while it is up.
     pub real_server: RealServer,
-    /// How it is probed; `None` means it is taken for up.
-    pub check: Option<Check>,
+    /// How it is checked.
+    pub checks: Checks,
     /// When down: weight 0 instead of removal.
     pub inhibit_on_failure: bool,
 }
 
-/// How a server is probed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Check {
-    /// What one probe does.
-    pub kind: CheckKind,
-    /// When, and how many results make a verdict.
-    pub schedule: CheckSchedule,
-}
-
-/// What one probe does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckKind {
-    /// Connect to this address, and close.
-    Tcp(SocketAddr),
-}
-
-/// When probes run, and how many results make a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CheckSchedule {
-    /// From the start of one probe to the start of the next.
-    pub interval: Duration,
-    /// The one deadline of a probe, from its start to its result.
-    pub timeout: Duration,
-    /// So many successes in a row bring a down server up.
-    pub rise: u32,
-    /// So many failures in a row take an up server down.
-    pub fall: u32,
-    /// From a failure to the next probe while the verdict is still up.
-    pub retry_delay: Duration,
-}
-
 /// What applies to the kernel's IPVS as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpvsSettings {
     /// `ipvsadm --set`; `None` leaves a timeout as the kernel has it.
     pub tcp_timeout: Option<Seconds>,
@@ -111,7 +81,7 @@ pub struct IpvsSettings {
 }
 
 /// What applies to the director itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectorSettings {
     /// Where it writes down which services are its own.
     pub state_file: PathBuf,

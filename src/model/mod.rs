@@ -7,26 +7,35 @@
 mod config;
 mod counters;
 mod ipvsadm;
+mod probe;
 mod protocol;
 mod scheduler;
 mod server;
 mod service;
+mod standing;
 mod sync;
 mod table;
+mod transition;
 mod units;
 
-pub use config::{
-    Check, CheckKind, CheckSchedule, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
-    IpvsSettings,
-};
+pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
 pub use ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
+pub use probe::{
+    Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
+};
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
-    ForwardingMethod, RealServer, ServerKey, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
+    ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,
+    TunnelKind,
 };
-pub use service::{Granularity, PersistenceEngine, ServiceKey, ServiceKeyError, ServiceSettings};
+pub use service::{
+    Granularity, PersistenceEngine, PersistenceEngineNameError, ServiceKey, ServiceKeyError,
+    ServiceSettings,
+};
+pub use standing::{AllUp, KnowsStandings, Role, Standing, Standings};
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
-pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight};
+pub use transition::{Condition, Effect, Object, Severity, Transition};
+pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};

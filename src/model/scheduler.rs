@@ -4,10 +4,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The name of a scheduler: `rr`, `wrr`, `lc`, ... or any other module of the running kernel.
 ///
 /// An open set on purpose: the kernel loads `ip_vs_NAME`, and a foreign service may use one nobody here knows.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Scheduler(Cow<'static, str>);
 
 /// A name that cannot be a scheduler's.
@@ -46,6 +49,32 @@ impl Scheduler {
     }
 }
 
+impl TryFrom<String> for Scheduler {
+    type Error = SchedulerNameError;
+
+    fn try_from(name: String) -> Result<Self, SchedulerNameError> {
+        Self::new(&name)
+    }
+}
+
+impl From<Scheduler> for String {
+    fn from(scheduler: Scheduler) -> Self {
+        scheduler.0.into_owned()
+    }
+}
+
+impl From<u8> for SchedulerFlags {
+    fn from(bits: u8) -> Self {
+        Self::from_bits(bits)
+    }
+}
+
+impl From<SchedulerFlags> for u8 {
+    fn from(flags: SchedulerFlags) -> Self {
+        flags.bits()
+    }
+}
+
 impl fmt::Display for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -53,7 +82,10 @@ impl fmt::Display for Scheduler {
 }
 
 /// The three scheduler flags of a service (`IP_VS_SVC_F_SCHED1` to `3`), which each scheduler reads in its own way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(from = "u8", into = "u8")]
 pub struct SchedulerFlags(u8);
 
 impl SchedulerFlags {

@@ -3,11 +3,15 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use super::{AddressFamily, Weight};
 
 /// What the kernel tells the real servers of one service apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ServerKey {
     /// The server's own address.
     pub address: IpAddr,
@@ -35,6 +39,36 @@ impl From<SocketAddr> for ServerKey {
     }
 }
 
+/// Text that names no real server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a real server as ipvsadm lists them: {0:?}")]
+pub struct ServerKeyError(String);
+
+impl FromStr for ServerKey {
+    type Err = ServerKeyError;
+
+    /// What [`ServerKey`] prints names it again.
+    fn from_str(text: &str) -> Result<Self, ServerKeyError> {
+        let at: Result<SocketAddr, _> = text.parse();
+        at.map(Self::from)
+            .map_err(|_| ServerKeyError(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ServerKey {
+    type Error = ServerKeyError;
+
+    fn try_from(text: String) -> Result<Self, ServerKeyError> {
+        text.parse()
+    }
+}
+
+impl From<ServerKey> for String {
+    fn from(key: ServerKey) -> Self {
+        key.to_string()
+    }
+}
+
 impl fmt::Display for ServerKey {
     /// As ipvsadm lists it: `10.0.0.5:5672`, `[fd00::5]:5672`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +77,7 @@ impl fmt::Display for ServerKey {
 }
 
 /// Everything the kernel is told of a real server but its identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RealServer {
     /// How packets reach it.
     pub forwarding: ForwardingMethod,
@@ -66,7 +100,8 @@ impl RealServer {
 }
 
 /// How packets reach a real server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ForwardingMethod {
     /// Masquerading (NAT), `-m`: replies come back through the director.
     Masquerading,
@@ -111,7 +146,7 @@ impl fmt::Display for ForwardingMethod {
 }
 
 /// How a tunneled packet is wrapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tunnel {
     /// The encapsulation.
     pub kind: TunnelKind,
@@ -128,7 +163,8 @@ impl Tunnel {
 }
 
 /// An encapsulation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TunnelKind {
     /// IP in IP (and IPv6 in IPv6, IPv6 in IPv4, ...).
     Ipip,
@@ -144,7 +180,8 @@ pub enum TunnelKind {
 }
 
 /// The checksum of the outer header (`--tun-nocsum`, `--tun-csum`, `--tun-remcsum`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TunnelChecksum {
     /// None.
     None,
@@ -158,7 +195,7 @@ pub enum TunnelChecksum {
 
 /// Connection counts between which a server is taken for overloaded: above `upper` it gets no new ones until it is
 /// below `lower`. 0 is "none".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// `-x`.
     pub upper: u32,

@@ -5,10 +5,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{AddressFamily, Fwmark, Protocol, Scheduler, SchedulerFlags, Seconds};
 
 /// What the kernel tells virtual services apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum ServiceKey {
     /// Protocol, address and port. Port 0 is every port, and needs persistence.
     Address {
@@ -165,8 +168,22 @@ impl FromStr for ServiceKey {
     }
 }
 
+impl TryFrom<String> for ServiceKey {
+    type Error = ServiceKeyError;
+
+    fn try_from(text: String) -> Result<Self, ServiceKeyError> {
+        text.parse()
+    }
+}
+
+impl From<ServiceKey> for String {
+    fn from(key: ServiceKey) -> Self {
+        key.to_string()
+    }
+}
+
 /// How a virtual service spreads connections: everything the kernel keeps of it but its identity and servers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSettings {
     /// The scheduler.
     pub scheduler: Scheduler,
@@ -198,7 +215,8 @@ impl ServiceSettings {
 }
 
 /// Which clients persistence takes for one: `-M`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Granularity {
     /// Every address for itself: the default, which ipvsadm does not print.
     Single,
@@ -240,7 +258,8 @@ impl Granularity {
 }
 
 /// The name of a persistence engine: 1 to 16 characters, `sip` in the mainline kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PersistenceEngine(String);
 
 impl PersistenceEngine {
@@ -257,6 +276,25 @@ impl PersistenceEngine {
         &self.0
     }
 }
+
+impl TryFrom<String> for PersistenceEngine {
+    type Error = PersistenceEngineNameError;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name).ok_or(PersistenceEngineNameError)
+    }
+}
+
+impl From<PersistenceEngine> for String {
+    fn from(engine: PersistenceEngine) -> Self {
+        engine.0
+    }
+}
+
+/// A name that cannot be a persistence engine's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a persistence engine's name has 1 to 16 characters and no NUL")]
+pub struct PersistenceEngineNameError;
 
 impl fmt::Display for PersistenceEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{RealServer, ServerKey, ServiceKey, ServiceSettings};
 
 /// All virtual services of one network namespace with their real servers: desired, observed and fake alike.
 ///
 /// Counters are not part of it: two tables are equal when they treat every packet alike.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IpvsTable {
     /// By identity, in ipvsadm's listing order.
     pub services: BTreeMap<ServiceKey, VirtualService>,
@@ -34,7 +36,7 @@ impl IpvsTable {
 }
 
 /// One virtual service with its real servers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualService {
     /// How it spreads connections.
     pub settings: ServiceSettings,

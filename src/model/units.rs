@@ -5,8 +5,11 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The weight of a real server: 0 to 2147483647. 0 quiesces it: no new connections, the old ones live on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Weight(u32);
 
 impl Weight {
@@ -40,6 +43,25 @@ impl Weight {
     }
 }
 
+/// A number that is no weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a weight is 0 to 2147483647, got {0}")]
+pub struct WeightError(u32);
+
+impl TryFrom<u32> for Weight {
+    type Error = WeightError;
+
+    fn try_from(weight: u32) -> Result<Self, WeightError> {
+        Self::new(weight).ok_or(WeightError(weight))
+    }
+}
+
+impl From<Weight> for u32 {
+    fn from(weight: Weight) -> Self {
+        weight.0
+    }
+}
+
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -47,7 +69,7 @@ impl fmt::Display for Weight {
 }
 
 /// A firewall mark: any 32-bit number but 0, which is "no mark" to the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fwmark(NonZeroU32);
 
 impl Fwmark {
@@ -74,7 +96,7 @@ impl fmt::Display for Fwmark {
 }
 
 /// Whole seconds, the kernel's unit for persistence and connection timeouts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Seconds(pub u32);
 
 impl Seconds {
@@ -89,7 +111,7 @@ impl fmt::Display for Seconds {
 }
 
 /// The connection timeouts of one network namespace. 0 means "leave as it is" when they are set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// TCP, ESTABLISHED (the kernel starts with 900 s).
     pub tcp: Seconds,
@@ -99,23 +121,26 @@ pub struct Timeouts {
     pub udp: Seconds,
 }
 
-/// A moment: microseconds since the program started, on a clock that never steps back.
+/// A moment: microseconds since the zero of a clock that never steps back. The daemon's clock is zero when the host
+/// starts.
 ///
 /// State machines get it as an argument, so that a test or a recording can play any night again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The start.
+    /// The clock's zero.
     pub const ZERO: Self = Self(0);
 
-    /// The moment this long after the start.
+    /// The moment this long after the clock's zero.
     #[must_use]
     pub fn after_start(elapsed: Duration) -> Self {
         Self(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// Time since the start.
+    /// Time since the clock's zero.
     #[must_use]
     pub const fn since_start(self) -> Duration {
         Duration::from_micros(self.0)

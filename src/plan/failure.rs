@@ -4,18 +4,20 @@
 use std::fmt;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Step;
 use crate::model::ServiceSettings;
 
 /// A step the kernel refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepFailure {
     /// Which of the steps given.
     pub index: usize,
     /// The step.
     pub step: Step,
     /// The error number.
+    #[serde(serialize_with = "number", deserialize_with = "from_number")]
     pub errno: Errno,
 }
 
@@ -35,6 +37,18 @@ impl StepFailure {
             }
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde asks for"
+)]
+fn number<S: Serializer>(errno: &Errno, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_i32(*errno as i32)
+}
+
+fn from_number<'de, D: Deserializer<'de>>(from: D) -> Result<Errno, D::Error> {
+    i32::deserialize(from).map(Errno::from_raw)
 }
 
 impl fmt::Display for StepFailure {

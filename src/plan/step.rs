@@ -4,6 +4,7 @@
 use std::fmt;
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{
     IpvsTable, RealServer, ServerKey, ServerRule, ServiceArgument, ServiceKey, ServiceRule,
@@ -11,7 +12,8 @@ use crate::model::{
 };
 
 /// One change to the kernel's table: one netlink message, one ipvsadm line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Make a virtual service, without servers.
     AddService(ServiceKey, ServiceSettings),

@@ -10,15 +10,15 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::health::{CheckId, ProbeOutcome};
-use crate::model::CheckKind;
+use crate::model::{Check, ProbeKind};
 
 /// One probe to make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeRequest {
     /// Under which name to report.
     pub id: CheckId,
     /// What to do.
-    pub kind: CheckKind,
+    pub kind: Arc<Check>,
     /// The one deadline, from the moment it starts.
     pub timeout: Duration,
 }
@@ -40,15 +40,15 @@ pub async fn run(
         };
         let report = report.clone();
         tokio::task::spawn_local(async move {
-            let outcome = probe(request.kind, request.timeout).await;
+            let outcome = probe(&request.kind, request.timeout).await;
             drop(turn);
             report(request.id, outcome);
         });
     }
 }
 
-async fn probe(kind: CheckKind, timeout: Duration) -> ProbeOutcome {
-    match kind {
-        CheckKind::Tcp(at) => tcp::probe(at, timeout).await,
+async fn probe(check: &Check, timeout: Duration) -> ProbeOutcome {
+    match check.probe.kind {
+        ProbeKind::Tcp => tcp::probe(check.probe.target, timeout).await,
     }
 }

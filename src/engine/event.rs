@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What happens to the engine, and what it wants done. Both serialise: a recording of them plays again without a kernel.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::{ProbeRequest, RunId};
+use crate::model::{
+    Config, IpvsTable, Probe, ProbeReport, ServerKey, ServiceKey, Standing, Timestamp, Transition,
+    VirtualService,
+};
+use crate::plan::{Step, StepFailure};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The director begins. It is the first event, and comes once.
+    Start(Box<Start>),
+    /// The deadline has come, or there is time for what can wait.
+    Deadline,
+    /// Probes have ended: all that had come back by then.
+    Probed(Vec<Probed>),
+    /// To [`Action::ReadTable`].
+    TableRead(Result<IpvsTable, Box<str>>),
+    /// To [`Action::ReadService`].
+    ServiceRead(ServiceKey, Result<Option<VirtualService>, Box<str>>),
+    /// To [`Action::Apply`]: what was refused; or why it is not known how much was done.
+    Applied(Result<Vec<StepFailure>, Box<str>>),
+    /// To [`Action::Settle`].
+    Settled(Vec<Settled>),
+    /// To [`Action::WriteOwned`].
+    OwnedWritten(Result<(), Box<str>>),
+    /// A new configuration has been read and checked, for this request.
+    Next(ReloadId, Box<Config>),
+    /// A new configuration was asked for, and is no good, or could not be read.
+    NextRefused(ReloadId, Box<str>),
+    /// The director is to end. With `release` it takes away what is its own.
+    Stop {
+        /// Whether to take the services away.
+        release: bool,
+    },
+}
+
+/// What a director begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The configuration.
+    pub config: Config,
+    /// The services that the state file calls ours.
+    pub owned: Result<BTreeSet<ServiceKey>, Box<str>>,
+    /// What an earlier director believed of the servers.
+    pub recalled: Vec<Recalled>,
+}
+
+/// What was believed of one check of one server, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recalled {
+    /// Whose server.
+    pub service: ServiceKey,
+    /// Which one.
+    pub server: ServerKey,
+    /// By which probe. Another question to the same server says nothing about this one.
+    pub probe: Probe,
+    /// What was believed.
+    pub standing: Standing,
+    /// How long it had been so, counted until now.
+    pub age: Duration,
+}
+
+/// One probe has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// Which run of which check.
+    pub run: RunId,
+    /// What came of it.
+    pub report: ProbeReport,
+    /// When it came back.
+    pub at: Timestamp,
+}
+
+/// What became of one of the host's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Its name.
+    pub name: Box<str>,
+    /// What was changed, in words; or why it could not be.
+    pub result: Result<Box<str>, Box<str>>,
+}
+
+/// Numbers the requests to reload, in their order.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct ReloadId(pub u64);
+
+/// One thing to do. They are done in their order, and each that has an answer is answered before the next event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Make a probe, and report with [`Event::Probed`].
+    Probe(ProbeRequest),
+    /// Read the whole table.
+    ReadTable,
+    /// Read one service.
+    ReadService(ServiceKey),
+    /// Carry these steps out, in their order; a refused one does not stop the others.
+    Apply(Vec<Step>),
+    /// Make the host's settings what the configuration says.
+    Settle(crate::model::IpvsSettings),
+    /// Write down what is ours, before the next action.
+    WriteOwned(Arc<BTreeSet<ServiceKey>>),
+    /// Tell the world.
+    Tell(Arc<Transition>),
+    /// Everything is done, and the director ends; `true` when all of it could be done.
+    End(bool),
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything at one moment, as a value that readers share. The engine publishes one after the other, and serves nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::ReloadId;
+use super::history::History;
+use crate::model::{
+    Check, Config, KnowsStandings, ServerKey, ServiceKey, Standing, Timestamp, Weight,
+};
+
+/// Everything at one moment. It costs little to make: what has not changed is shared with the one before.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The moment.
+    pub at: Timestamp,
+    /// When the director began.
+    pub started: Timestamp,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// The services of the configuration, in ipvsadm's order.
+    pub services: BTreeMap<ServiceKey, Arc<ServiceView>>,
+    /// What the state file calls ours.
+    pub owned: Arc<BTreeSet<ServiceKey>>,
+    /// What was counted.
+    pub counters: Counters,
+    /// The reloads so far.
+    pub reloads: Reloads,
+    /// The last transitions.
+    pub history: Arc<History>,
+}
+
+/// One virtual service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceView {
+    /// Why the kernel is not as it should be, if it is not.
+    pub error: Option<Arc<str>>,
+    /// Its real servers, by key.
+    pub servers: Box<[ServerView]>,
+}
+
+/// One real server of one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerView {
+    /// Which one.
+    pub key: ServerKey,
+    /// What is believed of it; `None` when nothing checks it.
+    pub standing: Option<Standing>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Its weight in the kernel; `None` when it is not in the table.
+    pub weight: Option<Weight>,
+    /// Its checks.
+    pub checks: Box<[CheckView]>,
+}
+
+/// One check of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckView {
+    /// What is asked, and when.
+    pub check: Arc<Check>,
+    /// What this check alone believes.
+    pub standing: Standing,
+    /// Since when.
+    pub since: Timestamp,
+    /// What the last probe saw that did not succeed, in words.
+    pub last_failure: Option<Arc<str>>,
+    /// When the last probe started, if one has come back.
+    pub last_started: Option<Timestamp>,
+    /// How long it took.
+    pub last_latency: Duration,
+    /// How many probes in a row could not run.
+    pub could_not_run: u32,
+}
+
+/// What was counted since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Changes of others that were put right.
+    pub drift_repairs: u64,
+    /// Probes that could not run.
+    pub probes_not_run: u64,
+    /// From the return of the probe that decided a verdict to the kernel's confirmation of what it changed.
+    pub verdict_delay: VerdictDelay,
+}
+
+/// How long verdicts took to reach the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VerdictDelay {
+    /// How many batches of verdicts changed the kernel's table.
+    pub batches: u64,
+    /// The last one's.
+    pub latest: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
+impl VerdictDelay {
+    /// One more.
+    pub fn note(&mut self, delay: Duration) {
+        self.batches += 1;
+        self.latest = delay;
+        self.longest = self.longest.max(delay);
+    }
+}
+
+/// What became of the requests to reload.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reloads {
+    /// The last request that has been answered; requests before it are answered, too, or were overtaken.
+    pub answered: ReloadId,
+    /// Why the last answered one was refused, if it was.
+    pub refused: Option<Arc<str>>,
+    /// How many steps the last one that was carried out took.
+    pub steps: u64,
+}
+
+impl Snapshot {
+    /// A service's view of one of its servers.
+    #[must_use]
+    pub fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<&ServerView> {
+        let servers = &self.services.get(service)?.servers;
+        let at = servers.binary_search_by_key(server, |view| view.key).ok()?;
+        servers.get(at)
+    }
+}
+
+impl KnowsStandings for Snapshot {
+    fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing> {
+        self.server(service, server)?.standing
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a real server is checked: probes as values, their schedule, and what comes back of one.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fwmark, Timestamp, Weight};
+
+/// One question to one server: what is asked, where, and by which way.
+///
+/// All of it is its identity. Two services that ask the same question of the same server share one probe; a question
+/// that differs in any part is another one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is asked.
+    pub kind: ProbeKind,
+    /// Whom.
+    pub target: SocketAddr,
+    /// By which way.
+    pub path: ProbePath,
+}
+
+/// What a probe asks, with all of its options.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeKind {
+    /// Whether a TCP connection comes about. It is reset at once.
+    Tcp,
+}
+
+impl fmt::Display for ProbeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+        })
+    }
+}
+
+/// The way a probe takes; what is absent is left to the kernel's routing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct ProbePath {
+    /// The address it comes from.
+    pub source: Option<IpAddr>,
+    /// The interface it leaves by: 1 to 15 bytes.
+    pub interface: Option<Box<str>>,
+    /// The firewall mark of its packets, for policy routing.
+    pub mark: Option<Fwmark>,
+}
+
+impl fmt::Display for Probe {
+    /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.target)?;
+        if let Some(source) = self.path.source {
+            write!(f, " from {source}")?;
+        }
+        if let Some(interface) = &self.path.interface {
+            write!(f, " by {interface}")?;
+        }
+        self.path
+            .mark
+            .map_or(Ok(()), |mark| write!(f, " with mark {mark}"))
+    }
+}
+
+/// A probe and when it runs. Servers with an equal check share one checker.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Check {
+    /// What one run asks.
+    pub probe: Probe,
+    /// When, and how many results make a verdict.
+    pub schedule: CheckSchedule,
+}
+
+/// When probes run, and how many results make a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CheckSchedule {
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// The one deadline of a probe, from its start to its result.
+    pub timeout: Duration,
+    /// So many successes in a row bring a down server up.
+    pub rise: u32,
+    /// So many failures in a row take an up server down.
+    pub fall: u32,
+    /// From a failure to the next probe while the verdict is still up.
+    pub retry_delay: Duration,
+}
+
+/// The checks of one server, and how many of them have to find it up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checks {
+    /// How many have to pass.
+    pub need: Need,
+    /// Each by itself. Empty means that nobody checks the server, and that it counts as up.
+    pub each: Vec<Arc<Check>>,
+}
+
+impl Checks {
+    /// No check: the server counts as up.
+    pub const NONE: Self = Self {
+        need: Need::All,
+        each: Vec::new(),
+    };
+
+    /// One check alone.
+    #[must_use]
+    pub fn one(check: Check) -> Self {
+        Self {
+            need: Need::All,
+            each: vec![Arc::new(check)],
+        }
+    }
+}
+
+/// How many of a server's checks have to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// Every one.
+    All,
+    /// One is enough.
+    Any,
+    /// At least so many.
+    AtLeast(u32),
+}
+
+impl Need {
+    /// How many of this many checks have to pass: at least one, at most all.
+    #[must_use]
+    pub fn of(self, checks: usize) -> usize {
+        match self {
+            Self::All => checks,
+            Self::Any => 1,
+            Self::AtLeast(number) => usize::try_from(number).unwrap_or(usize::MAX),
+        }
+        .clamp(1, checks.max(1))
+    }
+}
+
+/// What came of one run of a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// The answer.
+    pub outcome: ProbeOutcome,
+    /// What was seen, in words: `connect refused`. Empty for a plain success.
+    pub reason: Box<str>,
+    /// When the probe really started: not while it waited for its turn.
+    pub started: Timestamp,
+    /// From its start to its result.
+    pub latency: Duration,
+}
+
+/// The answer of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeOutcome {
+    /// The server answered as it should, and may have told the weight it wants.
+    Up(Option<Weight>),
+    /// It did not.
+    Down,
+    /// It asks for no new connections. Those it has live on.
+    Drain,
+    /// It is in maintenance: as [`ProbeOutcome::Drain`], by somebody's wish.
+    Maintenance,
+    /// The server does not know this question. That says nothing of its health.
+    Unsupported,
+    /// The probe could not be made, for a reason that lies with this host.
+    CouldNotRun,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_says_what_it_asks_of_whom_and_by_which_way() {
+        let mut probe = Probe {
+            kind: ProbeKind::Tcp,
+            target: "10.0.0.5:5672".parse().unwrap(),
+            path: ProbePath::default(),
+        };
+        assert_eq!(probe.to_string(), "tcp 10.0.0.5:5672");
+        probe.path = ProbePath {
+            source: Some("10.0.0.1".parse().unwrap()),
+            interface: Some("eth1".into()),
+            mark: Fwmark::new(7),
+        };
+        assert_eq!(
+            probe.to_string(),
+            "tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7"
+        );
+    }
+
+    #[test]
+    fn at_least_one_check_has_to_pass_and_at_most_all() {
+        assert_eq!(Need::All.of(3), 3);
+        assert_eq!(Need::Any.of(3), 1);
+        assert_eq!(Need::AtLeast(2).of(3), 2);
+        assert_eq!(Need::AtLeast(0).of(3), 1);
+        assert_eq!(Need::AtLeast(9).of(3), 3);
+    }
+}

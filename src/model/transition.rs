@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the director tells the world: one value for each thing that became different.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ServerKey, ServiceKey, Standing, Timestamp, Weight};
+
+/// Something became different: told once, kept in a ring, rendered by whoever wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub object: Object,
+    /// What it was.
+    pub from: Condition,
+    /// What it is.
+    pub to: Condition,
+    /// Why, in words; empty when nothing is to be said.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub why: Box<str>,
+    /// What it led to, as the kernel confirmed it.
+    #[serde(default, skip_serializing_if = "Effect::is_none")]
+    pub effect: Effect,
+}
+
+/// What a transition is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Object {
+    /// The director itself.
+    Director,
+    /// Its configuration.
+    Configuration,
+    /// The kernel's IPVS as a whole: whether it answers.
+    Ipvs,
+    /// A virtual service.
+    Service(ServiceKey),
+    /// A real server of a service.
+    Server(ServiceKey, ServerKey),
+    /// The check of a real server of a service.
+    Check(ServiceKey, ServerKey),
+    /// A setting of this host, by its name.
+    Setting(Box<str>),
+    /// The file that says which services are ours.
+    StateFile,
+}
+
+/// What an object is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// A real server's standing.
+    Standing(Standing),
+    /// Not there, or not begun.
+    Absent,
+    /// Of the director: it runs.
+    Running,
+    /// Of the director: it has ended.
+    Stopped,
+    /// As it should be.
+    Right,
+    /// Not as it should be, and not by our doing.
+    Drifted,
+    /// The kernel, or the disk, refused what we asked of it.
+    Refused,
+    /// Somebody else's until now, ours from now on.
+    Foreign,
+    /// Its probes do not run, or mean nothing to the server.
+    NotChecked,
+}
+
+/// What a transition led to in the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Nothing that is worth a word.
+    #[default]
+    None,
+    /// A real server's weight in the kernel before and after; absent where it is not in the table.
+    Weight {
+        /// Before.
+        before: Option<Weight>,
+        /// After.
+        after: Option<Weight>,
+    },
+    /// The change that put it right, as ipvsadm's line.
+    Repaired(Box<str>),
+    /// So many steps were carried out.
+    Steps(u64),
+    /// The kernel did not do what it was asked to, for this reason.
+    Refused(Box<str>),
+}
+
+impl Effect {
+    /// Whether there is nothing to say of it.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+/// How loudly a transition is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// As it should go.
+    Info,
+    /// Somebody may want to look.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+impl Transition {
+    /// How loudly it is told.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        if matches!(self.effect, Effect::Refused(_)) {
+            return Severity::Error;
+        }
+        match self.to {
+            Condition::Refused => match self.object {
+                Object::Setting(_) | Object::StateFile => Severity::Warning,
+                Object::Director
+                | Object::Configuration
+                | Object::Ipvs
+                | Object::Service(_)
+                | Object::Server(..)
+                | Object::Check(..) => Severity::Error,
+            },
+            Condition::NotChecked | Condition::Drifted => Severity::Warning,
+            Condition::Right if matches!(self.from, Condition::Drifted | Condition::Foreign) => {
+                Severity::Warning
+            }
+            Condition::Standing(_)
+            | Condition::Absent
+            | Condition::Running
+            | Condition::Stopped
+            | Condition::Right
+            | Condition::Foreign => Severity::Info,
+        }
+    }
+
+    /// The virtual service it concerns, if it concerns one.
+    #[must_use]
+    pub const fn service(&self) -> Option<&ServiceKey> {
+        match &self.object {
+            Object::Service(service) | Object::Server(service, _) | Object::Check(service, _) => {
+                Some(service)
+            }
+            Object::Director
+            | Object::Configuration
+            | Object::Ipvs
+            | Object::Setting(_)
+            | Object::StateFile => None,
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    /// `weight 10 -> removed`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Weight { before, after } => match (before, after) {
+                (None, None) => f.write_str("not in the kernel"),
+                (None, Some(weight)) => write!(f, "added with weight {weight}"),
+                (Some(weight), None) => write!(f, "weight {weight} -> removed"),
+                (Some(before), Some(after)) if before == after => write!(f, "weight {before}"),
+                (Some(before), Some(after)) => write!(f, "weight {before} -> {after}"),
+            },
+            Self::Repaired(step) => write!(f, "repaired: {step}"),
+            Self::Steps(1) => f.write_str("1 step"),
+            Self::Steps(number) => write!(f, "{number} steps"),
+            Self::Refused(why) => write!(f, "the kernel refused: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Transition {
+    /// One line for the log, without its time.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            object,
+            from,
+            to,
+            why,
+            effect,
+            ..
+        } = self;
+        match (object, from, to) {
+            (
+                Object::Server(service, server),
+                Condition::Standing(from),
+                Condition::Standing(to),
+            ) => {
+                write!(
+                    f,
+                    "real server {server} of {service}: {from} -> {to} ({why}), {effect}"
+                )
+            }
+            (Object::Check(service, server), _, Condition::NotChecked) => {
+                write!(
+                    f,
+                    "check of real server {server} of {service} could not run {why}"
+                )
+            }
+            (Object::Check(service, server), ..) => {
+                write!(f, "check of real server {server} of {service} runs again")
+            }
+            (Object::Configuration, _, Condition::Refused) => {
+                write!(f, "reload refused, the running configuration stays: {why}")
+            }
+            (Object::Configuration, ..) => write!(f, "reloaded: {effect}"),
+            (Object::Director, _, Condition::Running) => write!(f, "started: {why}, {effect}"),
+            (Object::Director, ..) => write!(f, "stopped; {why}"),
+            (_, Condition::Drifted, _) => write!(f, "drift: {why}; {effect}"),
+            (Object::Service(_) | Object::Server(..), Condition::Foreign, _) => {
+                write!(f, "taken over: {why}; {effect}")
+            }
+            (Object::Service(service), Condition::Refused, Condition::Right) => {
+                write!(f, "service {service}: as it should be again")
+            }
+            (Object::Ipvs, _, Condition::Right) => f.write_str("IPVS answers again"),
+            (Object::StateFile, _, Condition::Right) => {
+                f.write_str("the state file is written again")
+            }
+            (
+                Object::Service(_)
+                | Object::Server(..)
+                | Object::Setting(_)
+                | Object::Ipvs
+                | Object::StateFile,
+                ..,
+            ) => {
+                if let Effect::Refused(refusal) = effect
+                    && why.is_empty()
+                {
+                    return f.write_str(refusal);
+                }
+                f.write_str(why)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> Object {
+        Object::Server(
+            "TCP 192.0.2.10:5672".parse().unwrap(),
+            "10.0.0.5:5672".parse().unwrap(),
+        )
+    }
+
+    fn transition(object: Object, from: Condition, to: Condition) -> Transition {
+        Transition {
+            at: Timestamp::ZERO,
+            object,
+            from,
+            to,
+            why: "".into(),
+            effect: Effect::None,
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_one_line_with_its_reason_and_its_effect() {
+        let told = Transition {
+            why: "connect timed out, 3/3".into(),
+            effect: Effect::Weight {
+                before: Weight::new(10),
+                after: None,
+            },
+            ..transition(
+                server(),
+                Condition::Standing(Standing::UP),
+                Condition::Standing(Standing::Down),
+            )
+        };
+        assert_eq!(
+            told.to_string(),
+            "real server 10.0.0.5:5672 of TCP 192.0.2.10:5672: up -> down (connect timed out, 3/3), weight 10 -> removed"
+        );
+        assert_eq!(told.severity(), Severity::Info);
+        let refused = Transition {
+            effect: Effect::Refused("not permitted (EPERM)".into()),
+            ..told
+        };
+        assert_eq!(refused.severity(), Severity::Error);
+        assert!(
+            refused
+                .to_string()
+                .ends_with(", the kernel refused: not permitted (EPERM)")
+        );
+    }
+
+    #[test]
+    fn a_transition_serialises_and_is_read_again() {
+        let told = transition(server(), Condition::Drifted, Condition::Right);
+        let text = serde_json::to_string(&told).unwrap();
+        assert_eq!(serde_json::from_str::<Transition>(&text).unwrap(), told);
+    }
+}
