@@ -17,7 +17,9 @@ use lvs_director::model::{
     AddressFamily, ForwardingMethod, Fwmark, IpvsTable, RealServer, Scheduler, SchedulerFlags,
     Seconds, ServerKey, ServiceKey, ServiceSettings, Thresholds, Tunnel, VirtualService, Weight,
 };
-use lvs_director::plan::{Outcome, Plan, SimulatedKernel, Step, diff, execute};
+use lvs_director::plan::{
+    Change, Outcome, Plan, Rule, SimulatedKernel, Step, Target as _, carry_out, diff, execute,
+};
 use proptest::collection::{btree_map, btree_set};
 use proptest::prelude::*;
 
@@ -165,6 +167,70 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_change_that_is_refused_as_a_whole_leaves_what_was_there_foreign_services_included(
+        desired in table(), observed in table(), ours in btree_set(service_key(), 0..4),
+    ) {
+        let mut kernel = SimulatedKernel::holding(observed.clone());
+        kernel.missing_schedulers.insert(Scheduler::new("mh").unwrap());
+        let plan = diff(&desired, &observed, &ours);
+        let rule = Rule::AllOrNothing { excused: BTreeSet::new() };
+        let outcome = carry_out(&mut kernel, Change::new(plan, rule, &observed)).unwrap();
+        if outcome.undone {
+            prop_assert!(!outcome.is_complete());
+            prop_assert_eq!(outcome.done, 0);
+            prop_assert_eq!(&kernel.table, &observed);
+        } else {
+            prop_assert!(outcome.is_complete(), "{:?}", outcome.failures);
+            prop_assert_eq!(&ours_of(&kernel.table, &desired, &ours), &desired.services);
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_away_before_all_that_adds_has_been_accepted(
+        desired in table(), observed in table(), ours in btree_set(service_key(), 0..4),
+    ) {
+        let mut kernel = SimulatedKernel::holding(observed.clone());
+        kernel.missing_schedulers.insert(Scheduler::new("mh").unwrap());
+        let plan = diff(&desired, &observed, &ours);
+        let rule = Rule::AllOrNothing { excused: BTreeSet::new() };
+        let mut change = Change::new(plan, rule, &observed);
+        let mut refused = false;
+        while let Some(steps) = change.next() {
+            for step in steps.iter() {
+                let takes_away = matches!(step, Step::DeleteService(_) | Step::DeleteServer(..));
+                let (key, server) = (step.service(), match step {
+                    Step::DeleteServer(_, server) => Some(server),
+                    _ => None,
+                });
+                let was_there = observed.services.get(key).is_some_and(|service| {
+                    server.is_none_or(|server| service.servers.contains_key(server))
+                });
+                prop_assert!(!(refused && takes_away && was_there), "{step} after a refusal");
+            }
+            let failures = kernel.apply(&steps).unwrap();
+            refused |= !failures.is_empty();
+            change.applied(failures);
+        }
+    }
+
+    #[test]
+    fn an_excused_service_is_no_reason_to_refuse_a_change(
+        desired in table(), observed in table(), ours in btree_set(service_key(), 0..4),
+    ) {
+        let mut kernel = SimulatedKernel::holding(observed.clone());
+        kernel.missing_schedulers.insert(Scheduler::new("mh").unwrap());
+        let plan = diff(&desired, &observed, &ours);
+        let excused: BTreeSet<_> = plan.steps().map(|step| *step.service()).collect();
+        let rule = Rule::AllOrNothing { excused };
+        let outcome = carry_out(&mut kernel, Change::new(plan.clone(), rule, &observed)).unwrap();
+        let mut other = SimulatedKernel::holding(observed);
+        other.missing_schedulers.insert(Scheduler::new("mh").unwrap());
+        let each = execute(&mut other, &plan).unwrap();
+        prop_assert_eq!(outcome, each);
+        prop_assert_eq!(kernel.table, other.table);
     }
 
     #[test]

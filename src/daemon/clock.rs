@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The rim's clock, from which all moments come.
+//! The rim's clocks, from which all moments come.
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::time::{ClockId, clock_gettime};
 
 use crate::model::Timestamp;
 
-/// Never steps back, starts at zero.
+/// Never steps back; zero when the host started.
 #[derive(Clone, Copy)]
-pub(super) struct Clock(Instant);
+pub(super) struct Clock {
+    started: Instant,
+    /// The host's uptime at `started`.
+    uptime: Duration,
+}
 
 impl Clock {
     #[expect(
@@ -15,15 +21,29 @@ impl Clock {
         reason = "the rim's clock, from which all moments come"
     )]
     pub(super) fn start() -> Self {
-        Self(Instant::now())
+        // The clock is one that every Linux has. Without it moments count from the start of the program.
+        let uptime = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
+        Self {
+            started: Instant::now(),
+            uptime,
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp::after_start(self.0.elapsed())
+        Timestamp::after_start(self.uptime + self.started.elapsed())
     }
 
-    /// Since the start, for a line that says what took how long.
+    /// The wall clock, which people and others may set.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rim's clock, from which all moments come"
+    )]
+    pub(super) fn wall() -> SystemTime {
+        SystemTime::now()
+    }
+
+    /// Since the program began, for a line that says what took how long.
     pub(super) fn milliseconds(&self) -> f64 {
-        self.0.elapsed().as_secs_f64() * 1000.0
+        self.started.elapsed().as_secs_f64() * 1000.0
     }
 }

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::health::{ProbeRequest, RunId};
 use crate::model::{
-    Config, IpvsTable, Probe, ProbeReport, ServerKey, ServiceKey, Standing, Timestamp, Transition,
+    Config, IpvsSettings, IpvsTable, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
     VirtualService,
 };
 use crate::plan::{Step, StepFailure};
@@ -51,24 +50,9 @@ pub struct Start {
     /// The configuration.
     pub config: Config,
     /// The services that the state file calls ours.
-    pub owned: Result<BTreeSet<ServiceKey>, Box<str>>,
+    pub owned: BTreeSet<ServiceKey>,
     /// What an earlier director believed of the servers.
     pub recalled: Vec<Recalled>,
-}
-
-/// What was believed of one check of one server, and since when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recalled {
-    /// Whose server.
-    pub service: ServiceKey,
-    /// Which one.
-    pub server: ServerKey,
-    /// By which probe. Another question to the same server says nothing about this one.
-    pub probe: Probe,
-    /// What was believed.
-    pub standing: Standing,
-    /// How long it had been so, counted until now.
-    pub age: Duration,
 }
 
 /// One probe has ended.
@@ -108,9 +92,9 @@ pub enum Action {
     /// Read one service.
     ReadService(ServiceKey),
     /// Carry these steps out, in their order; a refused one does not stop the others.
-    Apply(Vec<Step>),
+    Apply(Arc<Vec<Step>>),
     /// Make the host's settings what the configuration says.
-    Settle(crate::model::IpvsSettings),
+    Settle(IpvsSettings),
     /// Write down what is ours, before the next action.
     WriteOwned(Arc<BTreeSet<ServiceKey>>),
     /// Tell the world.

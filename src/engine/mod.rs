@@ -1,10 +1,40 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The engine: a machine that joins the others. Events in, actions out, one deadline.
+//! The engine: the machine that joins the others. Events in, actions out, one deadline.
+//!
+//! ```text
+//!             Start, Next ---------------------+          +--> Probe
+//!   reports -> health -> standings ------------+          +--> ReadTable, ReadService, Apply ----> the kernel
+//!                                              +-> plan --+--> WriteOwned, Settle
+//!   TableRead, ServiceRead, Applied -> observed+          +--> Tell: transitions, for the log and whoever wants them
+//! ```
+//!
+//! It does no I/O and reads no clock: a shell hands in each event with its moment, carries out the actions, and hands
+//! in the answers. At most one exchange with the kernel is under way; what comes meanwhile waits. Every event is legal
+//! in every state. Events, actions and transitions serialise, so that a recording plays again without a kernel.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod converge;
+mod describe;
 mod event;
 mod history;
+mod machine;
+mod owned;
+mod queue;
+mod reload;
+mod repair;
 mod snapshot;
+mod start;
+mod tell;
+#[cfg(test)]
+mod tests;
+mod verdicts;
+mod view;
 
-pub use event::{Action, Event, Probed, Recalled, ReloadId, Settled, Start};
+pub use describe::{count, steps};
+pub use event::{Action, Event, Probed, ReloadId, Settled, Start};
 pub use history::History;
-pub use snapshot::{CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay};
+pub use machine::Engine;
+pub use snapshot::{
+    CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay,
+};

@@ -21,7 +21,7 @@ pub struct Snapshot {
     /// The configuration in force.
     pub config: Arc<Config>,
     /// The services of the configuration, in ipvsadm's order.
-    pub services: BTreeMap<ServiceKey, Arc<ServiceView>>,
+    pub services: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
     /// What the state file calls ours.
     pub owned: Arc<BTreeSet<ServiceKey>>,
     /// What was counted.

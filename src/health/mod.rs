@@ -17,8 +17,6 @@
 
 mod checker;
 mod monitor;
-mod weights;
 
 pub use checker::{Checker, CheckerAction, CheckerEvent, ProbeOutcome, Verdict};
 pub use monitor::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest, RunId, ServerHealth};
-pub use weights::{desired_server, desired_service};

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Everything a configuration file says, with every default filled in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Config {
     /// The virtual services and their real servers.
     pub services: BTreeMap<ServiceKey, ConfiguredService>,
@@ -67,7 +67,7 @@ pub struct ConfiguredServer {
 }
 
 /// What applies to the kernel's IPVS as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IpvsSettings {
     /// `ipvsadm --set`; `None` leaves a timeout as the kernel has it.
     pub tcp_timeout: Option<Seconds>,
@@ -81,7 +81,7 @@ pub struct IpvsSettings {
 }
 
 /// What applies to the director itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DirectorSettings {
     /// Where it writes down which services are its own.
     pub state_file: PathBuf,

@@ -66,6 +66,8 @@ pub enum Condition {
     Drifted,
     /// The kernel, or the disk, refused what we asked of it.
     Refused,
+    /// Not what the configuration says, at the start of the director.
+    Outdated,
     /// Somebody else's until now, ours from now on.
     Foreign,
     /// Its probes do not run, or mean nothing to the server.
@@ -140,6 +142,7 @@ impl Transition {
             | Condition::Running
             | Condition::Stopped
             | Condition::Right
+            | Condition::Outdated
             | Condition::Foreign => Severity::Info,
         }
     }
@@ -219,7 +222,14 @@ impl fmt::Display for Transition {
             (Object::Director, ..) => write!(f, "stopped; {why}"),
             (_, Condition::Drifted, _) => write!(f, "drift: {why}; {effect}"),
             (Object::Service(_) | Object::Server(..), Condition::Foreign, _) => {
-                write!(f, "taken over: {why}; {effect}")
+                write!(f, "taken over: {why}")?;
+                match effect {
+                    Effect::None => Ok(()),
+                    effect => write!(f, "; {effect}"),
+                }
+            }
+            (Object::Service(_) | Object::Server(..), Condition::Outdated, _) => {
+                write!(f, "found at the start: {why}; {effect}")
             }
             (Object::Service(service), Condition::Refused, Condition::Right) => {
                 write!(f, "service {service}: as it should be again")

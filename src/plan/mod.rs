@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What to do next: the difference between the table we want and the table there is.
+//! What the kernel should hold, and what to do next: the difference between the table we want and the table there is.
 //!
 //! Its laws (`tests/plan_laws.rs` holds them against random tables):
 //!
@@ -8,21 +8,27 @@
 //! 3. No prefix of a plan leaves a service without a server that can take a connection, if it had one before and has
 //!    one after.
 //! 4. Services that are not ours are never touched.
-//! 5. An unchanged object costs no message, a changed weight one.
+//! 5. Nothing is taken away by a change until all that it adds has been accepted; a refused change leaves what was
+//!    there, foreign things included.
+//! 6. An unchanged object costs no message, a changed weight one.
 //!
-//! Nothing here reads a clock or the kernel: [`execute`] acts through a [`Target`], which is the kernel's IPVS in the
+//! Nothing here reads a clock or the kernel: [`carry_out`] acts through a [`Target`], which is the kernel's IPVS in the
 //! daemon and a value in a test.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod change;
+mod desired;
 mod diff;
 mod execute;
 mod failure;
 mod simulate;
 mod step;
 
+pub use change::{Change, Outcome, Rule};
+pub use desired::{desired, desired_server, desired_service};
 pub use diff::{Plan, diff, diff_service};
-pub use execute::{Outcome, Target, execute};
+pub use execute::{Target, carry_out, execute};
 pub use failure::StepFailure;
 pub use simulate::SimulatedKernel;
 pub use step::Step;

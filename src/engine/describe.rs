@@ -5,12 +5,14 @@ use crate::model::{IpvsTable, RealServer, ServiceRule};
 use crate::plan::Step;
 
 /// `1 step`, `2 steps`.
-pub(super) fn steps(number: usize) -> String {
+#[must_use]
+pub fn steps(number: usize) -> String {
     count(number, "step")
 }
 
 /// `1 real server`, `2 real servers`.
-pub(super) fn count(number: usize, what: &str) -> String {
+#[must_use]
+pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

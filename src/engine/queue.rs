@@ -27,13 +27,17 @@ impl Queue {
         }
     }
 
-    /// Takes out those that have waited longest, at most so many.
-    pub(super) fn take(&mut self, most: usize) -> Vec<ServiceKey> {
-        let taken: Vec<ServiceKey> = self.order.drain(..most.min(self.order.len())).collect();
-        for key in &taken {
-            self.members.remove(key);
-        }
-        taken
+    /// Takes out the one that has waited longest.
+    pub(super) fn take(&mut self) -> Option<ServiceKey> {
+        let taken = self.order.pop_front()?;
+        self.members.remove(&taken);
+        Some(taken)
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn clear(&mut self) {
+        self.order.clear();
+        self.members.clear();
     }
 }
 
@@ -46,9 +50,12 @@ mod tests {
         let key = |port| ServiceKey::tcp((std::net::Ipv4Addr::LOCALHOST, port).into());
         let mut queue = Queue::default();
         queue.extend([key(2), key(1), key(2), key(3)]);
-        assert_eq!(queue.take(2), [key(2), key(1)]);
+        assert_eq!((queue.take(), queue.take()), (Some(key(2)), Some(key(1))));
         queue.extend([key(2), key(3)]);
-        assert_eq!(queue.take(9), [key(3), key(2)]);
+        assert_eq!((queue.take(), queue.take()), (Some(key(3)), Some(key(2))));
         assert!(queue.is_empty());
+        queue.extend([key(4)]);
+        queue.clear();
+        assert_eq!(queue.take(), None);
     }
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading the configuration again: one reading at a time, and the last request wins.
+
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tracing::error;
+
+use super::oneshot::load;
+use crate::engine::{Event, ReloadId};
+
+/// Reads the configuration when asked to, on a thread of its own, so that a large file delays neither checks nor
+/// signals. However often it is asked, one reading is under way, and one more follows it.
+pub(super) struct Loader {
+    path: PathBuf,
+    events: Sender<Event>,
+    requests: Mutex<Requests>,
+}
+
+#[derive(Default)]
+struct Requests {
+    last: ReloadId,
+    reading: bool,
+}
+
+impl Loader {
+    pub(super) fn new(path: PathBuf, events: Sender<Event>) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            events,
+            requests: Mutex::default(),
+        })
+    }
+
+    /// Asks for a reading that begins from now on. The number is that of the request.
+    pub(super) fn ask(self: &Arc<Self>) -> ReloadId {
+        let mut requests = self.requests();
+        requests.last.0 += 1;
+        let asked = requests.last;
+        if !requests.reading {
+            let loader = Arc::clone(self);
+            let reload = thread::Builder::new().name("reload".to_owned());
+            match reload.spawn(move || loader.read_until_nobody_asks()) {
+                Ok(_) => requests.reading = true,
+                Err(error) => {
+                    let why = format!("start a thread: {error}");
+                    self.send(Event::NextRefused(asked, why.into()));
+                }
+            }
+        }
+        asked
+    }
+
+    fn read_until_nobody_asks(&self) {
+        loop {
+            let asked = self.requests().last;
+            let event = match load(&self.path, false) {
+                Ok(config) => Event::Next(asked, Box::new(config)),
+                Err(failure) => Event::NextRefused(asked, failure.message.into()),
+            };
+            self.send(event);
+            let mut requests = self.requests();
+            if requests.last == asked {
+                requests.reading = false;
+                return;
+            }
+        }
+    }
+
+    fn send(&self, event: Event) {
+        if self.events.send(event).is_err() {
+            error!("reload: the engine has ended");
+        }
+    }
+
+    fn requests(&self) -> std::sync::MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The engine's shell: it owns the kernel, the state file and the clock, carries out what the engine wants, and hands in
+//! what came of it.
+
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::debug;
+
+use super::clock::Clock;
+use super::kernel::Kernel;
+use super::log;
+use super::published::Published;
+use super::recorder::Recorder;
+use super::state::{OwnedFile, RememberedWriter};
+use crate::engine::{Action, Engine, Event};
+use crate::health::ProbeRequest;
+use crate::model::{Condition, Object, Timestamp, Transition};
+
+/// Most reports taken together before the kernel is told of what they change.
+const MOST_REPORTS: usize = 1024;
+/// While events come without a break, readers get a new snapshot this often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+/// An engine without a deadline is looked after all the same.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
+/// The engine and all that it acts on.
+pub(super) struct Shell<K> {
+    pub(super) engine: Engine,
+    pub(super) kernel: K,
+    pub(super) clock: Clock,
+    pub(super) owned: OwnedFile,
+    pub(super) remembered: RememberedWriter,
+    pub(super) probes: UnboundedSender<ProbeRequest>,
+    pub(super) published: Arc<Published>,
+    pub(super) recorder: Option<Recorder>,
+    /// An event that came behind reports, and is next.
+    pub(super) set_aside: Option<Event>,
+    pub(super) last_published: Timestamp,
+    /// Whether something has happened since.
+    pub(super) news: bool,
+    /// Whether a verdict has changed that is to be remembered.
+    pub(super) verdicts: bool,
+    pub(super) end: Option<ExitCode>,
+}
+
+impl<K: Kernel> Shell<K>
+where
+    K::Error: std::fmt::Display,
+{
+    /// One event after the other, until the engine has ended.
+    pub(super) fn run(mut self, first: Event, inbox: &Receiver<Event>) -> ExitCode {
+        let mut event = first;
+        loop {
+            self.handle(event);
+            if let Some(code) = self.end {
+                self.publish();
+                return code;
+            }
+            event = self.wait(inbox);
+        }
+    }
+
+    /// Hands an event in, and carries out all that follows from it.
+    fn handle(&mut self, event: Event) {
+        self.news |= !matches!(event, Event::Deadline);
+        let mut actions = VecDeque::new();
+        let reports = matches!(event, Event::Probed(_));
+        self.hand_in(event, &mut actions);
+        if reports && self.is_due() {
+            // A flood of reports must not put off the probes that are due.
+            self.hand_in(Event::Deadline, &mut actions);
+        }
+        while let Some(action) = actions.pop_front() {
+            if let Some(answer) = self.carry_out(action) {
+                self.hand_in(answer, &mut actions);
+            }
+        }
+        if self.clock.now().since(self.last_published) >= PUBLISH_EVERY {
+            self.publish();
+        }
+    }
+
+    fn hand_in(&mut self, event: Event, actions: &mut VecDeque<Action>) {
+        let now = self.clock.now();
+        let record = self.recorder.as_ref().map(|_| event.clone());
+        let batches = self.engine.verdict_delay().batches;
+        let mut out = Vec::new();
+        self.engine.handle(now, event, &mut out);
+        if let (Some(recorder), Some(event)) = (&mut self.recorder, record) {
+            recorder.record(now, &event, &out);
+        }
+        let delay = self.engine.verdict_delay();
+        if delay.batches != batches {
+            debug!("verdict in the kernel {} us after the probe", delay.latest.as_micros());
+        }
+        actions.extend(out);
+    }
+
+    /// Does it, and returns what came of it, if that is to be told.
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Probe(request) => {
+                // Nobody listens any more once the director ends.
+                let _ = self.probes.send(request);
+                None
+            }
+            Action::ReadTable => Some(Event::TableRead(self.kernel.read().map_err(in_words))),
+            Action::ReadService(key) => {
+                let found = self.kernel.read_service(&key).map_err(in_words);
+                Some(Event::ServiceRead(key, found))
+            }
+            Action::Apply(steps) => {
+                let refused = self.kernel.apply(&steps).map_err(in_words);
+                Some(Event::Applied(refused))
+            }
+            Action::Settle(settings) => Some(Event::Settled(self.kernel.settle(&settings))),
+            Action::WriteOwned(services) => {
+                let written = self.owned.write(&services).map_err(in_words);
+                Some(Event::OwnedWritten(written))
+            }
+            Action::Tell(transition) => {
+                self.tell(&transition);
+                None
+            }
+            Action::End(complete) => {
+                self.end = Some(if complete {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                });
+                None
+            }
+        }
+    }
+
+    fn tell(&mut self, transition: &Arc<Transition>) {
+        self.news = true;
+        self.verdicts |= matches!(
+            (&transition.object, transition.to),
+            (Object::Server(..), Condition::Standing(_)) | (Object::Configuration, _)
+        );
+        log::tell(transition);
+    }
+
+    /// The next event: what has come, or the deadline. Readers get a snapshot before the engine rests.
+    fn wait(&mut self, inbox: &Receiver<Event>) -> Event {
+        if let Some(event) = self.set_aside.take() {
+            return event;
+        }
+        match inbox.try_recv() {
+            Ok(event) => return self.gather(event, inbox),
+            Err(TryRecvError::Disconnected) => return Event::Stop { release: false },
+            Err(TryRecvError::Empty) if self.engine.has_time_to_fill() => return Event::Deadline,
+            Err(TryRecvError::Empty) => {}
+        }
+        self.publish();
+        let deadline = self.engine.deadline();
+        let patience = deadline.map_or(LONGEST_REST, |at| at.since(self.clock.now()));
+        match inbox.recv_timeout(patience) {
+            Ok(event) => self.gather(event, inbox),
+            Err(RecvTimeoutError::Timeout) => Event::Deadline,
+            Err(RecvTimeoutError::Disconnected) => Event::Stop { release: false },
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let deadline = self.engine.deadline();
+        deadline.is_some_and(|at| at <= self.clock.now())
+    }
+
+    /// All reports that are there already go in together. The first event of another kind is next.
+    fn gather(&mut self, event: Event, inbox: &Receiver<Event>) -> Event {
+        let Event::Probed(mut reports) = event else {
+            return event;
+        };
+        while reports.len() < MOST_REPORTS {
+            match inbox.try_recv() {
+                Ok(Event::Probed(more)) => reports.extend(more),
+                Ok(other) => {
+                    self.set_aside = Some(other);
+                    break;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        Event::Probed(reports)
+    }
+
+    fn publish(&mut self) {
+        if !std::mem::take(&mut self.news) {
+            return;
+        }
+        let now = self.clock.now();
+        self.last_published = now;
+        if std::mem::take(&mut self.verdicts) {
+            self.remembered.note(self.engine.remembered(now));
+        }
+        self.published.publish(self.engine.snapshot(now));
+    }
+}
+
+fn in_words(error: impl std::fmt::Display) -> Box<str> {
+    error.to_string().into()
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Bringing the kernel's table to what it should be, one change after the other.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::event::Action;
+use super::machine::{Engine, Purpose, Work};
+use crate::health::Health;
+use crate::model::{Config, IpvsTable, ServiceKey, Timestamp};
+use crate::plan::{Change, Outcome, Plan, Rule, Step, StepFailure, desired_service, diff_service};
+
+/// How often a service that turns out different from what it was taken for is planned for again, until the next round.
+pub(super) const TRIES: u32 = 4;
+
+impl Engine {
+    /// From what the kernel is believed to hold of these services to what it should hold.
+    pub(super) fn plan<'k>(&self, keys: impl IntoIterator<Item = &'k ServiceKey>) -> Plan {
+        self.plan_with(&self.config, &self.health, keys)
+    }
+
+    /// The same with another configuration, and what would be believed under it.
+    pub(super) fn plan_with<'k>(
+        &self,
+        config: &Config,
+        health: &Health,
+        keys: impl IntoIterator<Item = &'k ServiceKey>,
+    ) -> Plan {
+        let mut plan = Plan::default();
+        for key in keys {
+            // A service of somebody else is never touched, however it came to be looked at.
+            if !config.services.contains_key(key) && !self.owned.contains(key) {
+                continue;
+            }
+            let observed = self.observed.services.get(key);
+            let desired = desired_service(config, health, self.role, key, observed);
+            diff_service(key, desired.as_ref(), observed, &mut plan);
+        }
+        plan
+    }
+
+    /// Begins to carry a plan out.
+    pub(super) fn begin(
+        &mut self,
+        now: Timestamp,
+        plan: Plan,
+        rule: Rule,
+        purpose: Purpose,
+        out: &mut Vec<Action>,
+    ) {
+        let change = Change::new(plan, rule, &self.observed);
+        self.go_on(now, Box::new(change), purpose, out);
+    }
+
+    /// Sends the next batch of a change, or ends it.
+    fn go_on(
+        &mut self,
+        now: Timestamp,
+        mut change: Box<Change>,
+        purpose: Purpose,
+        out: &mut Vec<Action>,
+    ) {
+        if let Some(steps) = change.next() {
+            out.push(Action::Apply(steps));
+            self.work = Work::Changing(change, purpose);
+            return;
+        }
+        self.work = Work::Idle;
+        let touched = change.services();
+        let outcome = change.finish();
+        self.look_again(&touched, &outcome);
+        match purpose {
+            Purpose::Start { found } => {
+                self.note_errors(now, &touched, &outcome, out);
+                self.disown_removed(out);
+                self.tell_start(now, found, &outcome, out);
+            }
+            Purpose::Upkeep => self.note_errors(now, &touched, &outcome, out),
+            Purpose::Reload(next) => self.reloaded(now, *next, &touched, outcome, out),
+            Purpose::Release => {
+                self.note_errors(now, &touched, &outcome, out);
+                self.released(now, &outcome, out);
+            }
+        }
+        self.tell_confirmed(out);
+    }
+
+    /// To [`Action::Apply`]. What the kernel confirmed is taken for done.
+    pub(super) fn applied(
+        &mut self,
+        now: Timestamp,
+        failures: Result<Vec<StepFailure>, Box<str>>,
+        out: &mut Vec<Action>,
+    ) {
+        let (mut change, purpose) = match std::mem::replace(&mut self.work, Work::Idle) {
+            Work::Changing(change, purpose) => (change, purpose),
+            other => {
+                self.work = other;
+                return;
+            }
+        };
+        let failures = match failures {
+            Ok(failures) => failures,
+            Err(why) => return self.change_broke_off(now, purpose, &why, out),
+        };
+        self.answered(now, out);
+        let Some(steps) = change.next() else {
+            return;
+        };
+        let refused: BTreeSet<usize> = failures.iter().map(|it| it.index).collect();
+        self.take_for_done(&steps, &refused);
+        let done = steps.len() > refused.len();
+        if let Some(first) = self.decided.take_if(|_| done) {
+            self.counters.verdict_delay.note(now.since(first));
+        }
+        change.applied(failures);
+        self.go_on(now, change, purpose, out);
+    }
+
+    fn take_for_done(&mut self, steps: &[Step], refused: &BTreeSet<usize>) {
+        let confirmed = steps.iter().enumerate();
+        for (_, step) in confirmed.filter(|(index, _)| !refused.contains(index)) {
+            // A step that does not fit what was believed shows when the service is read back.
+            let _ = step.apply_to(&mut self.observed);
+            self.stale.insert(*step.service());
+        }
+    }
+
+    /// What a change touched is read back when there is time; what it was wrong about, at once.
+    fn look_again(&mut self, touched: &BTreeSet<ServiceKey>, outcome: &Outcome) {
+        let failed: BTreeSet<&ServiceKey> =
+            outcome.failures.iter().map(|it| it.step.service()).collect();
+        let done = touched.iter().filter(|key| !failed.contains(key));
+        self.unread.extend(done.copied());
+        for failure in outcome.failures.iter().filter(|it| it.is_surprise()) {
+            let key = *failure.step.service();
+            let tries = self.tries.entry(key).or_default();
+            *tries += 1;
+            if *tries <= TRIES {
+                self.surprises.insert(key);
+            }
+        }
+    }
+
+    /// Nobody knows how much of the change was done.
+    fn change_broke_off(
+        &mut self,
+        now: Timestamp,
+        purpose: Purpose,
+        why: &str,
+        out: &mut Vec<Action>,
+    ) {
+        match purpose {
+            // Nothing is known to be wrong with the new configuration: it stays, and the next round carries it out.
+            Purpose::Reload(next) => self.commit(now, *next, 0, out),
+            Purpose::Start { found } => self.tell_start(now, found, &Outcome::default(), out),
+            Purpose::Upkeep => {}
+            Purpose::Release => {
+                self.exchange_failed(now, why, out);
+                return self.release_failed(out);
+            }
+        }
+        self.exchange_failed(now, why, out);
+    }
+
+    /// A service's error is told when it is new, and its end when it is over.
+    pub(super) fn note_errors(
+        &mut self,
+        now: Timestamp,
+        touched: &BTreeSet<ServiceKey>,
+        outcome: &Outcome,
+        out: &mut Vec<Action>,
+    ) {
+        for key in touched {
+            let failure = outcome.failures.iter().find(|it| it.step.service() == key);
+            let failure = failure.filter(|failure| !failure.is_surprise());
+            match failure.map(ToString::to_string) {
+                Some(text) => self.service_failed(now, *key, text.into(), out),
+                None => self.service_right(now, *key, out),
+            }
+        }
+    }
+
+    fn service_failed(
+        &mut self,
+        now: Timestamp,
+        key: ServiceKey,
+        text: Arc<str>,
+        out: &mut Vec<Action>,
+    ) {
+        self.stale.insert(key);
+        if self.errors.insert(key, Arc::clone(&text)).as_ref() != Some(&text) {
+            self.tell_service_refused(now, key, &text, out);
+        }
+    }
+
+    fn service_right(&mut self, now: Timestamp, key: ServiceKey, out: &mut Vec<Action>) {
+        if self.errors.remove(&key).is_some() {
+            self.stale.insert(key);
+            self.tell_service_right(now, key, out);
+        }
+    }
+
+    /// What was believed of services that are not ours after all is forgotten.
+    pub(super) fn forget_foreign(&mut self) {
+        let ours = self.ours();
+        let IpvsTable { services } = &mut self.observed;
+        services.retain(|key, _| ours.contains(key));
+        self.errors.retain(|key, _| ours.contains(key));
+        self.surprises.retain(|key, _| ours.contains(key));
+    }
+}

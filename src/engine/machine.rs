@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The machine: its state, its events, and what it turns to next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::{Action, Event, ReloadId};
+use super::history::History;
+use super::queue::Queue;
+use super::repair::Strikes;
+use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
+use super::tell::Untold;
+use crate::health::{Health, HealthEvent};
+use crate::model::{Config, IpvsTable, Role, ServiceKey, Timestamp};
+use crate::plan::{Change, Rule};
+
+/// Carries out one thing after the other, and keeps the kernel's table what it should be.
+///
+/// The shell hands in each event with its moment, carries out the actions in their order, and hands in the answers
+/// before anything else.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) started: Timestamp,
+    pub(super) config: Arc<Config>,
+    pub(super) role: Role,
+    pub(super) health: Health,
+    /// What the kernel is believed to hold of what is ours.
+    pub(super) observed: IpvsTable,
+    /// What the state file is to call ours.
+    pub(super) owned: Arc<BTreeSet<ServiceKey>>,
+    /// Whether the state file says so.
+    pub(super) owned_written: bool,
+    /// What is under way.
+    pub(super) work: Work,
+    /// Services that may not be what they should be: planned for next.
+    pub(super) dirty: BTreeSet<ServiceKey>,
+    /// Services that turned out different from what they were taken for: read next.
+    pub(super) surprises: BTreeSet<ServiceKey>,
+    /// How often a service was a surprise since the last round.
+    pub(super) tries: BTreeMap<ServiceKey, u32>,
+    /// Services that are to be read back when there is time.
+    pub(super) unread: Queue,
+    /// Services that did not stay as they were made, and when each is tried again.
+    pub(super) strikes: Strikes,
+    /// The configuration that waits to be gone over to: the last one asked for.
+    pub(super) next: Option<Wanted>,
+    /// Whether the director is to end, and whether it takes away what is its own.
+    pub(super) ending: Option<bool>,
+    pub(super) next_round: Timestamp,
+    /// How long the kernel is left alone after an exchange with it failed; zero while it answers.
+    pub(super) pause: Duration,
+    /// Why a setting of the host is not what it should be, by name; told once, not at every try.
+    pub(super) settings_refused: BTreeMap<Box<str>, Box<str>>,
+    /// Why the kernel is not as it should be, by service; told once, not at every try.
+    pub(super) errors: BTreeMap<ServiceKey, Arc<str>>,
+    /// What is told when the kernel has confirmed it.
+    pub(super) untold: Vec<Untold>,
+    /// When the first of the probes came back that decided what is under way.
+    pub(super) decided: Option<Timestamp>,
+    pub(super) counters: Counters,
+    pub(super) reloads: Reloads,
+    pub(super) history: Arc<History>,
+    pub(super) views: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
+    /// The services whose view is to be made anew.
+    pub(super) stale: BTreeSet<ServiceKey>,
+}
+
+/// What is under way: at most one exchange with the kernel.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// [`Event::Start`] has not come yet.
+    NotStarted,
+    /// Nothing.
+    Idle,
+    /// The whole table is being read, to begin with it or to take away what is ours.
+    Reading,
+    /// A service is being read.
+    ReadingService(Look),
+    /// A change is being carried out.
+    Changing(Box<Change>, Purpose),
+    /// The director has ended.
+    Ended,
+}
+
+/// Why a service is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Its time has come.
+    Round,
+    /// The kernel refused a step because the service was not what it was taken for.
+    Surprise,
+}
+
+/// What a change is for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// The first of all.
+    Start {
+        /// How many services of ours the kernel held.
+        found: usize,
+    },
+    /// A verdict, or a repair.
+    Upkeep,
+    /// A new configuration.
+    Reload(Box<Next>),
+    /// The last of all.
+    Release,
+}
+
+/// A new configuration that is asked for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) id: ReloadId,
+    pub(super) config: Arc<Config>,
+    /// How often it was planned for already.
+    pub(super) tries: u32,
+}
+
+/// A new configuration on its way: committed, or dropped.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub(super) wanted: Wanted,
+    /// The health it was planned with.
+    pub(super) health: Health,
+    /// What was ours before.
+    pub(super) owned: Arc<BTreeSet<ServiceKey>>,
+    /// What is told of services that others had made.
+    pub(super) adoption: Vec<Untold>,
+}
+
+impl Engine {
+    /// An engine that waits for [`Event::Start`]. The seed decides every jitter.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            started: Timestamp::ZERO,
+            config: Arc::new(Config::default()),
+            role: Role::Serving,
+            health: Health::new(seed),
+            observed: IpvsTable::new(),
+            owned: Arc::default(),
+            owned_written: false,
+            work: Work::NotStarted,
+            dirty: BTreeSet::new(),
+            surprises: BTreeSet::new(),
+            tries: BTreeMap::new(),
+            unread: Queue::default(),
+            strikes: Strikes::default(),
+            next: None,
+            ending: None,
+            next_round: Timestamp::ZERO,
+            pause: Duration::ZERO,
+            settings_refused: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            untold: Vec::new(),
+            decided: None,
+            counters: Counters::default(),
+            reloads: Reloads::default(),
+            history: Arc::default(),
+            views: Arc::default(),
+            stale: BTreeSet::new(),
+        }
+    }
+
+    /// When it wants [`Event::Deadline`]; `None` before the start and after the end.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        if let Work::NotStarted | Work::Ended = self.work {
+            return None;
+        }
+        let others = [self.health.deadline(), self.strikes.deadline()];
+        let earliest = others.into_iter().flatten().min();
+        Some(earliest.map_or(self.next_round, |at| at.min(self.next_round)))
+    }
+
+    /// Whether it wants [`Event::Deadline`] as soon as no other event waits: there are services to read back.
+    #[must_use]
+    pub fn has_time_to_fill(&self) -> bool {
+        matches!(self.work, Work::Idle) && !self.unread.is_empty()
+    }
+
+    /// How long verdicts took to reach the kernel.
+    #[must_use]
+    pub const fn verdict_delay(&self) -> VerdictDelay {
+        self.counters.verdict_delay
+    }
+
+    /// One event.
+    pub fn handle(&mut self, now: Timestamp, event: Event, out: &mut Vec<Action>) {
+        match event {
+            Event::Start(start) => self.start(now, *start, out),
+            Event::Deadline => self.tick(now, out),
+            Event::Probed(reports) => self.probed(now, reports, out),
+            Event::TableRead(table) => self.table_read(now, table, out),
+            Event::ServiceRead(key, found) => self.service_read(now, key, found, out),
+            Event::Applied(failures) => self.applied(now, failures, out),
+            Event::Settled(settled) => self.settled(now, settled, out),
+            Event::OwnedWritten(written) => self.owned_written(now, written, out),
+            Event::Next(id, config) => self.next_came(now, id, config, out),
+            Event::NextRefused(id, why) => self.reload_refused(now, id, &why, out),
+            Event::Stop { release } => self.ending = Some(release),
+        }
+        self.turn(now, out);
+    }
+
+    /// What is due: probes, a round of reading back, services that are tried again, and one service that waits to be
+    /// read back.
+    fn tick(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        let mut actions = Vec::new();
+        self.health.handle(now, HealthEvent::Deadline, &mut actions);
+        self.take_health(now, actions, out);
+        if self.next_round <= now {
+            self.begin_round(now, out);
+        }
+        let due = self.strikes.due(now);
+        self.unread.extend(due);
+        if matches!(self.work, Work::Idle)
+            && self.dirty.is_empty()
+            && let Some(key) = self.unread.take()
+        {
+            self.read(key, Look::Round, out);
+        }
+    }
+
+    /// Turns to the next thing to do, if nothing is under way.
+    fn turn(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        while matches!(self.work, Work::Idle) {
+            if let Some(release) = self.ending.take() {
+                self.end(now, release, out);
+            } else if let Some(key) = self.surprises.first().copied() {
+                self.read(key, Look::Surprise, out);
+            } else if let Some(wanted) = self.next.take() {
+                self.begin_reload(now, wanted, out);
+            } else if self.dirty.is_empty() {
+                return;
+            } else {
+                let keys = mem::take(&mut self.dirty);
+                let plan = self.plan(&keys);
+                self.begin(now, plan, Rule::EachByItself, Purpose::Upkeep, out);
+            }
+        }
+    }
+
+    /// Reads one service; the answer comes as [`Event::ServiceRead`].
+    pub(super) fn read(&mut self, key: ServiceKey, look: Look, out: &mut Vec<Action>) {
+        self.work = Work::ReadingService(look);
+        out.push(Action::ReadService(key));
+    }
+
+    /// Every service that is configured or said to be ours.
+    pub(super) fn ours(&self) -> BTreeSet<ServiceKey> {
+        let configured = self.config.services.keys();
+        configured.chain(self.owned.iter()).copied().collect()
+    }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A new configuration for a running engine: all of it, or none.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::converge::TRIES;
+use super::event::{Action, ReloadId};
+use super::machine::{Engine, Next, Purpose, Wanted, Work};
+use crate::health::Health;
+use crate::model::{
+    Condition, Config, Effect, IpvsTable, Object, ServerKey, ServiceKey, Timestamp, Transition,
+};
+use crate::plan::{Outcome, Rule, StepFailure};
+
+impl Engine {
+    /// A configuration that was asked for before another one has been overtaken, and counts for nothing.
+    pub(super) fn next_came(
+        &mut self,
+        now: Timestamp,
+        id: ReloadId,
+        config: Box<Config>,
+        out: &mut Vec<Action>,
+    ) {
+        if let Work::NotStarted | Work::Ended = self.work {
+            return;
+        }
+        if self.overtaken(id) {
+            return;
+        }
+        if config.director != self.config.director {
+            let why = "director: settings cannot change while the director runs; restart it (no connection is lost)";
+            return self.reload_refused(now, id, why, out);
+        }
+        self.next = Some(Wanted {
+            id,
+            config: Arc::from(config),
+            tries: 0,
+        });
+    }
+
+    fn overtaken(&self, id: ReloadId) -> bool {
+        id < self.reloads.answered || self.next.as_ref().is_some_and(|wanted| id < wanted.id)
+    }
+
+    /// Tells that the old configuration stays, and why.
+    pub(super) fn reload_refused(
+        &mut self,
+        now: Timestamp,
+        id: ReloadId,
+        why: &str,
+        out: &mut Vec<Action>,
+    ) {
+        if matches!(self.work, Work::NotStarted | Work::Ended) || self.overtaken(id) {
+            return;
+        }
+        self.next = None;
+        self.reloads.answered = id;
+        self.reloads.refused = Some(why.into());
+        self.tell_reload(now, Condition::Refused, why, Effect::None, out);
+    }
+
+    /// Plans for the new configuration, against what is believed of the kernel. What was believed wrongly shows when a
+    /// step is refused, and is then read.
+    pub(super) fn begin_reload(&mut self, now: Timestamp, wanted: Wanted, out: &mut Vec<Action>) {
+        let mut health = self.health.clone();
+        configure(&mut health, &wanted.config, &self.observed, now);
+        let before = Arc::clone(&self.owned);
+        let mut keys = self.ours();
+        keys.extend(wanted.config.services.keys());
+        self.own(&keys, out);
+        let plan = self.plan_with(&wanted.config, &health, &keys);
+        let adoption = self.adoption(now, &before, &plan);
+        let excused = self.excused(&wanted.config);
+        let next = Box::new(Next {
+            wanted,
+            health,
+            owned: before,
+            adoption,
+        });
+        let rule = Rule::AllOrNothing { excused };
+        self.begin(now, plan, rule, Purpose::Reload(next), out);
+    }
+
+    /// Services that the kernel refuses already, and that the new configuration does not change: no reason to refuse it.
+    fn excused(&self, config: &Config) -> BTreeSet<ServiceKey> {
+        let unchanged = |key: &&ServiceKey| {
+            let new = config.services.get(key);
+            new.is_some() && new == self.config.services.get(key)
+        };
+        self.errors.keys().filter(unchanged).copied().collect()
+    }
+
+    /// The change for a new configuration has ended: the configuration is committed, or dropped, or tried again.
+    pub(super) fn reloaded(
+        &mut self,
+        now: Timestamp,
+        next: Next,
+        touched: &BTreeSet<ServiceKey>,
+        outcome: Outcome,
+        out: &mut Vec<Action>,
+    ) {
+        let excused = self.excused(&next.wanted.config);
+        let counts = |failure: &&StepFailure| !excused.contains(failure.step.service());
+        let refused: Vec<&StepFailure> = outcome.failures.iter().filter(counts).collect();
+        if !outcome.undone {
+            self.commit(now, next, outcome.done, out);
+            self.note_errors(now, touched, &outcome, out);
+            return;
+        }
+        let surprised = refused.iter().any(|failure| failure.is_surprise());
+        if surprised && next.wanted.tries < TRIES {
+            self.owned = next.owned;
+            self.next.get_or_insert(Wanted {
+                tries: next.wanted.tries + 1,
+                ..next.wanted
+            });
+            return;
+        }
+        let reasons: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        self.drop_next(now, next, &reasons.join("; "), out);
+    }
+
+    fn drop_next(&mut self, now: Timestamp, next: Next, why: &str, out: &mut Vec<Action>) {
+        // What was never made must not be taken for ours later.
+        self.owned = next.owned;
+        self.write_owned(out);
+        self.forget_foreign();
+        // What others changed meanwhile is found now, not in the next round.
+        let ours = self.ours();
+        self.unread.extend(ours);
+        self.reload_refused(now, next.wanted.id, why, out);
+    }
+
+    /// From now on the new configuration is the one in force.
+    pub(super) fn commit(
+        &mut self,
+        now: Timestamp,
+        next: Next,
+        steps: usize,
+        out: &mut Vec<Action>,
+    ) {
+        self.untold.extend(next.adoption);
+        let settings = next.wanted.config.ipvs != self.config.ipvs;
+        self.config = next.wanted.config;
+        // Not the health it was planned with: reports may have come since.
+        drop(next.health);
+        configure(&mut self.health, &self.config, &self.observed, now);
+        if settings {
+            self.settle(out);
+        }
+        // What others changed since the last round is found now, not in the next one.
+        let ours = self.ours();
+        self.unread.extend(ours);
+        self.disown_removed(out);
+        self.forget_foreign();
+        self.views = Arc::default();
+        self.stale = self.config.services.keys().copied().collect();
+        self.reloads.answered = next.wanted.id;
+        self.reloads.refused = None;
+        self.reloads.steps = steps as u64;
+        let effect = Effect::Steps(steps as u64);
+        self.tell_reload(now, Condition::Running, "", effect, out);
+    }
+
+    fn tell_reload(
+        &mut self,
+        now: Timestamp,
+        to: Condition,
+        why: &str,
+        effect: Effect,
+        out: &mut Vec<Action>,
+    ) {
+        let told = Transition {
+            at: now,
+            object: Object::Configuration,
+            from: Condition::Running,
+            to,
+            why: why.into(),
+            effect,
+        };
+        self.tell(told, out);
+    }
+}
+
+/// Makes the checkers those of a configuration.
+pub(super) fn configure(health: &mut Health, config: &Config, observed: &IpvsTable, now: Timestamp) {
+    let serving = |service: &ServiceKey, server: &ServerKey| {
+        let service = observed.services.get(service);
+        let server = service.and_then(|service| service.servers.get(server));
+        server.is_some_and(|server| !server.weight.is_zero())
+    };
+    health.configure(config, serving, now);
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The beginning, which adopts what the kernel holds, and the end, which leaves it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::describe::count;
+use super::event::{Action, Start};
+use super::machine::{Engine, Purpose, Work};
+use super::reload::configure;
+use crate::model::{
+    Condition, Effect, IpvsTable, Object, Role, ServiceKey, Timestamp, Transition,
+};
+use crate::plan::{Outcome, Rule};
+
+impl Engine {
+    pub(super) fn start(&mut self, now: Timestamp, start: Start, out: &mut Vec<Action>) {
+        let Work::NotStarted = self.work else {
+            return;
+        };
+        self.started = now;
+        self.next_round = now + start.config.director.repair_interval;
+        self.config = Arc::new(start.config);
+        self.owned = Arc::new(start.owned);
+        self.owned_written = true;
+        self.health.recall(start.recalled, now);
+        self.settle(out);
+        self.work = Work::Reading;
+        out.push(Action::ReadTable);
+    }
+
+    /// The whole table is read at the start and before a release. Only what is ours is kept of it.
+    pub(super) fn table_read(
+        &mut self,
+        now: Timestamp,
+        table: Result<IpvsTable, Box<str>>,
+        out: &mut Vec<Action>,
+    ) {
+        let Work::Reading = self.work else {
+            return;
+        };
+        self.work = Work::Idle;
+        let table = match table {
+            Ok(table) => table,
+            Err(why) => {
+                self.tell_ipvs(now, Condition::Refused, &why, out);
+                self.work = Work::Ended;
+                return out.push(Action::End(false));
+            }
+        };
+        let ours = self.ours();
+        self.observed = table;
+        self.observed.services.retain(|key, _| ours.contains(key));
+        match self.role {
+            Role::Serving => self.adopt(now, &ours, out),
+            Role::Leaving => {
+                let plan = self.plan(&ours);
+                self.begin(now, plan, Rule::EachByItself, Purpose::Release, out);
+            }
+        }
+    }
+
+    /// Makes what the kernel holds what it should be: nothing that is right is touched.
+    fn adopt(&mut self, now: Timestamp, ours: &BTreeSet<ServiceKey>, out: &mut Vec<Action>) {
+        configure(&mut self.health, &self.config, &self.observed, now);
+        let before = Arc::clone(&self.owned);
+        self.own(ours, out);
+        let plan = self.plan(ours);
+        let adoption = self.adoption(now, &before, &plan);
+        let changed: BTreeSet<ServiceKey> = adoption.iter().map(|it| *it.service()).collect();
+        for key in self.observed.services.keys().copied().collect::<Vec<_>>() {
+            if !before.contains(&key) && !changed.contains(&key) {
+                self.tell_taken_over(now, key, out);
+            }
+        }
+        self.untold.extend(adoption);
+        let update = self.update(now, &plan);
+        // What was not ours until now has been noted above.
+        self.untold.extend(update.into_iter().filter(|it| before.contains(it.service())));
+        let found = self.observed.services.len();
+        self.stale.extend(self.config.services.keys());
+        self.begin(now, plan, Rule::EachByItself, Purpose::Start { found }, out);
+    }
+
+    pub(super) fn tell_start(
+        &mut self,
+        now: Timestamp,
+        found: usize,
+        outcome: &Outcome,
+        out: &mut Vec<Action>,
+    ) {
+        let servers = self.config.services.values().map(|it| it.servers.len());
+        let configured: usize = servers.sum();
+        let waiting = configured.saturating_sub(self.observed.server_count());
+        let wait = match waiting {
+            0 => String::new(),
+            _ => format!("; {} will come in when found up", count(waiting, "server")),
+        };
+        let why = format!(
+            "{}, {}{wait}; found {found} of ours in the kernel",
+            count(self.config.services.len(), "virtual service"),
+            count(configured, "real server"),
+        );
+        let started = Transition {
+            at: now,
+            object: Object::Director,
+            from: Condition::Absent,
+            to: Condition::Running,
+            why: why.into(),
+            effect: Effect::Steps(outcome.done as u64),
+        };
+        self.tell(started, out);
+    }
+
+    /// Ends. What is ours stays in the kernel, which goes on forwarding, or is taken away.
+    pub(super) fn end(&mut self, now: Timestamp, release: bool, out: &mut Vec<Action>) {
+        if release && self.role == Role::Serving {
+            self.role = Role::Leaving;
+            self.work = Work::Reading;
+            return out.push(Action::ReadTable);
+        }
+        let services = count(self.observed.services.len(), "virtual service");
+        let why = format!("the kernel goes on forwarding with {services}");
+        self.ended(now, why, true, out);
+    }
+
+    /// What is ours has been taken away, as far as that could be done.
+    pub(super) fn released(&mut self, now: Timestamp, outcome: &Outcome, out: &mut Vec<Action>) {
+        let left: BTreeSet<ServiceKey> = self.observed.services.keys().copied().collect();
+        self.owned = Arc::new(left);
+        self.write_owned(out);
+        let why = format!("removed {}", count(outcome.done, "virtual service"));
+        self.ended(now, why, outcome.is_complete(), out);
+    }
+
+    /// Nobody knows how much has been taken away: the state file goes on calling all of it ours.
+    pub(super) fn release_failed(&mut self, out: &mut Vec<Action>) {
+        self.work = Work::Ended;
+        out.push(Action::End(false));
+    }
+
+    fn ended(&mut self, now: Timestamp, why: String, complete: bool, out: &mut Vec<Action>) {
+        let ended = Transition {
+            at: now,
+            object: Object::Director,
+            from: Condition::Running,
+            to: Condition::Stopped,
+            why: why.into(),
+            effect: Effect::None,
+        };
+        self.tell(ended, out);
+        self.work = Work::Ended;
+        out.push(Action::End(complete));
+    }
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Telling the world: deeds before words. What changes the kernel is told when the kernel has confirmed it.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::Arc;
+
+use super::describe::found;
+use super::event::Action;
+use super::machine::Engine;
+use crate::model::{
+    Condition, Effect, Object, ServerKey, ServiceKey, Standing, Timestamp, Transition, Weight,
+};
+use crate::plan::{Plan, Step, desired_service};
+
+/// Something that is told when the kernel has confirmed what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Untold {
+    /// The standing of a server changed.
+    Verdict {
+        at: Timestamp,
+        service: ServiceKey,
+        server: ServerKey,
+        from: Standing,
+        to: Standing,
+        because: Box<str>,
+        /// Its weight in the kernel before.
+        before: Option<Weight>,
+    },
+    /// Something is put right that others had changed, or made.
+    Repair {
+        at: Timestamp,
+        /// What was found.
+        found: Box<str>,
+        /// What puts it right.
+        step: Step,
+        /// Drifted, or foreign until now.
+        was: Condition,
+    },
+}
+
+impl Untold {
+    pub(super) const fn service(&self) -> &ServiceKey {
+        match self {
+            Self::Verdict { service, .. } => service,
+            Self::Repair { step, .. } => step.service(),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn tell(&mut self, transition: Transition, out: &mut Vec<Action>) {
+        let transition = Arc::new(transition);
+        Arc::make_mut(&mut self.history).push(Arc::clone(&transition));
+        out.push(Action::Tell(transition));
+    }
+
+    /// Tells what waited for the change that has just ended. What met a surprise waits on.
+    pub(super) fn tell_confirmed(&mut self, out: &mut Vec<Action>) {
+        for untold in mem::take(&mut self.untold) {
+            let key = *untold.service();
+            if self.surprises.contains(&key) || self.dirty.contains(&key) {
+                self.untold.push(untold);
+                continue;
+            }
+            let refusal = self.errors.get(&key).map(Arc::clone);
+            let told = match untold {
+                Untold::Verdict { .. } => self.verdict_told(untold, refusal.as_deref()),
+                Untold::Repair { at, found, step, was } => {
+                    let effect = match refusal {
+                        Some(why) => Effect::Refused(why.as_ref().into()),
+                        None => {
+                            self.counters.drift_repairs += u64::from(was == Condition::Drifted);
+                            Effect::Repaired(step.to_string().into())
+                        }
+                    };
+                    Some(repair(at, found, &step, was, effect))
+                }
+            };
+            if let Some(told) = told {
+                self.tell(told, out);
+            }
+        }
+        if self.untold.is_empty() {
+            self.decided = None;
+        }
+    }
+
+    fn verdict_told(&self, untold: Untold, refusal: Option<&str>) -> Option<Transition> {
+        let Untold::Verdict {
+            at,
+            service,
+            server,
+            from,
+            to,
+            because,
+            before,
+        } = untold
+        else {
+            return None;
+        };
+        let after = self.weight(&service, &server);
+        let effect = match refusal {
+            Some(why) if after != self.wanted_weight(&service, &server) => {
+                Effect::Refused(why.into())
+            }
+            Some(_) | None => Effect::Weight { before, after },
+        };
+        Some(Transition {
+            at,
+            object: Object::Server(service, server),
+            from: Condition::Standing(from),
+            to: Condition::Standing(to),
+            why: because,
+            effect,
+        })
+    }
+
+    fn wanted_weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
+        let observed = self.observed.services.get(service);
+        let desired = desired_service(&self.config, &self.health, self.role, service, observed)?;
+        Some(desired.servers.get(server)?.weight)
+    }
+
+    /// The exchange that was to confirm it failed.
+    pub(super) fn tell_refused(&mut self, why: &str, out: &mut Vec<Action>) {
+        for untold in mem::take(&mut self.untold) {
+            let effect = Effect::Refused(why.into());
+            let told = match untold {
+                Untold::Verdict {
+                    at,
+                    service,
+                    server,
+                    from,
+                    to,
+                    because,
+                    ..
+                } => Transition {
+                    at,
+                    object: Object::Server(service, server),
+                    from: Condition::Standing(from),
+                    to: Condition::Standing(to),
+                    why: because,
+                    effect,
+                },
+                Untold::Repair { at, found, step, was } => repair(at, found, &step, was, effect),
+            };
+            self.tell(told, out);
+        }
+        self.decided = None;
+    }
+
+    /// What a plan changes in services that the kernel holds, and that were not `owned` so far: they were made by
+    /// somebody else, and are taken over.
+    pub(super) fn adoption(
+        &self,
+        now: Timestamp,
+        owned: &BTreeSet<ServiceKey>,
+        plan: &Plan,
+    ) -> Vec<Untold> {
+        let foreign = |step: &&Step| {
+            let key = step.service();
+            self.observed.services.contains_key(key) && !owned.contains(key)
+        };
+        let steps = plan.steps().filter(foreign);
+        let untold = steps.map(|step| self.untold_repair(now, step, Condition::Foreign));
+        untold.collect()
+    }
+
+    /// What a plan changes in services that the kernel holds and that are ours.
+    pub(super) fn update(&self, now: Timestamp, plan: &Plan) -> Vec<Untold> {
+        let held = |step: &&Step| {
+            let key = step.service();
+            self.observed.services.contains_key(key) && self.owned.contains(key)
+        };
+        let steps = plan.steps().filter(held);
+        let untold = steps.map(|step| self.untold_repair(now, step, Condition::Outdated));
+        untold.collect()
+    }
+
+    /// A service that somebody else made is as the configuration wants it, and ours from now on.
+    pub(super) fn tell_taken_over(
+        &mut self,
+        now: Timestamp,
+        key: ServiceKey,
+        out: &mut Vec<Action>,
+    ) {
+        let why = format!("service {key} was there, made by somebody else; nothing had to be changed");
+        let told = service(now, key, Condition::Foreign, Condition::Right, &why);
+        self.tell(told, out);
+    }
+
+    /// A step that is told when the kernel has confirmed it, with what was found in its place.
+    pub(super) fn untold_repair(&self, now: Timestamp, step: &Step, was: Condition) -> Untold {
+        Untold::Repair {
+            at: now,
+            found: found(step, &self.observed).into(),
+            step: step.clone(),
+            was,
+        }
+    }
+
+    pub(super) fn tell_service_refused(
+        &mut self,
+        now: Timestamp,
+        key: ServiceKey,
+        why: &str,
+        out: &mut Vec<Action>,
+    ) {
+        let told = service(now, key, Condition::Right, Condition::Refused, why);
+        self.tell(told, out);
+    }
+
+    pub(super) fn tell_service_right(
+        &mut self,
+        now: Timestamp,
+        key: ServiceKey,
+        out: &mut Vec<Action>,
+    ) {
+        let told = service(now, key, Condition::Refused, Condition::Right, "");
+        self.tell(told, out);
+    }
+
+    pub(super) fn tell_ipvs(
+        &mut self,
+        now: Timestamp,
+        to: Condition,
+        why: &str,
+        out: &mut Vec<Action>,
+    ) {
+        let told = Transition {
+            at: now,
+            object: Object::Ipvs,
+            from: Condition::Right,
+            to,
+            why: why.into(),
+            effect: Effect::None,
+        };
+        self.tell(told, out);
+    }
+
+    pub(super) fn tell_setting(
+        &mut self,
+        now: Timestamp,
+        name: Box<str>,
+        to: Condition,
+        why: &str,
+        out: &mut Vec<Action>,
+    ) {
+        let told = Transition {
+            at: now,
+            object: Object::Setting(name),
+            from: Condition::Right,
+            to,
+            why: why.into(),
+            effect: Effect::None,
+        };
+        self.tell(told, out);
+    }
+}
+
+fn service(
+    at: Timestamp,
+    key: ServiceKey,
+    from: Condition,
+    to: Condition,
+    why: &str,
+) -> Transition {
+    Transition {
+        at,
+        object: Object::Service(key),
+        from,
+        to,
+        why: why.into(),
+        effect: Effect::None,
+    }
+}
+
+fn repair(
+    at: Timestamp,
+    found: Box<str>,
+    step: &Step,
+    was: Condition,
+    effect: Effect,
+) -> Transition {
+    let object = match step {
+        Step::AddService(key, _) | Step::EditService(key, _) | Step::DeleteService(key) => {
+            Object::Service(*key)
+        }
+        Step::AddServer(key, server, _)
+        | Step::EditServer(key, server, _)
+        | Step::DeleteServer(key, server) => Object::Server(*key, *server),
+    };
+    Transition {
+        at,
+        object,
+        from: was,
+        to: Condition::Right,
+        why: found,
+        effect,
+    }
+}

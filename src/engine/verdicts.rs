@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From the reports of probes to the services they change.
+
+use super::event::{Action, Probed};
+use super::machine::{Engine, Work};
+use super::tell::Untold;
+use crate::health::{HealthAction, HealthEvent};
+use crate::model::{Condition, Effect, Object, ServerKey, ServiceKey, Timestamp, Transition, Weight};
+
+impl Engine {
+    /// The reports that are there: what many of them change goes to the kernel in one batch.
+    pub(super) fn probed(
+        &mut self,
+        now: Timestamp,
+        reports: Vec<Probed>,
+        out: &mut Vec<Action>,
+    ) {
+        if let Work::NotStarted | Work::Ended = self.work {
+            return;
+        }
+        for Probed { run, report, at } in reports {
+            let users: Vec<ServiceKey> = self.health.users(run.check).map(|(it, _)| it).collect();
+            self.stale.extend(users);
+            let mut actions = Vec::new();
+            let reported = HealthEvent::Reported(run, report);
+            self.health.handle(now, reported, &mut actions);
+            let decides = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
+            if actions.iter().any(decides) {
+                let first = self.decided.map_or(at, |first| first.min(at));
+                self.decided = Some(first);
+            }
+            self.take_health(now, actions, out);
+        }
+    }
+
+    /// Sends probes off, and notes what verdicts change.
+    pub(super) fn take_health(
+        &mut self,
+        now: Timestamp,
+        actions: Vec<HealthAction>,
+        out: &mut Vec<Action>,
+    ) {
+        for action in actions {
+            match action {
+                HealthAction::Probe(request) => out.push(Action::Probe(request)),
+                HealthAction::Changed {
+                    service,
+                    server,
+                    from,
+                    to,
+                    because,
+                } => {
+                    self.untold.push(Untold::Verdict {
+                        at: now,
+                        service,
+                        server,
+                        from,
+                        to,
+                        because,
+                        before: self.weight(&service, &server),
+                    });
+                    self.dirty.insert(service);
+                    self.stale.insert(service);
+                }
+                HealthAction::NotChecked {
+                    service,
+                    server,
+                    reason,
+                    times,
+                } => self.not_checked(now, (service, server), &reason, times, out),
+                HealthAction::CheckedAgain { service, server } => {
+                    let again = Transition {
+                        at: now,
+                        object: Object::Check(service, server),
+                        from: Condition::NotChecked,
+                        to: Condition::Right,
+                        why: "".into(),
+                        effect: Effect::None,
+                    };
+                    self.tell(again, out);
+                }
+            }
+        }
+    }
+
+    fn not_checked(
+        &mut self,
+        now: Timestamp,
+        (service, server): (ServiceKey, ServerKey),
+        reason: &str,
+        times: u32,
+        out: &mut Vec<Action>,
+    ) {
+        self.counters.probes_not_run += 1;
+        self.stale.insert(service);
+        // The first, and then ever fewer: a host out of descriptors has better uses for its disk.
+        if times.is_power_of_two() {
+            let told = Transition {
+                at: now,
+                object: Object::Check(service, server),
+                from: Condition::Right,
+                to: Condition::NotChecked,
+                why: format!("({times} in a row): {reason}").into(),
+                effect: Effect::None,
+            };
+            self.tell(told, out);
+        }
+    }
+
+    /// The weight that a server has in the kernel; `None` when it is not in the table.
+    pub(super) fn weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
+        let service = self.observed.services.get(service)?;
+        Some(service.servers.get(server)?.weight)
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Making snapshots: only what has changed is made anew.
+
+use std::mem;
+use std::sync::Arc;
+
+use super::machine::Engine;
+use super::snapshot::{CheckView, ServerView, ServiceView, Snapshot};
+use crate::health::ServerHealth;
+use crate::model::{ConfiguredServer, Recalled, ServerKey, ServiceKey, Timestamp};
+
+impl Engine {
+    /// Everything at this moment.
+    pub fn snapshot(&mut self, now: Timestamp) -> Snapshot {
+        let stale = mem::take(&mut self.stale);
+        if !stale.is_empty() {
+            let mut views = mem::take(&mut self.views);
+            let table = Arc::make_mut(&mut views);
+            for key in stale {
+                match self.service_view(&key) {
+                    Some(view) => table.insert(key, Arc::new(view)),
+                    None => table.remove(&key),
+                };
+            }
+            self.views = views;
+        }
+        Snapshot {
+            at: now,
+            started: self.started,
+            config: Arc::clone(&self.config),
+            services: Arc::clone(&self.views),
+            owned: Arc::clone(&self.owned),
+            counters: self.counters,
+            reloads: self.reloads.clone(),
+            history: Arc::clone(&self.history),
+        }
+    }
+
+    /// What is believed of the checks of all servers, for a director that comes later.
+    #[must_use]
+    pub fn remembered(&self, now: Timestamp) -> Vec<Recalled> {
+        self.health.remembered(now)
+    }
+
+    fn service_view(&self, key: &ServiceKey) -> Option<ServiceView> {
+        let configured = self.config.services.get(key)?;
+        let servers = configured.servers.iter();
+        Some(ServiceView {
+            error: self.errors.get(key).cloned(),
+            servers: servers
+                .map(|(server, it)| self.server_view(key, server, it))
+                .collect(),
+        })
+    }
+
+    fn server_view(
+        &self,
+        service: &ServiceKey,
+        server: &ServerKey,
+        configured: &ConfiguredServer,
+    ) -> ServerView {
+        let weight = self.weight(service, server);
+        let checked = !configured.checks.each.is_empty();
+        let health = checked.then(|| self.health.server(service, server));
+        let Some(health) = health.flatten() else {
+            return ServerView {
+                key: *server,
+                standing: None,
+                since: self.started,
+                weight,
+                checks: Box::default(),
+            };
+        };
+        ServerView {
+            key: *server,
+            standing: Some(health.standing),
+            since: health.since,
+            weight,
+            checks: checks(&health),
+        }
+    }
+}
+
+fn checks(health: &ServerHealth<'_>) -> Box<[CheckView]> {
+    let views = health.checks().map(|check| CheckView {
+        check: Arc::clone(check.check),
+        standing: check.standing,
+        since: check.since,
+        last_failure: check.last_failure.cloned(),
+        last_started: check.last_started,
+        last_latency: check.last_latency,
+        could_not_run: check.could_not_run,
+    });
+    views.collect()
+}

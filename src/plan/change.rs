@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Carrying a plan out, batch by batch: a machine that says what to send next and is told what was refused.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::Arc;
+
+use super::{Plan, Step, StepFailure};
+use crate::model::{IpvsTable, ServiceKey};
+
+/// What a refusal means to the rest of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// A service whose growing was refused keeps what it had. The others are carried out.
+    EachByItself,
+    /// Nothing is taken away until all that adds has been accepted, and a refusal undoes what was done. Refusals of
+    /// the excused services do not count: those are treated each by itself.
+    AllOrNothing {
+        /// Services whose refusal was known before, and is no reason to refuse the change.
+        excused: BTreeSet<ServiceKey>,
+    },
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// How many steps were carried out, and not undone.
+    pub done: usize,
+    /// The steps that were refused: the first of each service, the others follow from it.
+    pub failures: Vec<StepFailure>,
+    /// How many steps were not tried, because an earlier one of their service had been refused.
+    pub withheld: usize,
+    /// Whether the plan was refused as a whole, and what had been done of it was undone.
+    pub undone: bool,
+}
+
+impl Outcome {
+    /// Whether everything was carried out.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// A plan being carried out. All that grows comes before anything that shrinks.
+///
+/// [`Change::next`] gives the next batch until there is none, and [`Change::applied`] takes what the kernel refused of
+/// it. Beside that it keeps the table it began with up to date, so that nothing has to be read to know what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    grow: Arc<Vec<Step>>,
+    shrink: Arc<Vec<Step>>,
+    rule: Rule,
+    stage: Stage,
+    /// The services of the plan as they were.
+    before: IpvsTable,
+    refused: BTreeSet<ServiceKey>,
+    /// Which steps of `grow` were refused.
+    refused_steps: BTreeSet<usize>,
+    failures: Vec<StepFailure>,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    Growing,
+    /// Services that were made and whose scheduler was then refused go again.
+    Clearing(Arc<Vec<Step>>),
+    Shrinking,
+    Undoing(Arc<Vec<Step>>),
+    Done,
+}
+
+impl Change {
+    /// The plan, made from `observed`, about to be carried out by this rule.
+    #[must_use]
+    pub fn new(plan: Plan, rule: Rule, observed: &IpvsTable) -> Self {
+        let touched: BTreeSet<&ServiceKey> = plan.steps().map(Step::service).collect();
+        let known = touched
+            .into_iter()
+            .filter_map(|key| Some((*key, observed.services.get(key)?.clone())));
+        let before = match rule {
+            Rule::EachByItself => IpvsTable::new(),
+            Rule::AllOrNothing { .. } => IpvsTable {
+                services: known.collect(),
+            },
+        };
+        Self {
+            before,
+            grow: Arc::new(plan.grow),
+            shrink: Arc::new(plan.shrink),
+            rule,
+            stage: Stage::Growing,
+            refused: BTreeSet::new(),
+            refused_steps: BTreeSet::new(),
+            failures: Vec::new(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// The steps to send now; `None` when all is done.
+    pub fn next(&mut self) -> Option<Arc<Vec<Step>>> {
+        loop {
+            let batch = match &self.stage {
+                Stage::Growing => Arc::clone(&self.grow),
+                Stage::Clearing(steps) | Stage::Undoing(steps) => Arc::clone(steps),
+                Stage::Shrinking => Arc::clone(&self.shrink),
+                Stage::Done => return None,
+            };
+            if !batch.is_empty() {
+                return Some(batch);
+            }
+            self.applied(Vec::new());
+        }
+    }
+
+    /// What the kernel refused of the batch that [`Change::next`] gave.
+    pub fn applied(&mut self, failures: Vec<StepFailure>) {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Growing => self.grown(failures),
+            Stage::Clearing(_) => self.begin_to_shrink(),
+            Stage::Shrinking => {
+                self.outcome.done += self.shrink.len() - failures.len();
+                self.failures.extend(failures);
+            }
+            Stage::Undoing(_) => {
+                self.failures.extend(failures);
+            }
+            Stage::Done => {}
+        }
+    }
+
+    /// The services it touches.
+    #[must_use]
+    pub fn services(&self) -> BTreeSet<ServiceKey> {
+        let steps = self.grow.iter().chain(self.shrink.iter());
+        steps.map(|step| *step.service()).collect()
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn finish(self) -> Outcome {
+        Outcome {
+            failures: first_of_each_service(self.failures),
+            ..self.outcome
+        }
+    }
+
+    fn grown(&mut self, failures: Vec<StepFailure>) {
+        self.refused_steps = failures.iter().map(|it| it.index).collect();
+        self.refused = failures.iter().map(|it| *it.step.service()).collect();
+        self.failures = failures;
+        let counts = |key: &ServiceKey| match &self.rule {
+            Rule::EachByItself => false,
+            Rule::AllOrNothing { excused } => !excused.contains(key),
+        };
+        if self.refused.iter().any(counts) {
+            self.outcome.undone = true;
+            self.stage = Stage::Undoing(Arc::new(self.undo()));
+            return;
+        }
+        self.outcome.done = self.grow.len() - self.failures.len();
+        self.stage = Stage::Clearing(Arc::new(self.half_made()));
+    }
+
+    /// A service whose growing was refused does not shrink: it would lose servers without having got the new ones.
+    fn begin_to_shrink(&mut self) {
+        if !self.refused.is_empty() {
+            let kept = self.shrink.iter();
+            let kept = kept.filter(|step| !self.refused.contains(step.service()));
+            let kept: Vec<Step> = kept.cloned().collect();
+            self.outcome.withheld = self.shrink.len() - kept.len();
+            self.shrink = Arc::new(kept);
+        }
+        self.stage = Stage::Shrinking;
+    }
+
+    fn made_here(&self) -> BTreeSet<ServiceKey> {
+        let grown = self.grow.iter().enumerate();
+        let made = grown.filter_map(|(index, step)| match step {
+            Step::AddService(key, _) if !self.refused_steps.contains(&index) => Some(*key),
+            Step::AddService(..)
+            | Step::EditService(..)
+            | Step::DeleteService(_)
+            | Step::AddServer(..)
+            | Step::EditServer(..)
+            | Step::DeleteServer(..) => None,
+        });
+        made.collect()
+    }
+
+    /// A service that this plan made, and whose scheduler was then refused, would stay behind scheduling nothing.
+    fn half_made(&self) -> Vec<Step> {
+        if self.refused.is_empty() {
+            return Vec::new();
+        }
+        let made = self.made_here();
+        let refused = self.failures.iter().filter_map(|failure| match &failure.step {
+            Step::EditService(key, _) if made.contains(key) => Some(Step::DeleteService(*key)),
+            Step::AddService(..)
+            | Step::EditService(..)
+            | Step::DeleteService(_)
+            | Step::AddServer(..)
+            | Step::EditServer(..)
+            | Step::DeleteServer(..) => None,
+        });
+        refused.collect()
+    }
+
+    /// The way back, from the last step that was carried out to the first.
+    fn undo(&self) -> Vec<Step> {
+        let made = self.made_here();
+        let carried_out = self.grow.iter().enumerate().rev();
+        let carried_out = carried_out.filter(|(index, _)| !self.refused_steps.contains(index));
+        let back = carried_out.filter_map(|(_, step)| {
+            let key = *step.service();
+            if made.contains(&key) {
+                // With the service goes all that was put into it.
+                return matches!(step, Step::AddService(..)).then_some(Step::DeleteService(key));
+            }
+            let before = self.before.services.get(&key)?;
+            match step {
+                Step::EditService(..) => Some(Step::EditService(key, before.settings.clone())),
+                Step::AddServer(_, server, _) => Some(Step::DeleteServer(key, *server)),
+                Step::EditServer(_, server, _) => {
+                    let real = before.servers.get(server)?;
+                    Some(Step::EditServer(key, *server, *real))
+                }
+                Step::AddService(..) | Step::DeleteService(_) | Step::DeleteServer(..) => None,
+            }
+        });
+        back.collect()
+    }
+}
+
+fn first_of_each_service(failures: Vec<StepFailure>) -> Vec<StepFailure> {
+    let mut seen = BTreeSet::new();
+    failures
+        .into_iter()
+        .filter(|failure| seen.insert(*failure.step.service()))
+        .collect()
+}

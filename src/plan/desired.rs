@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The one maker of desired state: what the kernel's table should hold of what is ours.
+
+use crate::model::{
+    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, RealServer, Role,
+    ServiceKey, Standing, VirtualService, Weight,
+};
+
+/// The table the kernel should hold of what is ours.
+///
+/// `standings` tells what is believed of the servers, `observed` what the kernel holds now: a server that nothing is
+/// known of stays as the kernel has it.
+#[must_use]
+pub fn desired<S: KnowsStandings + ?Sized>(
+    config: &Config,
+    standings: &S,
+    role: Role,
+    observed: &IpvsTable,
+) -> IpvsTable {
+    let services = config.services.keys().filter_map(|key| {
+        let service = desired_service(config, standings, role, key, observed.services.get(key))?;
+        Some((*key, service))
+    });
+    IpvsTable {
+        services: services.collect(),
+    }
+}
+
+/// The same for one service; `None` when the kernel should not hold it.
+///
+/// A server without a verdict waits outside the table, unless the service would lose its last server to that: then it
+/// takes its chances.
+#[must_use]
+pub fn desired_service<S: KnowsStandings + ?Sized>(
+    config: &Config,
+    standings: &S,
+    role: Role,
+    key: &ServiceKey,
+    observed: Option<&VirtualService>,
+) -> Option<VirtualService> {
+    let configured = match role {
+        Role::Serving => config.services.get(key)?,
+        Role::Leaving => return None,
+    };
+    let cautious = with(configured, key, standings, observed, Absent::Waits);
+    if !cautious.can_serve() && observed.is_some_and(VirtualService::can_serve) {
+        return Some(with(configured, key, standings, observed, Absent::Enters));
+    }
+    Some(cautious)
+}
+
+/// What a server does that has no verdict, and is not in the kernel's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    Waits,
+    Enters,
+}
+
+fn with<S: KnowsStandings + ?Sized>(
+    configured: &ConfiguredService,
+    key: &ServiceKey,
+    standings: &S,
+    observed: Option<&VirtualService>,
+    absent: Absent,
+) -> VirtualService {
+    let mut desired = VirtualService::new(configured.settings.clone());
+    for (server, it) in &configured.servers {
+        let standing = if it.checks.each.is_empty() {
+            Standing::UP
+        } else {
+            let known = standings.standing(key, server);
+            known.unwrap_or(Standing::Unknown)
+        };
+        let present = observed.and_then(|service| service.servers.get(server));
+        let standing = match (standing, present, absent) {
+            (Standing::Unknown, None, Absent::Enters) => Standing::UP,
+            (standing, ..) => standing,
+        };
+        if let Some(real) = desired_server(it, standing, present) {
+            desired.servers.insert(*server, real);
+        }
+    }
+    desired
+}
+
+/// The server as the kernel should have it; `None` when it should not have it at all.
+///
+/// Down is absent, or weight 0 where the configuration inhibits on failure. Draining and in maintenance are weight 0:
+/// no new connections, and those there are live on. While nothing is known a server stays as the kernel has it: absent
+/// if it is absent, quiesced if it is quiesced.
+#[must_use]
+pub fn desired_server(
+    configured: &ConfiguredServer,
+    standing: Standing,
+    observed: Option<&RealServer>,
+) -> Option<RealServer> {
+    let real = configured.real_server;
+    let weighing = |weight| Some(RealServer { weight, ..real });
+    match standing {
+        Standing::Up(wanted) => weighing(wanted.unwrap_or(real.weight)),
+        Standing::Down if configured.inhibit_on_failure => weighing(Weight::ZERO),
+        Standing::Down => None,
+        Standing::Drain | Standing::Maintenance => weighing(Weight::ZERO),
+        Standing::Unknown if observed?.weight.is_zero() => weighing(Weight::ZERO),
+        Standing::Unknown => Some(real),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Checks, ForwardingMethod};
+
+    fn server(weight: u32) -> RealServer {
+        RealServer::new(
+            ForwardingMethod::DirectRouting,
+            Weight::new(weight).unwrap(),
+        )
+    }
+
+    /// A server of weight 10, by its standing and by its weight in the kernel, to its weight there afterwards.
+    #[test]
+    fn a_standing_becomes_a_weight_or_an_absence() {
+        let weight = |number| Weight::new(number);
+        let table = [
+            (Standing::UP, false, None, Some(10)),
+            (Standing::UP, false, Some(3), Some(10)),
+            (Standing::Up(weight(4)), false, Some(10), Some(4)),
+            (Standing::Up(weight(0)), false, Some(10), Some(0)),
+            (Standing::Down, false, Some(10), None),
+            (Standing::Down, true, Some(10), Some(0)),
+            (Standing::Down, true, None, Some(0)),
+            (Standing::Drain, false, Some(10), Some(0)),
+            (Standing::Drain, false, None, Some(0)),
+            (Standing::Maintenance, false, Some(10), Some(0)),
+            (Standing::Unknown, true, None, None),
+            (Standing::Unknown, true, Some(0), Some(0)),
+            (Standing::Unknown, false, Some(3), Some(10)),
+        ];
+        for (standing, inhibit_on_failure, observed, expected) in table {
+            let configured = ConfiguredServer {
+                real_server: server(10),
+                checks: Checks::NONE,
+                inhibit_on_failure,
+            };
+            let desired = desired_server(&configured, standing, observed.map(server).as_ref());
+            assert_eq!(
+                desired,
+                expected.map(server),
+                "{standing:?} {inhibit_on_failure} {observed:?}"
+            );
+        }
+    }
+}
