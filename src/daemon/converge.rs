@@ -8,8 +8,8 @@ use tracing::{error, info, warn};
 use super::describe::found;
 use super::engine::Engine;
 use super::kernel::Kernel;
-use crate::health::{Verdict, desired_service};
-use crate::model::{ServerKey, ServiceKey, VirtualService};
+use crate::health::desired_service;
+use crate::model::{ServerKey, ServiceKey, Standing, VirtualService};
 use crate::plan::{Outcome, Plan, StepFailure, diff_service, execute};
 
 /// How often a table that turns out different from what was just written is planned for again.
@@ -26,16 +26,16 @@ where
     pub(super) fn desired(&self, key: &ServiceKey) -> Option<VirtualService> {
         let configured = self.config.services.get(key)?;
         let observed = self.observed.services.get(key);
-        let with_new_servers = |held: Verdict| {
+        let with_new_servers = |held: Standing| {
             let verdict = |server: &ServerKey| {
                 let health = self.health.server(key, server);
-                health.map_or(held, |health| health.verdict)
+                health.map_or(held, |health| health.standing)
             };
             desired_service(configured, observed, verdict)
         };
-        let cautious = with_new_servers(Verdict::Unknown);
+        let cautious = with_new_servers(Standing::Unknown);
         if !cautious.can_serve() && observed.is_some_and(VirtualService::can_serve) {
-            return Some(with_new_servers(Verdict::Up));
+            return Some(with_new_servers(Standing::UP));
         }
         Some(cautious)
     }

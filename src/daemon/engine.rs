@@ -12,8 +12,8 @@ use super::kernel::Kernel;
 use super::queue::Queue;
 use super::state::StateFile;
 use crate::control::VerdictDelay;
-use crate::health::{CheckId, Health, HealthAction, HealthEvent};
-use crate::model::{Check, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService};
+use crate::health::{Health, HealthAction, HealthEvent, ProbeRequest};
+use crate::model::{Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService};
 use crate::plan::Outcome;
 
 /// How many services are read back between two events: one, so that a verdict waits for no more than that. (With 16
@@ -23,7 +23,7 @@ const REPAIR_SLICE: usize = 1;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Asks for a probe.
-pub(super) type ProbeSender = Box<dyn Fn(CheckId, std::sync::Arc<Check>, Duration) + Send>;
+pub(super) type ProbeSender = Box<dyn Fn(ProbeRequest) + Send>;
 
 /// The director's state and its kernel.
 pub(super) struct Engine<K> {
@@ -83,13 +83,24 @@ where
         engine.settle();
         engine.read_all()?;
         let adopted = engine.observed.services.len();
-        engine.health.configure(&engine.config, now);
+        engine.configure_checks(now);
         let keys = engine.ours();
         engine.remember(&keys);
         let outcome = engine.converge(keys)?;
         engine.forget_removed();
         engine.tell_start(adopted, outcome.done);
         Ok(engine)
+    }
+
+    /// Makes the checkers those of the configuration.
+    pub(super) fn configure_checks(&mut self, now: Timestamp) {
+        let observed = &self.observed;
+        let serving = |service: &ServiceKey, server: &ServerKey| {
+            let service = observed.services.get(service);
+            let server = service.and_then(|service| service.servers.get(server));
+            server.is_some_and(|server| !server.weight.is_zero())
+        };
+        self.health.configure(&self.config, serving, now);
     }
 
     fn tell_start(&self, adopted: usize, done: usize) {
@@ -148,10 +159,10 @@ where
     ) -> Option<Timestamp> {
         let mut actions = Vec::new();
         let mut first = None;
-        for ProbeResult { id, outcome, at } in results {
+        for ProbeResult { run, report, at } in results {
             let before = actions.len();
             self.health
-                .handle(now, HealthEvent::Probed(id, outcome), &mut actions);
+                .handle(now, HealthEvent::Reported(run, report), &mut actions);
             let decided = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
             if actions.iter().skip(before).any(decided) {
                 first = Some(first.map_or(at, |first: Timestamp| first.min(at)));
@@ -185,7 +196,8 @@ where
         let mut changed = BTreeSet::new();
         for action in actions {
             match action {
-                HealthAction::Probe(id, kind, timeout) => (self.probe)(id, kind, timeout),
+                HealthAction::Probe(request) => (self.probe)(request),
+                HealthAction::CheckedAgain { .. } => {}
                 HealthAction::Changed {
                     service,
                     server,
@@ -199,7 +211,7 @@ where
                     );
                     changed.insert(service);
                 }
-                HealthAction::CouldNotRun {
+                HealthAction::NotChecked {
                     service,
                     server,
                     reason,

@@ -4,14 +4,14 @@
 use tokio::sync::oneshot;
 
 use crate::control::Status;
-use crate::health::{CheckId, ProbeOutcome};
-use crate::model::{Config, Timestamp};
+use crate::health::RunId;
+use crate::model::{Config, ProbeReport, Timestamp};
 
 /// What came of one probe, and when.
 #[derive(Debug)]
 pub(super) struct ProbeResult {
-    pub(super) id: CheckId,
-    pub(super) outcome: ProbeOutcome,
+    pub(super) run: RunId,
+    pub(super) report: ProbeReport,
     /// When the probe came back.
     pub(super) at: Timestamp,
 }

@@ -22,13 +22,13 @@ where
         }
         match self.go_over_to(config) {
             Ok(None) => {
-                self.health.configure(&self.config, now);
+                self.configure_checks(now);
                 self.reload_error = None;
             }
             Ok(Some(refusal)) => self.reload_refused(refusal),
             Err(error) => {
                 // Nothing is known to be wrong with the new configuration: it stays, and the next round carries it out.
-                self.health.configure(&self.config, now);
+                self.configure_checks(now);
                 self.exchange_failed(&error, now);
             }
         }

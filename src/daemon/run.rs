@@ -23,10 +23,10 @@ use super::log;
 use super::oneshot::{load, open};
 use super::state::StateFile;
 use crate::control::{ControlSocket, Reply, Request, serve};
-use crate::health::{CheckId, ProbeOutcome};
+use crate::health::RunId;
 use crate::kernel::{Ipvs, share_one_arena};
-use crate::model::Config;
-use crate::probe::{self, ProbeRequest};
+use crate::model::{Config, ProbeReport};
+use crate::probe;
 
 /// Descriptors kept back from probes: sockets, log, state file, control clients.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -52,9 +52,9 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
-    let probe: ProbeSender = Box::new(move |id, kind, timeout| {
+    let probe: ProbeSender = Box::new(move |request| {
         // Nobody listens any more once the director ends.
-        let _ = probes.send(ProbeRequest { id, kind, timeout });
+        let _ = probes.send(request);
     });
     let clock = Clock::start();
     let engine = start_engine(config, clock, probe, inbox, release)?;
@@ -65,15 +65,15 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
     };
     let report = {
         let events = events.clone();
-        move |id: CheckId, outcome: ProbeOutcome| {
+        move |run: RunId, report: ProbeReport| {
             let at = clock.now();
             // The engine may have ended by itself.
-            let _ = events.send(Event::Probed(ProbeResult { id, outcome, at }));
+            let _ = events.send(Event::Probed(ProbeResult { run, report, at }));
         }
     };
     LocalSet::new().block_on(&runtime, async {
         tokio::select! {
-            () = probe::run(requests, probes_at_once(), report) => {}
+            () = probe::run(requests, probes_at_once(), move || clock.now(), report) => {}
             () = outside.heed(signals) => {}
             () = outside.control() => {}
         }

@@ -58,13 +58,16 @@ where
             .map(|it| it.weight.get());
         ServerStatus {
             server: server.to_string(),
-            health: health.map_or_else(|| "unchecked".to_owned(), |it| it.verdict.to_string()),
+            health: health.map_or_else(|| "unchecked".to_owned(), |it| it.standing.to_string()),
             since_seconds: now
-                .since(health.map_or(Timestamp::ZERO, |it| it.changed_at))
+                .since(health.map_or(Timestamp::ZERO, |it| it.since))
                 .as_secs(),
             weight,
             configured_weight: configured.real_server.weight.get(),
-            reason: health.and_then(|it| it.last_reason).map(str::to_owned),
+            reason: health.and_then(|it| {
+                let failure = it.checks().find_map(|check| check.last_failure);
+                failure.map(ToString::to_string)
+            }),
         }
     }
 }

@@ -10,9 +10,9 @@ use super::engine::Engine;
 use super::event::ProbeResult;
 use super::state::StateFile;
 use crate::config;
-use crate::health::{CheckId, ProbeOutcome};
+use crate::health::ProbeRequest;
 use crate::model::{
-    CheckKind, Config, IpvsTable, Scheduler, ServiceKey, ServiceSettings, Timestamp,
+    Config, IpvsTable, ProbeOutcome, ProbeReport, Scheduler, ServiceKey, ServiceSettings, Timestamp,
 };
 use crate::model::{VirtualService, Weight};
 use crate::plan::{SimulatedKernel, Step};
@@ -22,7 +22,7 @@ const VIP: &str = "192.0.2.10:80";
 /// A director on a simulated kernel, with the probes it asked for.
 struct Director {
     engine: Engine<SimulatedKernel>,
-    probes: Arc<Mutex<Vec<(CheckId, CheckKind)>>>,
+    probes: Arc<Mutex<Vec<ProbeRequest>>>,
     now: Timestamp,
     directory: tempfile::TempDir,
 }
@@ -45,7 +45,7 @@ impl Director {
         let config = parse(directory.path(), services);
         let probes = Arc::new(Mutex::new(Vec::new()));
         let asked = Arc::clone(&probes);
-        let probe = Box::new(move |id, kind, _: Duration| asked.lock().unwrap().push((id, kind)));
+        let probe = Box::new(move |request| asked.lock().unwrap().push(request));
         let state = StateFile::at(config.director.state_file.clone());
         let engine = Engine::start(kernel, config, state, probe, 7, Timestamp::ZERO)
             .unwrap_or_else(|never| match never {});
@@ -64,17 +64,20 @@ impl Director {
             self.now = self.now + Duration::from_millis(50);
             self.engine.tick(self.now);
             let asked = std::mem::take(&mut *self.probes.lock().unwrap());
-            let results = asked
-                .into_iter()
-                .map(|(id, CheckKind::Tcp(at))| ProbeResult {
-                    id,
-                    outcome: if up(&at.to_string()) {
-                        ProbeOutcome::Up
+            let results = asked.into_iter().map(|request| ProbeResult {
+                run: request.run,
+                report: ProbeReport {
+                    outcome: if up(&request.check.probe.target.to_string()) {
+                        ProbeOutcome::Up(None)
                     } else {
-                        ProbeOutcome::Down("connect refused".to_owned())
+                        ProbeOutcome::Down
                     },
-                    at: self.now,
-                });
+                    reason: "".into(),
+                    started: self.now,
+                    latency: Duration::ZERO,
+                },
+                at: self.now,
+            });
             self.engine.probed(self.now, results.collect());
         }
     }
@@ -242,14 +245,7 @@ fn what_the_configuration_no_longer_has_is_removed_even_over_a_restart() {
         "  - {address: '192.0.2.11:80', servers: [10.0.0.1]}\n",
     );
     let file = StateFile::at(config.director.state_file.clone());
-    let engine = Engine::start(
-        kernel,
-        config,
-        file,
-        Box::new(|_, _, _| ()),
-        7,
-        Timestamp::ZERO,
-    );
+    let engine = Engine::start(kernel, config, file, Box::new(|_| ()), 7, Timestamp::ZERO);
     let engine = engine.unwrap_or_else(|never| match never {});
     let left: Vec<String> = engine
         .kernel

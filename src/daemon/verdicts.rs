@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::control::{self, Reply, Request, Status};
-use crate::health::{Verdict, desired_service};
-use crate::model::{Config, IpvsTable, ServerKey, ServiceKey};
+use crate::health::desired_service;
+use crate::model::{Config, IpvsTable, ServerKey, ServiceKey, Standing};
 
 /// The verdicts of the director on one control socket.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts(BTreeMap<(String, String), Verdict>);
+pub(super) struct Verdicts(BTreeMap<(String, String), Standing>);
 
 impl Verdicts {
     /// Asks the director on this socket. Where none runs, or none that we may ask, every server is taken for up.
@@ -25,8 +25,8 @@ impl Verdicts {
         let all = status.services.iter().flat_map(|service| {
             service.servers.iter().filter_map(|server| {
                 let verdict = match server.health.as_str() {
-                    "down" => Verdict::Down,
-                    "unknown" => Verdict::Unknown,
+                    "down" => Standing::Down,
+                    "unknown" => Standing::Unknown,
                     _ => return None,
                 };
                 Some(((service.service.clone(), server.server.clone()), verdict))
@@ -49,9 +49,9 @@ impl Verdicts {
         }
     }
 
-    fn of_server(&self, service: &ServiceKey, server: &ServerKey) -> Verdict {
+    fn of_server(&self, service: &ServiceKey, server: &ServerKey) -> Standing {
         let held = self.0.get(&(service.to_string(), server.to_string()));
-        held.copied().unwrap_or(Verdict::Up)
+        held.copied().unwrap_or(Standing::UP)
     }
 }
 

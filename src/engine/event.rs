@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::health::{ProbeRequest, RunId};
 use crate::model::{
-    Config, IpvsTable, Probe, ProbeReport, ServerKey, ServiceKey, Standing, Timestamp, Transition,
-    VirtualService,
+    Config, IpvsTable, ProbeReport, Recalled, ServiceKey, Timestamp, Transition, VirtualService,
 };
 use crate::plan::{Step, StepFailure};
 
@@ -54,21 +52,6 @@ pub struct Start {
     pub owned: Result<BTreeSet<ServiceKey>, Box<str>>,
     /// What an earlier director believed of the servers.
     pub recalled: Vec<Recalled>,
-}
-
-/// What was believed of one check of one server, and since when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recalled {
-    /// Whose server.
-    pub service: ServiceKey,
-    /// Which one.
-    pub server: ServerKey,
-    /// By which probe. Another question to the same server says nothing about this one.
-    pub probe: Probe,
-    /// What was believed.
-    pub standing: Standing,
-    /// How long it had been so, counted until now.
-    pub age: Duration,
 }
 
 /// One probe has ended.

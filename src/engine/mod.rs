@@ -5,6 +5,7 @@ mod event;
 mod history;
 mod snapshot;
 
-pub use event::{Action, Event, Probed, Recalled, ReloadId, Settled, Start};
+pub use crate::model::Recalled;
+pub use event::{Action, Event, Probed, ReloadId, Settled, Start};
 pub use history::History;
 pub use snapshot::{CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay};

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the kernel is told of a server, given what is held of it.
 
-use super::Verdict;
 use crate::model::{
-    ConfiguredServer, ConfiguredService, RealServer, ServerKey, VirtualService, Weight,
+    ConfiguredServer, ConfiguredService, RealServer, ServerKey, Standing, VirtualService, Weight,
 };
 
 /// The server as the kernel should have it; `None` when it should not have it at all.
@@ -13,18 +12,22 @@ use crate::model::{
 #[must_use]
 pub fn desired_server(
     configured: &ConfiguredServer,
-    verdict: Verdict,
+    verdict: Standing,
     observed: Option<&RealServer>,
 ) -> Option<RealServer> {
     let real = configured.real_server;
     match verdict {
-        Verdict::Up => Some(real),
-        Verdict::Down if configured.inhibit_on_failure => Some(RealServer {
+        Standing::Up(_) => Some(real),
+        Standing::Drain | Standing::Maintenance => Some(RealServer {
             weight: Weight::ZERO,
             ..real
         }),
-        Verdict::Down => None,
-        Verdict::Unknown => observed.map(|present| {
+        Standing::Down if configured.inhibit_on_failure => Some(RealServer {
+            weight: Weight::ZERO,
+            ..real
+        }),
+        Standing::Down => None,
+        Standing::Unknown => observed.map(|present| {
             let quiesced = present.weight.is_zero();
             RealServer {
                 weight: if quiesced { Weight::ZERO } else { real.weight },
@@ -39,14 +42,14 @@ pub fn desired_server(
 pub fn desired_service(
     configured: &ConfiguredService,
     observed: Option<&VirtualService>,
-    verdict: impl Fn(&ServerKey) -> Verdict,
+    verdict: impl Fn(&ServerKey) -> Standing,
 ) -> VirtualService {
     let mut desired = VirtualService::new(configured.settings.clone());
     for (key, server) in &configured.servers {
         let held = if !server.checks.each.is_empty() {
             verdict(key)
         } else {
-            Verdict::Up
+            Standing::UP
         };
         let present = observed.and_then(|service| service.servers.get(key));
         if let Some(real) = desired_server(server, held, present) {
@@ -59,7 +62,7 @@ pub fn desired_service(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ForwardingMethod;
+    use crate::model::{Checks, ForwardingMethod};
 
     fn server(weight: u32) -> RealServer {
         RealServer::new(
@@ -71,7 +74,7 @@ mod tests {
     fn configured(inhibit_on_failure: bool) -> ConfiguredServer {
         ConfiguredServer {
             real_server: server(10),
-            check: None,
+            checks: Checks::NONE,
             inhibit_on_failure,
         }
     }
@@ -79,11 +82,11 @@ mod tests {
     #[test]
     fn a_down_server_is_removed_or_inhibited() {
         assert_eq!(
-            desired_server(&configured(false), Verdict::Down, None),
+            desired_server(&configured(false), Standing::Down, None),
             None
         );
         assert_eq!(
-            desired_server(&configured(true), Verdict::Down, None),
+            desired_server(&configured(true), Standing::Down, None),
             Some(server(0))
         );
     }
@@ -91,7 +94,7 @@ mod tests {
     #[test]
     fn an_unknown_server_stays_as_the_kernel_has_it() {
         let unknown = |present: Option<RealServer>| {
-            desired_server(&configured(true), Verdict::Unknown, present.as_ref())
+            desired_server(&configured(true), Standing::Unknown, present.as_ref())
         };
         assert_eq!(unknown(None), None);
         assert_eq!(unknown(Some(server(0))), Some(server(0)));
