@@ -10,10 +10,10 @@ use proptest::prelude::*;
 
 use super::{parse, to_yaml};
 use crate::model::{
-    AddressFamily, Check, CheckKind, CheckSchedule, Config, ConfiguredServer, ConfiguredService,
+    AddressFamily, Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService,
     DirectorSettings, ForwardingMethod, Fwmark, Granularity, IpvsSettings, PersistenceEngine,
-    Protocol, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    Probe, ProbeKind, ProbePath, Protocol, RealServer, Scheduler, SchedulerFlags, Seconds,
+    ServerKey, ServiceKey, ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -131,7 +131,11 @@ fn check() -> impl Strategy<Value = Check> {
         milliseconds(10..=3_600_000),
     );
     (at, times, 1_u32..=100, 1_u32..=100).prop_map(|((ip, port), times, rise, fall)| Check {
-        kind: CheckKind::Tcp(SocketAddr::new(ip, port)),
+        probe: Probe {
+            kind: ProbeKind::Tcp,
+            target: SocketAddr::new(ip, port),
+            path: ProbePath::default(),
+        },
         schedule: CheckSchedule {
             interval: times.0,
             timeout: times.1,
@@ -190,7 +194,7 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
                     key,
                     ConfiguredServer {
                         real_server,
-                        check,
+                        checks: check.map_or(Checks::NONE, Checks::one),
                         inhibit_on_failure,
                     },
                 )

@@ -207,6 +207,6 @@ impl Engine {
         let IpvsTable { services } = &mut self.observed;
         services.retain(|key, _| ours.contains(key));
         self.errors.retain(|key, _| ours.contains(key));
-        self.surprises.retain(|key, _| ours.contains(key));
+        self.surprises.retain(|key| ours.contains(key));
     }
 }

@@ -74,14 +74,25 @@ pub(super) enum Work {
     NotStarted,
     /// Nothing.
     Idle,
-    /// The whole table is being read, to begin with it or to take away what is ours.
-    Reading,
+    /// The whole table is being read.
+    Reading(Reading),
     /// A service is being read.
     ReadingService(Look),
     /// A change is being carried out.
     Changing(Box<Change>, Purpose),
     /// The director has ended.
     Ended,
+}
+
+/// Why the whole table is read.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// To begin with it.
+    Start,
+    /// To see whether somebody else made the services that a new configuration adds.
+    Reload(Wanted),
+    /// To take away what is ours.
+    Release,
 }
 
 /// Why a service is read.
@@ -116,6 +127,8 @@ pub(super) struct Wanted {
     pub(super) config: Arc<Config>,
     /// How often it was planned for already.
     pub(super) tries: u32,
+    /// Whether it was looked whether somebody else made the services that it adds.
+    pub(super) looked: bool,
 }
 
 /// A new configuration on its way: committed, or dropped.

@@ -35,6 +35,7 @@ pub use describe::{count, steps};
 pub use event::{Action, Event, Probed, ReloadId, Settled, Start};
 pub use history::History;
 pub use machine::Engine;
+pub use crate::model::Recalled;
 pub use snapshot::{
     CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay,
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::converge::TRIES;
 use super::event::{Action, ReloadId};
-use super::machine::{Engine, Next, Purpose, Wanted, Work};
+use super::machine::{Engine, Next, Purpose, Reading, Wanted, Work};
 use crate::health::Health;
 use crate::model::{
     Condition, Config, Effect, IpvsTable, Object, ServerKey, ServiceKey, Timestamp, Transition,
@@ -36,6 +36,7 @@ impl Engine {
             id,
             config: Arc::from(config),
             tries: 0,
+            looked: false,
         });
     }
 
@@ -61,8 +62,19 @@ impl Engine {
     }
 
     /// Plans for the new configuration, against what is believed of the kernel. What was believed wrongly shows when a
-    /// step is refused, and is then read.
-    pub(super) fn begin_reload(&mut self, now: Timestamp, wanted: Wanted, out: &mut Vec<Action>) {
+    /// step is refused, and is then read. Of services that are not ours yet nothing is believed: they are read first.
+    pub(super) fn begin_reload(
+        &mut self,
+        now: Timestamp,
+        mut wanted: Wanted,
+        out: &mut Vec<Action>,
+    ) {
+        let known = |key| self.config.services.contains_key(key) || self.owned.contains(key);
+        if !wanted.looked && !wanted.config.services.keys().all(known) {
+            wanted.looked = true;
+            self.work = Work::Reading(Reading::Reload(wanted));
+            return out.push(Action::ReadTable);
+        }
         let mut health = self.health.clone();
         configure(&mut health, &wanted.config, &self.observed, now);
         let before = Arc::clone(&self.owned);
@@ -80,6 +92,31 @@ impl Engine {
         });
         let rule = Rule::AllOrNothing { excused };
         self.begin(now, plan, rule, Purpose::Reload(next), out);
+    }
+
+    /// What somebody else made of the services that a new configuration adds.
+    pub(super) fn looked_for_others(
+        &mut self,
+        now: Timestamp,
+        wanted: Wanted,
+        table: Result<IpvsTable, Box<str>>,
+        out: &mut Vec<Action>,
+    ) {
+        match table {
+            Ok(table) => {
+                self.answered(now, out);
+                let ours = self.ours();
+                let others = table.services.into_iter().filter(|(key, _)| {
+                    !ours.contains(key) && wanted.config.services.contains_key(key)
+                });
+                self.observed.services.extend(others);
+                self.next.get_or_insert(wanted);
+            }
+            Err(why) => {
+                self.exchange_failed(now, &why, out);
+                self.reload_refused(now, wanted.id, &why, out);
+            }
+        }
     }
 
     /// Services that the kernel refuses already, and that the new configuration does not change: no reason to refuse it.

@@ -2,11 +2,12 @@
 //! The beginning, which adopts what the kernel holds, and the end, which leaves it.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 
 use super::describe::count;
 use super::event::{Action, Start};
-use super::machine::{Engine, Purpose, Work};
+use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configure;
 use crate::model::{
     Condition, Effect, IpvsTable, Object, Role, ServiceKey, Timestamp, Transition,
@@ -25,39 +26,48 @@ impl Engine {
         self.owned_written = true;
         self.health.recall(start.recalled, now);
         self.settle(out);
-        self.work = Work::Reading;
+        self.work = Work::Reading(Reading::Start);
         out.push(Action::ReadTable);
     }
 
-    /// The whole table is read at the start and before a release. Only what is ours is kept of it.
+    /// To [`Action::ReadTable`]. Only what is ours, or about to be, is kept of it.
     pub(super) fn table_read(
         &mut self,
         now: Timestamp,
         table: Result<IpvsTable, Box<str>>,
         out: &mut Vec<Action>,
     ) {
-        let Work::Reading = self.work else {
-            return;
-        };
-        self.work = Work::Idle;
-        let table = match table {
-            Ok(table) => table,
-            Err(why) => {
-                self.tell_ipvs(now, Condition::Refused, &why, out);
-                self.work = Work::Ended;
-                return out.push(Action::End(false));
+        let reading = match mem::replace(&mut self.work, Work::Idle) {
+            Work::Reading(reading) => reading,
+            other => {
+                self.work = other;
+                return;
             }
         };
-        let ours = self.ours();
-        self.observed = table;
-        self.observed.services.retain(|key, _| ours.contains(key));
-        match self.role {
-            Role::Serving => self.adopt(now, &ours, out),
-            Role::Leaving => {
+        match (reading, table) {
+            (Reading::Reload(wanted), table) => self.looked_for_others(now, wanted, table, out),
+            (Reading::Start | Reading::Release, Err(why)) => {
+                self.tell_ipvs(now, Condition::Refused, &why, out);
+                self.work = Work::Ended;
+                out.push(Action::End(false));
+            }
+            (Reading::Start, Ok(table)) => {
+                let ours = self.keep_ours(table);
+                self.adopt(now, &ours, out);
+            }
+            (Reading::Release, Ok(table)) => {
+                let ours = self.keep_ours(table);
                 let plan = self.plan(&ours);
                 self.begin(now, plan, Rule::EachByItself, Purpose::Release, out);
             }
         }
+    }
+
+    fn keep_ours(&mut self, table: IpvsTable) -> BTreeSet<ServiceKey> {
+        let ours = self.ours();
+        self.observed = table;
+        self.observed.services.retain(|key, _| ours.contains(key));
+        ours
     }
 
     /// Makes what the kernel holds what it should be: nothing that is right is touched.
@@ -116,7 +126,7 @@ impl Engine {
     pub(super) fn end(&mut self, now: Timestamp, release: bool, out: &mut Vec<Action>) {
         if release && self.role == Role::Serving {
             self.role = Role::Leaving;
-            self.work = Work::Reading;
+            self.work = Work::Reading(Reading::Release);
             return out.push(Action::ReadTable);
         }
         let services = count(self.observed.services.len(), "virtual service");

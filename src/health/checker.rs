@@ -1,78 +1,40 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One checker: when to probe one server, and what its results amount to.
+//! One checker: when to probe, and what its results amount to.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{CheckSchedule, Timestamp};
+use crate::model::{Check, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
+/// A probe that has not reported so long after its timeout never will: it is given up.
+///
+/// The time is counted from when it was asked for. It is long because a probe may have to wait for its turn.
+pub const LOST_AFTER: Duration = Duration::from_secs(30);
 /// Most a first probe is put off, so that many checkers do not all start in the same instant.
 const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
 /// An interval is shortened by up to a tenth, so that checkers do not fall into step.
 const JITTER_DIVISOR: u32 = 10;
 
-/// What a checker holds a server for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// No probe has come to a result yet. The server stays as the kernel has it.
-    Unknown,
-    /// It takes connections.
-    Up,
-    /// It does not.
-    Down,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unknown => "unknown",
-            Self::Up => "up",
-            Self::Down => "down",
-        })
-    }
-}
-
-/// What came of one probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProbeOutcome {
-    /// The server answered as it should.
-    Up,
-    /// It did not, for this reason.
-    Down(String),
-    /// The probe could not be made, for this reason, which lies with this host.
-    CouldNotRun(String),
-}
-
 /// What happens to a checker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckerEvent {
+pub(super) enum CheckerEvent {
     /// Its deadline has come.
     Deadline,
-    /// The probe it asked for has ended.
-    Probed(ProbeOutcome),
+    /// The run of this number has ended.
+    Reported(u64, ProbeReport),
 }
 
-/// What a checker wants done.
+/// What a checker wants done, or told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckerAction {
-    /// Make a probe, and report its outcome.
-    Probe,
-    /// The verdict has changed.
-    Changed {
-        /// What it was.
-        from: Verdict,
-        /// What it is.
-        to: Verdict,
-        /// The last result, and how many in a row there were of how many needed: `connect timed out, 3/3`.
-        because: String,
-    },
-    /// A probe could not be made, for the so-many-eth time in a row.
-    CouldNotRun {
-        /// Why.
-        reason: String,
-        /// How many times in a row.
-        times: u32,
-    },
+pub(super) enum CheckerAction {
+    /// Make a probe, and report it under this number.
+    Probe(u64),
+    /// The standing has changed.
+    Changed { because: Box<str> },
+    /// A probe gave no result, for the so-many-eth time in a row.
+    NotChecked { reason: Box<str>, times: u32 },
+    /// After that a probe gave a result again.
+    CheckedAgain,
 }
 
 /// Whether a probe is out.
@@ -80,316 +42,263 @@ pub enum CheckerAction {
 enum Phase {
     /// The next probe starts then.
     Waiting(Timestamp),
-    /// A probe started then, and has not come back.
+    /// A probe was asked for then, and has not come back.
     Probing(Timestamp),
 }
 
 /// The state of one checker.
 #[derive(Debug, Clone)]
-pub struct Checker {
-    schedule: CheckSchedule,
-    verdict: Verdict,
-    /// Results in a row that speak against the verdict.
+pub(super) struct Checker {
+    check: Arc<Check>,
+    standing: Standing,
+    since: Timestamp,
+    /// Results in a row that speak against the standing.
     against: u32,
-    could_not_run: u32,
+    /// Probes in a row that gave no result.
+    not_checked: u32,
+    /// A server of this check took connections when the checker began: the first verdict of down takes `fall`
+    /// failures, as any other does.
+    serving: bool,
+    /// What an earlier director believed, and since when. It is forgotten with the first verdict.
+    recalled: Option<Box<(Standing, Timestamp)>>,
     phase: Phase,
-    last_reason: Option<Box<str>>,
-    changed_at: Timestamp,
-    jitter: fastrand::Rng,
+    /// The number of the last run.
+    run: u64,
+    last_failure: Option<Arc<str>>,
+    /// When the last run that came back started, and how long it took.
+    last_run: Option<(Timestamp, Duration)>,
 }
 
 impl Checker {
     /// A checker that knows nothing yet, and probes within [`FIRST_PROBE_SPREAD`] (or its interval, if that is
-    /// shorter) of `now`. The seed decides when exactly, and every later jitter.
-    #[must_use]
-    pub fn new(schedule: CheckSchedule, now: Timestamp, seed: u64) -> Self {
-        let mut jitter = fastrand::Rng::with_seed(seed);
-        let spread = FIRST_PROBE_SPREAD.min(schedule.interval);
+    /// shorter) of `now`.
+    pub(super) fn new(
+        check: Arc<Check>,
+        recalled: Option<(Standing, Timestamp)>,
+        now: Timestamp,
+        jitter: &mut fastrand::Rng,
+    ) -> Self {
+        let spread = FIRST_PROBE_SPREAD.min(check.schedule.interval);
         let first = now + spread.mul_f64(jitter.f64());
         Self {
-            schedule,
-            verdict: Verdict::Unknown,
+            check,
+            standing: Standing::Unknown,
+            since: now,
             against: 0,
-            could_not_run: 0,
+            not_checked: 0,
+            serving: recalled.is_some_and(|(standing, _)| standing.is_up()),
+            recalled: recalled.map(Box::new),
             phase: Phase::Waiting(first),
-            last_reason: None,
-            changed_at: now,
-            jitter,
+            run: 0,
+            last_failure: None,
+            last_run: None,
         }
     }
 
-    /// What it holds the server for.
-    #[must_use]
-    pub const fn verdict(&self) -> Verdict {
-        self.verdict
-    }
-
-    /// Why the last probe that was not a success was none.
-    #[must_use]
-    pub fn last_reason(&self) -> Option<&str> {
-        self.last_reason.as_deref()
-    }
-
-    /// When the verdict last changed.
-    #[must_use]
-    pub const fn changed_at(&self) -> Timestamp {
-        self.changed_at
-    }
-
-    /// Goes on with another schedule: what it knows, it still knows. A wait that is now too long is cut short.
-    pub fn reschedule(&mut self, schedule: CheckSchedule, now: Timestamp) {
-        self.schedule = schedule;
-        if let Phase::Waiting(at) = self.phase {
-            self.phase = Phase::Waiting(at.min(now + schedule.interval));
+    /// A checker that asks the same by another schedule: it knows what `self` knows. A wait that is now too long is cut
+    /// short, and a run that is out is asked for again.
+    pub(super) fn rescheduled(&self, check: &Arc<Check>, now: Timestamp) -> Self {
+        let next = match self.phase {
+            Phase::Waiting(at) => at.min(now + check.schedule.interval),
+            Phase::Probing(_) => now,
+        };
+        Self {
+            check: Arc::clone(check),
+            phase: Phase::Waiting(next),
+            ..self.clone()
         }
     }
 
-    /// When it wants [`CheckerEvent::Deadline`]; `None` while a probe is out.
-    #[must_use]
-    pub const fn deadline(&self) -> Option<Timestamp> {
+    /// Says that a server of this check takes connections. It matters until the first verdict.
+    pub(super) const fn note_serving(&mut self) {
+        self.serving = true;
+    }
+
+    /// What is asked, and when.
+    pub(super) const fn check(&self) -> &Arc<Check> {
+        &self.check
+    }
+
+    /// What it believes.
+    pub(super) const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Since when.
+    pub(super) const fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// What it believes and since when; or what an earlier director believed, while it knows nothing itself.
+    pub(super) fn belief(&self) -> Option<(Standing, Timestamp)> {
+        match self.standing {
+            Standing::Unknown => self.recalled.as_deref().copied(),
+            Standing::Up(_) | Standing::Down | Standing::Drain | Standing::Maintenance => {
+                Some((self.standing, self.since))
+            }
+        }
+    }
+
+    /// What the last probe saw that did not succeed.
+    pub(super) const fn last_failure(&self) -> Option<&Arc<str>> {
+        self.last_failure.as_ref()
+    }
+
+    /// When the last run that came back started, and how long it took.
+    pub(super) const fn last_run(&self) -> Option<(Timestamp, Duration)> {
+        self.last_run
+    }
+
+    /// How many probes in a row gave no result.
+    pub(super) const fn not_checked(&self) -> u32 {
+        self.not_checked
+    }
+
+    /// When it wants [`CheckerEvent::Deadline`]: the next probe is due, or the one that is out is given up.
+    pub(super) fn deadline(&self) -> Timestamp {
         match self.phase {
-            Phase::Waiting(at) => Some(at),
-            Phase::Probing(_) => None,
+            Phase::Waiting(at) => at,
+            Phase::Probing(asked) => asked + self.check.schedule.timeout + LOST_AFTER,
         }
     }
 
-    /// One event. A deadline that is not due and a result nobody asked for are late messages, and mean nothing.
-    pub fn handle(&mut self, now: Timestamp, event: CheckerEvent, out: &mut Vec<CheckerAction>) {
+    /// One event. A deadline that is not due and the report of another run are late messages, and mean nothing.
+    pub(super) fn handle(
+        &mut self,
+        now: Timestamp,
+        event: CheckerEvent,
+        jitter: &mut fastrand::Rng,
+        out: &mut Vec<CheckerAction>,
+    ) {
+        let due = self.deadline() <= now;
         match (self.phase, event) {
-            (Phase::Waiting(at), CheckerEvent::Deadline) => {
-                if at <= now {
-                    self.phase = Phase::Probing(now);
-                    out.push(CheckerAction::Probe);
-                }
+            (Phase::Waiting(_), CheckerEvent::Deadline) if due => {
+                self.phase = Phase::Probing(now);
+                self.run += 1;
+                out.push(CheckerAction::Probe(self.run));
             }
-            (Phase::Probing(started), CheckerEvent::Probed(outcome)) => {
-                self.judge(now, outcome, out);
-                self.phase = Phase::Waiting(self.next_probe(started, now));
+            (Phase::Probing(asked), CheckerEvent::Deadline) if due => {
+                let waited = now.since(asked).as_secs();
+                self.gave_no_result(format!("no report after {waited} s").into(), out);
+                self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
             }
-            (Phase::Waiting(_), CheckerEvent::Probed(_))
-            | (Phase::Probing(_), CheckerEvent::Deadline) => {}
+            (Phase::Probing(asked), CheckerEvent::Reported(run, report)) if run == self.run => {
+                self.judge(now, report, out);
+                self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
+            }
+            (
+                Phase::Waiting(_) | Phase::Probing(_),
+                CheckerEvent::Deadline | CheckerEvent::Reported(..),
+            ) => {}
         }
     }
 
-    fn judge(&mut self, now: Timestamp, outcome: ProbeOutcome, out: &mut Vec<CheckerAction>) {
-        let (speaks_for, reason) = match outcome {
-            ProbeOutcome::Up => (Verdict::Up, None),
-            ProbeOutcome::Down(reason) => (Verdict::Down, Some(reason)),
-            ProbeOutcome::CouldNotRun(reason) => {
-                self.could_not_run = self.could_not_run.saturating_add(1);
-                self.last_reason = Some(reason.as_str().into());
-                out.push(CheckerAction::CouldNotRun {
-                    reason,
-                    times: self.could_not_run,
-                });
+    fn judge(&mut self, now: Timestamp, report: ProbeReport, out: &mut Vec<CheckerAction>) {
+        self.last_run = Some((report.started, report.latency));
+        let found = match report.outcome {
+            ProbeOutcome::Up(weight) => Standing::Up(weight),
+            ProbeOutcome::Down => Standing::Down,
+            ProbeOutcome::Drain => Standing::Drain,
+            ProbeOutcome::Maintenance => Standing::Maintenance,
+            ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => {
+                self.gave_no_result(report.reason, out);
                 return;
             }
         };
-        self.could_not_run = 0;
-        if let Some(reason) = &reason {
-            self.last_reason = Some(reason.as_str().into());
+        if std::mem::take(&mut self.not_checked) > 0 {
+            out.push(CheckerAction::CheckedAgain);
         }
-        if self.verdict == speaks_for {
+        if !found.is_up() {
+            self.note_failure(&report.reason);
+        }
+        if found == self.standing {
             self.against = 0;
             return;
         }
         self.against += 1;
-        let needed = match (self.verdict, speaks_for) {
-            (Verdict::Unknown, _) => 1,
-            (Verdict::Down, _) => self.schedule.rise,
-            (Verdict::Up, _) => self.schedule.fall,
-        };
-        if self.against < needed {
-            return;
+        let needed = self.needed(found);
+        if self.against >= needed {
+            let because = because(self.standing, found, &report.reason, needed);
+            self.turn(now, found);
+            out.push(CheckerAction::Changed { because });
         }
-        let said = reason.as_deref().unwrap_or("check passed");
-        let because = format!("{said}, {}/{needed}", self.against);
-        out.push(CheckerAction::Changed {
-            from: self.verdict,
-            to: speaks_for,
-            because,
+    }
+
+    /// A probe that was not made, or that the server does not understand, says nothing of its health.
+    fn gave_no_result(&mut self, reason: Box<str>, out: &mut Vec<CheckerAction>) {
+        self.not_checked = self.not_checked.saturating_add(1);
+        self.note_failure(&reason);
+        out.push(CheckerAction::NotChecked {
+            reason,
+            times: self.not_checked,
         });
-        self.verdict = speaks_for;
+    }
+
+    fn note_failure(&mut self, reason: &str) {
+        if self.last_failure.as_deref() != Some(reason) {
+            self.last_failure = Some(reason.into());
+        }
+    }
+
+    /// How many results in a row it takes to get from the standing to what was found.
+    fn needed(&self, found: Standing) -> u32 {
+        use Standing::{Down, Drain, Maintenance, Unknown, Up};
+        let schedule = &self.check.schedule;
+        match (self.standing, found) {
+            (Unknown, Down) if self.serving => schedule.fall,
+            (Up(_) | Drain | Maintenance, Down) => schedule.fall,
+            (Down, Up(_)) => schedule.rise,
+            (Unknown | Up(_) | Down | Drain | Maintenance, _) => 1,
+        }
+    }
+
+    /// Takes up another standing. Another weight alone leaves the time since when it is up; and a first verdict that
+    /// confirms what an earlier director believed takes over its time.
+    fn turn(&mut self, now: Timestamp, to: Standing) {
+        let same = |standing: Standing| standing.word() == to.word();
+        let recalled = self.recalled.take();
+        if !same(self.standing) {
+            self.since = recalled
+                .filter(|recalled| same(recalled.0))
+                .map_or(now, |recalled| recalled.1);
+        }
+        self.standing = to;
         self.against = 0;
-        self.changed_at = now;
     }
 
     /// Doubt is cleared up soon, and so is ignorance; otherwise the interval runs from start to start.
-    fn next_probe(&mut self, started: Timestamp, now: Timestamp) -> Timestamp {
-        let doubtful = self.verdict == Verdict::Up && self.against > 0;
-        if doubtful || self.verdict == Verdict::Unknown {
-            return now + self.schedule.retry_delay;
+    fn next_probe(
+        &self,
+        asked: Timestamp,
+        now: Timestamp,
+        jitter: &mut fastrand::Rng,
+    ) -> Timestamp {
+        let schedule = &self.check.schedule;
+        let soon = match self.standing {
+            Standing::Unknown => true,
+            Standing::Up(_) | Standing::Drain | Standing::Maintenance => self.against > 0,
+            Standing::Down => false,
+        };
+        if soon {
+            return now + schedule.retry_delay;
         }
-        let jitter = (self.schedule.interval / JITTER_DIVISOR).mul_f64(self.jitter.f64());
-        (started + self.schedule.interval.saturating_sub(jitter)).max(now)
+        let jitter = (schedule.interval / JITTER_DIVISOR).mul_f64(jitter.f64());
+        (asked + schedule.interval.saturating_sub(jitter)).max(now)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SCHEDULE: CheckSchedule = CheckSchedule {
-        interval: Duration::from_secs(6),
-        timeout: Duration::from_secs(3),
-        rise: 2,
-        fall: 3,
-        retry_delay: Duration::from_secs(1),
-    };
-
-    /// Plays results one after the other, each probe at its deadline, and returns the verdict after each.
-    fn play(checker: &mut Checker, outcomes: &[ProbeOutcome]) -> Vec<Verdict> {
-        let mut out = Vec::new();
-        outcomes
-            .iter()
-            .map(|outcome| {
-                let now = checker.deadline().expect("no probe is out");
-                checker.handle(now, CheckerEvent::Deadline, &mut out);
-                checker.handle(now, CheckerEvent::Probed(outcome.clone()), &mut out);
-                checker.verdict()
-            })
-            .collect()
-    }
-
-    fn up() -> ProbeOutcome {
-        ProbeOutcome::Up
-    }
-
-    fn down() -> ProbeOutcome {
-        ProbeOutcome::Down("connect timed out".to_owned())
-    }
-
-    fn unable() -> ProbeOutcome {
-        ProbeOutcome::CouldNotRun("no file descriptor left (EMFILE)".to_owned())
-    }
-
-    /// From a verdict and the results against it so far, by a result, to a verdict and results against it.
-    /// `None` as the result stands for a probe that could not run.
-    #[test]
-    fn transition_table_is_exhaustive_and_correct() {
-        use Verdict::{Down, Unknown, Up};
-        let table = [
-            ((Unknown, 0), Some(true), (Up, 0)),
-            ((Unknown, 0), Some(false), (Down, 0)),
-            ((Unknown, 0), None, (Unknown, 0)),
-            ((Up, 0), Some(true), (Up, 0)),
-            ((Up, 0), Some(false), (Up, 1)),
-            ((Up, 0), None, (Up, 0)),
-            ((Up, 1), Some(true), (Up, 0)),
-            ((Up, 1), Some(false), (Up, 2)),
-            ((Up, 1), None, (Up, 1)),
-            ((Up, 2), Some(true), (Up, 0)),
-            ((Up, 2), Some(false), (Down, 0)),
-            ((Up, 2), None, (Up, 2)),
-            ((Down, 0), Some(true), (Down, 1)),
-            ((Down, 0), Some(false), (Down, 0)),
-            ((Down, 0), None, (Down, 0)),
-            ((Down, 1), Some(true), (Up, 0)),
-            ((Down, 1), Some(false), (Down, 0)),
-            ((Down, 1), None, (Down, 1)),
-        ];
-        for ((verdict, against), result, expected) in table {
-            let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-            (checker.verdict, checker.against) = (verdict, against);
-            let outcome = match result {
-                Some(true) => up(),
-                Some(false) => down(),
-                None => unable(),
-            };
-            play(&mut checker, &[outcome]);
-            let reached = (checker.verdict, checker.against);
-            assert_eq!(
-                reached, expected,
-                "from {verdict:?}/{against} by {result:?}"
-            );
+/// The reason of a change, in words.
+fn because(from: Standing, to: Standing, reason: &str, needed: u32) -> Box<str> {
+    let said = |plain: &'static str| if reason.is_empty() { plain } else { reason };
+    match to {
+        Standing::Up(Some(weight)) if from.is_up() => {
+            format!("the server asks for weight {weight}").into()
         }
-    }
-
-    #[test]
-    fn the_first_result_is_the_first_verdict() {
-        let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-        assert!(checker.deadline().unwrap().since_start() <= FIRST_PROBE_SPREAD);
-        assert_eq!(play(&mut checker, &[down()]), [Verdict::Down]);
-    }
-
-    #[test]
-    fn a_change_says_what_was_seen_and_how_often() {
-        let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-        play(&mut checker, &[up(), down(), down()]);
-        let mut out = Vec::new();
-        let now = checker.deadline().unwrap();
-        checker.handle(now, CheckerEvent::Deadline, &mut out);
-        checker.handle(now, CheckerEvent::Probed(down()), &mut out);
-        let because = "connect timed out, 3/3".to_owned();
-        let changed = CheckerAction::Changed {
-            from: Verdict::Up,
-            to: Verdict::Down,
-            because,
-        };
-        assert_eq!(out, [CheckerAction::Probe, changed]);
-    }
-
-    #[test]
-    fn probes_that_cannot_run_move_no_verdict_however_many() {
-        let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-        play(&mut checker, &[up()]);
-        let verdicts = play(&mut checker, &vec![unable(); 50]);
-        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Up));
-        let mut out = Vec::new();
-        let now = checker.deadline().unwrap();
-        checker.handle(now, CheckerEvent::Deadline, &mut out);
-        checker.handle(now, CheckerEvent::Probed(unable()), &mut out);
-        assert!(matches!(
-            out.last(),
-            Some(CheckerAction::CouldNotRun { times: 51, .. })
-        ));
-    }
-
-    #[test]
-    fn a_failure_is_looked_into_after_the_retry_delay() {
-        let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-        play(&mut checker, &[up()]);
-        let at = checker.deadline().unwrap();
-        play(&mut checker, &[down()]);
-        assert_eq!(checker.deadline().unwrap().since(at), SCHEDULE.retry_delay);
-    }
-
-    #[test]
-    fn intervals_run_from_start_to_start_and_are_at_most_a_tenth_short() {
-        let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-        let mut before = checker.deadline().unwrap();
-        for _ in 0..100 {
-            play(&mut checker, &[up()]);
-            let at = checker.deadline().unwrap();
-            let gap = at.since(before);
-            assert!(
-                gap <= SCHEDULE.interval && gap >= SCHEDULE.interval * 9 / 10,
-                "{gap:?}"
-            );
-            before = at;
-        }
-    }
-
-    #[test]
-    fn a_late_result_means_nothing() {
-        let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-        let mut out = Vec::new();
-        checker.handle(Timestamp::ZERO, CheckerEvent::Probed(down()), &mut out);
-        assert_eq!((checker.verdict(), out.len()), (Verdict::Unknown, 0));
-    }
-
-    #[test]
-    fn a_new_schedule_keeps_what_is_known() {
-        let mut checker = Checker::new(SCHEDULE, Timestamp::ZERO, 1);
-        play(&mut checker, &[up(), down(), down()]);
-        let now = checker.deadline().unwrap();
-        checker.reschedule(
-            CheckSchedule {
-                interval: Duration::from_millis(50),
-                ..SCHEDULE
-            },
-            now,
-        );
-        assert_eq!(play(&mut checker, &[down()]), [Verdict::Down]);
+        Standing::Up(None) if from.is_up() => "the server asks for no weight of its own".into(),
+        Standing::Up(_) => format!("{}, {needed}/{needed}", said("check passed")).into(),
+        Standing::Down => format!("{}, {needed}/{needed}", said("check failed")).into(),
+        Standing::Drain => said("the server asks for no new connections").into(),
+        Standing::Maintenance => said("the server is in maintenance").into(),
+        Standing::Unknown => said("nothing is known").into(),
     }
 }

@@ -1,109 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! All checkers together: which there are, which is due next, what they hold of each server.
+//! All checkers together: which there are, which is due next, what they believe of each server.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::time::Duration;
-
-use super::checker::{Checker, CheckerAction, CheckerEvent, ProbeOutcome, Verdict};
+use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{Check, Config, ServerKey, ServiceKey, Timestamp};
-
-/// Names one checker. A number is never used twice, so that a late result cannot meet another's checker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CheckId(u64);
-
-/// Names one run of one checker, so that the report of a run that was given up means nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RunId {
-    /// Whose run.
-    pub check: CheckId,
-    /// Which of them.
-    pub run: u64,
-}
-
-/// One probe to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeRequest {
-    /// Under which name to report.
-    pub run: RunId,
-    /// What to ask, and how long to wait from its start.
-    pub check: Arc<Check>,
-    /// When it was asked for.
-    pub asked: Timestamp,
-}
-
-/// What happens to the checkers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HealthEvent {
-    /// The deadline has come.
-    Deadline,
-    /// A probe has ended.
-    Probed(CheckId, ProbeOutcome),
-}
-
-/// What the checkers want done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HealthAction {
-    /// Make this probe within this time, and report its outcome under this name.
-    Probe(CheckId, Arc<Check>, Duration),
-    /// The verdict on a server has changed.
-    Changed {
-        /// Whose server.
-        service: ServiceKey,
-        /// Which one.
-        server: ServerKey,
-        /// What was held of it.
-        from: Verdict,
-        /// What is held of it now.
-        to: Verdict,
-        /// Why.
-        because: String,
-    },
-    /// A probe could not be made.
-    CouldNotRun {
-        /// Whose server.
-        service: ServiceKey,
-        /// Which one.
-        server: ServerKey,
-        /// Why.
-        reason: String,
-        /// How many times in a row.
-        times: u32,
-    },
-}
-
-/// What is held of one server, for whoever asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerHealth<'a> {
-    /// Up, down or not yet known.
-    pub verdict: Verdict,
-    /// Why the last probe that was not a success was none.
-    pub last_reason: Option<&'a str>,
-    /// When the verdict last changed.
-    pub changed_at: Timestamp,
-}
-
-#[derive(Debug, Clone)]
-struct Slot {
-    service: ServiceKey,
-    server: ServerKey,
-    check: Arc<Check>,
-    timeout: Duration,
-    checker: Checker,
-}
+use super::checker::{CheckerAction, CheckerEvent};
+use super::configure::{Memories, Origin, roster};
+use super::event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
+use super::roster::{Roster, ServerSlot};
+use super::view::ServerHealth;
+use crate::model::{Config, KnowsStandings, Recalled, ServerKey, ServiceKey, Standing, Timestamp};
 
 /// All checkers of a configuration.
 #[derive(Debug, Clone)]
 pub struct Health {
-    slots: BTreeMap<CheckId, Slot>,
-    ids: BTreeMap<(ServiceKey, ServerKey), CheckId>,
-    due: BinaryHeap<Reverse<(Timestamp, CheckId)>>,
+    roster: Roster,
+    /// The deadline of every checker, and its position: one entry for each.
+    due: BTreeSet<(Timestamp, usize)>,
+    /// What waits for the first configuration.
+    recalled: Memories,
     last_id: u64,
-    seed: u64,
+    jitter: fastrand::Rng,
 }
 
 impl Health {
@@ -111,289 +29,211 @@ impl Health {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self {
-            slots: BTreeMap::new(),
-            ids: BTreeMap::new(),
-            due: BinaryHeap::new(),
+            roster: Roster::EMPTY,
+            due: BTreeSet::new(),
+            recalled: Memories::new(),
             last_id: 0,
-            seed,
+            jitter: fastrand::Rng::with_seed(seed),
         }
     }
 
-    /// Makes the checkers those of `config`. One whose server is still probed the same way goes on with all it knows;
-    /// new ones start from nothing.
-    pub fn configure(&mut self, config: &Config, now: Timestamp) {
-        let mut before = std::mem::take(&mut self.ids);
-        for (service, configured) in &config.services {
-            for (server, configured) in &configured.servers {
-                let Some(check) = configured.checks.each.first() else {
-                    continue;
-                };
-                let known = before.remove(&(*service, *server));
-                let id = if let Some(id) = known.filter(|id| self.goes_on(*id, check)) {
-                    self.reschedule(id, check, now)
-                } else {
-                    if let Some(other) = known {
-                        self.slots.remove(&other);
+    /// What an earlier director believed. The checkers of the first configuration that ask the same begin with it: a
+    /// server that was up needs `fall` failures, and a first verdict that confirms it takes over its time.
+    ///
+    /// Of two beliefs for one probe the one that says up stays: it is the careful one.
+    pub fn recall(&mut self, recalled: Vec<Recalled>, now: Timestamp) {
+        for Recalled {
+            probe,
+            standing,
+            age,
+            ..
+        } in recalled
+        {
+            let since = Timestamp::after_start(now.since_start().saturating_sub(age));
+            match self.recalled.entry(probe) {
+                Entry::Vacant(entry) => {
+                    entry.insert((standing, since));
+                }
+                Entry::Occupied(mut entry) => {
+                    if standing.is_up() {
+                        entry.insert((standing, since));
                     }
-                    self.start(*service, *server, check, now)
-                };
-                self.ids.insert((*service, *server), id);
+                }
             }
         }
-        for id in before.values() {
-            self.slots.remove(id);
-        }
-        let waiting = self.slots.iter();
-        self.due = waiting
-            .filter_map(|(id, it)| Some(Reverse((it.checker.deadline()?, *id))))
-            .collect();
     }
 
-    /// What is held of a server; `None` when nothing checks it.
-    #[must_use]
-    pub fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<ServerHealth<'_>> {
-        let checker = &self.slots.get(self.ids.get(&(*service, *server))?)?.checker;
-        Some(ServerHealth {
-            verdict: checker.verdict(),
-            last_reason: checker.last_reason(),
-            changed_at: checker.changed_at(),
-        })
+    /// Makes the checkers those of `config`. `serving` tells whether the kernel's table has that server with a weight
+    /// above 0.
+    ///
+    /// A check that stays goes on with all that is known by it. One that changed in its schedule only goes on with what
+    /// was known by it, too. New ones start from nothing, or from what was recalled.
+    pub fn configure(
+        &mut self,
+        config: &Config,
+        serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
+        now: Timestamp,
+    ) {
+        let recalled = std::mem::take(&mut self.recalled);
+        let origin = Origin {
+            before: &self.roster,
+            recalled: &recalled,
+            now,
+            last_id: &mut self.last_id,
+            jitter: &mut self.jitter,
+        };
+        self.roster = roster(config, serving, origin);
+        let checkers = self.roster.checkers.iter().enumerate();
+        self.due = checkers
+            .map(|(position, slot)| (slot.checker.deadline(), position))
+            .collect();
     }
 
     /// When [`HealthEvent::Deadline`] is wanted.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.due.peek().map(|Reverse((at, _))| *at)
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// How many entries the list of what is due has.
+    #[cfg(test)]
+    pub(super) fn due_entries(&self) -> usize {
+        self.due.len()
     }
 
     /// One event.
     pub fn handle(&mut self, now: Timestamp, event: HealthEvent, out: &mut Vec<HealthAction>) {
         match event {
             HealthEvent::Deadline => {
-                while let Some(&Reverse((at, id))) = self.due.peek() {
-                    if at > now {
-                        break;
+                // At most one turn for each: a checker that is due again at once has it at the next call.
+                for _ in 0..self.due.len() {
+                    match self.due.first() {
+                        Some(&(at, position)) if at <= now => {
+                            self.feed(now, position, CheckerEvent::Deadline, out);
+                        }
+                        Some(_) | None => break,
                     }
-                    self.due.pop();
-                    self.feed(now, id, CheckerEvent::Deadline, out);
                 }
             }
-            HealthEvent::Probed(id, outcome) => {
-                self.feed(now, id, CheckerEvent::Probed(outcome), out);
+            HealthEvent::Reported(run, report) => {
+                if let Some(position) = self.roster.position(run.check) {
+                    let event = CheckerEvent::Reported(run.run, report);
+                    self.feed(now, position, event, out);
+                }
             }
         }
+    }
+
+    /// Everything about one server; `None` when nothing checks it.
+    #[must_use]
+    pub fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<ServerHealth<'_>> {
+        let slot = self.roster.server(service, server)?;
+        Some(ServerHealth::new(&self.roster, slot))
+    }
+
+    /// The servers that use this check; none when it is gone.
+    pub fn users(&self, check: CheckId) -> impl Iterator<Item = (ServiceKey, ServerKey)> {
+        let position = self.roster.position(check).into_iter();
+        position.flat_map(|position| self.roster.users(position))
+    }
+
+    /// What [`Health::recall`] takes: what is known by each check of each server, or was recalled and not yet confirmed.
+    #[must_use]
+    pub fn remembered(&self, now: Timestamp) -> Vec<Recalled> {
+        let services = self.roster.services.iter();
+        let servers = services.flat_map(|service| {
+            let servers = service.servers.iter();
+            servers.map(move |server| (service.key, server))
+        });
+        servers
+            .flat_map(|(service, server)| self.remembered_of(service, server, now))
+            .collect()
+    }
+
+    fn remembered_of<'a>(
+        &'a self,
+        service: ServiceKey,
+        server: &'a ServerSlot,
+        now: Timestamp,
+    ) -> impl Iterator<Item = Recalled> + use<'a> {
+        let key = server.key;
+        let checkers = self.roster.checkers_of(server);
+        checkers.filter_map(move |checker| {
+            let (standing, since) = checker.belief()?;
+            Some(Recalled {
+                service,
+                server: key,
+                probe: checker.check().probe.clone(),
+                standing,
+                age: now.since(since),
+            })
+        })
     }
 
     fn feed(
         &mut self,
         now: Timestamp,
-        id: CheckId,
+        position: usize,
         event: CheckerEvent,
         out: &mut Vec<HealthAction>,
     ) {
-        let Some(slot) = self.slots.get_mut(&id) else {
+        let Some(slot) = self.roster.checkers.get_mut(position) else {
             return;
         };
-        let was_probing = slot.checker.deadline().is_none();
+        let before = slot.checker.deadline();
         let mut actions = Vec::new();
-        slot.checker.handle(now, event, &mut actions);
-        let (service, server) = (slot.service, slot.server);
-        out.extend(actions.into_iter().map(|action| match action {
-            CheckerAction::Probe => HealthAction::Probe(id, Arc::clone(&slot.check), slot.timeout),
-            CheckerAction::Changed { from, to, because } => HealthAction::Changed {
-                service,
-                server,
-                from,
-                to,
-                because,
-            },
-            CheckerAction::CouldNotRun { reason, times } => HealthAction::CouldNotRun {
-                service,
-                server,
-                reason,
-                times,
-            },
-        }));
-        if let (true, Some(at)) = (was_probing, slot.checker.deadline()) {
-            self.due.push(Reverse((at, id)));
+        slot.checker
+            .handle(now, event, &mut self.jitter, &mut actions);
+        let after = slot.checker.deadline();
+        if before != after {
+            self.due.remove(&(before, position));
+            self.due.insert((after, position));
         }
-    }
-
-    fn goes_on(&self, id: CheckId, check: &Check) -> bool {
-        self.slots
-            .get(&id)
-            .is_some_and(|slot| slot.check.probe == check.probe)
-    }
-
-    fn reschedule(&mut self, id: CheckId, check: &Check, now: Timestamp) -> CheckId {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.timeout = check.schedule.timeout;
-            slot.checker.reschedule(check.schedule, now);
-        }
-        id
-    }
-
-    fn start(
-        &mut self,
-        service: ServiceKey,
-        server: ServerKey,
-        check: &Arc<Check>,
-        now: Timestamp,
-    ) -> CheckId {
-        self.last_id += 1;
-        let id = CheckId(self.last_id);
-        let checker = Checker::new(check.schedule, now, self.seed.wrapping_add(self.last_id));
-        let (check, timeout) = (Arc::clone(check), check.schedule.timeout);
-        self.slots.insert(
-            id,
-            Slot {
-                service,
-                server,
-                check,
-                timeout,
-                checker,
-            },
-        );
-        id
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::net::SocketAddr;
-
-    use super::*;
-    use crate::model::{
-        CheckSchedule, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
-        IpvsSettings, RealServer, Scheduler, ServiceSettings, Weight,
-    };
-
-    const SERVICE: &str = "192.0.2.10:80";
-
-    fn config(servers: &[&str], interval: Duration) -> Config {
-        let check = |at: &str| Check {
-            kind: CheckKind::Tcp(at.parse().unwrap()),
-            schedule: CheckSchedule {
-                interval,
-                timeout: Duration::from_secs(1),
-                rise: 1,
-                fall: 1,
-                retry_delay: Duration::from_secs(1),
-            },
-        };
-        let server = |at: &&str| {
-            let real_server = RealServer::new(ForwardingMethod::DirectRouting, Weight::ONE);
-            let configured = ConfiguredServer {
-                real_server,
-                check: Some(check(at)),
-                inhibit_on_failure: false,
-            };
-            (at.parse::<SocketAddr>().unwrap().into(), configured)
-        };
-        let service = ConfiguredService {
-            settings: ServiceSettings::new(Scheduler::WLC),
-            servers: servers.iter().map(server).collect(),
-        };
-        Config {
-            services: BTreeMap::from([(ServiceKey::tcp(SERVICE.parse().unwrap()), service)]),
-            ipvs: IpvsSettings {
-                tcp_timeout: None,
-                tcp_fin_timeout: None,
-                udp_timeout: None,
-                expire_nodest_conn: None,
-            },
-            director: DirectorSettings {
-                state_file: "/nowhere".into(),
-                socket: "/nowhere".into(),
-                repair_interval: Duration::from_secs(10),
-            },
-        }
-    }
-
-    fn verdict(health: &Health, server: &str) -> Verdict {
-        let server = server.parse::<SocketAddr>().unwrap().into();
-        health
-            .server(&ServiceKey::tcp(SERVICE.parse().unwrap()), &server)
-            .map_or(Verdict::Up, |health| health.verdict)
-    }
-
-    /// Runs everything due up to `now` and answers every probe as the server's last octet tells: odd is up.
-    fn run(health: &mut Health, now: Timestamp) -> usize {
-        let mut probes = 0;
-        while health.deadline().is_some_and(|at| at <= now) {
-            let mut out = Vec::new();
-            health.handle(now, HealthEvent::Deadline, &mut out);
-            for action in std::mem::take(&mut out) {
-                if let HealthAction::Probe(id, CheckKind::Tcp(at), _) = action {
-                    probes += 1;
-                    let odd = at
-                        .to_string()
-                        .trim_end_matches(":80")
-                        .ends_with(['1', '3', '5']);
-                    let outcome = if odd {
-                        ProbeOutcome::Up
-                    } else {
-                        ProbeOutcome::Down("connection refused".to_owned())
-                    };
-                    health.handle(now, HealthEvent::Probed(id, outcome), &mut out);
+        let id = slot.id;
+        for action in actions {
+            match action {
+                CheckerAction::Probe(run) => out.extend(self.request(now, position, id, run)),
+                CheckerAction::Changed { because } => self.roster.change(position, &because, out),
+                CheckerAction::NotChecked { reason, times } => {
+                    let users = self.roster.users(position);
+                    out.extend(users.map(|(service, server)| HealthAction::NotChecked {
+                        service,
+                        server,
+                        reason: reason.clone(),
+                        times,
+                    }));
+                }
+                CheckerAction::CheckedAgain => {
+                    let users = self.roster.users(position);
+                    out.extend(
+                        users.map(|(service, server)| HealthAction::CheckedAgain {
+                            service,
+                            server,
+                        }),
+                    );
                 }
             }
         }
-        probes
     }
 
-    #[test]
-    fn every_server_has_a_verdict_within_the_first_second() {
-        let servers: Vec<String> = (1..=200).map(|n| format!("10.0.0.{n}:80")).collect();
-        let servers: Vec<&str> = servers.iter().map(String::as_str).collect();
-        let mut health = Health::new(7);
-        health.configure(&config(&servers, Duration::from_secs(60)), Timestamp::ZERO);
-        let mut now = Timestamp::ZERO;
-        while now <= Timestamp::after_start(Duration::from_secs(1)) {
-            run(&mut health, now);
-            now = now + Duration::from_millis(10);
-        }
-        assert!(
-            servers
-                .iter()
-                .all(|server| verdict(&health, server) != Verdict::Unknown)
-        );
+    fn request(
+        &self,
+        asked: Timestamp,
+        position: usize,
+        check: CheckId,
+        run: u64,
+    ) -> Option<HealthAction> {
+        let slot = self.roster.checkers.get(position)?;
+        Some(HealthAction::Probe(ProbeRequest {
+            run: RunId { check, run },
+            check: Arc::clone(slot.checker.check()),
+            asked,
+        }))
     }
+}
 
-    #[test]
-    fn a_new_configuration_keeps_what_is_known_of_servers_that_stay() {
-        let second = Timestamp::after_start(Duration::from_secs(1));
-        let mut health = Health::new(7);
-        health.configure(
-            &config(&["10.0.0.1:80", "10.0.0.2:80"], Duration::from_secs(60)),
-            Timestamp::ZERO,
-        );
-        run(&mut health, second);
-        health.configure(
-            &config(&["10.0.0.2:80", "10.0.0.3:80"], Duration::from_secs(30)),
-            second,
-        );
-        assert_eq!(verdict(&health, "10.0.0.2:80"), Verdict::Down);
-        assert_eq!(verdict(&health, "10.0.0.3:80"), Verdict::Unknown);
-    }
-
-    #[test]
-    fn the_result_of_a_checker_that_is_gone_means_nothing() {
-        let second = Timestamp::after_start(Duration::from_secs(1));
-        let mut health = Health::new(7);
-        health.configure(
-            &config(&["10.0.0.1:80"], Duration::from_secs(60)),
-            Timestamp::ZERO,
-        );
-        let mut out = Vec::new();
-        health.handle(second, HealthEvent::Deadline, &mut out);
-        let Some(HealthAction::Probe(id, ..)) = out.pop() else {
-            panic!("no probe")
-        };
-        health.configure(&config(&["10.0.0.2:80"], Duration::from_secs(60)), second);
-        health.handle(second, HealthEvent::Probed(id, ProbeOutcome::Up), &mut out);
-        assert_eq!(out, []);
-        assert_eq!(verdict(&health, "10.0.0.2:80"), Verdict::Unknown);
+impl KnowsStandings for Health {
+    fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing> {
+        Some(self.roster.server(service, server)?.standing)
     }
 }

@@ -34,7 +34,7 @@ pub use service::{
     Granularity, PersistenceEngine, PersistenceEngineNameError, ServiceKey, ServiceKeyError,
     ServiceSettings,
 };
-pub use standing::{AllUp, KnowsStandings, Role, Standing, Standings};
+pub use standing::{AllUp, KnowsStandings, Recalled, Role, Standing, Standings};
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};

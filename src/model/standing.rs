@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ServerKey, ServiceKey, Weight};
+use super::{Probe, ServerKey, ServiceKey, Weight};
 
 /// What is believed of a real server: of one of its checks, or of all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +52,21 @@ impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
     }
+}
+
+/// What was believed of one check of one server, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recalled {
+    /// Whose server.
+    pub service: ServiceKey,
+    /// Which one.
+    pub server: ServerKey,
+    /// By which probe. Another question to the same server says nothing about this one.
+    pub probe: Probe,
+    /// What was believed.
+    pub standing: Standing,
+    /// How long it had been so, counted until now.
+    pub age: Duration,
 }
 
 /// What is believed of each checked server of each service. A server that is not in it has no standing yet.

@@ -75,15 +75,9 @@ impl Change {
     /// The plan, made from `observed`, about to be carried out by this rule.
     #[must_use]
     pub fn new(plan: Plan, rule: Rule, observed: &IpvsTable) -> Self {
-        let touched: BTreeSet<&ServiceKey> = plan.steps().map(Step::service).collect();
-        let known = touched
-            .into_iter()
-            .filter_map(|key| Some((*key, observed.services.get(key)?.clone())));
         let before = match rule {
             Rule::EachByItself => IpvsTable::new(),
-            Rule::AllOrNothing { .. } => IpvsTable {
-                services: known.collect(),
-            },
+            Rule::AllOrNothing { .. } => part(observed, &plan),
         };
         Self {
             before,
@@ -218,18 +212,30 @@ impl Change {
                 // With the service goes all that was put into it.
                 return matches!(step, Step::AddService(..)).then_some(Step::DeleteService(key));
             }
-            let before = self.before.services.get(&key)?;
+            let before = self.before.services.get(&key);
             match step {
-                Step::EditService(..) => Some(Step::EditService(key, before.settings.clone())),
+                Step::EditService(..) => Some(Step::EditService(key, before?.settings.clone())),
                 Step::AddServer(_, server, _) => Some(Step::DeleteServer(key, *server)),
                 Step::EditServer(_, server, _) => {
-                    let real = before.servers.get(server)?;
+                    let real = before?.servers.get(server)?;
                     Some(Step::EditServer(key, *server, *real))
                 }
                 Step::AddService(..) | Step::DeleteService(_) | Step::DeleteServer(..) => None,
             }
         });
         back.collect()
+    }
+}
+
+/// The services of a table that a plan touches.
+fn part(table: &IpvsTable, plan: &Plan) -> IpvsTable {
+    let touched: BTreeSet<&ServiceKey> = plan.steps().map(Step::service).collect();
+    let known = touched.into_iter().filter_map(|key| {
+        let service = table.services.get(key)?;
+        Some((*key, service.clone()))
+    });
+    IpvsTable {
+        services: known.collect(),
     }
 }
 

@@ -1,54 +1,110 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Probes: one file per checker. Each returns an outcome and has no opinion; `health` judges.
+//! Probes: one file per kind. Each returns an answer and has no opinion; `health` judges.
 
+mod open;
+mod path;
 mod tcp;
 
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::health::{CheckId, ProbeOutcome};
-use crate::model::{Check, ProbeKind};
+use self::open::OpenRun;
+use crate::health::{LOST_AFTER, ProbeRequest, RunId};
+use crate::model::{Check, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
 
-/// One probe to make.
+/// What came of a probe, and what was seen, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProbeRequest {
-    /// Under which name to report.
-    pub id: CheckId,
-    /// What to do.
-    pub kind: Arc<Check>,
-    /// The one deadline, from the moment it starts.
-    pub timeout: Duration,
+struct Answer {
+    outcome: ProbeOutcome,
+    /// Empty for a plain success.
+    reason: Box<str>,
+}
+
+impl Answer {
+    /// It succeeded, and there is nothing to say of it.
+    fn up() -> Self {
+        Self {
+            outcome: ProbeOutcome::Up(None),
+            reason: "".into(),
+        }
+    }
+
+    fn down(reason: impl Into<Box<str>>) -> Self {
+        Self {
+            outcome: ProbeOutcome::Down,
+            reason: reason.into(),
+        }
+    }
+
+    fn could_not_run(reason: impl Into<Box<str>>) -> Self {
+        Self {
+            outcome: ProbeOutcome::CouldNotRun,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// Makes every probe that is asked for, at most `at_once` at a time, until nobody can ask any more.
 ///
-/// The queue needs no bound: a checker asks again only after it has had its answer, so that there are never more
-/// requests than checkers. A request that waits for its turn has not started; its deadline runs from its start.
+/// Each is reported once, also when it ends by a defect. A request that waits for its turn has not started: its timeout
+/// runs from its start. One that waited for so long that its checker has given it up is left out, so that the queue
+/// never holds more than a few requests of each checker.
 pub async fn run(
+    requests: UnboundedReceiver<ProbeRequest>,
+    at_once: usize,
+    clock: impl Fn() -> Timestamp + Clone + 'static,
+    report: impl Fn(RunId, ProbeReport) + Clone + 'static,
+) {
+    run_each(requests, at_once, clock, report, probe).await;
+}
+
+/// [`run`], with what one probe does as an argument.
+async fn run_each<P: Future<Output = Answer> + 'static>(
     mut requests: UnboundedReceiver<ProbeRequest>,
     at_once: usize,
-    report: impl Fn(CheckId, ProbeOutcome) + Clone + 'static,
+    clock: impl Fn() -> Timestamp + Clone + 'static,
+    report: impl Fn(RunId, ProbeReport) + Clone + 'static,
+    probe: impl Fn(Arc<Check>) -> P,
 ) {
+    // Probes that are dropped after this has ended report nothing: the director ends.
+    let running = Rc::new(());
     let turns = Arc::new(Semaphore::new(at_once));
     while let Some(request) = requests.recv().await {
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&turns).acquire_owned().await else {
             return;
         };
-        let report = report.clone();
+        let started = clock();
+        if is_given_up(&request, started) {
+            continue;
+        }
+        let (clock, report) = (clock.clone(), report.clone());
+        let run = OpenRun::new(request.run, started, clock, report, &running);
+        let answer = probe(request.check);
         tokio::task::spawn_local(async move {
-            let outcome = probe(&request.kind, request.timeout).await;
+            // Both are dropped also when the probe panics: the turn is given back, and the run reported.
+            let (run, turn) = (run, turn);
+            let answer = answer.await;
             drop(turn);
-            report(request.id, outcome);
+            run.end(answer);
         });
     }
 }
 
-async fn probe(check: &Check, timeout: Duration) -> ProbeOutcome {
-    match check.probe.kind {
-        ProbeKind::Tcp => tcp::probe(check.probe.target, timeout).await,
+/// Whether its checker waits for the report no longer.
+fn is_given_up(request: &ProbeRequest, now: Timestamp) -> bool {
+    now.since(request.asked) > request.check.schedule.timeout + LOST_AFTER
+}
+
+async fn probe(check: Arc<Check>) -> Answer {
+    let (probe, timeout) = (&check.probe, check.schedule.timeout);
+    match probe.kind {
+        ProbeKind::Tcp => tcp::probe(probe.target, &probe.path, timeout).await,
     }
 }

@@ -8,35 +8,39 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::health::ProbeOutcome;
+use super::{Answer, path};
+use crate::model::ProbePath;
 
-/// Connects to `at` within `timeout`. The connection is closed by a reset, so that thousands of probes a second leave
-/// nothing behind on either side. RabbitMQ (3.10, default log level) logs nothing of it.
-pub(super) async fn probe(at: SocketAddr, timeout: Duration) -> ProbeOutcome {
-    match tokio::time::timeout(timeout, connect(at)).await {
-        Ok(outcome) => outcome,
-        Err(_) => ProbeOutcome::Down("connect timed out".to_owned()),
+/// Connects to `at` by `path` within `timeout`. The connection is closed by a reset, so that thousands of probes a
+/// second leave nothing behind on either side. RabbitMQ (3.10, default log level) logs nothing of it.
+pub(super) async fn probe(at: SocketAddr, path: &ProbePath, timeout: Duration) -> Answer {
+    match tokio::time::timeout(timeout, connect(at, path)).await {
+        Ok(answer) => answer,
+        Err(_) => Answer::down("connect timed out"),
     }
 }
 
-async fn connect(at: SocketAddr) -> ProbeOutcome {
+async fn connect(at: SocketAddr, path: &ProbePath) -> Answer {
     let socket = match at {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     };
     let socket = match socket.and_then(|socket| socket.set_zero_linger().map(|()| socket)) {
         Ok(socket) => socket,
-        Err(error) => return ProbeOutcome::CouldNotRun(describe("open a socket", &error)),
+        Err(error) => return Answer::could_not_run(describe("open a socket", &error)),
     };
+    if let Err(reason) = path::set_out(&socket, path) {
+        return Answer::could_not_run(reason);
+    }
     match socket.connect(at).await {
         Ok(stream) if is_connected_to_itself(&stream) => {
-            ProbeOutcome::Down("nobody listens: the probe met itself".to_owned())
+            Answer::down("nobody listens: the probe met itself")
         }
-        Ok(_) => ProbeOutcome::Up,
+        Ok(_) => Answer::up(),
         Err(error) if lies_with_this_host(&error) => {
-            ProbeOutcome::CouldNotRun(describe("connect", &error))
+            Answer::could_not_run(describe("connect", &error))
         }
-        Err(error) => ProbeOutcome::Down(describe("connect", &error)),
+        Err(error) => Answer::down(describe("connect", &error)),
     }
 }
 
@@ -68,7 +72,7 @@ fn lies_with_this_host(error: &io::Error) -> bool {
     )
 }
 
-fn describe(operation: &str, error: &io::Error) -> String {
+pub(super) fn describe(operation: &str, error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNREFUSED) => format!("{operation} refused"),
         Some(Errno::ETIMEDOUT) => format!("{operation} timed out"),
@@ -83,25 +87,27 @@ fn describe(operation: &str, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ProbeOutcome;
 
-    fn run(at: SocketAddr, timeout: Duration) -> ProbeOutcome {
+    fn run_by(path: &ProbePath, at: SocketAddr) -> Answer {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(probe(at, timeout))
+        runtime.block_on(probe(at, path, Duration::from_secs(30)))
+    }
+
+    fn run(at: SocketAddr) -> Answer {
+        run_by(&ProbePath::default(), at)
     }
 
     #[test]
     fn a_listening_server_is_up_and_a_closed_port_down() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
-        assert_eq!(run(at, Duration::from_secs(5)), ProbeOutcome::Up);
+        assert_eq!(run(at), Answer::up());
         drop(listener);
-        assert_eq!(
-            run(at, Duration::from_secs(5)),
-            ProbeOutcome::Down("connect refused".to_owned())
-        );
+        assert_eq!(run(at), Answer::down("connect refused"));
     }
 
     #[test]
@@ -119,8 +125,9 @@ mod tests {
         let fill: Vec<_> = (0..8)
             .map(|_| std::net::TcpStream::connect_timeout(&at, Duration::from_millis(50)))
             .collect();
-        let outcome = runtime.block_on(probe(at, Duration::from_millis(100)));
-        assert_eq!(outcome, ProbeOutcome::Down("connect timed out".to_owned()));
+        let path = ProbePath::default();
+        let answer = runtime.block_on(probe(at, &path, Duration::from_millis(100)));
+        assert_eq!(answer, Answer::down("connect timed out"));
         drop(fill);
     }
 
@@ -131,5 +138,42 @@ mod tests {
         assert!(!lies_with_this_host(&io::Error::from_raw_os_error(
             libc::EHOSTUNREACH
         )));
+    }
+
+    #[test]
+    fn a_probe_leaves_from_its_source() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let path = ProbePath {
+            source: Some("127.0.0.77".parse().unwrap()),
+            ..ProbePath::default()
+        };
+        assert_eq!(run_by(&path, listener.local_addr().unwrap()), Answer::up());
+        let (_, peer) = listener.accept().unwrap();
+        assert_eq!(Some(peer.ip()), path.source);
+    }
+
+    #[test]
+    fn a_way_that_this_host_does_not_have_says_nothing_of_the_server() {
+        let at = "127.0.0.1:9".parse().unwrap();
+        let by_address = ProbePath {
+            source: Some("192.0.2.254".parse().unwrap()),
+            ..ProbePath::default()
+        };
+        assert_eq!(
+            run_by(&by_address, at),
+            Answer::could_not_run(
+                "probe from 192.0.2.254: this host does not have the address (EADDRNOTAVAIL)"
+            )
+        );
+        let by_interface = ProbePath {
+            interface: Some("no-such-card".into()),
+            ..ProbePath::default()
+        };
+        let answer = run_by(&by_interface, at);
+        assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun);
+        assert!(
+            answer.reason.starts_with("probe by interface no-such-card"),
+            "{answer:?}"
+        );
     }
 }

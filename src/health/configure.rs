@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a configuration, and what is known already, to the checkers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::checker::Checker;
+use super::event::CheckId;
+use super::roster::{Few, Roster, ServerSlot, ServiceSlot, Slot, User};
+use crate::model::{
+    Check, Config, ConfiguredServer, Probe, ServerKey, ServiceKey, Standing, Timestamp,
+};
+
+/// What an earlier director believed, by probe, and since when.
+pub(super) type Memories = BTreeMap<Probe, (Standing, Timestamp)>;
+
+/// What a new roster is made from.
+pub(super) struct Origin<'a> {
+    pub(super) before: &'a Roster,
+    pub(super) recalled: &'a Memories,
+    pub(super) now: Timestamp,
+    pub(super) last_id: &'a mut u64,
+    pub(super) jitter: &'a mut fastrand::Rng,
+}
+
+/// A roster that is being made.
+struct Draft<'a> {
+    origin: Origin<'a>,
+    roster: Roster,
+    /// Where the checker of each check is.
+    positions: BTreeMap<&'a Check, usize>,
+    /// How many checkers were there before. The others are new.
+    kept: usize,
+}
+
+/// The roster of a configuration. Checkers of a check that stays are kept, with all they know.
+pub(super) fn roster(
+    config: &Config,
+    serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
+    origin: Origin<'_>,
+) -> Roster {
+    let mut draft = Draft::keeping(config, origin);
+    for (key, service) in &config.services {
+        let mut servers = Vec::with_capacity(service.servers.len());
+        for (server, configured) in &service.servers {
+            if configured.checks.each.is_empty() {
+                continue;
+            }
+            let user = User {
+                service: draft.roster.services.len(),
+                server: servers.len(),
+            };
+            let serving = serving(key, server);
+            let checkers = draft.checkers((key, server), configured, user, serving);
+            servers.push(ServerSlot {
+                key: *server,
+                need: configured.checks.need,
+                standing: Standing::Unknown,
+                since: draft.origin.now,
+                checkers,
+            });
+        }
+        if !servers.is_empty() {
+            draft.roster.services.push(ServiceSlot {
+                key: *key,
+                servers: servers.into(),
+            });
+        }
+    }
+    draft.finish()
+}
+
+impl<'a> Draft<'a> {
+    /// Begins with the checkers that are still wanted.
+    fn keeping(config: &'a Config, origin: Origin<'a>) -> Self {
+        let servers = config.services.values().flat_map(|it| it.servers.values());
+        let wanted: BTreeSet<&Check> = servers
+            .flat_map(|server| server.checks.each.iter().map(Arc::as_ref))
+            .collect();
+        let mut roster = Roster::EMPTY;
+        roster.checkers.reserve_exact(wanted.len());
+        let mut positions = BTreeMap::new();
+        for slot in &origin.before.checkers {
+            if let Some(check) = wanted.get(&**slot.checker.check()) {
+                positions.insert(*check, roster.checkers.len());
+                roster.checkers.push(Slot {
+                    users: Few::default(),
+                    ..slot.clone()
+                });
+            }
+        }
+        Self {
+            kept: roster.checkers.len(),
+            origin,
+            roster,
+            positions,
+        }
+    }
+
+    /// The checkers of one server, made where they are not there yet.
+    fn checkers(
+        &mut self,
+        keys: (&ServiceKey, &ServerKey),
+        configured: &'a ConfiguredServer,
+        user: User,
+        serving: bool,
+    ) -> Few<usize> {
+        let mut checkers = Few::default();
+        for check in &configured.checks.each {
+            let position = self.position(check);
+            let before = self.same_probe_before(keys, check);
+            let kept = position < self.kept;
+            let Some(slot) = self.roster.checkers.get_mut(position) else {
+                continue;
+            };
+            let knows_nothing = slot.checker.standing() == Standing::Unknown;
+            if let Some(before) = before
+                && knows_nothing
+                && !kept
+            {
+                slot.checker = before.rescheduled(check, self.origin.now);
+            }
+            if serving {
+                slot.checker.note_serving();
+            }
+            slot.users.push(user);
+            checkers.push(position);
+        }
+        checkers
+    }
+
+    fn position(&mut self, check: &'a Arc<Check>) -> usize {
+        *self.positions.entry(check).or_insert_with(|| {
+            let origin = &mut self.origin;
+            *origin.last_id += 1;
+            let recalled = origin.recalled.get(&check.probe).copied();
+            let checker = Checker::new(Arc::clone(check), recalled, origin.now, origin.jitter);
+            self.roster.checkers.push(Slot {
+                id: CheckId(*origin.last_id),
+                checker,
+                users: Few::default(),
+            });
+            self.roster.checkers.len() - 1
+        })
+    }
+
+    /// The checker that asked the same of this very server until now.
+    fn same_probe_before(
+        &self,
+        (service, server): (&ServiceKey, &ServerKey),
+        check: &Check,
+    ) -> Option<&'a Checker> {
+        let before = self.origin.before;
+        let server = before.server(service, server)?;
+        before
+            .checkers_of(server)
+            .find(|checker| checker.check().probe == check.probe)
+    }
+
+    /// Fills in what the checkers say of the servers, and since when it is so.
+    fn finish(mut self) -> Roster {
+        self.roster.combine_all();
+        for service in &mut self.roster.services {
+            for server in &mut service.servers {
+                let before = self.origin.before.server(&service.key, &server.key);
+                if let Some(before) = before
+                    && before.standing.word() == server.standing.word()
+                {
+                    server.since = before.since;
+                }
+            }
+        }
+        self.roster
+    }
+}

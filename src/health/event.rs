@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What happens to the checkers, and what they want done.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Check, ProbeReport, ServerKey, ServiceKey, Standing, Timestamp};
+
+/// Names one checker. A number is never used twice, so that a late report cannot meet another's checker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CheckId(pub(super) u64);
+
+/// Names one run of one checker, so that the report of a run that was given up means nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunId {
+    /// Whose run.
+    pub check: CheckId,
+    /// Which of them.
+    pub run: u64,
+}
+
+/// One probe to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeRequest {
+    /// Under which name to report.
+    pub run: RunId,
+    /// What to ask, and how long to wait for the answer, counted from the start of the probe.
+    pub check: Arc<Check>,
+    /// When it was asked for.
+    pub asked: Timestamp,
+}
+
+/// What happens to the checkers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthEvent {
+    /// The deadline has come.
+    Deadline,
+    /// A probe has ended.
+    Reported(RunId, ProbeReport),
+}
+
+/// What the checkers want done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthAction {
+    /// Make this probe, and report what came of it.
+    Probe(ProbeRequest),
+    /// The standing of a server changed: all of its checks together. There is one for each server that uses the check.
+    Changed {
+        /// Whose server.
+        service: ServiceKey,
+        /// Which one.
+        server: ServerKey,
+        /// What it was.
+        from: Standing,
+        /// What it is.
+        to: Standing,
+        /// The last result, and how many in a row there were of how many needed: `connect timed out, 3/3`.
+        because: Box<str>,
+    },
+    /// A probe could not be made, or the server does not know the question. No verdict moves. There is one for each
+    /// server that uses the check.
+    NotChecked {
+        /// Whose server.
+        service: ServiceKey,
+        /// Which one.
+        server: ServerKey,
+        /// Why.
+        reason: Box<str>,
+        /// How many times in a row.
+        times: u32,
+    },
+    /// After [`HealthAction::NotChecked`] a probe gave a result again. There is one for each server that uses the check.
+    CheckedAgain {
+        /// Whose server.
+        service: ServiceKey,
+        /// Which one.
+        server: ServerKey,
+    },
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who is checked, by which checkers: the lists that [`super::Health`] works on. Positions name their elements.
+
+use super::checker::Checker;
+use super::combine::combine;
+use super::event::{CheckId, HealthAction};
+use crate::model::{Need, ServerKey, ServiceKey, Standing, Timestamp};
+
+/// The checkers, and the servers that use them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Roster {
+    /// In the order of their ids.
+    pub(super) checkers: Vec<Slot>,
+    /// In the order of their keys. Services without a checked server are not among them.
+    pub(super) services: Vec<ServiceSlot>,
+}
+
+/// One checker, and who uses it.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) id: CheckId,
+    pub(super) checker: Checker,
+    pub(super) users: Few<User>,
+}
+
+/// One server of one service, by position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct User {
+    pub(super) service: usize,
+    pub(super) server: usize,
+}
+
+/// One service with a server that is checked.
+#[derive(Debug, Clone)]
+pub(super) struct ServiceSlot {
+    pub(super) key: ServiceKey,
+    /// In the order of their keys. Servers without checks are not among them.
+    pub(super) servers: Box<[ServerSlot]>,
+}
+
+/// One server that is checked.
+#[derive(Debug, Clone)]
+pub(super) struct ServerSlot {
+    pub(super) key: ServerKey,
+    pub(super) need: Need,
+    pub(super) standing: Standing,
+    pub(super) since: Timestamp,
+    /// The positions of its checkers, in the order of the configuration.
+    pub(super) checkers: Few<usize>,
+}
+
+/// A list that is nearly always of one element, and then needs no memory of its own.
+#[derive(Debug, Clone)]
+pub(super) enum Few<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl<T: Copy> Few<T> {
+    pub(super) fn push(&mut self, element: T) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, element]),
+            Self::Many(elements) if elements.is_empty() => *self = Self::One(element),
+            Self::Many(elements) => elements.push(element),
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(element) => std::slice::from_ref(element),
+            Self::Many(elements) => elements,
+        }
+    }
+}
+
+impl Roster {
+    pub(super) const EMPTY: Self = Self {
+        checkers: Vec::new(),
+        services: Vec::new(),
+    };
+
+    /// Where the checker of this name is, unless it is gone.
+    pub(super) fn position(&self, id: CheckId) -> Option<usize> {
+        self.checkers.binary_search_by_key(&id, |slot| slot.id).ok()
+    }
+
+    /// A server, if it is checked.
+    pub(super) fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<&ServerSlot> {
+        let at = self.services.binary_search_by_key(service, |slot| slot.key);
+        let servers = &self.services.get(at.ok()?)?.servers;
+        let at = servers.binary_search_by_key(server, |slot| slot.key).ok()?;
+        servers.get(at)
+    }
+
+    /// The checkers of a server.
+    pub(super) fn checkers_of<'a>(
+        &'a self,
+        server: &'a ServerSlot,
+    ) -> impl Iterator<Item = &'a Checker> {
+        checkers_of(&self.checkers, server)
+    }
+
+    /// Works out what its checks say of every server, without a word of what was before.
+    pub(super) fn combine_all(&mut self) {
+        for server in self.services.iter_mut().flat_map(|it| &mut it.servers) {
+            server.standing = combined(&self.checkers, server);
+        }
+    }
+
+    /// Tells what the change of one checker's standing changes for the servers that use it.
+    pub(super) fn change(&mut self, position: usize, because: &str, out: &mut Vec<HealthAction>) {
+        let Self { checkers, services } = self;
+        let Some(slot) = checkers.get(position) else {
+            return;
+        };
+        for user in slot.users.as_slice() {
+            let Some(service) = services.get_mut(user.service) else {
+                continue;
+            };
+            let key = service.key;
+            let Some(server) = service.servers.get_mut(user.server) else {
+                continue;
+            };
+            let (from, to) = (server.standing, combined(checkers, server));
+            if from == to {
+                continue;
+            }
+            server.standing = to;
+            if from.word() != to.word() {
+                server.since = slot.checker.since();
+            }
+            let because = match server.checkers.as_slice().len() {
+                1 => because.into(),
+                _ => format!("{}: {because}", slot.checker.check().probe).into(),
+            };
+            out.push(HealthAction::Changed {
+                service: key,
+                server: server.key,
+                from,
+                to,
+                because,
+            });
+        }
+    }
+
+    /// The keys of the servers that use a checker.
+    pub(super) fn users(&self, position: usize) -> impl Iterator<Item = (ServiceKey, ServerKey)> {
+        let users = self.checkers.get(position).into_iter();
+        users
+            .flat_map(|slot| slot.users.as_slice())
+            .filter_map(|user| self.keys(*user))
+    }
+
+    fn keys(&self, user: User) -> Option<(ServiceKey, ServerKey)> {
+        let service = self.services.get(user.service)?;
+        Some((service.key, service.servers.get(user.server)?.key))
+    }
+}
+
+fn checkers_of<'a>(
+    checkers: &'a [Slot],
+    server: &'a ServerSlot,
+) -> impl Iterator<Item = &'a Checker> {
+    let positions = server.checkers.as_slice().iter();
+    positions.filter_map(|position| Some(&checkers.get(*position)?.checker))
+}
+
+/// What the checks of a server say together.
+fn combined(checkers: &[Slot], server: &ServerSlot) -> Standing {
+    let standings = checkers_of(checkers, server).map(Checker::standing);
+    combine(server.need, standings)
+}

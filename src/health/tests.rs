@@ -1,0 +1,798 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The checkers of whole configurations, and the transition table of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checker::{Checker, CheckerAction, CheckerEvent};
+use super::{CheckId, Health, HealthAction, HealthEvent, LOST_AFTER, ProbeRequest};
+use crate::model::{
+    Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
+    ForwardingMethod, IpvsSettings, KnowsStandings, Need, Probe, ProbeKind, ProbeOutcome,
+    ProbePath, ProbeReport, RealServer, Recalled, Scheduler, ServerKey, ServiceKey,
+    ServiceSettings, Standing, Timestamp, Weight,
+};
+
+const SCHEDULE: CheckSchedule = CheckSchedule {
+    interval: Duration::from_secs(6),
+    timeout: Duration::from_secs(3),
+    rise: 2,
+    fall: 3,
+    retry_delay: Duration::from_secs(1),
+};
+
+fn moment(seconds: u64) -> Timestamp {
+    Timestamp::after_start(Duration::from_secs(seconds))
+}
+
+fn probe(at: &str) -> Probe {
+    Probe {
+        kind: ProbeKind::Tcp,
+        target: at.parse().unwrap(),
+        path: ProbePath::default(),
+    }
+}
+
+fn check(at: &str) -> Check {
+    Check {
+        probe: probe(at),
+        schedule: SCHEDULE,
+    }
+}
+
+fn report(outcome: ProbeOutcome, reason: &str) -> ProbeReport {
+    ProbeReport {
+        outcome,
+        reason: reason.into(),
+        started: Timestamp::ZERO,
+        latency: Duration::from_millis(2),
+    }
+}
+
+fn weight(weight: u32) -> Option<Weight> {
+    Weight::new(weight)
+}
+
+/// One checker, and the randomness it shares with others.
+struct Alone(Checker, fastrand::Rng);
+
+impl Alone {
+    fn new() -> Self {
+        let mut jitter = fastrand::Rng::with_seed(1);
+        let check = Arc::new(check("10.0.0.1:80"));
+        Self(
+            Checker::new(check, None, Timestamp::ZERO, &mut jitter),
+            jitter,
+        )
+    }
+
+    fn feed(&mut self, now: Timestamp, event: CheckerEvent) -> Vec<CheckerAction> {
+        let mut out = Vec::new();
+        self.0.handle(now, event, &mut self.1, &mut out);
+        out
+    }
+
+    /// Probes at the deadline, and takes this result.
+    fn play(&mut self, outcome: ProbeOutcome) -> Vec<CheckerAction> {
+        let now = self.0.deadline();
+        let asked = self.feed(now, CheckerEvent::Deadline);
+        let [CheckerAction::Probe(run)] = asked.as_slice() else {
+            panic!("no probe: {asked:?}");
+        };
+        let reason = match outcome {
+            ProbeOutcome::Up(_) => "",
+            ProbeOutcome::Down => "connect timed out",
+            ProbeOutcome::Drain => "drain",
+            ProbeOutcome::Maintenance => "maintenance",
+            ProbeOutcome::Unsupported => "404 Not Found",
+            ProbeOutcome::CouldNotRun => "open a socket: too many open files (EMFILE)",
+        };
+        self.feed(now, CheckerEvent::Reported(*run, report(outcome, reason)))
+    }
+
+    /// The standing after each result.
+    fn standings(&mut self, outcomes: &[ProbeOutcome]) -> Vec<Standing> {
+        let each = outcomes.iter().map(|outcome| {
+            self.play(*outcome);
+            self.0.standing()
+        });
+        each.collect()
+    }
+}
+
+/// From what results to what standing, and what the next result makes of it: `rise` is 2, `fall` is 3.
+#[test]
+fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
+    use ProbeOutcome as P;
+    use Standing as S;
+    const UP: ProbeOutcome = ProbeOutcome::Up(None);
+    let (up5, s5) = (P::Up(weight(5)), S::Up(weight(5)));
+    let (down, drain, maintenance) = (P::Down, P::Drain, P::Maintenance);
+    // By the next result: up, up with weight 5, down, drain, maintenance, unsupported, could not run.
+    type Row<'a> = (&'a [ProbeOutcome], Standing, [Standing; 7]);
+    let table: &[Row<'_>] = &[
+        (
+            &[],
+            S::Unknown,
+            [
+                S::UP,
+                s5,
+                S::Down,
+                S::Drain,
+                S::Maintenance,
+                S::Unknown,
+                S::Unknown,
+            ],
+        ),
+        (
+            &[UP],
+            S::UP,
+            [S::UP, s5, S::UP, S::Drain, S::Maintenance, S::UP, S::UP],
+        ),
+        (
+            &[UP, down],
+            S::UP,
+            [S::UP, s5, S::UP, S::Drain, S::Maintenance, S::UP, S::UP],
+        ),
+        (
+            &[UP, down, down],
+            S::UP,
+            [S::UP, s5, S::Down, S::Drain, S::Maintenance, S::UP, S::UP],
+        ),
+        (
+            &[UP, down, down, UP],
+            S::UP,
+            [S::UP, s5, S::UP, S::Drain, S::Maintenance, S::UP, S::UP],
+        ),
+        (
+            &[up5],
+            s5,
+            [S::UP, s5, s5, S::Drain, S::Maintenance, s5, s5],
+        ),
+        (
+            &[up5, down, down],
+            s5,
+            [S::UP, s5, S::Down, S::Drain, S::Maintenance, s5, s5],
+        ),
+        (
+            &[down],
+            S::Down,
+            [
+                S::Down,
+                S::Down,
+                S::Down,
+                S::Drain,
+                S::Maintenance,
+                S::Down,
+                S::Down,
+            ],
+        ),
+        (
+            &[down, UP],
+            S::Down,
+            [
+                S::UP,
+                s5,
+                S::Down,
+                S::Drain,
+                S::Maintenance,
+                S::Down,
+                S::Down,
+            ],
+        ),
+        (
+            &[down, UP, down],
+            S::Down,
+            [
+                S::Down,
+                S::Down,
+                S::Down,
+                S::Drain,
+                S::Maintenance,
+                S::Down,
+                S::Down,
+            ],
+        ),
+        (
+            &[drain],
+            S::Drain,
+            [
+                S::UP,
+                s5,
+                S::Drain,
+                S::Drain,
+                S::Maintenance,
+                S::Drain,
+                S::Drain,
+            ],
+        ),
+        (
+            &[drain, down, down],
+            S::Drain,
+            [
+                S::UP,
+                s5,
+                S::Down,
+                S::Drain,
+                S::Maintenance,
+                S::Drain,
+                S::Drain,
+            ],
+        ),
+        (
+            &[maintenance],
+            S::Maintenance,
+            [
+                S::UP,
+                s5,
+                S::Maintenance,
+                S::Drain,
+                S::Maintenance,
+                S::Maintenance,
+                S::Maintenance,
+            ],
+        ),
+        (
+            &[maintenance, down, down],
+            S::Maintenance,
+            [
+                S::UP,
+                s5,
+                S::Down,
+                S::Drain,
+                S::Maintenance,
+                S::Maintenance,
+                S::Maintenance,
+            ],
+        ),
+    ];
+    let results = [
+        UP,
+        up5,
+        down,
+        drain,
+        maintenance,
+        P::Unsupported,
+        P::CouldNotRun,
+    ];
+    for (before, standing, expected) in table {
+        for (result, expected) in results.iter().zip(expected) {
+            let mut checker = Alone::new();
+            checker.standings(before);
+            assert_eq!(checker.0.standing(), *standing, "after {before:?}");
+            checker.play(*result);
+            assert_eq!(
+                checker.0.standing(),
+                *expected,
+                "after {before:?} by {result:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_probe_without_a_result_neither_adds_to_the_failures_nor_ends_their_row() {
+    use ProbeOutcome::{CouldNotRun, Down, Unsupported, Up};
+    let results = [Up(None), Down, CouldNotRun, Down, Unsupported, Down];
+    let standings = Alone::new().standings(&results);
+    assert_eq!(standings[4], Standing::UP);
+    assert_eq!(standings[5], Standing::Down);
+}
+
+#[test]
+fn a_server_that_served_when_its_checker_began_goes_down_after_fall_failures_only() {
+    use ProbeOutcome::{Down, Up};
+    let mut checker = Alone::new();
+    checker.0.note_serving();
+    let asked = checker.0.deadline();
+    assert_eq!(checker.standings(&[Down, Down]), [Standing::Unknown; 2]);
+    assert_eq!(
+        checker.0.deadline().since(asked),
+        SCHEDULE.retry_delay * 2,
+        "in doubt it is probed again soon"
+    );
+    assert_eq!(checker.standings(&[Down]), [Standing::Down]);
+
+    let mut checker = Alone::new();
+    checker.0.note_serving();
+    assert_eq!(
+        checker.standings(&[Down, Up(None)]),
+        [Standing::Unknown, Standing::UP]
+    );
+}
+
+#[test]
+fn a_change_says_what_was_seen_and_how_often() {
+    use ProbeOutcome::{Down, Drain, Up};
+    let mut checker = Alone::new();
+    let mut said = |outcome| match checker.play(outcome).as_slice() {
+        [] => "nothing".to_owned(),
+        [CheckerAction::Changed { because }] => because.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(said(Up(None)), "check passed, 1/1");
+    assert_eq!(said(Down), "nothing");
+    assert_eq!(said(Down), "nothing");
+    assert_eq!(said(Down), "connect timed out, 3/3");
+    assert_eq!(said(Up(None)), "nothing");
+    assert_eq!(said(Up(None)), "check passed, 2/2");
+    assert_eq!(said(Up(weight(5))), "the server asks for weight 5");
+    assert_eq!(said(Drain), "drain");
+}
+
+#[test]
+fn probes_without_a_result_move_no_verdict_however_many_and_their_end_is_told() {
+    use ProbeOutcome::{CouldNotRun, Unsupported, Up};
+    let mut checker = Alone::new();
+    checker.play(Up(None));
+    let standings = checker.standings(&[CouldNotRun; 50]);
+    assert!(standings.iter().all(|standing| standing.is_up()));
+    let told = checker.play(Unsupported);
+    assert!(
+        matches!(told.as_slice(), [CheckerAction::NotChecked { reason, times: 51 }] if &**reason == "404 Not Found"),
+        "{told:?}"
+    );
+    assert_eq!(checker.play(Up(None)), [CheckerAction::CheckedAgain]);
+    assert_eq!(checker.play(Up(None)), []);
+}
+
+#[test]
+fn a_failure_is_looked_into_after_the_retry_delay() {
+    let mut checker = Alone::new();
+    checker.play(ProbeOutcome::Up(None));
+    let at = checker.0.deadline();
+    checker.play(ProbeOutcome::Down);
+    assert_eq!(checker.0.deadline().since(at), SCHEDULE.retry_delay);
+}
+
+#[test]
+fn intervals_run_from_start_to_start_and_are_at_most_a_tenth_short() {
+    let mut checker = Alone::new();
+    let mut before = checker.0.deadline();
+    for _ in 0..100 {
+        checker.play(ProbeOutcome::Up(None));
+        let at = checker.0.deadline();
+        let gap = at.since(before);
+        assert!(
+            gap <= SCHEDULE.interval && gap >= SCHEDULE.interval * 9 / 10,
+            "{gap:?}"
+        );
+        before = at;
+    }
+}
+
+#[test]
+fn a_probe_that_never_reports_is_given_up_and_its_late_report_means_nothing() {
+    let mut checker = Alone::new();
+    checker.play(ProbeOutcome::Up(None));
+    let asked = checker.0.deadline();
+    assert_eq!(
+        checker.feed(asked, CheckerEvent::Deadline),
+        [CheckerAction::Probe(2)]
+    );
+    let lost = checker.0.deadline();
+    assert_eq!(lost, asked + SCHEDULE.timeout + LOST_AFTER);
+    let told = checker.feed(lost, CheckerEvent::Deadline);
+    let reason = "no report after 33 s".into();
+    assert_eq!(told, [CheckerAction::NotChecked { reason, times: 1 }]);
+    let late = || CheckerEvent::Reported(2, report(ProbeOutcome::Drain, ""));
+    assert_eq!(checker.feed(lost, late()), []);
+    assert_eq!(checker.0.deadline(), lost, "the next probe is overdue");
+    assert_eq!(
+        checker.feed(lost, CheckerEvent::Deadline),
+        [CheckerAction::Probe(3)]
+    );
+    assert_eq!(checker.feed(lost, late()), []);
+    assert_eq!(checker.0.standing(), Standing::UP);
+}
+
+/// The servers of a service, each with its checks.
+type Servers<'a> = &'a [(&'a str, Checks)];
+
+fn config(services: &[(&str, Servers<'_>)]) -> Config {
+    let services = services.iter().map(|(service, servers)| {
+        let servers = servers.iter().map(|(at, checks)| {
+            let configured = ConfiguredServer {
+                real_server: RealServer::new(ForwardingMethod::DirectRouting, Weight::ONE),
+                checks: checks.clone(),
+                inhibit_on_failure: false,
+            };
+            (server(at), configured)
+        });
+        let configured = ConfiguredService {
+            settings: ServiceSettings::new(Scheduler::WLC),
+            servers: servers.collect(),
+        };
+        (self::service(service), configured)
+    });
+    Config {
+        services: services.collect(),
+        ipvs: IpvsSettings {
+            tcp_timeout: None,
+            tcp_fin_timeout: None,
+            udp_timeout: None,
+            expire_nodest_conn: None,
+        },
+        director: DirectorSettings {
+            state_file: "/nowhere".into(),
+            socket: "/nowhere".into(),
+            repair_interval: Duration::from_secs(10),
+        },
+    }
+}
+
+fn service(at: &str) -> ServiceKey {
+    ServiceKey::tcp(at.parse().unwrap())
+}
+
+fn server(at: &str) -> ServerKey {
+    at.parse::<SocketAddr>().unwrap().into()
+}
+
+const VIP: &str = "192.0.2.10:80";
+
+/// The checkers of a configuration, answered as a closure tells.
+struct Checked {
+    health: Health,
+    now: Timestamp,
+}
+
+impl Checked {
+    fn new(config: &Config) -> Self {
+        Self::serving(config, |_| false)
+    }
+
+    fn serving(config: &Config, serving: impl Fn(&str) -> bool) -> Self {
+        let mut health = Health::new(7);
+        let serving = |_: &ServiceKey, server: &ServerKey| serving(&server.to_string());
+        health.configure(config, serving, Timestamp::ZERO);
+        let now = Timestamp::ZERO;
+        Self { health, now }
+    }
+
+    fn configure(&mut self, config: &Config) {
+        self.health.configure(config, |_, _| false, self.now);
+    }
+
+    /// Lets time pass; every probe is answered at once. What came of it, without the probes, whose targets are counted.
+    fn pass(
+        &mut self,
+        time: Duration,
+        answer: impl Fn(&Probe) -> ProbeOutcome,
+    ) -> (Vec<HealthAction>, BTreeMap<String, usize>) {
+        let (end, mut told, mut probes) = (self.now + time, Vec::new(), BTreeMap::new());
+        while let Some(at) = self.health.deadline().filter(|at| *at <= end) {
+            self.now = at;
+            for request in self.due() {
+                let asked = &request.check.probe;
+                *probes.entry(asked.target.to_string()).or_default() += 1;
+                let came = report(answer(asked), "");
+                let event = HealthEvent::Reported(request.run, came);
+                self.health.handle(at, event, &mut told);
+            }
+        }
+        self.now = end;
+        (told, probes)
+    }
+
+    /// The probes that are due now.
+    fn due(&mut self) -> Vec<ProbeRequest> {
+        let mut out = Vec::new();
+        self.health
+            .handle(self.now, HealthEvent::Deadline, &mut out);
+        let requests = out.into_iter().map(|action| match action {
+            HealthAction::Probe(request) => request,
+            HealthAction::Changed { .. }
+            | HealthAction::NotChecked { .. }
+            | HealthAction::CheckedAgain { .. } => panic!("{action:?}"),
+        });
+        requests.collect()
+    }
+
+    fn standing(&self, of: &str, at: &str) -> Option<Standing> {
+        self.health.standing(&service(of), &server(at))
+    }
+
+    /// The ids of the checkers.
+    fn ids(&self, of: &str, at: &str) -> BTreeSet<CheckId> {
+        let ids = (1..100).map(CheckId);
+        ids.filter(|id| {
+            let key = (service(of), server(at));
+            self.health.users(*id).any(|user| user == key)
+        })
+        .collect()
+    }
+}
+
+fn up(_: &Probe) -> ProbeOutcome {
+    ProbeOutcome::Up(None)
+}
+
+fn down(_: &Probe) -> ProbeOutcome {
+    ProbeOutcome::Down
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn every_server_has_a_verdict_within_the_first_second() {
+    let names: Vec<String> = (1..=200).map(|n| format!("10.0.0.{n}:80")).collect();
+    let servers: Vec<(&str, Checks)> = names
+        .iter()
+        .map(|at| (at.as_str(), Checks::one(check(at))))
+        .collect();
+    let mut checked = Checked::new(&config(&[(VIP, &servers)]));
+    checked.pass(SECOND, up);
+    assert!(
+        names
+            .iter()
+            .all(|at| checked.standing(VIP, at) == Some(Standing::UP))
+    );
+}
+
+#[test]
+fn services_with_an_equal_check_share_one_probe_and_each_is_told() {
+    let names: Vec<String> = (1..=50).map(|n| format!("192.0.2.{n}:80")).collect();
+    let servers = [("10.0.0.1:80", Checks::one(check("10.0.0.1:80")))];
+    let services: Vec<(&str, Servers<'_>)> = names
+        .iter()
+        .map(|at| (at.as_str(), servers.as_slice()))
+        .collect();
+    let mut checked = Checked::new(&config(&services));
+    let (told, probes) = checked.pass(SECOND, up);
+    assert_eq!(probes, BTreeMap::from([("10.0.0.1:80".to_owned(), 1)]));
+    let services: BTreeSet<_> = told
+        .iter()
+        .map(|action| match action {
+            HealthAction::Changed {
+                service,
+                from: Standing::Unknown,
+                to: Standing::Up(None),
+                because,
+                ..
+            } if &**because == "check passed, 1/1" => service.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!((told.len(), services.len()), (50, 50));
+}
+
+#[test]
+fn checks_that_differ_in_anything_are_never_merged() {
+    let plain = check("10.0.0.1:80");
+    let mut by_path = plain.clone();
+    by_path.probe.path.source = Some("10.0.0.254".parse().unwrap());
+    let mut by_schedule = plain.clone();
+    by_schedule.schedule.rise = 9;
+    let services = [plain, by_path, by_schedule].map(|check| Checks::one(check));
+    let servers = services.map(|checks| [("10.0.0.1:80", checks)]);
+    let names = ["192.0.2.1:80", "192.0.2.2:80", "192.0.2.3:80"];
+    let services: Vec<(&str, Servers<'_>)> = names
+        .into_iter()
+        .zip(servers.iter().map(<[_; 1]>::as_slice))
+        .collect();
+    let mut checked = Checked::new(&config(&services));
+    let ids: BTreeSet<CheckId> = names
+        .iter()
+        .flat_map(|name| checked.ids(name, "10.0.0.1:80"))
+        .collect();
+    assert_eq!(ids.len(), 3);
+    let (_, probes) = checked.pass(SECOND, |probe| match probe.path.source {
+        Some(_) => ProbeOutcome::Down,
+        None => ProbeOutcome::Up(None),
+    });
+    assert_eq!(probes["10.0.0.1:80"], 3);
+    let standings = names.map(|name| checked.standing(name, "10.0.0.1:80").unwrap());
+    assert_eq!(standings, [Standing::UP, Standing::Down, Standing::UP]);
+}
+
+#[test]
+fn a_server_with_several_checks_has_one_standing() {
+    let (web, queue) = ("10.0.0.1:80", "10.0.0.1:5672");
+    let each = [web, queue].map(|at| Arc::new(check(at))).to_vec();
+    let need = Need::All;
+    let checks = Checks { need, each };
+    let mut checked = Checked::new(&config(&[(VIP, &[("10.0.0.1:80", checks)])]));
+    let (told, _) = checked.pass(SECOND, up);
+    assert_eq!(told.len(), 1, "up when both are: {told:?}");
+    let (told, _) = checked.pass(Duration::from_secs(20), |probe| {
+        if probe.target.port() == 80 {
+            ProbeOutcome::Up(None)
+        } else {
+            ProbeOutcome::Down
+        }
+    });
+    let [HealthAction::Changed { to, because, .. }] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(*to, Standing::Down);
+    assert_eq!(
+        &**because, "tcp 10.0.0.1:5672: check failed, 3/3",
+        "which check it was"
+    );
+    let health = checked.health.server(&service(VIP), &server(web)).unwrap();
+    let standings: Vec<Standing> = health.checks().map(|check| check.standing).collect();
+    assert_eq!(standings, [Standing::UP, Standing::Down]);
+    assert_eq!(health.standing, Standing::Down);
+}
+
+#[test]
+fn a_server_without_checks_has_no_standing() {
+    let servers = [
+        ("10.0.0.1:80", Checks::NONE),
+        ("10.0.0.2:80", Checks::one(check("10.0.0.2:80"))),
+    ];
+    let checked = Checked::new(&config(&[(VIP, &servers)]));
+    assert_eq!(checked.standing(VIP, "10.0.0.1:80"), None);
+    assert_eq!(checked.standing(VIP, "10.0.0.9:80"), None);
+    assert_eq!(
+        checked.standing(VIP, "10.0.0.2:80"),
+        Some(Standing::Unknown)
+    );
+}
+
+#[test]
+fn a_new_configuration_keeps_what_is_known_of_checks_that_stay() {
+    let one = |at| (at, Checks::one(check(at)));
+    let (first, second, third) = ("10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80");
+    let mut checked = Checked::new(&config(&[(VIP, &[one(first), one(second)])]));
+    checked.pass(SECOND, down);
+    let ids = checked.ids(VIP, second);
+    // Another service asks the same question, and has its answer at once.
+    let other = "192.0.2.11:80";
+    checked.configure(&config(&[
+        (other, &[one(second)]),
+        (VIP, &[one(second), one(third)]),
+    ]));
+    assert_eq!(checked.standing(VIP, first), None);
+    assert_eq!(checked.standing(VIP, second), Some(Standing::Down));
+    assert_eq!(checked.standing(other, second), Some(Standing::Down));
+    assert_eq!(checked.standing(VIP, third), Some(Standing::Unknown));
+    assert_eq!(checked.ids(other, second), ids);
+}
+
+#[test]
+fn another_schedule_keeps_what_is_known_and_cuts_a_wait_that_is_too_long() {
+    let at = "10.0.0.1:80";
+    let mut slow = check(at);
+    slow.schedule.interval = Duration::from_secs(3600);
+    let mut quick = check(at);
+    quick.schedule.interval = Duration::from_millis(50);
+    let with = |check: &Check| config(&[(VIP, &[(at, Checks::one(check.clone()))])]);
+    let mut checked = Checked::new(&with(&slow));
+    checked.pass(SECOND, up);
+    let before = checked.ids(VIP, at);
+    checked.configure(&with(&quick));
+    assert_eq!(checked.standing(VIP, at), Some(Standing::UP));
+    assert_ne!(checked.ids(VIP, at), before);
+    let wait = checked.health.deadline().unwrap().since(checked.now);
+    assert!(wait <= quick.schedule.interval, "{wait:?}");
+    // Another question begins from nothing.
+    let other = check("10.0.0.1:81");
+    checked.configure(&with(&other));
+    assert_eq!(checked.standing(VIP, at), Some(Standing::Unknown));
+}
+
+#[test]
+fn the_report_of_a_checker_that_is_gone_means_nothing() {
+    let one = |at| (at, Checks::one(check(at)));
+    let mut checked = Checked::new(&config(&[(VIP, &[one("10.0.0.1:80")])]));
+    checked.now = checked.health.deadline().unwrap();
+    let request = checked.due().pop().unwrap();
+    checked.configure(&config(&[(VIP, &[one("10.0.0.2:80")])]));
+    let mut out = Vec::new();
+    let event = HealthEvent::Reported(request.run, report(ProbeOutcome::Up(None), ""));
+    checked.health.handle(checked.now, event, &mut out);
+    assert_eq!(out, []);
+    assert_eq!(
+        checked.standing(VIP, "10.0.0.2:80"),
+        Some(Standing::Unknown)
+    );
+    assert_eq!(checked.health.users(request.run.check).count(), 0);
+}
+
+#[test]
+fn one_failure_after_a_restart_does_not_take_a_serving_server_down() {
+    let one = |at| (at, Checks::one(check(at)));
+    let (serving, other) = ("10.0.0.1:80", "10.0.0.2:80");
+    let config = config(&[(VIP, &[one(serving), one(other)])]);
+    let mut checked = Checked::serving(&config, |at| at == serving);
+    let (_, probes) = checked.pass(SECOND, down);
+    assert_eq!(probes[serving], 1);
+    assert_eq!(checked.standing(VIP, serving), Some(Standing::Unknown));
+    assert_eq!(checked.standing(VIP, other), Some(Standing::Down));
+    checked.pass(SCHEDULE.retry_delay * 2, down);
+    assert_eq!(checked.standing(VIP, serving), Some(Standing::Down));
+}
+
+#[test]
+fn what_is_remembered_is_recalled_with_its_age_and_by_its_probe() {
+    let one = |at| (at, Checks::one(check(at)));
+    let (first, second) = ("10.0.0.1:80", "10.0.0.2:80");
+    let config = config(&[(VIP, &[one(first), one(second)])]);
+    let mut earlier = Checked::new(&config);
+    let answer = |probe: &Probe| {
+        if probe.target.to_string() == first {
+            ProbeOutcome::Up(None)
+        } else {
+            ProbeOutcome::Down
+        }
+    };
+    assert_eq!(earlier.health.remembered(earlier.now), []);
+    earlier.pass(SECOND, answer);
+    let remembered = earlier.health.remembered(moment(100));
+    let standings: Vec<Standing> = remembered.iter().map(|it| it.standing).collect();
+    assert_eq!(standings, [Standing::UP, Standing::Down]);
+    assert!(remembered.iter().all(|it| it.age > SECOND * 99));
+
+    let mut later = Health::new(1);
+    later.recall(remembered.clone(), moment(1000));
+    later.configure(&config, |_, _| false, moment(1000));
+    assert_eq!(
+        later.standing(&service(VIP), &server(first)),
+        Some(Standing::Unknown)
+    );
+    assert_eq!(
+        later.remembered(moment(1000)),
+        remembered,
+        "it is not forgotten before the first verdict"
+    );
+    let mut later = Checked {
+        health: later,
+        now: moment(1000),
+    };
+    let (told, _) = later.pass(SECOND, answer);
+    assert_eq!(told.len(), 2, "both first verdicts are told: {told:?}");
+    for (at, age) in [(first, remembered[0].age), (second, remembered[1].age)] {
+        let health = later.health.server(&service(VIP), &server(at)).unwrap();
+        assert_eq!(moment(1000).since(health.since), age);
+    }
+}
+
+#[test]
+fn a_server_that_is_recalled_as_up_needs_fall_failures_and_one_of_another_probe_does_not() {
+    let at = "10.0.0.1:80";
+    let recalled = |probe: Probe| Recalled {
+        service: service(VIP),
+        server: server(at),
+        probe,
+        standing: Standing::UP,
+        age: Duration::from_secs(10_000),
+    };
+    for (asked, expected) in [(at, Standing::Unknown), ("10.0.0.1:5672", Standing::Down)] {
+        let mut health = Health::new(1);
+        health.recall(vec![recalled(probe(asked))], moment(1));
+        let config = config(&[(VIP, &[(at, Checks::one(check(at)))])]);
+        health.configure(&config, |_, _| false, moment(1));
+        let mut checked = Checked {
+            health,
+            now: moment(1),
+        };
+        checked.pass(SECOND, down);
+        assert_eq!(checked.standing(VIP, at), Some(expected), "{asked}");
+    }
+}
+
+#[test]
+fn the_list_of_what_is_due_has_one_entry_for_each_checker() {
+    let one = |at| (at, Checks::one(check(at)));
+    let servers = [one("10.0.0.1:80"), one("10.0.0.2:80")];
+    let mut checked = Checked::new(&config(&[(VIP, &servers)]));
+    checked.pass(Duration::from_secs(600), up);
+    assert_eq!(checked.health.due_entries(), 2);
+}
+
+#[test]
+fn requests_serialise_and_are_read_again() {
+    let at = "10.0.0.1:80";
+    let mut checked = Checked::new(&config(&[(VIP, &[(at, Checks::one(check(at)))])]));
+    checked.now = checked.health.deadline().unwrap();
+    let request = checked.due().pop().unwrap();
+    let text = serde_json::to_string(&request).unwrap();
+    assert_eq!(
+        serde_json::from_str::<ProbeRequest>(&text).unwrap(),
+        request
+    );
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything about one server, for whoever asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checker::Checker;
+use super::roster::{Roster, ServerSlot};
+use crate::model::{Check, Standing, Timestamp};
+
+/// What is believed of one server, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerHealth<'a> {
+    /// What its checks say together.
+    pub standing: Standing,
+    /// Since when.
+    pub since: Timestamp,
+    roster: &'a Roster,
+    server: &'a ServerSlot,
+}
+
+/// What one check of a server believes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckHealth<'a> {
+    /// What is asked, and when.
+    pub check: &'a Arc<Check>,
+    /// What this check alone believes.
+    pub standing: Standing,
+    /// Since when.
+    pub since: Timestamp,
+    /// What the last probe saw that did not succeed, in words.
+    pub last_failure: Option<&'a Arc<str>>,
+    /// When the last probe started, if one has come back.
+    pub last_started: Option<Timestamp>,
+    /// How long it took; zero when none has come back.
+    pub last_latency: Duration,
+    /// How many probes in a row could not run, or met a server that does not know the question.
+    pub could_not_run: u32,
+}
+
+impl<'a> ServerHealth<'a> {
+    pub(super) const fn new(roster: &'a Roster, server: &'a ServerSlot) -> Self {
+        Self {
+            standing: server.standing,
+            since: server.since,
+            roster,
+            server,
+        }
+    }
+
+    /// Each of its checks, in the order of the configuration.
+    pub fn checks(&self) -> impl Iterator<Item = CheckHealth<'a>> + use<'a> {
+        self.roster.checkers_of(self.server).map(CheckHealth::of)
+    }
+}
+
+impl<'a> CheckHealth<'a> {
+    fn of(checker: &'a Checker) -> Self {
+        let last_run = checker.last_run();
+        Self {
+            check: checker.check(),
+            standing: checker.standing(),
+            since: checker.since(),
+            last_failure: checker.last_failure(),
+            last_started: last_run.map(|(started, _)| started),
+            last_latency: last_run.map_or(Duration::ZERO, |(_, latency)| latency),
+            could_not_run: checker.not_checked(),
+        }
+    }
+}
