@@ -46,10 +46,10 @@ pub fn desired_service(
 ) -> VirtualService {
     let mut desired = VirtualService::new(configured.settings.clone());
     for (key, server) in &configured.servers {
-        let held = if !server.checks.each.is_empty() {
-            verdict(key)
-        } else {
+        let held = if server.checks.each.is_empty() {
             Standing::UP
+        } else {
+            verdict(key)
         };
         let present = observed.and_then(|service| service.servers.get(key));
         if let Some(real) = desired_server(server, held, present) {
