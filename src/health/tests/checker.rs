@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What results make of one checker.
+
+use std::sync::Arc;
+
+use super::{SCHEDULE, check, report};
+use crate::health::LOST_AFTER;
+use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
+use crate::model::{ProbeOutcome, Standing, Timestamp, Weight};
+
+fn weight(weight: u32) -> Option<Weight> {
+    Weight::new(weight)
+}
+
+/// One checker, and the randomness it shares with others.
+struct Alone(Checker, fastrand::Rng);
+
+impl Alone {
+    fn new() -> Self {
+        let mut jitter = fastrand::Rng::with_seed(1);
+        let check = Arc::new(check("10.0.0.1:80"));
+        Self(
+            Checker::new(check, None, Timestamp::ZERO, &mut jitter),
+            jitter,
+        )
+    }
+
+    fn feed(&mut self, now: Timestamp, event: CheckerEvent) -> Vec<CheckerAction> {
+        let mut out = Vec::new();
+        self.0.handle(now, event, &mut self.1, &mut out);
+        out
+    }
+
+    /// Probes at the deadline, and takes this result.
+    fn play(&mut self, outcome: ProbeOutcome) -> Vec<CheckerAction> {
+        let now = self.0.deadline();
+        let asked = self.feed(now, CheckerEvent::Deadline);
+        let [CheckerAction::Probe(run)] = asked.as_slice() else {
+            panic!("no probe: {asked:?}");
+        };
+        let reason = match outcome {
+            ProbeOutcome::Up(_) => "",
+            ProbeOutcome::Down => "connect timed out",
+            ProbeOutcome::Drain => "drain",
+            ProbeOutcome::Maintenance => "maintenance",
+            ProbeOutcome::Unsupported => "404 Not Found",
+            ProbeOutcome::CouldNotRun => "open a socket: too many open files (EMFILE)",
+        };
+        self.feed(now, CheckerEvent::Reported(*run, report(outcome, reason)))
+    }
+
+    /// The standing after each result.
+    fn standings(&mut self, outcomes: &[ProbeOutcome]) -> Vec<Standing> {
+        let each = outcomes.iter().map(|outcome| {
+            self.play(*outcome);
+            self.0.standing()
+        });
+        each.collect()
+    }
+}
+
+/// What each result makes of a standing, with `rise` 2 and `fall` 3. Results and standings have a letter each: `+` up,
+/// `5` up with weight 5, `x` down, `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
+#[test]
+fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
+    let results = "+5xdm?!";
+    let table = [
+        // Results before, the standing then, and the standing after each result.
+        ("", '-', "+5xdm--"),
+        ("+", '+', "+5+dm++"),
+        ("+x", '+', "+5+dm++"),
+        ("+xx", '+', "+5xdm++"),
+        ("+xx+", '+', "+5+dm++"),
+        ("+xx?", '+', "+5xdm++"),
+        ("5", '5', "+55dm55"),
+        ("5xx", '5', "+5xdm55"),
+        ("x", 'x', "xxxdmxx"),
+        ("x+", 'x', "+5xdmxx"),
+        ("x+!", 'x', "+5xdmxx"),
+        ("x+x", 'x', "xxxdmxx"),
+        ("d", 'd', "+5ddmdd"),
+        ("dx", 'd', "+5ddmdd"),
+        ("dxx", 'd', "+5xdmdd"),
+        ("dxxd", 'd', "+5ddmdd"),
+        ("m", 'm', "+5mdmmm"),
+        ("mxx", 'm', "+5xdmmm"),
+    ];
+    for (before, standing, expected) in table {
+        for (result, expected) in results.chars().zip(expected.chars()) {
+            let mut checker = Alone::new();
+            for result in before.chars() {
+                checker.play(outcome(result));
+            }
+            assert_eq!(letter(checker.0.standing()), standing, "after {before:?}");
+            checker.play(outcome(result));
+            let reached = letter(checker.0.standing());
+            assert_eq!(reached, expected, "after {before:?} by {result:?}");
+        }
+    }
+}
+
+fn outcome(letter: char) -> ProbeOutcome {
+    match letter {
+        '+' => ProbeOutcome::Up(None),
+        '5' => ProbeOutcome::Up(weight(5)),
+        'x' => ProbeOutcome::Down,
+        'd' => ProbeOutcome::Drain,
+        'm' => ProbeOutcome::Maintenance,
+        '?' => ProbeOutcome::Unsupported,
+        '!' => ProbeOutcome::CouldNotRun,
+        other => panic!("{other}"),
+    }
+}
+
+fn letter(standing: Standing) -> char {
+    match standing {
+        Standing::Unknown => '-',
+        Standing::Up(None) => '+',
+        Standing::Up(Some(_)) => '5',
+        Standing::Down => 'x',
+        Standing::Drain => 'd',
+        Standing::Maintenance => 'm',
+    }
+}
+
+#[test]
+fn a_probe_without_a_result_neither_adds_to_the_failures_nor_ends_their_row() {
+    use ProbeOutcome::{CouldNotRun, Down, Unsupported, Up};
+    let results = [Up(None), Down, CouldNotRun, Down, Unsupported, Down];
+    let standings = Alone::new().standings(&results);
+    assert_eq!(standings[4], Standing::UP);
+    assert_eq!(standings[5], Standing::Down);
+}
+
+#[test]
+fn a_server_that_served_when_its_checker_began_goes_down_after_fall_failures_only() {
+    use ProbeOutcome::{Down, Up};
+    let mut checker = Alone::new();
+    checker.0.note_serving();
+    let asked = checker.0.deadline();
+    assert_eq!(checker.standings(&[Down, Down]), [Standing::Unknown; 2]);
+    assert_eq!(
+        checker.0.deadline().since(asked),
+        SCHEDULE.retry_delay * 2,
+        "in doubt it is probed again soon"
+    );
+    assert_eq!(checker.standings(&[Down]), [Standing::Down]);
+
+    let mut checker = Alone::new();
+    checker.0.note_serving();
+    assert_eq!(
+        checker.standings(&[Down, Up(None)]),
+        [Standing::Unknown, Standing::UP]
+    );
+}
+
+#[test]
+fn a_change_says_what_was_seen_and_how_often() {
+    use ProbeOutcome::{Down, Drain, Up};
+    let mut checker = Alone::new();
+    let mut said = |outcome| match checker.play(outcome).as_slice() {
+        [] => "nothing".to_owned(),
+        [CheckerAction::Changed { because }] => because.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(said(Up(None)), "check passed, 1/1");
+    assert_eq!(said(Down), "nothing");
+    assert_eq!(said(Down), "nothing");
+    assert_eq!(said(Down), "connect timed out, 3/3");
+    assert_eq!(said(Up(None)), "nothing");
+    assert_eq!(said(Up(None)), "check passed, 2/2");
+    assert_eq!(said(Up(weight(5))), "the server asks for weight 5");
+    assert_eq!(said(Drain), "drain");
+}
+
+#[test]
+fn probes_without_a_result_move_no_verdict_however_many_and_their_end_is_told() {
+    use ProbeOutcome::{CouldNotRun, Unsupported, Up};
+    let mut checker = Alone::new();
+    checker.play(Up(None));
+    let standings = checker.standings(&[CouldNotRun; 50]);
+    assert!(standings.iter().all(|standing| standing.is_up()));
+    let told = checker.play(Unsupported);
+    assert!(
+        matches!(told.as_slice(), [CheckerAction::NotChecked { reason, times: 51 }] if &**reason == "404 Not Found"),
+        "{told:?}"
+    );
+    assert_eq!(checker.play(Up(None)), [CheckerAction::CheckedAgain]);
+    assert_eq!(checker.play(Up(None)), []);
+}
+
+#[test]
+fn a_failure_is_looked_into_after_the_retry_delay() {
+    let mut checker = Alone::new();
+    checker.play(ProbeOutcome::Up(None));
+    let at = checker.0.deadline();
+    checker.play(ProbeOutcome::Down);
+    assert_eq!(checker.0.deadline().since(at), SCHEDULE.retry_delay);
+}
+
+#[test]
+fn intervals_run_from_start_to_start_and_are_at_most_a_tenth_short() {
+    let mut checker = Alone::new();
+    let mut before = checker.0.deadline();
+    for _ in 0..100 {
+        checker.play(ProbeOutcome::Up(None));
+        let at = checker.0.deadline();
+        let gap = at.since(before);
+        assert!(
+            gap <= SCHEDULE.interval && gap >= SCHEDULE.interval * 9 / 10,
+            "{gap:?}"
+        );
+        before = at;
+    }
+}
+
+#[test]
+fn a_probe_that_never_reports_is_given_up_and_its_late_report_means_nothing() {
+    let mut checker = Alone::new();
+    checker.play(ProbeOutcome::Up(None));
+    let asked = checker.0.deadline();
+    assert_eq!(
+        checker.feed(asked, CheckerEvent::Deadline),
+        [CheckerAction::Probe(2)]
+    );
+    let lost = checker.0.deadline();
+    assert_eq!(lost, asked + SCHEDULE.timeout + LOST_AFTER);
+    let told = checker.feed(lost, CheckerEvent::Deadline);
+    let reason = "no report after 33 s".into();
+    assert_eq!(told, [CheckerAction::NotChecked { reason, times: 1 }]);
+    let late = || CheckerEvent::Reported(2, report(ProbeOutcome::Drain, ""));
+    assert_eq!(checker.feed(lost, late()), []);
+    assert_eq!(checker.0.deadline(), lost, "the next probe is overdue");
+    assert_eq!(
+        checker.feed(lost, CheckerEvent::Deadline),
+        [CheckerAction::Probe(3)]
+    );
+    assert_eq!(checker.feed(lost, late()), []);
+    assert_eq!(checker.0.standing(), Standing::UP);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tests of one checker, and of the checkers of whole configurations.
+
+mod checker;
+mod configurations;
+
+use std::time::Duration;
+
+use crate::model::{
+    Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, Timestamp,
+};
+
+const SCHEDULE: CheckSchedule = CheckSchedule {
+    interval: Duration::from_secs(6),
+    timeout: Duration::from_secs(3),
+    rise: 2,
+    fall: 3,
+    retry_delay: Duration::from_secs(1),
+};
+
+fn probe(at: &str) -> Probe {
+    Probe {
+        kind: ProbeKind::Tcp,
+        target: at.parse().unwrap(),
+        path: ProbePath::default(),
+    }
+}
+
+fn check(at: &str) -> Check {
+    Check {
+        probe: probe(at),
+        schedule: SCHEDULE,
+    }
+}
+
+fn report(outcome: ProbeOutcome, reason: &str) -> ProbeReport {
+    ProbeReport {
+        outcome,
+        reason: reason.into(),
+        started: Timestamp::ZERO,
+        latency: Duration::from_millis(2),
+    }
+}
