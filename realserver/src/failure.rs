@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 
 use lvs_director::config::Diagnostics;
-use lvs_director::kernel::{
-    FileCause, FileError, RouteError, SysctlCause, SysctlError, errno_name,
-};
+use lvs_director::kernel::{RouteError, SysctlCause, SysctlError};
+use lvs_director::system::{FileCause, FileError, errno_name};
 
 use crate::parts::Part;
 

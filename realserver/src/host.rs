@@ -8,9 +8,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use lvs_director::kernel::{
-    FileCause, InterfaceAddress, Link, Route, RouteError, Sysctl, SysctlCause, SysctlError,
-    read_limited, write_atomically,
+    InterfaceAddress, Link, Route, RouteError, Sysctl, SysctlCause, SysctlError,
 };
+use lvs_director::system::{FileCause, read_limited, write_atomically};
 
 use crate::failure::Failure;
 use crate::observed::Observed;

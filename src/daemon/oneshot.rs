@@ -15,9 +15,10 @@ use super::state::StateFile;
 use super::verdicts::Verdicts;
 use crate::config;
 use crate::control::{self, ControlSocket, Reply, Request, Status};
-use crate::kernel::{FileCause, Ipvs, OpenError, read_limited};
+use crate::kernel::{Ipvs, OpenError};
 use crate::model::{Config, IpvsTable, ServiceKey};
 use crate::plan::{Outcome, Plan, Target, diff, execute};
+use crate::system::{FileCause, read_limited};
 
 /// Reads and checks a configuration file.
 pub(super) fn load(path: &Path) -> Result<Config, Failure> {

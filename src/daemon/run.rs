@@ -24,9 +24,10 @@ use super::oneshot::{load, open};
 use super::state::StateFile;
 use crate::control::{ControlSocket, Reply, Request, serve};
 use crate::health::{CheckId, ProbeOutcome};
-use crate::kernel::{Ipvs, share_one_arena};
+use crate::kernel::Ipvs;
 use crate::model::Config;
 use crate::probe::{self, ProbeRequest};
+use crate::system::share_one_arena;
 
 /// Descriptors kept back from probes: sockets, log, state file, control clients.
 const RESERVED_DESCRIPTORS: u64 = 64;

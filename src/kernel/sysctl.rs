@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use nix::errno::Errno;
 
-use super::errno::errno_name;
+use crate::system::errno_name;
 
 /// The name of a setting, such as `net.ipv4.conf.lo.arp_ignore`.
 ///

@@ -6,8 +6,8 @@ use std::fmt;
 use nix::errno::Errno;
 
 use super::TunnelDevice;
-use crate::kernel::errno::errno_name;
 use crate::kernel::netlink::NetlinkError;
+use crate::system::errno_name;
 
 /// Why the kernel's links, addresses or routes could not be read or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
