@@ -6,6 +6,7 @@
 
 mod config;
 mod counters;
+mod host;
 mod ipvsadm;
 mod protocol;
 mod scheduler;
@@ -20,6 +21,11 @@ pub use config::{
     IpvsSettings,
 };
 pub use counters::{ConnectionCounts, Counters};
+pub use host::{
+    AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
+    LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
+    SysctlName, SysctlNameError, TunnelDevice,
+};
 pub use ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};

@@ -5,6 +5,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The weight of a real server: 0 to 2147483647. 0 quiesces it: no new connections, the old ones live on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Weight(u32);
@@ -74,7 +76,8 @@ impl fmt::Display for Fwmark {
 }
 
 /// Whole seconds, the kernel's unit for persistence and connection timeouts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Seconds(pub u32);
 
 impl Seconds {
@@ -89,7 +92,7 @@ impl fmt::Display for Seconds {
 }
 
 /// The connection timeouts of one network namespace. 0 means "leave as it is" when they are set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// TCP, ESTABLISHED (the kernel starts with 900 s).
     pub tcp: Seconds,
@@ -97,6 +100,13 @@ pub struct Timeouts {
     pub tcp_fin: Seconds,
     /// UDP (the kernel starts with 300 s).
     pub udp: Seconds,
+}
+
+impl fmt::Display for Timeouts {
+    /// Three numbers, in the order of `ipvsadm --set`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.tcp, self.tcp_fin, self.udp)
+    }
 }
 
 /// A moment: microseconds since the program started, on a clock that never steps back.

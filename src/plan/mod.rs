@@ -10,6 +10,8 @@
 //! 4. Services that are not ours are never touched.
 //! 5. An unchanged object costs no message, a changed weight one.
 //!
+//! The host around the table (links, addresses, settings, timeouts, sync daemons) is planned alike: [`diff_host`].
+//!
 //! Nothing here reads a clock or the kernel: [`execute`] acts through a [`Target`], which is the kernel's IPVS in the
 //! daemon and a value in a test.
 
@@ -18,11 +20,16 @@
 mod diff;
 mod execute;
 mod failure;
+mod host;
 mod simulate;
 mod step;
 
 pub use diff::{Plan, diff, diff_service};
 pub use execute::{Outcome, Target, execute};
 pub use failure::StepFailure;
+pub use host::{
+    AddressSettings, DesiredHost, DesiredTimeouts, HostFailure, HostPlan, HostReading, HostScope,
+    HostStep, HostTarget, Missing, desired_host, diff_host,
+};
 pub use simulate::SimulatedKernel;
 pub use step::Step;
