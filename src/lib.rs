@@ -17,11 +17,12 @@
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
 //! | [`plan`] | the steps between two tables |
+//! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
 //! | `probe`, `control` | one checker a file; the control socket |
 //! | `daemon`, `cli` | what joins them: the engine, the programs' command lines |
 //!
-//! Nothing above `kernel` does I/O or reads a clock; nothing from `kernel` down decides.
+//! Nothing above `system` does I/O or reads a clock; nothing from `system` down decides.
 
 pub mod cli;
 pub mod codec;
@@ -37,3 +38,4 @@ pub mod model;
 pub mod plan;
 #[cfg(feature = "daemon")]
 pub mod probe;
+pub mod system;

@@ -15,7 +15,7 @@ use std::thread;
 use lvs_director::cli::connections::{ConnectionFormat, render};
 use lvs_director::cli::filter::Filter;
 use lvs_director::cli::top::{self, Counted, Wanted};
-use lvs_director::kernel::Names;
+use lvs_director::system::Names;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const CONNECTIONS: u32 = 1_000_000;

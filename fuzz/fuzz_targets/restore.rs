@@ -9,7 +9,7 @@ use lvs_director::cli::failure::Failure;
 use lvs_director::cli::listing::{ListedService, Listing};
 use lvs_director::cli::{restore, save};
 use lvs_director::codec::ipvs::{Info, ServerEntry, ServiceEntry};
-use lvs_director::kernel::Names;
+use lvs_director::system::Names;
 use lvs_director::model::{ConnectionCounts, Counters, IpvsTable};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 
 use lvs_director::config::Diagnostics;
-use lvs_director::kernel::{
-    FileCause, FileError, RouteError, SysctlCause, SysctlError, errno_name,
-};
+use lvs_director::kernel::{HostError, RouteError, SysctlCause};
+use lvs_director::system::{FileCause, FileError, errno_name};
 
 use crate::parts::Part;
 
@@ -41,12 +40,9 @@ pub enum Failure {
     /// A part is not there although every change went well.
     #[error("start the real server: {} is not as it should be after start{}", .0.part, why(.0))]
     Incomplete(Box<Part>),
-    /// An address, link or route.
+    /// An address, a link, a route or a setting.
     #[error(transparent)]
-    Route(#[from] RouteError),
-    /// A setting.
-    #[error(transparent)]
-    Sysctl(#[from] SysctlError),
+    Host(#[from] HostError),
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
@@ -72,10 +68,10 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Config(_) => 2,
             Self::NotPermitted(_) => 4,
-            Self::Sysctl(error) if error.cause == SysctlCause::NotPermitted => 4,
+            Self::Host(HostError::Sysctl(error)) if error.cause == SysctlCause::NotPermitted => 4,
             Self::File(error) if error.cause == FileCause::NotPermitted => 4,
             Self::Lock { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied => 4,
-            Self::Route(error) => match error.errno().map(errno_name).as_deref() {
+            Self::Host(HostError::Route(error)) => match error.errno().map(errno_name).as_deref() {
                 Some("EPERM") => 4,
                 Some(_) | None => 1,
             },
@@ -83,10 +79,16 @@ impl Failure {
             Self::Conflict(_)
             | Self::State { .. }
             | Self::Incomplete(_)
-            | Self::Sysctl(_)
+            | Self::Host(_)
             | Self::File(_)
             | Self::Lock { .. } => 1,
         }
+    }
+}
+
+impl From<RouteError> for Failure {
+    fn from(error: RouteError) -> Self {
+        Self::Host(error.into())
     }
 }
 

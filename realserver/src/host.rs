@@ -1,124 +1,80 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! This host: reads it, changes it, keeps the state file and its lock.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use lvs_director::kernel::{
-    FileCause, InterfaceAddress, Link, Route, RouteError, Sysctl, SysctlCause, SysctlError,
-    read_limited, write_atomically,
-};
+use lvs_director::kernel::{HostError, LocalHost, RouteError, SysctlCause};
+use lvs_director::model::{Host, SysctlName};
+use lvs_director::plan::{HostReading, HostScope, HostStep, HostTarget as _};
+use lvs_director::system::{FileCause, read_limited, write_atomically};
 
 use crate::failure::Failure;
-use crate::observed::Observed;
-use crate::placement::{Device, Placement};
-use crate::plan::Change;
 use crate::state::State;
 
 /// The state of a hundred VIPs has some ten thousand bytes.
 const STATE_LIMIT: u64 = 1024 * 1024;
 
 /// The host's network, as the network namespace of this process shows it.
-#[derive(Debug)]
-pub struct Host {
-    route: Route,
-}
+#[derive(Debug, Default)]
+pub struct ThisHost(LocalHost<'static>);
 
-impl Host {
+impl ThisHost {
     /// Connects to the kernel.
     pub fn open() -> Result<Self, RouteError> {
-        Ok(Self {
-            route: Route::open()?,
-        })
+        let mut host = LocalHost::new();
+        host.route()?;
+        Ok(Self(host))
     }
 
     /// Whether this process may change anything.
     pub fn may_change(&mut self) -> Result<bool, RouteError> {
-        self.route.may_change()
+        self.0.route()?.may_change()
     }
 
-    /// Looks at everything.
-    pub fn observe(&mut self) -> Result<Observed, Failure> {
-        let (links, addresses) = (self.route.links()?, self.route.addresses()?);
-        let mut settings = BTreeMap::new();
-        let interfaces = links.iter().map(|link| link.name.as_str());
-        for interface in interfaces.chain(["all"]) {
-            for key in ["arp_ignore", "arp_announce", "rp_filter"] {
-                let name = Sysctl::ipv4_conf(interface, key);
-                if let Some(value) = present(name.get())? {
-                    settings.insert(name, value);
-                }
-            }
+    /// Looks at everything a real server depends on.
+    pub fn observe(&mut self) -> Result<Host, Failure> {
+        let network = HostScope {
+            links: true,
+            addresses: true,
+            ..HostScope::default()
+        };
+        let mut host = self.read(&network)?;
+        let interfaces = host.links.iter().map(|link| link.name.as_str());
+        let settings = interfaces.chain(["all"]).flat_map(|interface| {
+            let keys = ["arp_ignore", "arp_announce", "rp_filter"];
+            keys.map(|key| SysctlName::ipv4_conf(interface, key))
+        });
+        let settings = HostScope {
+            settings: settings.collect(),
+            ..HostScope::default()
+        };
+        host.settings = self.read(&settings)?.settings;
+        Ok(host)
+    }
+
+    /// An interface that went away between two looks has no settings.
+    fn read(&mut self, scope: &HostScope) -> Result<Host, Failure> {
+        let HostReading { host, failures } = self.0.read_host(scope);
+        let missing = |failure: &HostError| matches!(failure, HostError::Sysctl(error) if error.cause == SysctlCause::Missing);
+        match failures.into_iter().find(|failure| !missing(failure)) {
+            Some(failure) => Err(failure.into()),
+            None => Ok(host),
         }
-        Ok(Observed {
-            links,
-            addresses,
-            settings,
-        })
     }
 
-    /// Makes one change.
-    pub fn apply(&mut self, change: &Change) -> Result<(), Failure> {
-        match change {
-            Change::Make { device } => {
-                if let Some(tunnel) = device.tunnel() {
-                    self.route.add_tunnel(tunnel)?;
-                }
-            }
-            Change::Up { device } => self.set_up(*device, true)?,
-            Change::Down { device } => self.set_up(*device, false)?,
-            Change::Set { name, to, .. } => name.set(*to)?,
-            Change::Add { placement, label } => {
-                if let Some(link) = self.link(placement.device)? {
-                    let address = address(*placement, &link, label.clone());
-                    self.route.add_address(&link.name, &address)?;
-                }
-            }
-            Change::Remove { placement } => {
-                if let Some(link) = self.link(placement.device)? {
-                    let address = address(*placement, &link, None);
-                    self.route.remove_address(&link.name, &address)?;
-                    let (index, vip) = (link.index, placement.vip);
-                    self.route.remove_host_route(&link.name, index, vip)?;
-                }
+    /// Makes one change. With a VIP goes the route to it that realserver.sh made.
+    pub fn apply(&mut self, step: &HostStep) -> Result<(), Failure> {
+        self.0.step(step)?;
+        if let HostStep::RemoveAddress { address } = step {
+            let route = self.0.route()?;
+            if let Some(link) = route.link(&address.interface)? {
+                route.remove_host_route(&link.name, link.index, address.address)?;
             }
         }
         Ok(())
-    }
-
-    fn set_up(&mut self, device: Device, up: bool) -> Result<(), RouteError> {
-        match self.link(device)? {
-            Some(link) => self.route.set_up(&link, up),
-            None => Ok(()),
-        }
-    }
-
-    fn link(&mut self, device: Device) -> Result<Option<Link>, RouteError> {
-        self.route.link(device.name())
-    }
-}
-
-fn address(placement: Placement, link: &Link, label: Option<String>) -> InterfaceAddress {
-    InterfaceAddress {
-        index: link.index,
-        address: placement.vip,
-        prefix: placement.prefix(),
-        label,
-        nodad: placement.vip.is_ipv6(),
-        tentative: false,
-        duplicate: false,
-    }
-}
-
-/// An interface that went away between two looks has no settings.
-fn present(value: Result<i32, SysctlError>) -> Result<Option<i32>, SysctlError> {
-    match value {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.cause == SysctlCause::Missing => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use lvs_director::model::Host;
 use serde::Serialize;
 
-use crate::observed::Observed;
+use crate::observed::Observed as _;
 use crate::placement::{Device, Placement};
 use crate::setting::{Purpose, Setting};
 use crate::state::State;
@@ -88,7 +89,7 @@ pub fn devices(wanted: &BTreeSet<Placement>) -> Vec<Device> {
 /// The settings that these VIPs need. IPv6 needs none: Linux answers neighbour solicitations only for addresses of the
 /// very interface they came in through, and has no reverse path filter.
 #[must_use]
-pub fn settings(wanted: &BTreeSet<Placement>, observed: &Observed) -> Vec<Setting> {
+pub fn settings(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Setting> {
     let mut settings = Vec::new();
     if wanted.iter().any(|placement| placement.vip.is_ipv4()) {
         for interface in ["lo", "all"] {
@@ -109,7 +110,7 @@ pub fn settings(wanted: &BTreeSet<Placement>, observed: &Observed) -> Vec<Settin
 
 /// Every part of these VIPs' set-up, as it is now.
 #[must_use]
-pub fn parts(wanted: &BTreeSet<Placement>, observed: &Observed) -> Vec<Part> {
+pub fn parts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Part> {
     let devices = devices(wanted).into_iter();
     let mut parts: Vec<Part> = devices
         .map(|device| device_part(device, observed))
@@ -143,7 +144,7 @@ pub fn parts(wanted: &BTreeSet<Placement>, observed: &Observed) -> Vec<Part> {
 pub fn outcome(
     parts: &[Part],
     wanted: &BTreeSet<Placement>,
-    observed: &Observed,
+    observed: &Host,
     state: &State,
 ) -> Outcome {
     if !parts.is_empty() && parts.iter().all(|part| part.state == PartState::Ok) {
@@ -156,7 +157,7 @@ pub fn outcome(
         .settings
         .iter()
         .any(|held| held.found != held.set && observed.settings.get(&held.name) == Some(&held.set));
-    let up = |device: &Device| observed.link(*device).is_some_and(|link| link.up);
+    let up = |device: &Device| observed.link(device.name()).is_some_and(|link| link.up);
     if address || setting || state.raised.iter().any(up) {
         Outcome::HalfSetUp
     } else {
@@ -164,9 +165,9 @@ pub fn outcome(
     }
 }
 
-fn device_part(device: Device, observed: &Observed) -> Part {
+fn device_part(device: Device, observed: &Host) -> Part {
     let part = format!("{device} up");
-    match (observed.link(device), device.tunnel()) {
+    match (observed.link(device.name()), device.tunnel()) {
         (Some(link), _) if link.up => Part::ok(part),
         (Some(_), _) | (None, None) => Part::missing(part, format!("ip link set {device} up")),
         (None, Some(tunnel)) => {
@@ -179,8 +180,8 @@ fn device_part(device: Device, observed: &Observed) -> Part {
     }
 }
 
-fn setting_part(setting: &Setting, observed: &Observed) -> Part {
-    let (name, target) = (setting.sysctl(), setting.purpose.value());
+fn setting_part(setting: &Setting, observed: &Host) -> Part {
+    let (name, target) = (setting.name(), setting.purpose.value());
     let mend = format!("sysctl -w {name}={target}");
     match observed.value(setting) {
         Some(value) if setting.purpose.served_by(value) => Part::ok(format!("{name} = {value}")),
@@ -193,7 +194,7 @@ fn setting_part(setting: &Setting, observed: &Observed) -> Part {
     }
 }
 
-fn address_part(placement: Placement, observed: &Observed) -> Part {
+fn address_part(placement: Placement, observed: &Host) -> Part {
     let Placement { vip, device } = placement;
     let (part, prefix) = (placement.to_string(), placement.prefix());
     let add = if vip.is_ipv6() {

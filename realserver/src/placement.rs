@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use lvs_director::kernel::TunnelDevice;
+use lvs_director::model::{AddressKey, TunnelDevice};
 use serde::{Deserialize, Serialize};
 
 /// A device that VIPs are put on. None of them takes part in ARP or neighbour discovery.
@@ -85,11 +85,26 @@ impl Placement {
             IpAddr::V6(_) => 128,
         }
     }
+
+    /// The same as an address of an interface.
+    #[must_use]
+    pub fn key(self) -> AddressKey {
+        AddressKey::new(self.device.name(), self.vip, self.prefix())
+    }
+
+    /// The VIP that this address of an interface is; `None` on an interface that is none of our devices.
+    #[must_use]
+    pub fn of(key: &AddressKey) -> Option<Self> {
+        let mut devices = Device::ALL.into_iter();
+        let device = devices.find(|device| device.name() == key.interface)?;
+        let vip = key.address;
+        Some(Self { vip, device })
+    }
 }
 
 impl fmt::Display for Placement {
     /// `192.0.2.10/32 on lo`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} on {}", self.vip, self.prefix(), self.device)
+        self.key().fmt(f)
     }
 }

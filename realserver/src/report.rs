@@ -3,11 +3,12 @@
 
 use std::fmt::Write;
 
-use serde::Serialize;
+use lvs_director::model::SysctlName;
+use lvs_director::plan::HostStep;
+use serde::{Serialize, Serializer};
 
 use crate::parts::{Outcome, Part, PartState};
 use crate::placement::Placement;
-use crate::plan::Change;
 
 /// What an action did, or found. This is what `--json` prints.
 #[derive(Debug, Serialize)]
@@ -19,7 +20,8 @@ pub struct Report {
     /// The VIPs in question.
     pub vips: Vec<Placement>,
     /// What was changed, in order. A status changes nothing.
-    pub changes: Vec<Change>,
+    #[serde(serialize_with = "as_changes")]
+    pub changes: Vec<HostStep>,
     /// Every part as it is now. A stop lists those of VIPs that it left there.
     pub parts: Vec<Part>,
     /// What somebody should know.
@@ -37,6 +39,75 @@ pub struct FailureReport {
     pub error: String,
     /// What the program ends with.
     pub exit_code: u8,
+}
+
+/// One change, as `--json` prints it.
+#[derive(Debug, Serialize)]
+#[serde(tag = "change", rename_all = "lowercase")]
+enum Change<'a> {
+    Make {
+        device: &'a str,
+    },
+    Up {
+        device: &'a str,
+    },
+    Down {
+        device: &'a str,
+    },
+    Set {
+        name: &'a SysctlName,
+        from: i32,
+        to: i32,
+    },
+    Add {
+        #[serde(flatten)]
+        placement: Placement,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Remove {
+        #[serde(flatten)]
+        placement: Placement,
+    },
+}
+
+impl<'a> Change<'a> {
+    /// `None` for a step that no real server takes.
+    fn of(step: &'a HostStep) -> Option<Self> {
+        Some(match step {
+            HostStep::MakeTunnel { device } => Self::Make {
+                device: device.name(),
+            },
+            HostStep::SetLink {
+                interface: device,
+                up: true,
+            } => Self::Up { device },
+            HostStep::SetLink {
+                interface: device,
+                up: false,
+            } => Self::Down { device },
+            HostStep::SetSetting { name, from, to } => Self::Set {
+                name,
+                from: *from,
+                to: *to,
+            },
+            HostStep::AddAddress { address, settings } => Self::Add {
+                placement: Placement::of(address)?,
+                label: settings.label.as_deref(),
+            },
+            HostStep::RemoveAddress { address } => Self::Remove {
+                placement: Placement::of(address)?,
+            },
+            HostStep::RenewAddress { .. }
+            | HostStep::SetTimeouts { .. }
+            | HostStep::StartSyncDaemon { .. }
+            | HostStep::StopSyncDaemon { .. } => return None,
+        })
+    }
+}
+
+fn as_changes<S: Serializer>(steps: &[HostStep], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(steps.iter().filter_map(Change::of))
 }
 
 impl Report {
@@ -130,4 +201,73 @@ fn write_part(out: &mut String, part: &Part) -> std::fmt::Result {
     }
     out.push('\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use lvs_director::model::TunnelDevice;
+    use lvs_director::plan::AddressSettings;
+
+    use super::*;
+
+    #[test]
+    fn changes_are_printed_in_words_and_in_json() {
+        let vip = Placement::direct("192.0.2.10".parse().unwrap());
+        let tunneled = Placement::tunneled("2001:db8::10".parse().unwrap());
+        let link = |up| HostStep::SetLink {
+            interface: "tunl0".to_owned(),
+            up,
+        };
+        let add = |placement: Placement, label: Option<&str>| HostStep::AddAddress {
+            address: placement.key(),
+            settings: AddressSettings {
+                label: label.map(str::to_owned),
+                ..AddressSettings::default()
+            },
+        };
+        let steps = [
+            HostStep::MakeTunnel {
+                device: TunnelDevice::Tunl0,
+            },
+            HostStep::SetSetting {
+                name: SysctlName::ipv4_conf("eth0.7", "arp_ignore"),
+                from: 0,
+                to: 1,
+            },
+            link(true),
+            add(vip, Some("lo:0")),
+            add(tunneled, None),
+            HostStep::RemoveAddress { address: vip.key() },
+            link(false),
+        ];
+        let words: Vec<_> = steps.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            words,
+            [
+                "made tunnel device tunl0",
+                "set net.ipv4.conf.eth0/7.arp_ignore: 0 -> 1",
+                "set tunl0 up",
+                "added 192.0.2.10/32 on lo (lo:0)",
+                "added 2001:db8::10/128 on ip6tnl0",
+                "removed 192.0.2.10/32 from lo",
+                "set tunl0 down",
+            ]
+        );
+        let json: Vec<_> = steps
+            .iter()
+            .map(|step| serde_json::to_string(&Change::of(step).unwrap()).unwrap())
+            .collect();
+        assert_eq!(
+            json,
+            [
+                r#"{"change":"make","device":"tunl0"}"#,
+                r#"{"change":"set","name":"net.ipv4.conf.eth0/7.arp_ignore","from":0,"to":1}"#,
+                r#"{"change":"up","device":"tunl0"}"#,
+                r#"{"change":"add","vip":"192.0.2.10","device":"lo","label":"lo:0"}"#,
+                r#"{"change":"add","vip":"2001:db8::10","device":"ip6tnl0"}"#,
+                r#"{"change":"remove","vip":"192.0.2.10","device":"lo"}"#,
+                r#"{"change":"down","device":"tunl0"}"#,
+            ]
+        );
+    }
 }

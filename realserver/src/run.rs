@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::host::{Host, Lock, read_state};
+use crate::host::{Lock, ThisHost, read_state};
 use crate::parts::{Outcome, PartState, outcome, parts};
 use crate::placement::Placement;
-use crate::plan::{self, Change, Leaving, Plan};
+use crate::plan::{self, Leaving, Plan};
 use crate::report::Report;
 use crate::state::State;
 use crate::vips::Wanted;
@@ -19,7 +19,7 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
         placements,
         mut notes,
     } = wanted;
-    let mut host = Host::open()?;
+    let mut host = ThisHost::open()?;
     if !host.may_change()? {
         return Err(Failure::NotPermitted("start"));
     }
@@ -31,8 +31,7 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
         return Err(Failure::Conflict(conflicts));
     }
     let mut done = Vec::new();
-    for device in plan::missing_devices(&placements, &observed) {
-        let change = Change::Make { device };
+    for change in plan::missing_devices(&placements, &observed) {
         host.apply(&change)?;
         done.push(change);
     }
@@ -70,7 +69,7 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
 
 /// Takes VIPs away, and with the last of them what was changed for them.
 pub fn stop(leaving: &Leaving, state_file: &Path) -> Result<Report, Failure> {
-    let mut host = Host::open()?;
+    let mut host = ThisHost::open()?;
     if !host.may_change()? {
         return Err(Failure::NotPermitted("stop"));
     }
@@ -125,7 +124,7 @@ pub fn status(wanted: Option<Wanted>, state_file: &Path) -> Result<Report, Failu
     if placements.is_empty() {
         notes.push("nothing was started here; name VIPs to look for with --vip".to_owned());
     }
-    let observed = Host::open()?.observe()?;
+    let observed = ThisHost::open()?.observe()?;
     let parts = parts(&placements, &observed);
     Ok(Report {
         action: "status",

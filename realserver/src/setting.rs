@@ -3,7 +3,7 @@
 //!
 //! The kernel takes the greater of an interface's value and that of `all`, for each of the three.
 
-use lvs_director::kernel::Sysctl;
+use lvs_director::model::SysctlName;
 
 /// What a setting is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,8 @@ impl Setting {
 
     /// Its name in the kernel.
     #[must_use]
-    pub fn sysctl(&self) -> Sysctl {
-        Sysctl::ipv4_conf(&self.interface, self.purpose.key())
+    pub fn name(&self) -> SysctlName {
+        SysctlName::ipv4_conf(&self.interface, self.purpose.key())
     }
 }
 

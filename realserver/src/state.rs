@@ -3,8 +3,9 @@
 
 use std::net::IpAddr;
 
-use lvs_director::kernel::Sysctl;
-use serde::{Deserialize, Serialize};
+use lvs_director::model::SysctlName;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::placement::{Device, Placement};
 
@@ -41,8 +42,8 @@ pub struct HeldVip {
 #[serde(deny_unknown_fields)]
 pub struct HeldSetting {
     /// Its name, as sysctl(8) has it.
-    #[serde(with = "sysctl_name")]
-    pub name: Sysctl,
+    #[serde(deserialize_with = "ours")]
+    pub name: SysctlName,
     /// Its value before.
     pub found: i32,
     /// Its value since.
@@ -120,7 +121,7 @@ impl State {
     }
 
     /// Notes a change of a setting. What is found later than the last change counts: somebody meant it.
-    pub fn hold_setting(&mut self, name: Sysctl, found: i32, set: i32) {
+    pub fn hold_setting(&mut self, name: SysctlName, found: i32, set: i32) {
         match self.settings.iter_mut().find(|held| held.name == name) {
             Some(held) => (held.found, held.set) = (found, set),
             None => self.settings.push(HeldSetting { name, found, set }),
@@ -135,25 +136,15 @@ impl State {
     }
 }
 
-/// A setting's name as text.
-mod sysctl_name {
-    use lvs_director::kernel::Sysctl;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(name: &Sysctl, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(name)
+/// The name of a setting that realserver changes. No other is taken from a file.
+fn ours<'a, D: Deserializer<'a>>(from: D) -> Result<SysctlName, D::Error> {
+    let name = String::deserialize(from)?;
+    if !name.starts_with("net.ipv4.conf.") {
+        return Err(D::Error::custom(format!(
+            "{name} is none of realserver's settings"
+        )));
     }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Sysctl, D::Error> {
-        let name = String::deserialize(from)?;
-        if !name.starts_with("net.ipv4.conf.") {
-            return Err(D::Error::custom(format!(
-                "{name} is none of realserver's settings"
-            )));
-        }
-        name.parse().map_err(D::Error::custom)
-    }
+    name.parse().map_err(D::Error::custom)
 }
 
 #[cfg(test)]
@@ -164,7 +155,7 @@ mod tests {
         let mut state = State::default();
         state.hold(Placement::direct("192.0.2.10".parse().unwrap()), true);
         state.hold(Placement::tunneled("2001:db8::10".parse().unwrap()), false);
-        state.hold_setting(Sysctl::ipv4_conf("eth0.7", "arp_ignore"), 3, 1);
+        state.hold_setting(SysctlName::ipv4_conf("eth0.7", "arp_ignore"), 3, 1);
         state.hold_device(Device::Ip6tnl0);
         state
     }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use lvs_director::config;
-use lvs_director::kernel::read_limited;
 use lvs_director::model::{Config, ForwardingMethod, ServerKey, ServiceKey, Tunnel};
+use lvs_director::system::read_limited;
 
 use crate::failure::Failure;
 use crate::placement::Placement;

@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use std::thread;
 
 use host::{Host, Test};
-use lvs_director::kernel::{Route, TunnelDevice};
+use lvs_director::kernel::Route;
+use lvs_director::model::TunnelDevice;
 use nix::sched::{CloneFlags, unshare};
 
 const VIP: &str = "192.168.0.10";

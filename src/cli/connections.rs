@@ -12,8 +12,8 @@ use super::endpoint::endpoint;
 use super::filter::Filter;
 use super::lines::Lines;
 use crate::codec::connection::{Connection, ConnectionError};
-use crate::kernel::Names;
 use crate::model::Protocol;
+use crate::system::Names;
 
 /// How many lines are read before they are written.
 const CHUNK: usize = 512;

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::kernel::Names;
 use crate::model::Protocol;
+use crate::system::Names;
 
 /// The most bytes ipvsadm prints of an address with its port.
 const LONGEST: usize = 59;

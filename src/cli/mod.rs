@@ -56,11 +56,11 @@ use listing::{Columns, Format, Listed, Listing};
 use output::Output;
 
 use crate::kernel::{
-    CONNECTIONS, Ipvs, IpvsError, Names, OpenError, Resolver, connections as kernel_connections,
-    host_address, load_module, port_number,
+    CONNECTIONS, Ipvs, IpvsError, OpenError, connections as kernel_connections, load_module,
 };
 use crate::model::Protocol;
 use crate::plan::Target as _;
+use crate::system::{Names, Resolver, host_address, port_number};
 
 /// How long a listing waits for names.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);

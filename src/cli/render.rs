@@ -9,11 +9,11 @@ use super::endpoint::{cut, endpoint, pad, push_column, push_endpoint};
 use super::listing::{Columns, Format, ListedService, Listing};
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::codec::sockopt::ServerSummary;
-use crate::kernel::Names;
 use crate::model::{
     AddressFamily, Counters, ForwardingMethod, Protocol, ServerKey, ServiceKey, ServiceSettings,
     SyncDaemon, SyncRole, Timeouts, Tunnel, TunnelChecksum, TunnelKind,
 };
+use crate::system::Names;
 
 /// Services and servers. What has a name in `names` is listed by it.
 pub fn render(

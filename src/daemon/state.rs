@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{FileCause, FileError, read_limited, write_atomically};
 use crate::model::ServiceKey;
+use crate::system::{FileCause, FileError, read_limited, write_atomically};
 
 const LARGEST: u64 = 64 * 1024 * 1024;
 const VERSION: u32 = 1;

@@ -37,31 +37,25 @@
 #[cfg(feature = "daemon")]
 mod async_ipvs;
 mod connections;
-mod errno;
 mod failure;
-mod file;
+mod host;
 mod ipvs;
-mod memory;
 mod module;
-mod names;
+mod monitor;
 mod netlink;
 mod route;
 mod sockopt;
 mod sysctl;
-mod terminal;
 
 #[cfg(feature = "daemon")]
 pub use async_ipvs::AsyncIpvs;
 pub use connections::{CONNECTIONS, connections};
-pub use errno::errno_name;
 pub use failure::{IpvsError, OpenError};
-pub use file::{FileCause, FileError, read_limited, write_atomically};
+pub use host::{HostError, LocalHost};
 pub use ipvs::Ipvs;
-pub use memory::share_one_arena;
 pub use module::load_module;
-pub use names::{Names, Resolver, host_address, port_name, port_number};
+pub use monitor::{Monitor, parse_host_events};
 pub use netlink::{Netlink, NetlinkError};
-pub use route::{InterfaceAddress, Link, Route, RouteError, TunnelDevice};
+pub use route::{Route, RouteError};
 pub use sockopt::SocketOptions;
-pub use sysctl::{Sysctl, SysctlCause, SysctlError};
-pub use terminal::{terminal_size, time_of_day};
+pub use sysctl::{SysctlCause, SysctlError, read_sysctl, set_sysctl};

@@ -8,7 +8,7 @@
 //! EINTR is confirmed by nothing at all, as when a sync daemon is stopped before it first ran.
 
 use std::io::{Error, ErrorKind, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
@@ -106,10 +106,10 @@ impl Netlink {
             .set_ext_ack(true)
             .map_err(failed("set NETLINK_EXT_ACK"))?;
         // Refused without CAP_NET_ADMIN.
-        let forced = setsockopt(&Descriptor(&socket), sockopt::RcvBufForce, &SOCKET_BUFFER);
+        let forced = setsockopt(&socket, sockopt::RcvBufForce, &SOCKET_BUFFER);
         let batch = if forced.is_ok() { BATCH } else { SMALL_BATCH };
         let timeout = TimeVal::new(ANSWER_TIMEOUT_SECONDS, 0);
-        setsockopt(&Descriptor(&socket), sockopt::ReceiveTimeout, &timeout).map_err(|errno| {
+        setsockopt(&socket, sockopt::ReceiveTimeout, &timeout).map_err(|errno| {
             NetlinkError::Socket {
                 operation: "set SO_RCVTIMEO",
                 errno,
@@ -316,18 +316,7 @@ impl Netlink {
     }
 }
 
-/// `netlink-sys` gives its descriptor as a bare number; options are set on a borrowed one.
-struct Descriptor<'a>(&'a Socket);
-
-impl AsFd for Descriptor<'_> {
-    #[expect(unsafe_code, reason = "netlink-sys implements AsRawFd but not AsFd")]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the descriptor belongs to the socket, which stays borrowed for as long as the result lives.
-        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
-    }
-}
-
-fn socket_error(operation: &'static str, error: &Error) -> NetlinkError {
+pub(super) fn socket_error(operation: &'static str, error: &Error) -> NetlinkError {
     let errno = error
         .raw_os_error()
         .map_or(Errno::UnknownErrno, Errno::from_raw);

@@ -6,6 +6,7 @@
 
 mod config;
 mod counters;
+mod host;
 mod ipvsadm;
 mod probe;
 mod protocol;
@@ -20,6 +21,11 @@ mod units;
 
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
+pub use host::{
+    AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
+    LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
+    SysctlName, SysctlNameError, TunnelDevice,
+};
 pub use ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
 pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,

@@ -97,6 +97,7 @@ impl fmt::Display for Fwmark {
 
 /// Whole seconds, the kernel's unit for persistence and connection timeouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Seconds(pub u32);
 
 impl Seconds {
@@ -119,6 +120,13 @@ pub struct Timeouts {
     pub tcp_fin: Seconds,
     /// UDP (the kernel starts with 300 s).
     pub udp: Seconds,
+}
+
+impl fmt::Display for Timeouts {
+    /// Three numbers, in the order of `ipvsadm --set`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.tcp, self.tcp_fin, self.udp)
+    }
 }
 
 /// A moment: microseconds since the zero of a clock that never steps back. The daemon's clock is zero when the host

@@ -12,6 +12,8 @@
 //!    there, foreign things included.
 //! 6. An unchanged object costs no message, a changed weight one.
 //!
+//! The host around the table (links, addresses, settings, timeouts, sync daemons) is planned alike: [`diff_host`].
+//!
 //! Nothing here reads a clock or the kernel: [`carry_out`] acts through a [`Target`], which is the kernel's IPVS in the
 //! daemon and a value in a test.
 
@@ -22,6 +24,7 @@ mod desired;
 mod diff;
 mod execute;
 mod failure;
+mod host;
 mod simulate;
 mod step;
 
@@ -30,5 +33,9 @@ pub use desired::{desired, desired_server, desired_service};
 pub use diff::{Plan, diff, diff_service};
 pub use execute::{Target, carry_out, execute};
 pub use failure::StepFailure;
+pub use host::{
+    AddressSettings, DesiredHost, DesiredTimeouts, HostFailure, HostPlan, HostReading, HostScope,
+    HostStep, HostTarget, Missing, desired_host, diff_host,
+};
 pub use simulate::SimulatedKernel;
 pub use step::Step;

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::{Step, StepFailure, Target};
 use crate::model::{
-    ForwardingMethod, IpvsTable, RealServer, Scheduler, ServerKey, ServiceKey, TunnelKind,
+    ForwardingMethod, Host, IpvsTable, RealServer, Scheduler, ServerKey, ServiceKey, TunnelKind,
     VirtualService,
 };
 
@@ -19,6 +19,8 @@ use crate::model::{
 pub struct SimulatedKernel {
     /// What it holds.
     pub table: IpvsTable,
+    /// What is around the table: [`HostTarget`](super::HostTarget).
+    pub host: Host,
     /// Schedulers it has no module for.
     pub missing_schedulers: BTreeSet<Scheduler>,
     /// How many steps it was given, one netlink message each.

@@ -3,15 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Plan};
-use crate::observed::Observed;
+use lvs_director::model::Host;
+use lvs_director::plan::{AddressSettings, DesiredHost, HostStep, diff_host};
+
+use super::Plan;
+use crate::observed::Observed as _;
 use crate::parts::{devices, settings};
 use crate::placement::{Device, Placement};
 use crate::state::State;
 
 /// Why these VIPs must not be started on this host: somebody has them where they do harm. Each with its remedy.
 #[must_use]
-pub fn conflicts(wanted: &BTreeSet<Placement>, observed: &Observed) -> Vec<String> {
+pub fn conflicts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<String> {
     let vips: BTreeSet<_> = wanted.iter().map(|placement| placement.vip).collect();
     let mut conflicts = Vec::new();
     for vip in vips {
@@ -32,34 +35,35 @@ pub fn conflicts(wanted: &BTreeSet<Placement>, observed: &Observed) -> Vec<Strin
 
 /// The tunnel devices to make before anything else can be looked at.
 #[must_use]
-pub fn missing_devices(wanted: &BTreeSet<Placement>, observed: &Observed) -> Vec<Device> {
-    let mut missing = devices(wanted);
-    missing.retain(|device| observed.link(*device).is_none());
-    missing
+pub fn missing_devices(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<HostStep> {
+    let mut desired = DesiredHost::default();
+    for tunnel in devices(wanted).into_iter().filter_map(Device::tunnel) {
+        desired.tunnel(tunnel);
+    }
+    diff_host(&desired, observed).steps
 }
 
 /// The changes that complete a set-up; none when it is complete. All devices are there by now.
 #[must_use]
-pub fn start(wanted: &BTreeSet<Placement>, observed: &Observed, before: &State) -> Plan {
-    let (mut changes, mut notes) = (Vec::new(), Vec::new());
+pub fn start(wanted: &BTreeSet<Placement>, observed: &Host, before: &State) -> Plan {
+    let (mut desired, mut notes) = (DesiredHost::default(), Vec::new());
     let mut state = before.clone();
     for setting in settings(wanted, observed) {
         let Some(from) = observed.value(&setting) else {
             continue;
         };
         if !setting.purpose.served_by(from) {
-            let (name, to) = (setting.sysctl(), setting.purpose.value());
+            let (name, to) = (setting.name(), setting.purpose.value());
             state.hold_setting(name.clone(), from, to);
-            changes.push(Change::Set { name, from, to });
+            desired.setting(name, to);
         }
     }
     for device in devices(wanted) {
-        if observed.link(device).is_some_and(|link| !link.up) {
-            changes.push(Change::Up { device });
-            // A host whose lo is down is not a state worth going back to.
-            if device.tunnel().is_some() {
-                state.hold_device(device);
-            }
+        desired.link(device.name(), true);
+        let down = observed.link(device.name()).is_some_and(|link| !link.up);
+        // A host whose lo is down is not a state worth going back to.
+        if down && device.tunnel().is_some() {
+            state.hold_device(device);
         }
     }
     let mut labels = Vec::new();
@@ -77,11 +81,15 @@ pub fn start(wanted: &BTreeSet<Placement>, observed: &Observed, before: &State) 
         let label = labelled.then(|| observed.free_label(&labels));
         labels.extend(label.clone());
         state.hold(*placement, true);
-        let placement = *placement;
-        changes.push(Change::Add { placement, label });
+        let settings = AddressSettings {
+            label,
+            nodad: placement.vip.is_ipv6(),
+            ..AddressSettings::default()
+        };
+        desired.address(placement.key(), settings);
     }
     Plan {
-        changes,
+        changes: diff_host(&desired, observed).steps,
         state,
         notes,
     }

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Plan};
-use crate::observed::Observed;
+use lvs_director::model::Host;
+use lvs_director::plan::{DesiredHost, diff_host};
+
+use super::Plan;
+use crate::observed::Observed as _;
 use crate::placement::{Device, Placement};
 use crate::state::{HeldSetting, State};
 
@@ -19,20 +22,25 @@ pub enum Leaving {
 
 /// The changes that take VIPs away, and with the last of them what was changed for them.
 #[must_use]
-pub fn stop(leaving: &Leaving, observed: &Observed, before: &State) -> Plan {
+pub fn stop(leaving: &Leaving, observed: &Host, before: &State) -> Plan {
     let mut plan = Plan {
         changes: Vec::new(),
         state: before.clone(),
         notes: Vec::new(),
     };
+    let mut desired = DesiredHost::default();
     let gone = remove_vips(leaving, observed, &mut plan);
+    for placement in &gone {
+        desired.no_address(placement.key());
+    }
     let staying = staying(&gone, observed, &plan.state);
-    restore_settings(&staying, observed, &mut plan);
-    lower_devices(&staying, observed, &mut plan);
+    restore_settings(&staying, observed, &mut plan, &mut desired);
+    lower_devices(&staying, &mut plan, &mut desired);
+    plan.changes = diff_host(&desired, observed).steps;
     plan
 }
 
-fn remove_vips(leaving: &Leaving, observed: &Observed, plan: &mut Plan) -> BTreeSet<Placement> {
+fn remove_vips(leaving: &Leaving, observed: &Host, plan: &mut Plan) -> BTreeSet<Placement> {
     let gone: BTreeSet<Placement> = match leaving {
         Leaving::Started => {
             let added = plan.state.vips.iter().filter(|held| held.added);
@@ -40,12 +48,6 @@ fn remove_vips(leaving: &Leaving, observed: &Observed, plan: &mut Plan) -> BTree
         }
         Leaving::Named(named) => named.clone(),
     };
-    for placement in &gone {
-        if observed.placed(*placement).is_some() {
-            let placement = *placement;
-            plan.changes.push(Change::Remove { placement });
-        }
-    }
     plan.state
         .vips
         .retain(|held| !gone.contains(&held.placement()));
@@ -79,7 +81,7 @@ fn remove_vips(leaving: &Leaving, observed: &Observed, plan: &mut Plan) -> BTree
 }
 
 /// What still needs the settings: the VIPs that remain, and whatever else looks like one.
-fn staying(gone: &BTreeSet<Placement>, observed: &Observed, state: &State) -> BTreeSet<Placement> {
+fn staying(gone: &BTreeSet<Placement>, observed: &Host, state: &State) -> BTreeSet<Placement> {
     let started = state.vips.iter().map(|held| held.placement());
     observed
         .placements()
@@ -88,7 +90,12 @@ fn staying(gone: &BTreeSet<Placement>, observed: &Observed, state: &State) -> BT
         .collect()
 }
 
-fn restore_settings(staying: &BTreeSet<Placement>, observed: &Observed, plan: &mut Plan) {
+fn restore_settings(
+    staying: &BTreeSet<Placement>,
+    observed: &Host,
+    plan: &mut Plan,
+    desired: &mut DesiredHost,
+) {
     let mut kept = Vec::new();
     for held in &plan.state.settings {
         if let Some(needed_by) = needed_by(held, staying) {
@@ -102,11 +109,7 @@ fn restore_settings(staying: &BTreeSet<Placement>, observed: &Observed, plan: &m
             continue;
         }
         match observed.settings.get(&held.name).copied() {
-            Some(now) if now == held.set => plan.changes.push(Change::Set {
-                name: held.name.clone(),
-                from: held.set,
-                to: held.found,
-            }),
+            Some(now) if now == held.set => desired.setting(held.name.clone(), held.found),
             Some(now) if now != held.found => plan.notes.push(format!(
                 "{} is {now}, neither the {} that start found nor the {} that it set: left as it is",
                 held.name, held.found, held.set
@@ -127,15 +130,10 @@ fn needed_by(held: &HeldSetting, staying: &BTreeSet<Placement>) -> Option<Placem
     needing.next().copied()
 }
 
-fn lower_devices(staying: &BTreeSet<Placement>, observed: &Observed, plan: &mut Plan) {
-    let mut kept = Vec::new();
-    for device in &plan.state.raised {
-        if staying.iter().any(|placement| placement.device == *device) {
-            kept.push(*device);
-        } else if observed.link(*device).is_some_and(|link| link.up) {
-            let device = *device;
-            plan.changes.push(Change::Down { device });
-        }
+fn lower_devices(staying: &BTreeSet<Placement>, plan: &mut Plan, desired: &mut DesiredHost) {
+    let needed = |device: &Device| staying.iter().any(|placement| placement.device == *device);
+    for device in plan.state.raised.iter().filter(|device| !needed(device)) {
+        desired.link(device.name(), false);
     }
-    plan.state.raised = kept;
+    plan.state.raised.retain(needed);
 }

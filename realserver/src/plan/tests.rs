@@ -3,65 +3,41 @@
 
 use std::collections::BTreeSet;
 
-use lvs_director::kernel::{InterfaceAddress, Link};
+use lvs_director::model::{Host, InterfaceAddress, Link, SysctlName, TunnelDevice};
+use lvs_director::plan::{AddressSettings, HostStep};
 
 use super::*;
-use crate::observed::Observed;
+use crate::observed::Observed as _;
 use crate::parts::{Outcome, outcome, parts};
+use crate::placement::Placement;
 use crate::setting::{Purpose, Setting};
 
 /// A host with `lo`, `eth0` and both tunnel devices, the latter down, and every setting at 0.
-fn host() -> Observed {
-    let mut observed = Observed::default();
+fn host() -> Host {
+    let mut observed = Host::default();
     for (index, name) in (1..).zip(["lo", "eth0", "tunl0", "ip6tnl0"]) {
         let up = !name.contains('t') || name == "eth0";
-        let name = name.to_owned();
-        observed.links.push(Link { index, name, up });
+        let link = Link::new(index, name);
+        observed.links.push(Link { up, ..link });
     }
     for interface in ["all", "lo", "eth0", "tunl0", "ip6tnl0"] {
         for key in ["arp_ignore", "arp_announce", "rp_filter"] {
             observed
                 .settings
-                .insert(Sysctl::ipv4_conf(interface, key), 0);
+                .insert(SysctlName::ipv4_conf(interface, key), 0);
         }
     }
     observed
 }
 
-fn apply(observed: &mut Observed, change: &Change) {
-    match change {
-        Change::Make { .. } => panic!("the devices are there"),
-        Change::Up { device } | Change::Down { device } => {
-            let link = observed
-                .links
-                .iter_mut()
-                .find(|link| link.name == device.name());
-            link.unwrap().up = matches!(change, Change::Up { .. });
-        }
-        Change::Set { name, from, to } => {
-            assert_eq!(observed.settings.insert(name.clone(), *to), Some(*from));
-        }
-        Change::Add { placement, label } => {
-            let address = InterfaceAddress {
-                index: observed.link(placement.device).unwrap().index,
-                address: placement.vip,
-                prefix: placement.prefix(),
-                label: label.clone(),
-                nodad: true,
-                tentative: false,
-                duplicate: false,
-            };
-            assert!(!observed.addresses.contains(&address));
-            observed.addresses.push(address);
-        }
-        Change::Remove { placement } => {
-            let found = observed.placed(*placement).unwrap().clone();
-            observed.addresses.retain(|address| *address != found);
-        }
+fn apply(observed: &mut Host, change: &HostStep) {
+    if let HostStep::SetSetting { name, from, .. } = change {
+        assert_eq!(observed.settings.get(name), Some(from));
     }
+    change.apply_to(observed).unwrap();
 }
 
-fn apply_all(observed: &mut Observed, changes: &[Change]) {
+fn apply_all(observed: &mut Host, changes: &[HostStep]) {
     for change in changes {
         apply(observed, change);
     }
@@ -129,14 +105,14 @@ fn a_start_that_stopped_anywhere_is_completed_or_taken_back() {
 #[test]
 fn no_vip_is_there_while_the_host_would_answer_for_it() {
     let mut observed = host();
-    let silent = |observed: &Observed| {
+    let silent = |observed: &Host| {
         let purposes = [Purpose::Silence, Purpose::Discretion];
         purposes.into_iter().all(|purpose| {
             let value = observed.value(&Setting::new("all", purpose));
             purpose.served_by(value.unwrap())
         })
     };
-    let check = |observed: &Observed| {
+    let check = |observed: &Host| {
         let there = observed
             .addresses
             .iter()
@@ -188,7 +164,7 @@ fn labels_are_not_given_twice() {
         .changes
         .iter()
         .filter_map(|change| match change {
-            Change::Add { label, .. } => label.as_deref(),
+            HostStep::AddAddress { settings, .. } => settings.label.as_deref(),
             _ => None,
         })
         .collect();
@@ -201,9 +177,9 @@ fn what_was_there_before_stays_and_keeps_its_settings() {
     let adopted = direct("192.0.2.10");
     apply(
         &mut observed,
-        &Change::Add {
-            placement: adopted,
-            label: None,
+        &HostStep::AddAddress {
+            address: adopted.key(),
+            settings: AddressSettings::default(),
         },
     );
     let plan = start(&wanted(), &observed, &State::default());
@@ -223,7 +199,13 @@ fn what_was_there_before_stays_and_keeps_its_settings() {
 fn a_missing_tunnel_device_is_made_first() {
     let mut observed = host();
     observed.links.retain(|link| link.name != "tunl0");
-    assert_eq!(missing_devices(&wanted(), &observed), [Device::Tunl0]);
+    let missing = missing_devices(&wanted(), &observed);
+    assert_eq!(
+        missing,
+        [HostStep::MakeTunnel {
+            device: TunnelDevice::Tunl0
+        }]
+    );
     let parts = parts(&[tunneled("192.0.2.10")].into(), &observed);
     assert_eq!(
         parts[0].mend.as_deref(),
@@ -235,15 +217,9 @@ fn a_missing_tunnel_device_is_made_first() {
 fn a_conflict_is_any_other_interface_and_any_network() {
     let mut observed = host();
     let mut add = |index, address: &str, prefix| {
-        observed.addresses.push(InterfaceAddress {
-            index,
-            address: address.parse().unwrap(),
-            prefix,
-            label: None,
-            nodad: false,
-            tentative: false,
-            duplicate: false,
-        });
+        let address = address.parse().unwrap();
+        let address = InterfaceAddress::new(index, address, prefix);
+        observed.addresses.push(address);
     };
     add(2, "192.0.2.10", 32);
     add(1, "192.0.2.11", 24);

@@ -21,7 +21,7 @@ use crate::cli::failure::Failure;
 use crate::cli::filter::Filter;
 use crate::cli::open;
 use crate::cli::own::Asked;
-use crate::kernel::time_of_day;
+use crate::system::time_of_day;
 
 /// The rest of a key comes sooner than this, also over a slow line.
 const KEY_PATIENCE: Duration = Duration::from_millis(100);

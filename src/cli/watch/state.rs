@@ -9,8 +9,8 @@ use super::keys::Key;
 use super::table::{Order, Table};
 use crate::cli::listing::Listing;
 use crate::cli::render::service_name;
-use crate::kernel::Names;
 use crate::model::{ServerKey, ServiceKey, Timestamp};
+use crate::system::Names;
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 12] = [

@@ -18,7 +18,7 @@ use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
 use super::draw::Looks;
 use crate::cli::failure::Failure;
-use crate::kernel::terminal_size;
+use crate::system::terminal_size;
 
 /// How the terminal was, as long as it is ours.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);

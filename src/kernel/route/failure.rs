@@ -5,9 +5,10 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use super::TunnelDevice;
-use crate::kernel::errno::errno_name;
+use crate::codec::message::Refusal;
 use crate::kernel::netlink::NetlinkError;
+use crate::model::TunnelDevice;
+use crate::system::errno_name;
 
 /// Why the kernel's links, addresses or routes could not be read or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct RouteError {
 }
 
 impl RouteError {
-    pub(super) fn new(operation: impl Into<String>, cause: NetlinkError) -> Self {
+    pub(in crate::kernel) fn new(operation: impl Into<String>, cause: NetlinkError) -> Self {
         Self {
             operation: operation.into(),
             cause,
@@ -35,6 +36,15 @@ impl RouteError {
             cause,
             tunnel: Some(device),
         }
+    }
+
+    /// Of an interface that is not there, as the kernel says it.
+    pub(in crate::kernel) fn no_interface(operation: impl Into<String>) -> Self {
+        let refusal = Refusal {
+            errno: libc::ENODEV,
+            text: None,
+        };
+        Self::new(operation, NetlinkError::Refused(refusal))
     }
 
     /// The kernel's error number, when it was the kernel that refused.
@@ -77,7 +87,6 @@ impl fmt::Display for RouteError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::message::Refusal;
 
     #[test]
     fn a_missing_module_names_the_command_that_loads_it() {

@@ -2,78 +2,20 @@
 //! Links, addresses and routes of one network namespace.
 
 mod failure;
-mod message;
+pub(super) mod message;
 
 use std::net::IpAddr;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::errno::Errno;
 
 use super::netlink::{Netlink, NetlinkError};
 use crate::codec::DecodeError;
 use crate::codec::message::{Envelope, IncomingKind, emit};
+use crate::model::{InterfaceAddress, Link, Neighbour, RouteEntry, TunnelDevice};
 
 pub use failure::RouteError;
-
-/// An interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Its number, by which the kernel tells interfaces apart.
-    pub index: u32,
-    /// Its name.
-    pub name: String,
-    /// Whether it is administratively up.
-    pub up: bool,
-}
-
-/// An address on an interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InterfaceAddress {
-    /// The interface's number.
-    pub index: u32,
-    /// The host's own address.
-    pub address: IpAddr,
-    /// The length of its network's prefix.
-    pub prefix: u8,
-    /// IPv4 only: the name that ifconfig(8) shows it under, such as `lo:0`.
-    pub label: Option<String>,
-    /// IPv6 only: no duplicate address detection.
-    pub nodad: bool,
-    /// IPv6 only: duplicate address detection has not ended yet, and nothing answers.
-    pub tentative: bool,
-    /// IPv6 only: another host has it, and this one does not use it.
-    pub duplicate: bool,
-}
-
-/// A device that takes whatever arrives wrapped for this host, from anywhere. The kernel makes it with its module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TunnelDevice {
-    /// `tunl0`, of module `ipip`: IPv4 in IPv4.
-    Tunl0,
-    /// `ip6tnl0`, of module `ip6_tunnel`: IPv6 in IPv6.
-    Ip6tnl0,
-}
-
-impl TunnelDevice {
-    /// The interface's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tunl0 => "tunl0",
-            Self::Ip6tnl0 => "ip6tnl0",
-        }
-    }
-
-    /// The kernel module it comes with.
-    #[must_use]
-    pub const fn module(self) -> &'static str {
-        match self {
-            Self::Tunl0 => "ipip",
-            Self::Ip6tnl0 => "ip6_tunnel",
-        }
-    }
-}
 
 /// A connection to the kernel's links, addresses and routes: one long-lived socket in the network namespace of the
 /// thread that opened it. Calls block; the kernel answers within milliseconds.
@@ -93,15 +35,7 @@ impl Route {
     /// Whether changes are permitted here. The kernel looks at that before anything else, so that removing an address
     /// from an interface that cannot exist tells, and changes nothing.
     pub fn may_change(&mut self) -> Result<bool, RouteError> {
-        let nothing = InterfaceAddress {
-            index: 0,
-            address: IpAddr::from([192, 0, 2, 1]),
-            prefix: 32,
-            label: None,
-            nodad: false,
-            tentative: false,
-            duplicate: false,
-        };
+        let nothing = InterfaceAddress::new(0, IpAddr::from([192, 0, 2, 1]), 32);
         let asked = self.change(message::RTM_DELADDR, 0, |out| {
             message::emit_address(out, &nothing);
         });
@@ -121,7 +55,7 @@ impl Route {
             "list the interfaces",
             message::RTM_GETLINK,
             message::emit_all_links,
-            |payload| message::parse_link(payload).map(Some),
+            message::parse_link,
         )
     }
 
@@ -140,21 +74,63 @@ impl Route {
         )
     }
 
+    /// All neighbours of all interfaces, but for those that are no IP addresses.
+    pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, RouteError> {
+        self.list(
+            "list the neighbours",
+            message::RTM_GETNEIGH,
+            message::emit_all_neighbours,
+            message::parse_neighbour,
+        )
+    }
+
+    /// All IPv4 and IPv6 routes of all tables.
+    pub fn routes(&mut self) -> Result<Vec<RouteEntry>, RouteError> {
+        self.list(
+            "list the routes",
+            message::RTM_GETROUTE,
+            message::emit_all_routes,
+            message::parse_route,
+        )
+    }
+
     /// Adds an address; one that is there already is an error (EEXIST). `interface` is for error messages.
     pub fn add_address(
         &mut self,
         interface: &str,
         address: &InterfaceAddress,
     ) -> Result<(), RouteError> {
-        let flags = NLM_F_CREATE | NLM_F_EXCL;
-        let added = self.change(message::RTM_NEWADDR, flags, |out| {
+        self.put_address("add", "to", interface, address, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Gives an address that is there its lifetime again; it is added where it is not there. Its label and its scope
+    /// stay what they are.
+    pub fn renew_address(
+        &mut self,
+        interface: &str,
+        address: &InterfaceAddress,
+    ) -> Result<(), RouteError> {
+        let flags = NLM_F_CREATE | NLM_F_REPLACE;
+        self.put_address("renew", "on", interface, address, flags)
+    }
+
+    fn put_address(
+        &mut self,
+        verb: &str,
+        preposition: &str,
+        interface: &str,
+        address: &InterfaceAddress,
+        flags: u16,
+    ) -> Result<(), RouteError> {
+        let done = self.change(message::RTM_NEWADDR, flags, |out| {
             message::emit_address(out, address);
         });
-        added.map_err(|cause| {
+        done.map_err(|cause| {
             let InterfaceAddress {
                 address, prefix, ..
             } = address;
-            RouteError::new(format!("add {address}/{prefix} to {interface}"), cause)
+            let operation = format!("{verb} {address}/{prefix} {preposition} {interface}");
+            RouteError::new(operation, cause)
         })
     }
 

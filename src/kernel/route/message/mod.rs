@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! rtnetlink messages: bodies out, objects in. The only folder that knows `netlink-packet-route`, whose types change
+//! with each of its releases.
+//!
+//! Of an object's many attributes only those are read that are needed, so that an unusual one hides no object.
+
+mod address;
+mod event;
+mod link;
+mod neighbour;
+mod route;
+
+use std::net::IpAddr;
+
+use netlink_packet_core::Emitable;
+use netlink_packet_route::AddressFamily;
+
+use crate::codec::DecodeError;
+use crate::codec::attribute::Attribute;
+use crate::model;
+
+pub(super) use address::{emit_address, emit_all_addresses, parse_address};
+pub(in crate::kernel) use event::parse_event;
+pub(super) use link::{emit_all_links, emit_link_state, emit_tunnel, parse_link};
+pub(super) use neighbour::{emit_all_neighbours, parse_neighbour};
+pub(super) use route::{emit_all_routes, emit_host_route, parse_route};
+
+pub(super) const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+pub(super) const RTM_GETLINK: u16 = 18;
+pub(super) const RTM_NEWADDR: u16 = 20;
+pub(super) const RTM_DELADDR: u16 = 21;
+pub(super) const RTM_GETADDR: u16 = 22;
+const RTM_NEWROUTE: u16 = 24;
+pub(super) const RTM_DELROUTE: u16 = 25;
+pub(super) const RTM_GETROUTE: u16 = 26;
+const RTM_NEWNEIGH: u16 = 28;
+const RTM_DELNEIGH: u16 = 29;
+pub(super) const RTM_GETNEIGH: u16 = 30;
+
+const fn family(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
+}
+
+/// IPv4 or IPv6; `None` for everything else that shares these messages, such as a bridge's own tables.
+const fn ip_family(family: AddressFamily) -> Option<model::AddressFamily> {
+    match family {
+        AddressFamily::Inet => Some(model::AddressFamily::Ipv4),
+        AddressFamily::Inet6 => Some(model::AddressFamily::Ipv6),
+        _ => None,
+    }
+}
+
+/// Those of a body behind a header of this length.
+fn attributes(
+    payload: &[u8],
+    header: usize,
+) -> impl Iterator<Item = Result<Attribute<'_>, DecodeError>> {
+    Attribute::all(payload.get(header..).unwrap_or_default())
+}
+
+fn append(out: &mut Vec<u8>, message: &impl Emitable) {
+    let start = out.len();
+    out.resize(start + message.buffer_len(), 0);
+    if let Some(body) = out.get_mut(start..) {
+        message.emit(body);
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! This host as a value: its links, addresses, neighbours, routes and settings, and what of IPVS is no service.
+
+mod address;
+mod event;
+mod link;
+mod neighbour;
+mod route;
+mod setting;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{SyncDaemon, SyncRole, Timeouts};
+
+pub use address::{AddressKey, AddressLifetime, AddressScope, InterfaceAddress};
+pub use event::HostEvent;
+pub use link::{Link, LinkLayerAddress, LinkLayerAddressError, TunnelDevice};
+pub use neighbour::{Neighbour, NeighbourState};
+pub use route::{RouteEntry, RouteKind};
+pub use setting::{SysctlName, SysctlNameError};
+
+/// One network namespace, as far as somebody looked at it: what was read, and what a test's host holds.
+///
+/// What nobody looked at is empty. Two hosts that were looked at alike are equal when they treat every packet alike.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Host {
+    /// The interfaces.
+    pub links: Vec<Link>,
+    /// The addresses of all interfaces.
+    pub addresses: Vec<InterfaceAddress>,
+    /// The neighbours it talks to, or tries to.
+    pub neighbours: Vec<Neighbour>,
+    /// The routes of all tables.
+    pub routes: Vec<RouteEntry>,
+    /// The settings that were asked for. One that the kernel does not have is not among them.
+    pub settings: BTreeMap<SysctlName, i32>,
+    /// The connection timeouts of IPVS.
+    pub timeouts: Option<Timeouts>,
+    /// The sync daemons of IPVS: none, one or two.
+    pub sync_daemons: Vec<SyncDaemon>,
+}
+
+impl Host {
+    /// The interface of this name.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    /// The name of an interface, or its number for want of one.
+    #[must_use]
+    pub fn interface(&self, index: u32) -> String {
+        let link = self.links.iter().find(|link| link.index == index);
+        link.map_or_else(|| format!("interface {index}"), |link| link.name.clone())
+    }
+
+    /// An address of an interface.
+    #[must_use]
+    pub fn address(&self, key: &AddressKey) -> Option<&InterfaceAddress> {
+        let index = self.link(&key.interface)?.index;
+        self.addresses.iter().find(|found| {
+            found.index == index && found.address == key.address && found.prefix == key.prefix
+        })
+    }
+
+    /// The sync daemon of this role.
+    #[must_use]
+    pub fn sync_daemon(&self, role: SyncRole) -> Option<&SyncDaemon> {
+        self.sync_daemons.iter().find(|daemon| daemon.role == role)
+    }
+}

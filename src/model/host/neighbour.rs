@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The hosts next to this one, as ARP and neighbour discovery know them.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::LinkLayerAddress;
+
+/// A host on the same link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// The number of the interface it is reached through.
+    pub index: u32,
+    /// Its address.
+    pub address: IpAddr,
+    /// What is known of it.
+    pub state: NeighbourState,
+    /// Its link-layer address, once it is known.
+    pub link_layer: Option<LinkLayerAddress>,
+}
+
+/// What the kernel knows of a neighbour (`NUD_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NeighbourState {
+    /// Nothing yet.
+    None,
+    /// It is being asked for; nobody has answered yet.
+    Incomplete,
+    /// It answered a short while ago.
+    Reachable,
+    /// It answered once; it is asked again when there is something to send.
+    Stale,
+    /// There was something to send; it is asked again in a moment.
+    Delay,
+    /// It is being asked again.
+    Probe,
+    /// Nobody answered.
+    Failed,
+    /// It needs no asking.
+    NoArp,
+    /// Somebody wrote it down by hand.
+    Permanent,
+    /// Any other bits.
+    Other(u16),
+}

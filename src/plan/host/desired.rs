@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is asked of this host. What is absent stays as it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::HostScope;
+use crate::model::{
+    AddressKey, AddressLifetime, AddressScope, Host, InterfaceAddress, IpvsSettings, Seconds,
+    SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice,
+};
+
+/// What is asked for, each object once, in the order in which it was asked for. Plans keep that order within each kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DesiredHost {
+    pub(super) tunnels: Vec<TunnelDevice>,
+    pub(super) links: Vec<(String, bool)>,
+    pub(super) settings: Vec<(SysctlName, i32)>,
+    pub(super) timeouts: DesiredTimeouts,
+    pub(super) sync_daemons: Vec<(SyncRole, Option<SyncDaemon>)>,
+    pub(super) addresses: Vec<(AddressKey, Option<AddressSettings>)>,
+}
+
+impl DesiredHost {
+    /// This tunnel device is to be there.
+    pub fn tunnel(&mut self, device: TunnelDevice) {
+        if !self.tunnels.contains(&device) {
+            self.tunnels.push(device);
+        }
+    }
+
+    /// This interface is to be up, or down. Asked twice, the last counts, here and below.
+    pub fn link(&mut self, interface: &str, up: bool) {
+        put(&mut self.links, interface.to_owned(), up);
+    }
+
+    /// This setting is to have this value.
+    pub fn setting(&mut self, name: SysctlName, value: i32) {
+        put(&mut self.settings, name, value);
+    }
+
+    /// The connection timeouts are to be these.
+    pub const fn timeouts(&mut self, timeouts: DesiredTimeouts) {
+        self.timeouts = timeouts;
+    }
+
+    /// This sync daemon is to run.
+    pub fn sync_daemon(&mut self, daemon: SyncDaemon) {
+        put(&mut self.sync_daemons, daemon.role, Some(daemon));
+    }
+
+    /// No sync daemon of this role is to run.
+    pub fn no_sync_daemon(&mut self, role: SyncRole) {
+        put(&mut self.sync_daemons, role, None);
+    }
+
+    /// This address is to be there.
+    pub fn address(&mut self, key: AddressKey, settings: AddressSettings) {
+        put(&mut self.addresses, key, Some(settings));
+    }
+
+    /// This address is not to be there.
+    pub fn no_address(&mut self, key: AddressKey) {
+        put(&mut self.addresses, key, None);
+    }
+
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What has to be read of a host before [`diff_host`](super::diff_host) can say what to do.
+    #[must_use]
+    pub fn scope(&self) -> HostScope {
+        let interfaces =
+            !(self.tunnels.is_empty() && self.links.is_empty() && self.addresses.is_empty());
+        HostScope {
+            links: interfaces,
+            addresses: !self.addresses.is_empty(),
+            neighbours: false,
+            routes: false,
+            settings: self.settings.iter().map(|(name, _)| name.clone()).collect(),
+            timeouts: self.timeouts != DesiredTimeouts::default(),
+            sync_daemons: !self.sync_daemons.is_empty(),
+        }
+    }
+}
+
+fn put<K: PartialEq, V>(all: &mut Vec<(K, V)>, key: K, value: V) {
+    match all.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, known)) => *known = value,
+        None => all.push((key, value)),
+    }
+}
+
+/// The connection timeouts of IPVS. `None` leaves one as the kernel has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DesiredTimeouts {
+    /// TCP, ESTABLISHED.
+    pub tcp: Option<Seconds>,
+    /// TCP after a FIN.
+    pub tcp_fin: Option<Seconds>,
+    /// UDP.
+    pub udp: Option<Seconds>,
+}
+
+impl DesiredTimeouts {
+    /// What the kernel's timeouts become.
+    #[must_use]
+    pub fn over(self, now: Timeouts) -> Timeouts {
+        Timeouts {
+            tcp: self.tcp.unwrap_or(now.tcp),
+            tcp_fin: self.tcp_fin.unwrap_or(now.tcp_fin),
+            udp: self.udp.unwrap_or(now.udp),
+        }
+    }
+}
+
+/// How an address is put on its interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressSettings {
+    /// IPv4 only: the name that ifconfig(8) shows it under. `None` takes an address that is there whatever its label,
+    /// and adds one under the interface's name.
+    pub label: Option<String>,
+    /// IPv4 only: how far away it may be used. Of an IPv6 address the kernel decides it.
+    pub scope: AddressScope,
+    /// How long it stays. A time that runs is renewed once half of it is over.
+    pub lifetime: AddressLifetime,
+    /// IPv6 only: it is used at once, without duplicate address detection, whoever else has it.
+    pub nodad: bool,
+}
+
+impl Default for AddressSettings {
+    /// As `ip address add` without options.
+    fn default() -> Self {
+        Self {
+            label: None,
+            scope: AddressScope::Global,
+            lifetime: AddressLifetime::FOREVER,
+            nodad: false,
+        }
+    }
+}
+
+impl AddressSettings {
+    /// The address as the kernel is told of it.
+    #[must_use]
+    pub fn at(&self, key: &AddressKey, index: u32) -> InterfaceAddress {
+        InterfaceAddress {
+            label: self.label.clone(),
+            scope: self.scope,
+            lifetime: self.lifetime,
+            nodad: self.nodad,
+            ..InterfaceAddress::new(index, key.address, key.prefix)
+        }
+    }
+}
+
+/// What the `ipvs:` keys of the configuration ask of the host.
+#[must_use]
+pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
+    let IpvsSettings {
+        tcp_timeout: tcp,
+        tcp_fin_timeout: tcp_fin,
+        udp_timeout: udp,
+        expire_nodest_conn,
+    } = *settings;
+    let mut desired = DesiredHost::default();
+    desired.timeouts(DesiredTimeouts { tcp, tcp_fin, udp });
+    if let Some(expire) = expire_nodest_conn {
+        let name = SysctlName::net(&["ipv4", "vs", "expire_nodest_conn"]);
+        desired.setting(name, expire.into());
+    }
+    desired
+}
+
+impl DesiredHost {
+    /// Whether a host is as asked for, in everything that was asked for.
+    #[must_use]
+    pub fn is_served_by(&self, host: &Host) -> bool {
+        let plan = super::diff_host(self, host);
+        plan.steps.is_empty() && plan.missing.is_empty()
+    }
+}

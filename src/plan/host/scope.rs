@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What to look at of a host.
+
+use std::collections::BTreeSet;
+
+use crate::model::SysctlName;
+
+/// What is read of a host. The rest stays empty in the value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostScope {
+    /// The interfaces.
+    pub links: bool,
+    /// The addresses of all interfaces.
+    pub addresses: bool,
+    /// The neighbours.
+    pub neighbours: bool,
+    /// The routes of all tables.
+    pub routes: bool,
+    /// These settings.
+    pub settings: BTreeSet<SysctlName>,
+    /// The connection timeouts of IPVS.
+    pub timeouts: bool,
+    /// The sync daemons of IPVS.
+    pub sync_daemons: bool,
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The host of a kernel that is made of a value.
+
+use nix::errno::Errno;
+
+use super::{HostFailure, HostReading, HostScope, HostStep, HostTarget};
+use crate::model::Host;
+use crate::plan::SimulatedKernel;
+
+impl HostTarget for SimulatedKernel {
+    type HostError = Errno;
+
+    fn read_host(&mut self, scope: &HostScope) -> HostReading<Errno> {
+        HostReading {
+            host: seen(&self.host, scope),
+            failures: Vec::new(),
+        }
+    }
+
+    fn apply_host(&mut self, steps: &[HostStep]) -> Vec<HostFailure<Errno>> {
+        let failure = |(index, step): (usize, &HostStep)| {
+            let error = step.apply_to(&mut self.host).err()?;
+            let step = step.clone();
+            Some(HostFailure { index, step, error })
+        };
+        steps.iter().enumerate().filter_map(failure).collect()
+    }
+}
+
+/// What of a host a scope shows.
+fn seen(host: &Host, scope: &HostScope) -> Host {
+    let settings = host.settings.iter();
+    Host {
+        links: shown(scope.links, &host.links),
+        addresses: shown(scope.addresses, &host.addresses),
+        neighbours: shown(scope.neighbours, &host.neighbours),
+        routes: shown(scope.routes, &host.routes),
+        settings: settings
+            .filter(|(name, _)| scope.settings.contains(name))
+            .map(|(name, value)| (name.clone(), *value))
+            .collect(),
+        timeouts: host.timeouts.filter(|_| scope.timeouts),
+        sync_daemons: shown(scope.sync_daemons, &host.sync_daemons),
+    }
+}
+
+fn shown<T: Clone>(shown: bool, all: &[T]) -> Vec<T> {
+    if shown { all.to_vec() } else { Vec::new() }
+}
