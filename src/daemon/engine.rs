@@ -10,7 +10,7 @@ use super::describe::{count, steps};
 use super::event::ProbeResult;
 use super::kernel::Kernel;
 use super::queue::Queue;
-use super::state::StateFile;
+use super::state::OwnedFile;
 use crate::control::VerdictDelay;
 use crate::health::{CheckId, Health, HealthAction, HealthEvent};
 use crate::model::{Check, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService};
@@ -34,7 +34,7 @@ pub(super) struct Engine<K> {
     pub(super) observed: IpvsTable,
     /// What the state file says is ours, besides what is configured.
     pub(super) owned: BTreeSet<ServiceKey>,
-    pub(super) state: StateFile,
+    pub(super) state: OwnedFile,
     pub(super) probe: ProbeSender,
     /// The services that are still to be read back: those of the round, and those just changed.
     pub(super) unread: Queue,
@@ -55,7 +55,7 @@ where
     pub(super) fn start(
         kernel: K,
         config: Config,
-        state: StateFile,
+        state: OwnedFile,
         probe: ProbeSender,
         seed: u64,
         now: Timestamp,
@@ -131,6 +131,9 @@ where
         if self.next_round <= now {
             self.next_round = now + self.config.director.repair_interval;
             self.settle();
+            if self.state.needs_retry() {
+                self.write_state();
+            }
             self.unread.extend(self.ours());
         }
         let keys = self.unread.take(REPAIR_SLICE);

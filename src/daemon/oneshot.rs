@@ -11,7 +11,7 @@ use super::args::Failure;
 use super::clock::Clock;
 use super::describe::{count, steps};
 use super::kernel::Kernel;
-use super::state::StateFile;
+use super::state::{OwnedFile, read_owned};
 use super::verdicts::Verdicts;
 use crate::config;
 use crate::control::{self, ControlSocket, Reply, Request, Status};
@@ -78,9 +78,7 @@ pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Fai
     let config = load(path)?;
     let held = Verdicts::ask(&config.director.socket);
     let mut ipvs = open()?;
-    let owned = StateFile::at(config.director.state_file.clone())
-        .read()
-        .map_err(Failure::failed)?;
+    let owned = read_owned(&config.director.state_file).map_err(Failure::failed)?;
     let (_, plan) = read_and_plan(&mut ipvs, &config, &owned, &held)?;
     let mut lines = String::new();
     for step in plan.steps() {
@@ -104,7 +102,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     // Whoever holds the socket checks the servers, and would put back what it finds changed.
     let _alone = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let mut ipvs = open()?;
-    let mut state = StateFile::at(config.director.state_file.clone());
+    let mut state = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let owned = state.read().map_err(Failure::failed)?;
     let (before, plan) = read_and_plan(&mut ipvs, &config, &owned, &Verdicts::default())?;
     let planned = clock.milliseconds();

@@ -21,7 +21,7 @@ use super::engine::{Engine, ProbeSender};
 use super::event::{Event, ProbeResult};
 use super::log;
 use super::oneshot::{load, open};
-use super::state::StateFile;
+use super::state::OwnedFile;
 use crate::control::{ControlSocket, Reply, Request, serve};
 use crate::health::{CheckId, ProbeOutcome};
 use crate::kernel::{Ipvs, share_one_arena};
@@ -167,7 +167,7 @@ fn start_engine(
     let (started, outcome) = channel();
     let run = move || {
         let engine = open().and_then(|ipvs| {
-            let state = StateFile::at(config.director.state_file.clone());
+            let state = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
             let seed = u64::from(std::process::id());
             Engine::start(ipvs, config, state, probe, seed, clock.now()).map_err(Failure::failed)
         });

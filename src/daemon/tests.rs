@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::event::ProbeResult;
-use super::state::StateFile;
+use super::state::OwnedFile;
 use crate::config;
 use crate::health::{CheckId, ProbeOutcome};
 use crate::model::{
@@ -46,7 +46,7 @@ impl Director {
         let probes = Arc::new(Mutex::new(Vec::new()));
         let asked = Arc::clone(&probes);
         let probe = Box::new(move |id, kind, _: Duration| asked.lock().unwrap().push((id, kind)));
-        let state = StateFile::at(config.director.state_file.clone());
+        let state = OwnedFile::open(&config.director.state_file).unwrap();
         let engine = Engine::start(kernel, config, state, probe, 7, Timestamp::ZERO)
             .unwrap_or_else(|never| match never {});
         Self {
@@ -241,7 +241,7 @@ fn what_the_configuration_no_longer_has_is_removed_even_over_a_restart() {
         directory.path(),
         "  - {address: '192.0.2.11:80', servers: [10.0.0.1]}\n",
     );
-    let file = StateFile::at(config.director.state_file.clone());
+    let file = OwnedFile::open(&config.director.state_file).unwrap();
     let engine = Engine::start(
         kernel,
         config,
