@@ -56,14 +56,6 @@ fn pid(holder: Option<u32>) -> String {
 }
 
 impl FileLock {
-    /// The name of the file that protects `path`: `path.lock`.
-    #[must_use]
-    pub fn beside(path: &Path) -> PathBuf {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        PathBuf::from(name)
-    }
-
     /// Takes the lock with this file, which is made if it is missing. Does not wait. The directory has to be there.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let failed = |cause| LockError::Io {
@@ -148,8 +140,7 @@ mod tests {
     #[test]
     fn one_at_a_time_has_it_and_the_other_is_told_who() {
         let directory = tempfile::tempdir().unwrap();
-        let path = FileLock::beside(&directory.path().join("state.json"));
-        assert!(path.ends_with("state.json.lock"));
+        let path = directory.path().join("state.json.lock");
         let first = FileLock::take(&path).unwrap();
         let error = FileLock::take(&path).unwrap_err();
         let own = std::process::id();

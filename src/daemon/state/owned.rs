@@ -16,7 +16,7 @@ use super::{LARGEST, StateError};
 use crate::kernel::{
     FileCause, FileError, FileLock, LockError, make_directory, read_limited, write_atomically,
 };
-use crate::model::ServiceKey;
+use crate::model::{DirectorSettings, ServiceKey};
 
 /// What the file calls itself. The first directors did not write it.
 const KIND: &str = "lvs-director state";
@@ -137,7 +137,7 @@ pub(in crate::daemon) fn read_owned(path: &Path) -> Result<BTreeSet<ServiceKey>,
 
 /// Takes the lock beside a file; the directory is made where it is missing.
 pub(super) fn lock(what: &'static str, path: &Path) -> Result<FileLock, StateError> {
-    let lock = FileLock::beside(path);
+    let lock = DirectorSettings::lock_beside(path);
     if let Some(Err(cause)) = path.parent().map(make_directory) {
         return Err(LockError::Io { path: lock, cause }.into());
     }
