@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use super::args::Failure;
 use super::clock::Clock;
 use super::describe::{count, steps};
+use super::files;
 use super::kernel::Kernel;
 use super::state::{OwnedFile, read_owned};
 use super::verdicts::Verdicts;
@@ -30,8 +31,12 @@ pub(super) fn load(path: &Path) -> Result<Config, Failure> {
         },
     })?;
     let color = std::io::stderr().is_terminal();
-    config::parse(&path.display().to_string(), &bytes)
-        .map_err(|diagnostics| Failure::config(diagnostics.render(color)))
+    let config = config::parse(&path.display().to_string(), &bytes)
+        .map_err(|diagnostics| Failure::config(diagnostics.render(color)))?;
+    match files::is_the_configuration(path, &config.director) {
+        Some(why) => Err(Failure::config(why)),
+        None => Ok(config),
+    }
 }
 
 /// Connects to the kernel.
@@ -45,6 +50,10 @@ pub(super) fn open() -> Result<Ipvs, Failure> {
 /// `director check`.
 pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     let config = load(path)?;
+    let refused = files::refused(&config.director);
+    if !refused.is_empty() {
+        return Err(Failure::config(refused.join("\n")));
+    }
     if print {
         say(&config::to_yaml(&config));
     } else {

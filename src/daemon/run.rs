@@ -38,7 +38,16 @@ const MOST_RESULTS: usize = 1024;
 /// The command.
 pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<ExitCode, Failure> {
     share_one_arena();
-    log::start(level);
+    let log = log::start(level)
+        .map_err(|error| Failure::failed(format!("start the log's thread: {error}")))?;
+    // By the log: standard error may be a pipe that nobody reads.
+    run_until_stopped(path, release).or_else(|failure| {
+        log.line(&failure.message);
+        Ok(failure.code)
+    })
+}
+
+fn run_until_stopped(path: &Path, release: bool) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

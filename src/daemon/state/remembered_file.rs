@@ -94,7 +94,7 @@ impl RememberedFile {
 }
 
 /// A device or a directory is neither read nor replaced.
-fn refuse_other_kinds(path: &Path) -> Result<(), StateError> {
+pub(in crate::daemon) fn refuse_other_kinds(path: &Path) -> Result<(), StateError> {
     match read_limited(path, 0) {
         Err(error) => match error.cause {
             FileCause::NotRegular(kind) => Err(foreign(path, format!("it is {kind}"))),
