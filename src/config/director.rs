@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director` and `ipvs`: what applies to the whole program and to the whole kernel.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::finding::{Finding, Findings, Shown, Wrong};
 use super::section::{DIRECTOR, IPVS};
+use super::source::Span;
 use super::tree::Node;
 use super::value::{choice, duration, map, seconds, text};
 use crate::model::{DirectorSettings, IpvsSettings, Seconds};
@@ -14,6 +15,7 @@ use crate::model::{DirectorSettings, IpvsSettings, Seconds};
 pub(super) fn default_director() -> DirectorSettings {
     DirectorSettings {
         state_file: PathBuf::from("/var/lib/lvs-director/state.json"),
+        remembered_file: PathBuf::from("/var/lib/lvs-director/remembered.json"),
         socket: PathBuf::from("/run/lvs-director/director.sock"),
         repair_interval: Duration::from_secs(10),
     }
@@ -30,11 +32,13 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
 /// Reads `director`; what is wrong keeps its default.
 pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSettings {
     let mut settings = default_director();
+    let mut files = Files::default();
     for entry in map(&DIRECTOR, node, out).unwrap_or_default() {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
-            "state_file" => keep(&mut settings.state_file, path(name, node, out)),
-            "socket" => keep(&mut settings.socket, path(name, node, out)),
+            "state_file" => files.state = file(name, node, out),
+            "remembered_file" => files.remembered = file(name, node, out),
+            "socket" => files.socket = file(name, node, out),
             "repair_interval" => {
                 let range = Duration::from_secs(1)..=Duration::from_hours(1);
                 keep(
@@ -45,7 +49,63 @@ pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSett
             _ => DIRECTOR.unknown_key(entry, out),
         }
     }
+    files.settle(&mut settings, out);
     settings
+}
+
+/// The files that the section names, each with its place.
+#[derive(Debug, Default)]
+struct Files {
+    state: Option<(PathBuf, Span)>,
+    remembered: Option<(PathBuf, Span)>,
+    socket: Option<(PathBuf, Span)>,
+}
+
+impl Files {
+    /// Fills in what is not named. Every file, and the lock beside it, is to be another one.
+    fn settle(self, settings: &mut DirectorSettings, out: &mut Findings) {
+        let named = |setting: &mut PathBuf, file: Option<(PathBuf, Span)>| {
+            let (path, span) = file?;
+            *setting = path;
+            Some(span)
+        };
+        let state = named(&mut settings.state_file, self.state);
+        settings.remembered_file = DirectorSettings::remembered_beside(&settings.state_file);
+        let remembered = named(&mut settings.remembered_file, self.remembered);
+        let socket = named(&mut settings.socket, self.socket);
+        let (state_file, remembered_file) = (&settings.state_file, &settings.remembered_file);
+        let state = ("state_file", state_file, state);
+        let remembered = ("remembered_file", remembered_file, remembered);
+        let socket = ("socket", &settings.socket, socket);
+        for (one, other) in [(state, remembered), (state, socket), (remembered, socket)] {
+            tell_apart(one, other, out);
+        }
+    }
+}
+
+/// A key, its path, and its place if it stands in the file.
+type Named<'a> = (&'static str, &'a PathBuf, Option<Span>);
+
+fn tell_apart(one: Named<'_>, other: Named<'_>, out: &mut Findings) {
+    let ((one, path, place), (other, other_path, other_place)) = (one, other);
+    let message = if path == other_path {
+        format!("{one} and {other} are the same file, {}", shown(path))
+    } else if *path == DirectorSettings::lock_beside(other_path) {
+        format!("{one} is the lock of {other}, {}", shown(path))
+    } else if *other_path == DirectorSettings::lock_beside(path) {
+        format!("{other} is the lock of {one}, {}", shown(other_path))
+    } else {
+        return;
+    };
+    // Of the two the later one, in the order of the file: the defaults are different.
+    let Some(span) = place.max(other_place) else {
+        return;
+    };
+    out.push(Finding::new(span, message).help("give each a path of its own"));
+}
+
+fn shown(path: &Path) -> String {
+    Shown(&path.to_string_lossy()).to_string()
 }
 
 /// Reads `ipvs`; what is wrong keeps its default.
@@ -83,12 +143,17 @@ fn timeout(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Sec
     seconds(name, node, out).map(Some)
 }
 
-fn path(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<PathBuf, Wrong> {
-    let path = text(name, node, "an absolute path", out)?;
-    if path.starts_with('/') && !path.contains('\0') {
-        return Ok(PathBuf::from(path));
-    }
-    let message = format!("{name} must be an absolute path, got {}", Shown(path));
+/// The absolute path of a file, and where it stands; nothing when it is wrong.
+fn file(name: &str, node: &Node<'_>, out: &mut Findings) -> Option<(PathBuf, Span)> {
+    let text = text(name, node, "an absolute path", out).ok()?;
+    let path = Path::new(text);
+    let message = if !text.starts_with('/') || text.contains('\0') {
+        format!("{name} must be an absolute path, got {}", Shown(text))
+    } else if text.ends_with('/') || path.file_name().is_none() {
+        format!("{name} must name a file, got the directory {}", Shown(text))
+    } else {
+        return Some((path.to_owned(), node.span));
+    };
     out.push(Finding::new(node.span, message));
-    Err(Wrong)
+    None
 }

@@ -44,11 +44,14 @@ impl Display for File<'_> {
 fn write_director(director: &DirectorSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let DirectorSettings {
         state_file,
+        remembered_file,
         socket,
         repair_interval,
     } = director;
     f.write_str("director:\n")?;
     writeln!(f, "  state_file: {}", Quoted(&state_file.to_string_lossy()))?;
+    let remembered_file = remembered_file.to_string_lossy();
+    writeln!(f, "  remembered_file: {}", Quoted(&remembered_file))?;
     writeln!(f, "  socket: {}", Quoted(&socket.to_string_lossy()))?;
     writeln!(
         f,

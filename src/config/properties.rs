@@ -227,14 +227,19 @@ fn config() -> impl Strategy<Value = Config> {
         },
     );
     let director = (
-        "/[^\0]{0,20}",
-        "/[^\0]{0,20}",
+        // Different ones, and each the path of a file.
+        "/a/[^\0/]{0,20}x",
+        "/b/[^\0/]{0,20}x",
+        "/c/[^\0/]{0,20}x",
         milliseconds(1_000..=3_600_000),
     );
-    let director = director.prop_map(|(state_file, socket, repair_interval)| DirectorSettings {
-        state_file: state_file.into(),
-        socket: socket.into(),
-        repair_interval,
+    let director = director.prop_map(|(state_file, remembered_file, socket, repair_interval)| {
+        DirectorSettings {
+            state_file: state_file.into(),
+            remembered_file: remembered_file.into(),
+            socket: socket.into(),
+            repair_interval,
+        }
     });
     (vec(service(), 0..4), ipvs, director).prop_map(|(services, ipvs, director)| Config {
         services: services.into_iter().collect(),

@@ -36,7 +36,7 @@ pub(super) const FILE: Section = Section {
 /// `director`.
 pub(super) const DIRECTOR: Section = Section {
     name: "director",
-    own: &["state_file", "socket", "repair_interval"],
+    own: &["state_file", "remembered_file", "socket", "repair_interval"],
     shared: &[],
 };
 /// `ipvs`.

@@ -2,6 +2,7 @@
 //! The command line of `director`.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -129,7 +130,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status { file, socket, json } => oneshot::status(&file.file, socket, json),
     };
     done.unwrap_or_else(|failure| {
-        eprintln!("{}", failure.message);
+        // A standard error that cannot be written is no reason for another exit code.
+        let _ = writeln!(std::io::stderr(), "{}", failure.message);
         failure.code
     })
 }

@@ -16,6 +16,7 @@ mod converge;
 mod describe;
 mod engine;
 mod event;
+mod files;
 mod kernel;
 mod log;
 mod oneshot;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::{ProbeRequest, RunId};
 use crate::model::{
-    Config, IpvsSettings, IpvsTable, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
+    Config, Host, IpvsTable, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
     VirtualService,
 };
-use crate::plan::{Step, StepFailure};
+use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,10 @@ pub enum Event {
     ServiceRead(ServiceKey, Result<Option<VirtualService>, Box<str>>),
     /// To [`Action::Apply`]: what was refused; or why it is not known how much was done.
     Applied(Result<Vec<StepFailure>, Box<str>>),
-    /// To [`Action::Settle`].
-    Settled(Vec<Settled>),
+    /// To [`Action::ReadHost`]: what could be read, and why the rest could not.
+    HostRead(Box<Host>, Vec<Box<str>>),
+    /// To [`Action::ApplyHost`]: the steps that failed, by their place, and why.
+    HostApplied(Vec<(usize, Box<str>)>),
     /// To [`Action::WriteOwned`].
     OwnedWritten(Result<(), Box<str>>),
     /// A new configuration has been read and checked, for this request.
@@ -66,15 +68,6 @@ pub struct Probed {
     pub at: Timestamp,
 }
 
-/// What became of one of the host's settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
-    /// Its name.
-    pub name: Box<str>,
-    /// What was changed, in words; or why it could not be.
-    pub result: Result<Box<str>, Box<str>>,
-}
-
 /// Numbers the requests to reload, in their order.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -93,8 +86,10 @@ pub enum Action {
     ReadService(ServiceKey),
     /// Carry these steps out, in their order; a refused one does not stop the others.
     Apply(Arc<Vec<Step>>),
-    /// Make the host's settings what the configuration says.
-    Settle(IpvsSettings),
+    /// Read this much of the host.
+    ReadHost(HostScope),
+    /// Carry these steps out on the host, in their order; one that fails does not stop the others.
+    ApplyHost(Vec<HostStep>),
     /// Write down what is ours, before the next action.
     WriteOwned(Arc<BTreeSet<ServiceKey>>),
     /// Tell the world.

@@ -14,7 +14,7 @@ use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
 use crate::model::{Config, IpvsTable, Role, ServiceKey, Timestamp};
-use crate::plan::{Change, Rule};
+use crate::plan::{Change, HostStep, Rule};
 
 /// Carries out one thing after the other, and keeps the kernel's table what it should be.
 ///
@@ -51,8 +51,10 @@ pub struct Engine {
     pub(super) next_round: Timestamp,
     /// How long the kernel is left alone after an exchange with it failed; zero while it answers.
     pub(super) pause: Duration,
-    /// Why a setting of the host is not what it should be, by name; told once, not at every try.
-    pub(super) settings_refused: BTreeMap<Box<str>, Box<str>>,
+    /// What is under way on the host around the table.
+    pub(super) host_steps: Vec<HostStep>,
+    /// Why the host is not as it should be; told once, not at every try.
+    pub(super) host_refused: BTreeSet<Box<str>>,
     /// Why the kernel is not as it should be, by service; told once, not at every try.
     pub(super) errors: BTreeMap<ServiceKey, Arc<str>>,
     /// What is told when the kernel has confirmed it.
@@ -165,7 +167,8 @@ impl Engine {
             ending: None,
             next_round: Timestamp::ZERO,
             pause: Duration::ZERO,
-            settings_refused: BTreeMap::new(),
+            host_steps: Vec::new(),
+            host_refused: BTreeSet::new(),
             errors: BTreeMap::new(),
             untold: Vec::new(),
             decided: None,
@@ -209,7 +212,8 @@ impl Engine {
             Event::TableRead(table) => self.table_read(now, table, out),
             Event::ServiceRead(key, found) => self.service_read(now, key, found, out),
             Event::Applied(failures) => self.applied(now, failures, out),
-            Event::Settled(settled) => self.settled(now, settled, out),
+            Event::HostRead(host, unread) => self.host_read(now, &host, unread, out),
+            Event::HostApplied(failed) => self.host_applied(now, failed, out),
             Event::OwnedWritten(written) => self.owned_written(now, written, out),
             Event::Next(id, config) => self.next_came(now, id, config, out),
             Event::NextRefused(id, why) => self.reload_refused(now, id, &why, out),

@@ -4,7 +4,7 @@
 //! ```text
 //!             Start, Next ---------------------+          +--> Probe
 //!   reports -> health -> standings ------------+          +--> ReadTable, ReadService, Apply ----> the kernel
-//!                                              +-> plan --+--> WriteOwned, Settle
+//!                                              +-> plan --+--> WriteOwned, ReadHost, ApplyHost
 //!   TableRead, ServiceRead, Applied -> observed+          +--> Tell: transitions, for the log and whoever wants them
 //! ```
 //!
@@ -18,6 +18,7 @@ mod converge;
 mod describe;
 mod event;
 mod history;
+mod host;
 mod machine;
 mod owned;
 mod queue;
@@ -32,10 +33,9 @@ mod verdicts;
 mod view;
 
 pub use describe::{count, steps};
-pub use event::{Action, Event, Probed, ReloadId, Settled, Start};
+pub use event::{Action, Event, Probed, ReloadId, Start};
 pub use history::History;
 pub use machine::Engine;
-pub use crate::model::Recalled;
 pub use snapshot::{
     CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay,
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::{Action, Settled};
+use super::event::Action;
 use super::machine::{Engine, Look, Work};
 use crate::model::{Condition, ServiceKey, Timestamp, VirtualService};
 use crate::plan::Plan;
@@ -112,34 +112,6 @@ impl Engine {
         if !self.pause.is_zero() {
             self.pause = Duration::ZERO;
             self.tell_ipvs(now, Condition::Right, "", out);
-        }
-    }
-
-    /// Makes the host's settings what the configuration says.
-    pub(super) fn settle(&self, out: &mut Vec<Action>) {
-        out.push(Action::Settle(self.config.ipvs));
-    }
-
-    /// To [`Action::Settle`].
-    pub(super) fn settled(
-        &mut self,
-        now: Timestamp,
-        settled: Vec<Settled>,
-        out: &mut Vec<Action>,
-    ) {
-        for Settled { name, result } in settled {
-            match result {
-                Ok(changed) => {
-                    self.settings_refused.remove(&name);
-                    self.tell_setting(now, name, Condition::Right, &changed, out);
-                }
-                Err(why) => {
-                    let before = self.settings_refused.insert(name.clone(), why.clone());
-                    if before.as_ref() != Some(&why) {
-                        self.tell_setting(now, name, Condition::Refused, &why, out);
-                    }
-                }
-            }
         }
     }
 }

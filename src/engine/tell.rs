@@ -238,25 +238,6 @@ impl Engine {
         };
         self.tell(told, out);
     }
-
-    pub(super) fn tell_setting(
-        &mut self,
-        now: Timestamp,
-        name: Box<str>,
-        to: Condition,
-        why: &str,
-        out: &mut Vec<Action>,
-    ) {
-        let told = Transition {
-            at: now,
-            object: Object::Setting(name),
-            from: Condition::Right,
-            to,
-            why: why.into(),
-            effect: Effect::None,
-        };
-        self.tell(told, out);
-    }
 }
 
 fn service(

@@ -2,7 +2,7 @@
 //! The checked configuration as one value. Only `config` makes one from text, and only when nothing in it is wrong.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -85,8 +85,32 @@ pub struct IpvsSettings {
 pub struct DirectorSettings {
     /// Where it writes down which services are its own.
     pub state_file: PathBuf,
+    /// Where it writes down what it believes of the servers, and since when.
+    pub remembered_file: PathBuf,
     /// Its control socket, which also keeps a second director out.
     pub socket: PathBuf,
     /// How often the kernel is read back and repaired.
     pub repair_interval: Duration,
+}
+
+impl DirectorSettings {
+    /// Where what is remembered is written unless the configuration says so: `remembered.json` beside `state.json`, and
+    /// `NAME.remembered.json` beside `NAME.json`, so that two directors can have their files in one directory.
+    #[must_use]
+    pub fn remembered_beside(state_file: &Path) -> PathBuf {
+        if state_file.file_name().is_some_and(|it| it == "state.json") {
+            return state_file.with_file_name("remembered.json");
+        }
+        let mut beside = state_file.file_stem().unwrap_or_default().to_owned();
+        beside.push(".remembered.json");
+        state_file.with_file_name(beside)
+    }
+
+    /// The lock that says which director has this file: `FILE.lock`.
+    #[must_use]
+    pub fn lock_beside(file: &Path) -> PathBuf {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".lock");
+        PathBuf::from(name)
+    }
 }

@@ -42,8 +42,8 @@ pub enum Object {
     Server(ServiceKey, ServerKey),
     /// The check of a real server of a service.
     Check(ServiceKey, ServerKey),
-    /// A setting of this host, by its name.
-    Setting(Box<str>),
+    /// This host around the table: its settings, timeouts, addresses.
+    Host,
     /// The file that says which services are ours.
     StateFile,
 }
@@ -125,7 +125,7 @@ impl Transition {
         }
         match self.to {
             Condition::Refused => match self.object {
-                Object::Setting(_) | Object::StateFile => Severity::Warning,
+                Object::Host | Object::StateFile => Severity::Warning,
                 Object::Director
                 | Object::Configuration
                 | Object::Ipvs
@@ -134,6 +134,7 @@ impl Transition {
                 | Object::Check(..) => Severity::Error,
             },
             Condition::NotChecked | Condition::Drifted => Severity::Warning,
+            Condition::Right if matches!(self.object, Object::Host) => Severity::Info,
             Condition::Right if matches!(self.from, Condition::Drifted | Condition::Foreign) => {
                 Severity::Warning
             }
@@ -157,7 +158,7 @@ impl Transition {
             Object::Director
             | Object::Configuration
             | Object::Ipvs
-            | Object::Setting(_)
+            | Object::Host
             | Object::StateFile => None,
         }
     }
@@ -220,7 +221,9 @@ impl fmt::Display for Transition {
             (Object::Configuration, ..) => write!(f, "reloaded: {effect}"),
             (Object::Director, _, Condition::Running) => write!(f, "started: {why}, {effect}"),
             (Object::Director, ..) => write!(f, "stopped; {why}"),
-            (_, Condition::Drifted, _) => write!(f, "drift: {why}; {effect}"),
+            (Object::Service(_) | Object::Server(..), Condition::Drifted, _) => {
+                write!(f, "drift: {why}; {effect}")
+            }
             (Object::Service(_) | Object::Server(..), Condition::Foreign, _) => {
                 write!(f, "taken over: {why}")?;
                 match effect {
@@ -241,7 +244,7 @@ impl fmt::Display for Transition {
             (
                 Object::Service(_)
                 | Object::Server(..)
-                | Object::Setting(_)
+                | Object::Host
                 | Object::Ipvs
                 | Object::StateFile,
                 ..,

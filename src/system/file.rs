@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -119,12 +119,22 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
     })
 }
 
-fn make_directory(directory: &Path) -> Result<(), Error> {
+/// Makes a directory, and those above it that are missing, for all to enter and only their owner to write, whatever
+/// the umask. One that is there stays as it is.
+pub fn make_directory(directory: &Path) -> Result<(), Error> {
     // Of something else by that name, the next step says more plainly that it is no directory.
-    if directory.exists() {
-        Ok(())
-    } else {
-        fs::create_dir_all(directory)
+    if directory.as_os_str().is_empty() || directory.exists() {
+        return Ok(());
+    }
+    if let Some(above) = directory.parent() {
+        make_directory(above)?;
+    }
+    match fs::DirBuilder::new().mode(0o755).create(directory) {
+        // Somebody was faster, and chose the permissions.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        // A narrow umask would keep others from what is meant for them.
+        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(0o755)),
     }
 }
 

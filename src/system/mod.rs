@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! This process and the C library: names, terminal, memory, files, error numbers. No policy, and nothing of Linux's
+//! This process and the C library: names, terminal, memory, files and their locks, error numbers. No policy, and nothing of Linux's
 //! networking, which is the room [`kernel`](crate::kernel).
 
 mod errno;
 mod file;
+mod lock;
 mod memory;
 mod names;
 mod terminal;
 
 pub use errno::errno_name;
-pub use file::{FileCause, FileError, read_limited, write_atomically};
+pub use file::{FileCause, FileError, make_directory, read_limited, write_atomically};
+pub use lock::{FileLock, LockError};
 pub use memory::share_one_arena;
 pub use names::{Names, Resolver, host_address, port_name, port_number};
 pub use terminal::{terminal_size, time_of_day};

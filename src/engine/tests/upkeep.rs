@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::stand::{Stand, TWO_SERVERS, all, key, weights};
-use crate::engine::{Event, Recalled};
-use crate::model::{Scheduler, ServiceKey, ServiceSettings, Standing, VirtualService, Weight};
+use crate::engine::Event;
+use crate::model::{Recalled, Scheduler, ServiceKey, ServiceSettings, Standing, VirtualService, Weight};
 use crate::plan::{SimulatedKernel, Step};
 
 fn only_2(server: &str) -> bool {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is at the paths that a configuration names for the director's own files.
+
+use std::fs::{Metadata, metadata};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::state::{StateError, read_owned, refuse_other_kinds};
+use crate::system::FileCause;
+use crate::model::DirectorSettings;
+
+/// Why the configuration at `path` cannot be used: one of the director's own files is that very file.
+pub(super) fn is_the_configuration(path: &Path, settings: &DirectorSettings) -> Option<String> {
+    let own = metadata(path).ok()?;
+    let same = |other: &Metadata| (other.dev(), other.ino()) == (own.dev(), own.ino());
+    let key = named(settings)
+        .into_iter()
+        .find(|(_, path)| metadata(path).is_ok_and(|it| same(&it)))?
+        .0;
+    Some(format!(
+        "{}: director: {key} is this very file; name another path",
+        path.display()
+    ))
+}
+
+/// Why a director with these settings would not start: what is at its paths is somebody else's. What cannot be seen,
+/// because it is not there or not ours to read, is not held against it.
+pub(super) fn refused(settings: &DirectorSettings) -> Vec<String> {
+    let clear = |error: StateError| match error {
+        StateError::File(error) if error.cause == FileCause::NotPermitted => None,
+        error => Some(error.to_string()),
+    };
+    let state = read_owned(&settings.state_file).err().and_then(clear);
+    let remembered = refuse_other_kinds(&settings.remembered_file)
+        .err()
+        .and_then(clear);
+    let socket = metadata(&settings.socket)
+        .is_ok_and(|it| !it.file_type().is_socket())
+        .then(|| {
+            format!(
+                "open the control socket {}: this is no socket; move it away, or name another path (socket:)",
+                settings.socket.display()
+            )
+        });
+    [state, remembered, socket].into_iter().flatten().collect()
+}
+
+const fn named(settings: &DirectorSettings) -> [(&'static str, &PathBuf); 3] {
+    [
+        ("state_file", &settings.state_file),
+        ("remembered_file", &settings.remembered_file),
+        ("socket", &settings.socket),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn settings(directory: &Path) -> DirectorSettings {
+        DirectorSettings {
+            state_file: directory.join("state.json"),
+            remembered_file: directory.join("remembered.json"),
+            socket: directory.join("socket"),
+            repair_interval: Duration::from_secs(10),
+        }
+    }
+
+    #[test]
+    fn the_configuration_is_none_of_its_directors_files_by_any_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings(directory.path());
+        let config = directory.path().join("director.yaml");
+        fs::write(&config, "").unwrap();
+        assert_eq!(is_the_configuration(&config, &settings), None);
+        for (key, path) in named(&settings) {
+            symlink("director.yaml", path).unwrap();
+            let error = is_the_configuration(&config, &settings).unwrap();
+            assert!(
+                error.contains(&format!("director: {key} is this")),
+                "{error}"
+            );
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_would_be_refused_at_the_start_is_told_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings(directory.path());
+        assert_eq!(refused(&settings), [""; 0]);
+        let socket = UnixListener::bind(&settings.socket).unwrap();
+        fs::write(&settings.state_file, "").unwrap();
+        // It is moved aside at the start.
+        fs::write(&settings.remembered_file, "dear diary").unwrap();
+        assert_eq!(refused(&settings), [""; 0]);
+        drop(socket);
+        for (_, path) in named(&settings) {
+            fs::remove_file(path).unwrap();
+        }
+        fs::write(&settings.state_file, "dear diary").unwrap();
+        fs::create_dir(&settings.remembered_file).unwrap();
+        symlink("/dev/null", &settings.socket).unwrap();
+        let told = refused(&settings);
+        for (told, why) in told.iter().zip([
+            "state.json: this is no state file: expected value",
+            "remembered.json: this is no remembered file: it is a directory",
+            "socket: this is no socket; move it away",
+        ]) {
+            assert!(told.contains(why), "{told}");
+        }
+        assert_eq!(told.len(), 3);
+    }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The log: one line a transition, to standard error.
+//!
+//! Whoever logs never waits and never fails. Lines go to a bounded [`spool`], from which a thread of its own writes
+//! them. While nobody reads the log, or its disk is full, lines are lost; how many is told as soon as it works again.
+
+mod spool;
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+use crate::model::{Severity, Transition};
+use spool::Spool;
+
+/// How long the end of the director waits for the last lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Starts logging at this level. Under systemd, which notes the time itself, lines carry none. The log ends, with its
+/// last lines written if they can be, when the returned value is dropped.
+pub(super) fn start(level: LevelFilter) -> io::Result<Log> {
+    let spool = Arc::new(Spool::default());
+    spool::start(Arc::clone(&spool), StandardError)?;
+    let log = Log {
+        spool: Arc::clone(&spool),
+    };
+    let (filter, wrong) = filter(level);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(Lines(spool))
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
+        // It would be told to standard error, by a way that can wait and fail.
+        .log_internal_errors(false);
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        builder.without_time().init();
+    } else {
+        builder.with_timer(SinceStart::now()).init();
+    }
+    if let Some(wrong) = wrong {
+        tracing::warn!("RUST_LOG is not used: {wrong}");
+    }
+    tell_defects();
+    Ok(log)
+}
+
+/// What `RUST_LOG` says, or else the level; and what is wrong with `RUST_LOG`.
+fn filter(level: LevelFilter) -> (EnvFilter, Option<String>) {
+    let said = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let builder = || EnvFilter::builder().with_default_directive(level.into());
+    match builder().parse(said) {
+        Ok(filter) => (filter, None),
+        Err(wrong) => (builder().parse_lossy(""), Some(wrong.to_string())),
+    }
+}
+
+/// A panic is told by the log, too. The hook that Rust brings writes to standard error, and may wait there for ever.
+fn tell_defects() {
+    std::panic::set_hook(Box::new(|defect| {
+        let trace = std::backtrace::Backtrace::capture();
+        let trace = match trace.status() {
+            std::backtrace::BacktraceStatus::Captured => format!("\n{trace}"),
+            _ => String::new(),
+        };
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("without a name").to_owned();
+        tracing::error!("a defect in the thread {name}: {defect}{trace}");
+    }));
+}
+
+/// Tells a transition, as loudly as it is severe.
+pub(super) fn tell(transition: &Transition) {
+    match transition.severity() {
+        Severity::Info => tracing::info!("{transition}"),
+        Severity::Warning => tracing::warn!("{transition}"),
+        Severity::Error => tracing::error!("{transition}"),
+    }
+}
+
+/// The log, for as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Log {
+    spool: Arc<Spool>,
+}
+
+impl Log {
+    /// A line as it is, whatever the level: why the director ends.
+    pub(super) fn line(&self, text: &str) {
+        self.spool.push(format!("{text}\n").into_bytes());
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Nobody is left to tell that it was too short.
+        self.spool.close(LAST_LINES);
+    }
+}
+
+/// Gives lines to the spool. Each event is one write, and one line.
+struct Lines(Arc<Spool>);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.push(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Standard error, without the lock that everybody else would wait for while a write hangs.
+struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match nix::unistd::write(io::stderr(), bytes) {
+            // Somebody else who has the same terminal or pipe made it so.
+            Err(Errno::EAGAIN) => {
+                pause();
+                Err(io::ErrorKind::Interrupted.into())
+            }
+            written => Ok(written?),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log's own thread, which nobody waits for"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+/// Seconds since the start, to the millisecond.
+struct SinceStart(Instant);
+
+impl SinceStart {
+    #[expect(clippy::disallowed_methods, reason = "the rim's clock, for the log")]
+    fn now() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl FormatTime for SinceStart {
+    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
+        write!(out, "{:>9.3}s", self.0.elapsed().as_secs_f64())
+    }
+}

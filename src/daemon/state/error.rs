@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why a file of the director's state is not read or not written.
+
+use std::path::PathBuf;
+
+use crate::system::{FileError, LockError};
+
+/// Why a file of the director's state is not read or not written. Whatever is at its path stays there.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::daemon) enum StateError {
+    /// Two directors would take away each other's services.
+    #[error(
+        "another director{} uses the {what} {}; give each director a state_file and a socket of its own",
+        .holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), .path.display()
+    )]
+    Taken {
+        /// `state file` or `remembered file`.
+        what: &'static str,
+        /// Which one.
+        path: PathBuf,
+        /// The other director.
+        holder: Option<u32>,
+    },
+    /// Something else is there.
+    #[error("read the {what} {}: this is no {what}: {why}; move it away, or name another path ({key}:)", .path.display())]
+    Foreign {
+        /// `state file` or `remembered file`.
+        what: &'static str,
+        /// Which one.
+        path: PathBuf,
+        /// How that shows.
+        why: String,
+        /// The configuration's key for it.
+        key: &'static str,
+    },
+    /// A newer director wrote it.
+    #[error(
+        "read the state file {}: a newer director wrote it (version {version}, this one knows version {known}); \
+         start that one, or move the file away: services that only it lists stay in the kernel", .path.display()
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The file's version.
+        version: u64,
+        /// The newest version that is known here.
+        known: u64,
+    },
+    /// Too many services for it.
+    #[error("write {}: {bytes} bytes are too many; the limit is {limit}", .path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// How long it would be.
+        bytes: usize,
+        /// How long it may be.
+        limit: u64,
+    },
+    /// It could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The lock could not be had, for another reason than another director.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What outlives the director, in two files.
+//!
+//! | file | holds | written | lost |
+//! |---|---|---|---|
+//! | [`OwnedFile`] | which services of the kernel's table are ours | before a service is made, and after one is removed | services that are no longer configured stay in the kernel |
+//! | [`RememberedFile`] | what is believed of the servers, and since when | some seconds later, by [`RememberedWriter`]'s thread | servers are checked as if for the first time |
+
+mod error;
+mod owned;
+mod remembered;
+mod remembered_file;
+#[cfg(test)]
+mod tests;
+mod wall;
+mod writer;
+
+pub(in crate::daemon) use error::StateError;
+pub(in crate::daemon) use owned::{OwnedFile, read_owned};
+pub(in crate::daemon) use remembered::Remembered;
+pub(in crate::daemon) use remembered_file::{RememberedFile, refuse_other_kinds};
+pub(in crate::daemon) use wall::WallTime;
+pub(in crate::daemon) use writer::{LAST_WRITE, RememberedWriter, WRITE_INTERVAL};
+
+/// The largest file that is read or written.
+const LARGEST: u64 = 64 * 1024 * 1024;

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The state file: which services of the kernel's table are ours.
+//!
+//! It is written before a service is made and after one is removed, so that a director that is killed in between
+//! leaves nothing behind that the next one does not know of. One director has it at a time. What is no state file, or a
+//! newer director's, is never overwritten.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::{LARGEST, StateError};
+use crate::system::{
+    FileCause, FileError, FileLock, LockError, make_directory, read_limited, write_atomically,
+};
+use crate::model::{DirectorSettings, ServiceKey};
+
+/// What the file calls itself. The first directors did not write it.
+const KIND: &str = "lvs-director state";
+const VERSION: u64 = 1;
+/// What messages call it, and its key in the configuration.
+const WHAT: &str = "state file";
+const KEY: &str = "state_file";
+
+/// The part that every version has.
+#[derive(Debug, Deserialize)]
+struct Header {
+    version: u64,
+    kind: Option<String>,
+}
+
+/// The file's content. A change of it is another version.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    version: u64,
+    /// As ipvsadm lists them.
+    services: Vec<String>,
+}
+
+/// The state file of one director, which nobody else has meanwhile.
+#[derive(Debug)]
+pub(in crate::daemon) struct OwnedFile {
+    /// No symbolic link, so that the file it leads to is replaced, and not the link.
+    path: PathBuf,
+    /// Absent while the disk does not let us have it.
+    lock: Option<FileLock>,
+    /// What the file is known to hold.
+    written: Option<BTreeSet<ServiceKey>>,
+    /// Whether the last thing that was to be written was not.
+    unwritten: bool,
+}
+
+impl OwnedFile {
+    /// Takes the state file at this path for this process.
+    ///
+    /// Refused where another director has it, where something else than a state file is there, and where the file is
+    /// there and cannot be read. A disk on which there is no such file and none can be made is no reason to refuse:
+    /// [`write`](Self::write) tries again each time.
+    pub(in crate::daemon) fn open(path: &Path) -> Result<Self, StateError> {
+        let mut file = Self {
+            path: destination(path),
+            lock: None,
+            written: None,
+            unwritten: false,
+        };
+        // Beside what is no state file not even a lock is made.
+        file.read()?;
+        match file.lock() {
+            Ok(()) => {}
+            Err(StateError::Lock(LockError::Io { .. }) | StateError::File(_)) => {}
+            Err(error) => return Err(error),
+        }
+        file.read()?;
+        if file.written.is_none() && file.path.is_file() {
+            warn!(
+                "read the state file {}: it is empty; services that are no longer configured stay in the kernel",
+                file.path.display()
+            );
+        }
+        Ok(file)
+    }
+
+    /// Which services are ours. No file means none.
+    pub(in crate::daemon) fn read(&mut self) -> Result<BTreeSet<ServiceKey>, StateError> {
+        let found = read_file(&self.path)?;
+        self.written.clone_from(&found);
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Writes down which services are ours, unless the file says so already. What fails leaves the file as it was, and
+    /// is tried again at the next call.
+    pub(in crate::daemon) fn write(
+        &mut self,
+        services: &BTreeSet<ServiceKey>,
+    ) -> Result<(), StateError> {
+        if self.lock.is_some() && self.written.as_ref() == Some(services) {
+            self.unwritten = false;
+            return Ok(());
+        }
+        self.unwritten = true;
+        self.lock()?;
+        // Whatever has come there since is not overwritten unseen.
+        self.read()?;
+        if self.written.as_ref() != Some(services) {
+            let bytes = emit(services, &self.path)?;
+            self.written = None;
+            write_atomically(&self.path, &bytes, 0o600)?;
+            self.written = Some(services.clone());
+        }
+        self.unwritten = false;
+        Ok(())
+    }
+
+    /// Whether the last [`write`](Self::write) failed, so that it is worth calling again with the same services.
+    pub(in crate::daemon) const fn needs_retry(&self) -> bool {
+        self.unwritten
+    }
+
+    fn lock(&mut self) -> Result<(), StateError> {
+        if self.lock.is_none() {
+            self.lock = Some(lock(WHAT, &self.path)?);
+        }
+        Ok(())
+    }
+}
+
+/// Which services the state file calls ours, without taking it from the director that has it. No file means none.
+pub(in crate::daemon) fn read_owned(path: &Path) -> Result<BTreeSet<ServiceKey>, StateError> {
+    read_file(path).map(Option::unwrap_or_default)
+}
+
+/// Takes the lock beside a file; the directory is made where it is missing.
+pub(super) fn lock(what: &'static str, path: &Path) -> Result<FileLock, StateError> {
+    let lock = DirectorSettings::lock_beside(path);
+    if let Some(Err(cause)) = path.parent().map(make_directory) {
+        return Err(LockError::Io { path: lock, cause }.into());
+    }
+    FileLock::take(&lock).map_err(|error| match error {
+        LockError::Taken { holder, .. } => StateError::Taken {
+            what,
+            path: path.to_owned(),
+            holder,
+        },
+        error => error.into(),
+    })
+}
+
+/// Where a path leads to. A link to a file that is not there yet leads to where it will be.
+pub(super) fn destination(path: &Path) -> PathBuf {
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        if let Ok(path) = path.canonicalize() {
+            return path;
+        }
+        match (path.read_link(), path.parent()) {
+            (Ok(target), Some(directory)) => path = directory.join(target),
+            _ => break,
+        }
+    }
+    path
+}
+
+/// What the file says; `None` where there is no file, or an empty one.
+fn read_file(path: &Path) -> Result<Option<BTreeSet<ServiceKey>>, StateError> {
+    let bytes = match read_limited(path, LARGEST) {
+        Ok(bytes) => bytes,
+        Err(error) if nothing_there(error.cause) => return Ok(None),
+        Err(error) => {
+            return Err(match error.cause {
+                FileCause::NotRegular(kind) => foreign(path, format!("it is {kind}")),
+                FileCause::TooLarge(_) => foreign(path, format!("longer than {LARGEST} bytes")),
+                _ => error.into(),
+            });
+        }
+    };
+    if bytes.is_empty() {
+        // Some file systems leave one behind when the host's power fails. There is nothing in it to lose.
+        return Ok(None);
+    }
+    parse(&bytes, path).map(Some)
+}
+
+/// Whether no file is there, for any reason.
+pub(super) fn nothing_there(cause: FileCause) -> bool {
+    matches!(cause, FileCause::Missing | FileCause::Other(Errno::ENOTDIR))
+}
+
+fn foreign(path: &Path, why: String) -> StateError {
+    StateError::Foreign {
+        what: WHAT,
+        path: path.to_owned(),
+        why,
+        key: KEY,
+    }
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<BTreeSet<ServiceKey>, StateError> {
+    let wrong = |error: &dyn std::fmt::Display| foreign(path, error.to_string());
+    let header: Header = serde_json::from_slice(bytes).map_err(|error| wrong(&error))?;
+    if let Some(kind) = header.kind.filter(|kind| kind != KIND) {
+        return Err(wrong(&format_args!("it is of kind {kind:?}")));
+    }
+    if header.version > VERSION {
+        return Err(StateError::Newer {
+            path: path.to_owned(),
+            version: header.version,
+            known: VERSION,
+        });
+    }
+    if header.version < VERSION {
+        return Err(wrong(&format_args!("version {}", header.version)));
+    }
+    let content: Content = serde_json::from_slice(bytes).map_err(|error| wrong(&error))?;
+    let keys = content.services.iter().map(|service| service.parse());
+    keys.collect::<Result<_, _>>()
+        .map_err(|error: crate::model::ServiceKeyError| wrong(&error))
+}
+
+fn emit(services: &BTreeSet<ServiceKey>, path: &Path) -> Result<Vec<u8>, StateError> {
+    let content = Content {
+        kind: Some(KIND.to_owned()),
+        version: VERSION,
+        services: services.iter().map(ServiceKey::to_string).collect(),
+    };
+    encode(&content, path)
+}
+
+/// A file's bytes, not more than may be read again.
+pub(super) fn encode(content: &impl Serialize, path: &Path) -> Result<Vec<u8>, StateError> {
+    let mut bytes = serde_json::to_vec_pretty(content).map_err(|_| FileError {
+        operation: "write",
+        path: path.to_owned(),
+        // For maps with keys that are no text only, of which there are none.
+        cause: FileCause::Other(Errno::EINVAL),
+    })?;
+    bytes.push(b'\n');
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
+        return Ok(bytes);
+    }
+    Err(StateError::TooLarge {
+        path: path.to_owned(),
+        bytes: bytes.len(),
+        limit: LARGEST,
+    })
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is remembered, as a value and as a file's text.
+//!
+//! Older and newer directors read each other's files: a field that is not known, and a server's line that is not
+//! understood as a whole, are kept and written again.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::wall::WallTime;
+use crate::model::{Probe, Recalled, ServerKey, ServiceKey, Standing};
+
+/// What the file calls itself.
+const KIND: &str = "lvs-director remembered";
+/// What is written here.
+const VERSION: u64 = 1;
+/// The oldest director that makes sense of what is written here.
+const READABLE_BY: u64 = 1;
+
+/// What is remembered over a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::daemon) struct Remembered {
+    version: u64,
+    readable_by: u64,
+    standings: BTreeMap<Identity, Held>,
+    /// Lines of `standings` that only a newer director understands.
+    others: Vec<Value>,
+    /// Fields that only a newer director understands.
+    rest: Map<String, Value>,
+}
+
+/// A standing is of one probe of one server of one service.
+type Identity = (ServiceKey, ServerKey, Probe);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Held {
+    standing: Standing,
+    since: WallTime,
+    rest: Map<String, Value>,
+}
+
+/// The file.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    kind: &'static str,
+    version: u64,
+    readable_by: u64,
+    written: WallTime,
+    standings: Vec<Line<'a>>,
+    #[serde(flatten)]
+    rest: &'a Map<String, Value>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Known(Box<Entry>),
+    Other(&'a Value),
+}
+
+/// A line of `standings`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    service: ServiceKey,
+    server: ServerKey,
+    probe: Probe,
+    standing: Standing,
+    since: WallTime,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            readable_by: READABLE_BY,
+            standings: BTreeMap::new(),
+            others: Vec::new(),
+            rest: Map::new(),
+        }
+    }
+}
+
+impl Remembered {
+    /// Reads the file's bytes. An error says why they are no such file, or cannot be read here.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut fields: Map<String, Value> =
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if fields.remove("kind").as_ref().and_then(Value::as_str) != Some(KIND) {
+            return Err(format!("it does not call itself {KIND:?}"));
+        }
+        let mut number = |name| fields.remove(name).as_ref().and_then(Value::as_u64);
+        let version = number("version").ok_or("it has no version")?;
+        let readable_by = number("readable_by").unwrap_or(version);
+        if readable_by > VERSION {
+            return Err(format!(
+                "only directors of version {readable_by} of it or newer read it, this one is of version {VERSION}"
+            ));
+        }
+        fields.remove("written");
+        let mut remembered = Self {
+            version: version.max(VERSION),
+            readable_by: readable_by.max(READABLE_BY),
+            ..Self::default()
+        };
+        match fields.remove("standings") {
+            Some(Value::Array(lines)) => lines.into_iter().for_each(|line| remembered.take(line)),
+            None => {}
+            Some(_) => return Err("its standings are no list".to_owned()),
+        }
+        remembered.rest = fields;
+        Ok(remembered)
+    }
+
+    fn take(&mut self, line: Value) {
+        match understood(&line) {
+            Some(entry) => {
+                let (identity, held) = entry.into_held();
+                self.standings.insert(identity, held);
+            }
+            None => self.others.push(line),
+        }
+    }
+
+    /// What was believed of the servers, each with how long it has been so by now.
+    pub(in crate::daemon) fn recalled(&self, now: WallTime) -> Vec<Recalled> {
+        let recalled = |(identity, held): (&Identity, &Held)| {
+            let (service, server, probe) = identity.clone();
+            Recalled {
+                service,
+                server,
+                probe,
+                standing: held.standing,
+                age: held.since.age(now),
+            }
+        };
+        self.standings.iter().map(recalled).collect()
+    }
+
+    /// Remembers this instead of the standings before, with ages counted until `now`.
+    pub(in crate::daemon) fn update(&mut self, recalled: &[Recalled], now: WallTime) {
+        let mut before = std::mem::take(&mut self.standings);
+        self.standings = recalled
+            .iter()
+            .map(|it| {
+                let identity = (it.service, it.server, it.probe.clone());
+                let rest = before.remove(&identity).map(|held| held.rest);
+                let held = Held {
+                    standing: it.standing,
+                    since: now.before(it.age),
+                    rest: rest.unwrap_or_default(),
+                };
+                (identity, held)
+            })
+            .collect();
+    }
+
+    /// The file's content, to be serialised.
+    pub(super) fn document(&self, written: WallTime) -> impl Serialize {
+        let known = self
+            .standings
+            .iter()
+            .map(|(identity, held)| Line::Known(Box::new(Entry::new(identity, held))));
+        Document {
+            kind: KIND,
+            version: self.version,
+            readable_by: self.readable_by,
+            written,
+            standings: known.chain(self.others.iter().map(Line::Other)).collect(),
+            rest: &self.rest,
+        }
+    }
+}
+
+impl Entry {
+    fn new(identity: &Identity, held: &Held) -> Self {
+        let (service, server, probe) = identity.clone();
+        let Held {
+            standing,
+            since,
+            rest,
+        } = held.clone();
+        Self {
+            service,
+            server,
+            probe,
+            standing,
+            since,
+            rest,
+        }
+    }
+
+    fn into_held(self) -> (Identity, Held) {
+        let Self {
+            service,
+            server,
+            probe,
+            standing,
+            since,
+            rest,
+        } = self;
+        let held = Held {
+            standing,
+            since,
+            rest,
+        };
+        ((service, server, probe), held)
+    }
+}
+
+/// A line, if it means here what it means to whoever wrote it: a probe with an option that is not known is another
+/// question than the one without it.
+fn understood(line: &Value) -> Option<Entry> {
+    let entry = Entry::deserialize(line).ok()?;
+    let again = serde_json::to_value(&entry).ok()?;
+    says_all_of(&again, line).then_some(entry)
+}
+
+/// Whether everything that `old` says stands in `new`, too. What `new` says besides is a default.
+fn says_all_of(new: &Value, old: &Value) -> bool {
+    match (new, old) {
+        (Value::Object(new), Value::Object(old)) => old
+            .iter()
+            .all(|(name, value)| new.get(name).is_some_and(|new| says_all_of(new, value))),
+        (new, old) => new == old,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: WallTime = WallTime(1_800_000_000);
+
+    fn recalled(server: &str, standing: Standing, age: u64) -> Recalled {
+        Recalled {
+            service: "TCP 192.0.2.10:80".parse().unwrap(),
+            server: server.parse().unwrap(),
+            probe: Probe {
+                kind: crate::model::ProbeKind::Tcp,
+                target: server.parse().unwrap(),
+                path: crate::model::ProbePath::default(),
+            },
+            standing,
+            age: Duration::from_secs(age),
+        }
+    }
+
+    fn two() -> Vec<Recalled> {
+        vec![
+            recalled("10.0.0.1:80", Standing::Down, 70),
+            recalled("10.0.0.2:80", Standing::Up(crate::model::Weight::new(7)), 5),
+        ]
+    }
+
+    fn text(remembered: &Remembered) -> Value {
+        serde_json::to_value(remembered.document(NOW)).unwrap()
+    }
+
+    fn read(text: &Value) -> Remembered {
+        Remembered::parse(text.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_has_grown_older() {
+        let mut remembered = Remembered::default();
+        remembered.update(&two(), NOW);
+        let read = read(&text(&remembered));
+        assert_eq!(read, remembered);
+        let later = read.recalled(WallTime(NOW.0 + 30));
+        let ages: Vec<u64> = later.iter().map(|it| it.age.as_secs()).collect();
+        assert_eq!(ages, [100, 35]);
+        assert_eq!(read.recalled(NOW), two());
+    }
+
+    #[test]
+    fn the_file_is_what_it_was_in_version_1() {
+        let mut remembered = Remembered::default();
+        remembered.update(&two()[..1], NOW);
+        let expected = serde_json::json!({
+            "kind": "lvs-director remembered",
+            "version": 1,
+            "readable_by": 1,
+            "written": 1_800_000_000,
+            "standings": [{
+                "service": "TCP 192.0.2.10:80",
+                "server": "10.0.0.1:80",
+                "probe": {
+                    "kind": "tcp",
+                    "target": "10.0.0.1:80",
+                    "path": {"source": null, "interface": null, "mark": null},
+                },
+                "standing": "down",
+                "since": 1_799_999_930,
+            }],
+        });
+        assert_eq!(text(&remembered), expected);
+    }
+
+    #[test]
+    fn a_clock_that_stepped_back_gives_no_age() {
+        let mut remembered = Remembered::default();
+        remembered.update(&two(), NOW);
+        for standing in remembered.recalled(WallTime(5)) {
+            assert_eq!(standing.age, Duration::ZERO);
+        }
+        remembered.update(&two(), WallTime(5));
+        assert_eq!(remembered.recalled(WallTime(5))[0].age.as_secs(), 5);
+    }
+
+    #[test]
+    fn what_a_newer_director_wrote_is_kept() {
+        let mut remembered = Remembered::default();
+        remembered.update(&two(), NOW);
+        let mut newer = text(&remembered);
+        newer["version"] = 3.into();
+        newer["drains"] = serde_json::json!([{"server": "10.0.0.1:80", "until": "empty"}]);
+        newer["standings"][0]["note"] = "flaky".into();
+        // Another question, though the rest of it is understood; and a standing that is not.
+        let mut more = newer["standings"][1].clone();
+        more["probe"]["path"]["ttl"] = 3.into();
+        let mut odd = newer["standings"][1].clone();
+        odd["standing"] = serde_json::json!({"limping": 3});
+        let standings = newer["standings"].as_array_mut().unwrap();
+        standings.extend([more, odd, "?".into()]);
+
+        let mut read = read(&newer);
+        assert_eq!(read.recalled(NOW), two());
+        read.update(&two(), NOW);
+        assert_eq!(text(&read), newer);
+        // Of a server that is no longer checked nothing stays.
+        read.update(&two()[1..], NOW);
+        newer["standings"].as_array_mut().unwrap().remove(0);
+        assert_eq!(text(&read), newer);
+    }
+
+    #[test]
+    fn what_an_older_director_left_out_is_a_default() {
+        let mut remembered = Remembered::default();
+        remembered.update(&two(), NOW);
+        let mut older = text(&remembered);
+        for line in older["standings"].as_array_mut().unwrap() {
+            let path = line["probe"]["path"].as_object_mut().unwrap();
+            path.remove("mark");
+        }
+        assert_eq!(read(&older), remembered);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let head = "{\"kind\":\"lvs-director remembered\",\"version\":";
+        for (text, why) in [
+            ("", "EOF"),
+            ("[]", "expected a map"),
+            ("{\"version\":1}", "does not call itself"),
+            (&format!("{head}\"1\"}}"), "no version"),
+            (&format!("{head}1,\"standings\":7}}"), "no list"),
+            (&format!("{head}9,\"readable_by\":9}}"), "version 9"),
+            (&format!("{head}2}}"), "version 2"),
+        ] {
+            let error = Remembered::parse(text.as_bytes()).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        assert!(Remembered::parse(format!("{head}9,\"readable_by\":1}}").as_bytes()).is_ok());
+    }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The file of what is remembered. It is never needed: a director without it checks every server as if for the first
+//! time. So nothing but a mistake in the configuration keeps a director from starting.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+use super::owned::{destination, encode, lock, nothing_there};
+use super::wall::WallTime;
+use super::{LARGEST, Remembered, StateError};
+use crate::model::Recalled;
+use crate::system::{FileCause, FileLock, LockError, read_limited, write_atomically};
+
+/// What messages call it, and its key in the configuration.
+const WHAT: &str = "remembered file";
+const KEY: &str = "remembered_file";
+/// So many files that could not be read are kept beside it.
+const MOST_BAD: usize = 9;
+
+/// The remembered file of one director, which nobody else has meanwhile.
+#[derive(Debug)]
+pub(in crate::daemon) struct RememberedFile {
+    path: PathBuf,
+    /// Absent while the disk does not let us have it.
+    lock: Option<FileLock>,
+    content: Remembered,
+}
+
+impl RememberedFile {
+    /// Takes the remembered file at this path for this process, and reads it.
+    ///
+    /// Refused where another director has it, and where something else than a regular file is there. What cannot be
+    /// read is moved aside, and told.
+    pub(in crate::daemon) fn open(path: &Path) -> Result<Self, StateError> {
+        let mut file = Self {
+            path: destination(path),
+            lock: None,
+            content: Remembered::default(),
+        };
+        refuse_other_kinds(&file.path)?;
+        match lock(WHAT, &file.path) {
+            Ok(lock) => file.lock = Some(lock),
+            Err(StateError::Lock(LockError::Io { .. })) => return Ok(file),
+            Err(error) => return Err(error),
+        }
+        if let Err(error) = file.read() {
+            warn!("{error}");
+        }
+        Ok(file)
+    }
+
+    /// What was believed of the servers when the file was written, with how long it has been so by now.
+    pub(in crate::daemon) fn recalled(&self, now: WallTime) -> Vec<Recalled> {
+        self.content.recalled(now)
+    }
+
+    /// Writes this instead of the standings before, with ages counted until `now`. What fails leaves the file as it was.
+    pub(super) fn write(&mut self, recalled: &[Recalled], now: WallTime) -> Result<(), StateError> {
+        refuse_other_kinds(&self.path)?;
+        if self.lock.is_none() {
+            self.lock = Some(lock(WHAT, &self.path)?);
+        }
+        // Whatever has come there since is not overwritten unseen.
+        self.read()?;
+        self.content.update(recalled, now);
+        let bytes = encode(&self.content.document(now), &self.path)?;
+        write_atomically(&self.path, &bytes, 0o600)?;
+        Ok(())
+    }
+
+    /// Reads what is there, if anything is. What cannot be read is moved aside, so that nothing is lost in silence.
+    fn read(&mut self) -> Result<(), StateError> {
+        let why = match read_limited(&self.path, LARGEST) {
+            Ok(bytes) => match Remembered::parse(&bytes) {
+                Ok(content) => {
+                    self.content = content;
+                    return Ok(());
+                }
+                Err(why) => why,
+            },
+            Err(error) if nothing_there(error.cause) => return Ok(()),
+            Err(error) => error.to_string(),
+        };
+        let bad = move_aside(&self.path, &why)?;
+        warn!(
+            "read the remembered file {}: {why}; moved to {}, and what it held of the servers is not used",
+            self.path.display(),
+            bad.display()
+        );
+        Ok(())
+    }
+}
+
+/// A device or a directory is neither read nor replaced.
+pub(in crate::daemon) fn refuse_other_kinds(path: &Path) -> Result<(), StateError> {
+    match read_limited(path, 0) {
+        Err(error) => match error.cause {
+            FileCause::NotRegular(kind) => Err(foreign(path, format!("it is {kind}"))),
+            _ => Ok(()),
+        },
+        Ok(_) => Ok(()),
+    }
+}
+
+fn foreign(path: &Path, why: String) -> StateError {
+    StateError::Foreign {
+        what: WHAT,
+        path: path.to_owned(),
+        why,
+        key: KEY,
+    }
+}
+
+/// `remembered.json.bad`, or where that is taken `remembered.json.bad.2`, and so on.
+fn move_aside(path: &Path, why: &str) -> Result<PathBuf, StateError> {
+    for number in 1..=MOST_BAD {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".bad");
+        if number > 1 {
+            name.push(format!(".{number}"));
+        }
+        let bad = PathBuf::from(name);
+        if bad.symlink_metadata().is_ok() {
+            continue;
+        }
+        return match fs::rename(path, &bad) {
+            Ok(()) => Ok(bad),
+            Err(error) => Err(foreign(path, format!("{why}; moving it aside: {error}"))),
+        };
+    }
+    let why = format!("{why}; {MOST_BAD} like it are kept beside it already: remove those");
+    Err(foreign(path, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    const NOW: WallTime = WallTime(1_800_000_000);
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("remembered.json");
+        (directory, path)
+    }
+
+    fn one() -> Vec<Recalled> {
+        vec![Recalled {
+            service: "TCP 192.0.2.10:80".parse().unwrap(),
+            server: "10.0.0.1:80".parse().unwrap(),
+            probe: crate::model::Probe {
+                kind: crate::model::ProbeKind::Tcp,
+                target: "10.0.0.1:80".parse().unwrap(),
+                path: crate::model::ProbePath::default(),
+            },
+            standing: crate::model::Standing::Down,
+            age: std::time::Duration::from_secs(9),
+        }]
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let (_directory, path) = place();
+        let mut file = RememberedFile::open(&path).unwrap();
+        assert_eq!(file.recalled(NOW), []);
+        file.write(&one(), NOW).unwrap();
+        drop(file);
+        let file = RememberedFile::open(&path).unwrap();
+        assert_eq!(file.recalled(NOW), one());
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn garbage_is_moved_aside_and_kept() {
+        let (_directory, path) = place();
+        for (number, name) in ["", ".2", ".3"].into_iter().enumerate() {
+            let text = format!("dear diary {number}");
+            fs::write(&path, &text).unwrap();
+            let file = RememberedFile::open(&path).unwrap();
+            assert_eq!(file.recalled(NOW), []);
+            let bad = format!("{}.bad{name}", path.display());
+            assert_eq!(fs::read_to_string(bad).unwrap(), text);
+            assert!(!path.exists());
+        }
+        for number in 4..=9 {
+            fs::write(format!("{}.bad.{number}", path.display()), "old").unwrap();
+        }
+        fs::write(&path, "the tenth").unwrap();
+        let mut file = RememberedFile::open(&path).unwrap();
+        let error = file.write(&one(), NOW).unwrap_err().to_string();
+        assert!(error.contains("remove those"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "the tenth");
+    }
+
+    #[test]
+    fn what_comes_there_while_the_director_runs_is_kept_too() {
+        let (_directory, path) = place();
+        let mut file = RememberedFile::open(&path).unwrap();
+        file.write(&one(), NOW).unwrap();
+        fs::write(&path, "dear diary").unwrap();
+        file.write(&one(), NOW).unwrap();
+        let bad = format!("{}.bad", path.display());
+        assert_eq!(fs::read_to_string(bad).unwrap(), "dear diary");
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/null", &path).unwrap();
+        assert!(file.write(&one(), NOW).is_err());
+        assert_eq!(path.read_link().unwrap(), Path::new("/dev/null"));
+    }
+
+    #[test]
+    fn another_kind_of_file_and_another_director_are_refused() {
+        let (directory, path) = place();
+        for path in [Path::new("/dev/null"), directory.path()] {
+            let error = RememberedFile::open(path).unwrap_err().to_string();
+            assert!(
+                error.contains("this is no remembered file: it is a d"),
+                "{error}"
+            );
+        }
+        let _first = RememberedFile::open(&path).unwrap();
+        let error = RememberedFile::open(&path).unwrap_err();
+        assert!(matches!(error, StateError::Taken { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_keeps_nobody_from_starting() {
+        let (directory, _) = place();
+        let blocked = directory.path().join("blocked");
+        fs::write(&blocked, "").unwrap();
+        let mut file = RememberedFile::open(&blocked.join("remembered.json")).unwrap();
+        assert!(file.write(&one(), NOW).is_err());
+        fs::remove_file(&blocked).unwrap();
+        file.write(&one(), NOW).unwrap();
+    }
+}

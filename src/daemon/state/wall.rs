@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The time of day, which outlives the director. It can step back and forth, so it measures nothing while one runs.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds since the beginning of 1970, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(in crate::daemon) struct WallTime(pub(in crate::daemon) u64);
+
+impl WallTime {
+    /// What the host's clock shows.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rim's clock, for what outlives the director"
+    )]
+    pub(in crate::daemon) fn now() -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        // A clock that is set to before 1970 shows its beginning.
+        Self(since.map_or(0, |since| since.as_secs()))
+    }
+
+    /// How long ago that was; zero when the clock has stepped back to before it.
+    pub(super) const fn age(self, now: Self) -> Duration {
+        Duration::from_secs(now.0.saturating_sub(self.0))
+    }
+
+    /// So long before.
+    pub(super) const fn before(self, age: Duration) -> Self {
+        Self(self.0.saturating_sub(age.as_secs()))
+    }
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Writes down what is remembered, on a thread of its own: whoever notes something never waits for the disk.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{io, thread};
+
+use tracing::{info, warn};
+
+use super::wall::WallTime;
+use super::{RememberedFile, StateError};
+use crate::daemon::clock::Clock;
+use crate::model::Recalled;
+use crate::model::Timestamp;
+
+/// From one write to the next, so that a bad night costs a disk little.
+pub(in crate::daemon) const WRITE_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the end of the director waits for the last write.
+pub(in crate::daemon) const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// Gives what is to be remembered, with ages counted until it was noted.
+type Note = Box<dyn FnOnce() -> Vec<Recalled> + Send>;
+
+/// The thread that writes the remembered file.
+#[derive(Debug)]
+pub(in crate::daemon) struct RememberedWriter {
+    desk: Arc<Desk>,
+}
+
+/// Where the last note lies until it is written.
+#[derive(Default)]
+struct Desk {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    note: Option<(WallTime, Note)>,
+    closing: bool,
+    done: bool,
+}
+
+impl RememberedWriter {
+    /// Starts the thread. It writes the first note at once, and then at most once in `interval`.
+    pub(in crate::daemon) fn start(
+        mut file: RememberedFile,
+        interval: Duration,
+    ) -> io::Result<Self> {
+        Self::start_with(interval, move |recalled, now| file.write(recalled, now))
+    }
+
+    fn start_with(
+        interval: Duration,
+        write: impl FnMut(&[Recalled], WallTime) -> Result<(), StateError> + Send + 'static,
+    ) -> io::Result<Self> {
+        let desk = Arc::new(Desk::default());
+        let writer = Writer {
+            desk: Arc::clone(&desk),
+            interval,
+            clock: Clock::start(),
+            write,
+            unwritten: None,
+            failing: false,
+            _done: Done(Arc::clone(&desk)),
+        };
+        let thread = thread::Builder::new().name("remember".to_owned());
+        thread.spawn(move || writer.run())?;
+        Ok(Self { desk })
+    }
+
+    /// Notes what is to be remembered from now on; only the last note is written. Never waits. `note` runs on the
+    /// writer's thread, or not at all, and gives ages that are counted until this call.
+    pub(in crate::daemon) fn note(&self, note: impl FnOnce() -> Vec<Recalled> + Send + 'static) {
+        let note: Note = Box::new(note);
+        let before = self.desk.state().note.replace((WallTime::now(), note));
+        self.desk.changed.notify_all();
+        // Not under the lock: it may be the last to hold a large table.
+        drop(before);
+    }
+
+    /// Writes the last note, if it is not written yet, and ends the thread. Waits no longer than `patience`; `false`
+    /// when that was too short.
+    pub(in crate::daemon) fn close(self, patience: Duration) -> bool {
+        let mut state = self.desk.state();
+        state.closing = true;
+        self.desk.changed.notify_all();
+        let waited = self
+            .desk
+            .changed
+            .wait_timeout_while(state, patience, |state| !state.done);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.done
+    }
+}
+
+impl Drop for RememberedWriter {
+    /// The thread ends by itself once it has written the last note.
+    fn drop(&mut self) {
+        self.desk.state().closing = true;
+        self.desk.changed.notify_all();
+    }
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code under the lock can fail half way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread's side.
+struct Writer<W> {
+    desk: Arc<Desk>,
+    interval: Duration,
+    clock: Clock,
+    write: W,
+    /// What a write failed with, until a newer note comes.
+    unwritten: Option<(WallTime, Vec<Recalled>)>,
+    failing: bool,
+    /// The last field, so that the file has been let go of by then.
+    _done: Done,
+}
+
+/// However the thread ends, nobody waits for it any more.
+struct Done(Arc<Desk>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.state().done = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<W: FnMut(&[Recalled], WallTime) -> Result<(), StateError>> Writer<W> {
+    fn run(mut self) {
+        let mut earliest = Timestamp::ZERO;
+        loop {
+            let (note, closing) = self.wait(earliest);
+            if let Some((at, note)) = note {
+                self.unwritten = Some((at, note()));
+            }
+            if let Some((at, recalled)) = self.unwritten.take() {
+                let written = (self.write)(&recalled, at);
+                if written.is_err() {
+                    self.unwritten = Some((at, recalled));
+                }
+                self.tell(written);
+                earliest = self.clock.now() + self.interval;
+            }
+            if closing {
+                return;
+            }
+        }
+    }
+
+    /// Waits until there is something to write and it may be written, or the director ends.
+    fn wait(&self, earliest: Timestamp) -> (Option<(WallTime, Note)>, bool) {
+        let mut state = self.desk.state();
+        loop {
+            let something = state.note.is_some() || self.unwritten.is_some();
+            let left = earliest.since(self.clock.now());
+            if state.closing || (something && left.is_zero()) {
+                return (state.note.take(), state.closing);
+            }
+            state = if something {
+                let waited = self.desk.changed.wait_timeout(state, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                let waited = self.desk.changed.wait(state);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            };
+        }
+    }
+
+    /// The first failure, and the first success after it.
+    fn tell(&mut self, written: Result<(), StateError>) {
+        match written {
+            Err(error) if !self.failing => {
+                warn!("{error}; the director goes on without, and tries again");
+                self.failing = true;
+            }
+            Ok(()) if self.failing => {
+                info!("the remembered file is written again");
+                self.failing = false;
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Longer than anything takes that works.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_hours(1);
+
+    fn one(last: u8) -> Vec<Recalled> {
+        vec![Recalled {
+            service: "TCP 192.0.2.10:80".parse().unwrap(),
+            server: format!("10.0.0.{last}:80").parse().unwrap(),
+            probe: crate::model::Probe {
+                kind: crate::model::ProbeKind::Tcp,
+                target: format!("10.0.0.{last}:80").parse().unwrap(),
+                path: crate::model::ProbePath::default(),
+            },
+            standing: crate::model::Standing::Down,
+            age: Duration::ZERO,
+        }]
+    }
+
+    fn failure() -> StateError {
+        StateError::Foreign {
+            what: "remembered file",
+            path: "/x".into(),
+            why: "a test".to_owned(),
+            key: "remembered_file",
+        }
+    }
+
+    #[test]
+    fn only_the_last_of_many_notes_is_written() {
+        let (written, writes) = channel();
+        let writer = RememberedWriter::start_with(LONG, move |recalled, _| {
+            written.send(recalled.to_vec()).unwrap();
+            Ok(())
+        });
+        let writer = writer.unwrap();
+        writer.note(|| one(1));
+        assert_eq!(writes.recv_timeout(PATIENCE).unwrap(), one(1));
+        writer.note(|| panic!("overtaken"));
+        writer.note(|| panic!("overtaken"));
+        writer.note(|| one(4));
+        assert!(writes.try_recv().is_err(), "the interval is not over");
+        assert!(writer.close(PATIENCE));
+        assert_eq!(writes.try_iter().collect::<Vec<_>>(), [one(4)]);
+    }
+
+    #[test]
+    fn a_write_that_failed_is_tried_again_without_a_new_note() {
+        let (written, writes) = channel();
+        let mut failures = 3;
+        let writer = RememberedWriter::start_with(Duration::from_millis(1), move |recalled, at| {
+            written.send((recalled.to_vec(), at)).unwrap();
+            failures -= 1;
+            if failures > 0 { Err(failure()) } else { Ok(()) }
+        });
+        let writer = writer.unwrap();
+        writer.note(|| one(1));
+        let tries: Vec<_> = (0..3)
+            .map(|_| writes.recv_timeout(PATIENCE).unwrap())
+            .collect();
+        assert_eq!(tries[0], tries[1]);
+        assert_eq!(tries[0], tries[2]);
+        assert!(writer.close(PATIENCE));
+        assert!(writes.try_recv().is_err(), "it was written");
+    }
+
+    #[test]
+    fn a_disk_that_hangs_holds_up_neither_notes_nor_the_end() {
+        let (hang, hung) = channel::<()>();
+        let (begun, begins) = channel();
+        let writer = RememberedWriter::start_with(Duration::ZERO, move |_, _| {
+            begun.send(()).unwrap();
+            // Until the test is over.
+            let _ = hung.recv();
+            Ok(())
+        });
+        let writer = writer.unwrap();
+        writer.note(|| one(1));
+        begins.recv_timeout(PATIENCE).unwrap();
+        (0..1000).for_each(|_| writer.note(|| one(2)));
+        assert!(!writer.close(Duration::from_millis(1)));
+        drop(hang);
+    }
+
+    #[test]
+    fn a_defect_in_a_note_holds_up_no_end() {
+        let writer = RememberedWriter::start_with(LONG, |_, _| Ok(())).unwrap();
+        writer.note(|| panic!("a defect, as it is meant to be in this test"));
+        assert!(writer.close(PATIENCE));
+    }
+
+    #[test]
+    fn what_is_noted_is_in_the_file_when_the_director_has_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("remembered.json");
+        let file = RememberedFile::open(&path).unwrap();
+        let writer = RememberedWriter::start(file, LONG).unwrap();
+        (1..=9).for_each(|last| writer.note(move || one(last)));
+        assert!(writer.close(PATIENCE));
+        // The lock has gone with the thread.
+        let file = RememberedFile::open(&path).unwrap();
+        assert_eq!(file.recalled(WallTime(0)), one(9));
+    }
+}
