@@ -2,21 +2,25 @@
 //! The command line of `director`.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
+use super::ask::{self, Whom};
+use super::say::{complain, heard};
 use super::{oneshot, run};
+use crate::model::ServiceKey;
 
 /// Where the configuration is looked for when none is named.
-const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
+pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  something failed, or was refused by the kernel
+  1  something failed, or was refused
   2  the command line is wrong; or, with plan --detailed-exitcode, there are steps
   3  the configuration is wrong
   4  not permitted";
@@ -67,14 +71,57 @@ enum Command {
     /// Ask the running director how everything is
     Status {
         #[command(flatten)]
-        file: ConfigFile,
-        /// Its control socket, instead of the one the configuration names
-        #[arg(long, value_name = "PATH")]
-        socket: Option<PathBuf>,
+        whom: Director,
+        /// Only this virtual service, as ipvsadm lists it: "TCP 192.0.2.10:80". May be repeated
+        #[arg(long, value_name = "SERVICE")]
+        service: Vec<ServiceKey>,
+        /// Print it again whenever something has changed, until interrupted; with --json one line each time
+        #[arg(long)]
+        watch: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// Ask the running director what happened: the last 1000 events, each with its number and time
+    Events {
+        #[command(flatten)]
+        whom: Director,
+        /// Only those after the event of this number
+        #[arg(long, value_name = "NUMBER")]
+        since_number: Option<u64>,
+        /// Go on with those that come, until interrupted
+        #[arg(long)]
+        follow: bool,
+        /// Print JSON, one line for each event
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the running director to read its configuration again, as SIGHUP does
+    Reload {
+        #[command(flatten)]
+        whom: Director,
+        /// Wait until the new configuration is in force; exit with 1 when it is refused, and say why
+        #[arg(long)]
+        wait: bool,
+    },
+}
+
+/// Which director is asked.
+#[derive(Debug, Args)]
+struct Director {
+    /// A configuration file that names the director's control socket. It need not be readable: the usual socket is
+    /// asked then
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The director's control socket, whatever a configuration says
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl From<Director> for Whom {
+    fn from(Director { file, socket }: Director) -> Self {
+        Self { socket, file }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -106,15 +153,28 @@ impl From<LogLevel> for LevelFilter {
 /// The program `director`, given its command line with its own name in front.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // A closed standard output is no reason to complain.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
+    let done = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => carry_out(arguments.command),
+        Err(error) => explain(&error),
     };
-    let done = match arguments.command {
+    done.unwrap_or_else(|failure| {
+        complain(&failure.message);
+        failure.code
+    })
+}
+
+/// The help that was asked for, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> Result<ExitCode, Failure> {
+    let printed = error.print();
+    if error.use_stderr() {
+        // When that cannot be printed there is nowhere left to say so.
+        return Ok(ExitCode::from(2));
+    }
+    heard(printed.and_then(|()| std::io::stdout().flush())).map(|_| ExitCode::SUCCESS)
+}
+
+fn carry_out(command: Command) -> Result<ExitCode, Failure> {
+    match command {
         Command::Check { file, print } => oneshot::check(&file.file, print),
         Command::Plan {
             file,
@@ -126,12 +186,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             release,
             log_level,
         } => run::run(&file.file, release, log_level.into()),
-        Command::Status { file, socket, json } => oneshot::status(&file.file, socket, json),
-    };
-    done.unwrap_or_else(|failure| {
-        eprintln!("{}", failure.message);
-        failure.code
-    })
+        Command::Status {
+            whom,
+            service,
+            watch,
+            json,
+        } => ask::status(whom.into(), service, watch, json),
+        Command::Events {
+            whom,
+            since_number,
+            follow,
+            json,
+        } => ask::events(whom.into(), since_number, follow, json),
+        Command::Reload { whom, wait } => ask::reload(whom.into(), wait),
+    }
 }
 
 /// Why a command ended early: what to print, and what to exit with.

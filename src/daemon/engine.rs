@@ -11,7 +11,7 @@ use super::event::ProbeResult;
 use super::kernel::Kernel;
 use super::queue::Queue;
 use super::state::StateFile;
-use crate::control::VerdictDelay;
+use crate::engine::VerdictDelay;
 use crate::health::{CheckId, Health, HealthAction, HealthEvent};
 use crate::model::{Check, Config, IpvsTable, ServerKey, ServiceKey, Timestamp, VirtualService};
 use crate::plan::Outcome;

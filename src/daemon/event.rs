@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What reaches the engine.
 
-use tokio::sync::oneshot;
-
-use crate::control::Status;
+use crate::engine::ReloadId;
 use crate::health::{CheckId, ProbeOutcome};
 use crate::model::{Config, Timestamp};
 
@@ -22,11 +20,9 @@ pub(super) enum Event {
     /// A probe has ended.
     Probed(ProbeResult),
     /// A new configuration has been read and checked.
-    Reload(Box<Config>),
+    Reload(ReloadId, Box<Config>),
     /// A new configuration was asked for, and is no good. The old one stays.
-    ReloadRefused(String),
-    /// Somebody wants to know how everything is.
-    Status(oneshot::Sender<Status>),
+    ReloadRefused(ReloadId, String),
     /// The director is to end.
     Stop,
 }

@@ -11,17 +11,22 @@
 //! The engine never waits for anything but its next event or deadline, and the kernel's answer to what it asked.
 
 mod args;
+mod ask;
 mod clock;
 mod converge;
 mod describe;
+mod desk;
 mod engine;
 mod event;
 mod kernel;
 mod log;
 mod oneshot;
+mod published;
 mod queue;
 mod reload;
+mod render;
 mod run;
+mod say;
 mod state;
 mod status;
 #[cfg(test)]

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The commands that look or act once: check, plan, apply, status.
+//! The commands that look or act once: check, plan, apply.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::Failure;
 use super::clock::Clock;
 use super::describe::{count, steps};
 use super::kernel::Kernel;
+use super::say::say;
 use super::state::StateFile;
 use super::verdicts::Verdicts;
 use crate::config;
-use crate::control::{self, ControlSocket, Reply, Request, Status};
+use crate::control::ControlSocket;
 use crate::kernel::{FileCause, Ipvs, OpenError, read_limited};
 use crate::model::{Config, IpvsTable, ServiceKey};
 use crate::plan::{Outcome, Plan, Target, diff, execute};
@@ -46,9 +47,9 @@ pub(super) fn open() -> Result<Ipvs, Failure> {
 pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     let config = load(path)?;
     if print {
-        say(&config::to_yaml(&config));
+        say(&config::to_yaml(&config))?;
     } else {
-        say(&format!("{}: ok: {}\n", path.display(), counts(&config)));
+        say(&format!("{}: ok: {}\n", path.display(), counts(&config)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -87,7 +88,7 @@ pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Fai
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "{step}");
     }
-    say(&lines);
+    say(&lines)?;
     let code = if detailed_exitcode && !plan.is_empty() {
         2
     } else {
@@ -130,7 +131,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
         say(&match result {
             Ok(changed) => format!("{changed}\n"),
             Err(error) => return Err(Failure::failed(error)),
-        });
+        })?;
     }
     say(&format!(
         "applied {}: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
@@ -140,7 +141,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
         planned - parsed,
         applied - noted,
         verified - applied,
-    ));
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -185,73 +186,4 @@ fn verify(ipvs: &mut Ipvs, config: &Config, owned: &BTreeSet<ServiceKey>) -> Res
             steps(rest.len())
         ))),
     }
-}
-
-/// `director status`.
-pub(super) fn status(
-    path: &Path,
-    socket: Option<PathBuf>,
-    json: bool,
-) -> Result<ExitCode, Failure> {
-    let socket = match socket {
-        Some(socket) => socket,
-        None => load(path)?.director.socket,
-    };
-    match control::ask(&socket, Request::Status).map_err(Failure::failed)? {
-        Reply::Status(status) if json => {
-            let text = serde_json::to_string_pretty(&status).map_err(Failure::failed)?;
-            say(&format!("{text}\n"));
-        }
-        Reply::Status(status) => say(&render(&status)),
-        Reply::Error(error) => return Err(Failure::failed(error)),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// For people: a line for the director, a line for each service, a line for each server.
-fn render(status: &Status) -> String {
-    let mut text = format!(
-        "director {} (pid {}), running for {} s; drift repaired {} times, {} checks could not run\n\
-         verdicts in the kernel after {} us (the longest {} us)\n",
-        status.version,
-        status.pid,
-        status.uptime_seconds,
-        status.drift_repairs,
-        status.probes_not_run,
-        status.verdict_delay.latest_microseconds,
-        status.verdict_delay.longest_microseconds,
-    );
-    if let Some(error) = &status.reload_error {
-        let _ = writeln!(
-            text,
-            "reload refused, the running configuration stays: {error}"
-        );
-    }
-    for service in &status.services {
-        let _ = writeln!(text, "{} {}", service.service, service.scheduler);
-        if let Some(error) = &service.error {
-            let _ = writeln!(text, "  error: {error}");
-        }
-        for server in &service.servers {
-            let weight = server
-                .weight
-                .map_or_else(|| "-".to_owned(), |weight| weight.to_string());
-            let reason = match (&server.reason, server.health.as_str()) {
-                (Some(reason), "down" | "unknown") => format!(": {reason}"),
-                _ => String::new(),
-            };
-            let _ = writeln!(
-                text,
-                "  -> {:<28} {} for {} s, weight {weight} of {}{reason}",
-                server.server, server.health, server.since_seconds, server.configured_weight,
-            );
-        }
-    }
-    text
-}
-
-/// Standard output; when nobody reads it any more there is nothing to complain about.
-fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -3,13 +3,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc::unbounded_channel, oneshot};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::LocalSet;
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
@@ -17,15 +19,18 @@ use tracing_subscriber::filter::LevelFilter;
 use super::args::Failure;
 use super::clock::Clock;
 use super::describe::count;
+use super::desk::{self, Desk};
 use super::engine::{Engine, ProbeSender};
 use super::event::{Event, ProbeResult};
 use super::log;
 use super::oneshot::{load, open};
+use super::published::Published;
 use super::state::StateFile;
-use crate::control::{ControlSocket, Reply, Request, serve};
-use crate::health::{CheckId, ProbeOutcome};
+use crate::control::ControlSocket;
+use crate::engine::{Counters, History, ReloadId, Reloads, ServerView, ServiceView, Snapshot};
+use crate::health::{CheckId, ProbeOutcome, Verdict};
 use crate::kernel::{Ipvs, share_one_arena};
-use crate::model::Config;
+use crate::model::{Config, Standing, Timestamp};
 use crate::probe::{self, ProbeRequest};
 
 /// Descriptors kept back from probes: sockets, log, state file, control clients.
@@ -57,11 +62,22 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
         let _ = probes.send(ProbeRequest { id, kind, timeout });
     });
     let clock = Clock::start();
-    let engine = start_engine(config, clock, probe, inbox, release)?;
+    let published = Arc::new(Published::default());
+    let engine = start_engine(config, clock, probe, inbox, release, Arc::clone(&published))?;
     let outside = Outside {
         events: events.clone(),
         path: path.to_owned(),
-        socket,
+        reloads: AtomicU64::new(0),
+    };
+    let outside = Arc::new(outside);
+    let desk = {
+        let outside = Arc::clone(&outside);
+        Desk {
+            published,
+            reload: Box::new(move || outside.reload()),
+            clock,
+            path: path.to_owned(),
+        }
     };
     let report = {
         let events = events.clone();
@@ -75,7 +91,7 @@ pub(super) fn run(path: &Path, release: bool, level: LevelFilter) -> Result<Exit
         tokio::select! {
             () = probe::run(requests, probes_at_once(), report) => {}
             () = outside.heed(signals) => {}
-            () = outside.control() => {}
+            () = desk::serve(&socket, desk) => {}
         }
     });
     // The engine may have ended by itself, with nobody left to tell.
@@ -106,7 +122,7 @@ impl Signals {
 struct Outside {
     events: Sender<Event>,
     path: PathBuf,
-    socket: ControlSocket,
+    reloads: AtomicU64,
 }
 
 impl Outside {
@@ -114,7 +130,7 @@ impl Outside {
     async fn heed(&self, mut signals: Signals) {
         loop {
             tokio::select! {
-                _ = signals.hangup.recv() => self.reload(),
+                _ = signals.hangup.recv() => { self.reload(); }
                 _ = signals.interrupt.recv() => return,
                 _ = signals.terminate.recv() => return,
             }
@@ -122,12 +138,13 @@ impl Outside {
     }
 
     /// Reads the file on a thread of its own, so that a large one delays neither checks nor signals.
-    fn reload(&self) {
+    fn reload(&self) -> ReloadId {
+        let id = ReloadId(self.reloads.fetch_add(1, Ordering::Relaxed) + 1);
         let (events, path) = (self.events.clone(), self.path.clone());
         let read = move || {
             let event = match load(&path) {
-                Ok(config) => Event::Reload(Box::new(config)),
-                Err(failure) => Event::ReloadRefused(failure.message),
+                Ok(config) => Event::Reload(id, Box::new(config)),
+                Err(failure) => Event::ReloadRefused(id, failure.message),
             };
             // The director may be ending meanwhile.
             let _ = events.send(event);
@@ -135,24 +152,7 @@ impl Outside {
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(read) {
             error!("reload: start a thread: {error}; the running configuration stays");
         }
-    }
-
-    async fn control(&self) {
-        let events = self.events.clone();
-        serve(&self.socket, move |request| {
-            let events = events.clone();
-            async move {
-                let Request::Status = request;
-                let (answer, status) = oneshot::channel();
-                // Either way the client gets an answer: a sender that is gone shows below.
-                let _ = events.send(Event::Status(answer));
-                match status.await {
-                    Ok(status) => Reply::Status(status),
-                    Err(_) => Reply::Error("the director is ending".to_owned()),
-                }
-            }
-        })
-        .await;
+        id
     }
 }
 
@@ -163,6 +163,7 @@ fn start_engine(
     probe: ProbeSender,
     inbox: Receiver<Event>,
     release: bool,
+    published: Arc<Published>,
 ) -> Result<thread::JoinHandle<ExitCode>, Failure> {
     let (started, outcome) = channel();
     let run = move || {
@@ -175,7 +176,7 @@ fn start_engine(
             Ok(engine) => {
                 // The main thread waits for this, or is gone with the whole process.
                 let _ = started.send(Ok(()));
-                drive(engine, &clock, &inbox, release)
+                drive(engine, &clock, &inbox, release, &published)
             }
             Err(failure) => {
                 let _ = started.send(Err(failure));
@@ -202,13 +203,17 @@ fn drive(
     clock: &Clock,
     inbox: &Receiver<Event>,
     release: bool,
+    published: &Published,
 ) -> ExitCode {
     let mut next = None;
+    let mut answered = ReloadId::default();
+    published.publish(snapshot(&engine, clock.now(), answered));
     loop {
         let event = match next.take() {
             Some(event) => Some(event),
             None => wait(&engine, clock, inbox),
         };
+        let quiet = event.is_none();
         match event {
             None => engine.tick(clock.now()),
             Some(Event::Probed(result)) => {
@@ -225,14 +230,64 @@ fn drive(
                 // A flood of results must not put off the probes that are due.
                 engine.tick(clock.now());
             }
-            Some(Event::Reload(config)) => engine.reload(clock.now(), *config),
-            Some(Event::ReloadRefused(why)) => engine.reload_refused(why),
-            Some(Event::Status(answer)) => {
-                // A client that has gone away needs no answer.
-                let _ = answer.send(engine.status(clock.now()));
+            Some(Event::Reload(id, config)) => {
+                engine.reload(clock.now(), *config);
+                answered = id;
+            }
+            Some(Event::ReloadRefused(id, why)) => {
+                engine.reload_refused(why);
+                answered = id;
             }
             Some(Event::Stop) => return end(&mut engine, release),
         }
+        if !quiet {
+            published.publish(snapshot(&engine, clock.now(), answered));
+        }
+    }
+}
+
+fn snapshot(engine: &Engine<Ipvs>, at: Timestamp, answered: ReloadId) -> Snapshot {
+    let services = engine.config.services.iter().map(|(key, service)| {
+        let present = engine.observed.services.get(key);
+        let servers = service.servers.keys().map(|server| {
+            let health = engine.health.server(key, server);
+            ServerView {
+                key: *server,
+                standing: health.as_ref().map(|it| match it.verdict {
+                    Verdict::Unknown => Standing::Unknown,
+                    Verdict::Up => Standing::UP,
+                    Verdict::Down => Standing::Down,
+                }),
+                since: health.map_or(Timestamp::ZERO, |it| it.changed_at),
+                weight: present
+                    .and_then(|it| it.servers.get(server))
+                    .map(|it| it.weight),
+                checks: Box::default(),
+            }
+        });
+        let view = ServiceView {
+            error: engine.errors.get(key).map(|error| error.as_str().into()),
+            servers: servers.collect(),
+        };
+        (*key, Arc::new(view))
+    });
+    Snapshot {
+        at,
+        started: Timestamp::ZERO,
+        config: Arc::new(engine.config.clone()),
+        services: services.collect(),
+        owned: Arc::new(engine.owned.clone()),
+        counters: Counters {
+            drift_repairs: engine.drift_repairs,
+            probes_not_run: engine.probes_not_run,
+            verdict_delay: engine.verdict_delay,
+        },
+        reloads: Reloads {
+            answered,
+            refused: engine.reload_error.as_deref().map(Into::into),
+            steps: 0,
+        },
+        history: Arc::new(History::default()),
     }
 }
 

@@ -4,32 +4,43 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::control::{self, Reply, Request, Status};
+use crate::control::{Client, ClientError, Item, Request, Status};
 use crate::health::{Verdict, desired_service};
 use crate::model::{Config, IpvsTable, ServerKey, ServiceKey};
 
 /// The verdicts of the director on one control socket.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts(BTreeMap<(String, String), Verdict>);
+pub(super) struct Verdicts(BTreeMap<(ServiceKey, ServerKey), Verdict>);
 
 impl Verdicts {
     /// Asks the director on this socket. Where none runs, or none that we may ask, every server is taken for up.
     pub(super) fn ask(socket: &Path) -> Self {
-        match control::ask(socket, Request::Status) {
-            Ok(Reply::Status(status)) => Self::of(&status),
-            Ok(Reply::Error(_)) | Err(_) => Self::default(),
+        Self::ask_for_status(socket).unwrap_or_default()
+    }
+
+    fn ask_for_status(socket: &Path) -> Result<Self, ClientError> {
+        let mut held = Self::default();
+        let request = Request::Status {
+            services: Vec::new(),
+            watch: false,
+        };
+        for item in Client::connect(socket)?.ask(request)? {
+            if let Item::Status(status) = item? {
+                held = Self::of(&status);
+            }
         }
+        Ok(held)
     }
 
     fn of(status: &Status) -> Self {
         let all = status.services.iter().flat_map(|service| {
             service.servers.iter().filter_map(|server| {
-                let verdict = match server.health.as_str() {
+                let verdict = match &*server.health {
                     "down" => Verdict::Down,
                     "unknown" => Verdict::Unknown,
                     _ => return None,
                 };
-                Some(((service.service.clone(), server.server.clone()), verdict))
+                Some(((service.service, server.server), verdict))
             })
         });
         Self(all.collect())
@@ -50,7 +61,7 @@ impl Verdicts {
     }
 
     fn of_server(&self, service: &ServiceKey, server: &ServerKey) -> Verdict {
-        let held = self.0.get(&(service.to_string(), server.to_string()));
+        let held = self.0.get(&(*service, *server));
         held.copied().unwrap_or(Verdict::Up)
     }
 }
@@ -66,16 +77,17 @@ mod tests {
         let text = "virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2]}]";
         let config = config::parse("test.yaml", text.as_bytes()).unwrap();
         let down = ServerStatus {
-            server: "10.0.0.1:80".to_owned(),
-            health: "down".to_owned(),
+            server: "10.0.0.1:80".parse().unwrap(),
+            health: "down".into(),
             since_seconds: 1,
             weight: None,
             configured_weight: 1,
             reason: None,
+            checks: Vec::new(),
         };
         let status = Status {
             services: vec![ServiceStatus {
-                service: "TCP 192.0.2.10:80".to_owned(),
+                service: "TCP 192.0.2.10:80".parse().unwrap(),
                 scheduler: "wlc".to_owned(),
                 error: None,
                 servers: vec![down],
