@@ -12,7 +12,8 @@ use super::value::{choice, duration, map, seconds, text};
 use crate::model::{DirectorSettings, IpvsSettings, Seconds};
 
 /// What a file without `director` means.
-pub(super) fn default_director() -> DirectorSettings {
+#[must_use]
+pub fn default_director() -> DirectorSettings {
     DirectorSettings {
         state_file: PathBuf::from("/var/lib/lvs-director/state.json"),
         remembered_file: PathBuf::from("/var/lib/lvs-director/remembered.json"),

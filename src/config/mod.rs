@@ -29,6 +29,7 @@ mod yaml;
 use std::borrow::Cow;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use director::default_director;
 pub use emit::to_yaml;
 pub use section::{SECTIONS, Section};
 

@@ -1,17 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Asking a running director.
+//! Asking a running director. Every wait has an end: a director that says nothing for five seconds is given up.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Reply, Request};
+use nix::errno::Errno;
 
-/// Also said in [`ClientError::Slow`].
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest answer that is read: the status of a hundred thousand servers.
-const LONGEST_ANSWER: u64 = 64 * 1024 * 1024;
+use super::connect::connect_within;
+use super::hello::{Hello, Incompatible};
+use super::reply::{Item, Remembered, ReplyLine};
+use super::request::{ClientLine, Request};
+use super::socket::holder;
+
+/// How long a client waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For the next byte. A director that is there says so more often. Also said in [`ClientError::Slow`].
+    pub(super) silence: Duration,
+    /// For a line, from its first byte to its last.
+    pub(super) line: Duration,
+    /// The longest line that is read, in bytes: the status of a hundred thousand servers.
+    pub(super) longest: usize,
+}
+
+impl Patience {
+    const USUAL: Self = Self {
+        silence: Duration::from_secs(5),
+        line: Duration::from_secs(30),
+        longest: 128 * 1024 * 1024,
+    };
+}
 
 /// Why a running director did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -19,54 +39,286 @@ pub enum ClientError {
     /// Nobody listens on the socket.
     #[error("ask the director on {0}: no director is running there; start it with: director run")]
     NotRunning(PathBuf),
+    /// A director runs, and its socket has been removed.
+    #[error(
+        "ask the director on {socket}: a director is running (pid {pid}), but its socket file is gone; restart it to \
+         have it back"
+    )]
+    Gone {
+        /// Which socket.
+        socket: PathBuf,
+        /// Whose it was.
+        pid: u32,
+    },
+    /// The socket is not ours to open.
+    #[error(
+        "ask the director on {0}: permission denied (EACCES); run as root, or as the director's own user"
+    )]
+    NotPermitted(PathBuf),
     /// Somebody listens, and does not answer.
     #[error(
         "ask the director on {0}: no answer within 5 s; its log says why (journalctl -u director)"
     )]
     Slow(PathBuf),
+    /// The connection ended before the answer did.
+    #[error(
+        "ask the director on {0}: the director closed the connection before it had answered; its log says why \
+         (journalctl -u director)"
+    )]
+    Cut(PathBuf),
+    /// The director speaks other protocols.
+    #[error("ask the director on {socket}: {why}")]
+    Incompatible {
+        /// Which socket.
+        socket: PathBuf,
+        /// Both sides.
+        why: Box<Incompatible>,
+    },
+    /// The director will not, or cannot, answer this.
+    #[error("ask the director on {socket}: {why}")]
+    Refused {
+        /// Which socket.
+        socket: PathBuf,
+        /// Its reason.
+        why: String,
+    },
+    /// The answer made no sense.
+    #[error("ask the director on {socket}: unreadable answer: {why}")]
+    Answer {
+        /// Which socket.
+        socket: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Anything else.
     #[error("ask the director on {socket}: {cause}")]
     Io {
         /// Which socket.
         socket: PathBuf,
         /// Why.
-        cause: std::io::Error,
-    },
-    /// The answer made no sense.
-    #[error("ask the director on {socket}: unreadable answer: {cause}")]
-    Answer {
-        /// Which socket.
-        socket: PathBuf,
-        /// Why.
-        cause: serde_json::Error,
+        cause: io::Error,
     },
 }
 
-/// Asks the director on this socket one question.
-pub fn ask(socket: &Path, request: Request) -> Result<Reply, ClientError> {
-    let io = |cause: std::io::Error| match cause.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-            ClientError::NotRunning(socket.to_owned())
-        }
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::Slow(socket.to_owned()),
-        _ => ClientError::Io {
+/// A connection to a running director.
+#[derive(Debug)]
+pub struct Client {
+    stream: BufReader<UnixStream>,
+    socket: PathBuf,
+    director: Hello,
+    patience: Patience,
+    asked: u64,
+}
+
+impl Client {
+    /// Connects to the director on this socket.
+    pub fn connect(socket: &Path) -> Result<Self, ClientError> {
+        Self::connect_patiently(socket, Patience::USUAL)
+    }
+
+    pub(super) fn connect_patiently(
+        socket: &Path,
+        patience: Patience,
+    ) -> Result<Self, ClientError> {
+        let stream = connect_within(socket, patience.silence)
+            .map_err(|errno| not_connected(socket, errno))?;
+        let timeouts = stream
+            .set_read_timeout(Some(patience.silence))
+            .and_then(|()| stream.set_write_timeout(Some(patience.silence)));
+        let mut client = Self {
+            stream: BufReader::new(stream),
             socket: socket.to_owned(),
-            cause,
+            director: Hello::of_protocol_1(),
+            patience,
+            asked: 0,
+        };
+        timeouts.map_err(|cause| client.failed(cause))?;
+        client.greet()?;
+        Ok(client)
+    }
+
+    /// What the director says of itself.
+    #[must_use]
+    pub const fn director(&self) -> &Hello {
+        &self.director
+    }
+
+    /// Asks for something. The answer comes part by part.
+    pub fn ask(&mut self, request: Request) -> Result<Answers<'_>, ClientError> {
+        self.asked += 1;
+        let id = self.asked;
+        self.send(&ClientLine::Request { id, request })?;
+        Ok(Answers {
+            client: self,
+            id,
+            ended: false,
+        })
+    }
+
+    /// What a plan that is made beside the director has to know.
+    pub fn standings(&mut self) -> Result<Remembered, ClientError> {
+        let mut found = None;
+        for item in self.ask(Request::Standings)? {
+            if let Item::Standings(standings) = item? {
+                found = Some(standings);
+            }
+        }
+        found.ok_or_else(|| self.unreadable("it has no standings".to_owned()))
+    }
+
+    fn greet(&mut self) -> Result<(), ClientError> {
+        let ours = Hello::ours();
+        self.send(&ClientLine::Hello {
+            hello: ours.clone(),
+        })?;
+        self.director = match self.receive()? {
+            ReplyLine::Hello(hello) => hello,
+            // What a director of protocol 1 answers to any other line than its own.
+            ReplyLine::Error(None, why)
+                if why.starts_with("not a question this director knows") =>
+            {
+                Hello::of_protocol_1()
+            }
+            ReplyLine::Error(_, why) => return Err(self.refused(why)),
+            ReplyLine::Item(..) | ReplyLine::End(_) | ReplyLine::Alive | ReplyLine::Unknown => {
+                return Err(self.unreadable("it does not begin with a hello".to_owned()));
+            }
+        };
+        Hello::common(&ours, &self.director)
+            .map(drop)
+            .map_err(|why| ClientError::Incompatible {
+                socket: self.socket.clone(),
+                why: Box::new(why),
+            })
+    }
+
+    fn send(&mut self, line: &ClientLine) -> Result<(), ClientError> {
+        let line = line.line().map_err(|error| self.failed(error.into()))?;
+        match self.stream.get_mut().write_all(&line) {
+            // It may have said why before it left.
+            Err(error) if is_cut(&error) => Ok(()),
+            other => other.map_err(|cause| self.failed(cause)),
+        }
+    }
+
+    fn receive(&mut self) -> Result<ReplyLine, ClientError> {
+        let line = self.line()?;
+        ReplyLine::read(&line).map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a client is a program of its own, and waits no longer than this"
+    )]
+    fn line(&mut self) -> Result<Vec<u8>, ClientError> {
+        let mut line = Vec::new();
+        let mut begun = None;
+        loop {
+            let chunk = match self.stream.fill_buf() {
+                Ok([]) => return Err(ClientError::Cut(self.socket.clone())),
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.failed(error)),
+            };
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let taken = end.unwrap_or(chunk.len());
+            line.extend(chunk.iter().take(taken));
+            self.stream.consume(taken + usize::from(end.is_some()));
+            if line.len() > self.patience.longest {
+                return Err(self.unreadable("it is too long".to_owned()));
+            }
+            if end.is_some() {
+                return Ok(line);
+            }
+            if begun.get_or_insert_with(Instant::now).elapsed() > self.patience.line {
+                return Err(ClientError::Slow(self.socket.clone()));
+            }
+        }
+    }
+
+    fn failed(&self, cause: io::Error) -> ClientError {
+        let socket = self.socket.clone();
+        match cause.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::Slow(socket),
+            _ if is_cut(&cause) => ClientError::Cut(socket),
+            _ => ClientError::Io { socket, cause },
+        }
+    }
+
+    fn refused(&self, why: String) -> ClientError {
+        ClientError::Refused {
+            socket: self.socket.clone(),
+            why,
+        }
+    }
+
+    fn unreadable(&self, why: String) -> ClientError {
+        ClientError::Answer {
+            socket: self.socket.clone(),
+            why,
+        }
+    }
+}
+
+fn is_cut(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected
+    )
+}
+
+fn not_connected(socket: &Path, errno: Errno) -> ClientError {
+    let path = socket.to_owned();
+    match errno {
+        Errno::ECONNREFUSED => ClientError::NotRunning(path),
+        Errno::ENOENT => match holder(socket) {
+            Some(pid) => ClientError::Gone { socket: path, pid },
+            None => ClientError::NotRunning(path),
         },
-    };
-    let answer = |cause| ClientError::Answer {
-        socket: socket.to_owned(),
-        cause,
-    };
-    let mut stream = UnixStream::connect(socket).map_err(io)?;
-    stream.set_read_timeout(Some(TIMEOUT)).map_err(io)?;
-    stream.set_write_timeout(Some(TIMEOUT)).map_err(io)?;
-    let mut line = serde_json::to_vec(&request).map_err(answer)?;
-    line.push(b'\n');
-    stream.write_all(&line).map_err(io)?;
-    let mut reply = String::new();
-    BufReader::new(stream.take(LONGEST_ANSWER))
-        .read_line(&mut reply)
-        .map_err(io)?;
-    serde_json::from_str(&reply).map_err(answer)
+        Errno::EACCES | Errno::EPERM => ClientError::NotPermitted(path),
+        Errno::EAGAIN | Errno::ETIMEDOUT => ClientError::Slow(path),
+        _ => ClientError::Io {
+            socket: path,
+            cause: errno.into(),
+        },
+    }
+}
+
+/// The parts of one answer, as they come. It ends with the answer, or with an error.
+#[derive(Debug)]
+pub struct Answers<'a> {
+    client: &'a mut Client,
+    id: u64,
+    ended: bool,
+}
+
+impl Iterator for Answers<'_> {
+    type Item = Result<Item, ClientError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            match self.client.receive() {
+                Ok(ReplyLine::Item(id, Some(item))) if id == self.id => return Some(Ok(item)),
+                Ok(ReplyLine::End(id)) if id == self.id => self.ended = true,
+                Ok(ReplyLine::Error(id, why)) if id.is_none_or(|id| id == self.id) => {
+                    self.ended = true;
+                    return Some(Err(self.client.refused(why)));
+                }
+                // That of an answer that was given up, or of a newer director.
+                Ok(
+                    ReplyLine::Item(..)
+                    | ReplyLine::End(_)
+                    | ReplyLine::Error(..)
+                    | ReplyLine::Hello(_)
+                    | ReplyLine::Alive
+                    | ReplyLine::Unknown,
+                ) => {}
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
 }

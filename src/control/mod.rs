@@ -1,10 +1,40 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The control socket: one JSON line each way on a Unix socket that only its owner may open.
+//! The control socket, protocol 2: JSON lines on a Unix socket that only its owner may open.
+//!
+//! ```text
+//! client    {"hello":{"protocol":2,"oldest":2,"program":"director 0.1.0"}}
+//! director  {"hello":{"protocol":2,"oldest":2,"program":"director 0.1.0"}}
+//! client    {"id":1,"request":"events","after":7,"follow":true}
+//! director  {"id":1,"item":{"event":{"number":8,...}}}        as often as there is something
+//! director  {"alive":true}                                    while there is nothing, every 2 s
+//! director  {"id":1,"end":true}                               or {"id":1,"error":"why"}
+//! ```
+//!
+//! A client may ask again before it has all of an answer: the number says which line belongs to which request. Fields
+//! and items that a reader does not know are passed over, so that either side may be the newer one. A request that the
+//! director does not know is answered with an error. An error without a number concerns the connection, which ends.
 
 mod client;
+mod connect;
+mod hello;
+mod lines;
+mod peer;
+mod reply;
 mod request;
 mod server;
+mod session;
+mod socket;
+mod status;
+#[cfg(test)]
+mod tests;
+mod writer;
 
-pub use client::{ClientError, ask};
-pub use request::{Reply, Request, ServerStatus, ServiceStatus, Status, VerdictDelay};
-pub use server::{ControlSocket, OpenError, serve};
+pub use client::{Answers, Client, ClientError};
+pub use hello::{Hello, Incompatible};
+pub use peer::{Access, Peer};
+pub use reply::{Item, Reloaded, Remembered, ReplyLine, Told};
+pub use request::{ClientLine, Misunderstood, Request};
+pub use server::{Asked, Limits, serve, serve_within};
+pub use socket::{ControlSocket, OpenError};
+pub use status::{CheckStatus, ServerStatus, ServiceStatus, Status, VerdictDelay};
+pub use writer::{Replies, Unanswered};

@@ -1,95 +1,154 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What can be asked of a running director, and what it answers.
-
-use std::time::Duration;
+//! What can be asked of a running director, as lines.
 
 use serde::{Deserialize, Serialize};
 
+use super::hello::Hello;
+use crate::model::ServiceKey;
+
 /// One question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Request {
-    /// How everything is.
-    Status,
-}
-
-/// One answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reply {
-    /// To [`Request::Status`].
-    Status(Status),
-    /// The question was not understood, or could not be answered.
-    Error(String),
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// How everything is: one [`super::Item::Status`].
+    Status {
+        /// Only these services; all when there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        services: Vec<ServiceKey>,
+        /// Again whenever something has changed, until the client leaves.
+        #[serde(default)]
+        watch: bool,
+    },
+    /// What happened: one [`super::Item::Event`] for each.
+    Events {
+        /// Only those after this number; all that are kept when it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
+        /// Also those that come, until the client leaves.
+        #[serde(default)]
+        follow: bool,
+    },
+    /// Read the configuration again: one [`super::Item::Reload`], and with `wait` a second one.
+    Reload {
+        /// The answer ends when the new configuration is in force, or is refused.
+        #[serde(default)]
+        wait: bool,
+    },
+    /// What a plan that is made beside the director has to know: one [`super::Item::Standings`].
+    Standings,
 }
 
-/// How everything is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Status {
-    /// The director's version.
-    pub version: String,
-    /// Its process number.
-    pub pid: u32,
-    /// How long it has been running, in seconds.
-    pub uptime_seconds: u64,
-    /// How many times something in the kernel's table had been changed by others and was put right.
-    pub drift_repairs: u64,
-    /// How many probes could not be made, for reasons of this host.
-    pub probes_not_run: u64,
-    /// Why the last reload was refused, if it was.
-    pub reload_error: Option<String>,
-    /// How long verdicts took to reach the kernel.
-    pub verdict_delay: VerdictDelay,
-    /// The virtual services in ipvsadm's order.
-    pub services: Vec<ServiceStatus>,
-}
+/// The requests that are known, as the lines name them.
+const KINDS: [&str; 4] = ["status", "events", "reload", "standings"];
 
-/// The time from the return of the probe that decided a verdict to the kernel's confirmation of what it changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct VerdictDelay {
-    /// How many batches of verdicts changed the kernel's table.
-    pub batches: u64,
-    /// The last one's, in microseconds.
-    pub latest_microseconds: u64,
-    /// The longest, in microseconds.
-    pub longest_microseconds: u64,
-}
-
-impl VerdictDelay {
-    /// One more.
-    pub fn note(&mut self, delay: Duration) {
-        self.batches += 1;
-        self.latest_microseconds = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-        self.longest_microseconds = self.longest_microseconds.max(self.latest_microseconds);
+impl Request {
+    /// Whether it changes something.
+    #[must_use]
+    pub const fn changes(&self) -> bool {
+        match self {
+            Self::Reload { .. } => true,
+            Self::Status { .. } | Self::Events { .. } | Self::Standings => false,
+        }
     }
 }
 
-/// One virtual service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceStatus {
-    /// As ipvsadm lists it: `TCP 192.0.2.10:80`.
-    pub service: String,
-    /// Its scheduler.
-    pub scheduler: String,
-    /// Why the kernel is not as it should be, if it is not.
-    pub error: Option<String>,
-    /// Its real servers.
-    pub servers: Vec<ServerStatus>,
+/// One line of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ClientLine {
+    /// The first line.
+    Hello {
+        /// What the client speaks.
+        hello: Hello,
+    },
+    /// A request.
+    Request {
+        /// The client's number for it, which every line of the answer carries.
+        id: u64,
+        /// What is asked.
+        #[serde(flatten)]
+        request: Request,
+    },
 }
 
-/// One real server of one virtual service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerStatus {
-    /// `10.0.0.5:5672`.
-    pub server: String,
-    /// `up`, `down`, `unknown`, or `unchecked`.
-    pub health: String,
-    /// How long it has been so, in seconds.
-    pub since_seconds: u64,
-    /// Its weight in the kernel; absent when the kernel does not have it.
-    pub weight: Option<u32>,
-    /// Its weight while it is up.
-    pub configured_weight: u32,
-    /// Why the last probe that was not a success was none.
-    pub reason: Option<String>,
+/// Why a line of a client is none.
+#[derive(Debug, thiserror::Error)]
+pub enum Misunderstood {
+    /// A client of protocol 1.
+    #[error("a request of control protocol 1")]
+    Old,
+    /// Not what a line has to be.
+    #[error("not a line of control protocol 2: {0}")]
+    Unreadable(serde_json::Error),
+    /// Neither a hello nor a request, or without a number.
+    #[error("not a line of control protocol 2: it must have \"hello\", or \"id\" and \"request\"")]
+    Nothing,
+    /// A request that this director does not know.
+    #[error(
+        "{} (control protocol {}) does not know the request {kind:?}; it knows {}",
+        Hello::ours().program, Hello::ours().protocol, KINDS.join(", ")
+    )]
+    Unknown {
+        /// Its number.
+        id: u64,
+        /// What it asks for.
+        kind: String,
+    },
+    /// A request that is known, with something else in it than it can have.
+    #[error("not a {kind} request: {why}")]
+    Wrong {
+        /// Its number.
+        id: u64,
+        /// What it asks for.
+        kind: String,
+        /// What is wrong.
+        why: serde_json::Error,
+    },
+}
+
+impl Misunderstood {
+    /// The number of the request it answers.
+    #[must_use]
+    pub const fn id(&self) -> Option<u64> {
+        match self {
+            Self::Unknown { id, .. } | Self::Wrong { id, .. } => Some(*id),
+            Self::Old | Self::Unreadable(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// As much of a line as every client, older or newer, writes the same.
+#[derive(Deserialize)]
+struct Head {
+    hello: Option<Hello>,
+    id: Option<u64>,
+    request: Option<String>,
+}
+
+impl ClientLine {
+    /// Reads a line. Fields that are not known are passed over.
+    pub fn read(line: &[u8]) -> Result<Self, Misunderstood> {
+        if line.trim_ascii().starts_with(b"\"") {
+            return Err(Misunderstood::Old);
+        }
+        let head: Head = serde_json::from_slice(line).map_err(Misunderstood::Unreadable)?;
+        if let Some(hello) = head.hello {
+            return Ok(Self::Hello { hello });
+        }
+        let (Some(id), Some(kind)) = (head.id, head.request) else {
+            return Err(Misunderstood::Nothing);
+        };
+        if !KINDS.contains(&kind.as_str()) {
+            return Err(Misunderstood::Unknown { id, kind });
+        }
+        match serde_json::from_slice(line) {
+            Ok(request) => Ok(Self::Request { id, request }),
+            Err(why) => Err(Misunderstood::Wrong { id, kind, why }),
+        }
+    }
+
+    /// The line, with its end.
+    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+        super::lines::line(self)
+    }
 }

@@ -9,15 +9,18 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{oneshot, run};
+use super::ask::{self, Whom};
+use super::say::{complain, heard};
+use super::{oneshot, replay, run};
+use crate::model::ServiceKey;
 
 /// Where the configuration is looked for when none is named.
-const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
+pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  something failed, or was refused by the kernel
+  1  something failed, or was refused
   2  the command line is wrong; or, with plan --detailed-exitcode, there are steps
   3  the configuration is wrong
   4  not permitted";
@@ -40,8 +43,8 @@ enum Command {
         #[arg(long)]
         print: bool,
     },
-    /// Print what would be changed in the kernel, as ipvsadm lines, and change nothing. Servers that a running
-    /// director holds for down are left out, as it leaves them out
+    /// Print what would be changed in the kernel, as ipvsadm lines, and change nothing. Beside a running director these
+    /// are the steps of its reload; otherwise those of apply
     Plan {
         #[command(flatten)]
         file: ConfigFile,
@@ -49,7 +52,7 @@ enum Command {
         #[arg(long)]
         detailed_exitcode: bool,
     },
-    /// Make the kernel what the configuration says, once, taking every real server for up
+    /// Make the kernel what the configuration says, once. Every real server is considered up
     Apply {
         #[command(flatten)]
         file: ConfigFile,
@@ -64,18 +67,71 @@ enum Command {
         /// Least important messages to log (the environment variable `RUST_LOG` says more)
         #[arg(long, value_enum, default_value_t = LogLevel::Info)]
         log_level: LogLevel,
+        /// Write every event and what came of it to this new file, for director replay
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+    },
+    /// Play a recording again without a kernel: print what the director told then. Exit with 1 when this director does
+    /// something else
+    Replay {
+        /// What director run --record wrote
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Ask the running director how everything is
     Status {
         #[command(flatten)]
-        file: ConfigFile,
-        /// Its control socket, instead of the one the configuration names
-        #[arg(long, value_name = "PATH")]
-        socket: Option<PathBuf>,
+        whom: Director,
+        /// Only this virtual service, as ipvsadm lists it: "TCP 192.0.2.10:80". May be repeated
+        #[arg(long, value_name = "SERVICE")]
+        service: Vec<ServiceKey>,
+        /// Print it again whenever something has changed, until interrupted; with --json one line each time
+        #[arg(long)]
+        watch: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+    /// Ask the running director what happened: the last 1000 events, each with its number and time
+    Events {
+        #[command(flatten)]
+        whom: Director,
+        /// Only those after the event of this number
+        #[arg(long, value_name = "NUMBER")]
+        since_number: Option<u64>,
+        /// Go on with those that come, until interrupted
+        #[arg(long)]
+        follow: bool,
+        /// Print JSON, one line for each event
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the running director to read its configuration again, as SIGHUP does
+    Reload {
+        #[command(flatten)]
+        whom: Director,
+        /// Wait until the new configuration is in force; exit with 1 when it is refused, and say why
+        #[arg(long)]
+        wait: bool,
+    },
+}
+
+/// Which director is asked.
+#[derive(Debug, Args)]
+struct Director {
+    /// A configuration file that names the director's control socket. It need not be readable: the usual socket is
+    /// asked then
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The director's control socket, whatever a configuration says
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl From<Director> for Whom {
+    fn from(Director { file, socket }: Director) -> Self {
+        Self { socket, file }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -107,15 +163,28 @@ impl From<LogLevel> for LevelFilter {
 /// The program `director`, given its command line with its own name in front.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // A closed standard output is no reason to complain.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
+    let done = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => carry_out(arguments.command),
+        Err(error) => explain(&error),
     };
-    let done = match arguments.command {
+    done.unwrap_or_else(|failure| {
+        complain(&failure.message);
+        failure.code
+    })
+}
+
+/// The help that was asked for, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> Result<ExitCode, Failure> {
+    let printed = error.print();
+    if error.use_stderr() {
+        // When that cannot be printed there is nowhere left to say so.
+        return Ok(ExitCode::from(2));
+    }
+    heard(printed.and_then(|()| std::io::stdout().flush())).map(|_| ExitCode::SUCCESS)
+}
+
+fn carry_out(command: Command) -> Result<ExitCode, Failure> {
+    match command {
         Command::Check { file, print } => oneshot::check(&file.file, print),
         Command::Plan {
             file,
@@ -126,14 +195,31 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             file,
             release,
             log_level,
-        } => run::run(&file.file, release, log_level.into()),
-        Command::Status { file, socket, json } => oneshot::status(&file.file, socket, json),
-    };
-    done.unwrap_or_else(|failure| {
-        // A standard error that cannot be written is no reason for another exit code.
-        let _ = writeln!(std::io::stderr(), "{}", failure.message);
-        failure.code
-    })
+            record,
+        } => {
+            let level = log_level.into();
+            let options = run::Options {
+                release,
+                level,
+                record,
+            };
+            run::run(&file.file, &options)
+        }
+        Command::Replay { file } => replay::replay(&file),
+        Command::Status {
+            whom,
+            service,
+            watch,
+            json,
+        } => ask::status(whom.into(), service, watch, json),
+        Command::Events {
+            whom,
+            since_number,
+            follow,
+            json,
+        } => ask::events(whom.into(), since_number, follow, json),
+        Command::Reload { whom, wait } => ask::reload(whom.into(), wait),
+    }
 }
 
 /// Why a command ended early: what to print, and what to exit with.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The rim's clocks, from which all moments come.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -31,15 +31,6 @@ impl Clock {
 
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::after_start(self.uptime + self.started.elapsed())
-    }
-
-    /// The wall clock, which people and others may set.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rim's clock, from which all moments come"
-    )]
-    pub(super) fn wall() -> SystemTime {
-        SystemTime::now()
     }
 
     /// Since the program began, for a line that says what took how long.

@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::state::{StateError, read_owned, refuse_other_kinds};
-use crate::system::FileCause;
 use crate::model::DirectorSettings;
+use crate::system::FileCause;
 
 /// Why the configuration at `path` cannot be used: one of the director's own files is that very file.
 pub(super) fn is_the_configuration(path: &Path, settings: &DirectorSettings) -> Option<String> {

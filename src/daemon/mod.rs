@@ -2,31 +2,35 @@
 //! The director: what joins the machines and the kernel, and decides nothing of its own.
 //!
 //! ```text
-//!   signals, control socket, probes            engine
-//!   (tokio, the main thread)                   (a thread of its own, blocking)
-//!        |  probed, reload, status, stop   ->  one event at a time: health -> plan -> kernel -> read back
-//!        |  <-  probe this                     it alone holds the netlink socket and the state
+//!   signals, probes, control socket              the engine's shell
+//!   (tokio, the main thread)                     (a thread of its own, blocking)
+//!        |  reports, reloads, stop    --->  one event at a time into the engine, its actions to the kernel
+//!        |  <---  probe this                it alone holds the netlink socket and the state file
+//!        |  <---  snapshots                 published, and read by whoever is asked something
+//!
+//!   other threads, for which nobody waits: log, remember, reload, record
 //! ```
 //!
-//! The engine never waits for anything but its next event or deadline, and the kernel's answer to what it asked.
+//! The shell waits for nothing but the next event or deadline, and the kernel's answer to what it asked.
 
 mod args;
+mod ask;
+mod beside;
 mod clock;
-mod converge;
-mod describe;
-mod engine;
-mod event;
+mod desk;
 mod files;
 mod kernel;
+mod loader;
 mod log;
 mod oneshot;
-mod queue;
-mod reload;
+mod published;
+mod recorder;
+mod render;
+mod replay;
 mod run;
+mod say;
+mod shell;
 mod state;
 mod status;
-#[cfg(test)]
-mod tests;
-mod verdicts;
 
 pub use args::main;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use super::args::Failure;
 use super::beside::Beside;
 use super::clock::Clock;
-use super::kernel::Kernel;
+use super::files;
 use super::say::say;
 use super::state::{OwnedFile, read_owned};
 use crate::config;
@@ -18,7 +18,9 @@ use crate::control::ControlSocket;
 use crate::engine::{count, steps};
 use crate::kernel::{Ipvs, OpenError};
 use crate::model::{AllUp, Config, IpvsTable, Role, ServiceKey};
-use crate::plan::{Change, Outcome, Rule, Target, carry_out, desired, diff};
+use crate::plan::{
+    Change, HostTarget, Outcome, Rule, Target, carry_out, desired, desired_host, diff, diff_host,
+};
 use crate::system::{FileCause, read_limited};
 
 /// Reads and checks a configuration file. Diagnostics for a terminal may have colours.
@@ -32,8 +34,12 @@ pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
         },
     })?;
     let color = color && std::io::stderr().is_terminal();
-    config::parse(&path.display().to_string(), &bytes)
-        .map_err(|diagnostics| Failure::config(diagnostics.render(color)))
+    let config = config::parse(&path.display().to_string(), &bytes)
+        .map_err(|diagnostics| Failure::config(diagnostics.render(color)))?;
+    match files::is_the_configuration(path, &config.director) {
+        Some(why) => Err(Failure::config(why)),
+        None => Ok(config),
+    }
 }
 
 /// Connects to the kernel.
@@ -47,6 +53,10 @@ pub(super) fn open() -> Result<Ipvs, Failure> {
 /// `director check`.
 pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     let config = load(path, true)?;
+    let refused = files::refused(&config.director);
+    if !refused.is_empty() {
+        return Err(Failure::config(refused.join("\n")));
+    }
     if print {
         say(&config::to_yaml(&config))?;
     } else {
@@ -81,9 +91,10 @@ pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Fai
     let beside = Beside::ask(&config.director.socket)?;
     let mut ipvs = open()?;
     let owned = read_owned(&config.director.state_file).map_err(Failure::failed)?;
+    let ours = beside.ours(owned);
     let observed = ipvs.read().map_err(Failure::failed)?;
     let desired = beside.desired(&config, &observed);
-    let plan = diff(&desired, &observed, &owned);
+    let plan = diff(&desired, &observed, &ours);
     let mut lines = String::new();
     for step in plan.steps() {
         // Writing to a String cannot fail.
@@ -133,10 +144,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let verified = clock.milliseconds();
     state.write(&configured).map_err(Failure::failed)?;
     // Last, because a configuration the kernel refuses a part of changes nothing.
-    for settled in ipvs.settle(&config.ipvs) {
-        let changed = settled.result.map_err(Failure::failed)?;
-        say(&format!("{changed}\n"))?;
-    }
+    settle(&mut ipvs, &config)?;
     say(&format!(
         "applied {}: {} (configuration {parsed:.1} ms, reading and planning {:.1} ms, applying {:.1} ms, \
          reading back {:.1} ms)\n",
@@ -149,13 +157,34 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Makes the host's settings what the configuration says, where it says anything.
+fn settle(ipvs: &mut Ipvs, config: &Config) -> Result<(), Failure> {
+    let desired = desired_host(&config.ipvs);
+    let reading = ipvs.read_host(&desired.scope());
+    let plan = diff_host(&desired, &reading.host);
+    let failed = ipvs.apply_host(&plan.steps);
+    for (index, step) in plan.steps.iter().enumerate() {
+        if failed.iter().all(|failure| failure.index != index) {
+            say(&format!("{}\n", step.in_short()))?;
+        }
+    }
+    let unread = reading.failures.iter().map(ToString::to_string);
+    let undone = failed.iter().map(ToString::to_string);
+    match unread.chain(undone).next() {
+        Some(why) => Err(Failure::failed(why)),
+        None => Ok(()),
+    }
+}
+
 fn refused(outcome: &Outcome) -> Failure {
     let reasons: Vec<String> = outcome.failures.iter().map(ToString::to_string).collect();
     let reasons = reasons.join("\ndirector: ");
     Failure::failed(if outcome.undone {
         format!("{reasons}\ndirector: nothing was changed")
     } else {
-        format!("{reasons}\ndirector: the rest was changed; somebody else changes the table at the same time: run apply again")
+        format!(
+            "{reasons}\ndirector: the rest was changed; somebody else changes the table at the same time: run apply again"
+        )
     })
 }
 

@@ -40,13 +40,17 @@ pub(super) fn replay(path: &Path) -> Result<ExitCode, Failure> {
     while let Some(text) = lines.next().map_err(|why| fail(lines.number, &why))? {
         let entry: Entry = parse(&text).map_err(|why| fail(lines.number, &why))?;
         let Entry::Event { at, event, actions } = entry else {
-            return Err(fail(lines.number, &"events were lost here: the rest cannot be played"));
+            return Err(fail(
+                lines.number,
+                &"events were lost here: the rest cannot be played",
+            ));
         };
         events += 1;
-        told += play(&mut engine, at, event, &actions)
-            .map_err(|why| fail(lines.number, &why))?;
+        told += play(&mut engine, at, event, &actions).map_err(|why| fail(lines.number, &why))?;
     }
-    say(&format!("{events} events, {told} transitions: all as recorded\n"))?;
+    say(&format!(
+        "{events} events, {told} transitions: all as recorded\n"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -70,9 +74,13 @@ fn play(
     if actions == recorded {
         return Ok(told);
     }
-    let differs = actions.iter().zip(recorded).position(|(now, then)| now != then);
+    let differs = actions
+        .iter()
+        .zip(recorded)
+        .position(|(now, then)| now != then);
     let index = differs.unwrap_or_else(|| actions.len().min(recorded.len()));
-    let show = |action: Option<&Action>| action.map_or("nothing".to_owned(), |it| format!("{it:?}"));
+    let show =
+        |action: Option<&Action>| action.map_or("nothing".to_owned(), |it| format!("{it:?}"));
     Err(format!(
         "the engine does something else now than it did then\n  then: {}\n  now:  {}",
         show(recorded.get(index)),

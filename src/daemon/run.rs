@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,7 +23,7 @@ use super::oneshot::{load, open};
 use super::published::Published;
 use super::recorder::Recorder;
 use super::shell::Shell;
-use super::state::{OwnedFile, Remembered, RememberedWriter};
+use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime};
 use crate::control::ControlSocket;
 use crate::engine::{Engine, Event, Probed, Start};
 use crate::health::RunId;
@@ -36,8 +35,6 @@ use crate::system::share_one_arena;
 const RESERVED_DESCRIPTORS: u64 = 128;
 /// Most probes at a time, however many descriptors there are.
 const MOST_PROBES: u64 = 16_384;
-/// What is remembered is written this long after it changed.
-const REMEMBER_AFTER: Duration = Duration::from_secs(5);
 
 /// What `director run` is told.
 #[derive(Debug)]
@@ -50,7 +47,16 @@ pub(super) struct Options {
 /// The command.
 pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
     share_one_arena();
-    let _log = log::start(options.level);
+    let log = log::start(options.level)
+        .map_err(|error| Failure::failed(format!("start the log's thread: {error}")))?;
+    // By the log: standard error may be a pipe that nobody reads.
+    run_until_stopped(path, options).or_else(|failure| {
+        log.line(&failure.message);
+        Ok(failure.code)
+    })
+}
+
+fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -63,26 +69,29 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
     let config = load(path, true)?;
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
-    let remembered = Remembered::read(&config.director.remembered_file);
+    let remembered = &config.director.remembered_file;
+    let remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
     let start = Start {
         owned: owned.read().map_err(Failure::failed)?,
-        recalled: remembered.recalled(Clock::wall()),
+        recalled: remembered.recalled(WallTime::now()),
         config,
     };
+    let remembered = RememberedWriter::start(remembered, WRITE_INTERVAL)
+        .map_err(|error| Failure::failed(format!("start the thread that remembers: {error}")))?;
     let kernel = open()?;
     let seed = u64::from(std::process::id());
     let recorder = options.record.as_deref();
     let recorder = recorder.map(|path| Recorder::begin(path, seed));
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
-    let published = Arc::new(Published::new());
+    let published = Arc::new(Published::default());
     let clock = Clock::start();
     let shell = Shell {
         engine: Engine::new(seed),
         kernel,
         clock,
         owned,
-        remembered: RememberedWriter::start(remembered, REMEMBER_AFTER),
+        remembered,
         probes,
         published: Arc::clone(&published),
         recorder: recorder.transpose().map_err(Failure::failed)?,
@@ -128,10 +137,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
 }
 
 /// Hands the reports of probes to the engine.
-fn reporter(
-    events: &Sender<Event>,
-    clock: Clock,
-) -> impl Fn(RunId, ProbeReport) + Clone + 'static {
+fn reporter(events: &Sender<Event>, clock: Clock) -> impl Fn(RunId, ProbeReport) + Clone + 'static {
     let events = events.clone();
     move |run, report| {
         let at = clock.now();

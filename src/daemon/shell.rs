@@ -16,7 +16,7 @@ use super::kernel::Kernel;
 use super::log;
 use super::published::Published;
 use super::recorder::Recorder;
-use super::state::{OwnedFile, RememberedWriter};
+use super::state::{LAST_WRITE, OwnedFile, RememberedWriter};
 use crate::engine::{Action, Engine, Event};
 use crate::health::ProbeRequest;
 use crate::model::{Condition, Object, Timestamp, Transition};
@@ -59,6 +59,8 @@ where
             self.handle(event);
             if let Some(code) = self.end {
                 self.publish();
+                // What it knows by then is written, or the disk hangs.
+                let _ = self.remembered.close(LAST_WRITE);
                 return code;
             }
             event = self.wait(inbox);
@@ -96,7 +98,10 @@ where
         }
         let delay = self.engine.verdict_delay();
         if delay.batches != batches {
-            debug!("verdict in the kernel {} us after the probe", delay.latest.as_micros());
+            debug!(
+                "verdict in the kernel {} us after the probe",
+                delay.latest.as_micros()
+            );
         }
         actions.extend(out);
     }
@@ -118,7 +123,16 @@ where
                 let refused = self.kernel.apply(&steps).map_err(in_words);
                 Some(Event::Applied(refused))
             }
-            Action::Settle(settings) => Some(Event::Settled(self.kernel.settle(&settings))),
+            Action::ReadHost(scope) => {
+                let reading = self.kernel.read_host(&scope);
+                let unread = reading.failures.iter().map(in_words).collect();
+                Some(Event::HostRead(Box::new(reading.host), unread))
+            }
+            Action::ApplyHost(steps) => {
+                let failed = self.kernel.apply_host(&steps);
+                let failed = failed.iter().map(|it| (it.index, in_words(it)));
+                Some(Event::HostApplied(failed.collect()))
+            }
             Action::WriteOwned(services) => {
                 let written = self.owned.write(&services).map_err(in_words);
                 Some(Event::OwnedWritten(written))
@@ -198,7 +212,8 @@ where
         let now = self.clock.now();
         self.last_published = now;
         if std::mem::take(&mut self.verdicts) {
-            self.remembered.note(self.engine.remembered(now));
+            let standings = self.engine.remembered(now);
+            self.remembered.note(move || standings);
         }
         self.published.publish(self.engine.snapshot(now));
     }

@@ -128,8 +128,11 @@ impl Engine {
 
     /// What a change touched is read back when there is time; what it was wrong about, at once.
     fn look_again(&mut self, touched: &BTreeSet<ServiceKey>, outcome: &Outcome) {
-        let failed: BTreeSet<&ServiceKey> =
-            outcome.failures.iter().map(|it| it.step.service()).collect();
+        let failed: BTreeSet<&ServiceKey> = outcome
+            .failures
+            .iter()
+            .map(|it| it.step.service())
+            .collect();
         let done = touched.iter().filter(|key| !failed.contains(key));
         self.unread.extend(done.copied());
         for failure in outcome.failures.iter().filter(|it| it.is_surprise()) {

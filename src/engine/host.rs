@@ -7,7 +7,7 @@ use std::mem;
 use super::event::Action;
 use super::machine::Engine;
 use crate::model::{Condition, Effect, Host, Object, Timestamp, Transition};
-use crate::plan::{HostStep, desired_host, diff_host};
+use crate::plan::{desired_host, diff_host};
 
 impl Engine {
     /// Looks after the host's settings.
@@ -27,12 +27,11 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         let plan = diff_host(&desired_host(&self.config.ipvs), host);
-        if plan.steps.is_empty() {
-            return self.host_failed(now, unread, out);
-        }
         self.host_failed(now, unread, out);
-        self.host_steps.clone_from(&plan.steps);
-        out.push(Action::ApplyHost(plan.steps));
+        if !plan.steps.is_empty() {
+            self.host_steps.clone_from(&plan.steps);
+            out.push(Action::ApplyHost(plan.steps));
+        }
     }
 
     /// To [`Action::ApplyHost`].
@@ -46,7 +45,7 @@ impl Engine {
         let undone: BTreeSet<usize> = failed.iter().map(|(index, _)| *index).collect();
         for (index, step) in steps.iter().enumerate() {
             if !undone.contains(&index) {
-                self.tell_host(now, Condition::Right, &said(step), out);
+                self.tell_host(now, Condition::Right, &step.in_short(), out);
             }
         }
         let why = failed.into_iter().map(|(_, why)| why);
@@ -72,15 +71,5 @@ impl Engine {
             effect: Effect::None,
         };
         self.tell(told, out);
-    }
-}
-
-/// What was done, as the log says it.
-fn said(step: &HostStep) -> String {
-    match step {
-        HostStep::SetSetting { name, from, to } => format!("{name} {from} -> {to}"),
-        HostStep::SetTimeouts { .. }
-        | HostStep::MakeTunnel { .. }
-        | HostStep::SetLink { .. } => step.to_string(),
     }
 }

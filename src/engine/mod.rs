@@ -36,6 +36,4 @@ pub use describe::{count, steps};
 pub use event::{Action, Event, Probed, ReloadId, Start};
 pub use history::History;
 pub use machine::Engine;
-pub use snapshot::{
-    CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay,
-};
+pub use snapshot::{CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay};

@@ -221,7 +221,12 @@ impl Engine {
 }
 
 /// Makes the checkers those of a configuration.
-pub(super) fn configure(health: &mut Health, config: &Config, observed: &IpvsTable, now: Timestamp) {
+pub(super) fn configure(
+    health: &mut Health,
+    config: &Config,
+    observed: &IpvsTable,
+    now: Timestamp,
+) {
     let serving = |service: &ServiceKey, server: &ServerKey| {
         let service = observed.services.get(service);
         let server = service.and_then(|service| service.servers.get(server));

@@ -9,9 +9,7 @@ use super::describe::count;
 use super::event::{Action, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configure;
-use crate::model::{
-    Condition, Effect, IpvsTable, Object, Role, ServiceKey, Timestamp, Transition,
-};
+use crate::model::{Condition, Effect, IpvsTable, Object, Role, ServiceKey, Timestamp, Transition};
 use crate::plan::{Outcome, Rule};
 
 impl Engine {
@@ -86,7 +84,11 @@ impl Engine {
         self.untold.extend(adoption);
         let update = self.update(now, &plan);
         // What was not ours until now has been noted above.
-        self.untold.extend(update.into_iter().filter(|it| before.contains(it.service())));
+        self.untold.extend(
+            update
+                .into_iter()
+                .filter(|it| before.contains(it.service())),
+        );
         let found = self.observed.services.len();
         self.stale.extend(self.config.services.keys());
         self.begin(now, plan, Rule::EachByItself, Purpose::Start { found }, out);

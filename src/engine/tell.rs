@@ -66,7 +66,12 @@ impl Engine {
             let refusal = self.errors.get(&key).map(Arc::clone);
             let told = match untold {
                 Untold::Verdict { .. } => self.verdict_told(untold, refusal.as_deref()),
-                Untold::Repair { at, found, step, was } => {
+                Untold::Repair {
+                    at,
+                    found,
+                    step,
+                    was,
+                } => {
                     let effect = match refusal {
                         Some(why) => Effect::Refused(why.as_ref().into()),
                         None => {
@@ -143,7 +148,12 @@ impl Engine {
                     why: because,
                     effect,
                 },
-                Untold::Repair { at, found, step, was } => repair(at, found, &step, was, effect),
+                Untold::Repair {
+                    at,
+                    found,
+                    step,
+                    was,
+                } => repair(at, found, &step, was, effect),
             };
             self.tell(told, out);
         }
@@ -185,7 +195,8 @@ impl Engine {
         key: ServiceKey,
         out: &mut Vec<Action>,
     ) {
-        let why = format!("service {key} was there, made by somebody else; nothing had to be changed");
+        let why =
+            format!("service {key} was there, made by somebody else; nothing had to be changed");
         let told = service(now, key, Condition::Foreign, Condition::Right, &why);
         self.tell(told, out);
     }

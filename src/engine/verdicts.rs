@@ -5,16 +5,13 @@ use super::event::{Action, Probed};
 use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::{HealthAction, HealthEvent};
-use crate::model::{Condition, Effect, Object, ServerKey, ServiceKey, Timestamp, Transition, Weight};
+use crate::model::{
+    Condition, Effect, Object, ServerKey, ServiceKey, Timestamp, Transition, Weight,
+};
 
 impl Engine {
     /// The reports that are there: what many of them change goes to the kernel in one batch.
-    pub(super) fn probed(
-        &mut self,
-        now: Timestamp,
-        reports: Vec<Probed>,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn probed(&mut self, now: Timestamp, reports: Vec<Probed>, out: &mut Vec<Action>) {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
         }

@@ -37,6 +37,19 @@ impl Health {
         }
     }
 
+    /// The checkers of a configuration as a running director has them: they believe this already, and go on with it when
+    /// they are configured anew.
+    #[must_use]
+    pub fn believing(config: &Config, believed: &[Recalled], now: Timestamp) -> Self {
+        let mut health = Self::new(0);
+        health.configure(config, |_, _| false, now);
+        for it in believed {
+            health.roster.believe(it);
+        }
+        health.roster.combine_all();
+        health
+    }
+
     /// What an earlier director believed. The checkers of the first configuration that ask the same begin with it: a
     /// server that was up needs `fall` failures, and a first verdict that confirms it takes over its time.
     ///

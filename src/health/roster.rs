@@ -4,7 +4,7 @@
 use super::checker::Checker;
 use super::combine::combine;
 use super::event::{CheckId, HealthAction};
-use crate::model::{Need, ServerKey, ServiceKey, Standing, Timestamp};
+use crate::model::{Need, Recalled, ServerKey, ServiceKey, Standing, Timestamp};
 
 /// The checkers, and the servers that use them.
 #[derive(Debug, Clone, Default)]
@@ -104,6 +104,21 @@ impl Roster {
         server: &'a ServerSlot,
     ) -> impl Iterator<Item = &'a Checker> {
         checkers_of(&self.checkers, server)
+    }
+
+    /// Takes over what is believed of one check of one server, if there is such a check.
+    pub(super) fn believe(&mut self, believed: &Recalled) {
+        let Some(server) = self.server(&believed.service, &believed.server) else {
+            return;
+        };
+        let positions = server.checkers.as_slice().to_vec();
+        for position in positions {
+            if let Some(slot) = self.checkers.get_mut(position)
+                && slot.checker.check().probe == believed.probe
+            {
+                slot.checker.believe(believed.standing);
+            }
+        }
     }
 
     /// Works out what its checks say of every server, without a word of what was before.

@@ -189,15 +189,18 @@ impl Change {
             return Vec::new();
         }
         let made = self.made_here();
-        let refused = self.failures.iter().filter_map(|failure| match &failure.step {
-            Step::EditService(key, _) if made.contains(key) => Some(Step::DeleteService(*key)),
-            Step::AddService(..)
-            | Step::EditService(..)
-            | Step::DeleteService(_)
-            | Step::AddServer(..)
-            | Step::EditServer(..)
-            | Step::DeleteServer(..) => None,
-        });
+        let refused = self
+            .failures
+            .iter()
+            .filter_map(|failure| match &failure.step {
+                Step::EditService(key, _) if made.contains(key) => Some(Step::DeleteService(*key)),
+                Step::AddService(..)
+                | Step::EditService(..)
+                | Step::DeleteService(_)
+                | Step::AddServer(..)
+                | Step::EditServer(..)
+                | Step::DeleteServer(..) => None,
+            });
         refused.collect()
     }
 

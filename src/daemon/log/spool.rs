@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::kernel::errno_name;
+use crate::system::errno_name;
 
 /// So many lines wait at most.
 const MOST_LINES: usize = 10_000;

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::{LARGEST, StateError};
+use crate::model::{DirectorSettings, ServiceKey};
 use crate::system::{
     FileCause, FileError, FileLock, LockError, make_directory, read_limited, write_atomically,
 };
-use crate::model::{DirectorSettings, ServiceKey};
 
 /// What the file calls itself. The first directors did not write it.
 const KIND: &str = "lvs-director state";

@@ -36,13 +36,20 @@ fn a_reload_the_kernel_refuses_leaves_everything_as_it_was() {
 #[test]
 fn nothing_is_taken_away_by_a_reload_that_is_refused_not_even_for_a_moment() {
     let many: String = (0..50)
-        .map(|port| format!("  - {{address: '192.0.2.10:{}', check: none, servers: [10.0.0.1]}}\n", 1000 + port))
+        .map(|port| {
+            format!(
+                "  - {{address: '192.0.2.10:{}', check: none, servers: [10.0.0.1]}}\n",
+                1000 + port
+            )
+        })
         .collect();
     let mut stand = running(&many);
     let before = stand.kernel.table.clone();
     let messages = stand.kernel.messages;
     stand.meddler = |table| assert!(table.services.len() >= 50, "services were taken away");
-    let refused = stand.reload("  - {address: '192.0.2.10:80', scheduler: twos, check: none, servers: [10.0.0.1]}\n");
+    let refused = stand.reload(
+        "  - {address: '192.0.2.10:80', scheduler: twos, check: none, servers: [10.0.0.1]}\n",
+    );
     assert!(refused.is_some());
     assert_eq!(stand.kernel.table, before);
     // The service that is refused, and its server.
@@ -52,9 +59,14 @@ fn nothing_is_taken_away_by_a_reload_that_is_refused_not_even_for_a_moment() {
 #[test]
 fn a_refused_reload_leaves_the_service_that_somebody_else_made_as_it_was() {
     let mut stand = running(TWO_SERVERS);
-    let theirs = parse("  - {address: '192.0.2.77:80', scheduler: lc, check: none, servers: [10.0.0.9]}\n");
+    let theirs =
+        parse("  - {address: '192.0.2.77:80', scheduler: lc, check: none, servers: [10.0.0.9]}\n");
     let desired = theirs.table();
-    let plan = crate::plan::diff(&desired, &stand.kernel.table, &std::collections::BTreeSet::new());
+    let plan = crate::plan::diff(
+        &desired,
+        &stand.kernel.table,
+        &std::collections::BTreeSet::new(),
+    );
     assert_eq!(stand.kernel.apply(&plan.grow), Ok(Vec::new()));
     let (before, owned) = (stand.kernel.table.clone(), stand.owned.clone());
     let refused = stand.reload(&format!(
@@ -70,14 +82,23 @@ fn a_refused_reload_leaves_the_service_that_somebody_else_made_as_it_was() {
         "{TWO_SERVERS}  - {{address: '192.0.2.77:80', scheduler: rr, check: none, servers: [10.0.0.1]}}\n"
     ));
     assert_eq!(taken, None);
-    assert_eq!(stand.count("taken over: real server 10.0.0.9:80"), 1, "{:#?}", stand.log());
+    assert_eq!(
+        stand.count("taken over: real server 10.0.0.9:80"),
+        1,
+        "{:#?}",
+        stand.log()
+    );
 }
 
 #[test]
 fn a_service_that_the_kernel_has_refused_since_the_start_is_no_reason_to_refuse_a_reload() {
     let broken = "  - {address: '192.0.2.11:80', scheduler: twos, servers: [10.0.0.1]}\n";
     let mut stand = running(&format!("{TWO_SERVERS}{broken}"));
-    let told = stand.log().iter().filter(|line| line.starts_with("add service")).count();
+    let told = stand
+        .log()
+        .iter()
+        .filter(|line| line.starts_with("add service"))
+        .count();
     assert_eq!(told, 1, "{:#?}", stand.log());
     let changed = TWO_SERVERS.replace("weight: 5", "weight: 6");
     assert_eq!(stand.reload(&format!("{changed}{broken}")), None);
@@ -93,7 +114,10 @@ fn a_reload_keeps_a_down_server_out() {
     let mut stand = Stand::start(SimulatedKernel::default(), TWO_SERVERS);
     stand.seconds(1, |server| server == "10.0.0.2:80");
     let before = stand.kernel.messages;
-    assert_eq!(stand.reload(&TWO_SERVERS.replace("weight: 5", "weight: 6")), None);
+    assert_eq!(
+        stand.reload(&TWO_SERVERS.replace("weight: 5", "weight: 6")),
+        None
+    );
     assert_eq!(stand.kernel.messages, before + 1);
     assert_eq!(stand.weights(), weights(&[("10.0.0.2:80", 6)]));
 }
@@ -114,7 +138,11 @@ fn a_server_that_a_reload_adds_waits_for_its_verdict_unless_the_service_would_lo
 #[test]
 fn the_last_request_wins_whichever_is_read_first() {
     let mut stand = running(TWO_SERVERS);
-    let weight = |weight: u32| Box::new(parse(&TWO_SERVERS.replace("weight: 5", &format!("weight: {weight}"))));
+    let weight = |weight: u32| {
+        Box::new(parse(
+            &TWO_SERVERS.replace("weight: 5", &format!("weight: {weight}")),
+        ))
+    };
     stand.event(Event::Next(ReloadId(2), weight(8)));
     stand.event(Event::Next(ReloadId(1), weight(7)));
     stand.event(Event::NextRefused(ReloadId(1), "too late".into()));
@@ -128,7 +156,10 @@ fn a_reload_that_meets_what_others_changed_ends_with_the_right_table() {
     let mut stand = running(TWO_SERVERS);
     let service = stand.kernel.table.services.get_mut(&key()).unwrap();
     service.servers.pop_last();
-    assert_eq!(stand.reload(&TWO_SERVERS.replace("weight: 5", "weight: 6")), None);
+    assert_eq!(
+        stand.reload(&TWO_SERVERS.replace("weight: 5", "weight: 6")),
+        None
+    );
     stand.seconds(1, all);
     let both = weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 6)]);
     assert_eq!(stand.weights(), both);

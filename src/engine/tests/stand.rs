@@ -118,7 +118,10 @@ impl Stand {
                 if let Some(why) = deaf {
                     return Some(Event::Applied(Err(why)));
                 }
-                let refused = self.kernel.apply(&steps).unwrap_or_else(|never| match never {});
+                let refused = self
+                    .kernel
+                    .apply(&steps)
+                    .unwrap_or_else(|never| match never {});
                 (self.meddler)(&mut self.kernel.table);
                 return Some(Event::Applied(Ok(refused)));
             }
@@ -211,7 +214,10 @@ impl Stand {
 
     /// How many lines of the log have these words.
     pub(super) fn count(&self, words: &str) -> usize {
-        self.log().iter().filter(|line| line.contains(words)).count()
+        self.log()
+            .iter()
+            .filter(|line| line.contains(words))
+            .count()
     }
 }
 

@@ -34,7 +34,10 @@ fn a_verdict_is_not_told_as_done_while_the_kernel_does_not_answer() {
     stand.deaf = Some("no answer");
     stand.seconds(6, |server| server == "10.0.0.2:80");
     assert_eq!(stand.count("-> removed"), 0);
-    assert_eq!(stand.count("up -> down (connect refused, 3/3), the kernel refused: no answer"), 1);
+    assert_eq!(
+        stand.count("up -> down (connect refused, 3/3), the kernel refused: no answer"),
+        1
+    );
     stand.deaf = None;
     stand.seconds(11, |server| server == "10.0.0.2:80");
     assert_eq!(stand.weights(), weights(&[("10.0.0.2:80", 5)]));
@@ -64,7 +67,10 @@ fn what_another_program_reverts_at_once_is_repaired_ever_less_often() {
     let mut stand = running();
     stand.meddler = |table| {
         let service = table.services.get_mut(&key()).unwrap();
-        service.servers.values_mut().for_each(|real| real.weight = Weight::new(77).unwrap());
+        service
+            .servers
+            .values_mut()
+            .for_each(|real| real.weight = Weight::new(77).unwrap());
     };
     (stand.meddler)(&mut stand.kernel.table);
     let before = stand.exchanges;
@@ -86,6 +92,10 @@ fn a_setting_that_cannot_be_made_is_told_once() {
     }];
     stand.seconds(60, all);
     assert_eq!(stand.count("EROFS"), 1, "{:#?}", stand.log());
-    let told = stand.told.iter().find(|it| it.to_string().contains("EROFS")).unwrap();
+    let told = stand
+        .told
+        .iter()
+        .find(|it| it.to_string().contains("EROFS"))
+        .unwrap();
     assert_eq!(told.severity(), Severity::Warning);
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::stand::{Stand, TWO_SERVERS, all, key, weights};
 use crate::engine::Event;
-use crate::model::{Recalled, Scheduler, ServiceKey, ServiceSettings, Standing, VirtualService, Weight};
+use crate::model::{
+    Recalled, Scheduler, ServiceKey, ServiceSettings, Standing, VirtualService, Weight,
+};
 use crate::plan::{SimulatedKernel, Step};
 
 fn only_2(server: &str) -> bool {
@@ -34,7 +36,10 @@ fn a_server_is_removed_after_fall_failures_and_restored_after_rise_successes_by_
     assert_eq!(stand.kernel.messages, before + 2);
     let removed = "real server 10.0.0.1:80 of TCP 192.0.2.10:80: up -> down (connect refused, 3/3), weight 1 -> removed";
     assert_eq!(stand.count(removed), 1, "{:#?}", stand.log());
-    assert_eq!(stand.count("down -> up (check passed, 2/2), added with weight 1"), 1);
+    assert_eq!(
+        stand.count("down -> up (check passed, 2/2), added with weight 1"),
+        1
+    );
 }
 
 #[test]
@@ -118,7 +123,12 @@ fn a_service_that_somebody_else_made_is_taken_over_and_that_is_told() {
     );
     theirs.seconds(1, all);
     let stand = Stand::start(theirs.kernel, TWO_SERVERS);
-    assert_eq!(stand.count("taken over: service was"), 1, "{:#?}", stand.log());
+    assert_eq!(
+        stand.count("taken over: service was"),
+        1,
+        "{:#?}",
+        stand.log()
+    );
     assert_eq!(stand.count("taken over: real server 10.0.0.9:80"), 1);
 }
 
@@ -154,7 +164,10 @@ fn a_snapshot_tells_what_is_believed_and_what_the_kernel_has() {
     let server = |at: &str| snapshot.server(&key(), &at.parse().unwrap()).unwrap();
     let (down, up) = (server("10.0.0.1:80"), server("10.0.0.2:80"));
     assert_eq!((down.standing, down.weight), (Some(Standing::Down), None));
-    assert_eq!((up.standing, up.weight), (Some(Standing::UP), Weight::new(5)));
+    assert_eq!(
+        (up.standing, up.weight),
+        (Some(Standing::UP), Weight::new(5))
+    );
     let check = &down.checks[0];
     assert_eq!(check.last_failure.as_deref(), Some("connect refused"));
     assert_eq!(check.last_latency, Duration::from_millis(1));

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::SysctlName;
 
 /// What is read of a host. The rest stays empty in the value.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostScope {
     /// The interfaces.
     pub links: bool,
@@ -22,4 +24,12 @@ pub struct HostScope {
     pub timeouts: bool,
     /// The sync daemons of IPVS.
     pub sync_daemons: bool,
+}
+
+impl HostScope {
+    /// Whether there is nothing to look at.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }

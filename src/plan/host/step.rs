@@ -74,6 +74,24 @@ pub enum HostStep {
     },
 }
 
+impl HostStep {
+    /// What was done, as a log says it: a setting by its name alone.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        match self {
+            Self::SetSetting { name, from, to } => format!("{name} {from} -> {to}"),
+            Self::MakeTunnel { .. }
+            | Self::SetLink { .. }
+            | Self::SetTimeouts { .. }
+            | Self::StopSyncDaemon { .. }
+            | Self::StartSyncDaemon { .. }
+            | Self::AddAddress { .. }
+            | Self::RenewAddress { .. }
+            | Self::RemoveAddress { .. } => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for HostStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a director answers, as lines.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::hello::Hello;
+use super::status::Status;
+use crate::engine::ReloadId;
+use crate::model::{Config, Recalled, ServiceKey, Severity, Transition};
+
+/// One part of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// How everything is.
+    Status(Box<Status>),
+    /// Something that happened.
+    Event(Told),
+    /// Events that came while nobody could take them, and are no longer kept.
+    Skipped {
+        /// The number of the first one.
+        first: u64,
+        /// The number of the last one.
+        last: u64,
+    },
+    /// How far a reload is.
+    Reload(Reloaded),
+    /// What a plan beside the director has to know.
+    Standings(Remembered),
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its number. They begin at 1 when a director starts, and have no gaps.
+    pub number: u64,
+    /// How long ago it happened, in milliseconds.
+    pub milliseconds_ago: u64,
+    /// How loudly it is told.
+    pub severity: Severity,
+    /// As the log tells it.
+    pub text: String,
+    /// The [`Transition`] as a value. That of a newer director may be of a kind that this program does not know.
+    pub transition: serde_json::Value,
+}
+
+impl Told {
+    /// What happened; `None` when this program does not know of such things.
+    #[must_use]
+    pub fn transition(&self) -> Option<Transition> {
+        Transition::deserialize(&self.transition).ok()
+    }
+}
+
+/// How far a reload is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The number of the request.
+    pub reload: ReloadId,
+    /// The number of the request that brought the answer: this one's, or that of a later one that overtook it. Absent
+    /// until there is an answer.
+    #[serde(default)]
+    pub answered: Option<ReloadId>,
+    /// Why the new configuration was refused, if it was.
+    #[serde(default)]
+    pub refused: Option<String>,
+    /// How many steps it took.
+    #[serde(default)]
+    pub steps: u64,
+}
+
+/// What a plan that is made beside the director has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Remembered {
+    /// What is believed of each check of each server, and for how long.
+    pub recalled: Vec<Recalled>,
+    /// The services of the kernel's table that are the director's.
+    pub owned: BTreeSet<ServiceKey>,
+    /// The configuration in force.
+    pub config: Config,
+}
+
+/// One line of a director.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplyLine {
+    /// The first line.
+    Hello(Hello),
+    /// A part of the answer to this request; `None` when it is of a kind that this program does not know.
+    Item(u64, Option<Item>),
+    /// The answer to this request is complete.
+    End(u64),
+    /// The request failed, for this reason; without a number, the connection did.
+    Error(Option<u64>, String),
+    /// The director is there, and has nothing to tell yet.
+    Alive,
+    /// A line of a kind that this program does not know.
+    Unknown,
+}
+
+/// A line as it is read.
+#[derive(Deserialize)]
+struct Read {
+    hello: Option<Hello>,
+    id: Option<u64>,
+    item: Option<ReadItem>,
+    end: Option<bool>,
+    error: Option<String>,
+    alive: Option<bool>,
+}
+
+/// An item as it is read: one of these, or none when it is of another kind.
+#[derive(Deserialize)]
+struct ReadItem {
+    status: Option<Box<Status>>,
+    event: Option<Told>,
+    skipped: Option<ReadSkipped>,
+    reload: Option<Reloaded>,
+    standings: Option<Remembered>,
+}
+
+#[derive(Deserialize)]
+struct ReadSkipped {
+    first: u64,
+    last: u64,
+}
+
+impl ReadItem {
+    fn item(self) -> Option<Item> {
+        let skipped = self
+            .skipped
+            .map(|ReadSkipped { first, last }| Item::Skipped { first, last });
+        self.status
+            .map(Item::Status)
+            .or(self.event.map(Item::Event))
+            .or(skipped)
+            .or(self.reload.map(Item::Reload))
+            .or(self.standings.map(Item::Standings))
+    }
+}
+
+/// A line as it is written.
+#[derive(Default, Serialize)]
+struct Written<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hello: Option<&'a Hello>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<&'a Item>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<bool>,
+}
+
+impl ReplyLine {
+    /// Reads a line. What is not known is passed over.
+    pub fn read(line: &[u8]) -> serde_json::Result<Self> {
+        let read: Read = serde_json::from_slice(line)?;
+        Ok(match read {
+            Read {
+                error: Some(why),
+                id,
+                ..
+            } => Self::Error(id, why),
+            Read {
+                hello: Some(hello), ..
+            } => Self::Hello(hello),
+            Read {
+                id: Some(id),
+                item: Some(item),
+                ..
+            } => Self::Item(id, item.item()),
+            Read {
+                id: Some(id),
+                end: Some(true),
+                ..
+            } => Self::End(id),
+            Read {
+                alive: Some(true), ..
+            } => Self::Alive,
+            Read { .. } => Self::Unknown,
+        })
+    }
+
+    /// The line, with its end.
+    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+        let empty = Written::default();
+        let written = match self {
+            Self::Hello(hello) => Written {
+                hello: Some(hello),
+                ..empty
+            },
+            Self::Item(id, item) => Written {
+                id: Some(*id),
+                item: item.as_ref(),
+                ..empty
+            },
+            Self::End(id) => Written {
+                id: Some(*id),
+                end: Some(true),
+                ..empty
+            },
+            Self::Error(id, why) => Written {
+                id: *id,
+                error: Some(why),
+                ..empty
+            },
+            Self::Alive => Written {
+                alive: Some(true),
+                ..empty
+            },
+            Self::Unknown => empty,
+        };
+        super::lines::line(&written)
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How everything is: the JSON of `director status`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ServerKey, ServiceKey};
+
+/// How everything is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The director's version.
+    pub version: String,
+    /// Its process number.
+    pub pid: u32,
+    /// The configuration file it was started with.
+    #[serde(default)]
+    pub configuration: String,
+    /// How long it has been running, in seconds.
+    pub uptime_seconds: u64,
+    /// How many times something in the kernel's table had been changed by others and was put right.
+    pub drift_repairs: u64,
+    /// How many probes could not be made, for reasons of this host.
+    pub probes_not_run: u64,
+    /// Why the last reload was refused, if it was.
+    pub reload_error: Option<String>,
+    /// The number of the last event; 0 when there was none.
+    #[serde(default)]
+    pub last_event: u64,
+    /// How long verdicts took to reach the kernel.
+    pub verdict_delay: VerdictDelay,
+    /// The virtual services in ipvsadm's order.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// The time from the return of the probe that decided a verdict to the kernel's confirmation of what it changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct VerdictDelay {
+    /// How many batches of verdicts changed the kernel's table.
+    pub batches: u64,
+    /// The last one's, in microseconds.
+    pub latest_microseconds: u64,
+    /// The longest, in microseconds.
+    pub longest_microseconds: u64,
+}
+
+/// One virtual service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// As ipvsadm lists it: `TCP 192.0.2.10:80`.
+    pub service: ServiceKey,
+    /// Its scheduler.
+    pub scheduler: String,
+    /// Why the kernel is not as it should be, if it is not.
+    pub error: Option<String>,
+    /// Its real servers.
+    pub servers: Vec<ServerStatus>,
+}
+
+/// One real server of one virtual service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStatus {
+    /// `10.0.0.5:5672`.
+    pub server: ServerKey,
+    /// `up`, `down`, `unknown`, `drain`, `maintenance`, or `unchecked`.
+    pub health: Cow<'static, str>,
+    /// How long it has been so, in seconds. Of a server that nothing checks: how long the director has known it.
+    pub since_seconds: u64,
+    /// Its weight in the kernel; absent when the kernel does not have it.
+    pub weight: Option<u32>,
+    /// Its weight while it is up.
+    pub configured_weight: u32,
+    /// What the last failed probe saw.
+    pub reason: Option<String>,
+    /// Its checks.
+    #[serde(default)]
+    pub checks: Vec<CheckStatus>,
+}
+
+/// One check of one real server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// What is asked: `tcp 10.0.0.5:5672`.
+    pub probe: String,
+    /// What this check alone believes: `up`, `down`, `unknown`, `drain`, or `maintenance`.
+    pub standing: Cow<'static, str>,
+    /// How long it has been so, in seconds.
+    pub since_seconds: u64,
+    /// How long the last probe took, in microseconds; absent until one has come back.
+    pub latency_microseconds: Option<u64>,
+    /// What the last failed probe saw.
+    pub last_failure: Option<String>,
+    /// How long ago the last probe started, in seconds; absent until one has come back.
+    pub checked_seconds_ago: Option<u64>,
+    /// How many probes in a row could not run, for reasons of this host.
+    pub could_not_run: u32,
+}

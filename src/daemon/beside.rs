@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a running director believes of the real servers, for a plan that is made beside it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::args::Failure;
+use crate::control::{Client, ClientError, Item, Remembered, Request};
+use crate::health::Health;
+use crate::model::{AllUp, Config, IpvsTable, Role, ServerKey, ServiceKey, Timestamp};
+use crate::plan::desired;
+
+/// Who looks after the servers meanwhile.
+pub(super) enum Beside {
+    /// No director runs. Every server is considered up.
+    Nobody,
+    /// A director runs, and believes this.
+    Director(Box<Remembered>),
+}
+
+impl Beside {
+    /// Asks the director on this socket. One that runs and does not answer is an error: without its verdicts the plan
+    /// would be another one than what its reload does.
+    pub(super) fn ask(socket: &Path) -> Result<Self, Failure> {
+        match Self::ask_for_standings(socket) {
+            Ok(known) => Ok(Self::Director(Box::new(known))),
+            Err(ClientError::NotRunning(_)) => Ok(Self::Nobody),
+            Err(error) => Err(Failure::failed(error)),
+        }
+    }
+
+    fn ask_for_standings(socket: &Path) -> Result<Remembered, ClientError> {
+        let mut known = Remembered::default();
+        for item in Client::connect(socket)?.ask(Request::Standings)? {
+            if let Item::Standings(standings) = item? {
+                known = standings;
+            }
+        }
+        Ok(known)
+    }
+
+    /// The table that this configuration asks for, given what is believed of its servers. It is what a reload of the
+    /// director comes to: the same checks go on with what they know, and new ones know nothing yet.
+    pub(super) fn desired(&self, config: &Config, observed: &IpvsTable) -> IpvsTable {
+        let known = match self {
+            Self::Nobody => return desired(config, &AllUp, Role::Serving, observed),
+            Self::Director(known) => known,
+        };
+        let mut health = Health::believing(&known.config, &known.recalled, Timestamp::ZERO);
+        let serving = |service: &ServiceKey, server: &ServerKey| {
+            let service = observed.services.get(service);
+            let server = service.and_then(|service| service.servers.get(server));
+            server.is_some_and(|server| !server.weight.is_zero())
+        };
+        health.configure(config, serving, Timestamp::ZERO);
+        desired(config, &health, Role::Serving, observed)
+    }
+
+    /// The services that are ours: those that the state file names, and those of the running configuration.
+    pub(super) fn ours(&self, owned: BTreeSet<ServiceKey>) -> BTreeSet<ServiceKey> {
+        let mut ours = owned;
+        if let Self::Director(known) = self {
+            ours.extend(&known.owned);
+            ours.extend(known.config.services.keys());
+        }
+        ours
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config;
+    use crate::model::{Recalled, Standing};
+
+    fn parse(text: &str) -> Config {
+        config::parse("test.yaml", text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_plan_beside_a_director_leaves_out_what_it_considers_down_and_what_is_new() {
+        let running =
+            parse("virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2]}]");
+        let recalled = |server: &str, standing| {
+            let service = "TCP 192.0.2.10:80".parse().unwrap();
+            let server = server.parse().unwrap();
+            let checks = &running.services[&service].servers[&server].checks;
+            Recalled {
+                service,
+                server,
+                probe: checks.each[0].probe.clone(),
+                standing,
+                age: Duration::from_secs(9),
+            }
+        };
+        let known = Remembered {
+            recalled: vec![
+                recalled("10.0.0.1:80", Standing::Down),
+                recalled("10.0.0.2:80", Standing::UP),
+            ],
+            owned: BTreeSet::new(),
+            config: running.clone(),
+        };
+        let beside = Beside::Director(Box::new(known));
+        let next = parse(
+            "virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2, 10.0.0.3]}]",
+        );
+        let table = beside.desired(&next, &IpvsTable::new());
+        let servers = table.services.values().flat_map(|it| it.servers.keys());
+        let servers: Vec<String> = servers.map(ToString::to_string).collect();
+        assert_eq!(servers, ["10.0.0.2:80"]);
+        let alone = Beside::Nobody.desired(&next, &IpvsTable::new());
+        assert_eq!(alone.server_count(), 3);
+    }
+}

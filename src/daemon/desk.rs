@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where the control socket's requests are answered: from snapshots, never by the engine.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::clock::Clock;
+use super::published::Published;
+use super::status::{remembered, status, told};
+use crate::control::{self, Asked, ControlSocket, Item, Reloaded, Replies, Request, Unanswered};
+use crate::engine::{ReloadId, Snapshot};
+use crate::model::ServiceKey;
+
+/// Whoever watches is told of changes this often at most.
+const WATCH_PERIOD: Duration = Duration::from_millis(250);
+
+/// What answers are made of.
+pub(super) struct Desk {
+    /// What the engine has published.
+    pub(super) published: Arc<Published>,
+    /// Asks for a reload, and returns the request's number.
+    pub(super) reload: Box<dyn Fn() -> ReloadId>,
+    /// The clock that the snapshots' moments come from.
+    pub(super) clock: Clock,
+    /// The configuration file.
+    pub(super) path: PathBuf,
+}
+
+/// Answers everybody who may ask, for ever. It has to run inside a [`tokio::task::LocalSet`].
+pub(super) async fn serve(socket: &ControlSocket, desk: Desk) {
+    let desk = Rc::new(desk);
+    let answer = move |asked: Asked, replies: Replies| {
+        let desk = Rc::clone(&desk);
+        async move { desk.answer(asked, &replies).await }
+    };
+    control::serve(socket, answer).await;
+}
+
+impl Desk {
+    async fn answer(&self, asked: Asked, replies: &Replies) -> Result<(), Unanswered> {
+        match asked.request {
+            Request::Status {
+                services,
+                watch: false,
+            } => self.status(&services.into(), replies).await,
+            Request::Status {
+                services,
+                watch: true,
+            } => self.watch(&services.into(), replies).await,
+            Request::Events { after, follow } => self.events(after, follow, replies).await,
+            Request::Reload { wait } => {
+                tracing::info!(
+                    "reload asked for by user {}{}",
+                    asked.peer.uid,
+                    asked
+                        .peer
+                        .pid
+                        .map(|pid| format!(" (pid {pid})"))
+                        .unwrap_or_default()
+                );
+                self.reload(wait, replies).await
+            }
+            Request::Standings => {
+                let (snapshot, now) = (self.latest()?, self.clock.now());
+                let make = move || Item::Standings(remembered(&snapshot, now));
+                replies.made(make).await
+            }
+        }
+    }
+
+    fn latest(&self) -> Result<Arc<Snapshot>, Unanswered> {
+        let starting = || {
+            Unanswered::Refused(
+                "the director is starting, and knows nothing yet; ask again in a moment".to_owned(),
+            )
+        };
+        self.published.latest().ok_or_else(starting)
+    }
+
+    async fn status(&self, only: &Arc<[ServiceKey]>, replies: &Replies) -> Result<(), Unanswered> {
+        let snapshot = self.latest()?;
+        for key in &**only {
+            if !snapshot.config.services.contains_key(key) {
+                return Err(Unanswered::Refused(format!(
+                    "{key} is not a virtual service of the running configuration"
+                )));
+            }
+        }
+        self.send_status(only, replies).await
+    }
+
+    /// The snapshot is taken when it is this answer's turn, so that whoever reads slowly skips those in between.
+    async fn send_status(
+        &self,
+        only: &Arc<[ServiceKey]>,
+        replies: &Replies,
+    ) -> Result<(), Unanswered> {
+        let (published, only) = (Arc::clone(&self.published), Arc::clone(only));
+        let (clock, path) = (self.clock, self.path.clone());
+        let make = move || {
+            let latest = published.latest();
+            // There has been one, and it is only ever replaced by the next.
+            let made = latest.map(|snapshot| status(&snapshot, clock.now(), &path, &only));
+            Item::Status(Box::new(made.unwrap_or_default()))
+        };
+        replies.made(make).await
+    }
+
+    /// A status for every change, the last one always. Services that have left the configuration are left out.
+    async fn watch(&self, only: &Arc<[ServiceKey]>, replies: &Replies) -> Result<(), Unanswered> {
+        let mut changes = self.published.changes();
+        self.status(only, replies).await?;
+        loop {
+            let earliest = Instant::now() + WATCH_PERIOD;
+            next(&mut changes).await?;
+            sleep_until(earliest).await;
+            changes.borrow_and_update();
+            self.send_status(only, replies).await?;
+        }
+    }
+
+    async fn events(
+        &self,
+        after: Option<u64>,
+        follow: bool,
+        replies: &Replies,
+    ) -> Result<(), Unanswered> {
+        let mut changes = self.published.changes();
+        let last = self.latest()?.history.last();
+        let mut seen = after.unwrap_or(0);
+        if seen > last {
+            return Err(Unanswered::Refused(format!(
+                "there is no event {seen} yet, the last one is {last}; a director that starts counts anew"
+            )));
+        }
+        // Who does not say where to begin is not told of what is no longer kept.
+        let mut tell_skipped = after.is_some();
+        loop {
+            seen = self.send_events(seen, tell_skipped, replies).await?;
+            tell_skipped = true;
+            if !follow {
+                return Ok(());
+            }
+            next(&mut changes).await?;
+        }
+    }
+
+    /// Sends the events after this number, and returns the number of the last one.
+    async fn send_events(
+        &self,
+        mut seen: u64,
+        tell_skipped: bool,
+        replies: &Replies,
+    ) -> Result<u64, Unanswered> {
+        let history = Arc::clone(&self.latest()?.history);
+        for (number, transition) in history.after(seen) {
+            if tell_skipped && number > seen + 1 {
+                let (first, last) = (seen + 1, number - 1);
+                replies.item(Item::Skipped { first, last }).await?;
+            }
+            let event = told(number, transition, self.clock.now());
+            let event = event.map_err(|error| Unanswered::Refused(error.to_string()))?;
+            replies.item(Item::Event(event)).await?;
+            seen = number;
+        }
+        Ok(seen)
+    }
+
+    async fn reload(&self, wait: bool, replies: &Replies) -> Result<(), Unanswered> {
+        let mut changes = self.published.changes();
+        let reload = (self.reload)();
+        let asked = Reloaded {
+            reload,
+            answered: None,
+            refused: None,
+            steps: 0,
+        };
+        replies.item(Item::Reload(asked)).await?;
+        while wait {
+            if let Some(snapshot) = self.published.latest()
+                && snapshot.reloads.answered >= reload
+            {
+                let refused = snapshot.reloads.refused.as_deref().map(str::to_owned);
+                let answer = Reloaded {
+                    reload,
+                    answered: Some(snapshot.reloads.answered),
+                    steps: if refused.is_some() {
+                        0
+                    } else {
+                        snapshot.reloads.steps
+                    },
+                    refused,
+                };
+                return replies.item(Item::Reload(answer)).await;
+            }
+            next(&mut changes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns when something has been published since the last time.
+async fn next(changes: &mut watch::Receiver<u64>) -> Result<(), Unanswered> {
+    let ending = |_| Unanswered::Refused("the director is ending".to_owned());
+    changes.changed().await.map_err(ending)
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the commands print, and what becomes of it when it cannot be printed.
+
+use std::io::{self, ErrorKind, Write as _};
+
+use super::args::Failure;
+
+/// Whether anybody still reads standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Somebody does.
+    There,
+    /// Nobody does: the other end of the pipe is closed. There is nothing to complain about.
+    Gone,
+}
+
+/// Prints on standard output. A command that has more to print may stop when the reader is gone.
+pub(super) fn say(text: &str) -> Result<Reader, Failure> {
+    let mut out = io::stdout().lock();
+    heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What a try to write to standard output came to.
+pub(super) fn heard(written: io::Result<()>) -> Result<Reader, Failure> {
+    match written {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::failed(format!(
+            "write to standard output: {error}"
+        ))),
+    }
+}
+
+/// Prints a line on standard error. When that cannot be done there is nowhere left to say so.
+pub(super) fn complain(line: &str) {
+    let mut error = io::stderr().lock();
+    let _ = writeln!(error, "{line}").and_then(|()| error.flush());
+}
+
+/// Text from elsewhere, without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\n';
+    text.chars()
+        .map(|c| if harmless(c) { c } else { '\u{fffd}' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_no_error_and_a_full_disk_is_one() {
+        let outcome = |kind: ErrorKind| heard(Err(kind.into())).ok();
+        assert_eq!(heard(Ok(())).ok(), Some(Reader::There));
+        assert_eq!(outcome(ErrorKind::BrokenPipe), Some(Reader::Gone));
+        assert_eq!(outcome(ErrorKind::StorageFull), None);
+    }
+
+    #[test]
+    fn escapes_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31m\nb\r"), "a\u{fffd}[31m\nb\u{fffd}");
+    }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A snapshot, as those who ask are told of it.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::control::{
+    CheckStatus, Remembered, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
+};
+use crate::engine::{CheckView, ServerView, Snapshot};
+use crate::model::{
+    ConfiguredServer, ConfiguredService, Recalled, ServiceKey, Timestamp, Transition,
+};
+
+/// What is written of a server that nothing checks.
+const UNCHECKED: &str = "unchecked";
+
+/// How everything is: of these services, or of all when there are none.
+pub(super) fn status(
+    snapshot: &Snapshot,
+    now: Timestamp,
+    file: &Path,
+    only: &[ServiceKey],
+) -> Status {
+    let delay = snapshot.counters.verdict_delay;
+    let services = snapshot.config.services.iter();
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        configuration: file.display().to_string(),
+        uptime_seconds: now.since(snapshot.started).as_secs(),
+        drift_repairs: snapshot.counters.drift_repairs,
+        probes_not_run: snapshot.counters.probes_not_run,
+        reload_error: snapshot.reloads.refused.as_deref().map(str::to_owned),
+        last_event: snapshot.history.last(),
+        verdict_delay: VerdictDelay {
+            batches: delay.batches,
+            latest_microseconds: microseconds(delay.latest),
+            longest_microseconds: microseconds(delay.longest),
+        },
+        services: services
+            .filter(|(key, _)| only.is_empty() || only.contains(key))
+            .map(|(key, service)| service_status(snapshot, now, *key, service))
+            .collect(),
+    }
+}
+
+fn service_status(
+    snapshot: &Snapshot,
+    now: Timestamp,
+    key: ServiceKey,
+    service: &ConfiguredService,
+) -> ServiceStatus {
+    let view = snapshot.services.get(&key);
+    let servers = service.servers.iter();
+    ServiceStatus {
+        service: key,
+        scheduler: service.settings.scheduler.to_string(),
+        error: view
+            .and_then(|view| view.error.as_deref())
+            .map(str::to_owned),
+        servers: servers
+            .filter_map(|(server, configured)| {
+                let view = snapshot.server(&key, server)?;
+                Some(server_status(view, now, configured))
+            })
+            .collect(),
+    }
+}
+
+fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServer) -> ServerStatus {
+    ServerStatus {
+        server: view.key,
+        health: Cow::Borrowed(view.standing.map_or(UNCHECKED, |it| it.word())),
+        since_seconds: now.since(view.since).as_secs(),
+        weight: view.weight.map(|weight| weight.get()),
+        configured_weight: configured.real_server.weight.get(),
+        reason: reason(&view.checks),
+        checks: view
+            .checks
+            .iter()
+            .map(|check| check_status(check, now))
+            .collect(),
+    }
+}
+
+/// What the failing checks saw; when none fails, what was seen last that was no success.
+fn reason(checks: &[CheckView]) -> Option<String> {
+    let seen = |failing: bool| {
+        checks
+            .iter()
+            .filter(move |check| failing != check.standing.is_up())
+            .filter_map(|check| check.last_failure.as_deref())
+    };
+    let failing: Vec<&str> = seen(true).collect();
+    if failing.is_empty() {
+        seen(false).next().map(str::to_owned)
+    } else {
+        Some(failing.join("; "))
+    }
+}
+
+fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
+    CheckStatus {
+        probe: view.check.probe.to_string(),
+        standing: Cow::Borrowed(view.standing.word()),
+        since_seconds: now.since(view.since).as_secs(),
+        latency_microseconds: view.last_started.map(|_| microseconds(view.last_latency)),
+        last_failure: view.last_failure.as_deref().map(str::to_owned),
+        checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
+        could_not_run: view.could_not_run,
+    }
+}
+
+/// What a plan that is made beside the director has to know.
+pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
+    let servers = snapshot
+        .services
+        .iter()
+        .flat_map(|(service, view)| view.servers.iter().map(move |server| (service, server)));
+    let recalled = servers.flat_map(|(service, server)| {
+        server.checks.iter().map(|view| Recalled {
+            service: *service,
+            server: server.key,
+            probe: view.check.probe.clone(),
+            standing: view.standing,
+            age: now.since(view.since),
+        })
+    });
+    Remembered {
+        recalled: recalled.collect(),
+        owned: (*snapshot.owned).clone(),
+        config: (*snapshot.config).clone(),
+    }
+}
+
+/// One event.
+pub(super) fn told(
+    number: u64,
+    transition: &Transition,
+    now: Timestamp,
+) -> serde_json::Result<Told> {
+    Ok(Told {
+        number,
+        milliseconds_ago: u64::try_from(now.since(transition.at).as_millis()).unwrap_or(u64::MAX),
+        severity: transition.severity(),
+        text: transition.to_string(),
+        transition: serde_json::to_value(transition)?,
+    })
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
