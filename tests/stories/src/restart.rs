@@ -11,7 +11,7 @@ use super::report::{Figure, seconds};
 use super::stage::{CONFIG, LONG, NOBODY, PORTS, SERVERS, SLACK, list};
 use super::story::Story;
 use super::traffic::Traffic;
-use crate::load::Kind;
+use lab::load::Kind;
 
 /// How long the director is away.
 const AWAY: Duration = Duration::from_secs(3);

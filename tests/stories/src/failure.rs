@@ -15,7 +15,7 @@ use super::report::{Figure, seconds};
 use super::stage::{CONFIG, LONG, NOBODY, PORTS, SERVERS, SLACK, Server, list, wait_for};
 use super::story::Story;
 use super::traffic::Traffic;
-use crate::load::Kind;
+use lab::load::Kind;
 
 /// How long to look which server each client address has.
 const KNOWN: Duration = Duration::from_millis(1500);

@@ -10,9 +10,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::director::Director;
-use crate::machines::Lab;
-use crate::namespace::Namespace;
-use crate::question::ask_tcp;
+use lab::machines::Lab;
+use lab::namespace::Namespace;
+use lab::question::ask_tcp;
 
 /// The virtual IP of `examples/rabbitmq.yaml`.
 pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
