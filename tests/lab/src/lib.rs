@@ -20,6 +20,7 @@
 pub mod cli;
 pub mod demo;
 mod genl;
+mod image;
 mod keeper;
 pub mod kernel;
 pub mod load;
