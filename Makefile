@@ -10,16 +10,22 @@ LAB_PACKAGES := user-mode-linux busybox-static iproute2 ipvsadm
 # Rust links with cc.
 LINKER := $(shell command -v cc >/dev/null 2>&1 || echo gcc libc6-dev)
 INSTALL := tests/lab/install-packages.sh
+# Debian's releases whose kernels must do: 12, 13 and the coming one. This machine's own is the installed package.
+RELEASES := bookworm trixie sid
+OTHER_RELEASES := $(filter-out $(shell . /etc/os-release 2>/dev/null && echo "$$VERSION_CODENAME"),$(RELEASES))
+KERNELS := $(TARGET)/kernels
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lab fuzz
+.PHONY: help demo test bench lab fuzz kernels matrix
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
 	@echo 'make test    everything that must hold: formatting, lints, all tests, the demonstration'
 	@echo 'make bench   the director beside ipvsadm and keepalived, in the same kernel'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
+	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
+	@echo 'make matrix  the tests that need a kernel, and the demonstration, on each of these kernels'
 	@echo 'make fuzz    every fuzz target for a minute (fuzz/README.md)'
 
 demo:
@@ -55,6 +61,21 @@ lab:
 	$(say) 'building (the first time takes minutes)'
 	@$(CARGO) build --release --workspace --bins
 	@$(TARGET)/release/lab machines
+
+kernels:
+	@$(INSTALL) patchelf debian-archive-keyring
+	@tests/lab/fetch-kernels.sh $(KERNELS) $(OTHER_RELEASES)
+
+# What cannot be fetched is named, and missing, in the matrix; the other kernels are tried all the same.
+matrix:
+	@$(INSTALL) $(LAB_PACKAGES) keepalived patchelf debian-archive-keyring $(LINKER)
+	$(say) 'fetching the kernels'
+	-@tests/lab/fetch-kernels.sh $(KERNELS) $(OTHER_RELEASES)
+	$(say) 'building (the first time takes minutes)'
+	@$(CARGO) build --workspace --bins
+	@$(CARGO) test --no-run --test kernel --package lvs-director
+	@$(CARGO) test --no-run --test kernel --test tunnel --package realserver
+	@CARGO='$(CARGO)' tests/lab/matrix.sh $(TARGET)/debug/lab $(KERNELS) $(RELEASES)
 
 fuzz:
 	@$(INSTALL) $(LINKER) g++

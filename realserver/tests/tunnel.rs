@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The program against a real kernel: tunneling. Where the running kernel has no IP in IP, the tests run in the lab's.
+//! The program against a real kernel: tunneling. Where the running kernel has no IP in IP, or `LAB_KERNEL` names
+//! another one, the tests run in the lab's.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,7 +37,8 @@ const TESTS: &[Test] = tests![
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
-    if std::env::var_os(lab::kernel::INSIDE).is_none() && !has_tunnels() {
+    let inside = std::env::var_os(lab::kernel::INSIDE).is_some();
+    if !inside && (lab::kernel::is_chosen() || !has_tunnels()) {
         return lab::kernel::rerun_inside(arguments);
     }
     host::run(TESTS)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program against a real kernel: direct routing, every test on a host in a network namespace of its own.
+//! The kernel is the running one, or the lab's where `LAB_KERNEL` names one.
 
 #![allow(
     clippy::unwrap_used,
@@ -57,6 +58,9 @@ const TESTS: &[host::Test] = tests![
 ];
 
 fn main() -> ExitCode {
+    if lab::kernel::is_chosen() {
+        return lab::kernel::rerun_inside(std::env::args_os().skip(1));
+    }
     become_root();
     host::run(TESTS)
 }

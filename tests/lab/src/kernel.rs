@@ -27,6 +27,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::Pid;
 
+use crate::image::DIRECTORY;
 use crate::keeper::Keeper;
 use crate::relay;
 use crate::scratch::Scratch;
@@ -36,7 +37,7 @@ use crate::watch::{Ending, Signals};
 /// The exit status for "the lab failed", as opposed to "the command failed".
 pub const LAB_FAILED: u8 = 125;
 /// Set to `1` in the environment of everything that runs inside.
-pub const INSIDE: &str = "LAB_KERNEL";
+pub const INSIDE: &str = "LAB_INSIDE";
 /// Names, inside, a directory that is this machine's own.
 pub const OUT: &str = "LAB_OUT";
 
@@ -151,7 +152,7 @@ fn job(command: &[OsString], out: &Path) -> Result<String> {
         // A variable that is not text cannot matter to a test; one named like an option cannot be passed on.
         if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
             && !name.starts_with('-')
-            && ![INSIDE, OUT].contains(&name)
+            && ![INSIDE, OUT, DIRECTORY].contains(&name)
         {
             job.push(' ');
             job.push_str(&quote(&format!("{name}={value}")));
@@ -169,12 +170,22 @@ fn job(command: &[OsString], out: &Path) -> Result<String> {
     Ok(job)
 }
 
-/// Whether IPVS can be used where we are: the running kernel has it and we may administer it.
+/// Whether `LAB_KERNEL` names the kernel that is wanted, so that the running one is not.
+#[must_use]
+pub fn is_chosen() -> bool {
+    std::env::var_os(DIRECTORY).is_some_and(|directory| !directory.is_empty())
+}
+
+/// Whether tests can run where we are: the running kernel has IPVS, we may administer it, and `LAB_KERNEL` names no
+/// other kernel to run them in.
 ///
 /// IPVS listens only to the network administrator of the machine itself, not to one of a user namespace.
 #[must_use]
 pub fn ipvs_here() -> bool {
-    in_first_user_namespace() && may_administer_networks() && crate::genl::has_family("IPVS")
+    !is_chosen()
+        && in_first_user_namespace()
+        && may_administer_networks()
+        && crate::genl::has_family("IPVS")
 }
 
 /// Whether we have `CAP_NET_ADMIN`; root in a container may have been denied it.

@@ -19,6 +19,7 @@
 
 pub mod cli;
 mod genl;
+mod image;
 mod keeper;
 pub mod kernel;
 pub mod load;

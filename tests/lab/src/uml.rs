@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One user-mode kernel: where its program is, how it is started, what its console said, how it ends.
+//! One user-mode kernel: how it is started, what its console said, how it ends.
 //!
 //! A guest has this machine's root (read-only, through `hostfs`) under an overlay whose upper layer is its own memory:
 //! it sees every file here and changes none, but for the directories it is given on purpose.
@@ -12,10 +12,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Pid;
+
+use crate::image::Image;
 
 /// The preloaded `ptrace` of `shim/xstate.rs`.
 const XSTATE_SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/xstate.so"));
@@ -49,8 +51,8 @@ pub(crate) struct Guest<'a> {
 impl Guest<'_> {
     /// Starts the kernel, in a process group of its own.
     pub(crate) fn boot(&self) -> Result<Child> {
-        let program = find_program()?;
-        let modules = find_modules()?;
+        check_busybox()?;
+        let Image { program, modules } = Image::find()?;
         self.write_files(&modules)?;
         let console = File::create(self.console()).context("create the console's file")?;
         let mut command = Command::new(&program);
@@ -173,47 +175,13 @@ pub(crate) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-pub(crate) fn find_program() -> Result<PathBuf> {
-    let mut missing = Vec::new();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .chain(["/usr/bin", "/usr/local/bin"].map(PathBuf::from))
-        .map(|dir| dir.join("linux.uml"))
-        .find(|file| file.is_file());
-    if found.is_none() {
-        missing.push("user-mode-linux");
-    }
-    if !Path::new(BUSYBOX).exists() {
-        missing.push("busybox-static");
-    }
-    match found {
-        Some(program) if missing.is_empty() => Ok(program),
-        _ => {
-            let packages = missing.join(" ");
-            bail!(
-                "no kernel for the lab: Debian package {packages} is not installed; install it with: apt-get install {packages}"
-            )
-        }
-    }
-}
-
-/// Where nothing needs the kernel: whether the other program is there.
+/// Whether the guests' own shell is there.
 pub(crate) fn check_busybox() -> Result<()> {
     ensure!(
         Path::new(BUSYBOX).exists(),
         "no {BUSYBOX}; install it with: apt-get install busybox-static"
     );
     Ok(())
-}
-
-fn find_modules() -> Result<PathBuf> {
-    let modules = PathBuf::from("/usr/lib/uml/modules");
-    ensure!(
-        modules.is_dir(),
-        "no kernel modules in {}; install them with: apt-get install --reinstall user-mode-linux",
-        modules.display()
-    );
-    Ok(modules)
 }
 
 /// Where the guest's memory is kept: `/dev/shm` if it is large enough and allows executable pages.

@@ -24,6 +24,7 @@ use nix::unistd::{Pid, getegid, geteuid};
 use super::plan::{Kind, Shape};
 use super::state::{DIR, State};
 use super::{Lab, agent, director, lan};
+use crate::image::{self, Image};
 use crate::keeper::Keeper;
 use crate::kernel::LAB_FAILED;
 use crate::namespace::Namespace;
@@ -82,7 +83,7 @@ fn serve_agent(address: &str) -> Result<u8> {
 fn enter(options: &Options) -> Result<u8> {
     options.shape.hosts()?;
     if options.shape.directors > 0 {
-        uml::find_program()?;
+        Image::find()?;
         let tun = Path::new("/dev/net/tun");
         OpenOptions::new().read(true).write(true).open(tun).with_context(|| {
             format!("open {} (the directors' network cards need it; as root: modprobe tun, chmod a+rw it)", tun.display())
@@ -114,6 +115,10 @@ fn enter(options: &Options) -> Result<u8> {
         .args(std::env::args_os().skip(1))
         .env(FIRST, "1")
         .env(DIR, &dir);
+    // Absolute, for a director that is started again from another directory.
+    if let Some(kernel) = image::directory()? {
+        command.env(image::DIRECTORY, kernel);
+    }
     #[allow(
         unsafe_code,
         reason = "a child's death signal is set between fork and exec"
