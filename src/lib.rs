@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`model`] | the nouns |
 //! | [`codec`] | bytes to values and back |
+//! | [`ipvsadm`] | ipvsadm's language: command lines, saved tables, messages |
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
 //! | [`plan`] | the steps between two tables |
@@ -23,6 +24,7 @@
 //!
 //! Nothing above `kernel` does I/O or reads a clock; nothing from `kernel` down decides.
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;
 pub mod config;
@@ -31,6 +33,7 @@ pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod health;
+pub mod ipvsadm;
 pub mod kernel;
 pub mod model;
 pub mod plan;

@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Write};
 
-use super::options::{DEFINITIONS, Definition, Meaning, Value};
 use super::own::WORDS;
+use crate::ipvsadm::options::{DEFINITIONS, Definition, Meaning, Value};
 
 /// `-h`. Where only ipvsadm's ways are known nothing else is told.
 pub fn write_help(out: &mut impl Write, program: &str, compat: bool) -> fmt::Result {

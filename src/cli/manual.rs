@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Write};
 
-use super::options::{DEFINITIONS, Definition, Meaning, Value};
 use super::own::WORDS;
+use crate::ipvsadm::options::{DEFINITIONS, Definition, Meaning, Value};
 
 /// Writes the page, in the language of man(7).
 pub fn write(out: &mut impl Write) -> fmt::Result {

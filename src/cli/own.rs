@@ -4,8 +4,8 @@
 //! manual page are made of.
 
 use super::completion::SHELLS;
-use super::failure::Failure;
-use super::options::Value;
+use crate::ipvsadm::failure::Failure;
+use crate::ipvsadm::options::Value;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,9 @@ use std::fmt::{self, Write};
 use super::compat;
 use super::endpoint::endpoint;
 use super::listing::{ListedService, Listing};
+use crate::ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
 use crate::kernel::Names;
-use crate::model::{
-    Protocol, SchedulerFlags, ServerRule, ServiceArgument, ServiceKey, ServiceRule, ServiceSettings,
-};
+use crate::model::{Protocol, SchedulerFlags, ServiceKey, ServiceSettings};
 
 /// Writes a line for each service and each server, in ipvsadm's own words where `compat` asks for them. What has a name
 /// in `names` is written by it.

@@ -6,11 +6,11 @@
 
 mod config;
 mod counters;
-mod ipvsadm;
 mod protocol;
 mod scheduler;
 mod server;
 mod service;
+mod step;
 mod sync;
 mod table;
 mod units;
@@ -20,13 +20,13 @@ pub use config::{
     IpvsSettings,
 };
 pub use counters::{ConnectionCounts, Counters};
-pub use ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
 };
 pub use service::{Granularity, PersistenceEngine, ServiceKey, ServiceKeyError, ServiceSettings};
+pub use step::Step;
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight};

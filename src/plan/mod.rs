@@ -21,8 +21,8 @@ mod failure;
 mod simulate;
 mod step;
 
+pub use crate::model::Step;
 pub use diff::{Plan, diff, diff_service};
 pub use execute::{Outcome, Target, execute};
 pub use failure::StepFailure;
 pub use simulate::SimulatedKernel;
-pub use step::Step;

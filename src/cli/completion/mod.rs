@@ -7,8 +7,8 @@ mod zsh;
 
 use std::fmt::{self, Write};
 
-use super::options::{Command, DEFINITIONS, Definition, Meaning};
 use super::own::{Operand, OwnWord};
+use crate::ipvsadm::options::{Command, DEFINITIONS, Definition, Meaning};
 
 /// The shells that can be told.
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];

@@ -4,8 +4,8 @@
 use std::fmt::{self, Write};
 
 use super::{commands, names, operands, options_of, quoted};
-use crate::cli::options::Value;
 use crate::cli::own::{OwnOption, WORDS};
+use crate::ipvsadm::options::Value;
 
 pub(super) fn write(out: &mut impl Write) -> fmt::Result {
     out.write_str(

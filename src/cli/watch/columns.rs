@@ -201,7 +201,7 @@ pub(super) fn fraction(tenths: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::options::Value;
+    use crate::ipvsadm::options::Value;
 
     fn shown(width: u16, address: u16) -> Vec<Column> {
         fit(width, address).iter().map(|slot| slot.column).collect()

@@ -240,7 +240,7 @@ impl Value {
             "type" => &["ipip", "gue", "gre"],
             "engine" => &["sip"],
             "master|backup" => &["master", "backup"],
-            "client|server|service" => super::top::TABLES,
+            "client|server|service" => &["client", "server", "service"],
             "column" => &[
                 "address",
                 "servers",
