@@ -127,8 +127,8 @@ fn write_definition(out: &mut impl Write, definition: &Definition) -> fmt::Resul
 fn write_entry(out: &mut impl Write, names: &str, value: Value, help: &str) -> fmt::Result {
     let value = match value {
         Value::None => String::new(),
-        Value::Required(value) => format!(" \\fI{}\\fR", escaped(value)),
-        Value::Optional(value) => format!(" [\\fI{}\\fR]", escaped(value)),
+        Value::Required(value) => format!(" \\fI{}\\fR", escaped(value.name)),
+        Value::Optional(value) => format!(" [\\fI{}\\fR]", escaped(value.name)),
     };
     writeln!(out, ".TP\n{names}{value}\n{}.", escaped(help))
 }

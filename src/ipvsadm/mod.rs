@@ -17,6 +17,7 @@ pub mod restore;
 pub mod rule;
 pub mod rules;
 pub mod settings;
+mod table;
 pub mod words;
 
 pub use rule::{ServerRule, ServiceArgument, ServiceRule};

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every command and option of `lvsadm`, once: what the parser takes and what the help says.
+//! What there is in the table of commands and options, and how it is looked up.
 
+use std::fmt;
 use std::sync::LazyLock;
 
-use super::rules::Topic;
-use crate::model::Scheduler;
+use super::rules::Legality;
+pub use super::table::DEFINITIONS;
 
 /// What is to be done. The first option of a command line says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,111 +149,49 @@ pub enum Opt {
     MulticastTtl,
 }
 
-impl Opt {
-    /// What it is about; `None` for what may be said again and everywhere.
-    #[must_use]
-    pub const fn topic(self) -> Option<Topic> {
-        Some(match self {
-            Self::TcpService | Self::UdpService | Self::SctpService | Self::FwmarkService => {
-                Topic::Service
-            }
-            Self::Gatewaying | Self::Ipip | Self::Masquerading => Topic::Forwarding,
-            Self::Scheduler => Topic::Scheduler,
-            Self::SchedulerFlags => Topic::SchedulerFlags,
-            Self::Persistent | Self::NoPersistence => Topic::Persistent,
-            Self::Netmask => Topic::Netmask,
-            Self::Engine => Topic::Engine,
-            Self::OnePacket | Self::NoOnePacket => Topic::OnePacket,
-            Self::RealServer => Topic::RealServer,
-            Self::TunType => Topic::TunType,
-            Self::TunPort => Topic::TunPort,
-            Self::TunNoCsum => Topic::TunNoCsum,
-            Self::TunCsum => Topic::TunCsum,
-            Self::TunRemCsum => Topic::TunRemCsum,
-            Self::Weight => Topic::Weight,
-            Self::UpperThreshold => Topic::UpperThreshold,
-            Self::LowerThreshold => Topic::LowerThreshold,
-            Self::Numeric => Topic::Numeric,
-            Self::Connection => Topic::Connection,
-            Self::Timeout => Topic::Timeout,
-            Self::Daemon => Topic::Daemon,
-            Self::Stats => Topic::Stats,
-            Self::Rate => Topic::Rate,
-            Self::Exact => Topic::Exact,
-            Self::Thresholds => Topic::Thresholds,
-            Self::PersistentConn => Topic::PersistentConn,
-            Self::TunInfo => Topic::TunInfo,
-            Self::NoSort => Topic::NoSort,
-            Self::FilterService => Topic::FilterService,
-            Self::FilterServer => Topic::FilterServer,
-            Self::FilterState => Topic::FilterState,
-            Self::FilterClient => Topic::FilterClient,
-            Self::Json => Topic::Json,
-            Self::SyncId => Topic::SyncId,
-            Self::SyncMaxLength => Topic::SyncMaxLength,
-            Self::MulticastInterface => Topic::MulticastInterface,
-            Self::MulticastGroup => Topic::MulticastGroup,
-            Self::MulticastPort => Topic::MulticastPort,
-            Self::MulticastTtl => Topic::MulticastTtl,
-            Self::AtomicReplace => Topic::AtomicReplace,
-            Self::Ipv6 | Self::Sort | Self::Compat => return None,
-        })
-    }
-
-    /// Whether only lvsadm has it.
-    #[must_use]
-    pub const fn is_own(self) -> bool {
-        matches!(
-            self,
-            Self::FilterService
-                | Self::FilterServer
-                | Self::FilterState
-                | Self::FilterClient
-                | Self::Json
-                | Self::Compat
-                | Self::AtomicReplace
-                | Self::NoPersistence
-                | Self::NoOnePacket
-        )
-    }
-}
-
 /// Whether a value follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
     /// None does.
     None,
-    /// One does, of this name in the help.
-    Required(&'static str),
+    /// One does.
+    Required(Argument),
     /// One may: the next word, unless that starts with a dash.
-    Optional(&'static str),
+    Optional(Argument),
 }
 
 impl Value {
     /// What it can be, where that is known.
     #[must_use]
-    pub fn choices(self) -> &'static [&'static str] {
-        let (Self::Required(name) | Self::Optional(name)) = self else {
-            return &[];
-        };
-        match name {
-            "scheduler" => &Scheduler::KNOWN,
-            "type" => &["ipip", "gue", "gre"],
-            "engine" => &["sip"],
-            "master|backup" => &["master", "backup"],
-            "client|server|service" => &["client", "server", "service"],
-            "column" => &[
-                "address",
-                "servers",
-                "active",
-                "inactive",
-                "conns",
-                "in-packets",
-                "in-bytes",
-                "out-bytes",
-            ],
-            _ => &[],
+    pub const fn choices(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::Required(argument) | Self::Optional(argument) => argument.choices,
         }
+    }
+}
+
+/// A value that follows an option. Displayed, it is its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argument {
+    /// What the help calls it.
+    pub name: &'static str,
+    /// What it can be, where that is known.
+    pub choices: &'static [&'static str],
+}
+
+impl Argument {
+    /// One that can be anything.
+    #[must_use]
+    pub const fn of(name: &'static str) -> Self {
+        let choices = &[];
+        Self { name, choices }
+    }
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
     }
 }
 
@@ -265,15 +204,7 @@ pub enum Meaning {
     Option(Opt),
 }
 
-impl Meaning {
-    /// Whether only lvsadm has it.
-    #[must_use]
-    pub const fn is_own(self) -> bool {
-        matches!(self, Self::Option(option) if option.is_own())
-    }
-}
-
-/// How a command or option is written, and what it does.
+/// How a command or option is written, what it goes with, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
     /// What it stands for.
@@ -284,11 +215,18 @@ pub struct Definition {
     pub short: &'static str,
     /// Whether a value follows.
     pub value: Value,
+    /// Which commands take an option.
+    pub legality: Legality,
+    /// What messages call a command.
+    pub called: &'static str,
+    /// Whether only lvsadm has it.
+    pub is_own: bool,
     /// One line of help.
     pub help: &'static str,
 }
 
-const fn command(
+/// The row of a command.
+pub(super) const fn command(
     command: Command,
     long: &'static str,
     short: &'static str,
@@ -300,15 +238,20 @@ const fn command(
         long,
         short,
         value,
+        legality: Legality::NEVER,
+        called: long,
+        is_own: false,
         help,
     }
 }
 
-const fn option(
+/// The row of an option.
+pub(super) const fn option(
     option: Opt,
     long: &'static str,
     short: &'static str,
     value: Value,
+    legality: Legality,
     help: &'static str,
 ) -> Definition {
     Definition {
@@ -316,85 +259,32 @@ const fn option(
         long,
         short,
         value,
+        legality,
+        called: long,
+        is_own: false,
         help,
     }
 }
 
-const ADDRESS: Value = Value::Required("service-address");
-const ROLE: Value = Value::Required("master|backup");
-const NUMBER: Value = Value::Required("number");
-const NONE: Value = Value::None;
+impl Definition {
+    /// One that ipvsadm does not have.
+    pub(super) const fn own(mut self) -> Self {
+        self.is_own = true;
+        self
+    }
 
-/// All of them, in the help's order.
-#[rustfmt::skip]
-pub const DEFINITIONS: &[Definition] = &[
-    command(Command::AddService, "add-service", "A", NONE, "add a virtual service"),
-    command(Command::EditService, "edit-service", "E", NONE, "edit a virtual service; what is not given stays"),
-    command(Command::DeleteService, "delete-service", "D", NONE, "delete a virtual service with its real servers"),
-    command(Command::Clear, "clear", "C", NONE, "delete all virtual services"),
-    command(Command::Restore, "restore", "R", NONE, "carry out the command lines on standard input"),
-    command(Command::Save, "save", "S", NONE, "print the command lines that make the table"),
-    command(Command::AddServer, "add-server", "a", NONE, "add a real server to a virtual service"),
-    command(Command::EditServer, "edit-server", "e", NONE, "edit a real server; what is not given stays"),
-    command(Command::DeleteServer, "delete-server", "d", NONE, "delete a real server from a virtual service"),
-    command(Command::List, "list", "Ll", NONE, "list the table"),
-    command(Command::Zero, "zero", "Z", NONE, "zero the counters of a virtual service, or of all"),
-    command(Command::SetTimeouts, "set", "", NONE, "set the connection timeouts: tcp tcpfin udp, in seconds, 0 to keep one"),
-    command(Command::StartDaemon, "start-daemon", "", ROLE, "start a connection sync daemon"),
-    command(Command::StopDaemon, "stop-daemon", "", ROLE, "stop a connection sync daemon"),
-    command(Command::Help, "help", "h", NONE, "display this help message"),
-    command(Command::Version, "version", "v", NONE, "display the version"),
-    option(Opt::TcpService, "tcp-service", "t", ADDRESS, "a TCP service: host[:port]"),
-    option(Opt::UdpService, "udp-service", "u", ADDRESS, "a UDP service: host[:port]"),
-    option(Opt::SctpService, "sctp-service", "", ADDRESS, "an SCTP service: host[:port]"),
-    option(Opt::FwmarkService, "fwmark-service", "f", Value::Required("fwmark"), "a service by firewall mark, 1 to 4294967295"),
-    option(Opt::Ipv6, "ipv6", "6", NONE, "the firewall mark is one of IPv6 packets"),
-    option(Opt::Scheduler, "scheduler", "s", Value::Required("scheduler"), "rr, wrr, lc, wlc (the default), lblc, lblcr, dh, sh, sed, nq, fo, ovf, mh, twos, none"),
-    option(Opt::SchedulerFlags, "sched-flags", "b", Value::Required("flags"), "scheduler flags, separated by commas: sh-fallback, sh-port, mh-fallback, mh-port, flag-1, flag-2, flag-3"),
-    option(Opt::Persistent, "persistent", "p", Value::Optional("timeout"), "persistent service, 1 to 2678400 seconds, 360 when not given"),
-    option(Opt::Netmask, "netmask", "M", Value::Required("netmask"), "persistence granularity: an IPv4 mask, or an IPv6 prefix length after the service"),
-    option(Opt::Engine, "pe", "", Value::Required("engine"), "persistence engine: sip"),
-    option(Opt::OnePacket, "ops", "o", NONE, "one-packet scheduling, for UDP and firewall marks"),
-    option(Opt::NoPersistence, "no-persistent", "", NONE, "end persistence, with -E"),
-    option(Opt::NoOnePacket, "no-ops", "", NONE, "end one-packet scheduling, with -E"),
-    option(Opt::RealServer, "real-server", "r", Value::Required("server-address"), "a real server: host[:port]"),
-    option(Opt::Gatewaying, "gatewaying", "g", NONE, "direct routing (the default)"),
-    option(Opt::Ipip, "ipip", "i", NONE, "tunneling"),
-    option(Opt::Masquerading, "masquerading", "m", NONE, "masquerading (NAT)"),
-    option(Opt::TunType, "tun-type", "", Value::Required("type"), "encapsulation: ipip (the default), gue, gre"),
-    option(Opt::TunPort, "tun-port", "", Value::Required("port"), "destination port of the encapsulation, for gue"),
-    option(Opt::TunNoCsum, "tun-nocsum", "", NONE, "encapsulation without checksum (the default)"),
-    option(Opt::TunCsum, "tun-csum", "", NONE, "encapsulation with checksum"),
-    option(Opt::TunRemCsum, "tun-remcsum", "", NONE, "encapsulation with remote checksum"),
-    option(Opt::Weight, "weight", "w", NUMBER, "weight, 0 to 2147483647, 1 when not given; 0 quiesces the server"),
-    option(Opt::UpperThreshold, "u-threshold", "x", NUMBER, "connections from which the server gets no new ones, 0 for none"),
-    option(Opt::LowerThreshold, "l-threshold", "y", NUMBER, "connections below which it gets new ones again"),
-    option(Opt::Numeric, "numeric", "n", NONE, "addresses and ports as numbers"),
-    option(Opt::Connection, "connection", "c", NONE, "list the connections"),
-    option(Opt::Timeout, "timeout", "", NONE, "list the connection timeouts (tcp tcpfin udp)"),
-    option(Opt::Daemon, "daemon", "", NONE, "list the connection sync daemons"),
-    option(Opt::Stats, "stats", "", NONE, "list counters"),
-    option(Opt::Rate, "rate", "", NONE, "list rates per second"),
-    option(Opt::Exact, "exact", "X", NONE, "expand numbers (display exact values)"),
-    option(Opt::Thresholds, "thresholds", "", NONE, "list connection thresholds"),
-    option(Opt::PersistentConn, "persistent-conn", "", NONE, "list persistent connections"),
-    option(Opt::TunInfo, "tun-info", "", NONE, "list encapsulations"),
-    option(Opt::NoSort, "nosort", "", NONE, "list in the kernel's order"),
-    option(Opt::Sort, "sort", "", NONE, "list sorted, which is the default"),
-    option(Opt::FilterService, "service", "", Value::Required("service"), "with -L: list this service only, as tcp:192.0.2.10:80, 192.0.2.10, fwm:7"),
-    option(Opt::FilterServer, "server", "", Value::Required("address[:port]"), "with -L: list this real server only, with its services"),
-    option(Opt::FilterState, "state", "", Value::Required("state"), "with -c: list connections of this state only, or of several, separated by commas"),
-    option(Opt::FilterClient, "client", "", Value::Required("address[/prefix]"), "with -c: list connections of this client or network only"),
-    option(Opt::Json, "json", "", NONE, "list as JSON"),
-    option(Opt::Compat, "compat", "", NONE, "do exactly as ipvsadm does: -E and -e reset what is not given, and so on"),
-    option(Opt::AtomicReplace, "atomic-replace", "", NONE, "with -R: make the table equal to the input, with as few changes as that takes"),
-    option(Opt::SyncId, "syncid", "", Value::Required("sid"), "the sync daemon's number, 0 (the default) to 255"),
-    option(Opt::SyncMaxLength, "sync-maxlen", "", Value::Required("length"), "the sync daemon's longest message, 1 to 65507 bytes"),
-    option(Opt::MulticastInterface, "mcast-interface", "", Value::Required("interface"), "the sync daemon's interface, eth0 when not given"),
-    option(Opt::MulticastGroup, "mcast-group", "", Value::Required("address"), "the sync daemon's group, 224.0.0.81 when not given"),
-    option(Opt::MulticastPort, "mcast-port", "", Value::Required("port"), "the sync daemon's UDP port, 8848 when not given"),
-    option(Opt::MulticastTtl, "mcast-ttl", "", Value::Required("ttl"), "the sync daemon's time to live, 1 when not given"),
-];
+    /// A command that messages call by another name than its long one.
+    pub(super) const fn called(mut self, name: &'static str) -> Self {
+        self.called = name;
+        self
+    }
+
+    /// Whether it is an option that this command takes.
+    #[must_use]
+    pub const fn is_option_of(&self, command: Command) -> bool {
+        matches!(self.meaning, Meaning::Option(_)) && self.legality.allows(command)
+    }
+}
 
 /// The command or option of this name.
 #[must_use]
@@ -429,11 +319,11 @@ mod tests {
     #[test]
     fn what_is_one_of_some_is_one_of_these() {
         for definition in DEFINITIONS {
-            if let Value::Required(name) = definition.value
-                && name.contains('|')
+            if let Value::Required(argument) = definition.value
+                && argument.name.contains('|')
             {
-                let choices: Vec<&str> = name.split('|').collect();
-                assert_eq!(definition.value.choices(), choices, "{}", definition.long);
+                let choices: Vec<&str> = argument.name.split('|').collect();
+                assert_eq!(argument.choices, choices, "{}", definition.long);
             }
         }
     }
