@@ -15,6 +15,7 @@
 //! | [`model`] | the nouns |
 //! | [`codec`] | bytes to values and back |
 //! | [`ipvsadm`] | ipvsadm's language: command lines, saved tables, messages |
+//! | [`diagnostic`] | what is found in a text that people write: places, severity, help, fixes |
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
 //! | [`plan`] | the steps between two tables |
@@ -32,6 +33,7 @@ pub mod config;
 pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
+pub mod diagnostic;
 pub mod health;
 pub mod ipvsadm;
 pub mod kernel;

@@ -12,11 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("model", &[]),
+    ("diagnostic", &["model"]),
     ("codec", &["model"]),
     ("ipvsadm", &["model"]),
-    ("config", &["model"]),
+    ("config", &["model", "diagnostic"]),
     ("health", &["model"]),
     ("plan", &["model", "ipvsadm"]),
     ("kernel", &["model", "codec", "plan"]),
@@ -25,7 +26,15 @@ const LAYERS: [(&str, &[&str]); 9] = [
 ];
 
 /// The modules that do no I/O, read no clock and are not async.
-const PURE: [&str; 6] = ["model", "codec", "ipvsadm", "config", "health", "plan"];
+const PURE: [&str; 7] = [
+    "model",
+    "diagnostic",
+    "codec",
+    "ipvsadm",
+    "config",
+    "health",
+    "plan",
+];
 
 /// What a pure module may not name.
 const IMPURE: [&str; 12] = [

@@ -11,8 +11,7 @@ use lvs_director::ipvsadm::change::Change;
 use lvs_director::ipvsadm::failure::Failure;
 use lvs_director::ipvsadm::settings::{NamedServer, ServerOptions};
 use lvs_director::model::{
-    ForwardingMethod, Scheduler, Seconds, ServiceKey, ServiceSettings, Step, Tunnel,
-    VirtualService,
+    ForwardingMethod, Scheduler, Seconds, ServiceKey, ServiceSettings, Step, Tunnel, VirtualService,
 };
 
 fuzz_target!(|bytes: &[u8]| {

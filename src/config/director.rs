@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::finding::{Finding, Findings, Shown, Wrong};
 use super::section::{DIRECTOR, IPVS};
 use super::tree::Node;
 use super::value::{choice, duration, map, seconds, text};
+use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 use crate::model::{DirectorSettings, IpvsSettings, Seconds};
 
 /// What a file without `director` means.
@@ -30,7 +30,8 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
 /// Reads `director`; what is wrong keeps its default.
 pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSettings {
     let mut settings = default_director();
-    for entry in map(&DIRECTOR, node, out).unwrap_or_default() {
+    let entries = map(&DIRECTOR, node, out).unwrap_or_default();
+    for entry in entries {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
             "state_file" => keep(&mut settings.state_file, path(name, node, out)),
@@ -42,7 +43,7 @@ pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSett
                     duration(name, node, range, out),
                 );
             }
-            _ => DIRECTOR.unknown_key(entry, out),
+            _ => DIRECTOR.unknown_key(entry, entries, out),
         }
     }
     settings
@@ -53,7 +54,8 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
     const EXPIRE: [(&str, Option<bool>); 3] =
         [("true", Some(true)), ("false", Some(false)), ("keep", None)];
     let mut settings = DEFAULT_IPVS;
-    for entry in map(&IPVS, node, out).unwrap_or_default() {
+    let entries = map(&IPVS, node, out).unwrap_or_default();
+    for entry in entries {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
             "tcp_timeout" => keep(&mut settings.tcp_timeout, timeout(name, node, out)),
@@ -63,7 +65,7 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
                 let value = choice(name, node, &EXPIRE, &[], out);
                 keep(&mut settings.expire_nodest_conn, value);
             }
-            _ => IPVS.unknown_key(entry, out),
+            _ => IPVS.unknown_key(entry, entries, out),
         }
     }
     settings
