@@ -14,6 +14,8 @@
 //! |---|---|
 //! | [`model`] | the nouns |
 //! | [`codec`] | bytes to values and back |
+//! | [`ipvsadm`] | ipvsadm's language: command lines, saved tables, messages |
+//! | [`diagnostic`] | what is found in a text that people write: places, severity, help, fixes |
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
 //! | [`plan`] | the steps between two tables |
@@ -24,6 +26,7 @@
 //!
 //! Nothing above `system` does I/O or reads a clock; nothing from `system` down decides.
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod codec;
 pub mod config;
@@ -31,8 +34,10 @@ pub mod config;
 pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
+pub mod diagnostic;
 pub mod engine;
 pub mod health;
+pub mod ipvsadm;
 pub mod kernel;
 pub mod model;
 pub mod plan;

@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lvs_director::config::{Diagnostics, SECTIONS, parse, to_yaml};
+use lvs_director::config::{SECTIONS, parse, to_yaml};
+use lvs_director::diagnostic::{Diagnostics, SourceMap, apply};
 use lvs_director::model::Config;
 
 fn files(directory: &str) -> Vec<PathBuf> {
@@ -54,6 +55,69 @@ fn bad_files_are_told_what_is_wrong_and_good_files_parse() {
                 let expected = fs::read_to_string(&golden).unwrap_or_default();
                 assert_eq!(said(&diagnostics), expected, "{}", path.display());
             }
+        }
+    }
+}
+
+/// What `director check` would say of a text, and the text with all fixes made.
+fn fixed(text: &str) -> (Diagnostics, String) {
+    let diagnostics = parse("fixed.yaml", text.as_bytes()).unwrap_err();
+    let mut sources = SourceMap::default();
+    let file = sources.add("fixed.yaml", text);
+    let applied = apply(&sources, diagnostics.fixes());
+    let text = applied.text(file).unwrap_or(text).to_owned();
+    assert!(applied.left.is_empty(), "{diagnostics}");
+    (diagnostics, text)
+}
+
+#[test]
+fn a_misspelt_key_is_mended() {
+    let path = files("tests/config")[0].with_file_name("good-everything.yaml");
+    let good = fs::read_to_string(path).unwrap();
+    for (right, wrong) in [
+        ("scheduler:", "schedular:"),
+        ("weight:", "\"wieght\":"),
+        ("servers:", "servres:"),
+        ("persistence:", "persistance:"),
+        ("repair_interval:", "repair_intervall:"),
+    ] {
+        let bad = good.replace(right, wrong);
+        let (diagnostics, mended) = fixed(&bad);
+        assert!(!diagnostics.fixes().is_empty(), "{wrong}: {diagnostics}");
+        assert_eq!(mended, good, "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_not_clear_is_left_to_people() {
+    let service = "virtual_services:\n  - address: 10.0.0.1:80\n    servers: []\n";
+    for (line, mended) in [
+        ("ipsv: {}\n", "ipvs: {}\n"),
+        ("virtual_service: []\n", "virtual_service: []\n"),
+        ("banana: 1\n", "banana: 1\n"),
+        (
+            "pools: {&name ipsv: []}\n*name : {}\n",
+            "pools: {&name ipsv: []}\n*name : {}\n",
+        ),
+    ] {
+        let (_, text) = fixed(&format!("{line}{service}"));
+        assert_eq!(text, format!("{mended}{service}"));
+    }
+}
+
+#[test]
+fn mending_comes_to_an_end() {
+    for path in files("tests/config") {
+        let mut text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        let mut rounds = 0;
+        while let Err(diagnostics) = parse("mended.yaml", text.as_bytes())
+            && !diagnostics.fixes().is_empty()
+        {
+            let (_, mended) = fixed(&text);
+            assert_ne!(mended, text);
+            text = mended;
+            rounds += 1;
+            assert!(rounds < 10, "{}", path.display());
         }
     }
 }

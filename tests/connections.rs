@@ -13,8 +13,8 @@ use std::process::Command;
 use std::thread;
 
 use lvs_director::cli::connections::{ConnectionFormat, render};
-use lvs_director::cli::filter::Filter;
 use lvs_director::cli::top::{self, Counted, Wanted};
+use lvs_director::ipvsadm::filter::Filter;
 use lvs_director::system::Names;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 

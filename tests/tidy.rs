@@ -12,20 +12,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("model", &[]),
+    ("diagnostic", &["model"]),
     ("codec", &["model"]),
-    ("config", &["model"]),
+    ("ipvsadm", &["model"]),
+    ("config", &["model", "diagnostic"]),
     ("health", &["model"]),
-    ("plan", &["model"]),
+    ("plan", &["model", "ipvsadm"]),
+    ("engine", &["model", "health", "plan", "ipvsadm"]),
     ("system", &["model"]),
     ("kernel", &["model", "codec", "plan", "system"]),
     ("probe", &["model", "health"]),
-    ("control", &["model", "plan"]),
+    ("control", &["model", "engine"]),
 ];
 
 /// The modules that do no I/O, read no clock and are not async.
-const PURE: [&str; 5] = ["model", "codec", "config", "health", "plan"];
+const PURE: [&str; 8] = [
+    "model",
+    "diagnostic",
+    "codec",
+    "ipvsadm",
+    "config",
+    "health",
+    "plan",
+    "engine",
+];
 
 /// What a pure module may not name.
 const IMPURE: [&str; 12] = [
@@ -132,6 +144,33 @@ fn imports_go_up_the_layers_only() {
                     );
                 }
             }
+        }
+    }
+}
+
+/// What the hosts behind the VIP run is small: neither the director nor `lvsadm` is in it.
+#[test]
+fn realserver_compiles_neither_the_daemon_nor_cli() {
+    let manifest = read(&root().join("realserver/Cargo.toml"));
+    let library = manifest
+        .lines()
+        .find(|line| line.starts_with("lvs-director"))
+        .expect("realserver uses the library");
+    assert!(library.contains("default-features = false"), "{library}");
+    for feature in ["cli", "daemon", "watch"] {
+        assert!(!library.contains(&format!("\"{feature}\"")), "{library}");
+    }
+    let rooms = read(&root().join("src/lib.rs"));
+    for (feature, rooms_of_it) in [
+        ("cli", &["cli"][..]),
+        ("daemon", &["control", "daemon", "probe"]),
+    ] {
+        for room in rooms_of_it {
+            let gated = format!("#[cfg(feature = \"{feature}\")]\npub mod {room};");
+            assert!(
+                rooms.contains(&gated),
+                "src/lib.rs: {room} is not behind {feature}"
+            );
         }
     }
 }

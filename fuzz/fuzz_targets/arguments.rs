@@ -4,17 +4,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::cli::address::Nobody;
-use lvs_director::cli::arguments::{Context, Invocation, parse};
-use lvs_director::cli::change::Change;
-use lvs_director::cli::failure::Failure;
 use lvs_director::cli::own;
-use lvs_director::cli::settings::{NamedServer, ServerOptions};
+use lvs_director::ipvsadm::address::Nobody;
+use lvs_director::ipvsadm::arguments::{Context, Invocation, parse};
+use lvs_director::ipvsadm::change::Change;
+use lvs_director::ipvsadm::failure::Failure;
+use lvs_director::ipvsadm::settings::{NamedServer, ServerOptions};
 use lvs_director::model::{
-    ForwardingMethod, IpvsTable, Scheduler, Seconds, ServiceKey, ServiceSettings, Tunnel,
-    VirtualService,
+    ForwardingMethod, Scheduler, Seconds, ServiceKey, ServiceSettings, Step, Tunnel, VirtualService,
 };
-use lvs_director::plan::{SimulatedKernel, Step};
 
 fuzz_target!(|bytes: &[u8]| {
     if bytes.len() > 4096 {
@@ -93,9 +91,7 @@ fn step(change: &Change) -> Option<Step> {
     if let Some(named) = server {
         add(key, named, &mut service);
     }
-    let mut table = IpvsTable::new();
-    table.services.insert(*key, service);
-    change.step(&mut SimulatedKernel::holding(table)).ok()
+    change.step(|_| Ok::<_, Failure>(Some(service))).ok()
 }
 
 fn settings() -> ServiceSettings {

@@ -7,10 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use libfuzzer_sys::fuzz_target;
 use lvs_director::cli::connections::{ConnectionFormat, Nameable, render};
-use lvs_director::cli::filter::{Filter, Network};
 use lvs_director::cli::top::{Counted, Document, Wanted, render as render_top};
 use lvs_director::codec::connection::Connection;
 use lvs_director::system::Names;
+use lvs_director::ipvsadm::filter::{Filter, Network};
 
 const FORMATS: [ConnectionFormat; 3] = [
     ConnectionFormat::Plain,

@@ -3,13 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::cli::address::Nobody;
-use lvs_director::cli::arguments::Context;
-use lvs_director::cli::failure::Failure;
 use lvs_director::cli::listing::{ListedService, Listing};
 use lvs_director::cli::{restore, save};
 use lvs_director::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use lvs_director::system::Names;
+use lvs_director::ipvsadm::address::Nobody;
+use lvs_director::ipvsadm::arguments::Context;
+use lvs_director::ipvsadm::failure::Failure;
+use lvs_director::ipvsadm::restore::read;
 use lvs_director::model::{ConnectionCounts, Counters, IpvsTable};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -42,7 +43,7 @@ fn table(input: &str, compat: bool) -> Result<IpvsTable, Failure> {
         lookup: &Nobody,
         compat,
     };
-    restore::table(&restore::read(context, input.as_bytes())?)
+    restore::table(&read(context, input.as_bytes())?)
 }
 
 /// What is written as it was given.

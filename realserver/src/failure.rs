@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use lvs_director::config::Diagnostics;
+use lvs_director::diagnostic::Diagnostics;
 use lvs_director::kernel::{HostError, RouteError, SysctlCause};
 use lvs_director::system::{FileCause, FileError, errno_name};
 

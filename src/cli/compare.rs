@@ -6,7 +6,8 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use crate::model::{IpvsTable, RealServer, ServerKey, ServerRule, ServiceKey, ServiceRule};
+use crate::ipvsadm::{ServerRule, ServiceRule};
+use crate::model::{IpvsTable, RealServer, ServerKey, ServiceKey};
 use crate::plan::{Step, diff};
 
 /// All that differs, service by service.
@@ -176,9 +177,10 @@ fn server_settings(key: &ServiceKey, server: &ServerKey, real: &RealServer) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::address::Nobody;
-    use crate::cli::arguments::Context;
     use crate::cli::restore;
+    use crate::ipvsadm::address::Nobody;
+    use crate::ipvsadm::arguments::Context;
+    use crate::ipvsadm::restore::read;
 
     fn table(lines: &str) -> IpvsTable {
         let context = Context {
@@ -186,7 +188,7 @@ mod tests {
             lookup: &Nobody,
             compat: true,
         };
-        restore::table(&restore::read(context, lines.as_bytes()).unwrap()).unwrap()
+        restore::table(&read(context, lines.as_bytes()).unwrap()).unwrap()
     }
 
     const WANTED: &str = "\

@@ -9,9 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use super::endpoint::endpoint;
-use super::filter::Filter;
 use super::lines::Lines;
 use crate::codec::connection::{Connection, ConnectionError};
+use crate::ipvsadm::filter::Filter;
 use crate::model::Protocol;
 use crate::system::Names;
 

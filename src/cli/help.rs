@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Write};
 
-use super::options::{DEFINITIONS, Definition, Meaning, Value};
 use super::own::WORDS;
+use crate::ipvsadm::options::{DEFINITIONS, Definition, Meaning, Value};
 
 /// `-h`. Where only ipvsadm's ways are known nothing else is told.
 pub fn write_help(out: &mut impl Write, program: &str, compat: bool) -> fmt::Result {
@@ -18,7 +18,7 @@ pub fn write_help(out: &mut impl Write, program: &str, compat: bool) -> fmt::Res
     for definition in DEFINITIONS
         .iter()
         .filter(|definition| !is_command(definition))
-        .filter(|definition| !(compat && definition.meaning.is_own()))
+        .filter(|definition| !(compat && definition.is_own))
     {
         write_line(out, definition)?;
     }

@@ -5,65 +5,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::compat;
-use super::filter::Filter;
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
+use crate::ipvsadm::filter::Filter;
+use crate::ipvsadm::list::Format;
 use crate::kernel::{Ipvs, IpvsError};
 use crate::model::{Granularity, Protocol, ServiceKey, Thresholds};
-
-/// What there is to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listed {
-    /// All services.
-    Table,
-    /// One service.
-    Service(ServiceKey),
-    /// All connections.
-    Connections,
-    /// The connection timeouts.
-    Timeouts,
-    /// The sync daemons.
-    Daemons,
-}
-
-/// How services are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Format {
-    /// What is said of each.
-    pub columns: Columns,
-    /// Numbers in full.
-    pub exact: bool,
-    /// Sorted, or in the kernel's order.
-    pub sorted: bool,
-    /// As ipvsadm shows it, where that is wrong too.
-    pub compat: bool,
-}
-
-impl Format {
-    /// What is listed when nothing is asked for.
-    pub const DEFAULT: Self = Self {
-        columns: Columns::Settings,
-        exact: false,
-        sorted: true,
-        compat: false,
-    };
-}
-
-/// What is said of services and servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Columns {
-    /// Forwarding method, weight and connections.
-    Settings,
-    /// `--stats`.
-    Counters,
-    /// `--rate`.
-    Rates,
-    /// `--thresholds`.
-    Thresholds,
-    /// `--persistent-conn`.
-    PersistentConnections,
-    /// `--tun-info`.
-    Tunnels,
-}
 
 /// Services with their servers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Write};
 
-use super::options::{DEFINITIONS, Definition, Meaning, Value};
 use super::own::WORDS;
+use crate::ipvsadm::options::{DEFINITIONS, Definition, Meaning, Value};
 
 /// Writes the page, in the language of man(7).
 pub fn write(out: &mut impl Write) -> fmt::Result {
@@ -127,8 +127,8 @@ fn write_definition(out: &mut impl Write, definition: &Definition) -> fmt::Resul
 fn write_entry(out: &mut impl Write, names: &str, value: Value, help: &str) -> fmt::Result {
     let value = match value {
         Value::None => String::new(),
-        Value::Required(value) => format!(" \\fI{}\\fR", escaped(value)),
-        Value::Optional(value) => format!(" [\\fI{}\\fR]", escaped(value)),
+        Value::Required(value) => format!(" \\fI{}\\fR", escaped(value.name)),
+        Value::Optional(value) => format!(" [\\fI{}\\fR]", escaped(value.name)),
     };
     writeln!(out, ".TP\n{names}{value}\n{}.", escaped(help))
 }

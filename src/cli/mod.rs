@@ -2,39 +2,31 @@
 //! `lvsadm`: looks at and edits the kernel's IPVS table. It takes ipvsadm's command line and prints what ipvsadm
 //! prints, or JSON.
 //!
-//! A command line becomes words ([`words`]), words an [`arguments::Invocation`], by one table of [`options`]; what the
-//! kernel holds becomes a [`listing::Listing`], and that text ([`render`]) or [`json`].
+//! What a command line means is read by [`crate::ipvsadm`]. What the kernel holds becomes a [`listing::Listing`], and
+//! that text ([`render`]) or [`json`].
 
-pub mod address;
-pub mod arguments;
 mod brief;
-pub mod change;
 pub mod compare;
 mod compat;
 pub mod completion;
 pub mod connections;
-mod draft;
 mod endpoint;
-pub mod failure;
-pub mod filter;
+mod failure;
+mod filter;
 pub mod help;
 pub mod json;
 mod lines;
 pub mod listing;
 pub mod manual;
-pub mod options;
 mod output;
 pub mod own;
 pub mod render;
 pub mod restore;
-pub mod rules;
 mod run_own;
 pub mod save;
-pub mod settings;
 pub mod top;
 #[cfg(feature = "watch")]
 mod watch;
-pub mod words;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,15 +38,17 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use address::Lookup;
-use arguments::{Context, Invocation, List};
 use brief::{Brief, BriefError, Kernel};
 use connections::{ConnectionFormat, ConnectionsError};
-use failure::Failure;
-use filter::Filter;
-use listing::{Columns, Format, Listed, Listing};
+use listing::Listing;
 use output::Output;
 
+use crate::ipvsadm::address::Lookup;
+use crate::ipvsadm::arguments::{self, Context, Invocation};
+use crate::ipvsadm::failure::Failure;
+use crate::ipvsadm::filter::Filter;
+use crate::ipvsadm::list::{Columns, Format, List, Listed};
+use crate::ipvsadm::restore::{line_by_line, read};
 use crate::kernel::{
     CONNECTIONS, Ipvs, IpvsError, OpenError, connections as kernel_connections, load_module,
 };
@@ -120,10 +114,10 @@ fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
                 ..context
             };
             let execute = |invocation: &Invocation| execute(&mut ipvs, invocation);
-            restore::line_by_line(context, io::stdin().lock(), execute, tell)
+            line_by_line(context, io::stdin().lock(), execute, tell)
         }
         Invocation::Restore { replace, .. } => {
-            let items = restore::read(context, io::stdin().lock())?;
+            let items = read(context, io::stdin().lock())?;
             let mut ipvs = open()?;
             if replace {
                 restore::replace(&mut ipvs, &items, execute)
@@ -157,7 +151,7 @@ fn execute(ipvs: &mut Ipvs, invocation: &Invocation) -> Result<(), Failure> {
         Invocation::List(list) => run_list(ipvs, list),
         Invocation::Save { numeric, compat } => save(ipvs, *numeric, *compat),
         Invocation::Change(change) => {
-            let step = change.step(ipvs)?;
+            let step = change.step(|key| ipvs.read_service(key))?;
             let refused = ipvs.apply(&[step]).map_err(command)?;
             match refused.first() {
                 Some(refusal) => Err(Failure::step(&refusal.step, refusal.errno)),

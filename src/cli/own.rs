@@ -4,8 +4,9 @@
 //! manual page are made of.
 
 use super::completion::SHELLS;
-use super::failure::Failure;
-use super::options::Value;
+use super::top::TABLES;
+use crate::ipvsadm::failure::Failure;
+use crate::ipvsadm::options::{Argument, Value};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,18 @@ pub struct OwnWord {
     pub help: &'static str,
 }
 
+/// What `--sort` of `watch` can be: its columns, as `watch` names them.
+pub const SORTING: &[&str] = &[
+    "address",
+    "servers",
+    "active",
+    "inactive",
+    "conns",
+    "in-packets",
+    "in-bytes",
+    "out-bytes",
+];
+
 const JSON: OwnOption = OwnOption {
     long: "json",
     value: Value::None,
@@ -68,32 +81,35 @@ const JSON: OwnOption = OwnOption {
 const TOP_CONNECTIONS: &[OwnOption] = &[
     OwnOption {
         long: "by",
-        value: Value::Required("client|server|service"),
+        value: Value::Required(Argument {
+            name: "client|server|service",
+            choices: TABLES,
+        }),
         help: "print one table: by client, by real server or by virtual service",
     },
     OwnOption {
         long: "rows",
-        value: Value::Required("number"),
+        value: Value::Required(Argument::of("number")),
         help: "rows of a table, 1 to 1000, 10 when not given",
     },
     OwnOption {
         long: "service",
-        value: Value::Required("service"),
+        value: Value::Required(Argument::of("service")),
         help: "only connections of this service",
     },
     OwnOption {
         long: "server",
-        value: Value::Required("address[:port]"),
+        value: Value::Required(Argument::of("address[:port]")),
         help: "only connections of this real server",
     },
     OwnOption {
         long: "state",
-        value: Value::Required("states"),
+        value: Value::Required(Argument::of("states")),
         help: "only connections of these states, separated by commas",
     },
     OwnOption {
         long: "client",
-        value: Value::Required("address[/prefix]"),
+        value: Value::Required(Argument::of("address[/prefix]")),
         help: "only connections from this address or network",
     },
     JSON,
@@ -105,23 +121,26 @@ const WATCH: OwnWord = OwnWord {
     options: &[
         OwnOption {
             long: "interval",
-            value: Value::Required("seconds"),
+            value: Value::Required(Argument::of("seconds")),
             help: "time between two readings, 0.1 to 3600; 1 when not given",
         },
         OwnOption {
             long: "sort",
-            value: Value::Required("column"),
+            value: Value::Required(Argument {
+                name: "column",
+                choices: SORTING,
+            }),
             help: "what services and servers are sorted by: address when not given, servers, active, inactive, conns, \
                in-packets, in-bytes, out-bytes",
         },
         OwnOption {
             long: "service",
-            value: Value::Required("service"),
+            value: Value::Required(Argument::of("service")),
             help: "show only this one, as -L --service takes it",
         },
         OwnOption {
             long: "server",
-            value: Value::Required("address[:port]"),
+            value: Value::Required(Argument::of("address[:port]")),
             help: "show only this real server, as -L --server takes it",
         },
     ],

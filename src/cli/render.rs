@@ -6,9 +6,10 @@ use std::fmt::{self, Write};
 use super::brief::{Brief, BriefError, Source};
 use super::compat;
 use super::endpoint::{cut, endpoint, pad, push_column, push_endpoint};
-use super::listing::{Columns, Format, ListedService, Listing};
+use super::listing::{ListedService, Listing};
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::codec::sockopt::ServerSummary;
+use crate::ipvsadm::list::{Columns, Format};
 use crate::model::{
     AddressFamily, Counters, ForwardingMethod, Protocol, ServerKey, ServiceKey, ServiceSettings,
     SyncDaemon, SyncRole, Timeouts, Tunnel, TunnelChecksum, TunnelKind,

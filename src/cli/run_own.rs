@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io;
 use std::process::ExitCode;
 
-use super::arguments::Context;
 use super::compare::Comparison;
-use super::failure::Failure;
 use super::own::{Asked, Word};
 use super::top::{self, Counted, Wanted};
 use super::{completion, connections_file, manual, open, print, print_json, restore, unexpected};
+use crate::ipvsadm::arguments::Context;
+use crate::ipvsadm::failure::Failure;
+use crate::ipvsadm::restore::read;
 use crate::plan::Target as _;
 
 /// Does what was asked for.
@@ -50,8 +51,8 @@ fn compare(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure>
         )
     };
     let items = match asked.operand {
-        Some("-") | None => restore::read(context, io::stdin().lock()),
-        Some(path) => restore::read(context, open_file(path)?),
+        Some("-") | None => read(context, io::stdin().lock()),
+        Some(path) => read(context, open_file(path)?),
     };
     let items = items.map_err(about)?;
     let wanted = restore::table(&items).map_err(about)?;

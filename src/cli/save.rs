@@ -6,9 +6,8 @@ use std::fmt::{self, Write};
 use super::compat;
 use super::endpoint::endpoint;
 use super::listing::{ListedService, Listing};
-use crate::model::{
-    Protocol, SchedulerFlags, ServerRule, ServiceArgument, ServiceKey, ServiceRule, ServiceSettings,
-};
+use crate::ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
+use crate::model::{Protocol, SchedulerFlags, ServiceKey, ServiceSettings};
 use crate::system::Names;
 
 /// Writes a line for each service and each server, in ipvsadm's own words where `compat` asks for them. What has a name

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::finding::{Finding, Findings, Shown, Wrong};
 use super::tree::Node;
 use super::value::{decimal, kind};
+use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 
 /// An address, and its port if there was one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

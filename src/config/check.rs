@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::address;
-use super::finding::{Finding, Findings, Wrong};
 use super::section::{CHECK, CHECK_TCP};
 use super::setting::{Setting, Subject, innermost, innermost_or};
 use super::tree::{Node, Value};
 use super::value::{choice, duration, integer, kind, map};
+use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
     Check, CheckSchedule, Checks, Probe, ProbeKind, ProbePath, Protocol, ServerKey, ServiceKey,
 };
@@ -88,7 +88,7 @@ impl CheckLayer {
                 "retry_delay" => {
                     self.retry_delay = Setting::read(node, duration(name, node, INTERVAL, out));
                 }
-                _ => CHECK.unknown_key(entry, out),
+                _ => CHECK.unknown_key(entry, entries, out),
             }
         }
     }
@@ -107,7 +107,7 @@ impl CheckLayer {
                     self.port = Setting::read(node, port);
                 }
                 "address" => self.address = Setting::read(node, bare_address(name, node, out)),
-                _ => CHECK_TCP.unknown_key(entry, out),
+                _ => CHECK_TCP.unknown_key(entry, entries, out),
             }
         }
     }
@@ -162,7 +162,7 @@ fn own_port(service: &ServiceKey, server: ServerKey) -> Option<u16> {
     Some(server.port).filter(|port| tcp && *port != 0)
 }
 
-fn needs_port(span: super::source::Span, subject: &Subject, server: ServerKey) -> Finding {
+fn needs_port(span: Span, subject: &Subject, server: ServerKey) -> Finding {
     let why = match subject.key {
         ServiceKey::Fwmark { .. } => "a fwmark service has no port of its own".to_owned(),
         ServiceKey::Address { .. } if server.port == 0 => "the service has every port".to_owned(),

@@ -4,11 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::finding::{Finding, Findings, Shown, Wrong};
 use super::section::{DIRECTOR, IPVS};
-use super::source::Span;
 use super::tree::Node;
 use super::value::{choice, duration, map, seconds, text};
+use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{DirectorSettings, IpvsSettings, Seconds};
 
 /// What a file without `director` means.
@@ -34,7 +33,8 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
 pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSettings {
     let mut settings = default_director();
     let mut files = Files::default();
-    for entry in map(&DIRECTOR, node, out).unwrap_or_default() {
+    let entries = map(&DIRECTOR, node, out).unwrap_or_default();
+    for entry in entries {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
             "state_file" => files.state = file(name, node, out),
@@ -47,7 +47,7 @@ pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSett
                     duration(name, node, range, out),
                 );
             }
-            _ => DIRECTOR.unknown_key(entry, out),
+            _ => DIRECTOR.unknown_key(entry, entries, out),
         }
     }
     files.settle(&mut settings, out);
@@ -114,7 +114,8 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
     const EXPIRE: [(&str, Option<bool>); 3] =
         [("true", Some(true)), ("false", Some(false)), ("keep", None)];
     let mut settings = DEFAULT_IPVS;
-    for entry in map(&IPVS, node, out).unwrap_or_default() {
+    let entries = map(&IPVS, node, out).unwrap_or_default();
+    for entry in entries {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
             "tcp_timeout" => keep(&mut settings.tcp_timeout, timeout(name, node, out)),
@@ -124,7 +125,7 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
                 let value = choice(name, node, &EXPIRE, &[], out);
                 keep(&mut settings.expire_nodest_conn, value);
             }
-            _ => IPVS.unknown_key(entry, out),
+            _ => IPVS.unknown_key(entry, entries, out),
         }
     }
     settings

@@ -7,12 +7,9 @@
 
 mod address;
 mod check;
-mod diagnostics;
 mod director;
 mod duration;
 mod emit;
-mod finding;
-mod nearest;
 mod persistence;
 mod pool;
 mod scheduling;
@@ -20,7 +17,6 @@ mod section;
 mod server;
 mod service;
 mod setting;
-mod source;
 mod tree;
 mod tunnel;
 mod value;
@@ -28,15 +24,13 @@ mod yaml;
 
 use std::borrow::Cow;
 
-pub use diagnostics::{Diagnostic, Diagnostics};
 pub use director::default_director;
 pub use emit::to_yaml;
 pub use section::{SECTIONS, Section};
 
+use crate::diagnostic::{Diagnostics, Finding, Findings, SourceMap, Span, Wrong};
 use crate::model::Config;
-use finding::{Finding, Findings, Wrong};
 use section::FILE;
-use source::Span;
 use tree::{Entry, Node};
 
 /// The longest file that is read: 16 MiB.
@@ -67,7 +61,7 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
     };
     match config {
         Ok(config) if out.is_empty() => Ok(config),
-        Ok(_) | Err(Wrong) => Err(Diagnostics::new(name, &text, out)),
+        Ok(_) | Err(Wrong) => Err(Diagnostics::new(&SourceMap::of(name, text), out)),
     }
 }
 
@@ -99,7 +93,7 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
     let section = |name| entries.iter().find(|entry| &*entry.key == name);
     let known: Vec<_> = FILE.keys().collect();
     for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
-        FILE.unknown_key(entry, out);
+        FILE.unknown_key(entry, entries, out);
     }
     let director = section("director").map(|entry| director::read_director(&entry.value, out));
     let ipvs = section("ipvs").map(|entry| director::read_ipvs(&entry.value, out));

@@ -3,12 +3,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::finding::{Finding, Findings, Shown, Wrong};
 use super::section::PERSISTENCE;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
-use super::source::Span;
 use super::tree::{Node, Value};
 use super::value::{decimal, kind, map, seconds, text};
+use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{AddressFamily, Granularity, PersistenceEngine, Seconds, ServiceSettings};
 
 /// What ipvsadm takes for `-p` without a number.
@@ -87,7 +86,7 @@ impl PersistenceLayer {
                 "timeout" => self.timeout = Setting::read(node, seconds(name, node, out)),
                 "granularity" => self.granularity = Setting::read(node, granularity(node, out)),
                 "engine" => self.engine = Setting::read(node, engine(node, out)),
-                _ => PERSISTENCE.unknown_key(entry, out),
+                _ => PERSISTENCE.unknown_key(entry, entries, out),
             }
         }
     }

@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::finding::{Finding, Findings, Shown, Wrong};
-use super::nearest::nearest;
 use super::server::ServerItem;
 use super::tree::{Entry, Node, Value};
 use super::value::{kind, list, text};
+use crate::diagnostic::{Finding, Findings, Shown, Wrong, nearest};
 
 /// The pools of a file, by name.
 #[derive(Debug, Default)]

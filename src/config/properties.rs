@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{parse, to_yaml};
+use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService,
     DirectorSettings, ForwardingMethod, Fwmark, Granularity, IpvsSettings, PersistenceEngine,
@@ -298,6 +299,9 @@ fn holds(bytes: &[u8]) {
                 "{text:?}"
             );
             assert!(!diagnostics.render(true).is_empty());
+            let text = String::from_utf8_lossy(bytes);
+            let applied = apply(&SourceMap::of("fuzz.yaml", text), diagnostics.fixes());
+            assert!(applied.left.is_empty(), "{:?}", applied.left);
         }
     }
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a virtual service spreads connections: scheduler, flags, one-packet scheduling, persistence.
 
-use super::finding::{Finding, Findings, Shown, Wrong};
-use super::nearest::nearest;
 use super::persistence::PersistenceLayer;
 use super::setting::{Found, Setting, Subject, innermost};
-use super::source::Span;
 use super::tree::{Entry, Node};
 use super::value::{boolean, list, text};
+use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong, nearest};
 use crate::model::{Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSettings};
 
 /// Every flag of every scheduler.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The sections of a configuration file and their keys.
 
-use super::finding::{Finding, Findings, Shown};
-use super::nearest::nearest;
-use super::tree::Entry;
+use super::tree::{Entry, Text};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
 
 /// A kind of map in the file.
 #[derive(Debug, Clone, Copy)]
@@ -152,12 +151,13 @@ impl Section {
         self.own.iter().chain(shared).copied()
     }
 
-    /// Says that `entry` has no place here, and what may have been meant.
-    pub(super) fn unknown_key(&self, entry: &Entry<'_>, out: &mut Findings) {
+    /// Says that `entry`, one of `entries`, has no place here, and what may have been meant.
+    pub(super) fn unknown_key(&self, entry: &Entry<'_>, entries: &[Entry<'_>], out: &mut Findings) {
         let key = &*entry.key;
+        let near = nearest(key, self.keys());
         let message = format!("unknown key \"{}\" in {}", Shown(key), self.name);
         let foreign = FOREIGN.iter().find(|(word, _)| *word == key);
-        let help = if let Some(near) = nearest(key, self.keys()) {
+        let help = if let Some(near) = near {
             format!("did you mean {near}?")
         } else if SERVICE_SETTINGS.contains(&key) {
             format!("{key} belongs to the virtual service")
@@ -172,6 +172,11 @@ impl Section {
             let keys: Vec<_> = self.keys().collect();
             format!("known here: {}", keys.join(", "))
         };
-        out.push(Finding::new(entry.span, message).help(help));
+        // A key that is there twice would be the next error, and what an alias repeats stands elsewhere.
+        let fix = near
+            .filter(|near| entries.iter().all(|other| &*other.key != *near))
+            .filter(|_| matches!(entry.key, Text::Source(_)))
+            .map(|near| Fix::replace(entry.span, near));
+        out.push(Finding::new(entry.span, message).help(help).fix(fix));
     }
 }

@@ -3,13 +3,12 @@
 
 use super::address::{self, Address};
 use super::check::CheckLayer;
-use super::finding::{Finding, Findings, Wrong};
 use super::section::SERVER;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
-use super::source::Span;
 use super::tree::{Entry, Node, Value};
 use super::tunnel::TunnelLayer;
 use super::value::{boolean, choice, integer, map};
+use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
     AddressFamily, ConfiguredServer, ForwardingMethod, RealServer, ServerKey, ServiceKey,
     Thresholds, Weight,
@@ -108,11 +107,12 @@ impl ServerItem {
         let mut layer = ServerLayer::default();
         let mut address = None;
         if let Value::Map(_) = node.value {
-            for entry in map(&SERVER, node, out)? {
+            let entries = map(&SERVER, node, out)?;
+            for entry in entries {
                 if &*entry.key == "address" {
                     address = Some(&entry.value);
                 } else if !layer.take(entry, out) {
-                    SERVER.unknown_key(entry, out);
+                    SERVER.unknown_key(entry, entries, out);
                 }
             }
         } else {

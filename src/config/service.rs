@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::address;
-use super::finding::{Finding, Findings, Shown, Wrong};
 use super::pool::Pools;
 use super::scheduling::SchedulingLayer;
 use super::section::{DEFAULTS, SERVICE};
 use super::server::{ServerItem, ServerLayer};
 use super::setting::Subject;
-use super::source::Span;
 use super::tree::Node;
 use super::value::{choice, decimal, list, map, text};
+use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{
     AddressFamily, ConfiguredServer, ConfiguredService, ForwardingMethod, Fwmark, Protocol,
     ServerKey, ServiceKey,
@@ -30,9 +29,10 @@ impl Defaults {
     /// Reads the map.
     pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Self {
         let mut defaults = Self::default();
-        for entry in map(&DEFAULTS, node, out).unwrap_or_default() {
+        let entries = map(&DEFAULTS, node, out).unwrap_or_default();
+        for entry in entries {
             if !defaults.scheduling.take(entry, out) && !defaults.server.take(entry, out) {
-                DEFAULTS.unknown_key(entry, out);
+                DEFAULTS.unknown_key(entry, entries, out);
             }
         }
         defaults
@@ -114,7 +114,8 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
             scheduling: SchedulingLayer::default(),
             server: ServerLayer::default(),
         };
-        for entry in map(&SERVICE, node, out)? {
+        let entries = map(&SERVICE, node, out)?;
+        for entry in entries {
             let value = Some(&entry.value);
             match &*entry.key {
                 "address" => item.address = value,
@@ -124,7 +125,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
                 "pool" => item.pool = value,
                 "servers" => item.servers = value,
                 _ if item.scheduling.take(entry, out) || item.server.take(entry, out) => {}
-                _ => SERVICE.unknown_key(entry, out),
+                _ => SERVICE.unknown_key(entry, entries, out),
             }
         }
         Ok(item)

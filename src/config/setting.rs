@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Settings in layers: a real server's own, its virtual service's, the defaults.
 
-use super::finding::{Finding, Wrong};
-use super::source::Span;
 use super::tree::Node;
+use crate::diagnostic::{Finding, Span, Wrong};
 use crate::model::ServiceKey;
 
 /// What one layer says of one setting.
@@ -89,7 +88,7 @@ impl Subject {
         if self.span.contains(span) {
             finding
         } else {
-            finding.of(self.key)
+            finding.reading(format!("virtual service {}", self.key))
         }
     }
 }

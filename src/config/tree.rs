@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A file as a tree of values, each of which knows its place.
 
+use crate::diagnostic::Span;
 use std::rc::Rc;
-
-use super::source::Span;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -46,8 +45,18 @@ pub(super) struct Entry<'a> {
 pub(super) enum Text<'a> {
     /// As it stands in the file.
     Source(&'a str),
-    /// After escapes or joined lines.
+    /// After escapes or joined lines, or repeated by an alias.
     Own(Rc<str>),
+}
+
+impl Text<'_> {
+    /// The same, with nothing said of where it stands.
+    pub(super) fn repeated(&self) -> Self {
+        match self {
+            Self::Source(text) => Self::Own((*text).into()),
+            Self::Own(text) => Self::Own(Rc::clone(text)),
+        }
+    }
 }
 
 impl std::ops::Deref for Text<'_> {

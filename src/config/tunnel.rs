@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `tunnel`: how packets are wrapped under `forwarding: tun`.
 
-use super::finding::{Findings, Wrong};
 use super::section::TUNNEL;
 use super::setting::{Found, Setting, Subject, innermost};
-use super::source::Span;
 use super::tree::Node;
 use super::value::{choice, integer, map};
+use crate::diagnostic::{Findings, Span, Wrong};
 use crate::model::{Tunnel, TunnelChecksum, TunnelKind};
 
 /// What one layer says of tunnels.
@@ -56,7 +55,7 @@ impl TunnelLayer {
                     let checksum = choice(name, node, &CHECKSUMS, &OTHER_CHECKSUMS, out);
                     layer.checksum = Setting::read(node, checksum);
                 }
-                _ => TUNNEL.unknown_key(entry, out),
+                _ => TUNNEL.unknown_key(entry, entries, out),
             }
         }
         layer

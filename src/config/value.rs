@@ -5,10 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration::{self, DurationError};
-use super::finding::{Finding, Findings, Shown, Wrong};
-use super::nearest::nearest;
 use super::section::Section;
 use super::tree::{Entry, Node, Value};
+use crate::diagnostic::{Finding, Findings, Shown, Wrong, nearest};
 use crate::model::Seconds;
 
 /// The text of a scalar. `name` is the key's, `wanted` what it must be.

@@ -8,9 +8,8 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
-use super::finding::{Finding, Findings, Shown, Wrong};
-use super::source::{Span, line, position};
 use super::tree::{Entry, Node, Text, Value};
+use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong, line, position};
 
 /// How deep lists and maps may be nested.
 const MAX_DEPTH: usize = 64;
@@ -194,12 +193,15 @@ impl<'a> Composer<'a> {
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Finding> {
-        let Some(built) = self.anchors.get(&anchor).cloned() else {
+        let Some(mut built) = self.anchors.get(&anchor).cloned() else {
             return Err(Finding::new(span, "this alias contains itself")
                 .help("an alias can only repeat what ended before it"));
         };
         if self.open.len() + built.height > MAX_DEPTH {
             return Err(too_deep(span));
+        }
+        if let Value::Scalar { text, .. } = &mut built.node.value {
+            *text = text.repeated();
         }
         self.built(built, 0).map_err(|finding| finding.at(span))
     }
@@ -224,7 +226,7 @@ impl<'a> Composer<'a> {
         };
         let mut span = open.span;
         let mut reach = |last: Option<&Node<'a>>| {
-            span.end = span.end.max(last.map_or(0, |node| node.span.end));
+            span = last.map_or(span, |node| span.through(node.span));
         };
         let value = match open.children {
             Children::List(nodes) => {
@@ -320,7 +322,7 @@ fn as_key(node: Node<'_>) -> Result<(Span, Text<'_>), Finding> {
 }
 
 fn entry<'a>(span: Span, key: Text<'a>, mut value: Node<'a>) -> Entry<'a> {
-    if value.span.start == value.span.end {
+    if value.span.is_empty() {
         value.span = span;
     }
     Entry { span, key, value }

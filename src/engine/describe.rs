@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What was found in the kernel where something else should be, in words.
 
-use crate::model::{IpvsTable, RealServer, ServiceRule};
+use crate::ipvsadm::ServiceRule;
+use crate::model::{IpvsTable, RealServer};
 use crate::plan::Step;
 
 /// `1 step`, `2 steps`.

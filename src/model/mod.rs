@@ -7,13 +7,13 @@
 mod config;
 mod counters;
 mod host;
-mod ipvsadm;
 mod probe;
 mod protocol;
 mod scheduler;
 mod server;
 mod service;
 mod standing;
+mod step;
 mod sync;
 mod table;
 mod transition;
@@ -26,7 +26,6 @@ pub use host::{
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
     SysctlName, SysctlNameError, TunnelDevice,
 };
-pub use ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
 pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
 };
@@ -41,6 +40,7 @@ pub use service::{
     ServiceSettings,
 };
 pub use standing::{AllUp, KnowsStandings, Recalled, Role, Standing, Standings};
+pub use step::Step;
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};

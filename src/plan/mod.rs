@@ -28,6 +28,7 @@ mod host;
 mod simulate;
 mod step;
 
+pub use crate::model::Step;
 pub use change::{Change, Outcome, Rule};
 pub use desired::{desired, desired_server, desired_service};
 pub use diff::{Plan, diff, diff_service};
@@ -38,4 +39,3 @@ pub use host::{
     HostStep, HostTarget, Missing, desired_host, diff_host,
 };
 pub use simulate::SimulatedKernel;
-pub use step::Step;

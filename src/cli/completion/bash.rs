@@ -4,8 +4,8 @@
 use std::fmt::{self, Write};
 
 use super::{commands, names, operands, options_of, own_names};
-use crate::cli::options::{DEFINITIONS, Value};
 use crate::cli::own::WORDS;
+use crate::ipvsadm::options::{DEFINITIONS, Value};
 
 pub(super) fn write(out: &mut impl Write) -> fmt::Result {
     out.write_str(

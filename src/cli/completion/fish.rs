@@ -4,8 +4,8 @@
 use std::fmt::{self, Write};
 
 use super::{commands, operands, options_of, quoted};
-use crate::cli::options::{DEFINITIONS, Definition, Value};
 use crate::cli::own::{OwnWord, WORDS};
+use crate::ipvsadm::options::{DEFINITIONS, Definition, Value};
 
 pub(super) fn write(out: &mut impl Write) -> fmt::Result {
     out.write_str("# fish completion of lvsadm, written by: lvsadm completion fish\n")?;

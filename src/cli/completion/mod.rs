@@ -7,8 +7,8 @@ mod zsh;
 
 use std::fmt::{self, Write};
 
-use super::options::{Command, DEFINITIONS, Definition, Meaning};
 use super::own::{Operand, OwnWord};
+use crate::ipvsadm::options::{Command, DEFINITIONS, Definition, Meaning};
 
 /// The shells that can be told.
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
@@ -32,12 +32,9 @@ fn commands() -> impl Iterator<Item = (Command, &'static Definition)> {
 
 /// The options a command takes.
 fn options_of(command: Command) -> impl Iterator<Item = &'static Definition> {
-    let rules = command.rules();
-    let takes = [rules.required, rules.exclusive, rules.optional].concat();
-    DEFINITIONS.iter().filter(move |it| match it.meaning {
-        Meaning::Command(_) => false,
-        Meaning::Option(option) => option.topic().is_none_or(|topic| takes.contains(&topic)),
-    })
+    DEFINITIONS
+        .iter()
+        .filter(move |it| it.is_option_of(command))
 }
 
 /// `-t`, `--tcp-service`.

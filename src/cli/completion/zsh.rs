@@ -4,8 +4,8 @@
 use std::fmt::{self, Write};
 
 use super::{commands, names, operands, options_of, quoted};
-use crate::cli::options::Value;
 use crate::cli::own::{OwnOption, WORDS};
+use crate::ipvsadm::options::Value;
 
 pub(super) fn write(out: &mut impl Write) -> fmt::Result {
     out.write_str(
@@ -114,11 +114,16 @@ fn zsh_option(name: &str, value: Value, help: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipvsadm::options::Argument;
 
     #[test]
     fn brackets_and_colons_of_a_message_are_not_the_specifications() {
         assert_eq!(
-            zsh_option("--server", Value::Required("address[:port]"), "a [b]"),
+            zsh_option(
+                "--server",
+                Value::Required(Argument::of("address[:port]")),
+                "a [b]"
+            ),
             "'--server=[a \\[b\\]]:address\\:port:'"
         );
     }

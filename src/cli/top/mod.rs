@@ -9,13 +9,13 @@ mod summary;
 use std::io::BufRead;
 use std::net::{IpAddr, SocketAddr};
 
-use super::address::number_within;
 use super::connections::ConnectionsError;
-use super::failure::Failure;
-use super::filter::Filter;
 use super::lines::Lines;
 use super::own::Asked;
 use crate::codec::connection::Connection;
+use crate::ipvsadm::address::number_within;
+use crate::ipvsadm::failure::Failure;
+use crate::ipvsadm::filter::Filter;
 use crate::model::ServiceKey;
 
 pub use phase::{Counts, Phase};

@@ -201,7 +201,7 @@ pub(super) fn fraction(tenths: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::options::Value;
+    use crate::cli::own::SORTING;
 
     fn shown(width: u16, address: u16) -> Vec<Column> {
         fit(width, address).iter().map(|slot| slot.column).collect()
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn the_command_line_knows_the_columns_that_sort() {
         let names: Vec<&str> = Column::sorting().filter_map(Column::sort_name).collect();
-        assert_eq!(Value::Required("column").choices(), names);
+        assert_eq!(SORTING, names);
         let mut column = Column::Address;
         for _ in &names {
             assert_eq!(column.next_sorting(false).next_sorting(true), column);

@@ -7,8 +7,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Instant;
 
-use crate::cli::filter::Filter;
-use crate::cli::listing::{Format, Listing};
+use crate::cli::listing::Listing;
+use crate::ipvsadm::filter::Filter;
+use crate::ipvsadm::list::Format;
 use crate::kernel::{Ipvs, IpvsError};
 use crate::model::Timestamp;
 

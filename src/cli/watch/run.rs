@@ -17,10 +17,10 @@ use super::keys::{Key, Keys};
 use super::reader::{self, Reader};
 use super::state::{Action, State};
 use super::terminal::{self, Screen};
-use crate::cli::failure::Failure;
-use crate::cli::filter::Filter;
 use crate::cli::open;
 use crate::cli::own::Asked;
+use crate::ipvsadm::failure::Failure;
+use crate::ipvsadm::filter::Filter;
 use crate::system::time_of_day;
 
 /// The rest of a key comes sooner than this, also over a slow line.

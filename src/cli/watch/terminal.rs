@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
 use super::draw::Looks;
-use crate::cli::failure::Failure;
+use crate::ipvsadm::failure::Failure;
 use crate::system::terminal_size;
 
 /// How the terminal was, as long as it is ours.

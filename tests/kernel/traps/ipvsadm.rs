@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
+use lvs_director::ipvsadm::ServerRule;
 use lvs_director::kernel::Ipvs;
-use lvs_director::model::{
-    Granularity, IpvsTable, RealServer, SchedulerFlags, ServerRule, Thresholds,
-};
+use lvs_director::model::{Granularity, IpvsTable, RealServer, SchedulerFlags, Thresholds};
 use lvs_director::plan::{Step, Target as _, diff};
 
 use super::desk::{NAT, real, server, settings, take, tcp};

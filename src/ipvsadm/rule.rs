@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Services and servers in ipvsadm's own words, so that a plan can be read, and replayed, by anyone who knows it.
+//! Services, servers and steps as ipvsadm's lines: who knows ipvsadm can read a plan, and carry it out by hand.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::{
+use crate::model::{
     AddressFamily, ForwardingMethod, Protocol, RealServer, ServerKey, ServiceKey, ServiceSettings,
-    TunnelChecksum, TunnelKind,
+    Step, TunnelChecksum, TunnelKind,
 };
 
 /// The arguments after `-A` or `-E`: which service, and how it spreads connections.
@@ -97,6 +97,24 @@ impl fmt::Display for ServiceArgument<'_> {
                 mark,
                 family: AddressFamily::Ipv6,
             } => write!(f, "-f {mark} -6"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    /// The line that `ipvsadm -R` would take for the same change.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddService(key, settings) => write!(f, "-A {}", ServiceRule(key, settings)),
+            Self::EditService(key, settings) => write!(f, "-E {}", ServiceRule(key, settings)),
+            Self::DeleteService(key) => write!(f, "-D {}", ServiceArgument(key)),
+            Self::AddServer(key, server, real) => {
+                write!(f, "-a {}", ServerRule(key, server, Some(real)))
+            }
+            Self::EditServer(key, server, real) => {
+                write!(f, "-e {}", ServerRule(key, server, Some(real)))
+            }
+            Self::DeleteServer(key, server) => write!(f, "-d {}", ServerRule(key, server, None)),
         }
     }
 }

@@ -89,13 +89,13 @@ impl<'a> Draft<'a> {
             let Meaning::Option(option) = definition.meaning else {
                 return Err(Failure::usage(format!("invalid option `{}'", words.last())));
             };
-            if let Some(topic) = option.topic()
+            if let Some(topic) = definition.legality.topic
                 && !self.topics.insert(topic)
             {
                 let message = format!("multiple '{}' options specified", topic.name());
                 return Err(Failure::usage(message));
             }
-            if option.is_own() && option != Opt::Compat {
+            if definition.is_own && option != Opt::Compat {
                 own = own.or(Some(definition.long));
             }
             self.option(option, value)?;

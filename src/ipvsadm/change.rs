@@ -7,10 +7,9 @@ use super::options::Command;
 use super::rules::Topic;
 use super::settings::{Method, NamedServer, ServerOptions, ServiceOptions};
 use crate::model::{
-    AddressFamily, Protocol, Scheduler, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum,
+    AddressFamily, Protocol, Scheduler, ServiceKey, ServiceSettings, Step, Tunnel, TunnelChecksum,
     TunnelKind, VirtualService,
 };
-use crate::plan::{Step, Target};
 
 /// A change of one service or server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,21 +23,25 @@ pub enum Change {
 }
 
 impl Change {
-    /// The step it comes to, with what the target holds now.
-    pub fn step<T: Target>(&self, target: &mut T) -> Result<Step, Failure>
+    /// The step it comes to. `current` tells what a service is now, `None` when there is none; it is asked only where
+    /// the change leaves something as it is.
+    pub fn step<E>(
+        &self,
+        current: impl FnOnce(&ServiceKey) -> Result<Option<VirtualService>, E>,
+    ) -> Result<Step, Failure>
     where
-        Failure: From<T::Error>,
+        Failure: From<E>,
     {
         match self {
             Self::Step(step) => Ok(step.clone()),
             Self::EditService(key, options) => {
-                let current = target.read_service(key)?;
-                let current = current.ok_or_else(|| Failure::refused("No such service"))?;
-                let settings = options.over(&current.settings)?;
+                let service = current(key)?;
+                let service = service.ok_or_else(|| Failure::refused("No such service"))?;
+                let settings = options.over(&service.settings)?;
                 Ok(Step::EditService(*key, settings))
             }
             Self::EditServer(key, named, options) => {
-                let service = target.read_service(key)?;
+                let service = current(key)?;
                 let service = service.ok_or_else(|| Failure::refused("Service not defined"))?;
                 edit_server(*key, &service, *named, options)
             }

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What went wrong in a restore, by line.
 
-use crate::cli::failure::Failure;
+use crate::ipvsadm::failure::Failure;
 
 /// So many are told.
 const MOST: usize = 10_000;
 
 /// Messages in their order, with the first one's exit status.
-#[derive(Default)]
-pub(super) struct Failures {
+#[derive(Debug, Default)]
+pub struct Failures {
     messages: Vec<String>,
     status: u8,
 }
 
 impl Failures {
-    pub(super) fn add(&mut self, number: u32, failure: &Failure) {
+    /// Adds what went wrong on a line, counted from 1.
+    pub fn add(&mut self, number: u32, failure: &Failure) {
         let message = failure.message.trim_end();
         self.tell(format!("line {number}: {message}"), failure.status);
     }
 
-    pub(super) fn tell(&mut self, message: String, status: u8) {
+    /// Adds a message.
+    pub fn tell(&mut self, message: String, status: u8) {
         if self.messages.is_empty() {
             self.status = status;
         }
@@ -31,12 +33,13 @@ impl Failures {
     }
 
     /// Whether there are more than can be told.
-    pub(super) fn are_full(&self) -> bool {
+    #[must_use]
+    pub fn are_full(&self) -> bool {
         self.messages.len() > MOST
     }
 
     /// All messages as one failure.
-    pub(super) fn end(self) -> Result<(), Failure> {
+    pub fn end(self) -> Result<(), Failure> {
         if self.messages.is_empty() {
             return Ok(());
         }

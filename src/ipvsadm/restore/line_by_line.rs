@@ -5,8 +5,8 @@ use std::io::Read;
 
 use super::input::Input;
 use super::{all_words, unreadable};
-use crate::cli::arguments::{Context, Invocation, parse};
-use crate::cli::failure::Failure;
+use crate::ipvsadm::arguments::{Context, Invocation, parse};
+use crate::ipvsadm::failure::Failure;
 
 /// Carries out a line at a time, to the first that is wrong; `tell` says what went wrong on the way. The last line's
 /// outcome is that of all.

@@ -115,7 +115,7 @@ impl<'a> Words<'a> {
             None => (long, None),
         };
         let definition = by_long(name)
-            .filter(|definition| !(self.own_hidden && definition.meaning.is_own()))
+            .filter(|definition| !(self.own_hidden && definition.is_own))
             .ok_or(WordError::Unknown)?;
         match (definition.value, attached) {
             (Value::None, Some(_)) => Err(WordError::UnwantedValue),

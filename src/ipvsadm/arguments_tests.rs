@@ -2,8 +2,9 @@
 //! Command lines and what they mean.
 
 use super::*;
-use crate::cli::address::Nobody;
-use crate::plan::Step;
+use crate::ipvsadm::address::Nobody;
+use crate::ipvsadm::filter::Filter;
+use crate::model::Step;
 
 fn read(line: &str, compat: bool) -> Result<Invocation, Failure> {
     let words: Vec<&str> = line.split_whitespace().collect();

@@ -2,7 +2,8 @@
 //! The known word that was probably meant.
 
 /// The one of `known` nearest to `word` by edit distance, when one is near; upper and lower case do not matter.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     const LONGEST: usize = 40;
     let word: Vec<char> = word.chars().take(LONGEST + 1).collect();
     if word.len() > LONGEST {

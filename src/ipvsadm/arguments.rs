@@ -5,8 +5,7 @@ use super::address::Lookup;
 use super::change::{Change, wanted};
 use super::draft::{Draft, timeout};
 use super::failure::Failure;
-use super::filter::Filter;
-use super::listing::{Columns, Format, Listed};
+use super::list::{Columns, Format, List, Listed};
 use super::options::{Command, Meaning};
 use super::rules::Topic;
 use super::settings::scheduler_flags;
@@ -48,38 +47,6 @@ pub enum Invocation {
     StartDaemon(SyncDaemon),
     /// Stop a sync daemon.
     StopDaemon(SyncRole),
-}
-
-/// What to list, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
-    /// What.
-    pub what: Listed,
-    /// Which columns, and in which order.
-    pub format: Format,
-    /// Addresses and ports as numbers.
-    pub numeric: bool,
-    /// JSON instead of text.
-    pub json: bool,
-    /// What of it.
-    pub filter: Filter,
-}
-
-impl List {
-    /// What no arguments at all mean.
-    #[must_use]
-    pub const fn everything(compat: bool) -> Self {
-        Self {
-            what: Listed::Table,
-            format: Format {
-                compat,
-                ..Format::DEFAULT
-            },
-            numeric: false,
-            json: false,
-            filter: Filter::NONE,
-        }
-    }
 }
 
 /// Who asks, and whom to ask.

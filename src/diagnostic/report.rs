@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything that is found in a text, ready to be shown, serialised or mended.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use annotate_snippets::Renderer;
+use serde::Serialize;
+
+use super::excerpt::Excerpt;
+use super::finding::{Finding, Label, Severity};
+use super::findings::Findings;
+use super::fix::{Fix, Replacement};
+use super::place::Place;
+use super::render::render;
+use super::source::{SourceMap, Span};
+
+/// So many are shown; the rest is counted.
+const SHOWN: usize = 50;
+/// So many places that include a text are shown, the nearest first.
+const SHOWN_INCLUDES: usize = 8;
+/// So many other places are shown with one finding.
+const SHOWN_LABELS: usize = 8;
+
+/// Everything that is found in a text and in those it includes, in their order.
+///
+/// Displayed, each one starts with `FILE:LINE:COLUMN: MESSAGE`, followed by the line, a caret and a help. Serialised, it
+/// is a map: `diagnostics` (a list of [`Diagnostic`]), `more` (how many were not shown), `errors` and `warnings` (how
+/// many of those shown are such).
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostics {
+    #[serde(rename = "diagnostics")]
+    shown: Vec<Diagnostic>,
+    more: usize,
+    errors: usize,
+    warnings: usize,
+    #[serde(skip)]
+    has_errors: bool,
+    #[serde(skip)]
+    fixes: Vec<Fix>,
+}
+
+/// One thing that is found, with its place worked out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    severity: Severity,
+    #[serde(flatten)]
+    place: Place,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Note>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    included_from: Vec<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<PlacedFix>,
+    #[serde(skip)]
+    excerpt: Excerpt,
+}
+
+/// Another place that belongs to a diagnostic, and what is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What.
+    pub text: String,
+    #[serde(skip)]
+    pub(super) excerpt: Excerpt,
+}
+
+/// A fix with its places worked out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct PlacedFix {
+    title: String,
+    replacements: Vec<PlacedReplacement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct PlacedReplacement {
+    #[serde(flatten)]
+    place: Place,
+    text: String,
+}
+
+impl Diagnostic {
+    /// How bad it is.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub const fn line(&self) -> usize {
+        self.place.line
+    }
+
+    /// The column, from 1, in characters.
+    #[must_use]
+    pub const fn column(&self) -> usize {
+        self.place.column
+    }
+
+    /// What is found: lower case, no full stop.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What is allowed, or what to do.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// Other places that belong to it, at most 8.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Where its text is included, the nearest place first, at most 8.
+    #[must_use]
+    pub fn included_from(&self) -> &[Place] {
+        &self.included_from
+    }
+
+    pub(super) const fn excerpt(&self) -> &Excerpt {
+        &self.excerpt
+    }
+
+    fn new(sources: &SourceMap, finding: Finding) -> Self {
+        let labels = finding.labels.iter().take(SHOWN_LABELS);
+        Self {
+            severity: finding.severity,
+            place: Place::new(sources, finding.span),
+            message: message(sources, &finding),
+            notes: labels.map(|it| note(sources, it)).collect(),
+            included_from: includes(sources, finding.span),
+            fix: finding.fix.as_deref().map(|fix| placed(sources, fix)),
+            excerpt: excerpt(sources, finding.span),
+            help: finding.help,
+        }
+    }
+}
+
+/// The message, the line of the first of two, what was being read.
+fn message(sources: &SourceMap, finding: &Finding) -> String {
+    let mut message = finding.message.clone();
+    if let Some(first) = finding.first {
+        let file = |span| sources.locate(span).map(|(file, _)| file);
+        let place = Place::new(sources, first);
+        message = if file(first) == file(finding.span) {
+            format!("{message}, first on line {}", place.line)
+        } else {
+            format!("{message}, first at {place}")
+        };
+    }
+    message.push_str(&finding.readings());
+    message
+}
+
+fn note(sources: &SourceMap, label: &Label) -> Note {
+    Note {
+        place: Place::new(sources, label.span),
+        text: label.text.clone(),
+        excerpt: excerpt(sources, label.span),
+    }
+}
+
+fn includes(sources: &SourceMap, span: Span) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut span = span;
+    while places.len() < SHOWN_INCLUDES
+        && let Some((file, _)) = sources.locate(span)
+        && let Some(from) = sources.included_from(file)
+    {
+        places.push(Place::new(sources, from));
+        span = from;
+    }
+    places
+}
+
+fn excerpt(sources: &SourceMap, span: Span) -> Excerpt {
+    match sources.locate(span) {
+        Some((file, range)) => Excerpt::new(&sources.text(file), &range),
+        None => Excerpt::new("", &(0..0)),
+    }
+}
+
+fn placed(sources: &SourceMap, fix: &Fix) -> PlacedFix {
+    let placed = |Replacement { span, text }: &Replacement| PlacedReplacement {
+        place: Place::new(sources, *span),
+        text: text.clone(),
+    };
+    PlacedFix {
+        title: fix.title.clone(),
+        replacements: fix.replacements.iter().map(placed).collect(),
+    }
+}
+
+impl Diagnostics {
+    /// What was found in these texts.
+    #[must_use]
+    pub fn new(sources: &SourceMap, findings: Findings) -> Self {
+        let has_errors = findings.has_errors();
+        let (findings, dropped) = findings.into_sorted();
+        let more = dropped + findings.len().saturating_sub(SHOWN);
+        let fixes = findings
+            .iter()
+            .filter_map(|finding| finding.fix.as_deref().cloned());
+        let fixes = fixes.collect();
+        let shown = findings.into_iter().take(SHOWN);
+        let shown: Vec<Diagnostic> = shown
+            .map(|finding| Diagnostic::new(sources, finding))
+            .collect();
+        let count = |severity| shown.iter().filter(|it| it.severity == severity).count();
+        Self {
+            more,
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            has_errors,
+            fixes,
+            shown,
+        }
+    }
+
+    /// The first of them, at most 50.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.shown.iter()
+    }
+
+    /// How many there are, shown or not.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.shown.len() + self.more
+    }
+
+    /// Whether one of them, shown or not, is an error.
+    #[must_use]
+    pub const fn has_errors(&self) -> bool {
+        self.has_errors
+    }
+
+    /// The fixes of all that were kept, shown or not, for [`super::apply`] and the same texts.
+    #[must_use]
+    pub fn fixes(&self) -> &[Fix] {
+        &self.fixes
+    }
+
+    /// All of them as text, with ANSI colours or without; ends with a line feed.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        let mut text = String::new();
+        for diagnostic in &self.shown {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&render(diagnostic, &renderer));
+            text.push('\n');
+        }
+        if self.more != 0 {
+            text = format!("{text}\nand {} more\n", self.more);
+        }
+        text
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    /// Without colours and without a line feed at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.render(false).trim_end())
+    }
+}
+
+impl fmt::Debug for Diagnostics {
+    /// As displayed, so that a failed `unwrap` in a test is readable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What there is in the table of commands and options, and how it is looked up.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use super::rules::Legality;
+pub use super::table::DEFINITIONS;
+
+/// What is to be done. The first option of a command line says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// `-A`.
+    AddService,
+    /// `-E`.
+    EditService,
+    /// `-D`.
+    DeleteService,
+    /// `-C`.
+    Clear,
+    /// `-R`.
+    Restore,
+    /// `-S`.
+    Save,
+    /// `-a`.
+    AddServer,
+    /// `-e`.
+    EditServer,
+    /// `-d`.
+    DeleteServer,
+    /// `-L`.
+    List,
+    /// `-Z`.
+    Zero,
+    /// `--set`.
+    SetTimeouts,
+    /// `--start-daemon`.
+    StartDaemon,
+    /// `--stop-daemon`.
+    StopDaemon,
+    /// `-h`.
+    Help,
+    /// `-v`.
+    Version,
+}
+
+/// An option after the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opt {
+    /// `-t`.
+    TcpService,
+    /// `-u`.
+    UdpService,
+    /// `--sctp-service`.
+    SctpService,
+    /// `-f`.
+    FwmarkService,
+    /// `-6`.
+    Ipv6,
+    /// `-s`.
+    Scheduler,
+    /// `-b`.
+    SchedulerFlags,
+    /// `-p`.
+    Persistent,
+    /// `-M`.
+    Netmask,
+    /// `--pe`.
+    Engine,
+    /// `-o`.
+    OnePacket,
+    /// `--no-persistent`.
+    NoPersistence,
+    /// `--no-ops`.
+    NoOnePacket,
+    /// `-r`.
+    RealServer,
+    /// `-g`.
+    Gatewaying,
+    /// `-i`.
+    Ipip,
+    /// `-m`.
+    Masquerading,
+    /// `--tun-type`.
+    TunType,
+    /// `--tun-port`.
+    TunPort,
+    /// `--tun-nocsum`.
+    TunNoCsum,
+    /// `--tun-csum`.
+    TunCsum,
+    /// `--tun-remcsum`.
+    TunRemCsum,
+    /// `-w`.
+    Weight,
+    /// `-x`.
+    UpperThreshold,
+    /// `-y`.
+    LowerThreshold,
+    /// `-n`.
+    Numeric,
+    /// `-c`.
+    Connection,
+    /// `--timeout`.
+    Timeout,
+    /// `--daemon`.
+    Daemon,
+    /// `--stats`.
+    Stats,
+    /// `--rate`.
+    Rate,
+    /// `-X`.
+    Exact,
+    /// `--thresholds`.
+    Thresholds,
+    /// `--persistent-conn`.
+    PersistentConn,
+    /// `--tun-info`.
+    TunInfo,
+    /// `--nosort`.
+    NoSort,
+    /// `--sort`.
+    Sort,
+    /// `--service`.
+    FilterService,
+    /// `--server`.
+    FilterServer,
+    /// `--state`.
+    FilterState,
+    /// `--client`.
+    FilterClient,
+    /// `--json`.
+    Json,
+    /// `--compat`.
+    Compat,
+    /// `--atomic-replace`.
+    AtomicReplace,
+    /// `--syncid`.
+    SyncId,
+    /// `--sync-maxlen`.
+    SyncMaxLength,
+    /// `--mcast-interface`.
+    MulticastInterface,
+    /// `--mcast-group`.
+    MulticastGroup,
+    /// `--mcast-port`.
+    MulticastPort,
+    /// `--mcast-ttl`.
+    MulticastTtl,
+}
+
+/// Whether a value follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// None does.
+    None,
+    /// One does.
+    Required(Argument),
+    /// One may: the next word, unless that starts with a dash.
+    Optional(Argument),
+}
+
+impl Value {
+    /// What it can be, where that is known.
+    #[must_use]
+    pub const fn choices(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::Required(argument) | Self::Optional(argument) => argument.choices,
+        }
+    }
+}
+
+/// A value that follows an option. Displayed, it is its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argument {
+    /// What the help calls it.
+    pub name: &'static str,
+    /// What it can be, where that is known.
+    pub choices: &'static [&'static str],
+}
+
+impl Argument {
+    /// One that can be anything.
+    #[must_use]
+    pub const fn of(name: &'static str) -> Self {
+        let choices = &[];
+        Self { name, choices }
+    }
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// What a word on the command line stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// A command.
+    Command(Command),
+    /// An option.
+    Option(Opt),
+}
+
+/// How a command or option is written, what it goes with, and what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Definition {
+    /// What it stands for.
+    pub meaning: Meaning,
+    /// Its name after two dashes.
+    pub long: &'static str,
+    /// Its letters after one dash.
+    pub short: &'static str,
+    /// Whether a value follows.
+    pub value: Value,
+    /// Which commands take an option.
+    pub legality: Legality,
+    /// What messages call a command.
+    pub called: &'static str,
+    /// Whether only lvsadm has it.
+    pub is_own: bool,
+    /// One line of help.
+    pub help: &'static str,
+}
+
+/// The row of a command.
+pub(super) const fn command(
+    command: Command,
+    long: &'static str,
+    short: &'static str,
+    value: Value,
+    help: &'static str,
+) -> Definition {
+    Definition {
+        meaning: Meaning::Command(command),
+        long,
+        short,
+        value,
+        legality: Legality::NEVER,
+        called: long,
+        is_own: false,
+        help,
+    }
+}
+
+/// The row of an option.
+pub(super) const fn option(
+    option: Opt,
+    long: &'static str,
+    short: &'static str,
+    value: Value,
+    legality: Legality,
+    help: &'static str,
+) -> Definition {
+    Definition {
+        meaning: Meaning::Option(option),
+        long,
+        short,
+        value,
+        legality,
+        called: long,
+        is_own: false,
+        help,
+    }
+}
+
+impl Definition {
+    /// One that ipvsadm does not have.
+    pub(super) const fn own(mut self) -> Self {
+        self.is_own = true;
+        self
+    }
+
+    /// A command that messages call by another name than its long one.
+    pub(super) const fn called(mut self, name: &'static str) -> Self {
+        self.called = name;
+        self
+    }
+
+    /// Whether it is an option that this command takes.
+    #[must_use]
+    pub const fn is_option_of(&self, command: Command) -> bool {
+        matches!(self.meaning, Meaning::Option(_)) && self.legality.allows(command)
+    }
+}
+
+/// The command or option of this name.
+#[must_use]
+pub fn by_long(name: &str) -> Option<&'static Definition> {
+    DEFINITIONS
+        .iter()
+        .find(|definition| definition.long == name)
+}
+
+/// The command or option of this letter.
+#[must_use]
+pub fn by_short(letter: char) -> Option<&'static Definition> {
+    /// Every option of every line of a restore is looked up.
+    static LETTERS: LazyLock<[Option<&Definition>; 128]> = LazyLock::new(|| {
+        let mut letters = [None; 128];
+        for definition in DEFINITIONS {
+            for short in definition.short.bytes() {
+                if let Some(entry) = letters.get_mut(usize::from(short)) {
+                    *entry = Some(definition);
+                }
+            }
+        }
+        letters
+    });
+    *LETTERS.get(usize::try_from(u32::from(letter)).ok()?)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_one_of_some_is_one_of_these() {
+        for definition in DEFINITIONS {
+            if let Value::Required(argument) = definition.value
+                && argument.name.contains('|')
+            {
+                let choices: Vec<&str> = argument.name.split('|').collect();
+                assert_eq!(argument.choices, choices, "{}", definition.long);
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_and_no_letter_stands_for_two_things() {
+        for (index, one) in DEFINITIONS.iter().enumerate() {
+            assert_eq!(by_long(one.long), Some(one));
+            for other in &DEFINITIONS[index + 1..] {
+                assert!(
+                    one.short
+                        .chars()
+                        .all(|letter| !other.short.contains(letter))
+                );
+            }
+        }
+    }
+}

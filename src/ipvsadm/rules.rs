@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a command needs, takes and refuses: what the rows of the table say together.
+
+use std::collections::BTreeSet;
+
+use super::failure::Failure;
+use super::options::{Command, DEFINITIONS, Meaning};
+
+/// What an option is about, which is what may be said only once and what a command takes or refuses: `-t`, `-u`,
+/// `--sctp-service` and `-f` are all about the service. In the order in which they are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Addresses and ports as numbers.
+    Numeric,
+    /// Connections.
+    Connection,
+    /// Which service.
+    Service,
+    /// The scheduler.
+    Scheduler,
+    /// Persistence.
+    Persistent,
+    /// Persistence granularity.
+    Netmask,
+    /// Which real server.
+    RealServer,
+    /// The forwarding method.
+    Forwarding,
+    /// The weight.
+    Weight,
+    /// The upper threshold.
+    UpperThreshold,
+    /// The lower threshold.
+    LowerThreshold,
+    /// The sync daemon's interface.
+    MulticastInterface,
+    /// Connection timeouts.
+    Timeout,
+    /// Sync daemons.
+    Daemon,
+    /// Counters.
+    Stats,
+    /// Rates.
+    Rate,
+    /// Connection thresholds.
+    Thresholds,
+    /// Persistent connections.
+    PersistentConn,
+    /// The kernel's order.
+    NoSort,
+    /// The sync daemon's number.
+    SyncId,
+    /// Numbers in full.
+    Exact,
+    /// One-packet scheduling.
+    OnePacket,
+    /// The persistence engine.
+    Engine,
+    /// Scheduler flags.
+    SchedulerFlags,
+    /// The sync daemon's group.
+    MulticastGroup,
+    /// The sync daemon's port.
+    MulticastPort,
+    /// The sync daemon's time to live.
+    MulticastTtl,
+    /// The sync daemon's longest message.
+    SyncMaxLength,
+    /// Encapsulations.
+    TunInfo,
+    /// The encapsulation.
+    TunType,
+    /// The encapsulation's port.
+    TunPort,
+    /// No outer checksum.
+    TunNoCsum,
+    /// An outer checksum.
+    TunCsum,
+    /// A remote checksum.
+    TunRemCsum,
+    /// Listed services.
+    FilterService,
+    /// Listed servers.
+    FilterServer,
+    /// Listed states.
+    FilterState,
+    /// Listed clients.
+    FilterClient,
+    /// JSON.
+    Json,
+    /// Replacing the table.
+    AtomicReplace,
+}
+
+impl Topic {
+    /// What messages call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let mut rows = DEFINITIONS.iter();
+        let row = rows.find(|row| row.legality.topic == Some(self));
+        row.map_or("", |row| row.legality.name.unwrap_or(row.long))
+    }
+}
+
+/// Some topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Topics(u64);
+
+impl Topics {
+    /// Adds one, and says whether it is new.
+    pub const fn insert(&mut self, topic: Topic) -> bool {
+        let bit = 1 << topic as u8;
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+
+    /// Whether it is one of them.
+    #[must_use]
+    pub const fn contains(self, topic: Topic) -> bool {
+        self.0 & 1 << topic as u8 != 0
+    }
+}
+
+/// Some commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Commands(u32);
+
+impl Commands {
+    const fn of(mut list: &[Command]) -> Self {
+        let mut all = 0;
+        while let [first, others @ ..] = list {
+            all |= 1 << *first as u8;
+            list = others;
+        }
+        Self(all)
+    }
+
+    const fn contains(self, command: Command) -> bool {
+        self.0 & 1 << command as u8 != 0
+    }
+}
+
+/// What an option is about, and what each command makes of it. Options about one topic have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Legality {
+    /// `None` for what may be said again and everywhere.
+    pub topic: Option<Topic>,
+    /// What messages call the topic; `None` for the option's long name.
+    name: Option<&'static str>,
+    /// Commands that cannot do without it.
+    required: Commands,
+    /// Commands that take at most one of several.
+    exclusive: Commands,
+    /// Commands that take it as well.
+    optional: Commands,
+}
+
+impl Legality {
+    /// With no command so far.
+    pub(super) const NEVER: Self = Self {
+        topic: None,
+        name: None,
+        required: Commands(0),
+        exclusive: Commands(0),
+        optional: Commands(0),
+    };
+    /// With every command, as often as one likes.
+    pub(super) const ALWAYS: Self = Self {
+        optional: Commands(u32::MAX),
+        ..Self::NEVER
+    };
+
+    /// These commands cannot do without it.
+    pub(super) const fn required(mut self, commands: &[Command]) -> Self {
+        self.required = Commands::of(commands);
+        self
+    }
+
+    /// Of all that is exclusive to one of these commands it takes at most one.
+    pub(super) const fn exclusive(mut self, commands: &[Command]) -> Self {
+        self.exclusive = Commands::of(commands);
+        self
+    }
+
+    /// These commands take it as well.
+    pub(super) const fn optional(mut self, commands: &[Command]) -> Self {
+        self.optional = Commands::of(commands);
+        self
+    }
+
+    /// What it is about.
+    pub(super) const fn about(mut self, topic: Topic) -> Self {
+        self.topic = Some(topic);
+        self
+    }
+
+    /// What messages call the topic, where several options are about it.
+    pub(super) const fn called(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Whether a command takes it at all.
+    #[must_use]
+    pub const fn allows(self, command: Command) -> bool {
+        self.required.contains(command)
+            || self.exclusive.contains(command)
+            || self.optional.contains(command)
+    }
+}
+
+/// What a command takes. All other topics are illegal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// What messages call the command.
+    pub name: &'static str,
+    /// Topics it cannot do without.
+    pub required: Topics,
+    /// Topics of which it takes at most one.
+    pub exclusive: Topics,
+    /// Topics it takes as well.
+    pub optional: Topics,
+}
+
+impl Command {
+    /// What it takes. Every line of a restore is held against it: it is made from the table when this is compiled.
+    #[must_use]
+    pub const fn rules(self) -> &'static Rules {
+        macro_rules! compiled {
+            ($($command:ident)*) => {
+                match self {
+                    $(Self::$command => const { &Rules::of(Self::$command) },)*
+                }
+            };
+        }
+        compiled! {
+            AddService EditService DeleteService Clear Restore Save AddServer EditServer DeleteServer
+            List Zero SetTimeouts StartDaemon StopDaemon Help Version
+        }
+    }
+}
+
+impl Rules {
+    /// What the rows of the table say of a command.
+    const fn of(command: Command) -> Self {
+        let mut rules = Self {
+            name: "",
+            required: Topics(0),
+            exclusive: Topics(0),
+            optional: Topics(0),
+        };
+        let mut rows = DEFINITIONS;
+        while let [row, others @ ..] = rows {
+            if let Meaning::Command(named) = row.meaning
+                && named as u8 == command as u8
+            {
+                rules.name = row.called;
+            }
+            if let Some(topic) = row.legality.topic {
+                if row.legality.required.contains(command) {
+                    rules.required.insert(topic);
+                }
+                if row.legality.exclusive.contains(command) {
+                    rules.exclusive.insert(topic);
+                }
+                if row.legality.optional.contains(command) {
+                    rules.optional.insert(topic);
+                }
+            }
+            rows = others;
+        }
+        rules
+    }
+
+    /// Whether a command got what it needs and nothing it does not take, topic by topic.
+    pub fn check(&self, given: Topics) -> Result<(), Failure> {
+        // Most lines of a restore are as they should be: only the others are looked at topic by topic.
+        let required = self.required.0;
+        let taken = required | self.optional.0;
+        if given.0 & required == required && given.0 & !taken == 0 {
+            return Ok(());
+        }
+        let command = self.name;
+        let mut exclusive: Option<&str> = None;
+        let topics: BTreeSet<Topic> = DEFINITIONS
+            .iter()
+            .filter_map(|row| row.legality.topic)
+            .collect();
+        for topic in topics {
+            let name = topic.name();
+            if !given.contains(topic) {
+                if self.required.contains(topic) {
+                    return Err(Failure::usage(format!(
+                        "You need to supply the '{name}' option for the '{command}' command"
+                    )));
+                }
+            } else if self.exclusive.contains(topic) {
+                if let Some(earlier) = exclusive {
+                    return Err(Failure::usage(format!(
+                        "The option '{name}' conflicts with the '{earlier}' option in the '{command}' command"
+                    )));
+                }
+                exclusive = Some(name);
+            } else if !self.required.contains(topic) && !self.optional.contains(topic) {
+                return Err(Failure::usage(format!(
+                    "Illegal '{name}' option with the '{command}' command"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_about_one_topic_go_with_the_same_commands() {
+        for row in DEFINITIONS {
+            if let Some(topic) = row.legality.topic {
+                for other in DEFINITIONS {
+                    if other.legality.topic == Some(topic) {
+                        assert_eq!(row.legality, other.legality, "{} {}", row.long, other.long);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_is_named_and_every_option_is_taken_by_one() {
+        let commands: Vec<Command> = DEFINITIONS
+            .iter()
+            .filter_map(|row| match row.meaning {
+                Meaning::Command(command) => Some(command),
+                Meaning::Option(_) => None,
+            })
+            .collect();
+        for command in &commands {
+            assert_ne!(command.rules().name, "", "{command:?}");
+        }
+        assert_eq!(Command::Clear.rules().name, "flush");
+        for row in DEFINITIONS {
+            let taken = commands.iter().any(|command| row.is_option_of(*command));
+            assert_eq!(
+                taken,
+                matches!(row.meaning, Meaning::Option(_)),
+                "{}",
+                row.long
+            );
+        }
+    }
+
+    #[test]
+    fn topics_have_ipvsadms_names() {
+        for (topic, name) in [
+            (Topic::Service, "service-address"),
+            (Topic::Forwarding, "forwarding-method"),
+            (Topic::Persistent, "persistent"),
+            (Topic::OnePacket, "ops"),
+            (Topic::UpperThreshold, "u-threshold"),
+        ] {
+            assert_eq!(topic.name(), name);
+        }
+    }
+}
