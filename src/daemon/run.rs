@@ -9,7 +9,8 @@ use std::thread;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc::unbounded_channel, oneshot};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 use tracing::warn;
 use tracing_subscriber::filter::LevelFilter;
@@ -26,8 +27,9 @@ use super::shell::Shell;
 use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime};
 use crate::control::ControlSocket;
 use crate::engine::{Engine, Event, Probed, Start};
-use crate::health::RunId;
-use crate::model::ProbeReport;
+use crate::health::{ProbeRequest, RunId};
+use crate::kernel::Ipvs;
+use crate::model::{Config, ProbeReport};
 use crate::probe;
 use crate::system::share_one_arena;
 
@@ -68,39 +70,11 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     };
     let config = load(path, true)?;
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
-    let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
-    let remembered = &config.director.remembered_file;
-    let remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
-    let start = Start {
-        owned: owned.read().map_err(Failure::failed)?,
-        recalled: remembered.recalled(WallTime::now()),
-        config,
-    };
-    let remembered = RememberedWriter::start(remembered, WRITE_INTERVAL)
-        .map_err(|error| Failure::failed(format!("start the thread that remembers: {error}")))?;
-    let kernel = open()?;
-    let seed = u64::from(std::process::id());
-    let recorder = options.record.as_deref();
-    let recorder = recorder.map(|path| Recorder::begin(path, seed));
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
-    let published = Arc::new(Published::default());
     let clock = Clock::start();
-    let shell = Shell {
-        engine: Engine::new(seed),
-        kernel,
-        clock,
-        owned,
-        remembered,
-        probes,
-        published: Arc::clone(&published),
-        recorder: recorder.transpose().map_err(Failure::failed)?,
-        set_aside: None,
-        last_published: clock.now(),
-        news: false,
-        verdicts: false,
-        end: None,
-    };
+    let (shell, start) = furnish(config, options, clock, probes)?;
+    let published = Arc::clone(&shell.published);
     let (running, ended) = oneshot::channel::<()>();
     let engine = thread::Builder::new()
         .name("engine".to_owned())
@@ -112,7 +86,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         .map_err(|error| Failure::failed(format!("start the engine's thread: {error}")))?;
     let loader = Loader::new(path.to_owned(), events.clone());
     let desk = Desk {
-        published: Arc::clone(&published),
+        published,
         reload: {
             let loader = Arc::clone(&loader);
             Box::new(move || loader.ask())
@@ -134,6 +108,45 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     engine
         .join()
         .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"))
+}
+
+/// The shell with all that it owns, and what the engine begins with.
+fn furnish(
+    config: Config,
+    options: &Options,
+    clock: Clock,
+    probes: UnboundedSender<ProbeRequest>,
+) -> Result<(Shell<Ipvs>, Start), Failure> {
+    let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
+    let remembered = &config.director.remembered_file;
+    let remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
+    let start = Start {
+        owned: owned.read().map_err(Failure::failed)?,
+        recalled: remembered.recalled(WallTime::now()),
+        config,
+    };
+    let kernel = open()?;
+    let remembered = RememberedWriter::start(remembered, WRITE_INTERVAL)
+        .map_err(|error| Failure::failed(format!("start the thread that remembers: {error}")))?;
+    let seed = u64::from(std::process::id());
+    let recorder = options.record.as_deref();
+    let recorder = recorder.map(|path| Recorder::begin(path, seed));
+    let shell = Shell {
+        engine: Engine::new(seed),
+        kernel,
+        clock,
+        owned,
+        remembered,
+        probes,
+        published: Arc::new(Published::default()),
+        recorder: recorder.transpose().map_err(Failure::failed)?,
+        set_aside: None,
+        last_published: clock.now(),
+        news: false,
+        verdicts: false,
+        end: None,
+    };
+    Ok((shell, start))
 }
 
 /// Hands the reports of probes to the engine.

@@ -10,7 +10,7 @@ use crate::control::{
 };
 use crate::engine::{CheckView, ServerView, Snapshot};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Recalled, ServiceKey, Timestamp, Transition,
+    ConfiguredServer, ConfiguredService, Recalled, ServiceKey, Timestamp, Transition, Weight,
 };
 
 /// What is written of a server that nothing checks.
@@ -74,7 +74,7 @@ fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServe
         server: view.key,
         health: Cow::Borrowed(view.standing.map_or(UNCHECKED, |it| it.word())),
         since_seconds: now.since(view.since).as_secs(),
-        weight: view.weight.map(|weight| weight.get()),
+        weight: view.weight.map(Weight::get),
         configured_weight: configured.real_server.weight.get(),
         reason: reason(&view.checks),
         checks: view

@@ -2,7 +2,7 @@
 //! Bringing the kernel's table to what it should be, one change after the other.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::mem;
 
 use super::event::Action;
 use super::machine::{Engine, Purpose, Work};
@@ -76,7 +76,7 @@ impl Engine {
                 self.tell_start(now, found, &outcome, out);
             }
             Purpose::Upkeep => self.note_errors(now, &touched, &outcome, out),
-            Purpose::Reload(next) => self.reloaded(now, *next, &touched, outcome, out),
+            Purpose::Reload(next) => self.reloaded(now, *next, &touched, &outcome, out),
             Purpose::Release => {
                 self.note_errors(now, &touched, &outcome, out);
                 self.released(now, &outcome, out);
@@ -92,12 +92,11 @@ impl Engine {
         failures: Result<Vec<StepFailure>, Box<str>>,
         out: &mut Vec<Action>,
     ) {
-        let (mut change, purpose) = match std::mem::replace(&mut self.work, Work::Idle) {
-            Work::Changing(change, purpose) => (change, purpose),
-            other => {
-                self.work = other;
-                return;
-            }
+        if !matches!(self.work, Work::Changing(..)) {
+            return;
+        }
+        let Work::Changing(mut change, purpose) = mem::replace(&mut self.work, Work::Idle) else {
+            return;
         };
         let failures = match failures {
             Ok(failures) => failures,
@@ -178,7 +177,7 @@ impl Engine {
             let failure = outcome.failures.iter().find(|it| it.step.service() == key);
             let failure = failure.filter(|failure| !failure.is_surprise());
             match failure.map(ToString::to_string) {
-                Some(text) => self.service_failed(now, *key, text.into(), out),
+                Some(text) => self.service_failed(now, *key, &text, out),
                 None => self.service_right(now, *key, out),
             }
         }
@@ -188,12 +187,13 @@ impl Engine {
         &mut self,
         now: Timestamp,
         key: ServiceKey,
-        text: Arc<str>,
+        text: &str,
         out: &mut Vec<Action>,
     ) {
         self.stale.insert(key);
-        if self.errors.insert(key, Arc::clone(&text)).as_ref() != Some(&text) {
-            self.tell_service_refused(now, key, &text, out);
+        if self.errors.get(&key).is_none_or(|before| **before != *text) {
+            self.errors.insert(key, text.into());
+            self.tell_service_refused(now, key, text, out);
         }
     }
 

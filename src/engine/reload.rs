@@ -134,7 +134,7 @@ impl Engine {
         now: Timestamp,
         next: Next,
         touched: &BTreeSet<ServiceKey>,
-        outcome: Outcome,
+        outcome: &Outcome,
         out: &mut Vec<Action>,
     ) {
         let excused = self.excused(&next.wanted.config);
@@ -142,7 +142,7 @@ impl Engine {
         let refused: Vec<&StepFailure> = outcome.failures.iter().filter(counts).collect();
         if !outcome.undone {
             self.commit(now, next, outcome.done, out);
-            self.note_errors(now, touched, &outcome, out);
+            self.note_errors(now, touched, outcome, out);
             return;
         }
         let surprised = refused.iter().any(|failure| failure.is_surprise());

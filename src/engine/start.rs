@@ -35,12 +35,11 @@ impl Engine {
         table: Result<IpvsTable, Box<str>>,
         out: &mut Vec<Action>,
     ) {
-        let reading = match mem::replace(&mut self.work, Work::Idle) {
-            Work::Reading(reading) => reading,
-            other => {
-                self.work = other;
-                return;
-            }
+        if !matches!(self.work, Work::Reading(_)) {
+            return;
+        }
+        let Work::Reading(reading) = mem::replace(&mut self.work, Work::Idle) else {
+            return;
         };
         match (reading, table) {
             (Reading::Reload(wanted), table) => self.looked_for_others(now, wanted, table, out),

@@ -72,12 +72,11 @@ impl Engine {
                     step,
                     was,
                 } => {
-                    let effect = match refusal {
-                        Some(why) => Effect::Refused(why.as_ref().into()),
-                        None => {
-                            self.counters.drift_repairs += u64::from(was == Condition::Drifted);
-                            Effect::Repaired(step.to_string().into())
-                        }
+                    let effect = if let Some(why) = refusal {
+                        Effect::Refused(why.as_ref().into())
+                    } else {
+                        self.counters.drift_repairs += u64::from(was == Condition::Drifted);
+                        Effect::Repaired(step.to_string().into())
                     };
                     Some(repair(at, found, &step, was, effect))
                 }

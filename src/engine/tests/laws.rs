@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::stand::{Stand, TWO_SERVERS, all, parse};
-use crate::engine::{Action, Engine, Event, ReloadId, Settled, Start};
+use crate::engine::{Action, Engine, Event, ReloadId, Start};
 use crate::model::{IpvsTable, Timestamp};
 use crate::plan::SimulatedKernel;
 
@@ -38,7 +38,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => prop::sample::select(vec![Ok(service), Ok(None), Err("lost".into())])
             .prop_map(move |found| Event::ServiceRead(key, found)),
         6 => prop::sample::select(vec![Ok(Vec::new()), Err("lost".into())]).prop_map(Event::Applied),
-        1 => Just(Event::Settled(vec![Settled { name: "a".into(), result: Err("b".into()) }])),
+        1 => Just(Event::HostRead(Box::default(), vec!["lost".into()])),
+        1 => Just(Event::HostApplied(vec![(7, "lost".into())])),
         1 => prop::sample::select(vec![Ok(()), Err("full".into())]).prop_map(Event::OwnedWritten),
         2 => (0..9_u64, config()).prop_map(|(id, config)| Event::Next(ReloadId(id), config)),
         1 => (0..9_u64).prop_map(|id| Event::NextRefused(ReloadId(id), "bad".into())),

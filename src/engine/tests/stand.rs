@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
-use crate::engine::{Action, Engine, Event, Probed, ReloadId, Settled, Start};
+use crate::engine::{Action, Engine, Event, Probed, ReloadId, Start};
 use crate::health::ProbeRequest;
 use crate::model::{
     Config, IpvsTable, ProbeOutcome, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
@@ -31,7 +31,8 @@ pub(super) struct Stand {
     pub(super) deaf: Option<&'static str>,
     /// What the kernel does with the table behind the engine's back, after each batch.
     pub(super) meddler: fn(&mut IpvsTable),
-    pub(super) settings: Vec<Settled>,
+    /// Why the host around the table cannot be read.
+    pub(super) unread: Vec<Box<str>>,
     /// How many exchanges with the kernel there were.
     pub(super) exchanges: usize,
     pub(super) ended: Option<bool>,
@@ -79,7 +80,7 @@ impl Stand {
             disk_full: false,
             deaf: None,
             meddler: |_| (),
-            settings: Vec::new(),
+            unread: Vec::new(),
             exchanges: 0,
             ended: None,
             reloads: 0,
@@ -125,7 +126,10 @@ impl Stand {
                 (self.meddler)(&mut self.kernel.table);
                 return Some(Event::Applied(Ok(refused)));
             }
-            Action::Settle(_) => return Some(Event::Settled(self.settings.clone())),
+            Action::ReadHost(_) => {
+                return Some(Event::HostRead(Box::default(), self.unread.clone()));
+            }
+            Action::ApplyHost(_) => return Some(Event::HostApplied(Vec::new())),
             Action::WriteOwned(_) if self.disk_full => {
                 return Some(Event::OwnedWritten(Err("no space left on device".into())));
             }

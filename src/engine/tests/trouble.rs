@@ -2,7 +2,6 @@
 //! A kernel that does not answer, a disk that is full, somebody else who changes things at the same time.
 
 use super::stand::{Stand, TWO_SERVERS, all, key, weights};
-use crate::engine::Settled;
 use crate::model::{Severity, Weight};
 use crate::plan::SimulatedKernel;
 
@@ -86,10 +85,8 @@ fn what_another_program_reverts_at_once_is_repaired_ever_less_often() {
 #[test]
 fn a_setting_that_cannot_be_made_is_told_once() {
     let mut stand = running();
-    stand.settings = vec![Settled {
-        name: "net.ipv4.vs.expire_nodest_conn".into(),
-        result: Err("write net.ipv4.vs.expire_nodest_conn: read-only file system (EROFS)".into()),
-    }];
+    stand.unread =
+        vec!["read net.ipv4.vs.expire_nodest_conn: read-only file system (EROFS)".into()];
     stand.seconds(60, all);
     assert_eq!(stand.count("EROFS"), 1, "{:#?}", stand.log());
     let told = stand

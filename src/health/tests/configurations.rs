@@ -46,6 +46,7 @@ fn config(services: &[(&str, Servers<'_>)]) -> Config {
             expire_nodest_conn: None,
         },
         director: DirectorSettings {
+            remembered_file: "/nowhere".into(),
             state_file: "/nowhere".into(),
             socket: "/nowhere".into(),
             repair_interval: Duration::from_secs(10),
