@@ -13,6 +13,7 @@ mod duration;
 mod emit;
 mod finding;
 mod nearest;
+mod path;
 mod persistence;
 mod pool;
 mod scheduling;
