@@ -37,6 +37,22 @@ pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Ad
     })
 }
 
+/// Reads an address that has no port; `help` is what to write instead of one.
+pub(super) fn read_bare(
+    name: &str,
+    node: &Node<'_>,
+    help: &'static str,
+    out: &mut Findings,
+) -> Result<IpAddr, Wrong> {
+    let address = read(name, node, out)?;
+    if address.port.is_none() {
+        return Ok(address.ip);
+    }
+    let message = format!("{name} of a check has no port");
+    out.push(Finding::new(node.span, message).help(help));
+    Err(Wrong)
+}
+
 fn parse(name: &str, text: &str) -> Result<Address, Complaint> {
     let (host, port) = split(text);
     let Some(ip) = host else {

@@ -6,13 +6,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::address;
+use super::path::PathLayer;
 use super::section::{CHECK, CHECK_TCP};
 use super::setting::{Setting, Subject, innermost, innermost_or};
 use super::tree::{Node, Value};
 use super::value::{choice, duration, integer, kind, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    Check, CheckSchedule, Checks, Probe, ProbeKind, ProbePath, Protocol, ServerKey, ServiceKey,
+    Check, CheckSchedule, Checks, Probe, ProbeKind, Protocol, ServerKey, ServiceKey,
 };
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
@@ -31,6 +32,8 @@ const SCHEDULE: CheckSchedule = CheckSchedule {
 /// What one layer says of checks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CheckLayer {
+    /// Where it stands.
+    span: Option<Span>,
     kind: Setting<Kind>,
     port: Setting<u16>,
     address: Setting<IpAddr>,
@@ -39,6 +42,7 @@ pub(super) struct CheckLayer {
     rise: Setting<u32>,
     fall: Setting<u32>,
     retry_delay: Setting<Duration>,
+    path: PathLayer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +57,10 @@ impl CheckLayer {
         const KINDS: [(&str, Kind); 2] = [("none", Kind::None), ("tcp", Kind::Tcp)];
         const OTHERS: [(&str, &str); 3] =
             [("tcp_check", "tcp"), ("false", "none"), ("off", "none")];
-        let mut layer = Self::default();
+        let mut layer = Self {
+            span: Some(node.span),
+            ..Self::default()
+        };
         match &node.value {
             Value::Map(_) => layer.read_map(node, out),
             Value::Scalar { .. } if !node.is_null() => {
@@ -88,6 +95,7 @@ impl CheckLayer {
                 "retry_delay" => {
                     self.retry_delay = Setting::read(node, duration(name, node, INTERVAL, out));
                 }
+                _ if self.path.take(entry, out) => {}
                 _ => CHECK.unknown_key(entry, entries, out),
             }
         }
@@ -106,7 +114,10 @@ impl CheckLayer {
                     let port = port.and_then(|port| u16::try_from(port).map_err(|_| Wrong));
                     self.port = Setting::read(node, port);
                 }
-                "address" => self.address = Setting::read(node, bare_address(name, node, out)),
+                "address" => {
+                    let address = address::read_bare(name, node, "write port: beside it", out);
+                    self.address = Setting::read(node, address);
+                }
                 _ => CHECK_TCP.unknown_key(entry, entries, out),
             }
         }
@@ -119,21 +130,11 @@ impl CheckLayer {
         server: ServerKey,
         out: &mut Findings,
     ) -> Result<Checks, Wrong> {
-        let kind = innermost(layers, |layer| &layer.kind)?;
-        let port = innermost(layers, |layer| &layer.port)?.map(|found| *found.value);
-        let own = own_port(&subject.key, server);
-        let at = match kind.map(|found| (*found.value, found.span)) {
-            Some((Kind::None, _)) => None,
-            Some((Kind::Tcp, span)) => Some(port.or(own).ok_or_else(|| {
-                out.push(needs_port(span, subject, server));
-                Wrong
-            })?),
-            None => own,
-        };
-        let Some(port) = at else {
+        let Some(target) = target(layers, subject, server, out)? else {
             return Ok(Checks::NONE);
         };
-        let address = innermost_or(layers, |layer| &layer.address, server.address)?;
+        let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
+        let path = PathLayer::resolve(&paths, subject, target.ip(), out)?;
         let schedule = CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, SCHEDULE.interval)?,
             timeout: innermost_or(layers, |layer| &layer.timeout, SCHEDULE.timeout)?,
@@ -143,10 +144,71 @@ impl CheckLayer {
         };
         let probe = Probe {
             kind: ProbeKind::Tcp,
-            target: SocketAddr::new(address, port),
-            path: ProbePath::default(),
+            target,
+            path,
         };
         Ok(Checks::one(Check { probe, schedule }))
+    }
+}
+
+/// Where the check of a server goes; `None` when nothing checks it.
+///
+/// A check that has no port to go to is left out, unless a type was written, or the check was written for this very
+/// service or its server: then it was meant to run.
+fn target(
+    layers: &[&CheckLayer],
+    subject: &Subject,
+    server: ServerKey,
+    out: &mut Findings,
+) -> Result<Option<SocketAddr>, Wrong> {
+    let kind = innermost(layers, |layer| &layer.kind)?.map(|found| (*found.value, found.span));
+    let written = match kind {
+        Some((Kind::None, _)) => return Ok(None),
+        Some((Kind::Tcp, span)) => Some(span),
+        None => {
+            let mut spans = layers.iter().filter_map(|layer| layer.span);
+            spans.find(|span| subject.span.contains(*span))
+        }
+    };
+    let port = innermost(layers, |layer| &layer.port)?;
+    let to = port.map(|found| *found.value);
+    let Some(to) = to.or_else(|| own_port(&subject.key, server)) else {
+        let Some(span) = written else {
+            return Ok(None);
+        };
+        out.push(needs_port(span, subject, server));
+        return Err(Wrong);
+    };
+    let address = innermost(layers, |layer| &layer.address)?;
+    let target = SocketAddr::new(address.map_or(server.address, |found| *found.value), to);
+    if is_the_service(&subject.key, target) {
+        let spans = [
+            address.map(|found| found.span),
+            port.map(|found| found.span),
+        ];
+        let span = spans.into_iter().flatten().next().or(written);
+        let message = format!("a check of {target} would ask the virtual service itself");
+        let help =
+            "write check: {tcp: {address: 10.0.0.5}} with an address of the server, or check: none";
+        out.push(
+            subject
+                .finding(span.unwrap_or(subject.span), message)
+                .help(help),
+        );
+        return Err(Wrong);
+    }
+    Ok(Some(target))
+}
+
+/// Whether a connection to `target` goes to this service: what answers then is any of its servers.
+fn is_the_service(service: &ServiceKey, target: SocketAddr) -> bool {
+    match *service {
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            address,
+            port,
+        } => address == target.ip() && (port == target.port() || port == 0),
+        ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => false,
     }
 }
 
@@ -168,18 +230,7 @@ fn needs_port(span: Span, subject: &Subject, server: ServerKey) -> Finding {
         ServiceKey::Address { .. } if server.port == 0 => "the service has every port".to_owned(),
         ServiceKey::Address { protocol, .. } => format!("the service is {protocol}"),
     };
-    let message = format!("check tcp needs a port here: {why}");
+    let message = format!("a check needs a port here: {why}");
     let help = "write check: {tcp: {port: 5672}}, or check: none";
     subject.finding(span, message).help(help)
-}
-
-fn bare_address(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<IpAddr, Wrong> {
-    let address = address::read(name, node, out)?;
-    if address.port.is_none() {
-        return Ok(address.ip);
-    }
-    out.push(
-        Finding::new(node.span, "address of a check has no port").help("write port: beside it"),
-    );
-    Err(Wrong)
 }

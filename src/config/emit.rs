@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::duration;
 use crate::model::{
     AddressFamily, Check, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
-    ForwardingMethod, IpvsSettings, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
+    ForwardingMethod, IpvsSettings, ProbePath, Protocol, Scheduler, SchedulerFlags, Seconds,
+    ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -220,7 +220,23 @@ fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "          {key}: {}", duration::write(value))?;
     }
     writeln!(f, "          rise: {}", schedule.rise)?;
-    writeln!(f, "          fall: {}", schedule.fall)
+    writeln!(f, "          fall: {}", schedule.fall)?;
+    write_path(&check.probe.path, f)
+}
+
+fn write_path(path: &ProbePath, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let ProbePath {
+        source,
+        interface,
+        mark,
+    } = path;
+    if let Some(source) = source {
+        writeln!(f, "          source: \"{source}\"")?;
+    }
+    if let Some(interface) = interface {
+        writeln!(f, "          interface: {}", Quoted(interface))?;
+    }
+    mark.map_or(Ok(()), |mark| writeln!(f, "          fwmark: {mark}"))
 }
 
 fn whole_seconds(seconds: Seconds) -> String {

@@ -10,6 +10,7 @@ mod check;
 mod director;
 mod duration;
 mod emit;
+mod path;
 mod persistence;
 mod pool;
 mod scheduling;

@@ -124,18 +124,28 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
     ]
 }
 
+fn path(family: AddressFamily) -> impl Strategy<Value = ProbePath> {
+    let interface = option::of("[a-z0-9.@é\"\\\\-]{1,7}".prop_map(Into::into));
+    let mark = option::of((1_u32..).prop_map(|mark| Fwmark::new(mark).unwrap()));
+    (option::of(address(family)), interface, mark).prop_map(|(source, interface, mark)| ProbePath {
+        source,
+        interface,
+        mark,
+    })
+}
+
 fn check() -> impl Strategy<Value = Check> {
-    let at = (family().prop_flat_map(address), 1_u16..);
+    let at = family().prop_flat_map(|family| (address(family), 1_u16.., path(family)));
     let times = (
         milliseconds(10..=3_600_000),
         milliseconds(1..=60_000),
         milliseconds(10..=3_600_000),
     );
-    (at, times, 1_u32..=100, 1_u32..=100).prop_map(|((ip, port), times, rise, fall)| Check {
+    (at, times, 1_u32..=100, 1_u32..=100).prop_map(|((ip, port, path), times, rise, fall)| Check {
         probe: Probe {
             kind: ProbeKind::Tcp,
             target: SocketAddr::new(ip, port),
-            path: ProbePath::default(),
+            path,
         },
         schedule: CheckSchedule {
             interval: times.0,

@@ -82,7 +82,17 @@ pub(super) const TUNNEL: Section = Section {
 /// `check`.
 pub(super) const CHECK: Section = Section {
     name: "check",
-    own: &["tcp", "interval", "timeout", "rise", "fall", "retry_delay"],
+    own: &[
+        "tcp",
+        "interval",
+        "timeout",
+        "rise",
+        "fall",
+        "retry_delay",
+        "source",
+        "interface",
+        "fwmark",
+    ],
     shared: &[],
 };
 /// `check.tcp`.
@@ -125,6 +135,8 @@ const FOREIGN: &[(&str, &str)] = &[
         "write check: {fall: 3}, which counts the first failure, too",
     ),
     ("delay_before_retry", "write check: {retry_delay: 3s}"),
+    ("bindto", "write check: {source: 10.0.0.1}"),
+    ("bind_if", "write check: {interface: eth1}"),
     ("persistence_timeout", "write persistence: 50s"),
     (
         "persistence_granularity",
@@ -161,7 +173,9 @@ impl Section {
             format!("did you mean {near}?")
         } else if SERVICE_SETTINGS.contains(&key) {
             format!("{key} belongs to the virtual service")
-        } else if CHECK.own.contains(&key) && key != "tcp" && self.keys().any(|own| own == "check")
+        } else if CHECK.own.contains(&key)
+            && !["tcp", "fwmark"].contains(&key)
+            && self.keys().any(|own| own == "check")
         {
             format!("{key} belongs into check")
         } else if key == "port" && self.keys().any(|own| own == "address") {

@@ -24,7 +24,8 @@ pub(super) struct ServerLayer {
     upper_threshold: Setting<u32>,
     lower_threshold: Setting<u32>,
     inhibit_on_failure: Setting<bool>,
-    check: CheckLayer,
+    /// Apart from the rest, because few servers have one of their own.
+    check: Option<Box<CheckLayer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl ServerLayer {
             "inhibit_on_failure" => {
                 self.inhibit_on_failure = Setting::read(node, boolean(name, node, out));
             }
-            "check" => self.check = CheckLayer::read(name, node, out),
+            "check" => self.check = Some(Box::new(CheckLayer::read(name, node, out))),
             _ => return false,
         }
         true
@@ -148,7 +149,8 @@ impl ServerItem {
         let key = self.key(&subject.key);
         let forwarding = self.forwarding(&layers, subject, out);
         let thresholds = thresholds(&layers, subject, out);
-        let checks = layers.map(|layer| &layer.check);
+        let checks = layers.iter().filter_map(|layer| layer.check.as_deref());
+        let checks: Vec<&CheckLayer> = checks.collect();
         let checks = CheckLayer::resolve(&checks, subject, key, out);
         Ok(ConfiguredServer {
             real_server: RealServer {

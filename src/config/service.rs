@@ -11,11 +11,11 @@ use super::section::{DEFAULTS, SERVICE};
 use super::server::{ServerItem, ServerLayer};
 use super::setting::Subject;
 use super::tree::Node;
-use super::value::{choice, decimal, list, map, text};
-use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
+use super::value::{choice, fwmark, list, map};
+use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    AddressFamily, ConfiguredServer, ConfiguredService, ForwardingMethod, Fwmark, Protocol,
-    ServerKey, ServiceKey,
+    AddressFamily, ConfiguredServer, ConfiguredService, ForwardingMethod, Protocol, ServerKey,
+    ServiceKey,
 };
 
 /// `defaults`: the outermost layer of the file.
@@ -197,7 +197,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         let family = self.family.map_or(Ok(AddressFamily::Ipv4), |node| {
             choice("family", node, &FAMILIES, &OTHERS, out)
         });
-        let mark = fwmark(node, out)?;
+        let mark = fwmark("fwmark", node, out)?;
         Ok(ServiceKey::Fwmark {
             mark,
             family: family?,
@@ -276,22 +276,4 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         }
         result.map(|()| servers)
     }
-}
-
-/// A mark in decimal or, with 0x, in hexadecimal digits.
-fn fwmark(node: &Node<'_>, out: &mut Findings) -> Result<Fwmark, Wrong> {
-    const WANTED: &str = "1 to 4294967295";
-    let text = text("fwmark", node, WANTED, out)?;
-    let number = match text.strip_prefix("0x") {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            u32::from_str_radix(digits, 16).ok()
-        }
-        Some(_) => None,
-        None => decimal(text),
-    };
-    number.and_then(Fwmark::new).ok_or_else(|| {
-        let message = format!("fwmark must be {WANTED}, got {}", Shown(text));
-        out.push(Finding::new(node.span, message).help("0 is no mark"));
-        Wrong
-    })
 }

@@ -132,7 +132,10 @@ fn only_tcp_servers_with_a_port_are_checked_unasked() {
         "fwmark: 7",
     ] {
         let text = |check| format!("virtual_services: [{{{service}, servers: [10.0.0.2]{check}}}]");
-        let config = good(&text(", check: {interval: 1s}"));
+        let config = good(&format!(
+            "defaults: {{check: {{interval: 1s}}}}\n{}",
+            text("")
+        ));
         let server = super::tests::service(&config)
             .servers
             .values()
@@ -140,10 +143,10 @@ fn only_tcp_servers_with_a_port_are_checked_unasked() {
             .unwrap();
         assert_eq!(server.checks, Checks::NONE, "{service}");
         good(&text(", check: {tcp: {port: 9}}"));
-        assert!(
-            bad(&text(", check: tcp")).contains("check tcp needs a port here"),
-            "{service}"
-        );
+        for check in [", check: tcp", ", check: {interval: 1s}"] {
+            let said = bad(&text(check));
+            assert!(said.contains("a check needs a port here"), "{said}");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::duration::{self, DurationError};
 use super::section::Section;
 use super::tree::{Entry, Node, Value};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong, nearest};
-use crate::model::Seconds;
+use crate::model::{Fwmark, Seconds};
 
 /// The text of a scalar. `name` is the key's, `wanted` what it must be.
 pub(super) fn text<'n>(
@@ -92,6 +92,24 @@ pub(super) fn decimal(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let ambiguous = text.len() > 1 && text.starts_with('0');
     text.parse().ok().filter(|_| digits && !ambiguous)
+}
+
+/// A mark in decimal or, with 0x, in hexadecimal digits.
+pub(super) fn fwmark(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Fwmark, Wrong> {
+    const WANTED: &str = "1 to 4294967295";
+    let text = text(name, node, WANTED, out)?;
+    let number = match text.strip_prefix("0x") {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            u32::from_str_radix(digits, 16).ok()
+        }
+        Some(_) => None,
+        None => decimal(text),
+    };
+    number.and_then(Fwmark::new).ok_or_else(|| {
+        let message = format!("{name} must be {WANTED}, got {}", Shown(text));
+        out.push(Finding::new(node.span, message).help("0 is no mark"));
+        Wrong
+    })
 }
 
 /// `true` or `false`.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Servers that die and come back.
 
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use lab::question::{Conversation, connect};
 use lvs_director::model::Protocol::Tcp;
@@ -30,6 +30,8 @@ pub(super) fn tests() -> Vec<Test> {
             "inhibit_on_failure_keeps_the_connections_of_a_down_server",
             inhibited,
         ),
+        ("probes_take_the_way_that_is_written", by_a_way),
+        ("services_with_the_same_check_share_one_probe", shared),
         (
             "the_first_probe_of_every_server_is_its_first_verdict",
             first_verdicts,
@@ -131,6 +133,61 @@ fn inhibited() {
     stage.serve(0, Tcp, health);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     assert_eq!(talk(&mut held), "rs1 hello");
+}
+
+/// Without the mark there is no route to the server.
+fn by_a_way() {
+    let (mut stage, files) = (Stage::new(1), Files::new());
+    stage
+        .director
+        .ip(
+            "address add 192.168.0.77/16 dev eth0\nroute add unreachable 192.168.0.2/32\n\
+             route add 192.168.0.2/32 dev eth0 table 100\nrule add fwmark 7 lookup 100\n",
+        )
+        .unwrap();
+    let way = QUICK.replace(
+        "check: {",
+        "check: {source: 192.168.0.77, interface: eth0, fwmark: 7, ",
+    );
+    files.write(&format!(
+        "virtual_services:\n  - {{address: {VIP}, {way}, servers: [192.168.0.2]}}\n"
+    ));
+    let server = stage.servers[0].run(|| TcpListener::bind(RS1).unwrap());
+    server.set_nonblocking(true).unwrap();
+    let _director = Running::start(&stage.director, &files, &[]);
+    let (_, peer) = wait_for("a probe comes", || server.accept().ok());
+    assert_eq!(peer.ip(), address("192.168.0.77:0").ip());
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+}
+
+/// 20 services, and a server that counts the probes.
+fn shared() {
+    let (mut stage, files) = (Stage::new(1), Files::new());
+    let mut yaml =
+        "defaults: {check: {interval: 1s, tcp: {port: 9}}}\nvirtual_services:\n".to_owned();
+    for port in 10_000..10_020 {
+        yaml.push_str(&format!(
+            "  - {{address: 192.168.0.10:{port}, servers: [192.168.0.2]}}\n"
+        ));
+    }
+    files.write(&yaml);
+    let server = stage.servers[0].run(|| TcpListener::bind("192.168.0.2:9").unwrap());
+    server.set_nonblocking(true).unwrap();
+    let begun = Instant::now();
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for("every service has its verdict", || {
+        (director.count("unknown -> up (check passed, 1/1)") == 20).then_some(())
+    });
+    for _ in 0..5 {
+        wait_for("a probe comes", || server.accept().ok());
+    }
+    // One at the start, and then one in each period, which is shortened by a tenth at most: four periods at least.
+    assert!(
+        begun.elapsed() >= Duration::from_millis(900) * 4,
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(weights(&mut stage).len(), 20);
 }
 
 /// 50 services of four servers: up, refusing, silent, and with no host at the address.

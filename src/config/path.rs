@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The way a check's probes take: `source`, `interface` and `fwmark`.
+
+use std::net::IpAddr;
+
+use super::address;
+use super::setting::{Setting, Subject, innermost};
+use super::tree::{Entry, Node};
+use super::value::{fwmark, text};
+use crate::diagnostic::{Finding, Findings, Shown, Wrong};
+use crate::model::{AddressFamily, Fwmark, ProbePath};
+
+/// The longest name of an interface, in bytes (the kernel's `IFNAMSIZ` less its NUL).
+const LONGEST_INTERFACE: usize = 15;
+
+/// What one layer says of the way.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PathLayer {
+    source: Setting<IpAddr>,
+    interface: Setting<Box<str>>,
+    mark: Setting<Fwmark>,
+}
+
+impl PathLayer {
+    /// Reads a key if it is of the way, and says whether it is.
+    pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
+        let (name, node) = (&*entry.key, &entry.value);
+        match name {
+            "source" => {
+                let help = "leave the port out: every probe has its own";
+                let source = address::read_bare(name, node, help, out);
+                self.source = Setting::read(node, source);
+            }
+            "interface" => self.interface = Setting::read(node, interface(name, node, out)),
+            "fwmark" => self.mark = Setting::read(node, fwmark(name, node, out)),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What the layers, the innermost first, say together of the way to `target`.
+    pub(super) fn resolve(
+        layers: &[&Self],
+        subject: &Subject,
+        target: IpAddr,
+        out: &mut Findings,
+    ) -> Result<ProbePath, Wrong> {
+        let source = innermost(layers, |layer| &layer.source)?;
+        let interface = innermost(layers, |layer| &layer.interface)?;
+        let mark = innermost(layers, |layer| &layer.mark)?;
+        if let Some(source) = source
+            && source.value.is_ipv4() != target.is_ipv4()
+        {
+            let (own, other) = (AddressFamily::of(*source.value), AddressFamily::of(target));
+            let message = format!("{own} source for a check of {target}, which is {other}");
+            let help = "write a source of the same family beside that server or service";
+            out.push(subject.finding(source.span, message).help(help));
+            return Err(Wrong);
+        }
+        Ok(ProbePath {
+            source: source.map(|found| *found.value),
+            interface: interface.map(|found| found.value.clone()),
+            mark: mark.map(|found| *found.value),
+        })
+    }
+}
+
+/// The name of an interface, as the kernel takes it.
+fn interface(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
+    const WANTED: &str = "the name of an interface";
+    let text = text(name, node, WANTED, out)?;
+    let possible = |c: char| !matches!(c, '/' | ':') && !c.is_whitespace() && !c.is_control();
+    if (1..=LONGEST_INTERFACE).contains(&text.len()) && text.chars().all(possible) {
+        return Ok(text.into());
+    }
+    let message = format!("{name} must be {WANTED}, got {}", Shown(text));
+    let help = "1 to 15 bytes without a slash, a colon or a space: eth1";
+    out.push(Finding::new(node.span, message).help(help));
+    Err(Wrong)
+}
