@@ -16,7 +16,7 @@
 //! | [`codec`] | bytes to values and back |
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
-//! | [`plan`] | the steps between two tables |
+//! | [`plan`] | the steps between two tables, and between two hosts |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
 //! | `probe`, `control` | one checker a file; the control socket |
