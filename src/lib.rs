@@ -18,7 +18,7 @@
 //! | [`diagnostic`] | what is found in a text that people write: places, severity, help, fixes |
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
-//! | [`plan`] | the steps between two tables |
+//! | [`plan`] | the steps between two tables, and between two hosts |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
 //! | `probe`, `control` | one checker a file; the control socket |

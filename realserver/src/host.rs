@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use lvs_director::kernel::{HostError, LocalHost, RouteError, SysctlCause};
 use lvs_director::model::{Host, SysctlName};
-use lvs_director::plan::{HostReading, HostScope, HostStep, HostTarget as _};
+use lvs_director::plan::{HostPart, HostReading, HostScope, HostStep, HostTarget as _};
 use lvs_director::system::{FileCause, read_limited, write_atomically};
 
 use crate::failure::Failure;
@@ -36,22 +36,14 @@ impl ThisHost {
 
     /// Looks at everything a real server depends on.
     pub fn observe(&mut self) -> Result<Host, Failure> {
-        let network = HostScope {
-            links: true,
-            addresses: true,
-            ..HostScope::default()
-        };
+        let network = HostScope::of([HostPart::Links, HostPart::Addresses]);
         let mut host = self.read(&network)?;
         let interfaces = host.links.iter().map(|link| link.name.as_str());
         let settings = interfaces.chain(["all"]).flat_map(|interface| {
             let keys = ["arp_ignore", "arp_announce", "rp_filter"];
             keys.map(|key| SysctlName::ipv4_conf(interface, key))
         });
-        let settings = HostScope {
-            settings: settings.collect(),
-            ..HostScope::default()
-        };
-        host.settings = self.read(&settings)?.settings;
+        host.settings = self.read(&HostScope::of_settings(settings))?.settings;
         Ok(host)
     }
 

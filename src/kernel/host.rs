@@ -6,7 +6,9 @@ use super::ipvs::Ipvs;
 use super::route::{Route, RouteError};
 use super::sysctl::{SysctlError, read_sysctl, set_sysctl};
 use crate::model::{AddressKey, Host, Link, Seconds, Timeouts};
-use crate::plan::{AddressSettings, HostFailure, HostReading, HostScope, HostStep, HostTarget};
+use crate::plan::{
+    AddressSettings, HostFailure, HostPart, HostReading, HostScope, HostStep, HostTarget,
+};
 
 /// This host, in the network namespace of the thread that uses it. Each socket is opened when it is first needed.
 #[derive(Debug, Default)]
@@ -138,23 +140,22 @@ impl HostTarget for LocalHost<'_> {
 
     fn read_host(&mut self, scope: &HostScope) -> HostReading<HostError> {
         let (mut host, mut failures) = (Host::default(), Vec::new());
-        if scope.links {
-            host.links = noted(self.list(Route::links), &mut failures);
-        }
-        if scope.addresses {
-            host.addresses = noted(self.list(Route::addresses), &mut failures);
-        }
-        if scope.neighbours {
-            host.neighbours = noted(self.list(Route::neighbours), &mut failures);
-        }
-        if scope.routes {
-            host.routes = noted(self.list(Route::routes), &mut failures);
-        }
-        if scope.timeouts {
-            host.timeouts = noted(self.ask(Ipvs::timeouts).map(Some), &mut failures);
-        }
-        if scope.sync_daemons {
-            host.sync_daemons = noted(self.ask(Ipvs::sync_daemons), &mut failures);
+        for part in &scope.parts {
+            let notes = &mut failures;
+            match part {
+                HostPart::Links => host.links = noted(self.list(Route::links), notes),
+                HostPart::Addresses => host.addresses = noted(self.list(Route::addresses), notes),
+                HostPart::Neighbours => {
+                    host.neighbours = noted(self.list(Route::neighbours), notes);
+                }
+                HostPart::Routes => host.routes = noted(self.list(Route::routes), notes),
+                HostPart::Timeouts => {
+                    host.timeouts = noted(self.ask(Ipvs::timeouts).map(Some), notes);
+                }
+                HostPart::SyncDaemons => {
+                    host.sync_daemons = noted(self.ask(Ipvs::sync_daemons), notes);
+                }
+            }
         }
         for name in &scope.settings {
             let value = read_sysctl(name).map_err(HostError::from).map(Some);

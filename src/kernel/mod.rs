@@ -32,10 +32,15 @@
 //!
 //! Errors are of two kinds: [`OpenError`], there is no IPVS to talk to, and [`IpvsError`], an exchange failed, with what
 //! was tried and the kernel's error number. `AsyncIpvs` (feature `daemon`) is the same for programs on tokio. Programs
-//! to begin with are in `examples/`: `list_services`, `watch_rates`, `drain_server`.
+//! to begin with are in `examples/`: `list_services`, `watch_rates`, `drain_server`, `watch_host`.
+//!
+//! The host around IPVS (links, addresses, routes, settings) is a value, [`model::Host`](crate::model::Host):
+//! [`LocalHost`] reads it and carries out the steps of its plan, [`Monitor`] tells what happens to it.
 
 #[cfg(feature = "daemon")]
 mod async_ipvs;
+#[cfg(feature = "daemon")]
+mod async_monitor;
 mod connections;
 mod failure;
 mod host;
@@ -49,6 +54,8 @@ mod sysctl;
 
 #[cfg(feature = "daemon")]
 pub use async_ipvs::AsyncIpvs;
+#[cfg(feature = "daemon")]
+pub use async_monitor::AsyncMonitor;
 pub use connections::{CONNECTIONS, connections};
 pub use failure::{IpvsError, OpenError};
 pub use host::{HostError, LocalHost};

@@ -32,8 +32,11 @@ const MOST_QUEUED: usize = 64 * 1024;
 /// [`Host::update`](crate::model::Host::update). After [`HostEvent::Lost`] read everything again: more happened than the
 /// socket could hold, and what it still held was thrown away, so that every event after that one is newer.
 ///
+/// Of neighbours the kernel tells once it knows something of them: that one is only being asked for it does not tell,
+/// and that it failed it does.
+///
 /// It can be waited for: it is readable when there is something to read. Then [`Self::next_if_any`] until that says
-/// `None`. On tokio it goes into an `AsyncFd`.
+/// `None`. On tokio there is `AsyncMonitor` (feature `daemon`).
 #[derive(Debug)]
 pub struct Monitor {
     socket: Socket,

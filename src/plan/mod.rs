@@ -35,7 +35,7 @@ pub use diff::{Plan, diff, diff_service};
 pub use execute::{Target, carry_out, execute};
 pub use failure::StepFailure;
 pub use host::{
-    AddressSettings, DesiredHost, DesiredTimeouts, HostFailure, HostPlan, HostReading, HostScope,
-    HostStep, HostTarget, Missing, desired_host, diff_host,
+    AddressSettings, DesiredHost, DesiredTimeouts, HostFailure, HostPart, HostPlan, HostReading,
+    HostScope, HostStep, HostTarget, Missing, desired_host, diff_host,
 };
 pub use simulate::SimulatedKernel;

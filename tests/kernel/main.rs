@@ -22,7 +22,9 @@ mod commands;
 mod compat;
 mod director;
 mod generated;
+mod host;
 mod listing;
+mod monitor;
 mod stage;
 mod top;
 mod traffic;
@@ -51,7 +53,9 @@ fn main() -> ExitCode {
         ("compat", compat::tests()),
         ("director", director::tests()),
         ("generated", generated::tests()),
+        ("host", host::tests()),
         ("listing", listing::tests()),
+        ("monitor", monitor::tests()),
         ("top", top::tests()),
         ("traffic", traffic::tests()),
         ("traps", traps::tests()),

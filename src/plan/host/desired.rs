@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::HostScope;
+use super::{HostPart, HostScope};
 use crate::model::{
     AddressKey, AddressLifetime, AddressScope, Host, InterfaceAddress, IpvsSettings, Seconds,
     SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice,
@@ -72,16 +72,21 @@ impl DesiredHost {
     /// What has to be read of a host before [`diff_host`](super::diff_host) can say what to do.
     #[must_use]
     pub fn scope(&self) -> HostScope {
-        let interfaces =
-            !(self.tunnels.is_empty() && self.links.is_empty() && self.addresses.is_empty());
+        let addresses = !self.addresses.is_empty();
+        let links = addresses || !(self.tunnels.is_empty() && self.links.is_empty());
+        let parts = [
+            (HostPart::Links, links),
+            (HostPart::Addresses, addresses),
+            (
+                HostPart::Timeouts,
+                self.timeouts != DesiredTimeouts::default(),
+            ),
+            (HostPart::SyncDaemons, !self.sync_daemons.is_empty()),
+        ];
+        let parts = parts.into_iter().filter(|(_, asked)| *asked);
         HostScope {
-            links: interfaces,
-            addresses: !self.addresses.is_empty(),
-            neighbours: false,
-            routes: false,
+            parts: parts.map(|(part, _)| part).collect(),
             settings: self.settings.iter().map(|(name, _)| name.clone()).collect(),
-            timeouts: self.timeouts != DesiredTimeouts::default(),
-            sync_daemons: !self.sync_daemons.is_empty(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{AddressSettings, DesiredHost, HostStep};
+use super::{AddressSettings, DesiredHost, DesiredTimeouts, HostStep};
 use crate::model::{AddressKey, Host, InterfaceAddress, SyncDaemon, SysctlName};
 
 /// The steps from an observed host to a desired one, in the order in which they are carried out.
@@ -95,7 +95,7 @@ fn change_settings(desired: &DesiredHost, observed: &Host, plan: &mut HostPlan) 
 }
 
 fn change_timeouts(desired: &DesiredHost, observed: &Host, plan: &mut HostPlan) {
-    if !desired.scope().timeouts {
+    if desired.timeouts == DesiredTimeouts::default() {
         return;
     }
     match observed.timeouts {

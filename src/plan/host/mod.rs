@@ -22,7 +22,7 @@ mod target;
 pub use desired::{AddressSettings, DesiredHost, DesiredTimeouts, desired_host};
 pub use diff::{HostPlan, Missing, diff_host};
 pub use failure::HostFailure;
-pub use scope::HostScope;
+pub use scope::{HostPart, HostScope};
 pub use step::HostStep;
 pub use target::{HostReading, HostTarget};
 

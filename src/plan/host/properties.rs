@@ -281,10 +281,9 @@ proptest! {
     fn addresses_come_last_and_go_first(desired in desired(), observed in host()) {
         let steps = diff_host(&desired, &observed).steps;
         let comes = |step: &HostStep| matches!(step, HostStep::AddAddress { .. } | HostStep::RenewAddress { .. });
-        let goes = |step: &HostStep| match step {
-            HostStep::RemoveAddress { address } => desired.addresses.contains(&(address.clone(), None)),
-            _ => false,
-        };
+        let gone = desired.addresses.iter().filter(|(_, settings)| settings.is_none());
+        let gone: Vec<_> = gone.map(|(key, _)| HostStep::RemoveAddress { address: key.clone() }).collect();
+        let goes = |step: &HostStep| gone.contains(step);
         let of_address = |step: &HostStep| comes(step) || matches!(step, HostStep::RemoveAddress { .. });
         let first_coming = steps.iter().position(|step| of_address(step) && !goes(step)).unwrap_or(steps.len());
         prop_assert!(steps[first_coming..].iter().all(of_address));

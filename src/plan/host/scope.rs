@@ -7,23 +7,56 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::SysctlName;
 
+/// A part of a host that is read as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostPart {
+    /// The interfaces.
+    Links,
+    /// The addresses of all interfaces.
+    Addresses,
+    /// The neighbours.
+    Neighbours,
+    /// The routes of all tables.
+    Routes,
+    /// The connection timeouts of IPVS.
+    Timeouts,
+    /// The sync daemons of IPVS.
+    SyncDaemons,
+}
+
 /// What is read of a host. The rest stays empty in the value.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostScope {
-    /// The interfaces.
-    pub links: bool,
-    /// The addresses of all interfaces.
-    pub addresses: bool,
-    /// The neighbours.
-    pub neighbours: bool,
-    /// The routes of all tables.
-    pub routes: bool,
+    /// These parts.
+    pub parts: BTreeSet<HostPart>,
     /// These settings.
     pub settings: BTreeSet<SysctlName>,
-    /// The connection timeouts of IPVS.
-    pub timeouts: bool,
-    /// The sync daemons of IPVS.
-    pub sync_daemons: bool,
+}
+
+impl HostScope {
+    /// These parts, and no settings.
+    #[must_use]
+    pub fn of(parts: impl IntoIterator<Item = HostPart>) -> Self {
+        Self {
+            parts: parts.into_iter().collect(),
+            settings: BTreeSet::new(),
+        }
+    }
+
+    /// These settings, and nothing else.
+    #[must_use]
+    pub fn of_settings(settings: impl IntoIterator<Item = SysctlName>) -> Self {
+        Self {
+            parts: BTreeSet::new(),
+            settings: settings.into_iter().collect(),
+        }
+    }
+
+    /// Whether this part is read.
+    #[must_use]
+    pub fn has(&self, part: HostPart) -> bool {
+        self.parts.contains(&part)
+    }
 }
 
 impl HostScope {

@@ -3,7 +3,7 @@
 
 use nix::errno::Errno;
 
-use super::{HostFailure, HostReading, HostScope, HostStep, HostTarget};
+use super::{HostFailure, HostPart, HostReading, HostScope, HostStep, HostTarget};
 use crate::model::Host;
 use crate::plan::SimulatedKernel;
 
@@ -30,17 +30,18 @@ impl HostTarget for SimulatedKernel {
 /// What of a host a scope shows.
 fn seen(host: &Host, scope: &HostScope) -> Host {
     let settings = host.settings.iter();
+    let timeouts = scope.has(HostPart::Timeouts);
     Host {
-        links: shown(scope.links, &host.links),
-        addresses: shown(scope.addresses, &host.addresses),
-        neighbours: shown(scope.neighbours, &host.neighbours),
-        routes: shown(scope.routes, &host.routes),
+        links: shown(scope.has(HostPart::Links), &host.links),
+        addresses: shown(scope.has(HostPart::Addresses), &host.addresses),
+        neighbours: shown(scope.has(HostPart::Neighbours), &host.neighbours),
+        routes: shown(scope.has(HostPart::Routes), &host.routes),
         settings: settings
             .filter(|(name, _)| scope.settings.contains(name))
             .map(|(name, value)| (name.clone(), *value))
             .collect(),
-        timeouts: host.timeouts.filter(|_| scope.timeouts),
-        sync_daemons: shown(scope.sync_daemons, &host.sync_daemons),
+        timeouts: host.timeouts.filter(|_| timeouts),
+        sync_daemons: shown(scope.has(HostPart::SyncDaemons), &host.sync_daemons),
     }
 }
 
