@@ -38,6 +38,7 @@
 mod async_ipvs;
 mod connections;
 mod errno;
+mod every_service;
 mod failure;
 mod file;
 mod ipvs;
