@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use netlink_sys::protocols::NETLINK_GENERIC;
 use nix::errno::Errno;
 
+use super::every_service::every_service;
 use super::failure::{IpvsError, OpenError};
 use super::netlink::{Netlink, NetlinkError};
 use crate::codec::DecodeError;
@@ -67,13 +68,9 @@ impl Ipvs {
         )
     }
 
-    /// All virtual services with their counters, in the kernel's order.
+    /// All virtual services with their counters, in the kernel's order, each of them once.
     pub fn services(&mut self) -> Result<Vec<ServiceEntry>, IpvsError> {
-        self.list(
-            || "list the virtual services".to_owned(),
-            Request::ListServices,
-            parse_service,
-        )
+        every_service(self, Self::services_once, Self::service_if_there)
     }
 
     /// One virtual service with its counters; `Refused` with ESRCH when there is none.
@@ -128,6 +125,23 @@ impl Ipvs {
     /// Removes every service of the network namespace, whoever made it.
     pub fn flush(&mut self) -> Result<(), IpvsError> {
         self.command("remove all virtual services", Request::Flush)
+    }
+
+    /// One listing, which may be without some while the kernel enlarges its table.
+    fn services_once(&mut self) -> Result<Vec<ServiceEntry>, IpvsError> {
+        self.list(
+            || "list the virtual services".to_owned(),
+            Request::ListServices,
+            parse_service,
+        )
+    }
+
+    fn service_if_there(&mut self, key: &ServiceKey) -> Result<Option<ServiceEntry>, IpvsError> {
+        match self.service(key) {
+            Ok(service) => Ok(Some(service)),
+            Err(error) if error.errno() == Some(Errno::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn apply_once(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
@@ -263,14 +277,11 @@ impl Target for Ipvs {
     }
 
     fn read_service(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>, IpvsError> {
-        match self.service(key) {
-            Ok(ServiceEntry { settings, .. }) => Ok(Some(VirtualService {
-                settings,
-                servers: self.server_map(key)?,
-            })),
-            Err(error) if error.errno() == Some(Errno::ESRCH) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Some(ServiceEntry { settings, .. }) = self.service_if_there(key)? else {
+            return Ok(None);
+        };
+        let servers = self.server_map(key)?;
+        Ok(Some(VirtualService { settings, servers }))
     }
 
     /// In as few system calls as possible.

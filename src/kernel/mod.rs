@@ -42,6 +42,7 @@ mod async_ipvs;
 #[cfg(feature = "daemon")]
 mod async_monitor;
 mod connections;
+mod every_service;
 mod failure;
 mod host;
 mod ipvs;

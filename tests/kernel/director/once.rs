@@ -20,6 +20,10 @@ virtual_services:
 pub(super) fn tests() -> Vec<Test> {
     vec![
         ("a_second_apply_finds_nothing_to_do", idempotent),
+        (
+            "apply_finds_all_of_a_thousand_services_that_it_just_wrote",
+            thousand,
+        ),
         ("plan_changes_nothing_and_says_so_by_its_exit_code", plan),
         ("apply_without_cap_net_admin_is_not_permitted", unprivileged),
     ]
@@ -39,6 +43,26 @@ fn idempotent() {
     assert_eq!(second.code, Some(0), "{second:?}");
     assert!(second.out.starts_with("applied 0 steps"), "{second:?}");
     assert_eq!(stage.ipvs.read().unwrap(), config.table());
+}
+
+/// Linux 7.1 and later move services to a larger table just then, see `traps::listings`.
+fn thousand() {
+    let mut yaml = String::from("virtual_services:\n");
+    for port in 1000..2000 {
+        yaml.push_str(&format!(
+            "  - {{address: 192.168.0.10:{port}, scheduler: rr, servers: [192.168.0.2]}}\n"
+        ));
+    }
+    for round in 0..10 {
+        // A table that is new, and small.
+        let (stage, files) = (Stage::new(0), Files::new());
+        files.write(&yaml);
+        let applied = files.once(&stage.director, "apply", &[]);
+        assert_eq!(applied.code, Some(0), "round {round}: {}", applied.err);
+        let plan = files.once(&stage.director, "plan", &["--detailed-exitcode"]);
+        let said = (plan.code, plan.out.lines().next());
+        assert_eq!(said, (Some(0), None), "round {round}");
+    }
 }
 
 fn plan() {

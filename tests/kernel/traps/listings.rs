@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Listings of many datagrams, and what may happen while they are read.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lab::namespace::Namespace;
 use lvs_director::codec::DecodeError;
 use lvs_director::codec::ipvs::Request;
 use lvs_director::kernel::{Ipvs, NetlinkError};
@@ -12,6 +14,7 @@ use lvs_director::plan::{Step, Target as _};
 
 use super::desk::{DR, NAT, Raw, real, settings, take, tcp};
 use super::{Test, named};
+use crate::beside::{LVSADM, feed};
 
 pub(super) fn tests() -> Vec<Test> {
     named![
@@ -20,6 +23,8 @@ pub(super) fn tests() -> Vec<Test> {
         small_answers_after_large_listings_and_large_after_small_are_whole,
         a_listing_that_could_not_be_read_does_not_spoil_the_next,
         somebody_else_may_change_the_table_while_it_is_read,
+        services_that_were_just_made_are_all_listed_while_the_kernel_enlarges_its_table,
+        lvsadm_lists_and_saves_all_services_while_the_kernel_resizes_its_table,
     ]
 }
 
@@ -165,4 +170,64 @@ fn somebody_else_may_change_the_table_while_it_is_read() {
         assert!(writer.join().unwrap() > 0);
     });
     assert_eq!(ipvs.read().unwrap(), table);
+}
+
+/// Linux 7.1 and later move the services to a larger table some time after they were made, and a listing of several
+/// datagrams that is read meanwhile has some twice and others not at all. Older kernels have a table of one size.
+fn services_that_were_just_made_are_all_listed_while_the_kernel_enlarges_its_table() {
+    let steps: Vec<Step> = (0..1000)
+        .map(|number| Step::AddService(vip(number), settings("rr")))
+        .collect();
+    let expected: BTreeSet<ServiceKey> = (0..1000).map(vip).collect();
+    for round in 0..30 {
+        // A network namespace of its own has a table of its own, that starts small.
+        let namespace = Namespace::fresh().unwrap();
+        let listed = namespace.run(|| {
+            let mut ipvs = Ipvs::open().unwrap();
+            take(&mut ipvs, &steps);
+            [(); 10].map(|()| ipvs.services().unwrap())
+        });
+        for services in listed {
+            let keys: Vec<ServiceKey> = services.iter().map(|service| service.key).collect();
+            let distinct: BTreeSet<ServiceKey> = keys.iter().copied().collect();
+            let missing = expected.difference(&distinct).count();
+            assert_eq!((missing, keys.len()), (0, 1000), "round {round}");
+        }
+    }
+}
+
+/// Where the kernel has the setting by which it sizes its table of services, it is changed again and again.
+fn lvsadm_lists_and_saves_all_services_while_the_kernel_resizes_its_table() {
+    let rules: String = (0..1000)
+        .map(|number| format!("-A -t 192.0.2.1:{} -s rr\n", 1000 + number))
+        .collect();
+    feed(LVSADM, &["-R"], &rules);
+    let done = AtomicBool::new(false);
+    let listings = [("-Ln", "TCP  192.0.2.1:"), ("-Sn", "-A -t 192.0.2.1:")].repeat(10);
+    let listed: Vec<String> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let factors = ["-6", "-2"].iter().cycle();
+            for factor in factors.take_while(|_| !done.load(Ordering::Relaxed)) {
+                if std::fs::write("/proc/sys/net/ipv4/vs/svc_lfactor", factor).is_err() {
+                    return;
+                }
+            }
+        });
+        let all = listings.iter();
+        let listed = all
+            .map(|(option, _)| feed(LVSADM, &[option], "").stdout)
+            .collect();
+        done.store(true, Ordering::Relaxed);
+        listed
+    });
+    for ((option, start), listed) in listings.iter().zip(listed) {
+        let services = listed
+            .lines()
+            .filter_map(|line| line.strip_prefix(start)?.split(' ').next());
+        let mut services: Vec<&str> = services.collect();
+        let all = services.len();
+        services.sort_unstable();
+        services.dedup();
+        assert_eq!((services.len(), all), (1000, 1000), "{option}");
+    }
 }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A listing of services in which none is missing, though the kernel rearranged its table while it listed them.
+//!
+//! The kernel sends a long listing in several parts, and begins each part after as many services as it has sent before.
+//! Linux 7.1 and later move all services to a larger table a moment after many were made. A move between two parts puts
+//! the services in another order: some are sent twice, and as many others not at all. No flag tells of it. A service
+//! that is listed twice does, because the kernel never sends more services than there are.
+
+use std::collections::HashSet;
+
+use crate::codec::ipvs::ServiceEntry;
+use crate::model::ServiceKey;
+
+/// A growing table keeps still after this many listings.
+const FEW: usize = 4;
+/// The most listings of a table that never keeps still.
+const MOST: usize = 20;
+
+/// Lists until no service is there twice. Where that does not come about, because another program changes the table
+/// all the time, it lists until as many services were seen as a listing is long, and asks by name for those that the
+/// last listing is without: they are missing in it, or gone by now.
+pub(super) fn every_service<K, E>(
+    kernel: &mut K,
+    list: impl Fn(&mut K) -> Result<Vec<ServiceEntry>, E>,
+    ask: impl Fn(&mut K, &ServiceKey) -> Result<Option<ServiceEntry>, E>,
+) -> Result<Vec<ServiceEntry>, E> {
+    let mut seen = HashSet::new();
+    let mut listings = 0;
+    loop {
+        let services = list(kernel)?;
+        let listed: HashSet<ServiceKey> = services.iter().map(|service| service.key).collect();
+        if listed.len() == services.len() {
+            return Ok(services);
+        }
+        seen.extend(listed);
+        listings += 1;
+        if (listings >= FEW && seen.len() >= services.len()) || listings == MOST {
+            return complete(kernel, services, &seen, ask);
+        }
+    }
+}
+
+/// This listing with each service once, and with those of `seen` that it is without, as far as they are still there.
+fn complete<K, E>(
+    kernel: &mut K,
+    mut services: Vec<ServiceEntry>,
+    seen: &HashSet<ServiceKey>,
+    ask: impl Fn(&mut K, &ServiceKey) -> Result<Option<ServiceEntry>, E>,
+) -> Result<Vec<ServiceEntry>, E> {
+    let mut listed = HashSet::new();
+    services.retain(|service| listed.insert(service.key));
+    for key in seen.difference(&listed) {
+        services.extend(ask(kernel, key)?);
+    }
+    Ok(services)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::model::{Counters, Scheduler, ServiceSettings};
+
+    fn entry(port: u16) -> ServiceEntry {
+        ServiceEntry {
+            key: ServiceKey::tcp(([192, 0, 2, 1], port).into()),
+            settings: ServiceSettings::new(Scheduler::new("rr").unwrap()),
+            counters: Counters::default(),
+        }
+    }
+
+    /// A kernel that answers with these listings, the last of them again and again, and has the services of these ports.
+    struct Kernel<'a> {
+        listings: &'a [&'a [u16]],
+        there: &'a [u16],
+        listed: usize,
+        asked: usize,
+    }
+
+    impl Kernel<'_> {
+        #[expect(clippy::unnecessary_wraps, reason = "a real kernel may fail")]
+        fn list(&mut self) -> Result<Vec<ServiceEntry>, Infallible> {
+            let ports = self.listings.get(self.listed).or(self.listings.last());
+            self.listed += 1;
+            Ok(ports.unwrap().iter().copied().map(entry).collect())
+        }
+
+        #[expect(clippy::unnecessary_wraps, reason = "a real kernel may fail")]
+        fn ask(&mut self, key: &ServiceKey) -> Result<Option<ServiceEntry>, Infallible> {
+            self.asked += 1;
+            let mut there = self.there.iter().copied().map(entry);
+            Ok(there.find(|service| service.key == *key))
+        }
+    }
+
+    /// What is listed of such a kernel, and how many listings and questions that takes.
+    fn outcome(listings: &[&[u16]], there: &[u16]) -> (Vec<u16>, usize, usize) {
+        let mut kernel = Kernel {
+            listings,
+            there,
+            listed: 0,
+            asked: 0,
+        };
+        let services = every_service(&mut kernel, Kernel::list, Kernel::ask).unwrap();
+        let ports = services.iter().map(|service| service.key.port().unwrap());
+        (ports.collect(), kernel.listed, kernel.asked)
+    }
+
+    #[test]
+    fn a_table_is_listed_until_no_service_is_there_twice() {
+        let cases: [(&[&[u16]], &[u16], usize); 4] = [
+            (&[&[]], &[], 1),
+            (&[&[3, 1, 2]], &[3, 1, 2], 1),
+            (&[&[1, 2, 1], &[3, 2, 1]], &[3, 2, 1], 2),
+            (&[&[1, 2, 1], &[1, 1, 2], &[2, 3, 1]], &[2, 3, 1], 3),
+        ];
+        for (listings, expected, lists) in cases {
+            assert_eq!(outcome(listings, &[1, 2, 3]), (expected.to_vec(), lists, 0));
+        }
+    }
+
+    #[test]
+    fn what_a_table_that_keeps_changing_does_not_list_is_asked_for_by_name() {
+        // 3 is in the first listing only and is still there; 4 is in the second only and is gone.
+        let listings: [&[u16]; 3] = [&[1, 3, 1], &[1, 4, 4], &[1, 2, 2]];
+        assert_eq!(outcome(&listings, &[1, 2, 3]), (vec![1, 2, 3], FEW, 2));
+    }
+
+    #[test]
+    fn a_table_that_keeps_changing_is_listed_until_as_many_were_seen_as_there_are() {
+        let listings: [&[u16]; 6] = [
+            &[1, 1, 2],
+            &[1, 1, 2],
+            &[2, 2, 1],
+            &[1, 2, 2],
+            &[1, 1, 2],
+            &[3, 2, 2],
+        ];
+        assert_eq!(outcome(&listings, &[1, 2, 3]), (vec![3, 2, 1], 6, 1));
+        let never: [&[u16]; 1] = [&[1, 1, 2]];
+        assert_eq!(outcome(&never, &[1, 2, 3]), (vec![1, 2], MOST, 0));
+    }
+}
