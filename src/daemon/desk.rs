@@ -209,3 +209,6 @@ async fn next(changes: &mut watch::Receiver<u64>) -> Result<(), Unanswered> {
     let ending = |_| Unanswered::Refused("the director is ending".to_owned());
     changes.changed().await.map_err(ending)
 }
+
+#[cfg(test)]
+mod tests;
