@@ -9,7 +9,9 @@ use crate::control::{
     CheckStatus, Remembered, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
 };
 use crate::engine::{CheckView, Recalled, ServerView, Snapshot};
-use crate::model::{ConfiguredServer, ConfiguredService, ServiceKey, Timestamp, Transition};
+use crate::model::{
+    ConfiguredServer, ConfiguredService, ServiceKey, Standing, Timestamp, Transition, Weight,
+};
 
 /// What is written of a server that nothing checks.
 const UNCHECKED: &str = "unchecked";
@@ -70,9 +72,9 @@ fn service_status(
 fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServer) -> ServerStatus {
     ServerStatus {
         server: view.key,
-        health: Cow::Borrowed(view.standing.map_or(UNCHECKED, |it| it.word())),
+        health: Cow::Borrowed(view.standing.map_or(UNCHECKED, Standing::word)),
         since_seconds: now.since(view.since).as_secs(),
-        weight: view.weight.map(|weight| weight.get()),
+        weight: view.weight.map(Weight::get),
         configured_weight: configured.real_server.weight.get(),
         reason: reason(&view.checks),
         checks: view

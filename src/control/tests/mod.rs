@@ -106,3 +106,14 @@ fn connect(path: &Path) -> UnixStream {
     stream.set_write_timeout(Some(LONG)).unwrap();
     stream
 }
+
+/// Waits for it.
+fn eventually(mut holds: impl FnMut() -> bool) {
+    let pause = Duration::from_millis(10);
+    let tries = LONG.as_millis() / pause.as_millis();
+    let held = (0..tries).any(|_| {
+        std::thread::park_timeout(pause);
+        holds()
+    });
+    assert!(held);
+}

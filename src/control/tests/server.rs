@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use super::{FakeDirector, LONG, connect, reloaded};
+use super::{FakeDirector, LONG, connect, eventually, reloaded};
 use crate::control::{Access, Client, ClientError, Hello, Limits, Request};
 
 const HELLO: &str = "{\"hello\":{\"protocol\":2,\"oldest\":2,\"program\":\"test\"}}\n";
@@ -180,7 +180,7 @@ fn who_does_not_say_hello_first_is_told() {
 #[test]
 fn a_line_that_is_too_long_ends_the_connection() {
     let director = FakeDirector::start(PATIENT);
-    let huge = [b'x'; 100_000];
+    let huge = vec![b'x'; 100_000];
     let told = "{\"error\":\"a line has at most 1000 bytes\"}\n";
     assert_eq!(all(&director, &huge), told);
     let mut stream = greeted(&director);
@@ -314,11 +314,7 @@ fn who_never_reads_is_left_and_delays_nobody() {
         .unwrap();
     is_answered(&director);
     // Writing fails once the director has left.
-    let gone = (0..).find(|_| {
-        std::thread::park_timeout(Duration::from_millis(20));
-        stream.write_all(b"\n").is_err()
-    });
-    assert!(gone.is_some());
+    eventually(|| stream.write_all(b"\n").is_err());
     is_answered(&director);
 }
 
@@ -337,11 +333,7 @@ fn one_client_more_than_there_is_room_for_is_told_so() {
     assert!(error.to_string().contains("busy"), "{error}");
     drop(first);
     // The place is free as soon as the director has seen it.
-    let answered = (0..).any(|_| {
-        std::thread::park_timeout(Duration::from_millis(10));
-        Client::connect(&director.path()).is_ok()
-    });
-    assert!(answered);
+    eventually(|| Client::connect(&director.path()).is_ok());
 }
 
 #[test]
@@ -356,11 +348,7 @@ fn a_thousand_connections_leave_a_director_that_answers() {
             _ => drop(stream.write_all(HELLO.as_bytes())),
         }
     }
-    let answered = (0..).any(|_| {
-        std::thread::park_timeout(Duration::from_millis(10));
-        Client::connect(&director.path()).is_ok()
-    });
-    assert!(answered);
+    eventually(|| Client::connect(&director.path()).is_ok());
 }
 
 #[test]
