@@ -65,8 +65,8 @@ impl Writer {
         make: impl FnOnce() -> ReplyLine + Send + 'static,
     ) -> Result<(), Unanswered> {
         let mut half = self.half.lock().await;
-        let made = spawn_blocking(move || make().line());
-        let line = made.await.map_err(|_| {
+        let line = spawn_blocking(move || make().line());
+        let line = line.await.map_err(|_| {
             Unanswered::Refused("the answer could not be made; this is a bug".to_owned())
         })?;
         self.write(&mut half, line).await

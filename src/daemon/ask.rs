@@ -70,9 +70,10 @@ fn socket_of(file: &Path) -> Result<PathBuf, String> {
 
 fn unanswered(error: ClientError) -> Failure {
     let message = printable(&error.to_string());
-    match error {
-        ClientError::NotPermitted(_) => Failure::permission(message),
-        _ => Failure::failed(message),
+    if let ClientError::NotPermitted(_) = error {
+        Failure::permission(message)
+    } else {
+        Failure::failed(message)
     }
 }
 

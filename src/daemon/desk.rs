@@ -181,26 +181,31 @@ impl Desk {
             steps: 0,
         };
         replies.item(Item::Reload(asked)).await?;
-        while wait {
-            if let Some(snapshot) = self.published.latest()
-                && snapshot.reloads.answered >= reload
-            {
-                let refused = snapshot.reloads.refused.as_deref().map(str::to_owned);
-                let answer = Reloaded {
-                    reload,
-                    answered: Some(snapshot.reloads.answered),
-                    steps: if refused.is_some() {
-                        0
-                    } else {
-                        snapshot.reloads.steps
-                    },
-                    refused,
-                };
-                return replies.item(Item::Reload(answer)).await;
+        if !wait {
+            return Ok(());
+        }
+        let answer = loop {
+            if let Some(answer) = self.answer_to(reload) {
+                break answer;
             }
             next(&mut changes).await?;
-        }
-        Ok(())
+        };
+        replies.item(Item::Reload(answer)).await
+    }
+
+    /// What became of a reload; `None` until it has been answered.
+    fn answer_to(&self, reload: ReloadId) -> Option<Reloaded> {
+        let snapshot = self.published.latest()?;
+        let reloads = &snapshot.reloads;
+        (reloads.answered >= reload).then(|| Reloaded {
+            reload,
+            answered: Some(reloads.answered),
+            refused: reloads.refused.as_deref().map(str::to_owned),
+            steps: match reloads.refused {
+                Some(_) => 0,
+                None => reloads.steps,
+            },
+        })
     }
 }
 
@@ -209,3 +214,6 @@ async fn next(changes: &mut watch::Receiver<u64>) -> Result<(), Unanswered> {
     let ending = |_| Unanswered::Refused("the director is ending".to_owned());
     changes.changed().await.map_err(ending)
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,3 +107,118 @@ pub(super) fn skipped(first: u64, last: u64) -> String {
         format!("events {first} to {last} are no longer kept\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{CheckStatus, ServiceStatus};
+
+    fn server_line(change: impl FnOnce(&mut ServerStatus)) -> String {
+        let mut it = ServerStatus {
+            server: "10.0.0.5:80".parse().unwrap(),
+            health: "up".into(),
+            since_seconds: 5,
+            weight: Some(10),
+            configured_weight: 10,
+            reason: None,
+            checks: Vec::new(),
+        };
+        change(&mut it);
+        let mut text = String::new();
+        server(&mut text, &it);
+        text
+    }
+
+    fn not_run(times: u32) -> CheckStatus {
+        CheckStatus {
+            probe: "tcp 10.0.0.5:80".to_owned(),
+            standing: "up".into(),
+            since_seconds: 5,
+            latency_microseconds: None,
+            last_failure: Some("no descriptor left".to_owned()),
+            checked_seconds_ago: None,
+            could_not_run: times,
+        }
+    }
+
+    #[test]
+    fn a_server_is_one_line() {
+        assert_eq!(
+            server_line(|_| {}),
+            "  -> 10.0.0.5:80                  up for 5 s, weight 10 of 10\n"
+        );
+        let down = server_line(|it| {
+            it.health = "down".into();
+            it.weight = None;
+            it.reason = Some("connect refused".to_owned());
+        });
+        assert!(
+            down.ends_with("down for 5 s, weight - of 10: connect refused\n"),
+            "{down}"
+        );
+    }
+
+    #[test]
+    fn nobody_knows_for_how_long_an_unchecked_server_has_been_so() {
+        let line = server_line(|it| it.health = "unchecked".into());
+        assert!(line.ends_with(" unchecked, weight 10 of 10\n"), "{line}");
+    }
+
+    #[test]
+    fn a_server_whose_probes_do_not_run_is_not_told_to_be_up_without_a_word() {
+        let line = server_line(|it| it.checks = vec![not_run(1)]);
+        assert!(
+            line.ends_with("weight 10 of 10; the last probe could not run: no descriptor left\n"),
+            "{line}"
+        );
+        let line = server_line(|it| it.checks = vec![not_run(0), not_run(3)]);
+        assert!(
+            line.contains("; the last 3 probes could not run: "),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn what_came_from_elsewhere_does_not_reach_the_terminal_as_it_is() {
+        let text = status(&Status {
+            reload_error: Some("a\u{1b}[31mb".to_owned()),
+            services: vec![ServiceStatus {
+                service: "FWM 7".parse().unwrap(),
+                scheduler: "wlc".to_owned(),
+                error: Some("\u{7}".to_owned()),
+                servers: Vec::new(),
+            }],
+            ..Status::default()
+        });
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+        assert!(text.contains("FWM 7 wlc\n"), "{text:?}");
+    }
+
+    #[test]
+    fn an_event_is_one_line_with_its_number_and_time() {
+        let told = |milliseconds_ago| Told {
+            number: 12,
+            milliseconds_ago,
+            severity: Severity::Warning,
+            text: "drift: it was so; repaired: -e".to_owned(),
+            transition: serde_json::Value::Null,
+        };
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let line = event(&told(7 * 86_400_000));
+        let parts = words(&line);
+        assert_eq!(
+            (&*parts[0], &*parts[1], &*parts[3]),
+            ("12", "-7d", "warning"),
+            "{line}"
+        );
+        assert!(line.ends_with("drift: it was so; repaired: -e\n"), "{line}");
+        // However long ago that may be.
+        assert!(event(&told(u64::MAX)).starts_with("12 -"));
+    }
+
+    #[test]
+    fn what_is_no_longer_kept_is_told_by_its_numbers() {
+        assert_eq!(skipped(4, 4), "event 4 is no longer kept\n");
+        assert_eq!(skipped(4, 9), "events 4 to 9 are no longer kept\n");
+    }
+}

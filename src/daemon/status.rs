@@ -10,7 +10,8 @@ use crate::control::{
 };
 use crate::engine::{CheckView, ServerView, Snapshot};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Recalled, ServiceKey, Timestamp, Transition, Weight,
+    ConfiguredServer, ConfiguredService, Recalled, ServiceKey, Standing, Timestamp, Transition,
+    Weight,
 };
 
 /// What is written of a server that nothing checks.
@@ -72,7 +73,7 @@ fn service_status(
 fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServer) -> ServerStatus {
     ServerStatus {
         server: view.key,
-        health: Cow::Borrowed(view.standing.map_or(UNCHECKED, |it| it.word())),
+        health: Cow::Borrowed(view.standing.map_or(UNCHECKED, Standing::word)),
         since_seconds: now.since(view.since).as_secs(),
         weight: view.weight.map(Weight::get),
         configured_weight: configured.real_server.weight.get(),

@@ -8,6 +8,7 @@
     reason = "a test of a real program, which takes real time"
 )]
 
+mod ask;
 mod bad_input;
 mod lvsadm;
 mod program;

@@ -14,8 +14,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_director");
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// More memory than a refusal needs, and less than a large file would if it were read.
 pub(crate) const MEMORY: u64 = 512 << 20;
-/// Every command that reads the configuration.
-pub(crate) const COMMANDS: [&str; 5] = ["check", "plan", "apply", "run", "status"];
+/// Every command that needs a configuration.
+pub(crate) const COMMANDS: [&str; 4] = ["check", "plan", "apply", "run"];
 pub(crate) const GOOD: &str = "virtual_services: [{address: 192.0.2.10:80, servers: [10.0.0.1]}]\n";
 
 /// Runs the program to its end within [`SOON`] and [`MEMORY`].

@@ -1,2 +1,119 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The control socket against friends and enemies.
+//! The control socket: its lines, and both sides of it against a friendly and a hostile other side.
+
+mod client;
+mod protocol;
+mod server;
+mod socket;
+
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::task::LocalSet;
+
+use super::{
+    Access, Asked, ControlSocket, Item, Limits, Peer, Reloaded, Replies, Request, Unanswered,
+    serve_within,
+};
+use crate::engine::ReloadId;
+
+/// Long enough for any machine.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A director that answers a reload, never ends a wait for one, tells without end who watches, refuses events and has
+/// a defect in standings.
+struct FakeDirector {
+    directory: tempfile::TempDir,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl FakeDirector {
+    fn start(limits: Limits) -> Self {
+        Self::start_for(limits, Access::of)
+    }
+
+    fn start_for(limits: Limits, access: fn(Peer) -> Access) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = ControlSocket::open(&directory.path().join("sock")).unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            LocalSet::new().block_on(&runtime, async {
+                tokio::select! {
+                    () = serve_within(limits, access, &socket, answer) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            directory,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("sock")
+    }
+}
+
+impl Drop for FakeDirector {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
+    match asked.request {
+        Request::Reload { wait: false } => replies.item(reloaded(1)).await,
+        Request::Reload { wait: true } => std::future::pending().await,
+        Request::Status { .. } => loop {
+            // More than a socket holds.
+            replies
+                .made(|| {
+                    Item::Status(Box::new(super::Status {
+                        version: "x".repeat(1 << 20),
+                        ..super::Status::default()
+                    }))
+                })
+                .await?;
+        },
+        Request::Events { .. } => Err(Unanswered::Refused("no".to_owned())),
+        Request::Standings => panic!("a defect"),
+    }
+}
+
+fn reloaded(number: u64) -> Item {
+    Item::Reload(Reloaded {
+        reload: ReloadId(number),
+        answered: None,
+        refused: None,
+        steps: 0,
+    })
+}
+
+fn connect(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.set_write_timeout(Some(LONG)).unwrap();
+    stream
+}
+
+/// Waits for it.
+fn eventually(mut holds: impl FnMut() -> bool) {
+    let pause = Duration::from_millis(10);
+    let tries = LONG.as_millis() / pause.as_millis();
+    let held = (0..tries).any(|_| {
+        std::thread::park_timeout(pause);
+        holds()
+    });
+    assert!(held);
+}

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::SysctlName;
 
 /// A part of a host that is read as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HostPart {
     /// The interfaces.
     Links,
@@ -52,17 +53,15 @@ impl HostScope {
         }
     }
 
-    /// Whether this part is read.
-    #[must_use]
-    pub fn has(&self, part: HostPart) -> bool {
-        self.parts.contains(&part)
-    }
-}
-
-impl HostScope {
     /// Whether there is nothing to look at.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether this part is read.
+    #[must_use]
+    pub fn has(&self, part: HostPart) -> bool {
+        self.parts.contains(&part)
     }
 }

@@ -118,7 +118,7 @@ fn start() {
         .find(|service| service.error.is_some())
         .unwrap();
     assert_eq!(
-        (broken.service.to_string().as_str(), broken.error.as_deref()),
-        ("TCP 192.168.0.10:443", Some(why.as_str()))
+        (broken.service, broken.error.as_deref()),
+        (missing, Some(why.as_str()))
     );
 }

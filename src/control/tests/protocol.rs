@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The lines, both ways.
+
+use serde_json::json;
+
+use crate::control::{
+    CheckStatus, ClientLine, Hello, Incompatible, Item, Misunderstood, Reloaded, Remembered,
+    ReplyLine, Request, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
+};
+use crate::engine::ReloadId;
+
+use crate::model::{
+    Condition, Config, Effect, Object, Probe, ProbeKind, ProbePath, Recalled, Severity, Standing,
+    Timestamp, Transition,
+};
+use std::time::Duration;
+
+fn hello(oldest: u32, protocol: u32) -> Hello {
+    Hello {
+        protocol,
+        oldest,
+        program: "director 0.1.0".to_owned(),
+    }
+}
+
+fn request(id: u64, request: Request) -> ClientLine {
+    ClientLine::Request { id, request }
+}
+
+#[test]
+fn requests_are_these_lines() {
+    let golden = [
+        (
+            ClientLine::Hello { hello: hello(2, 2) },
+            r#"{"hello":{"protocol":2,"oldest":2,"program":"director 0.1.0"}}"#,
+        ),
+        (
+            request(
+                1,
+                Request::Status {
+                    services: vec![],
+                    watch: false,
+                },
+            ),
+            r#"{"id":1,"request":"status","watch":false}"#,
+        ),
+        (
+            request(
+                2,
+                Request::Status {
+                    services: vec!["TCP 192.0.2.10:80".parse().unwrap()],
+                    watch: true,
+                },
+            ),
+            r#"{"id":2,"request":"status","services":["TCP 192.0.2.10:80"],"watch":true}"#,
+        ),
+        (
+            request(
+                3,
+                Request::Events {
+                    after: Some(7),
+                    follow: true,
+                },
+            ),
+            r#"{"id":3,"request":"events","after":7,"follow":true}"#,
+        ),
+        (
+            request(4, Request::Reload { wait: true }),
+            r#"{"id":4,"request":"reload","wait":true}"#,
+        ),
+        (
+            request(5, Request::Standings),
+            r#"{"id":5,"request":"standings"}"#,
+        ),
+    ];
+    for (line, text) in golden {
+        let bytes = line.line().unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!("{text}\n"));
+        assert_eq!(ClientLine::read(text.as_bytes()).unwrap(), line);
+    }
+}
+
+#[test]
+fn what_a_request_leaves_out_has_a_default_and_what_is_not_known_is_passed_over() {
+    for (text, expected) in [
+        (
+            r#"{"request":"status","id":1}"#,
+            Request::Status {
+                services: vec![],
+                watch: false,
+            },
+        ),
+        (
+            r#" {"request":"events","id":1,"since":"1h"} "#,
+            Request::Events {
+                after: None,
+                follow: false,
+            },
+        ),
+        (
+            r#"{"id":1,"yes":true,"request":"reload"}"#,
+            Request::Reload { wait: false },
+        ),
+        (
+            r#"{"id":1,"request":"standings","of":["x"]}"#,
+            Request::Standings,
+        ),
+    ] {
+        assert_eq!(
+            ClientLine::read(text.as_bytes()).unwrap(),
+            request(1, expected),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_request_is_told_with_its_number_and_its_reason() {
+    let told = |text: &str| {
+        let error = ClientLine::read(text.as_bytes()).unwrap_err();
+        (error.id(), error.to_string())
+    };
+    let (id, why) = told(r#"{"id":9,"request":"drain","server":"10.0.0.1:80"}"#);
+    assert_eq!(id, Some(9));
+    assert_eq!(
+        why,
+        format!(
+            "director {} (control protocol 2) does not know the request \"drain\"; it knows status, events, reload, \
+             standings",
+            env!("CARGO_PKG_VERSION")
+        )
+    );
+    // What a terminal would obey is not sent back as it is.
+    let (_, why) = told("{\"id\":9,\"request\":\"\\u001b[31m\"}");
+    assert!(why.contains(r#""\u{1b}[31m""#), "{why}");
+    let (id, why) = told(r#"{"id":4,"request":"status","services":["nonsense"]}"#);
+    assert_eq!(id, Some(4));
+    assert!(why.starts_with("not a status request: "), "{why}");
+    for text in [
+        "",
+        "{",
+        "[]",
+        "7",
+        "{}",
+        r#"{"id":1}"#,
+        r#"{"request":"status"}"#,
+        r#"{"id":-1,"request":"status"}"#,
+        r#"{"id":1,"request":7}"#,
+        "\u{0}",
+    ] {
+        let (id, why) = told(text);
+        assert_eq!(id, None, "{text}");
+        assert!(
+            why.starts_with("not a line of control protocol 2: "),
+            "{why}"
+        );
+    }
+    assert!(matches!(
+        ClientLine::read(b"\"status\""),
+        Err(Misunderstood::Old)
+    ));
+}
+
+fn full_status() -> Status {
+    Status {
+        version: "0.1.0".to_owned(),
+        pid: 7,
+        configuration: "/etc/lvs-director/director.yaml".to_owned(),
+        uptime_seconds: 60,
+        drift_repairs: 1,
+        probes_not_run: 2,
+        reload_error: None,
+        last_event: 3,
+        verdict_delay: VerdictDelay {
+            batches: 1,
+            latest_microseconds: 900,
+            longest_microseconds: 950,
+        },
+        services: vec![ServiceStatus {
+            service: "TCP 192.0.2.10:80".parse().unwrap(),
+            scheduler: "wrr".to_owned(),
+            error: None,
+            servers: vec![ServerStatus {
+                server: "10.0.0.5:80".parse().unwrap(),
+                health: "down".into(),
+                since_seconds: 5,
+                weight: None,
+                configured_weight: 10,
+                reason: Some("connect refused".to_owned()),
+                checks: vec![CheckStatus {
+                    probe: "tcp 10.0.0.5:80".to_owned(),
+                    standing: "down".into(),
+                    since_seconds: 5,
+                    latency_microseconds: Some(120),
+                    last_failure: Some("connect refused".to_owned()),
+                    checked_seconds_ago: Some(1),
+                    could_not_run: 0,
+                }],
+            }],
+        }],
+    }
+}
+
+#[test]
+fn a_status_is_the_json_that_people_use() {
+    let golden = json!({
+        "version": "0.1.0", "pid": 7, "configuration": "/etc/lvs-director/director.yaml", "uptime_seconds": 60,
+        "drift_repairs": 1, "probes_not_run": 2, "reload_error": null, "last_event": 3,
+        "verdict_delay": {"batches": 1, "latest_microseconds": 900, "longest_microseconds": 950},
+        "services": [{
+            "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null,
+            "servers": [{
+                "server": "10.0.0.5:80", "health": "down", "since_seconds": 5, "weight": null,
+                "configured_weight": 10, "reason": "connect refused",
+                "checks": [{
+                    "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
+                    "latency_microseconds": 120, "last_failure": "connect refused",
+                    "checked_seconds_ago": 1, "could_not_run": 0,
+                }],
+            }],
+        }],
+    });
+    assert_eq!(serde_json::to_value(full_status()).unwrap(), golden);
+    assert_eq!(
+        serde_json::from_value::<Status>(golden).unwrap(),
+        full_status()
+    );
+}
+
+fn told() -> Told {
+    let transition = Transition {
+        at: Timestamp::ZERO,
+        object: Object::Ipvs,
+        from: Condition::Refused,
+        to: Condition::Right,
+        why: "".into(),
+        effect: Effect::None,
+    };
+    Told {
+        number: 8,
+        milliseconds_ago: 12,
+        severity: transition.severity(),
+        text: transition.to_string(),
+        transition: serde_json::to_value(&transition).unwrap(),
+    }
+}
+
+#[test]
+fn replies_are_these_lines() {
+    let recalled = Recalled {
+        service: "TCP 192.0.2.10:80".parse().unwrap(),
+        server: "10.0.0.5:80".parse().unwrap(),
+        probe: Probe {
+            kind: ProbeKind::Tcp,
+            target: "10.0.0.5:80".parse().unwrap(),
+            path: ProbePath::default(),
+        },
+        standing: Standing::Down,
+        age: Duration::from_secs(5),
+    };
+    let remembered = Remembered {
+        recalled: vec![recalled],
+        owned: std::iter::once("FWM 7".parse().unwrap()).collect(),
+        config: Config::default(),
+    };
+    let done = Reloaded {
+        reload: ReloadId(2),
+        answered: Some(ReloadId(3)),
+        refused: Some("why".to_owned()),
+        steps: 0,
+    };
+    let golden = [
+        (
+            ReplyLine::Hello(hello(2, 3)),
+            r#"{"hello":{"protocol":3,"oldest":2,"program":"director 0.1.0"}}"#,
+        ),
+        (ReplyLine::End(1), r#"{"id":1,"end":true}"#),
+        (
+            ReplyLine::Error(Some(1), "why".to_owned()),
+            r#"{"id":1,"error":"why"}"#,
+        ),
+        // A client of protocol 1 reads this, too.
+        (
+            ReplyLine::Error(None, "why".to_owned()),
+            r#"{"error":"why"}"#,
+        ),
+        (ReplyLine::Alive, r#"{"alive":true}"#),
+        (
+            ReplyLine::Item(1, Some(Item::Skipped { first: 2, last: 4 })),
+            r#"{"id":1,"item":{"skipped":{"first":2,"last":4}}}"#,
+        ),
+        (
+            ReplyLine::Item(1, Some(Item::Event(told()))),
+            r#"{"id":1,"item":{"event":{"number":8,"milliseconds_ago":12,"severity":"info","text":"IPVS answers again","transition":{"at":0,"from":"refused","object":"ipvs","to":"right"}}}}"#,
+        ),
+        (
+            ReplyLine::Item(1, Some(Item::Reload(done))),
+            r#"{"id":1,"item":{"reload":{"reload":2,"answered":3,"refused":"why","steps":0}}}"#,
+        ),
+        (
+            ReplyLine::Item(1, Some(Item::Standings(remembered))),
+            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
+        ),
+    ];
+    for (line, text) in golden {
+        let bytes = line.line().unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!("{text}\n"));
+        assert_eq!(ReplyLine::read(text.as_bytes()).unwrap(), line);
+    }
+    let status = ReplyLine::Item(1, Some(Item::Status(Box::new(full_status()))));
+    assert_eq!(ReplyLine::read(&status.line().unwrap()).unwrap(), status);
+}
+
+#[test]
+fn what_a_newer_director_says_more_is_passed_over() {
+    let read = |text: &str| ReplyLine::read(text.as_bytes()).unwrap();
+    assert_eq!(
+        read(r#"{"id":1,"item":{"left":3}}"#),
+        ReplyLine::Item(1, None)
+    );
+    assert_eq!(read(r#"{"progress":0.5}"#), ReplyLine::Unknown);
+    assert_eq!(read(r#"{"id":1,"end":true,"took":3}"#), ReplyLine::End(1));
+    let text = r#"{"id":1,"item":{"event":{"number":8,"milliseconds_ago":0,"severity":"info","text":"VIP moved","transition":{"object":{"vip":"192.0.2.10"}}}}}"#;
+    let ReplyLine::Item(1, Some(Item::Event(event))) = read(text) else {
+        panic!("{text}");
+    };
+    assert_eq!(event.text, "VIP moved");
+    assert_eq!(event.transition(), None);
+    assert!(told().transition().is_some());
+}
+
+#[test]
+fn both_sides_speak_the_newest_protocol_that_they_have_in_common() {
+    for (client, director, common) in [
+        ((2, 2), (2, 2), Some(2)),
+        ((2, 5), (2, 3), Some(3)),
+        ((2, 2), (1, 3), Some(2)),
+        ((2, 3), (4, 5), None),
+        ((2, 2), (1, 1), None),
+    ] {
+        let (client, director) = (hello(client.0, client.1), hello(director.0, director.1));
+        assert_eq!(Hello::common(&client, &director).ok(), common);
+    }
+}
+
+#[test]
+fn versions_that_do_not_fit_are_told_with_what_to_do() {
+    let newer = Incompatible {
+        client: hello(2, 2),
+        director: Hello {
+            program: "director 0.9.0".to_owned(),
+            ..hello(3, 5)
+        },
+    };
+    assert_eq!(
+        newer.to_string(),
+        "the running director (director 0.9.0) speaks control protocols 3 to 5, this program (director 0.1.0) speaks \
+         protocol 2; use the program that belongs to the running director"
+    );
+    let older = Incompatible {
+        client: hello(2, 2),
+        director: Hello::of_protocol_1(),
+    };
+    assert_eq!(
+        older.to_string(),
+        "the running director (an older version) speaks control protocol 1, this program (director 0.1.0) speaks \
+         protocol 2; restart the director, so that its new version runs (no connection is lost)"
+    );
+}
+
+#[test]
+fn severities_are_the_words_of_the_log() {
+    assert_eq!(
+        serde_json::to_string(&Severity::Warning).unwrap(),
+        r#""warning""#
+    );
+}

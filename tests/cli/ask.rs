@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The commands that ask a running director, beside one that only answers; and what becomes of their output.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
+
+use lvs_director::control::{
+    Asked, ControlSocket, Item, Reloaded, Replies, Request, ServerStatus, ServiceStatus, Status,
+    Told, Unanswered, serve,
+};
+use lvs_director::engine::ReloadId;
+use lvs_director::model::Severity;
+use tempfile::TempDir;
+use tokio::task::LocalSet;
+
+use crate::program::{GOOD, PROGRAM, director, file};
+
+/// Answers as a director would, and knows no kernel.
+struct Answering {
+    directory: TempDir,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Answering {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = ControlSocket::open(&directory.path().join("sock")).unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            LocalSet::new().block_on(&runtime, async {
+                tokio::select! {
+                    () = serve(&socket, answer) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            directory,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("sock")
+    }
+
+    /// `director COMMAND --socket ITS_SOCKET OPTIONS...`
+    fn ask(&self, command: &str, options: &[&str]) -> crate::program::Said {
+        let socket = self.socket();
+        let mut arguments = vec![command, "--socket", socket.to_str().unwrap()];
+        arguments.extend(options);
+        director(&arguments)
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn status(services: usize) -> Item {
+    let services = (1..=services).map(|number| ServiceStatus {
+        service: format!("TCP 192.0.2.10:{number}").parse().unwrap(),
+        scheduler: "wrr".to_owned(),
+        error: None,
+        servers: vec![ServerStatus {
+            server: "10.0.0.1:80".parse().unwrap(),
+            health: "unchecked".into(),
+            since_seconds: 0,
+            weight: Some(1),
+            configured_weight: 1,
+            reason: None,
+            checks: Vec::new(),
+        }],
+    });
+    Item::Status(Box::new(Status {
+        version: "0.1.0".to_owned(),
+        services: services.collect(),
+        ..Status::default()
+    }))
+}
+
+fn event(number: u64) -> Item {
+    Item::Event(Told {
+        number,
+        milliseconds_ago: 0,
+        severity: Severity::Warning,
+        text: "drift: \u{1b}[31m".to_owned(),
+        transition: serde_json::json!({"at": 0}),
+    })
+}
+
+async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
+    match asked.request {
+        Request::Status { watch: false, .. } => replies.item(status(2)).await,
+        Request::Status { watch: true, .. } => {
+            replies.item(status(1)).await?;
+            replies.item(status(2)).await?;
+            std::future::pending().await
+        }
+        Request::Events { after, follow } => {
+            let after = after.unwrap_or(0);
+            if after == 7 {
+                replies.item(Item::Skipped { first: 8, last: 9 }).await?;
+            }
+            replies.item(event(after + 3)).await?;
+            if follow {
+                replies.item(event(after + 4)).await?;
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+        Request::Reload { wait } => {
+            let (reload, refused) = (ReloadId(1), Some("director.yaml:3: no\u{7}".to_owned()));
+            let asked = Reloaded {
+                reload,
+                answered: None,
+                refused: None,
+                steps: 0,
+            };
+            replies.item(Item::Reload(asked)).await?;
+            if wait {
+                let answer = Reloaded {
+                    reload,
+                    answered: Some(reload),
+                    refused,
+                    steps: 0,
+                };
+                replies.item(Item::Reload(answer)).await?;
+            }
+            Ok(())
+        }
+        Request::Standings => Err(Unanswered::Refused("no".to_owned())),
+    }
+}
+
+#[test]
+fn status_is_for_people_and_for_programs() {
+    let running = Answering::start();
+    let said = running.ask("status", &[]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert!(
+        said.out
+            .starts_with("director 0.1.0 (pid 0), running for 0 s; ")
+    );
+    assert!(said.out.contains(
+        "TCP 192.0.2.10:2 wrr\n  -> 10.0.0.1:80                  unchecked, weight 1 of 1\n"
+    ));
+    let said = running.ask("status", &["--json"]);
+    let status: Status = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(status.services.len(), 2);
+}
+
+#[test]
+fn a_service_that_is_none_is_a_wrong_command_line() {
+    let said = director(&["status", "--service", "nonsense"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+}
+
+/// The first lines of a command that goes on until its reader leaves.
+fn first_lines(running: &Answering, command: &str, options: &[&str], number: usize) -> Vec<String> {
+    let mut child = Command::new(PROGRAM)
+        .arg(command)
+        .arg("--socket")
+        .arg(running.socket())
+        .args(options)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = child.stdout.take().unwrap();
+    let lines = BufReader::new(out).lines().take(number);
+    let lines = lines.map(Result::unwrap).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    lines
+}
+
+#[test]
+fn a_watched_status_comes_again_whenever_something_has_changed() {
+    let running = Answering::start();
+    let lines = first_lines(&running, "status", &["--watch", "--json"], 2);
+    let numbers = lines.iter().map(|line| {
+        let status: Status = serde_json::from_str(line).unwrap();
+        status.services.len()
+    });
+    assert_eq!(numbers.collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn events_are_lines_with_numbers_and_without_escapes() {
+    let running = Answering::start();
+    let said = running.ask("events", &["--since-number", "7"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert_eq!(lines[0], "events 8 to 9 are no longer kept");
+    assert!(
+        lines[1].starts_with("10 ") && lines[1].ends_with(" warning drift: \u{fffd}[31m"),
+        "{said:?}"
+    );
+    let lines = first_lines(&running, "events", &["--follow", "--json"], 2);
+    for (line, number) in lines.iter().zip([3, 4]) {
+        let told: Told = serde_json::from_str(line).unwrap();
+        assert_eq!(told.number, number);
+    }
+}
+
+#[test]
+fn a_reload_is_asked_for_or_waited_for() {
+    let running = Answering::start();
+    let said = running.ask("reload", &[]);
+    assert_eq!(
+        (said.code, said.out.as_str(), said.err.as_str()),
+        (Some(0), "asked\n", "")
+    );
+    let said = running.ask("reload", &["--wait"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+    assert_eq!(
+        said.err,
+        "director: reload refused, the running configuration stays: director.yaml:3: no\u{fffd}\n"
+    );
+}
+
+#[test]
+fn a_broken_file_is_no_reason_not_to_ask() {
+    let (_directory, broken) = file("virtual_services: [");
+    let name = broken.to_str().unwrap();
+    for command in ["status", "events", "reload"] {
+        let said = director(&[command, name]);
+        // Nobody runs on the usual socket here, or somebody does.
+        assert!(
+            said.err.starts_with(&format!(
+                "director: note: {name} is wrong (director check {name} says how); asking on the usual socket, \
+                 /run/lvs-director/director.sock\n"
+            )),
+            "{said:?}"
+        );
+    }
+    let said = director(&["status", "/nonexistent/director.yaml"]);
+    assert!(
+        said.err
+            .starts_with("director: note: read /nonexistent/director.yaml: no such file"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_good_file_names_the_socket() {
+    let running = Answering::start();
+    let (_directory, path) = file(format!(
+        "director: {{socket: {}}}\n{GOOD}",
+        running.socket().display()
+    ));
+    let said = director(&["status", path.to_str().unwrap()]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+}
+
+#[test]
+fn a_director_that_hangs_is_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("sock");
+    // It takes connections in, and says nothing.
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let said = director(&["status", "--socket", socket.to_str().unwrap()]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("no answer within 5 s"), "{said:?}");
+}
+
+/// Runs a command with its standard output, or its standard error, on a full disk.
+fn on_a_full_disk(arguments: &[&str], out: bool) -> (Option<i32>, String) {
+    let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).stdin(Stdio::null());
+    if out {
+        command.stdout(full()).stderr(Stdio::piped());
+    } else {
+        command.stdout(Stdio::piped()).stderr(full());
+    }
+    let output = command.output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn what_cannot_be_written_is_a_failure() {
+    let running = Answering::start();
+    let (_directory, good) = file(GOOD);
+    let (good, socket) = (good.to_str().unwrap(), running.socket());
+    let socket = socket.to_str().unwrap();
+    for arguments in [
+        &["check", good][..],
+        &["check", "--print", good],
+        &["status", "--socket", socket],
+        &["events", "--socket", socket],
+        &["reload", "--socket", socket],
+        &["--help"],
+    ] {
+        let (code, err) = on_a_full_disk(arguments, true);
+        assert_eq!(code, Some(1), "{arguments:?}: {err}");
+        assert!(
+            err.starts_with("director: write to standard output: No space left on device"),
+            "{arguments:?}: {err}"
+        );
+    }
+}
+
+#[test]
+fn a_complaint_that_nobody_can_read_changes_no_exit_code() {
+    let (_directory, bad) = file("virtual_services: [");
+    let (code, _) = on_a_full_disk(&["check", bad.to_str().unwrap()], false);
+    assert_eq!(code, Some(3));
+    let (code, _) = on_a_full_disk(&["fly"], false);
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let running = Answering::start();
+    let (_directory, good) = file(GOOD);
+    let socket = running.socket();
+    for arguments in [
+        &["check", good.to_str().unwrap()][..],
+        &["status", "--socket", socket.to_str().unwrap()],
+        // It would go on for ever.
+        &["status", "--watch", "--socket", socket.to_str().unwrap()],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(PROGRAM)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), err.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_socket_path_that_is_something_else_stays() {
+    let (directory, precious) = file("precious: true\n");
+    let said = director(&["status", "--socket", precious.to_str().unwrap()]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(content(&precious), "precious: true\n");
+    let config = directory.path().join("other.yaml");
+    fs::write(
+        &config,
+        format!(
+            "director: {{socket: {0}, state_file: {0}.state}}\n{GOOD}",
+            precious.display()
+        ),
+    )
+    .unwrap();
+    for command in ["apply", "run"] {
+        let said = director(&[command, config.to_str().unwrap()]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(
+            said.err.contains("is a file; it stays as it is"),
+            "{said:?}"
+        );
+        assert_eq!(content(&precious), "precious: true\n");
+    }
+}
+
+fn content(path: &Path) -> String {
+    let mut text = String::new();
+    File::open(path).unwrap().read_to_string(&mut text).unwrap();
+    text
+}
