@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The socket of a running director. Holding it is also what makes a director the only one.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,7 +68,11 @@ impl ControlSocket {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
         {
-            std::fs::create_dir_all(directory).map_err(failed("make its directory"))?;
+            // Not for everybody to write, even where the umask allows it.
+            let mut make = DirBuilder::new();
+            make.recursive(true).mode(0o755);
+            make.create(directory)
+                .map_err(failed("make its directory"))?;
         }
         let lock = lock(path)?;
         match std::fs::remove_file(path) {

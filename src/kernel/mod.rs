@@ -56,7 +56,9 @@ pub use async_ipvs::AsyncIpvs;
 pub use connections::{CONNECTIONS, connections};
 pub use errno::errno_name;
 pub use failure::{IpvsError, OpenError};
-pub use file::{FileCause, FileError, make_directory, read_limited, write_atomically};
+pub use file::{
+    FileCause, FileError, make_directory, read_limited, remove_unfinished, write_atomically,
+};
 pub use ipvs::Ipvs;
 pub use lock::{FileLock, LockError};
 pub use memory::share_one_arena;
