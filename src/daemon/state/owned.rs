@@ -73,8 +73,8 @@ impl OwnedFile {
         // Beside what is no state file not even a lock is made.
         file.read()?;
         match file.lock() {
-            Ok(()) => {}
-            Err(StateError::File(_)) => {}
+            // Without one on such a disk; the first write says so.
+            Ok(()) | Err(StateError::File(_)) => {}
             Err(error) => return Err(error),
         }
         file.read()?;

@@ -21,7 +21,7 @@ use crate::stage::{Stage, wait_for};
 
 const SERVICES: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2]}]\n";
 const OTHERS: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:81, servers: [192.168.0.2]}]\n";
-const KILLS: usize = 30;
+const KILLS: usize = 20;
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
@@ -97,7 +97,7 @@ fn no_state_file() {
     for (path, why) in [
         (text.clone(), "this is no state file"),
         (newer.clone(), "version 2, this one knows version 1"),
-        (PathBuf::from("/dev/null"), "it is a device"),
+        (PathBuf::from("/dev/zero"), "it is a device"),
         (files.path("directory"), "it is a directory"),
         (files.config(), "is this very file"),
     ] {
@@ -107,15 +107,24 @@ fn no_state_file() {
             let said = files.once(&stage.director, command, &[]);
             let own = path == files.config();
             let expected = if command == "check" || own { 3 } else { 1 };
-            assert_eq!(said.code, Some(expected), "{command} {path:?}: {said:?}");
-            assert!(said.err.contains(why), "{command} {path:?}: {said:?}");
+            assert_eq!(
+                said.code,
+                Some(expected),
+                "{command} {}: {said:?}",
+                path.display()
+            );
+            assert!(
+                said.err.contains(why),
+                "{command} {}: {said:?}",
+                path.display()
+            );
         }
         assert_eq!(fs::read(files.config()).unwrap(), yaml);
     }
     assert_eq!(fs::read_to_string(text).unwrap(), "dear diary");
     assert_eq!(fs::read_to_string(newer).unwrap(), newest);
-    assert!(!fs::metadata("/dev/null").unwrap().is_file());
-    assert!(!Path::new("/dev/null.lock").exists());
+    assert!(!fs::metadata("/dev/zero").unwrap().is_file());
+    assert!(!Path::new("/dev/zero.lock").exists());
     assert_eq!(stage.ipvs.read().unwrap(), IpvsTable::new());
 }
 
@@ -201,7 +210,8 @@ fn killed() {
                 let whole: Result<serde_json::Value, _> = serde_json::from_slice(&text);
                 assert!(
                     whole.is_ok(),
-                    "{path:?}: {}",
+                    "{}: {}",
+                    path.display(),
                     String::from_utf8_lossy(&text)
                 );
             }
@@ -219,7 +229,7 @@ fn killed() {
     let left: BTreeSet<String> = fs::read_dir(files.directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".tmp") || name.contains(".bad"))
+        .filter(|name| name.contains(".tmp") || name.contains(".bad"))
         .collect();
     assert_eq!(left, BTreeSet::new(), "nothing unfinished stays");
 }
