@@ -305,3 +305,32 @@ fn every_decision_is_listed() {
         );
     }
 }
+
+/// systemd removes a service's runtime directory when it stops.
+#[test]
+fn the_units_start_what_the_readme_installs_and_share_no_directory() {
+    let unit = |program: &str| read(&root().join(format!("examples/{program}.service")));
+    let readme = read(&root().join("README.md"));
+    let values = |text: &str, key: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        lines
+            .filter(|(name, _)| name.starts_with(key))
+            .map(|(_, value)| value.to_owned())
+            .collect()
+    };
+    for program in ["director", "realserver"] {
+        let place = format!("/usr/local/sbin/{program} ");
+        assert!(readme.contains(&format!("target/release/{program} ")));
+        let commands = values(&unit(program), "Exec");
+        let own = |command: &&String| !command.starts_with("/bin/");
+        assert!(commands.iter().filter(own).count() > 1);
+        for command in commands.iter().filter(own) {
+            assert!(command.starts_with(&place), "{command}");
+        }
+    }
+    assert!(readme.contains("/usr/local/sbin/"));
+    let directories = ["director", "realserver"].map(|it| values(&unit(it), "RuntimeDirectory"));
+    assert_ne!(directories[0][0], directories[1][0]);
+    let state = read(&root().join("realserver/src/cli.rs"));
+    assert!(state.contains(&format!("\"/run/{}/", directories[1][0])));
+}

@@ -21,8 +21,9 @@ use crate::vips::{Wanted, from_config, parse_vip};
 
 /// The director's own configuration.
 const CONFIG: &str = "/etc/lvs-director/director.yaml";
-/// What is to be remembered until `stop`, or until the next boot.
-const STATE: &str = "/run/lvs-director/realserver.json";
+/// What is to be remembered until `stop`, or until the next boot. Not in the director's directory, which systemd removes
+/// when it stops a director on the same host.
+const STATE: &str = "/run/lvs-realserver/realserver.json";
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; for status: running, every part is right

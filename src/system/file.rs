@@ -69,7 +69,7 @@ pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
         path: path.to_owned(),
         cause,
     };
-    let refused = |error: Error| failed(cause(&error));
+    let refused = |error: Error| failed(FileCause::from(&error));
     require_regular(&fs::metadata(path).map_err(refused)?).map_err(failed)?;
     // Whoever replaces the file by a FIFO between the two calls does not get us to wait either.
     let mut file = OpenOptions::new()
@@ -96,7 +96,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
     let refused = |error: Error| FileError {
         operation: "write",
         path: path.to_owned(),
-        cause: cause(&error),
+        cause: FileCause::from(&error),
     };
     let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
         return Err(refused(Errno::EISDIR.into()));
@@ -117,6 +117,24 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
         let _ = fs::remove_file(&temporary);
         refused(error)
     })
+}
+
+/// Removes what processes that were killed while they wrote `path` have left beside it. Only for whoever is the only one
+/// to write it.
+pub fn remove_unfinished(path: &Path) {
+    let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
+        return;
+    };
+    let begin = format!(".{}.", name.to_string_lossy());
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(&begin));
+        let process = process.and_then(|rest| rest.strip_suffix(".tmp"));
+        if process.is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit())) {
+            // It harms nobody when it stays.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Makes a directory, and those above it that are missing, for all to enter and only their owner to write, whatever
@@ -170,15 +188,17 @@ fn require_regular(metadata: &fs::Metadata) -> Result<(), FileCause> {
     }))
 }
 
-fn cause(error: &Error) -> FileCause {
-    match error.kind() {
-        ErrorKind::NotFound => FileCause::Missing,
-        ErrorKind::PermissionDenied => FileCause::NotPermitted,
-        _ => FileCause::Other(
-            error
-                .raw_os_error()
-                .map_or(Errno::UnknownErrno, Errno::from_raw),
-        ),
+impl From<&Error> for FileCause {
+    fn from(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::Missing,
+            ErrorKind::PermissionDenied => Self::NotPermitted,
+            _ => Self::Other(
+                error
+                    .raw_os_error()
+                    .map_or(Errno::UnknownErrno, Errno::from_raw),
+            ),
+        }
     }
 }
 
@@ -203,6 +223,27 @@ mod tests {
             0o644
         );
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        let others = [
+            "state.json",
+            ".state.json.7",
+            ".state.json.x.tmp",
+            ".x.7.tmp",
+        ];
+        for name in [&others[..], &[".state.json.7.tmp", ".state.json.123.tmp"]].concat() {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        remove_unfinished(&path);
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            others.len()
+        );
+        assert!(others.iter().all(|it| directory.path().join(it).exists()));
     }
 
     #[test]

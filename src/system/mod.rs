@@ -10,7 +10,9 @@ mod names;
 mod terminal;
 
 pub use errno::errno_name;
-pub use file::{FileCause, FileError, make_directory, read_limited, write_atomically};
+pub use file::{
+    FileCause, FileError, make_directory, read_limited, remove_unfinished, write_atomically,
+};
 pub use lock::{FileLock, LockError};
 pub use memory::share_one_arena;
 pub use names::{Names, Resolver, host_address, port_name, port_number};

@@ -263,12 +263,12 @@ mod tests {
         assert!(spool.close(PATIENCE));
         drop(spool);
         let text = reader.join().unwrap();
-        let last = text.lines().last().unwrap();
-        let lost = last.strip_prefix(" WARN ").unwrap();
-        let (lost, rest) = lost.split_once(' ').unwrap();
-        assert_eq!(rest, "log lines were lost: nobody read the log in time");
+        let told = text.lines().last().unwrap();
+        let told = told.strip_prefix(" WARN ").unwrap();
+        let (number, words) = told.split_once(' ').unwrap();
+        assert_eq!(words, "log lines were lost: nobody read the log in time");
         let written = text.lines().count() - 1;
-        assert_eq!(written + lost.parse::<usize>().unwrap(), pushed);
+        assert_eq!(written + number.parse::<usize>().unwrap(), pushed);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(in crate::daemon) enum StateError {
     /// It could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The lock could not be had, for another reason than another director.
+    /// Where the lock is to be something else is.
     #[error(transparent)]
     Lock(#[from] LockError),
 }

@@ -15,7 +15,8 @@ use tracing::warn;
 use super::{LARGEST, StateError};
 use crate::model::{DirectorSettings, ServiceKey};
 use crate::system::{
-    FileCause, FileError, FileLock, LockError, make_directory, read_limited, write_atomically,
+    FileCause, FileError, FileLock, LockError, make_directory, read_limited, remove_unfinished,
+    write_atomically,
 };
 
 /// What the file calls itself. The first directors did not write it.
@@ -72,8 +73,8 @@ impl OwnedFile {
         // Beside what is no state file not even a lock is made.
         file.read()?;
         match file.lock() {
-            Ok(()) => {}
-            Err(StateError::Lock(LockError::Io { .. }) | StateError::File(_)) => {}
+            // Without one on such a disk; the first write says so.
+            Ok(()) | Err(StateError::File(_)) => {}
             Err(error) => return Err(error),
         }
         file.read()?;
@@ -135,20 +136,29 @@ pub(in crate::daemon) fn read_owned(path: &Path) -> Result<BTreeSet<ServiceKey>,
     read_file(path).map(Option::unwrap_or_default)
 }
 
-/// Takes the lock beside a file; the directory is made where it is missing.
+/// Takes the lock beside a file; the directory is made where it is missing. What the disk refuses is told as refused
+/// of the file itself.
 pub(super) fn lock(what: &'static str, path: &Path) -> Result<FileLock, StateError> {
-    let lock = DirectorSettings::lock_beside(path);
-    if let Some(Err(cause)) = path.parent().map(make_directory) {
-        return Err(LockError::Io { path: lock, cause }.into());
+    let refused = |cause: &std::io::Error| FileError {
+        operation: "write",
+        path: path.to_owned(),
+        cause: FileCause::from(cause),
+    };
+    if let Some(directory) = path.parent() {
+        make_directory(directory).map_err(|cause| refused(&cause))?;
     }
-    FileLock::take(&lock).map_err(|error| match error {
-        LockError::Taken { holder, .. } => StateError::Taken {
-            what,
-            path: path.to_owned(),
-            holder,
-        },
-        error => error.into(),
-    })
+    let lock =
+        FileLock::take(&DirectorSettings::lock_beside(path)).map_err(|error| match error {
+            LockError::Taken { holder, .. } => StateError::Taken {
+                what,
+                path: path.to_owned(),
+                holder,
+            },
+            LockError::Io { cause, .. } => refused(&cause).into(),
+            error @ LockError::NotALock { .. } => StateError::from(error),
+        })?;
+    remove_unfinished(path);
+    Ok(lock)
 }
 
 /// Where a path leads to. A link to a file that is not there yet leads to where it will be.

@@ -11,7 +11,7 @@ use super::owned::{destination, encode, lock, nothing_there};
 use super::wall::WallTime;
 use super::{LARGEST, Remembered, StateError};
 use crate::model::Recalled;
-use crate::system::{FileCause, FileLock, LockError, read_limited, write_atomically};
+use crate::system::{FileCause, FileLock, read_limited, write_atomically};
 
 /// What messages call it, and its key in the configuration.
 const WHAT: &str = "remembered file";
@@ -42,7 +42,7 @@ impl RememberedFile {
         refuse_other_kinds(&file.path)?;
         match lock(WHAT, &file.path) {
             Ok(lock) => file.lock = Some(lock),
-            Err(StateError::Lock(LockError::Io { .. })) => return Ok(file),
+            Err(StateError::File(_)) => return Ok(file),
             Err(error) => return Err(error),
         }
         if let Err(error) = file.read() {

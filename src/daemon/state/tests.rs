@@ -90,9 +90,9 @@ fn what_is_no_regular_file_is_refused_and_stays_as_it_is() {
     let (directory, path) = place();
     let sub = directory.path().join("sub");
     fs::create_dir(&sub).unwrap();
-    symlink("/dev/null", &path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
     for (path, kind) in [
-        (Path::new("/dev/null"), "a device"),
+        (Path::new("/dev/zero"), "a device"),
         (&path, "a device"),
         (&sub, "a directory"),
     ] {

@@ -230,58 +230,58 @@ mod tests {
 
     #[test]
     fn only_the_last_of_many_notes_is_written() {
-        let (written, writes) = channel();
+        let (done, attempts) = channel();
         let writer = RememberedWriter::start_with(LONG, move |recalled, _| {
-            written.send(recalled.to_vec()).unwrap();
+            done.send(recalled.to_vec()).unwrap();
             Ok(())
         });
         let writer = writer.unwrap();
         writer.note(|| one(1));
-        assert_eq!(writes.recv_timeout(PATIENCE).unwrap(), one(1));
+        assert_eq!(attempts.recv_timeout(PATIENCE).unwrap(), one(1));
         writer.note(|| panic!("overtaken"));
         writer.note(|| panic!("overtaken"));
         writer.note(|| one(4));
-        assert!(writes.try_recv().is_err(), "the interval is not over");
+        assert!(attempts.try_recv().is_err(), "the interval is not over");
         assert!(writer.close(PATIENCE));
-        assert_eq!(writes.try_iter().collect::<Vec<_>>(), [one(4)]);
+        assert_eq!(attempts.try_iter().collect::<Vec<_>>(), [one(4)]);
     }
 
     #[test]
     fn a_write_that_failed_is_tried_again_without_a_new_note() {
-        let (written, writes) = channel();
+        let (done, attempts) = channel();
         let mut failures = 3;
         let writer = RememberedWriter::start_with(Duration::from_millis(1), move |recalled, at| {
-            written.send((recalled.to_vec(), at)).unwrap();
+            done.send((recalled.to_vec(), at)).unwrap();
             failures -= 1;
             if failures > 0 { Err(failure()) } else { Ok(()) }
         });
         let writer = writer.unwrap();
         writer.note(|| one(1));
         let tries: Vec<_> = (0..3)
-            .map(|_| writes.recv_timeout(PATIENCE).unwrap())
+            .map(|_| attempts.recv_timeout(PATIENCE).unwrap())
             .collect();
         assert_eq!(tries[0], tries[1]);
         assert_eq!(tries[0], tries[2]);
         assert!(writer.close(PATIENCE));
-        assert!(writes.try_recv().is_err(), "it was written");
+        assert!(attempts.try_recv().is_err(), "it was written");
     }
 
     #[test]
     fn a_disk_that_hangs_holds_up_neither_notes_nor_the_end() {
-        let (hang, hung) = channel::<()>();
-        let (begun, begins) = channel();
+        let (let_go, hold) = channel::<()>();
+        let (entered, entries) = channel();
         let writer = RememberedWriter::start_with(Duration::ZERO, move |_, _| {
-            begun.send(()).unwrap();
+            entered.send(()).unwrap();
             // Until the test is over.
-            let _ = hung.recv();
+            let _ = hold.recv();
             Ok(())
         });
         let writer = writer.unwrap();
         writer.note(|| one(1));
-        begins.recv_timeout(PATIENCE).unwrap();
+        entries.recv_timeout(PATIENCE).unwrap();
         (0..1000).for_each(|_| writer.note(|| one(2)));
         assert!(!writer.close(Duration::from_millis(1)));
-        drop(hang);
+        drop(let_go);
     }
 
     #[test]

@@ -4,12 +4,14 @@
 mod checks;
 mod foreign;
 mod kill;
+mod log;
 mod once;
 mod process;
 mod refusal;
 mod reload;
 mod repair;
 mod run;
+mod state;
 mod verdict;
 
 use crate::Test;
@@ -25,6 +27,8 @@ pub(crate) fn tests() -> Vec<Test> {
         foreign::tests(),
         kill::tests(),
         verdict::tests(),
+        state::tests(),
+        log::tests(),
     ]
     .concat()
 }

@@ -120,15 +120,25 @@ impl Running {
 
     /// Only just started.
     pub(super) fn launch(host: &Host, files: &Files, options: &[&str]) -> Self {
-        let log = files.path("log");
+        let log = File::create(files.path("log")).unwrap();
+        Self::launch_to(host, files, options, log)
+    }
+
+    /// The same, with its log going elsewhere than to the file that is read here.
+    pub(super) fn launch_to(
+        host: &Host,
+        files: &Files,
+        options: &[&str],
+        log: impl Into<Stdio>,
+    ) -> Self {
         let mut program = Command::new(PROGRAM);
         program.arg("run").arg(files.config()).args(options);
         program.stdin(Stdio::null()).stdout(Stdio::null());
-        program.stderr(File::create(&log).unwrap());
+        program.stderr(log);
         host.adopt(&mut program);
         Self {
             child: program.spawn().unwrap(),
-            log,
+            log: files.path("log"),
         }
     }
 
@@ -177,6 +187,36 @@ impl Drop for Running {
         // It may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A file system in memory of one page, and that is taken.
+pub(super) struct FullDisk {
+    pub(super) path: PathBuf,
+}
+
+impl FullDisk {
+    pub(super) fn at(path: PathBuf) -> Self {
+        fs::create_dir(&path).unwrap();
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=4k", "tmpfs"])
+            .arg(&path);
+        assert!(mount.status().unwrap().success());
+        fs::write(path.join("full"), [0; 4096]).unwrap();
+        Self { path }
+    }
+
+    /// There is room again.
+    pub(super) fn free(&self) {
+        fs::remove_file(self.path.join("full")).unwrap();
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.path).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
     }
 }
 
