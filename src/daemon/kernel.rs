@@ -31,9 +31,46 @@ impl Kernel for Ipvs {}
 impl Kernel for SimulatedKernel {}
 
 /// What was done, as the log says it.
-fn said(step: &HostStep) -> String {
+pub(super) fn said(step: &HostStep) -> String {
     match step {
         HostStep::SetSetting { name, from, to } => format!("{name} {from} -> {to}"),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Host, Seconds, SysctlName, Timeouts};
+
+    #[test]
+    fn settings_are_told_when_they_are_settled_and_not_again() {
+        let settings = IpvsSettings {
+            tcp_timeout: Some(Seconds(800)),
+            tcp_fin_timeout: None,
+            udp_timeout: None,
+            expire_nodest_conn: Some(true),
+        };
+        let name = SysctlName::net(&["ipv4", "vs", "expire_nodest_conn"]);
+        let mut kernel = SimulatedKernel {
+            host: Host {
+                settings: [(name, 0)].into(),
+                timeouts: Some(Timeouts {
+                    tcp: Seconds(900),
+                    tcp_fin: Seconds(120),
+                    udp: Seconds(300),
+                }),
+                ..Host::default()
+            },
+            ..SimulatedKernel::default()
+        };
+        assert_eq!(
+            kernel.settle(&settings),
+            [
+                Ok("timeouts (tcp tcpfin udp) 900 120 300 -> 800 120 300".to_owned()),
+                Ok("net.ipv4.vs.expire_nodest_conn 0 -> 1".to_owned()),
+            ]
+        );
+        assert_eq!(kernel.settle(&settings), []);
     }
 }
