@@ -11,7 +11,7 @@ use crate::health::ProbeRequest;
 use crate::model::{
     Config, IpvsTable, ProbeOutcome, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
 };
-use crate::plan::{SimulatedKernel, Target};
+use crate::plan::{HostTarget, SimulatedKernel, Target};
 
 pub(super) const TWO_SERVERS: &str = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1, {address: 10.0.0.2, weight: 5}]}\n";
 
@@ -126,10 +126,14 @@ impl Stand {
                 (self.meddler)(&mut self.kernel.table);
                 return Some(Event::Applied(Ok(refused)));
             }
-            Action::ReadHost(_) => {
-                return Some(Event::HostRead(Box::default(), self.unread.clone()));
+            Action::ReadHost(scope) => {
+                let host = self.kernel.read_host(&scope).host;
+                return Some(Event::HostRead(Box::new(host), self.unread.clone()));
             }
-            Action::ApplyHost(_) => return Some(Event::HostApplied(Vec::new())),
+            Action::ApplyHost(steps) => {
+                assert!(self.kernel.apply_host(&steps).is_empty(), "{steps:?}");
+                return Some(Event::HostApplied(Vec::new()));
+            }
             Action::WriteOwned(_) if self.disk_full => {
                 return Some(Event::OwnedWritten(Err("no space left on device".into())));
             }

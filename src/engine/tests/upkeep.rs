@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::stand::{Stand, TWO_SERVERS, all, key, weights};
 use crate::engine::Event;
 use crate::model::{
-    Recalled, Scheduler, ServiceKey, ServiceSettings, Standing, VirtualService, Weight,
+    Host, Recalled, Scheduler, Seconds, ServiceKey, ServiceSettings, Standing, SysctlName,
+    Timeouts, VirtualService, Weight,
 };
 use crate::plan::{SimulatedKernel, Step};
 
@@ -144,6 +145,39 @@ fn release_removes_what_is_ours_and_nothing_else() {
     let left: Vec<_> = stand.kernel.table.services.keys().collect();
     assert_eq!(left, [&foreign]);
     assert!(stand.owned.is_empty());
+}
+
+#[test]
+fn settings_of_the_host_are_told_when_they_are_made_and_not_again() {
+    let name = SysctlName::net(&["ipv4", "vs", "expire_nodest_conn"]);
+    let kernel = SimulatedKernel {
+        host: Host {
+            settings: [(name, 0)].into(),
+            timeouts: Some(Timeouts {
+                tcp: Seconds(900),
+                tcp_fin: Seconds(120),
+                udp: Seconds(300),
+            }),
+            ..Host::default()
+        },
+        ..SimulatedKernel::default()
+    };
+    let mut stand = Stand::new(kernel);
+    let mut config = super::stand::parse(TWO_SERVERS);
+    config.ipvs.tcp_timeout = Some(Seconds(800));
+    config.ipvs.expire_nodest_conn = Some(true);
+    let start = crate::engine::Start {
+        config,
+        owned: std::collections::BTreeSet::new(),
+        recalled: Vec::new(),
+    };
+    stand.event(Event::Start(Box::new(start)));
+    stand.seconds(60, all);
+    let log = stand.log();
+    let told = |line: &str| log.iter().filter(|it| **it == line).count();
+    let timeouts = "timeouts (tcp tcpfin udp) 900 120 300 -> 800 120 300";
+    assert_eq!(told(timeouts), 1, "{log:#?}");
+    assert_eq!(told("net.ipv4.vs.expire_nodest_conn 0 -> 1"), 1, "{log:#?}");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn put<K: PartialEq, V>(all: &mut Vec<(K, V)>, key: K, value: V) {
     }
 }
 
-/// The connection timeouts of IPVS. `None` leaves one as the kernel has it.
+/// The connection timeouts of IPVS. `None` leaves one as the kernel has it, and so do 0 seconds, to the kernel as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DesiredTimeouts {
     /// TCP, ESTABLISHED.
@@ -113,10 +113,14 @@ impl DesiredTimeouts {
     /// What the kernel's timeouts become.
     #[must_use]
     pub fn over(self, now: Timeouts) -> Timeouts {
+        let over = |asked: Option<Seconds>, now| match asked {
+            None | Some(Seconds(0)) => now,
+            Some(asked) => asked,
+        };
         Timeouts {
-            tcp: self.tcp.unwrap_or(now.tcp),
-            tcp_fin: self.tcp_fin.unwrap_or(now.tcp_fin),
-            udp: self.udp.unwrap_or(now.udp),
+            tcp: over(self.tcp, now.tcp),
+            tcp_fin: over(self.tcp_fin, now.tcp_fin),
+            udp: over(self.udp, now.udp),
         }
     }
 }

@@ -4,11 +4,13 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::{AddressSettings, DesiredHost, DesiredTimeouts, HostStep};
 use crate::model::{AddressKey, Host, InterfaceAddress, SyncDaemon, SysctlName};
 
 /// The steps from an observed host to a desired one, in the order in which they are carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostPlan {
     /// What to do.
     pub steps: Vec<HostStep>,
@@ -26,7 +28,8 @@ impl HostPlan {
 }
 
 /// Something that was asked for, of something that is not there or was not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// A setting.
     Setting(SysctlName),

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{HostFailure, HostScope, HostStep};
 use crate::model::Host;
 
@@ -22,10 +24,21 @@ pub trait HostTarget {
 }
 
 /// What came of reading a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReading<E> {
     /// What could be read.
     pub host: Host,
     /// Why the rest could not.
     pub failures: Vec<E>,
+}
+
+impl<E: fmt::Display> HostReading<E> {
+    /// The same with the failures in words, for what is written down.
+    #[must_use]
+    pub fn in_words(self) -> HostReading<String> {
+        HostReading {
+            host: self.host,
+            failures: self.failures.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
