@@ -7,8 +7,8 @@ use super::draft::{Draft, timeout};
 use super::failure::Failure;
 use super::list::{Columns, Format, List, Listed};
 use super::options::{Command, Meaning};
-use super::rules::Topic;
 use super::settings::scheduler_flags;
+use super::topic::Topic;
 use super::words::Words;
 use crate::model::{Scheduler, ServiceKey, SyncDaemon, SyncRole, Timeouts};
 

@@ -4,8 +4,8 @@
 use super::draft::{Draft, Encapsulation};
 use super::failure::Failure;
 use super::options::Command;
-use super::rules::Topic;
 use super::settings::{Method, NamedServer, ServerOptions, ServiceOptions};
+use super::topic::Topic;
 use crate::model::{
     AddressFamily, Protocol, Scheduler, ServiceKey, ServiceSettings, Step, Tunnel, TunnelChecksum,
     TunnelKind, VirtualService,

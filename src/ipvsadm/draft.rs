@@ -7,8 +7,8 @@ use super::address::{Lookup, endpoint, ipv4_or_host, leading_number, number, num
 use super::failure::Failure;
 use super::filter::{Filter, Network, ServerPattern, ServicePattern};
 use super::options::{Meaning, Opt};
-use super::rules::{Topic, Topics};
 use super::settings::{Method, NamedServer, ServerOptions, ServiceOptions};
+use super::topic::{Topic, Topics};
 use super::words::{WordError, Words};
 use crate::model::{
     AddressFamily, Fwmark, Granularity, PersistenceEngine, Protocol, Scheduler, Seconds, ServerKey,

@@ -18,6 +18,7 @@ pub mod rule;
 pub mod rules;
 pub mod settings;
 mod table;
+pub mod topic;
 pub mod words;
 
 pub use rule::{ServerRule, ServiceArgument, ServiceRule};

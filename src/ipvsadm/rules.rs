@@ -5,122 +5,7 @@ use std::collections::BTreeSet;
 
 use super::failure::Failure;
 use super::options::{Command, DEFINITIONS, Meaning};
-
-/// What an option is about, which is what may be said only once and what a command takes or refuses: `-t`, `-u`,
-/// `--sctp-service` and `-f` are all about the service. In the order in which they are checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Topic {
-    /// Addresses and ports as numbers.
-    Numeric,
-    /// Connections.
-    Connection,
-    /// Which service.
-    Service,
-    /// The scheduler.
-    Scheduler,
-    /// Persistence.
-    Persistent,
-    /// Persistence granularity.
-    Netmask,
-    /// Which real server.
-    RealServer,
-    /// The forwarding method.
-    Forwarding,
-    /// The weight.
-    Weight,
-    /// The upper threshold.
-    UpperThreshold,
-    /// The lower threshold.
-    LowerThreshold,
-    /// The sync daemon's interface.
-    MulticastInterface,
-    /// Connection timeouts.
-    Timeout,
-    /// Sync daemons.
-    Daemon,
-    /// Counters.
-    Stats,
-    /// Rates.
-    Rate,
-    /// Connection thresholds.
-    Thresholds,
-    /// Persistent connections.
-    PersistentConn,
-    /// The kernel's order.
-    NoSort,
-    /// The sync daemon's number.
-    SyncId,
-    /// Numbers in full.
-    Exact,
-    /// One-packet scheduling.
-    OnePacket,
-    /// The persistence engine.
-    Engine,
-    /// Scheduler flags.
-    SchedulerFlags,
-    /// The sync daemon's group.
-    MulticastGroup,
-    /// The sync daemon's port.
-    MulticastPort,
-    /// The sync daemon's time to live.
-    MulticastTtl,
-    /// The sync daemon's longest message.
-    SyncMaxLength,
-    /// Encapsulations.
-    TunInfo,
-    /// The encapsulation.
-    TunType,
-    /// The encapsulation's port.
-    TunPort,
-    /// No outer checksum.
-    TunNoCsum,
-    /// An outer checksum.
-    TunCsum,
-    /// A remote checksum.
-    TunRemCsum,
-    /// Listed services.
-    FilterService,
-    /// Listed servers.
-    FilterServer,
-    /// Listed states.
-    FilterState,
-    /// Listed clients.
-    FilterClient,
-    /// JSON.
-    Json,
-    /// Replacing the table.
-    AtomicReplace,
-}
-
-impl Topic {
-    /// What messages call it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        let mut rows = DEFINITIONS.iter();
-        let row = rows.find(|row| row.legality.topic == Some(self));
-        row.map_or("", |row| row.legality.name.unwrap_or(row.long))
-    }
-}
-
-/// Some topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Topics(u64);
-
-impl Topics {
-    /// Adds one, and says whether it is new.
-    pub const fn insert(&mut self, topic: Topic) -> bool {
-        let bit = 1 << topic as u8;
-        let new = self.0 & bit == 0;
-        self.0 |= bit;
-        new
-    }
-
-    /// Whether it is one of them.
-    #[must_use]
-    pub const fn contains(self, topic: Topic) -> bool {
-        self.0 & 1 << topic as u8 != 0
-    }
-}
+use super::topic::{Topic, Topics};
 
 /// Some commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +32,7 @@ pub struct Legality {
     /// `None` for what may be said again and everywhere.
     pub topic: Option<Topic>,
     /// What messages call the topic; `None` for the option's long name.
-    name: Option<&'static str>,
+    pub(super) name: Option<&'static str>,
     /// Commands that cannot do without it.
     required: Commands,
     /// Commands that take at most one of several.
@@ -246,9 +131,9 @@ impl Rules {
     const fn of(command: Command) -> Self {
         let mut rules = Self {
             name: "",
-            required: Topics(0),
-            exclusive: Topics(0),
-            optional: Topics(0),
+            required: Topics::NONE,
+            exclusive: Topics::NONE,
+            optional: Topics::NONE,
         };
         let mut rows = DEFINITIONS;
         while let [row, others @ ..] = rows {
@@ -276,9 +161,8 @@ impl Rules {
     /// Whether a command got what it needs and nothing it does not take, topic by topic.
     pub fn check(&self, given: Topics) -> Result<(), Failure> {
         // Most lines of a restore are as they should be: only the others are looked at topic by topic.
-        let required = self.required.0;
-        let taken = required | self.optional.0;
-        if given.0 & required == required && given.0 & !taken == 0 {
+        let taken = self.required.with(self.optional);
+        if given.contain(self.required) && taken.contain(given) {
             return Ok(());
         }
         let command = self.name;
@@ -350,19 +234,6 @@ mod tests {
                 "{}",
                 row.long
             );
-        }
-    }
-
-    #[test]
-    fn topics_have_ipvsadms_names() {
-        for (topic, name) in [
-            (Topic::Service, "service-address"),
-            (Topic::Forwarding, "forwarding-method"),
-            (Topic::Persistent, "persistent"),
-            (Topic::OnePacket, "ops"),
-            (Topic::UpperThreshold, "u-threshold"),
-        ] {
-            assert_eq!(topic.name(), name);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! what goes with what all come from this table.
 
 use super::options::{Argument, Command, Definition, Opt, Value, command, option};
-use super::rules::{Legality, Topic};
+use super::rules::Legality;
+use super::topic::Topic;
 use crate::model::Scheduler;
 
 const NONE: Value = Value::None;
