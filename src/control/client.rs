@@ -6,13 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-
 use super::connect::connect_within;
-use super::hello::{Hello, Incompatible};
+use super::failure::{ClientError, not_connected};
+use super::hello::Hello;
 use super::reply::{Item, Remembered, ReplyLine};
 use super::request::{ClientLine, Request};
-use super::socket::holder;
 
 /// How long a client waits.
 #[derive(Debug, Clone, Copy)]
@@ -31,73 +29,6 @@ impl Patience {
         line: Duration::from_secs(30),
         longest: 128 * 1024 * 1024,
     };
-}
-
-/// Why a running director did not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Nobody listens on the socket.
-    #[error("ask the director on {0}: no director is running there; start it with: director run")]
-    NotRunning(PathBuf),
-    /// A director runs, and its socket has been removed.
-    #[error(
-        "ask the director on {socket}: a director is running (pid {pid}), but its socket file is gone; restart it to \
-         have it back"
-    )]
-    Gone {
-        /// Which socket.
-        socket: PathBuf,
-        /// Whose it was.
-        pid: u32,
-    },
-    /// The socket is not ours to open.
-    #[error(
-        "ask the director on {0}: permission denied (EACCES); run as root, or as the director's own user"
-    )]
-    NotPermitted(PathBuf),
-    /// Somebody listens, and does not answer.
-    #[error(
-        "ask the director on {0}: no answer within 5 s; its log says why (journalctl -u director)"
-    )]
-    Slow(PathBuf),
-    /// The connection ended before the answer did.
-    #[error(
-        "ask the director on {0}: the director closed the connection before it had answered; its log says why \
-         (journalctl -u director)"
-    )]
-    Cut(PathBuf),
-    /// The director speaks other protocols.
-    #[error("ask the director on {socket}: {why}")]
-    Incompatible {
-        /// Which socket.
-        socket: PathBuf,
-        /// Both sides.
-        why: Box<Incompatible>,
-    },
-    /// The director will not, or cannot, answer this.
-    #[error("ask the director on {socket}: {why}")]
-    Refused {
-        /// Which socket.
-        socket: PathBuf,
-        /// Its reason.
-        why: String,
-    },
-    /// The answer made no sense.
-    #[error("ask the director on {socket}: unreadable answer: {why}")]
-    Answer {
-        /// Which socket.
-        socket: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Anything else.
-    #[error("ask the director on {socket}: {cause}")]
-    Io {
-        /// Which socket.
-        socket: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
 }
 
 /// A connection to a running director.
@@ -265,23 +196,6 @@ fn is_cut(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected
     )
-}
-
-fn not_connected(socket: &Path, errno: Errno) -> ClientError {
-    let path = socket.to_owned();
-    match errno {
-        Errno::ECONNREFUSED => ClientError::NotRunning(path),
-        Errno::ENOENT => match holder(socket) {
-            Some(pid) => ClientError::Gone { socket: path, pid },
-            None => ClientError::NotRunning(path),
-        },
-        Errno::EACCES | Errno::EPERM => ClientError::NotPermitted(path),
-        Errno::EAGAIN | Errno::ETIMEDOUT => ClientError::Slow(path),
-        _ => ClientError::Io {
-            socket: path,
-            cause: errno.into(),
-        },
-    }
 }
 
 /// The parts of one answer, as they come. It ends with the answer, or with an error.

@@ -16,6 +16,7 @@
 
 mod client;
 mod connect;
+mod failure;
 mod hello;
 mod lines;
 mod peer;
@@ -29,7 +30,8 @@ mod status;
 mod tests;
 mod writer;
 
-pub use client::{Answers, Client, ClientError};
+pub use client::{Answers, Client};
+pub use failure::ClientError;
 pub use hello::{Hello, Incompatible};
 pub use peer::{Access, Peer};
 pub use reply::{Item, Reloaded, Remembered, ReplyLine, Told};

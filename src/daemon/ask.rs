@@ -46,7 +46,7 @@ impl Whom {
     }
 
     fn connect(self) -> Result<Client, Failure> {
-        let client = Client::connect(&self.find()).map_err(unanswered)?;
+        let client = Client::connect(&self.find())?;
         let (theirs, ours) = (&client.director().program, &Hello::ours().program);
         if theirs != ours {
             complain(&format!(
@@ -68,12 +68,14 @@ fn socket_of(file: &Path) -> Result<PathBuf, String> {
     }
 }
 
-fn unanswered(error: ClientError) -> Failure {
-    let message = printable(&error.to_string());
-    if let ClientError::NotPermitted(_) = error {
-        Failure::permission(message)
-    } else {
-        Failure::failed(message)
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let message = printable(&error.to_string());
+        if let ClientError::NotPermitted(_) = error {
+            Self::permission(message)
+        } else {
+            Self::failed(message)
+        }
     }
 }
 
@@ -87,8 +89,8 @@ pub(super) fn status(
     let mut client = whom.connect()?;
     let request = Request::Status { services, watch };
     let clear = watch && !json && stdout().is_terminal();
-    for item in client.ask(request).map_err(unanswered)? {
-        let Item::Status(status) = item.map_err(unanswered)? else {
+    for item in client.ask(request)? {
+        let Item::Status(status) = item? else {
             continue;
         };
         let text = match (json, watch) {
@@ -115,8 +117,8 @@ pub(super) fn events(
 ) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
     let request = Request::Events { after, follow };
-    for item in client.ask(request).map_err(unanswered)? {
-        let item = item.map_err(unanswered)?;
+    for item in client.ask(request)? {
+        let item = item?;
         let text = match &item {
             Item::Event(told) if json => to_json(serde_json::to_string(told))?,
             Item::Skipped { .. } if json => to_json(serde_json::to_string(&item))?,
@@ -135,8 +137,8 @@ pub(super) fn events(
 pub(super) fn reload(whom: Whom, wait: bool) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
     let request = Request::Reload { wait };
-    for item in client.ask(request).map_err(unanswered)? {
-        let Item::Reload(reloaded) = item.map_err(unanswered)? else {
+    for item in client.ask(request)? {
+        let Item::Reload(reloaded) = item? else {
             continue;
         };
         let Some(answered) = reloaded.answered else {
