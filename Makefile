@@ -32,7 +32,7 @@ demo:
 	@$(INSTALL) $(LAB_PACKAGES) $(LINKER)
 	$(say) 'building (the first time takes minutes)'
 	@$(CARGO) build --release --workspace --bins
-	@$(TARGET)/release/lab demo
+	@$(TARGET)/release/stories demo
 
 # One command a line: the first that fails is the end.
 test:
@@ -46,9 +46,9 @@ test:
 	$(say) '4 of 6: building the programs'
 	@$(CARGO) build --workspace --bins
 	$(say) '5 of 6: the director is killed at any moment'
-	@$(TARGET)/debug/lab torture --rounds 10
+	@$(TARGET)/debug/stories torture --rounds 10
 	$(say) '6 of 6: the demonstration'
-	@$(TARGET)/debug/lab demo
+	@$(TARGET)/debug/stories demo
 	@printf '\nmake test: all tests passed\n'
 
 bench:

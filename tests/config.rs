@@ -120,7 +120,7 @@ fn large_file() -> String {
 /// `cargo test --release --test config -- --ignored --nocapture` prints both.
 #[test]
 #[ignore = "measures; run it alone and in release"]
-fn a_large_file_is_fast_and_small() {
+fn a_large_file_is_small_in_memory() {
     let text = large_file();
     let before = peak_kib();
     #[allow(clippy::disallowed_methods, reason = "measures")]
@@ -133,7 +133,6 @@ fn a_large_file_is_fast_and_small() {
         text.len()
     );
     assert_eq!(config.table().server_count(), 10_000);
-    assert!(elapsed.as_millis() < 100, "{elapsed:?}");
     assert!(kib < 8 * 1024, "{kib} KiB");
 }
 

@@ -23,7 +23,7 @@ use crate::inputs::{PORT, Scale};
 use crate::measure::{Bench, DIRECTOR};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_mins(15);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(15);
 /// How long a daemon is left running before its peak memory is read, so that its checks have run.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -148,7 +148,7 @@ impl Bench {
 }
 
 /// A daemon that is ended, with its children, when it goes out of scope.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     fn signal(&self, signal: nix::sys::signal::Signal) -> Result<()> {

@@ -27,6 +27,11 @@ impl Scale {
         self.services * (self.servers + 1)
     }
 
+    /// How many real servers there are.
+    pub(crate) fn all_servers(self) -> u32 {
+        self.services * self.servers
+    }
+
     /// The virtual address of a service.
     pub(crate) fn virtual_address(service: u32) -> Ipv4Addr {
         Ipv4Addr::from_bits(Ipv4Addr::new(10, 1, 0, 0).to_bits() + 1 + service)
@@ -90,6 +95,30 @@ impl Scale {
                 let real = self.server_address(service, server);
                 let weight = self.weight_of(service, server, weight);
                 let _ = writeln!(text, "      - {{address: {real}, weight: {weight}}}");
+            }
+        }
+        text
+    }
+
+    /// A `director.yaml` in which the first server of each of the first services is checked often, and nobody else.
+    pub(crate) fn for_verdicts(self, directory: &str, checked: u32) -> String {
+        let mut text = format!(
+            "director: {{state_file: {directory}/state.json, socket: {directory}/director.sock}}\n\
+             defaults: {{scheduler: wrr, forwarding: dr, \
+             check: {{interval: 200ms, timeout: 1s, rise: 1, fall: 1}}}}\n\
+             virtual_services:\n"
+        );
+        for service in 0..self.services {
+            let address = Self::virtual_address(service);
+            let _ = writeln!(text, "  - address: {address}:{PORT}\n    servers:");
+            for server in 0..self.servers {
+                let real = self.server_address(service, server);
+                let check = if server == 0 && service < checked {
+                    ""
+                } else {
+                    ", check: none"
+                };
+                let _ = writeln!(text, "      - {{address: {real}{check}}}");
             }
         }
         text

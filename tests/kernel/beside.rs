@@ -62,7 +62,8 @@ pub(crate) fn feed_as(name: &str, program: &str, arguments: &[&str], input: &str
     outcome(Command::new(program).arg0(name).args(arguments), input)
 }
 
-fn outcome(command: &mut Command, input: &str) -> Outcome {
+/// Runs a command with something to read.
+pub(crate) fn outcome(command: &mut Command, input: &str) -> Outcome {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -138,13 +138,22 @@ impl Host {
     }
 
     /// Whether the neighbour gets an answer from this host when it asks for an address on its network. Nobody listens
-    /// at the port: an answer is a refusal.
+    /// at the port: an answer is a refusal. It waits as long as a busy machine may need.
     pub(crate) fn answers(&self, address: &str) -> bool {
+        self.answers_within(address, Duration::from_secs(20))
+    }
+
+    /// Whether the neighbour gets no answer when it asks twice: TCP repeats its question after a second.
+    pub(crate) fn is_silent_at(&self, address: &str) -> bool {
+        !self.answers_within(address, Duration::from_millis(1500))
+    }
+
+    fn answers_within(&self, address: &str, patience: Duration) -> bool {
         let address: IpAddr = address.parse().unwrap();
         let at = SocketAddr::new(address, 9);
         let connected = self
             .neighbour
-            .run(|| TcpStream::connect_timeout(&at, Duration::from_millis(1500)));
+            .run(|| TcpStream::connect_timeout(&at, patience));
         match connected {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => true,
             Err(_) => false,

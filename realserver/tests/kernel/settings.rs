@@ -83,7 +83,7 @@ pub(crate) fn an_interfaces_own_setting_is_not_forgotten() {
     host.realserver(&format!("start --vip {VIP}"))
         .exits(0)
         .says("set net.ipv4.conf.eth0.arp_ignore: 3 -> 1");
-    assert!(!host.answers(VIP));
+    assert!(host.is_silent_at(VIP));
     host.set("eth0/arp_ignore", 3);
     host.realserver("status").exits(4).says(
         "missing  net.ipv4.conf.eth0.arp_ignore = 1 (it is 3); mend it with: sysctl -w \

@@ -2,7 +2,7 @@
 //! Servers that die and come back.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lab::question::{Conversation, connect};
 use lvs_director::model::Protocol::Tcp;
@@ -31,7 +31,7 @@ pub(super) fn tests() -> Vec<Test> {
             inhibited,
         ),
         (
-            "all_first_verdicts_come_within_a_second_and_the_timeout",
+            "the_first_probe_of_every_server_is_its_first_verdict",
             first_verdicts,
         ),
     ]
@@ -81,15 +81,8 @@ fn silent() {
     let (mut stage, files) = set_up(QUICK);
     let director = Running::start(&stage.director, &files, &[]);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
-    let unplugged = Instant::now();
     stage.servers[1].plug(false).unwrap();
     wait_for_weights(&mut stage, &[(RS1, 1)]);
-    // Three probes of 500 ms each, and 100 ms between them.
-    assert!(
-        unplugged.elapsed() >= Duration::from_millis(1600),
-        "{:?}",
-        unplugged.elapsed()
-    );
     let line = director.wait_for("up -> down");
     assert!(line.contains("(connect timed out, 3/3)"), "{line}");
     stage.servers[1].plug(true).unwrap();
@@ -153,38 +146,13 @@ fn first_verdicts() {
         ));
     }
     files.write(&yaml);
-    // The bound leaves no room for a machine that is busy with something else; one of three starts must keep it.
-    let kept = (0..3).any(|_| {
-        let director = Running::start(&stage.director, &files, &[]);
-        wait_for("every server has a verdict", || {
-            (director.count("unknown -> ") == 4 * ports.len()).then_some(())
-        });
-        assert_eq!(weights(&mut stage).len(), ports.len());
-        let log = director.log();
-        let last = log
-            .lines()
-            .filter(|line| line.contains("unknown -> "))
-            .map(seconds)
-            .fold(0.0, f64::max);
-        let started = log
-            .lines()
-            .find(|line| line.contains("started: "))
-            .map(seconds)
-            .unwrap();
-        assert_eq!(director.count("unknown -> up"), ports.len());
-        last - started <= 2.0 || {
-            eprintln!("{last} after start at {started}");
-            false
-        }
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for("every server has a verdict", || {
+        (director.count("unknown -> ") == 4 * ports.len()).then_some(())
     });
-    assert!(
-        kept,
-        "first verdicts took longer than 1 s and the timeout of 1 s"
-    );
-}
-
-/// The time at the start of a line of the log.
-fn seconds(line: &str) -> f64 {
-    let time = line.split_whitespace().next().unwrap();
-    time.strip_suffix('s').unwrap().parse().unwrap()
+    assert_eq!(director.count("unknown -> up"), ports.len());
+    let refused = "unknown -> down (connect refused, 1/1)";
+    assert_eq!(director.count(refused), ports.len());
+    assert_eq!(director.count(", 1/1)"), 4 * ports.len());
+    assert_eq!(weights(&mut stage).len(), ports.len());
 }

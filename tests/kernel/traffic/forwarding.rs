@@ -2,8 +2,9 @@
 //! Every forwarding method, over IPv4 and IPv6, with TCP and UDP: who answers, and by which way.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use lab::question::{ask_by, udp_socket};
 use lvs_director::model::{AddressFamily, Protocol};
 
 use super::sniffer::Sniffer;
@@ -136,15 +137,32 @@ fn set_up(method: Method, family: AddressFamily, protocol: Protocol) -> (Stage, 
 }
 
 fn ask_all(stage: &Stage, protocol: Protocol, vip: SocketAddr) {
+    let answered: Vec<String> = match protocol {
+        Udp => ask_from_new_ports(stage, vip),
+        _ => (0..QUESTIONS)
+            .map(|_| stage.ask(protocol, None, vip))
+            .collect(),
+    };
     let mut answers = BTreeMap::new();
-    for _ in 0..QUESTIONS {
-        *answers
-            .entry(stage.ask(protocol, None, vip))
-            .or_insert(0_usize) += 1;
+    for answer in answered {
+        *answers.entry(answer).or_insert(0_usize) += 1;
     }
     let share = QUESTIONS / usize::from(SERVERS);
     let expected = (1..=SERVERS).map(|number| (format!("rs{number}"), share));
     assert_eq!(answers, expected.collect());
+}
+
+/// By UDP, each time from another port: IPVS takes a second datagram from the same port for the same connection.
+fn ask_from_new_ports(stage: &Stage, vip: SocketAddr) -> Vec<String> {
+    stage.client.run(|| {
+        let sockets: Vec<UdpSocket> = (0..QUESTIONS)
+            .map(|_| udp_socket(None, vip).unwrap())
+            .collect();
+        let answers = sockets.iter().map(|it| ask_by(it, PATIENCE).unwrap());
+        answers
+            .map(|answer| answer.strip_suffix(" hello").unwrap_or(&answer).to_owned())
+            .collect()
+    })
 }
 
 fn check(method: Method, family: AddressFamily, protocol: Protocol) {
@@ -184,7 +202,7 @@ fn check(method: Method, family: AddressFamily, protocol: Protocol) {
 /// The address that questions to `vip` come from.
 fn source_towards(vip: SocketAddr) -> IpAddr {
     let any = if vip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = std::net::UdpSocket::bind(any).unwrap();
+    let socket = UdpSocket::bind(any).unwrap();
     socket.connect(vip).unwrap();
     socket.local_addr().unwrap().ip()
 }

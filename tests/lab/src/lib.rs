@@ -7,7 +7,7 @@
 //! - [`kernel`]: one such kernel in which a command runs; hosts are network namespaces inside it ([`netns`]).
 //! - [`machines`]: each director is a kernel of its own, with clients and real servers in namespaces of this machine.
 //!
-//! This crate knows nothing of the director itself, but for [`demo`], which runs its programs.
+//! This crate knows nothing of the director itself. The stories about it lie beside this crate, in `tests/stories`.
 #![allow(
     clippy::disallowed_methods,
     reason = "a test tool for real kernels reads real clocks and waits for real processes"
@@ -18,7 +18,6 @@
 )]
 
 pub mod cli;
-pub mod demo;
 mod genl;
 mod image;
 mod keeper;

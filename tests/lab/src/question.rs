@@ -57,6 +57,12 @@ pub fn ask_tcp(from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::R
 
 /// Sends one datagram and returns the answer.
 pub fn ask_udp(from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<String> {
+    ask_by(&udp_socket(from, to)?, timeout)
+}
+
+/// A socket for datagrams to `to` from source address `from`, or whichever the kernel chooses. Sockets that are open at
+/// the same time have different ports.
+pub fn udp_socket(from: Option<IpAddr>, to: SocketAddr) -> io::Result<UdpSocket> {
     let any: IpAddr = if to.is_ipv4() {
         Ipv4Addr::UNSPECIFIED.into()
     } else {
@@ -64,6 +70,11 @@ pub fn ask_udp(from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::R
     };
     let socket = UdpSocket::bind(SocketAddr::new(from.unwrap_or(any), 0))?;
     socket.connect(to)?;
+    Ok(socket)
+}
+
+/// Sends one datagram by a socket of [`udp_socket`] and returns the answer.
+pub fn ask_by(socket: &UdpSocket, timeout: Duration) -> io::Result<String> {
     socket.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))?;
     socket.send(b"hello")?;
     let mut buffer = vec![0; 64 * 1024];

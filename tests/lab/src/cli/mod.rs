@@ -18,7 +18,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
-use crate::demo;
 use crate::kernel;
 use crate::machines::{self, Shape};
 
@@ -42,12 +41,6 @@ struct Cli {
 enum Command {
     Kernel(KernelArgs),
     Machines(MachinesArgs),
-    /// Show what the director does, with real kernels and real traffic, in about a minute
-    ///
-    /// The programs director, realserver and lvsadm have to lie in the same directory as this one. The exit status is
-    /// not 0 if anything that was shown did not hold.
-    Demo,
-    Torture(TortureArgs),
     #[command(flatten)]
     Inside(inside::Command),
     #[command(flatten)]
@@ -109,19 +102,6 @@ struct MachinesArgs {
     command: Vec<OsString>,
 }
 
-/// Kill the director at moments that a seed chooses, with clients at work, and see that nobody notices
-///
-/// The exit status is not 0 if a connection was lost, or a start did not end with the right table.
-#[derive(Args, Debug)]
-struct TortureArgs {
-    /// How many times; each round has one kill while it starts, and one while it works
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    rounds: u32,
-    /// The same seed makes the same choices
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-}
-
 /// Runs the program `lab` with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -138,8 +118,6 @@ pub fn main() -> ExitCode {
             kernel::exit_code(kernel::run(&options, &args.command))
         }
         Command::Machines(args) => run_machines(args),
-        Command::Demo => demo::main(),
-        Command::Torture(args) => demo::torture::main(args.rounds, args.seed),
         Command::Inside(command) => kernel::exit_code(command.run()),
         Command::Traffic(command) => kernel::exit_code(command.run()),
         Command::Help => kernel::exit_code(say(HELP).map(|()| 0)),

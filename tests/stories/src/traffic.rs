@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
-use crate::load::{Kind, Load, Plan, Sample};
-use crate::namespace::Namespace;
+use lab::load::{Kind, Load, Plan, Sample};
+use lab::namespace::Namespace;
 
 /// How long a client waits for an answer, connecting included. TCP repeats a lost SYN after one second.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);

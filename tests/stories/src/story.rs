@@ -11,7 +11,7 @@ use super::director::{FOREIGN, FOREIGN_SERVICE, HOST};
 use super::report::{Figure, Report, seconds};
 use super::stage::{SERVERS, Stage, service};
 use super::traffic::{HELD, RATE, Traffic};
-use crate::load::Kind;
+use lab::load::Kind;
 
 /// The stage, and what is told of it.
 #[derive(Debug)]

@@ -12,16 +12,16 @@ use anyhow::{Context, Result};
 use super::config::{REMOVAL, RESTORATION};
 use super::director::{Mark, full_table, table_with};
 use super::report::{Figure, seconds};
-use super::stage::{CONFIG, LONG, NOBODY, PORTS, SERVERS, SLACK, Server, list, wait_for};
+use super::stage::{CONFIG, LONG, NOBODY, PORTS, SERVERS, Server, list, wait_for};
 use super::story::Story;
-use super::traffic::Traffic;
-use crate::load::Kind;
+use super::traffic::{PATIENCE, Traffic};
+use lab::load::Kind;
 
 /// How long to look which server each client address has.
 const KNOWN: Duration = Duration::from_millis(1500);
 /// How long to go on after a removal: longer than a request that began before it may take.
 const AFTERWARDS: Duration = Duration::from_millis(2500);
-/// How far before a failure a request may be made and still be hit by it.
+/// How far before a failure a request is made that is hit by it, as a rule.
 const IN_FLIGHT: Duration = Duration::from_millis(100);
 
 pub(super) fn power_cut(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
@@ -78,7 +78,8 @@ pub(super) fn service_killed(story: &mut Story, traffic: &mut Traffic) -> Result
         "started again, it was back in the table {} after it answered",
         seconds(took)
     );
-    story.report.check(took <= RESTORATION + SLACK, &text);
+    let figure = Figure::time("service back: restored after", took, RESTORATION);
+    story.report.figures(&text, [figure]);
     Ok(())
 }
 
@@ -107,9 +108,10 @@ fn fail(
     let windows = Windows {
         known: cut.saturating_sub(KNOWN)..cut,
         doomed: cut.saturating_sub(IN_FLIGHT)..removed,
+        hit: cut.saturating_sub(PATIENCE)..removed,
         afterwards: removed..end,
     };
-    story.excuse(windows.doomed.clone());
+    story.excuse(windows.hit.clone());
     lost_before(story, traffic, server, what, &windows);
     let after = traffic.count(windows.afterwards.clone());
     let text = format!(
@@ -130,6 +132,8 @@ struct Windows {
     known: Range<Duration>,
     /// From the failure to the removal.
     doomed: Range<Duration>,
+    /// The same, with all requests that may still have been without an answer when it failed.
+    hit: Range<Duration>,
     /// From the removal on.
     afterwards: Range<Duration>,
 }
@@ -174,13 +178,15 @@ fn lost_before(
     what: &str,
     windows: &Windows,
 ) {
-    let (known, doomed) = (&windows.known, &windows.doomed);
+    let Windows {
+        known, doomed, hit, ..
+    } = windows;
     let bound = [
         (Kind::Short, traffic.bindings(known.clone())),
         (Kind::Held, traffic.held(known.clone())),
     ];
     let only_its = bound.iter().all(|(kind, before)| {
-        let unanswered = traffic.unanswered(*kind, doomed.clone());
+        let unanswered = traffic.unanswered(*kind, hit.clone());
         let is_its = |client| before.get(client).is_some_and(|name| name == server.name);
         unanswered.iter().all(is_its)
     });

@@ -15,8 +15,8 @@ use super::director::{FOREIGN, HOST, Table, full_table};
 use super::report::{Figure, seconds};
 use super::stage::{LONG, PORTS, SERVERS, Stage, VIP, run, wait_for};
 use super::story::Story;
-use crate::load::Kind;
-use crate::machines::reexec_inside;
+use lab::load::Kind;
+use lab::machines::reexec_inside;
 
 /// How many more services the large configuration has.
 const MANY: u16 = 1000;
@@ -29,13 +29,13 @@ const LATEST_WORKING: u64 = 500;
 
 /// Runs so many rounds in a lab of its own.
 #[must_use]
-pub(crate) fn main(rounds: u32, seed: u64) -> ExitCode {
-    if let Some(code) = reexec_inside(&super::options()) {
+pub(super) fn main(rounds: u32, seed: u64) -> ExitCode {
+    if let Some(code) = reexec_inside(&super::demo::options()) {
         return code;
     }
     let mut story = match Stage::enter() {
         Ok(stage) => Story::new(stage),
-        Err(error) => return crate::kernel::exit_code(Err(error)),
+        Err(error) => return lab::kernel::exit_code(Err(error)),
     };
     let outcome = torture(&mut story, rounds, seed);
     story.end(outcome)

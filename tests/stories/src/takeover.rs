@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::config::FIRST_VERDICTS;
 use super::director::{FOREIGN, HOST, full_table};
 use super::report::{Figure, seconds};
-use super::stage::{CONFIG, LONG, PORTS, SERVERS, SLACK, VIP};
+use super::stage::{CONFIG, LONG, PORTS, SERVERS, VIP};
 use super::story::Story;
 
 pub(super) fn tell(story: &mut Story) -> Result<()> {
@@ -42,7 +42,7 @@ pub(super) fn tell(story: &mut Story) -> Result<()> {
     let all = SERVERS.len() * PORTS.len();
     director.wait_for_lines(mark, all, LONG, |line| line.contains(": unknown -> up "))?;
     let took = begun.elapsed();
-    director.wait_for_table("the whole table", SLACK, &full_table()?)?;
+    director.wait_for_table("the whole table", LONG, &full_table()?)?;
     let ours = director.run("lvsadm -Ln")?;
     report.command(HOST, "lvsadm -Ln");
     report.quote(&ours);

@@ -10,9 +10,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::director::Director;
-use crate::machines::Lab;
-use crate::namespace::Namespace;
-use crate::question::ask_tcp;
+use lab::machines::Lab;
+use lab::namespace::Namespace;
+use lab::question::ask_tcp;
 
 /// The virtual IP of `examples/rabbitmq.yaml`.
 pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 10);
@@ -22,8 +22,6 @@ pub(super) const PORTS: [u16; 2] = [5672, 15672];
 pub(super) const CONFIG: &str = "director.yaml";
 /// The longest that anything may take that has no limit of its own.
 pub(super) const LONG: Duration = Duration::from_secs(20);
-/// What a busy machine may take longer than the configuration says.
-pub(super) const SLACK: Duration = Duration::from_secs(2);
 /// How many of the client's addresses make the load that goes on; the others are kept for later.
 const REGULARS: usize = 60;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-const EXAMPLE: &str = include_str!("../../../../examples/rabbitmq.yaml");
+const EXAMPLE: &str = include_str!("../../../examples/rabbitmq.yaml");
 
 /// What is changed: the text there, and the text here. Each occurs once.
 const CHANGES: [(&str, &str); 6] = [

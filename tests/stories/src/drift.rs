@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::config::REPAIR;
 use super::director::{HOST, full_table};
 use super::report::{Figure, seconds};
-use super::stage::{LONG, SLACK};
+use super::stage::LONG;
 use super::story::Story;
 use super::traffic::Traffic;
 
@@ -43,7 +43,7 @@ pub(super) fn tell(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
     let figure = Figure::time("edits by hand: repaired after", took, REPAIR);
     story.report.figures(&text, [figure]);
     // Another round of reading back is to find nothing.
-    thread::sleep(REPAIR + SLACK / 4);
+    thread::sleep(REPAIR + REPAIR / 4);
     let end = traffic.settle();
     let lines = story.stage.director.lines_since(mark)?;
     let repairs = lines.iter().filter(|line| is_drift(line)).count();

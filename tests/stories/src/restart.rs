@@ -8,10 +8,10 @@ use anyhow::Result;
 
 use super::director::{HOST, full_table};
 use super::report::{Figure, seconds};
-use super::stage::{CONFIG, LONG, NOBODY, PORTS, SERVERS, SLACK, list};
+use super::stage::{CONFIG, LONG, NOBODY, PORTS, SERVERS, list};
 use super::story::Story;
 use super::traffic::Traffic;
-use crate::load::Kind;
+use lab::load::Kind;
 
 /// How long the director is away.
 const AWAY: Duration = Duration::from_secs(3);
@@ -53,7 +53,7 @@ fn away(story: &mut Story, traffic: &mut Traffic, signal: &str, what: &str) -> R
     story.report.quote(&started);
     let all = SERVERS.len() * PORTS.len();
     director.wait_for_lines(mark, all, LONG, |line| line.contains(": unknown -> up "))?;
-    director.wait_for_table("the table after the start", SLACK, &full_table()?)?;
+    director.wait_for_table("the table after the start", LONG, &full_table()?)?;
     let text = format!(
         "while it was away: table unchanged; 12 new clients spread: {}",
         list(&answered)

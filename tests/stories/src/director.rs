@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::stage::{CONFIG, LONG, PORTS, SERVERS, Server, VIP, run, wait_for};
-use crate::machines::Lab;
+use lab::machines::Lab;
 
 /// The host it runs on.
 pub(super) const HOST: &str = "director1";

@@ -1,33 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The demonstration: `lab demo` tells, with real kernels and real traffic, what the director is for.
+//! The demonstration: `stories demo` tells, with real kernels and real traffic, what the director is for.
 //!
-//! It runs the programs `director`, `realserver` and `lvsadm` that lie beside `lab`, as a person would. Whatever it
-//! tells was measured in the same run; what did not hold is said, and is its exit status.
-
-mod config;
-mod director;
-mod drift;
-mod failure;
-mod hosts;
-mod report;
-mod restart;
-mod spread;
-mod stage;
-mod story;
-mod takeover;
-pub(crate) mod torture;
-mod traffic;
+//! It runs the programs `director`, `realserver` and `lvsadm` as a person would. Every figure it tells was measured in the
+//! same run.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use lab::machines::{Options, Shape, reexec_inside};
 
-use crate::machines::{Options, Shape, reexec_inside};
-use stage::Stage;
-use story::Story;
+use super::stage::Stage;
+use super::story::Story;
+use super::{drift, failure, hosts, restart, spread, takeover};
 
-/// The lab that this needs.
-fn options() -> Options {
+/// The lab that the stories need.
+pub(super) fn options() -> Options {
     Options {
         shape: Shape {
             client_addresses: 130,
@@ -40,13 +27,13 @@ fn options() -> Options {
 
 /// Runs the demonstration, in a lab of its own.
 #[must_use]
-pub fn main() -> ExitCode {
+pub(super) fn main() -> ExitCode {
     if let Some(code) = reexec_inside(&options()) {
         return code;
     }
     let mut story = match Stage::enter() {
         Ok(stage) => Story::new(stage),
-        Err(error) => return crate::kernel::exit_code(Err(error)),
+        Err(error) => return lab::kernel::exit_code(Err(error)),
     };
     let outcome = tell(&mut story);
     story.end(outcome)

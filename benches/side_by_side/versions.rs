@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What stands beside us, by version.
+
+use std::fmt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The versions of the kernel and of our peers, as they call themselves.
+pub(crate) struct Versions(Vec<String>);
+
+impl Versions {
+    /// The kernel's and ipvsadm's, and keepalived's if it is measured.
+    pub(crate) fn read(with_keepalived: bool) -> Result<Self> {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+        let mut all = vec![format!("Linux {}", kernel.trim()), first_line("ipvsadm")?];
+        if with_keepalived {
+            all.push(first_line("keepalived")?);
+        }
+        Ok(Self(all))
+    }
+}
+
+/// The first line of what a program says with `-v`, wherever it says it.
+fn first_line(program: &str) -> Result<String> {
+    let mut command = Command::new(program);
+    let output = command.arg("-v").output();
+    let output = output.with_context(|| format!("run {program} -v"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().find(|line| !line.trim().is_empty());
+    Ok(line
+        .with_context(|| format!("{program} -v says nothing"))?
+        .trim()
+        .to_owned())
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.0.join("; "))
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The program `stories`: it plays the demonstration and the torture of the director, in a lab of several machines.
+//!
+//! The stories run the programs `director`, `realserver`, `lvsadm` and `lab` that lie in the same directory as this
+//! one, as a person would. What they tell was measured in the same run. A story in which anything did not hold says so,
+//! and its exit status is not 0.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test tool for real kernels reads real clocks and waits for real processes"
+)]
+#![allow(
+    clippy::format_push_string,
+    reason = "small texts, and writing to a String has an error that cannot happen"
+)]
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are shown to people as they are"
+)]
+
+mod config;
+mod demo;
+mod director;
+mod drift;
+mod failure;
+mod hosts;
+mod report;
+mod restart;
+mod spread;
+mod stage;
+mod story;
+mod takeover;
+mod torture;
+mod traffic;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use lab::machines::{self, Options};
+
+/// Stories of the director, told with real kernels and real traffic.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stories",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what the director does, with real kernels and real traffic, in about a minute
+    ///
+    /// The programs director, realserver, lvsadm and lab have to lie in the same directory as this one. The exit status
+    /// is not 0 if anything that was shown did not hold.
+    Demo,
+    Torture(TortureArgs),
+}
+
+/// Kill the director at moments that a seed chooses, with clients at work, and see that nobody notices
+///
+/// The exit status is not 0 if a connection was lost, or a start did not end with the right table.
+#[derive(Args, Debug)]
+struct TortureArgs {
+    /// How many times; each round has one kill while it starts, and one while it works
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    rounds: u32,
+    /// The same seed makes the same choices
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    // The lab starts this very program as the agent of its directors, without arguments.
+    if machines::is_agent() {
+        return machines::reexec_inside(&Options::default()).unwrap_or(ExitCode::FAILURE);
+    }
+    match Cli::parse().command {
+        Command::Demo => demo::main(),
+        Command::Torture(args) => torture::main(args.rounds, args.seed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
