@@ -75,7 +75,7 @@ matrix:
 	@$(CARGO) build --workspace --bins
 	@$(CARGO) test --no-run --test kernel --package lvs-director
 	@$(CARGO) test --no-run --test kernel --test tunnel --package realserver
-	@CARGO='$(CARGO)' tests/lab/matrix.sh $(TARGET)/debug/lab $(KERNELS) $(RELEASES)
+	@CARGO='$(CARGO)' tests/lab/matrix.sh $(TARGET)/debug $(KERNELS) $(RELEASES)
 
 fuzz:
 	@$(INSTALL) $(LINKER) g++

@@ -203,7 +203,7 @@ fetch() {
         download "$1" && arrange "$1" || return 1
     fi
     rm -rf "$state/unpacked" "$state/packages"
-    say "$1: Linux $(ls "$top/$1/lib/modules"), of $(echo "$packages" | sed 'N;s/\n/ and /') in $top/$(readlink "$top/$1")"
+    say "$1 -> $(readlink "$top/$1"): Linux $(ls "$top/$1/lib/modules"), of $(echo "$packages" | sed 'N;s/\n/ and /')"
 }
 
 failed=

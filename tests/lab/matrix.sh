@@ -3,17 +3,17 @@
 # Runs the tests that need a kernel, and the demonstration, on the kernel of each of these Debian releases. One that fails
 # does not keep the others from being tried; the summary at the end names everything, and fails if anything did.
 #
-# usage: matrix.sh LAB DIRECTORY SUITE...
-#   LAB        the program lab, with director, realserver and lvsadm beside it
+# usage: matrix.sh PROGRAMS DIRECTORY SUITE...
+#   PROGRAMS   where lab, stories, director, realserver and lvsadm are
 #   DIRECTORY  what fetch-kernels.sh filled
 #   SUITE      bookworm, trixie...; this machine's own is its installed package user-mode-linux
 set -u
 
 if [ $# -lt 3 ]; then
-    echo "usage: $0 LAB DIRECTORY SUITE..." >&2
+    echo "usage: $0 PROGRAMS DIRECTORY SUITE..." >&2
     exit 2
 fi
-lab=$1 directory=$2
+programs=$1 directory=$2
 shift 2
 cargo=${CARGO:-cargo}
 own=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME-}")
@@ -50,7 +50,7 @@ kernel() {
             return
         fi
     fi
-    if ! release=$("$lab" kernel uname -r); then
+    if ! release=$("$programs/lab" kernel uname -r); then
         note "$suite: FAILED, this kernel does not start"
         failed=yes
         return
@@ -58,7 +58,7 @@ kernel() {
     note "Linux $release, of $suite"
     part 'kernel tests' "$cargo" test --package lvs-director --test kernel
     part 'realserver tests' "$cargo" test --package realserver --test kernel --test tunnel --no-fail-fast
-    part 'demonstration' "$lab" demo
+    part 'demonstration' "$programs/stories" demo
 }
 
 for name in "$@"; do

@@ -198,10 +198,10 @@ fn services_that_were_just_made_are_all_listed_while_the_kernel_enlarges_its_tab
 
 /// Where the kernel has the setting by which it sizes its table of services, it is changed again and again.
 fn lvsadm_lists_and_saves_all_services_while_the_kernel_resizes_its_table() {
-    let rules: String = (0..1000)
-        .map(|number| format!("-A -t 192.0.2.1:{} -s rr\n", 1000 + number))
+    let rules: Vec<String> = (1000..2000)
+        .map(|port| format!("-A -t 192.0.2.1:{port} -s rr\n"))
         .collect();
-    feed(LVSADM, &["-R"], &rules);
+    feed(LVSADM, &["-R"], &rules.concat());
     let done = AtomicBool::new(false);
     let listings = [("-Ln", "TCP  192.0.2.1:"), ("-Sn", "-A -t 192.0.2.1:")].repeat(10);
     let listed: Vec<String> = std::thread::scope(|scope| {

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Traps of what belongs to the whole: connection timeouts, sync daemons, counters.
 
+use std::path::Path;
+
 use lvs_director::kernel::Ipvs;
-use lvs_director::model::{ForwardingMethod, Seconds, SyncDaemon, SyncRole, Timeouts, Tunnel};
+use lvs_director::model::{
+    ForwardingMethod, Protocol, Seconds, SyncDaemon, SyncRole, Timeouts, Tunnel,
+};
 use lvs_director::plan::{Step, Target as _};
 use nix::errno::Errno;
 
 use super::desk::{DAEMON, NAT, Raw, command, real, refused, server, settings, take, tcp};
 use super::{Test, named};
-use crate::beside::succeed;
+use crate::beside::{IPVSADM, LVSADM, Outcome, succeed};
+use crate::stage::{Stage, wait_for};
 
 pub(super) fn tests() -> Vec<Test> {
     named![
@@ -22,6 +27,7 @@ pub(super) fn tests() -> Vec<Test> {
         sync_daemons_and_servers_of_another_family_exclude_each_other,
         flushing_removes_everything,
         the_version_and_table_size_read_as_ipvsadm_shows_them,
+        a_connection_table_that_grows_is_titled_with_the_size_it_has,
     ]
 }
 
@@ -224,4 +230,33 @@ fn the_version_and_table_size_read_as_ipvsadm_shows_them() {
     let listed = succeed("ipvsadm", &["-Ln"]).stdout;
     let title = format!("IP Virtual Server version {major}.{minor}.{patch} (size={size})\n");
     assert!(listed.starts_with(&title), "{listed}");
+}
+
+/// Linux 7.1 and later have a setting by which the table of connections grows; the table of older kernels never does.
+fn a_connection_table_that_grows_is_titled_with_the_size_it_has() {
+    let vip = "192.168.0.10:80".parse().unwrap();
+    let mut stage = Stage::direct_routing(1, &[vip]);
+    stage.program("virtual_services: [{address: '192.168.0.10:80', servers: [192.168.0.2]}]");
+    let setting = Path::new("/proc/sys/net/ipv4/vs/conn_lfactor");
+    let grows = stage.director.run(|| setting.exists());
+    let before = stage.ipvs.info().unwrap().connection_table_size;
+    for _ in 0..200 {
+        stage.ask(Protocol::Tcp, None, vip);
+    }
+    if grows {
+        wait_for("the table has grown", || {
+            let size = stage.ipvs.info().unwrap().connection_table_size;
+            (size > before).then_some(())
+        });
+    }
+    // It may grow once more between a listing and our question.
+    for program in [IPVSADM, LVSADM] {
+        wait_for("the listing's title names the size", || {
+            let listed = Outcome::from(stage.director.command(program, &["-Ln"]).unwrap()).stdout;
+            let size = stage.ipvs.info().unwrap().connection_table_size;
+            assert_eq!(size > before, grows, "{size}");
+            let title = listed.lines().next().unwrap_or_default();
+            title.ends_with(&format!(" (size={size})")).then_some(())
+        });
+    }
 }
