@@ -53,8 +53,6 @@ pub(in crate::daemon) struct OwnedFile {
     lock: Option<FileLock>,
     /// What the file is known to hold.
     written: Option<BTreeSet<ServiceKey>>,
-    /// Whether the last thing that was to be written was not.
-    unwritten: bool,
 }
 
 impl OwnedFile {
@@ -68,7 +66,6 @@ impl OwnedFile {
             path: destination(path),
             lock: None,
             written: None,
-            unwritten: false,
         };
         // Beside what is no state file not even a lock is made.
         file.read()?;
@@ -101,10 +98,8 @@ impl OwnedFile {
         services: &BTreeSet<ServiceKey>,
     ) -> Result<(), StateError> {
         if self.lock.is_some() && self.written.as_ref() == Some(services) {
-            self.unwritten = false;
             return Ok(());
         }
-        self.unwritten = true;
         self.lock()?;
         // Whatever has come there since is not overwritten unseen.
         self.read()?;
@@ -114,13 +109,7 @@ impl OwnedFile {
             write_atomically(&self.path, &bytes, 0o600)?;
             self.written = Some(services.clone());
         }
-        self.unwritten = false;
         Ok(())
-    }
-
-    /// Whether the last [`write`](Self::write) failed, so that it is worth calling again with the same services.
-    pub(in crate::daemon) const fn needs_retry(&self) -> bool {
-        self.unwritten
     }
 
     fn lock(&mut self) -> Result<(), StateError> {
