@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Checks, IpvsTable, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings, VirtualService,
-};
+use super::{Checks, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
 
 /// Everything a configuration file says, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -20,30 +18,6 @@ pub struct Config {
     pub ipvs: IpvsSettings,
     /// What applies to the director itself.
     pub director: DirectorSettings,
-}
-
-impl Config {
-    /// The table this configuration asks for when every server is up.
-    #[must_use]
-    pub fn table(&self) -> IpvsTable {
-        let services = self.services.iter().map(|(key, service)| {
-            let servers = service
-                .servers
-                .iter()
-                .map(|(key, server)| (*key, server.real_server));
-            let settings = service.settings.clone();
-            (
-                *key,
-                VirtualService {
-                    settings,
-                    servers: servers.collect(),
-                },
-            )
-        });
-        IpvsTable {
-            services: services.collect(),
-        }
-    }
 }
 
 /// One virtual service as configured.

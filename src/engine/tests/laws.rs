@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::stand::{Stand, TWO_SERVERS, all, parse};
+use super::stand::{Stand, TWO_SERVERS, all, all_up, parse};
 use crate::engine::{Action, Engine, Event, ReloadId, Start};
 use crate::model::{IpvsTable, Timestamp};
 use crate::plan::SimulatedKernel;
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let table = parse(TWO_SERVERS).table();
+    let table = all_up(&parse(TWO_SERVERS));
     let service = table.services.values().next().cloned();
     let key = super::stand::key();
     let config = || {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::stand::{Stand, TWO_SERVERS, all, key, parse, weights};
+use super::stand::{Stand, TWO_SERVERS, all, all_up, key, parse, weights};
 use crate::engine::{Event, ReloadId};
 use crate::model::Scheduler;
 use crate::plan::{SimulatedKernel, Target};
@@ -61,7 +61,7 @@ fn a_refused_reload_leaves_the_service_that_somebody_else_made_as_it_was() {
     let mut stand = running(TWO_SERVERS);
     let theirs =
         parse("  - {address: '192.0.2.77:80', scheduler: lc, check: none, servers: [10.0.0.9]}\n");
-    let desired = theirs.table();
+    let desired = all_up(&theirs);
     let plan = crate::plan::diff(
         &desired,
         &stand.kernel.table,

@@ -9,9 +9,10 @@ use crate::config;
 use crate::engine::{Action, Engine, Event, Probed, ReloadId, Start};
 use crate::health::ProbeRequest;
 use crate::model::{
-    Config, IpvsTable, ProbeOutcome, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
+    AllUp, Config, IpvsTable, ProbeOutcome, ProbeReport, Recalled, Role, ServiceKey, Timestamp,
+    Transition,
 };
-use crate::plan::{HostTarget, SimulatedKernel, Target};
+use crate::plan::{HostTarget, SimulatedKernel, Target, desired};
 
 pub(super) const TWO_SERVERS: &str = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1, {address: 10.0.0.2, weight: 5}]}\n";
 
@@ -227,6 +228,11 @@ impl Stand {
             .filter(|line| line.contains(words))
             .count()
     }
+}
+
+/// The table of a configuration when every server is up.
+pub(super) fn all_up(config: &Config) -> IpvsTable {
+    desired(config, &AllUp, Role::Serving, &IpvsTable::new())
 }
 
 pub(super) fn key() -> ServiceKey {
