@@ -214,6 +214,7 @@ fn drive(
             None => wait(&engine, clock, inbox),
         };
         let quiet = event.is_none();
+        let repairs = engine.drift_repairs;
         match event {
             None => engine.tick(clock.now()),
             Some(Event::Probed(result)) => {
@@ -240,7 +241,7 @@ fn drive(
             }
             Some(Event::Stop) => return end(&mut engine, release),
         }
-        if !quiet {
+        if !quiet || engine.drift_repairs != repairs {
             published.publish(snapshot(&engine, clock.now(), answered));
         }
     }
