@@ -206,7 +206,7 @@ where
     }
 
     fn publish(&mut self) {
-        if !std::mem::take(&mut self.news) {
+        if !std::mem::take(&mut self.news) && !self.engine.has_news() {
             return;
         }
         let now = self.clock.now();

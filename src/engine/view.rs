@@ -10,6 +10,12 @@ use crate::health::ServerHealth;
 use crate::model::{ConfiguredServer, Recalled, ServerKey, ServiceKey, Timestamp};
 
 impl Engine {
+    /// Whether something is different from the last snapshot, beside what was told.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
     /// Everything at this moment.
     pub fn snapshot(&mut self, now: Timestamp) -> Snapshot {
         let stale = mem::take(&mut self.stale);
