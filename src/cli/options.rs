@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every command and option of `lvsadm`, once: what the parser takes and what the help says.
 
-use std::sync::LazyLock;
-
 use super::rules::Topic;
 use crate::model::Scheduler;
 
@@ -406,20 +404,31 @@ pub fn by_long(name: &str) -> Option<&'static Definition> {
 
 /// The command or option of this letter.
 #[must_use]
-pub fn by_short(letter: char) -> Option<&'static Definition> {
-    /// Every option of every line of a restore is looked up.
-    static LETTERS: LazyLock<[Option<&Definition>; 128]> = LazyLock::new(|| {
-        let mut letters = [None; 128];
-        for definition in DEFINITIONS {
-            for short in definition.short.bytes() {
-                if let Some(entry) = letters.get_mut(usize::from(short)) {
-                    *entry = Some(definition);
-                }
-            }
+pub fn by_short(letter: u8) -> Option<&'static Definition> {
+    /// Every option of every line of a restore is looked up: the place in [`DEFINITIONS`] of each letter.
+    static PLACES: [Option<u8>; 128] = places();
+    let place = (*PLACES.get(usize::from(letter))?)?;
+    DEFINITIONS.get(usize::from(place))
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "carried out by the compiler, which refuses what is out of bounds"
+)]
+const fn places() -> [Option<u8>; 128] {
+    let mut places = [None; 128];
+    let mut place = 0;
+    while place < DEFINITIONS.len() {
+        let letters = DEFINITIONS[place].short.as_bytes();
+        let mut index = 0;
+        while index < letters.len() {
+            places[letters[index] as usize] = Some(place as u8);
+            index += 1;
         }
-        letters
-    });
-    *LETTERS.get(usize::try_from(u32::from(letter)).ok()?)?
+        place += 1;
+    }
+    places
 }
 
 #[cfg(test)]

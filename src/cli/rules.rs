@@ -157,11 +157,13 @@ impl Topics {
     }
 
     /// Those of a list.
-    fn of(topics: &[Topic]) -> Self {
-        topics.iter().fold(Self(0), |mut all, topic| {
+    const fn of(mut topics: &[Topic]) -> Self {
+        let mut all = Self(0);
+        while let [topic, rest @ ..] = topics {
             all.insert(*topic);
-            all
-        })
+            topics = rest;
+        }
+        all
     }
 
     /// Whether it is one of them.

@@ -5,6 +5,7 @@
 mod failures;
 mod input;
 mod line_by_line;
+mod steps;
 
 use std::collections::BTreeSet;
 use std::io::{Error, Read};
@@ -13,6 +14,7 @@ use std::mem;
 use failures::Failures;
 use input::Input;
 pub use line_by_line::line_by_line;
+pub use steps::Steps;
 
 use super::arguments::{Context, Invocation, parse};
 use super::change::Change;
@@ -21,16 +23,16 @@ use crate::kernel::{Ipvs, IpvsError};
 use crate::model::IpvsTable;
 use crate::plan::{SimulatedKernel, Step, Target as _, diff, execute};
 
-/// So many changes are kept in one piece of memory: what three calls take to the kernel.
-const TOGETHER: usize = 1200;
+/// So many changes are kept in one piece of memory: what one call takes to the kernel.
+const TOGETHER: usize = 400;
 /// The most lines of an input: far more than any kernel's table has.
 const MOST_LINES: u32 = 4 << 20;
 
 /// What was read: changes that follow each other, or something else.
 #[derive(Debug)]
 pub enum Item {
-    /// Changes that say everything, with their lines.
-    Steps(Vec<Step>, Vec<u32>),
+    /// Changes that say everything.
+    Steps(Steps),
     /// Anything else, with its line.
     Other(Box<Invocation>, u32),
 }
@@ -77,8 +79,7 @@ fn unreadable(lines: u32, error: &Error) -> Failure {
 #[derive(Default)]
 struct Items {
     all: Vec<Item>,
-    steps: Vec<Step>,
-    numbers: Vec<u32>,
+    steps: Steps,
 }
 
 impl Items {
@@ -88,11 +89,9 @@ impl Items {
                 if self.steps.len() == TOGETHER {
                     self.close();
                     // There will be as many again.
-                    self.steps.reserve_exact(TOGETHER);
-                    self.numbers.reserve_exact(TOGETHER);
+                    self.steps = Steps::with_room(TOGETHER);
                 }
-                self.steps.push(step);
-                self.numbers.push(number);
+                self.steps.push(step, number);
             }
             other => {
                 self.close();
@@ -103,8 +102,7 @@ impl Items {
 
     fn close(&mut self) {
         if !self.steps.is_empty() {
-            let (steps, numbers) = (mem::take(&mut self.steps), mem::take(&mut self.numbers));
-            self.all.push(Item::Steps(steps, numbers));
+            self.all.push(Item::Steps(mem::take(&mut self.steps)));
         }
     }
 
@@ -121,8 +119,22 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 
 /// The words of a line without the program's name: ipvsadm knows no comments.
 fn all_words(line: &str) -> impl Iterator<Item = &str> {
-    line.split_ascii_whitespace()
-        .skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
+    split(line).skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
+}
+
+/// A line at its blanks, as `split_ascii_whitespace` does it. That looks at every byte for five blanks; here one
+/// comparison tells most bytes from all of them.
+fn split(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let is_blank = |byte: &u8| *byte <= b' ' && byte.is_ascii_whitespace();
+        let start = rest.bytes().position(|byte| !is_blank(&byte))?;
+        let word = rest.get(start..)?;
+        let end = word.as_bytes().iter().position(is_blank);
+        let (word, after) = word.split_at_checked(end.unwrap_or(word.len()))?;
+        rest = after;
+        Some(word)
+    })
 }
 
 /// Carries out all items in their order; `other` does what is no change of the table. One that fails does not stop
@@ -133,18 +145,20 @@ pub fn run(
     mut other: impl FnMut(&mut Ipvs, &Invocation) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut failures = Failures::default();
+    let mut together = Vec::with_capacity(TOGETHER);
     for item in items {
         match item {
-            Item::Steps(steps, numbers) => {
-                let number = |index| numbers.get(index).copied().unwrap_or_default();
-                match ipvs.apply(steps) {
+            Item::Steps(steps) => {
+                together.clear();
+                together.extend(steps.iter());
+                match ipvs.apply(&together) {
                     Ok(refused) => {
                         for refusal in refused {
                             let failure = Failure::step(&refusal.step, refusal.errno);
-                            failures.add(number(refusal.index), &failure);
+                            failures.add(steps.line(refusal.index), &failure);
                         }
                     }
-                    Err(error) => failures.add(number(0), &Failure::command(&error)),
+                    Err(error) => failures.add(steps.line(0), &Failure::command(&error)),
                 }
             }
             Item::Other(invocation, number) => {
@@ -197,9 +211,9 @@ pub fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
     };
     for item in items {
         match item {
-            Item::Steps(steps, numbers) => {
-                for (step, number) in steps.iter().zip(numbers) {
-                    apply(&mut kernel, step, *number);
+            Item::Steps(steps) => {
+                for (index, step) in steps.iter().enumerate() {
+                    apply(&mut kernel, &step, steps.line(index));
                 }
             }
             Item::Other(invocation, number) => match &**invocation {
@@ -220,6 +234,7 @@ pub fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
 mod tests {
     use super::*;
     use crate::cli::address::Nobody;
+    use proptest::prelude::*;
 
     fn items(input: &str) -> Result<Vec<Item>, Failure> {
         let context = Context {
@@ -244,18 +259,26 @@ mod tests {
         );
     }
 
+    proptest! {
+        #[test]
+        fn a_line_is_split_at_its_blanks(line in "[ \t\r\x0b\x0c\x01ab\u{85}\u{a0}é-]{0,30}") {
+            let expected: Vec<&str> = line.split_ascii_whitespace().collect();
+            prop_assert_eq!(split(&line).collect::<Vec<_>>(), expected);
+        }
+    }
+
     #[test]
     fn changes_that_follow_each_other_go_together() {
         let input = "-A -f 1\n-A -f 2\n-Z\n-A -f 3\n";
         let items = items(input).unwrap();
-        let shape: Vec<(usize, &[u32])> = items
+        let shape: Vec<(usize, u32)> = items
             .iter()
             .map(|item| match item {
-                Item::Steps(steps, numbers) => (steps.len(), numbers.as_slice()),
-                Item::Other(_, number) => (0, std::slice::from_ref(number)),
+                Item::Steps(steps) => (steps.len(), steps.line(0)),
+                Item::Other(_, number) => (0, *number),
             })
             .collect();
-        assert_eq!(shape, [(2, &[1, 2][..]), (0, &[3]), (1, &[4])]);
+        assert_eq!(shape, [(2, 1), (0, 3), (1, 4)]);
     }
 
     #[test]
@@ -263,13 +286,13 @@ mod tests {
         let items = items(&"-A -f 7\n".repeat(2500)).unwrap();
         let mut lines = Vec::new();
         for item in &items {
-            let Item::Steps(steps, numbers) = item else {
+            let Item::Steps(steps) = item else {
                 panic!("{item:?}");
             };
-            assert!(steps.len() == numbers.len() && steps.len() <= TOGETHER);
-            lines.extend(numbers);
+            assert!(steps.len() <= TOGETHER);
+            lines.extend((0..steps.len()).map(|index| steps.line(index)));
         }
-        assert_eq!((items.len(), lines), (3, (1..=2500).collect()));
+        assert_eq!((items.len(), lines), (7, (1..=2500).collect()));
     }
 
     #[test]
