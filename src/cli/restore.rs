@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::ipvsadm::arguments::Invocation;
 use crate::ipvsadm::failure::Failure;
-use crate::ipvsadm::restore::{Failures, Item};
+use crate::ipvsadm::restore::{Failures, Item, TOGETHER};
 use crate::kernel::{Ipvs, IpvsError};
 use crate::model::IpvsTable;
 use crate::plan::{SimulatedKernel, Step, Target as _, diff, execute};
@@ -18,18 +18,20 @@ pub fn run(
     mut other: impl FnMut(&mut Ipvs, &Invocation) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut failures = Failures::default();
+    let mut together = Vec::with_capacity(TOGETHER);
     for item in items {
         match item {
-            Item::Steps(steps, numbers) => {
-                let number = |index| numbers.get(index).copied().unwrap_or_default();
-                match ipvs.apply(steps) {
+            Item::Steps(steps) => {
+                together.clear();
+                together.extend(steps.iter());
+                match ipvs.apply(&together) {
                     Ok(refused) => {
                         for refusal in refused {
                             let failure = Failure::step(&refusal.step, refusal.errno);
-                            failures.add(number(refusal.index), &failure);
+                            failures.add(steps.line(refusal.index), &failure);
                         }
                     }
-                    Err(error) => failures.add(number(0), &Failure::command(&error)),
+                    Err(error) => failures.add(steps.line(0), &Failure::command(&error)),
                 }
             }
             Item::Other(invocation, number) => {
@@ -82,9 +84,9 @@ pub fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
     };
     for item in items {
         match item {
-            Item::Steps(steps, numbers) => {
-                for (step, number) in steps.iter().zip(numbers) {
-                    apply(&mut kernel, step, *number);
+            Item::Steps(steps) => {
+                for (index, step) in steps.iter().enumerate() {
+                    apply(&mut kernel, &step, steps.line(index));
                 }
             }
             Item::Other(invocation, number) => match &**invocation {

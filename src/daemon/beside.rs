@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::args::Failure;
-use crate::control::{Client, ClientError, Item, Remembered, Request};
+use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
 use crate::model::{AllUp, Config, IpvsTable, Role, ServerKey, ServiceKey, Timestamp};
 use crate::plan::desired;
@@ -22,21 +22,11 @@ impl Beside {
     /// Asks the director on this socket. One that runs and does not answer is an error: without its verdicts the plan
     /// would be another one than what its reload does.
     pub(super) fn ask(socket: &Path) -> Result<Self, Failure> {
-        match Self::ask_for_standings(socket) {
+        match Client::connect(socket).and_then(|mut client| client.standings()) {
             Ok(known) => Ok(Self::Director(Box::new(known))),
             Err(ClientError::NotRunning(_)) => Ok(Self::Nobody),
             Err(error) => Err(Failure::failed(error)),
         }
-    }
-
-    fn ask_for_standings(socket: &Path) -> Result<Remembered, ClientError> {
-        let mut known = Remembered::default();
-        for item in Client::connect(socket)?.ask(Request::Standings)? {
-            if let Item::Standings(standings) = item? {
-                known = standings;
-            }
-        }
-        Ok(known)
     }
 
     /// The table that this configuration asks for, given what is believed of its servers. It is what a reload of the

@@ -29,6 +29,9 @@ impl Lookup for Nobody {
 /// A whole number as `strtol` reads it in base ten: blanks and a sign before it, nothing after it.
 #[must_use]
 pub fn number(text: &str) -> Option<i64> {
+    if let Some((number, [])) = decimal(text.as_bytes(), 0xffff) {
+        return Some(number.into());
+    }
     let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -59,6 +62,47 @@ pub fn number_within<T: TryFrom<i64>>(text: &str, lowest: i64, highest: i64) -> 
 /// behind an IPv4 address in brackets is not seen.
 #[must_use]
 pub fn endpoint(
+    text: &str,
+    protocol: Option<Protocol>,
+    lookup: &dyn Lookup,
+) -> Option<(IpAddr, Option<u16>)> {
+    usual_endpoint(text.as_bytes()).or_else(|| any_endpoint(text, protocol, lookup))
+}
+
+/// Four decimal numbers, and a port or none: what nearly every line of a table has, read in one pass. A quarter of the
+/// time of a restore went here. `None` for anything else, which may mean something all the same.
+fn usual_endpoint(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
+    let (first, rest) = decimal(text, 0xff)?;
+    let (second, rest) = decimal(rest.strip_prefix(b".")?, 0xff)?;
+    let (third, rest) = decimal(rest.strip_prefix(b".")?, 0xff)?;
+    let (fourth, rest) = decimal(rest.strip_prefix(b".")?, 0xff)?;
+    let address = Ipv4Addr::from_bits(first << 24 | second << 16 | third << 8 | fourth).into();
+    let Some(port) = rest.strip_prefix(b":") else {
+        return rest.is_empty().then_some((address, None));
+    };
+    let (port, rest) = decimal(port, 0xffff)?;
+    let port = u16::try_from(port).ok().filter(|_| rest.is_empty())?;
+    Some((address, Some(port)))
+}
+
+/// The decimal number a text begins with, up to `highest` (at most 65535), and what follows it. One that begins with 0
+/// may be octal, and is none here.
+fn decimal(text: &[u8], highest: u32) -> Option<(u32, &[u8])> {
+    let (mut value, mut rest) = (0, text);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        if value == 0 && rest.len() < text.len() {
+            return None;
+        }
+        value = value * 10 + u32::from(digit - b'0');
+        if value > highest {
+            return None;
+        }
+        rest = after;
+    }
+    (rest.len() < text.len()).then_some((value, rest))
+}
+
+fn any_endpoint(
     text: &str,
     protocol: Option<Protocol>,
     lookup: &dyn Lookup,
@@ -142,6 +186,7 @@ fn c_number(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     struct Hosts;
 
@@ -173,6 +218,37 @@ mod tests {
         assert_eq!(read("::1"), at("::1", None));
         assert_eq!(read("[::1]:80"), at("::1", Some(80)));
         assert_eq!(read("[10.0.0.1]:80"), at("10.0.0.1", None));
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_to_an_address_leads_where_the_long_one_does(
+            text in "[0-9]{1,3}([.][0-9]{1,3}){2,4}(:[0-9]{0,6})?[:. x]?"
+        ) {
+            if let Some(usual) = usual_endpoint(text.as_bytes()) {
+                prop_assert_eq!(any_endpoint(&text, None, &Nobody), Some(usual));
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_notation_takes_the_short_way() {
+        for text in ["10.0.0.1", "0.0.0.0:0", "255.255.255.255:65535"] {
+            assert!(usual_endpoint(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            "010.0.0.1",
+            "10.0.0.1:080",
+            "10.0.0.256",
+            "10.0.0.1:65536",
+            "10.0.1:80",
+            "10.0.0.1:",
+            "10.0.0.1.",
+            "10.0.0.1:80 ",
+            "",
+        ] {
+            assert_eq!(usual_endpoint(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

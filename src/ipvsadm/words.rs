@@ -59,15 +59,15 @@ impl<'a> Words<'a> {
                 return Some(self.letter(letters));
             }
             let word = self.take()?;
-            match word.strip_prefix('-') {
-                Some("-") if !self.options_ended => self.options_ended = true,
-                Some(rest) if !self.options_ended && !rest.is_empty() => {
-                    match rest.strip_prefix('-') {
-                        Some(long) => return Some(self.long(long)),
-                        None => self.letters = Some(rest),
-                    }
+            match word.as_bytes() {
+                b"--" if !self.options_ended => self.options_ended = true,
+                [b'-', b'-', ..] if !self.options_ended => {
+                    return Some(self.long(word.get(2..).unwrap_or_default()));
                 }
-                Some(_) | None => self.others.push(word),
+                [b'-', _, ..] if !self.options_ended => {
+                    return Some(self.letter(word.get(1..).unwrap_or_default()));
+                }
+                _ => self.others.push(word),
             }
         }
     }
@@ -94,18 +94,20 @@ impl<'a> Words<'a> {
     }
 
     fn letter(&mut self, letters: &'a str) -> Result<Read<'a>, WordError> {
-        let mut rest = letters.chars();
-        let definition = rest.next().and_then(by_short).ok_or(WordError::Unknown)?;
-        let rest = rest.as_str();
-        match (definition.value, rest.strip_prefix('=')) {
-            (Value::None, Some(_)) => Err(WordError::UnwantedValue),
-            (Value::None, None) => {
+        let first = letters.as_bytes().first();
+        let definition = first.and_then(|letter| by_short(*letter));
+        let definition = definition.ok_or(WordError::Unknown)?;
+        // All letters of options are ASCII.
+        let rest = letters.get(1..).unwrap_or_default();
+        match (definition.value, rest.as_bytes()) {
+            (Value::None, [b'=', ..]) => Err(WordError::UnwantedValue),
+            (Value::None, _) => {
                 self.letters = Some(rest).filter(|rest| !rest.is_empty());
                 Ok((definition, None))
             }
-            (_, Some(value)) => Ok((definition, Some(value))),
-            (_, None) if !rest.is_empty() => Ok((definition, Some(rest))),
-            (_, None) => self.value(definition),
+            (_, []) => self.value(definition),
+            (_, [b'=', ..]) => Ok((definition, rest.get(1..))),
+            (_, _) => Ok((definition, Some(rest))),
         }
     }
 

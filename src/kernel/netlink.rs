@@ -22,6 +22,8 @@ use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, emit_fence,
 const BATCH: usize = 400;
 /// The same where the socket's own buffer is the default one, which holds the refusals of so many.
 const SMALL_BATCH: usize = 200;
+/// Room for a batch of requests that make real servers, so that it need not be moved while it grows.
+const SEND_BUFFER: usize = 64 * 1024;
 /// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
 /// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
 const RECEIVE_BUFFER: usize = 64 * 1024;
@@ -119,7 +121,7 @@ impl Netlink {
             socket,
             batch,
             sequence: 0,
-            send: Vec::new(),
+            send: Vec::with_capacity(SEND_BUFFER),
             receive: vec![0; DATAGRAMS * RECEIVE_BUFFER],
             received: Vec::with_capacity(DATAGRAMS),
         })

@@ -5,6 +5,7 @@
 mod failures;
 mod input;
 mod line_by_line;
+mod steps;
 
 use std::io::{Error, Read};
 use std::mem;
@@ -13,22 +14,22 @@ use input::Input;
 
 pub use failures::Failures;
 pub use line_by_line::line_by_line;
+pub use steps::Steps;
 
 use super::arguments::{Context, Invocation, parse};
 use super::change::Change;
 use super::failure::Failure;
-use crate::model::Step;
 
-/// So many changes are kept in one piece of memory: what three calls take to the kernel.
-const TOGETHER: usize = 1200;
+/// So many changes are kept in one piece of memory: what one call takes to the kernel.
+pub const TOGETHER: usize = 400;
 /// The most lines of an input: far more than any kernel's table has.
 const MOST_LINES: u32 = 4 << 20;
 
 /// What was read: changes that follow each other, or something else.
 #[derive(Debug)]
 pub enum Item {
-    /// Changes that say everything, with their lines.
-    Steps(Vec<Step>, Vec<u32>),
+    /// Changes that say everything.
+    Steps(Steps),
     /// Anything else, with its line.
     Other(Box<Invocation>, u32),
 }
@@ -75,8 +76,7 @@ fn unreadable(lines: u32, error: &Error) -> Failure {
 #[derive(Default)]
 struct Items {
     all: Vec<Item>,
-    steps: Vec<Step>,
-    numbers: Vec<u32>,
+    steps: Steps,
 }
 
 impl Items {
@@ -86,11 +86,9 @@ impl Items {
                 if self.steps.len() == TOGETHER {
                     self.close();
                     // There will be as many again.
-                    self.steps.reserve_exact(TOGETHER);
-                    self.numbers.reserve_exact(TOGETHER);
+                    self.steps = Steps::with_room(TOGETHER);
                 }
-                self.steps.push(step);
-                self.numbers.push(number);
+                self.steps.push(step, number);
             }
             other => {
                 self.close();
@@ -101,8 +99,7 @@ impl Items {
 
     fn close(&mut self) {
         if !self.steps.is_empty() {
-            let (steps, numbers) = (mem::take(&mut self.steps), mem::take(&mut self.numbers));
-            self.all.push(Item::Steps(steps, numbers));
+            self.all.push(Item::Steps(mem::take(&mut self.steps)));
         }
     }
 
@@ -119,14 +116,29 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 
 /// The words of a line without the program's name: ipvsadm knows no comments.
 fn all_words(line: &str) -> impl Iterator<Item = &str> {
-    line.split_ascii_whitespace()
-        .skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
+    split(line).skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
+}
+
+/// A line at its blanks, as `split_ascii_whitespace` does it. That looks at every byte for five blanks; here one
+/// comparison tells most bytes from all of them.
+fn split(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let is_blank = |byte: &u8| *byte <= b' ' && byte.is_ascii_whitespace();
+        let start = rest.bytes().position(|byte| !is_blank(&byte))?;
+        let word = rest.get(start..)?;
+        let end = word.as_bytes().iter().position(is_blank);
+        let (word, after) = word.split_at_checked(end.unwrap_or(word.len()))?;
+        rest = after;
+        Some(word)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ipvsadm::address::Nobody;
+    use proptest::prelude::*;
 
     fn items(input: &str) -> Result<Vec<Item>, Failure> {
         let context = Context {
@@ -151,18 +163,26 @@ mod tests {
         );
     }
 
+    proptest! {
+        #[test]
+        fn a_line_is_split_at_its_blanks(line in "[ \t\r\x0b\x0c\x01ab\u{85}\u{a0}é-]{0,30}") {
+            let expected: Vec<&str> = line.split_ascii_whitespace().collect();
+            prop_assert_eq!(split(&line).collect::<Vec<_>>(), expected);
+        }
+    }
+
     #[test]
     fn changes_that_follow_each_other_go_together() {
         let input = "-A -f 1\n-A -f 2\n-Z\n-A -f 3\n";
         let items = items(input).unwrap();
-        let shape: Vec<(usize, &[u32])> = items
+        let shape: Vec<(usize, u32)> = items
             .iter()
             .map(|item| match item {
-                Item::Steps(steps, numbers) => (steps.len(), numbers.as_slice()),
-                Item::Other(_, number) => (0, std::slice::from_ref(number)),
+                Item::Steps(steps) => (steps.len(), steps.line(0)),
+                Item::Other(_, number) => (0, *number),
             })
             .collect();
-        assert_eq!(shape, [(2, &[1, 2][..]), (0, &[3]), (1, &[4])]);
+        assert_eq!(shape, [(2, 1), (0, 3), (1, 4)]);
     }
 
     #[test]
@@ -170,13 +190,13 @@ mod tests {
         let items = items(&"-A -f 7\n".repeat(2500)).unwrap();
         let mut lines = Vec::new();
         for item in &items {
-            let Item::Steps(steps, numbers) = item else {
+            let Item::Steps(steps) = item else {
                 panic!("{item:?}");
             };
-            assert!(steps.len() == numbers.len() && steps.len() <= TOGETHER);
-            lines.extend(numbers);
+            assert!(steps.len() <= TOGETHER);
+            lines.extend((0..steps.len()).map(|index| steps.line(index)));
         }
-        assert_eq!((items.len(), lines), (3, (1..=2500).collect()));
+        assert_eq!((items.len(), lines), (7, (1..=2500).collect()));
     }
 
     #[test]
