@@ -198,7 +198,7 @@ proptest! {
         let rule = Rule::AllOrNothing { excused: BTreeSet::new() };
         let mut change = Change::new(plan, rule, &observed);
         let mut refused = false;
-        while let Some(steps) = change.next() {
+        while let Some(steps) = change.next_batch() {
             for step in steps.iter() {
                 let takes_away = matches!(step, Step::DeleteService(_) | Step::DeleteServer(..));
                 let (key, server) = (step.service(), match step {

@@ -60,7 +60,7 @@ impl Engine {
         purpose: Purpose,
         out: &mut Vec<Action>,
     ) {
-        if let Some(steps) = change.next() {
+        if let Some(steps) = change.next_batch() {
             out.push(Action::Apply(steps));
             self.work = Work::Changing(change, purpose);
             return;
@@ -103,7 +103,7 @@ impl Engine {
             Err(why) => return self.change_broke_off(now, purpose, &why, out),
         };
         self.answered(now, out);
-        let Some(steps) = change.next() else {
+        let Some(steps) = change.next_batch() else {
             return;
         };
         let refused: BTreeSet<usize> = failures.iter().map(|it| it.index).collect();

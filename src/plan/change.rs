@@ -44,7 +44,7 @@ impl Outcome {
 
 /// A plan being carried out. All that grows comes before anything that shrinks.
 ///
-/// [`Change::next`] gives the next batch until there is none, and [`Change::applied`] takes what the kernel refused of
+/// [`Change::next_batch`] gives the next batch until there is none, and [`Change::applied`] takes what the kernel refused of
 /// it. Beside that it keeps the table it began with up to date, so that nothing has to be read to know what is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -93,7 +93,7 @@ impl Change {
     }
 
     /// The steps to send now; `None` when all is done.
-    pub fn next(&mut self) -> Option<Arc<Vec<Step>>> {
+    pub fn next_batch(&mut self) -> Option<Arc<Vec<Step>>> {
         loop {
             let batch = match &self.stage {
                 Stage::Growing => Arc::clone(&self.grow),
@@ -108,7 +108,7 @@ impl Change {
         }
     }
 
-    /// What the kernel refused of the batch that [`Change::next`] gave.
+    /// What the kernel refused of the batch that [`Change::next_batch`] gave.
     pub fn applied(&mut self, failures: Vec<StepFailure>) {
         match mem::replace(&mut self.stage, Stage::Done) {
             Stage::Growing => self.grown(failures),

@@ -28,7 +28,7 @@ pub fn execute<T: Target>(target: &mut T, plan: &Plan) -> Result<Outcome, T::Err
 
 /// Carries a change out to its end.
 pub fn carry_out<T: Target>(target: &mut T, mut change: Change) -> Result<Outcome, T::Error> {
-    while let Some(steps) = change.next() {
+    while let Some(steps) = change.next_batch() {
         let refused = target.apply(&steps)?;
         change.applied(refused);
     }

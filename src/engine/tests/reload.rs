@@ -35,14 +35,11 @@ fn a_reload_the_kernel_refuses_leaves_everything_as_it_was() {
 
 #[test]
 fn nothing_is_taken_away_by_a_reload_that_is_refused_not_even_for_a_moment() {
-    let many: String = (0..50)
-        .map(|port| {
-            format!(
-                "  - {{address: '192.0.2.10:{}', check: none, servers: [10.0.0.1]}}\n",
-                1000 + port
-            )
-        })
-        .collect();
+    let mut many = String::new();
+    for port in 1000..1050 {
+        let service = format!("address: '192.0.2.10:{port}', check: none, servers: [10.0.0.1]");
+        many = many + "  - {" + &service + "}\n";
+    }
     let mut stand = running(&many);
     let before = stand.kernel.table.clone();
     let messages = stand.kernel.messages;
