@@ -61,6 +61,7 @@ where
                 self.publish();
                 // What it knows by then is written, or the disk hangs.
                 let _ = self.remembered.close(LAST_WRITE);
+                let _ = self.recorder.map(|recorder| recorder.close(LAST_WRITE));
                 return code;
             }
             event = self.wait(inbox);
@@ -94,7 +95,7 @@ where
         let mut out = Vec::new();
         self.engine.handle(now, event, &mut out);
         if let (Some(recorder), Some(event)) = (&mut self.recorder, record) {
-            recorder.record(now, &event, &out);
+            recorder.record(now, event, &out);
         }
         let delay = self.engine.verdict_delay();
         if delay.batches != batches {

@@ -7,6 +7,7 @@ mod kill;
 mod log;
 mod once;
 mod process;
+mod recording;
 mod refusal;
 mod reload;
 mod repair;
@@ -29,6 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
         verdict::tests(),
         state::tests(),
         log::tests(),
+        recording::tests(),
     ]
     .concat()
 }

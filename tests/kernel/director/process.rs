@@ -190,7 +190,7 @@ impl Drop for Running {
     }
 }
 
-/// A file system in memory of one page, and that is taken.
+/// A file system in memory of four pages, all of them taken: room for both of the director's files, each twice.
 pub(super) struct FullDisk {
     pub(super) path: PathBuf,
 }
@@ -200,10 +200,10 @@ impl FullDisk {
         fs::create_dir(&path).unwrap();
         let mut mount = Command::new("mount");
         mount
-            .args(["-t", "tmpfs", "-o", "size=4k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"])
             .arg(&path);
         assert!(mount.status().unwrap().success());
-        fs::write(path.join("full"), [0; 4096]).unwrap();
+        fs::write(path.join("full"), [0; 16384]).unwrap();
         Self { path }
     }
 

@@ -38,7 +38,7 @@ use crate::watch::{Ending, Signals};
 pub const LAB_FAILED: u8 = 125;
 /// Set to `1` in the environment of everything that runs inside.
 pub const INSIDE: &str = "LAB_INSIDE";
-/// Names, inside, a directory that is this machine's own.
+/// Names, inside, a directory that is this machine's own. [`rerun_inside`] makes it the one that the caller's names.
 pub const OUT: &str = "LAB_OUT";
 
 /// How to run a command in a kernel of its own.
@@ -223,6 +223,7 @@ pub fn rerun_inside<I: IntoIterator<Item = S>, S: Into<OsString>>(arguments: I) 
         run(
             &Options {
                 timeout: Some(TEST_TIMEOUT),
+                out: std::env::var_os(OUT).map(PathBuf::from),
                 ..Options::default()
             },
             &command,
