@@ -82,7 +82,7 @@ fn play(
     let show =
         |action: Option<&Action>| action.map_or("nothing".to_owned(), |it| format!("{it:?}"));
     Err(format!(
-        "the engine does something else now than it did then\n  then: {}\n  now:  {}",
+        "the engine now acts differently than it did then\n  then: {}\n  now:  {}",
         show(recorded.get(index)),
         show(actions.get(index))
     ))

@@ -194,8 +194,7 @@ impl Engine {
         key: ServiceKey,
         out: &mut Vec<Action>,
     ) {
-        let why =
-            format!("service {key} was there, made by somebody else; nothing had to be changed");
+        let why = format!("service {key} was there, made by somebody else; it needed no change");
         let told = service(now, key, Condition::Foreign, Condition::Right, &why);
         self.tell(told, out);
     }
