@@ -57,7 +57,7 @@ pub enum Failure {
         error: std::io::Error,
     },
     /// Half of the work is done.
-    #[error("{0}; what was done before that stays: take it back with: realserver stop")]
+    #[error("{0}; earlier changes stay; undo them with: realserver stop")]
     Partly(Box<Failure>),
 }
 

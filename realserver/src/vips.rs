@@ -59,8 +59,8 @@ pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
         notes.insert(0, String::new());
         let notes = notes.join("; ");
         return Err(Failure::Usage(format!(
-            "read {name}: no virtual service has a real server that a VIP is needed for: direct routing (dr) and \
-             tunneling (tun) need one, masquerading (nat) needs nothing here{notes}"
+            "read {name}: no virtual service needs a VIP on its real servers: direct routing (dr) and tunneling \
+             (tun) need one, masquerading (nat) needs nothing here{notes}"
         )));
     }
     Ok(wanted)
@@ -92,8 +92,8 @@ fn placement(
         ForwardingMethod::Tunneling(Tunnel::IPIP) if key.family() == server.family() => true,
         ForwardingMethod::Tunneling(_) => {
             return Err(format!(
-                "real server {server} of {key} is reached through a tunnel that is not IP in IP of one family: set \
-                 up its device by hand"
+                "real server {server} of {key} uses a tunnel other than IP in IP of one address family: set up \
+                 its device by hand"
             ));
         }
         ForwardingMethod::Masquerading

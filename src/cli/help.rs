@@ -25,7 +25,7 @@ pub fn write_help(out: &mut impl Write, program: &str, compat: bool) -> fmt::Res
     if compat {
         return Ok(());
     }
-    out.write_str("\nWords that stand first, without a dash:\n")?;
+    out.write_str("\nWords that come first, without a dash:\n")?;
     for own in WORDS {
         writeln!(out, "  {:<40} {}", own.usage(), own.help)?;
         for option in own.options {

@@ -102,7 +102,7 @@ fn tell_apart(one: Named<'_>, other: Named<'_>, out: &mut Findings) {
     let Some(span) = place.max(other_place) else {
         return;
     };
-    out.push(Finding::new(span, message).help("give each a path of its own"));
+    out.push(Finding::new(span, message).help("give each its own path"));
 }
 
 fn shown(path: &Path) -> String {

@@ -38,7 +38,7 @@ use tree::{Entry, Node};
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// An empty list must be meant: it takes every service away.
-const NO_SERVICES: &str = "write virtual_services: [] when none is meant";
+const NO_SERVICES: &str = "write virtual_services: [] if you want none";
 
 /// The configuration that a file's bytes say, every default filled in, or everything that is wrong with it.
 ///

@@ -180,7 +180,7 @@ fn engine(node: &Node<'_>, out: &mut Findings) -> Result<Option<PersistenceEngin
             "engine must be 1 to 16 letters and digits, got {}",
             Shown(name)
         );
-        out.push(Finding::new(node.span, message).help("the kernel's own one is sip"));
+        out.push(Finding::new(node.span, message).help("the kernel itself has sip"));
         Wrong
     })
 }

@@ -120,14 +120,14 @@ pub static SECTIONS: [Section; 10] = [
 const FOREIGN: &[(&str, &str)] = &[
     (
         "<<",
-        "merge keys are not read: put what is shared into defaults or a pool",
+        "merge keys are not supported: put shared settings into defaults or a pool",
     ),
     ("lb_algo", "the scheduler is set by scheduler"),
     ("lvs_sched", "the scheduler is set by scheduler"),
     ("algorithm", "the scheduler is set by scheduler"),
-    ("lb_kind", "the forwarding method is set by forwarding"),
-    ("lvs_method", "the forwarding method is set by forwarding"),
-    ("method", "the forwarding method is set by forwarding"),
+    ("lb_kind", "forwarding sets the forwarding method"),
+    ("lvs_method", "forwarding sets the forwarding method"),
+    ("method", "forwarding sets the forwarding method"),
     ("delay_loop", "write check: {interval: 6s}"),
     ("connect_timeout", "write check: {timeout: 3s}"),
     (
@@ -177,7 +177,7 @@ impl Section {
             && !["tcp", "fwmark"].contains(&key)
             && self.keys().any(|own| own == "check")
         {
-            format!("{key} belongs into check")
+            format!("{key} belongs in check")
         } else if key == "port" && self.keys().any(|own| own == "address") {
             "the port is part of the address: 192.0.2.10:5672".to_owned()
         } else if let Some((_, help)) = foreign {

@@ -203,7 +203,7 @@ impl ServerItem {
             Forwarding::Tunneling => "tunneling",
             Forwarding::Masquerading if port == 0 && service.is_some_and(|port| port != 0) => {
                 let finding = subject.finding(self.span, "port must be 1 to 65535, got 0");
-                out.push(finding.help("leave it out for the virtual service's port"));
+                out.push(finding.help("leave it out to use the virtual service's port"));
                 return Err(Wrong);
             }
             Forwarding::Masquerading => return Ok(()),
@@ -233,7 +233,9 @@ impl ServerItem {
         }
         let message = format!("{own} real server of an {service} service");
         let finding = subject.finding(self.span, message);
-        out.push(finding.help("only forwarding: tun crosses address families"));
+        out.push(
+            finding.help("only forwarding: tun can reach a server of the other address family"),
+        );
         Err(Wrong)
     }
 }
@@ -263,7 +265,7 @@ fn thresholds(
     out.push(
         subject
             .finding(span, message)
-            .help("the kernel takes lower up to upper only"),
+            .help("lower_threshold must not be above upper_threshold"),
     );
     Err(Wrong)
 }

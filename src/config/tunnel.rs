@@ -83,7 +83,7 @@ impl TunnelLayer {
         if let Some(Found { value, span, .. }) = checksum
             && !fits(kind, *value)
         {
-            let help = "full is for gue and gre, remote for gue";
+            let help = "gue and gre have full, gue has remote";
             let message = format!("tunnel type {} has no such checksum", name(kind));
             out.push(subject.finding(span, message).help(help));
             result = Err(Wrong);
@@ -107,7 +107,7 @@ impl TunnelLayer {
                 out.push(
                     subject
                         .finding(port.span, message)
-                        .help("a port is for type gue"),
+                        .help("only type gue has a port"),
                 );
                 return Err(Wrong);
             }

@@ -61,7 +61,9 @@ pub(super) fn map<'n, 'a>(
         Value::Scalar { .. } | Value::List(_) => {
             let keys: Vec<_> = section.keys().collect();
             let message = format!("{} must be a map, got {}", section.name, kind(node));
-            out.push(Finding::new(node.span, message).help(format!("of {}", keys.join(", "))));
+            out.push(
+                Finding::new(node.span, message).help(format!("its keys are {}", keys.join(", "))),
+            );
             Err(Wrong)
         }
     }
@@ -107,7 +109,7 @@ pub(super) fn fwmark(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<
     };
     number.and_then(Fwmark::new).ok_or_else(|| {
         let message = format!("{name} must be {WANTED}, got {}", Shown(text));
-        out.push(Finding::new(node.span, message).help("0 is no mark"));
+        out.push(Finding::new(node.span, message).help("0 means no mark"));
         Wrong
     })
 }
@@ -201,7 +203,7 @@ pub(super) fn seconds(name: &str, node: &Node<'_>, out: &mut Findings) -> Result
     let whole = whole.filter(|_| duration.subsec_nanos() == 0);
     whole.map(Seconds).ok_or_else(|| {
         let message = format!("{name} must be whole seconds, got {}", kind(node));
-        out.push(Finding::new(node.span, message).help("the kernel counts it in seconds"));
+        out.push(Finding::new(node.span, message).help("the kernel counts it in whole seconds"));
         Wrong
     })
 }

@@ -155,7 +155,7 @@ impl<'a> Composer<'a> {
             return Ok(());
         }
         Err(Finding::new(span, "a second document starts here")
-            .help("a file is one document: remove the ---"))
+            .help("a file must be one document: remove the ---"))
     }
 
     fn scalar(
@@ -290,7 +290,7 @@ impl<'a> Composer<'a> {
         if line.contains('[') && line.contains("]:") {
             finding.help(QUOTES)
         } else if tabs {
-            finding.help("indent with spaces: YAML takes no tabs there")
+            finding.help("indent with spaces: YAML allows no tabs there")
         } else if let Some(bracket @ ('[' | '{')) = bracket {
             let line = position(text, opened).line;
             finding.help(format!("the {bracket} of line {line} may not be closed"))
@@ -302,7 +302,7 @@ impl<'a> Composer<'a> {
 
 fn too_deep(span: Span) -> Finding {
     Finding::new(span, format!("nested deeper than {MAX_DEPTH} levels"))
-        .help("no key of this file is deeper than seven")
+        .help("no key needs more than seven levels")
 }
 
 fn refuse_tag(tagged: bool, span: Span) -> Result<(), Finding> {

@@ -18,7 +18,7 @@ pub enum ClientError {
     /// A director runs, and its socket has been removed.
     #[error(
         "ask the director on {socket}: a director is running (pid {pid}), but its socket file is gone; restart it to \
-         have it back"
+         make that file again"
     )]
     Gone {
         /// Which socket.

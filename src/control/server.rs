@@ -78,7 +78,7 @@ pub async fn serve_within<A, F>(
         .try_clone()
         .and_then(UnixListener::from_std);
     let Ok(listener) = listener else {
-        tracing::error!("the control socket does not listen; restart the director to have it");
+        tracing::error!("the control socket does not listen; restart the director");
         return std::future::pending().await;
     };
     let answer = Rc::new(answer);

@@ -93,7 +93,7 @@ where
                 _ = alive.tick(), if waiting => self.writer.send_alive().await,
                 () = sleep_until(idle_since + self.limits.idle), if !waiting => {
                     let seconds = self.limits.idle.as_secs();
-                    return Err(refused(format!("nothing was asked for {seconds} s")));
+                    return Err(refused(format!("no request came for {seconds} s")));
                 }
             }
             idle_since = Instant::now();
@@ -209,5 +209,5 @@ const fn refused(why: String) -> Unanswered {
 }
 
 fn stalled() -> Unanswered {
-    refused("the line did not come to its end in time".to_owned())
+    refused("the line did not end in time".to_owned())
 }

@@ -40,7 +40,7 @@ pub enum OpenError {
     /// Another director has the lock, and its socket has been removed.
     #[error(
         "open the control socket {socket}: another director is running{}, but its socket file is gone; restart it to \
-         have it back",
+         make that file again",
         by(.pid.as_ref())
     )]
     Gone {

@@ -135,7 +135,7 @@ impl Desk {
         let mut seen = after.unwrap_or(0);
         if seen > last {
             return Err(Unanswered::Refused(format!(
-                "there is no event {seen} yet, the last one is {last}; a director that starts counts anew"
+                "there is no event {seen} yet, the last one is {last}; a director counts anew when it starts"
             )));
         }
         // Who does not say where to begin is not told of what is no longer kept.

@@ -131,7 +131,7 @@ fn compare(now: &[Action], then: &[Action], header: &Header) -> Result<(), Strin
         format!(" (director {} then, director {this} now)", header.version)
     };
     Err(format!(
-        "the engine does something else now than it did then{by}\n  then: {}\n  now:  {}",
+        "the engine now acts differently than it did then{by}\n  then: {}\n  now:  {}",
         show(then.get(index)),
         show(now.get(index))
     ))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Making snapshots: only what has changed is made anew.
+//! Making snapshots: only what has changed is made again.
 
 use std::mem;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Engine {
         }
     }
 
-    /// What is believed of the checks of all servers, for a director that comes later.
+    /// The standings of all servers by their checks, for a later director.
     #[must_use]
     pub fn remembered(&self, now: Timestamp) -> Vec<Recalled> {
         self.health.remembered(now)

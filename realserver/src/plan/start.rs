@@ -22,7 +22,7 @@ pub fn conflicts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<String> {
             let (interface, prefix) = (observed.interface(found.index), found.prefix);
             let why = match observed.device(found.index) {
                 None => "this host would go on answering for the VIP there",
-                Some(_) => "which makes all of that network this host's own",
+                Some(_) => "with it this host accepts packets for that whole network",
             };
             conflicts.push(format!(
                 "{vip} is on {interface} as {vip}/{prefix}: {why}; remove it with: ip address delete {vip}/{prefix} \

@@ -195,7 +195,7 @@ fn half_a_line_has_an_end() {
         idle: LONG,
         ..IMPATIENT
     });
-    let told = "{\"error\":\"the line did not come to its end in time\"}\n";
+    let told = "{\"error\":\"the line did not end in time\"}\n";
     assert_eq!(all(&director, b"{\"hel"), told);
     assert_eq!(all(&director, b""), told);
     let with_hello = all(&director, format!("{HELLO}{{\"id\":1,").as_bytes());

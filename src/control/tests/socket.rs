@@ -127,7 +127,7 @@ fn a_second_director_is_told_of_the_first_and_of_a_socket_that_is_gone() {
         ControlSocket::open(&path).unwrap_err().to_string(),
         format!(
             "open the control socket {shown}: another director is running (pid {pid}), but its socket file is gone; \
-             restart it to have it back"
+             restart it to make that file again"
         )
     );
     let error = Client::connect(&path).unwrap_err();

@@ -315,7 +315,7 @@ fn events_have_their_numbers_and_begin_where_asked() {
     };
     let error = office.ask(ahead).unwrap_err().to_string();
     assert!(
-        error.contains("a director that starts counts anew"),
+        error.contains("a director counts anew when it starts"),
         "{error}"
     );
 }

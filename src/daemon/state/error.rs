@@ -10,7 +10,7 @@ use crate::system::{FileError, LockError};
 pub(in crate::daemon) enum StateError {
     /// Two directors would take away each other's services.
     #[error(
-        "another director{} uses the {what} {}; give each director a state_file and a socket of its own",
+        "another director{} uses the {what} {}; give each director its own state_file and socket",
         .holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), .path.display()
     )]
     Taken {

@@ -97,7 +97,7 @@ impl Remembered {
         let readable_by = number("readable_by").unwrap_or(version);
         if readable_by > VERSION {
             return Err(format!(
-                "only directors of version {readable_by} of it or newer read it, this one is of version {VERSION}"
+                "it needs a director that reads version {readable_by} or newer, and this one reads version {VERSION}"
             ));
         }
         fields.remove("written");

@@ -85,7 +85,7 @@ impl RememberedFile {
         };
         let bad = move_aside(&self.path, &why)?;
         warn!(
-            "read the remembered file {}: {why}; moved to {}, and what it held of the servers is not used",
+            "read the remembered file {}: {why}; moved to {}, and its records of the servers are not used",
             self.path.display(),
             bad.display()
         );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Going over to a new configuration: all of it, or none.
+//! Changing to a new configuration: all of it, or nothing.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn a_refused_reload_leaves_the_service_that_somebody_else_made_as_it_was() {
     assert_eq!((&stand.kernel.table, &stand.owned), (&before, &owned));
     stand.seconds(30, all);
     assert_eq!(stand.kernel.table, before);
-    // Accepted, it is taken over, and that is told.
+    // When it is accepted, the service is taken over, and the engine reports that.
     let taken = stand.reload(&format!(
         "{TWO_SERVERS}  - {{address: '192.0.2.77:80', scheduler: rr, check: none, servers: [10.0.0.1]}}\n"
     ));
@@ -165,7 +165,7 @@ fn a_reload_that_meets_what_others_changed_ends_with_the_right_table() {
 #[test]
 fn a_reload_that_somebody_else_undoes_all_the_time_is_refused_in_the_end() {
     let mut stand = running(TWO_SERVERS);
-    // Whatever is planned for it, the service is another one by the time the steps come.
+    // The service is another one when the steps arrive, whatever they are.
     stand.meddler = |table| {
         table.services.retain(|service, _| *service != key());
     };

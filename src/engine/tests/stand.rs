@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An engine on a kernel made of a value, with a clock that is an argument.
+//! An engine on a simulated kernel, with a clock that is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -28,9 +28,9 @@ pub(super) struct Stand {
     /// What the state file says; `Err` while it cannot be written.
     pub(super) owned: BTreeSet<ServiceKey>,
     pub(super) disk_full: bool,
-    /// Why the kernel does not answer, if it does not.
+    /// Why the kernel does not answer; `None` when it does.
     pub(super) deaf: Option<&'static str>,
-    /// What the kernel does with the table behind the engine's back, after each batch.
+    /// What changes the table behind the engine's back, after each batch.
     pub(super) meddler: fn(&mut IpvsTable),
     /// Why the host around the table cannot be read.
     pub(super) unread: Vec<Box<str>>,
@@ -88,7 +88,7 @@ impl Stand {
         }
     }
 
-    /// Hands an event in, and carries out what follows from it.
+    /// Hands an event in, and carries out the actions.
     pub(super) fn event(&mut self, event: Event) {
         let (mut out, mut queue) = (Vec::new(), VecDeque::new());
         self.engine.handle(self.now, event, &mut out);
@@ -148,7 +148,7 @@ impl Stand {
         None
     }
 
-    /// Lets time pass. Every probe is answered at once: `up` tells of each server whether it is.
+    /// Lets time pass, and answers every probe at once: `up` says whether a server is up.
     pub(super) fn pass(&mut self, time: Duration, up: impl Fn(&str) -> bool) {
         let end = self.now + time;
         while self.now < end {
@@ -193,7 +193,7 @@ impl Stand {
         self.pass(Duration::from_secs(seconds), up);
     }
 
-    /// Goes over to a new configuration. Returned is why it was refused, if it was.
+    /// Changes to a new configuration. Returns why it was refused, if it was.
     pub(super) fn reload(&mut self, services: &str) -> Option<String> {
         self.reload_to(parse(services))
     }

@@ -63,7 +63,7 @@ fn two_directors() {
             running.pid()
         );
         assert!(said.err.contains(&who), "{command}: {said:?}");
-        let what = "give each director a state_file and a socket of its own";
+        let what = "give each director its own state_file and socket";
         assert!(said.err.contains(what), "{command}: {said:?}");
         assert!(!second.path("socket").exists());
     }
