@@ -26,6 +26,8 @@ pub struct Engine {
     pub(super) config: Arc<Config>,
     pub(super) role: Role,
     pub(super) health: Health,
+    /// How many events the health has had, so that a copy of it is known to be the same still.
+    pub(super) health_events: u64,
     /// The known state of our services in the kernel.
     pub(super) observed: IpvsTable,
     /// The services that the state file should list as ours.
@@ -139,6 +141,8 @@ pub(super) struct Next {
     pub(super) wanted: Wanted,
     /// The health it was planned with.
     pub(super) health: Health,
+    /// The engine's `health_events` at that moment.
+    pub(super) health_events: u64,
     /// What was ours before.
     pub(super) owned: Arc<BTreeSet<ServiceKey>>,
     /// What to report about services that others had made.
@@ -154,6 +158,7 @@ impl Engine {
             config: Arc::new(Config::default()),
             role: Role::Serving,
             health: Health::new(seed),
+            health_events: 0,
             observed: IpvsTable::new(),
             owned: Arc::default(),
             owned_written: false,
@@ -226,6 +231,7 @@ impl Engine {
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         let mut actions = Vec::new();
         self.health.handle(now, HealthEvent::Deadline, &mut actions);
+        self.health_events += 1;
         self.take_health(now, actions, out);
         if self.next_round <= now {
             self.begin_round(now, out);

@@ -88,6 +88,7 @@ impl Engine {
         let next = Box::new(Next {
             wanted,
             health,
+            health_events: self.health_events,
             owned: before,
             adoption,
         });
@@ -182,9 +183,12 @@ impl Engine {
         self.untold.extend(next.adoption);
         let settings = next.wanted.config.ipvs != self.config.ipvs;
         self.config = next.wanted.config;
-        // Not the health it was planned with: reports may have come since.
-        drop(next.health);
-        configure(&mut self.health, &self.config, &self.observed, now);
+        if next.health_events == self.health_events {
+            self.health = next.health;
+        } else {
+            // Reports have come since it was planned with.
+            configure(&mut self.health, &self.config, &self.observed, now);
+        }
         if settings {
             self.settle(out);
         }

@@ -21,6 +21,7 @@ impl Engine {
             let mut actions = Vec::new();
             let reported = HealthEvent::Reported(run, report);
             self.health.handle(now, reported, &mut actions);
+            self.health_events += 1;
             let decides = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
             if actions.iter().any(decides) {
                 let first = self.decided.map_or(at, |first| first.min(at));
