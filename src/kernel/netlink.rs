@@ -26,7 +26,10 @@ const SMALL_BATCH: usize = 200;
 const SEND_BUFFER: usize = 64 * 1024;
 /// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
 /// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
-const RECEIVE_BUFFER: usize = 64 * 1024;
+///
+/// Two of them are more than the C library keeps in reserve, so that it takes them from the kernel, zeroed: what nobody
+/// fills of them costs nothing.
+const RECEIVE_BUFFER: usize = 72 * 1024;
 /// Most datagrams in one `recvmmsg`: a short listing comes together with the datagram that says it is over. More of them
 /// save calls of a long one and refusals, each a datagram of its own, and cost fresh memory in every process.
 const DATAGRAMS: usize = 2;

@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use super::input::Input;
-use super::{all_words, unreadable};
+use super::{read_all_words, unreadable};
 use crate::ipvsadm::arguments::{Context, Invocation, parse};
 use crate::ipvsadm::failure::Failure;
 
@@ -19,9 +19,10 @@ pub fn line_by_line(
     let mut input = Input::new(from);
     let (mut last, mut number) = (Ok(()), 0);
     while let Some(text) = input.next().map_err(|error| unreadable(number, &error))? {
+        let mut words = Vec::new();
         for line in text.lines() {
             number += 1;
-            let words: Vec<&str> = all_words(line).collect();
+            read_all_words(line, &mut words);
             if words.is_empty() {
                 continue;
             }

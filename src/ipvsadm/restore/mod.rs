@@ -45,8 +45,7 @@ pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure>
         let mut arguments = Vec::new();
         for line in text.lines() {
             number += 1;
-            arguments.clear();
-            arguments.extend(words(line));
+            read_words(line, &mut arguments);
             if arguments.is_empty() {
                 continue;
             }
@@ -109,29 +108,55 @@ impl Items {
     }
 }
 
-/// The words of a line, without the program's name and comments.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    all_words(line).take_while(|word| !word.starts_with('#'))
+/// Puts the words of a line, without the program's name and comments, in place of those of the line before.
+fn read_words<'a>(line: &'a str, words: &mut Vec<&'a str>) {
+    words.clear();
+    split(line, |word| {
+        if word.starts_with('#') {
+            return false;
+        }
+        if !(words.is_empty() && is_program(word)) {
+            words.push(word);
+        }
+        true
+    });
 }
 
-/// The words of a line without the program's name: ipvsadm knows no comments.
-fn all_words(line: &str) -> impl Iterator<Item = &str> {
-    split(line).skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
+/// The same as ipvsadm reads them: it knows no comments.
+fn read_all_words<'a>(line: &'a str, words: &mut Vec<&'a str>) {
+    words.clear();
+    split(line, |word| {
+        if !(words.is_empty() && is_program(word)) {
+            words.push(word);
+        }
+        true
+    });
 }
 
-/// A line at its blanks, as `split_ascii_whitespace` does it. That looks at every byte for five blanks; here one
-/// comparison tells most bytes from all of them.
-fn split(line: &str) -> impl Iterator<Item = &str> {
-    let mut rest = line;
-    std::iter::from_fn(move || {
-        let is_blank = |byte: &u8| *byte <= b' ' && byte.is_ascii_whitespace();
-        let start = rest.bytes().position(|byte| !is_blank(&byte))?;
-        let word = rest.get(start..)?;
-        let end = word.as_bytes().iter().position(is_blank);
-        let (word, after) = word.split_at_checked(end.unwrap_or(word.len()))?;
-        rest = after;
-        Some(word)
-    })
+fn is_program(word: &str) -> bool {
+    matches!(word, "ipvsadm" | "lvsadm")
+}
+
+/// Hands out the words of a line, as `split_ascii_whitespace` does, as long as `take` wants more. Every byte of an input
+/// comes by here: one comparison tells most of them from all blanks.
+fn split<'a>(line: &'a str, mut take: impl FnMut(&'a str) -> bool) {
+    let is_blank = |byte: u8| byte <= b' ' && byte.is_ascii_whitespace();
+    let mut start = None;
+    for (index, byte) in line.bytes().enumerate() {
+        match (start, is_blank(byte)) {
+            (None, false) => start = Some(index),
+            (Some(first), true) => {
+                start = None;
+                if !line.get(first..index).is_some_and(&mut take) {
+                    return;
+                }
+            }
+            (None, true) | (Some(_), false) => {}
+        }
+    }
+    if let Some(first) = start {
+        line.get(first..).map(take);
+    }
 }
 
 #[cfg(test)]
@@ -167,7 +192,12 @@ mod tests {
         #[test]
         fn a_line_is_split_at_its_blanks(line in "[ \t\r\x0b\x0c\x01ab\u{85}\u{a0}é-]{0,30}") {
             let expected: Vec<&str> = line.split_ascii_whitespace().collect();
-            prop_assert_eq!(split(&line).collect::<Vec<_>>(), expected);
+            let mut words = Vec::new();
+            split(&line, |word| {
+                words.push(word);
+                true
+            });
+            prop_assert_eq!(words, expected);
         }
     }
 
