@@ -37,7 +37,7 @@ pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Ad
     })
 }
 
-/// Reads an address that has no port; `help` is what to write instead of one.
+/// Reads an address without a port; `help` says what to write when there is a port.
 pub(super) fn read_bare(
     name: &str,
     node: &Node<'_>,
