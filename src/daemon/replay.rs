@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `director replay`: plays a recording again, without a kernel, and tells what the engine told then.
+//! `director replay`: plays a recording again without a kernel, and prints what the engine reported then.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -15,7 +15,7 @@ use crate::model::Timestamp;
 /// The longest line that is read: one reading of a large table.
 const LONGEST_LINE: u64 = 256 << 20;
 
-/// The command. It exits with 1 when the engine does anything else than it did then.
+/// The command. It exits with 1 when the engine acts differently than it did then.
 pub(super) fn replay(path: &Path) -> Result<ExitCode, Failure> {
     let fail = |line: u64, why: &dyn std::fmt::Display| {
         Failure::failed(format!("replay {}:{line}: {why}", path.display()))
@@ -54,7 +54,7 @@ pub(super) fn replay(path: &Path) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Hands one event in, prints what is told, and holds the actions against those recorded.
+/// Hands one event in, prints the transitions, and compares the actions with the recorded ones.
 fn play(
     engine: &mut Engine,
     at: Timestamp,
@@ -98,7 +98,7 @@ struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The next line; `None` at the end. A last line that was cut short, as by a power cut, is left out.
+    /// The next line; `None` at the end. It leaves out a last line that was cut short, for example by a power cut.
     fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
         self.number += 1;
         let mut line = Vec::new();
