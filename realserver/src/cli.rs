@@ -128,7 +128,7 @@ fn status(options: &Options) -> Result<Report, Failure> {
 }
 
 impl Options {
-    /// The VIPs that were named, or `None`.
+    /// The named VIPs, or `None`.
     fn wanted(&self) -> Result<Option<Wanted>, Failure> {
         if let Some(path) = &self.config {
             return from_config(path).map(Some);
@@ -146,7 +146,8 @@ impl Options {
         Ok((!self.vip.is_empty()).then_some(wanted))
     }
 
-    /// Every place from which a stop removes these VIPs. They may have been started otherwise than they would be now.
+    /// Every place from which a stop removes these VIPs. An earlier start may have used other places than one would
+    /// now.
     fn everywhere(&self, wanted: &Wanted) -> BTreeSet<Placement> {
         if self.tun {
             return wanted.placements.clone();
@@ -175,7 +176,7 @@ fn finish(action: &'static str, json: bool, result: Result<Report, Failure>) -> 
         }
         Err(failure) => {
             let (error, exit_code) = (failure.to_string(), failure.exit_code());
-            // Where standard error is closed there is nobody to tell.
+            // If standard error is closed there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "realserver: {error}");
             if json {
                 print(&to_json(&FailureReport {

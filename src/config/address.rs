@@ -189,7 +189,7 @@ mod tests {
                 .unwrap_err()
                 .1
                 .unwrap()
-                .contains("names")
+                .contains("a name can")
         };
         assert!(helped("mq1.example:5672") && helped("localhost"));
         assert!(!helped("10.0.0.256") && !helped("2001:db8::g::1"));

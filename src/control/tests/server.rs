@@ -209,10 +209,7 @@ fn who_asks_nothing_is_left_and_who_waits_for_an_answer_is_not() {
         ..IMPATIENT
     });
     let idle = all(&director, HELLO.as_bytes());
-    assert!(
-        idle.contains("{\"error\":\"nothing was asked for"),
-        "{idle}"
-    );
+    assert!(idle.contains("{\"error\":\"no request came for"), "{idle}");
     let mut stream = greeted(&director);
     stream
         .write_all(b"{\"id\":1,\"request\":\"reload\",\"wait\":true}\n")
