@@ -17,7 +17,7 @@ use crate::state::State;
 pub enum Outcome {
     /// Every part is there.
     Running,
-    /// No part is there that `start` would have to have put there.
+    /// None of the parts that `start` adds is there.
     Stopped,
     /// Something in between.
     HalfSetUp,
@@ -87,7 +87,7 @@ pub fn devices(wanted: &BTreeSet<Placement>) -> Vec<Device> {
 }
 
 /// The settings that these VIPs need. IPv6 needs none: Linux answers neighbour solicitations only for addresses of the
-/// very interface they came in through, and has no reverse path filter.
+/// interface that received them, and has no reverse path filter.
 #[must_use]
 pub fn settings(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Setting> {
     let mut settings = Vec::new();

@@ -15,12 +15,12 @@ use crate::placement::Placement;
 /// Far above any real configuration.
 const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// The VIPs, each where it belongs, and what somebody should know.
+/// The VIPs with their devices, and notes for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
     /// Where each VIP belongs.
     pub placements: BTreeSet<Placement>,
-    /// What was left out, and why.
+    /// Which VIPs were left out, and why.
     pub notes: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
     Ok(wanted)
 }
 
-/// The VIP of every service that has real servers behind direct routing or a tunnel.
+/// The VIP of every service with real servers that use direct routing or a tunnel.
 fn of_config(config: &Config) -> Wanted {
     let mut wanted = Wanted::default();
     for (key, service) in &config.services {
@@ -81,7 +81,7 @@ fn of_config(config: &Config) -> Wanted {
     wanted
 }
 
-/// Where a service's VIP belongs on this real server, `None` for nowhere.
+/// The device for a service's VIP on this real server; `None` when it needs none.
 fn placement(
     key: &ServiceKey,
     server: &ServerKey,

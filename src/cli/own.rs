@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The words that only `lvsadm` knows: `lvsadm diff FILE` and the like. Such a word comes first, without a dash, where
-//! //! ipvsadm refuses it. The parser, the help, the completions and the manual page use one table of these words.
+//! ipvsadm refuses it. The parser, the help, the completions and the manual page use one table of these words.
 
 use super::completion::SHELLS;
 use super::top::TABLES;

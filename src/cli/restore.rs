@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `-R`: what was read goes to the kernel, or becomes the table that it would make.
+//! `-R`: sends the input to the kernel, or computes the table that it would make.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::kernel::{Ipvs, IpvsError};
 use crate::model::IpvsTable;
 use crate::plan::{SimulatedKernel, Step, Target as _, diff, execute};
 
-/// Carries out all items in their order; `other` does what is no change of the table. One that fails does not stop
-/// those after it.
+/// Carries out all items in order; `other` does those that do not change the table. A failure does not stop the later
+/// items.
 pub fn run(
     ipvs: &mut Ipvs,
     items: &[Item],
@@ -44,8 +44,8 @@ pub fn run(
     failures.end()
 }
 
-/// Makes the table the one that the changes would make of an empty one, with as few changes as that takes: what is
-/// there already and stays keeps its connections. Everything else is carried out afterwards.
+/// Makes the table equal to the one that the changes would make of an empty table, with the fewest changes: services
+/// and servers that stay keep their connections. Then it carries out everything else.
 pub fn replace(
     ipvs: &mut Ipvs,
     items: &[Item],

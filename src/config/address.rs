@@ -37,7 +37,7 @@ pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Ad
     })
 }
 
-/// Reads an address that has no port; `help` is what to write instead of one.
+/// Reads an address without a port; `help` says what to write when there is a port.
 pub(super) fn read_bare(
     name: &str,
     node: &Node<'_>,
@@ -189,7 +189,7 @@ mod tests {
                 .unwrap_err()
                 .1
                 .unwrap()
-                .contains("names")
+                .contains("a name can")
         };
         assert!(helped("mq1.example:5672") && helped("localhost"));
         assert!(!helped("10.0.0.256") && !helped("2001:db8::g::1"));

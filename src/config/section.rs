@@ -7,7 +7,7 @@ use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
 /// A kind of map in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
-    /// What it is called in messages, with its article.
+    /// Its name in messages, with the article.
     pub name: &'static str,
     own: &'static [&'static str],
     shared: &'static [&'static [&'static str]],
@@ -102,7 +102,7 @@ pub(super) const CHECK_TCP: Section = Section {
     shared: &[],
 };
 
-/// Every section: what a page or a test needs to know the whole schema.
+/// Every section: the whole schema, for documentation and tests.
 pub static SECTIONS: [Section; 10] = [
     FILE,
     DIRECTOR,
@@ -116,7 +116,7 @@ pub static SECTIONS: [Section; 10] = [
     CHECK_TCP,
 ];
 
-/// What the words of keepalived and of others are called here.
+/// Our keys for the words of keepalived and others.
 const FOREIGN: &[(&str, &str)] = &[
     (
         "<<",
@@ -163,7 +163,7 @@ impl Section {
         self.own.iter().chain(shared).copied()
     }
 
-    /// Says that `entry`, one of `entries`, has no place here, and what may have been meant.
+    /// Reports that `entry`, one of `entries`, is not a key here, and suggests another one.
     pub(super) fn unknown_key(&self, entry: &Entry<'_>, entries: &[Entry<'_>], out: &mut Findings) {
         let key = &*entry.key;
         let near = nearest(key, self.keys());
@@ -186,7 +186,7 @@ impl Section {
             let keys: Vec<_> = self.keys().collect();
             format!("known here: {}", keys.join(", "))
         };
-        // A key that is there twice would be the next error, and what an alias repeats stands elsewhere.
+        // No fix when the suggested key is there already, or when an alias repeats the entry from elsewhere.
         let fix = near
             .filter(|near| entries.iter().all(|other| &*other.key != *near))
             .filter(|_| matches!(entry.key, Text::Source(_)))

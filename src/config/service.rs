@@ -39,7 +39,7 @@ impl Defaults {
     }
 }
 
-/// The virtual services read so far, and where each stands.
+/// The virtual services read so far, and the place of each.
 #[derive(Debug, Default)]
 pub(super) struct Services {
     /// Those that are right.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What files mean, layer by layer.
+//! The meaning of files, layer by layer.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::value::{choice, integer, map};
 use crate::diagnostic::{Findings, Span, Wrong};
 use crate::model::{Tunnel, TunnelChecksum, TunnelKind};
 
-/// What one layer says of tunnels.
+/// The tunnel settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TunnelLayer {
     /// Where it says anything.
@@ -61,9 +61,9 @@ impl TunnelLayer {
         layer
     }
 
-    /// What the layers, the innermost first, say together.
+    /// The tunnel, from all layers, the innermost first.
     ///
-    /// A port or a checksum from further out than the type, and not for it, was meant for another type.
+    /// A port or a checksum of an outer layer that does not fit the type was meant for another type.
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! YAML as a small tree in which everything knows its place. The only file that knows the YAML library.
+//! YAML as a small tree in which every value knows its place. Only this file knows the YAML library.
 //!
-//! Aliases share what they refer to, and count as if they did not: a small file cannot grow into a huge tree.
+//! Aliases share the value that they refer to, but each counts in full: a small file cannot grow into a huge tree.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -13,12 +13,12 @@ use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong, line, position};
 
 /// How deep lists and maps may be nested.
 const MAX_DEPTH: usize = 64;
-/// How many values a file may have, those repeated by aliases included.
+/// How many values a file may have, including those that aliases repeat.
 const MAX_NODES: usize = 1_000_000;
 
 const QUOTES: &str = "an IPv6 address with a port needs quotes: \"[2001:db8::1]:5672\"";
 
-/// The one document in `text`, or `None` when there is none. Duplicate keys are said, and left out.
+/// The one document in `text`, or `None` when there is none. Duplicate keys are reported and left out.
 pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Option<Node<'a>>, Wrong> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut composer = Composer {
@@ -54,7 +54,7 @@ struct Offsets<'a> {
     /// The byte order mark, which the library does not see.
     skipped: usize,
     ascii: bool,
-    /// The last character asked for, and its byte offset: questions come nearly in order.
+    /// The last character looked up, and its byte offset: look-ups come nearly in order.
     index: usize,
     offset: usize,
 }

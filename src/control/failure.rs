@@ -26,12 +26,12 @@ pub enum ClientError {
         /// Whose it was.
         pid: u32,
     },
-    /// The socket is not ours to open.
+    /// We may not open the socket.
     #[error(
         "ask the director on {0}: permission denied (EACCES); run as root, or as the director's own user"
     )]
     NotPermitted(PathBuf),
-    /// Somebody listens, and does not answer.
+    /// A director listens, but does not answer.
     #[error(
         "ask the director on {0}: no answer within 5 s; its log says why (journalctl -u director)"
     )]

@@ -20,7 +20,7 @@ pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-    1  something failed, or the kernel or the director refused
+  1  something failed, or the kernel or the director refused
   2  the command line is wrong; or, with plan --detailed-exitcode, there are steps
   3  the configuration is wrong
   4  not permitted";
@@ -44,7 +44,7 @@ enum Command {
         print: bool,
     },
     /// Print the changes that the kernel's table needs, as ipvsadm lines, and change nothing. Beside a running director
-    /// /// these are the steps of its reload, otherwise those of apply
+    /// these are the steps of its reload, otherwise those of apply
     Plan {
         #[command(flatten)]
         file: ConfigFile,
@@ -72,7 +72,7 @@ enum Command {
         record: Option<PathBuf>,
     },
     /// Play a recording again without a kernel, and print what the director logged then. Exit with 1 when this director
-    /// /// acts differently
+    /// acts differently
     Replay {
         /// A file that director run --record wrote
         #[arg(value_name = "FILE")]
@@ -120,7 +120,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Director {
     /// A configuration file that names the director's control socket. When it is not readable, the command uses the
-    /// usual /// socket
+    /// usual socket
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The director's control socket, in place of the configured one

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Numbers, addresses and ports as they stand on a command line, read as the C library reads them.
+//! Numbers, addresses and ports of a command line, read as the C library reads them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::Protocol;
 
-/// Who knows what a name on the command line means.
+/// A source for the meaning of names on the command line.
 pub trait Lookup {
     /// The first IPv4 address of a host.
     fn host(&self, name: &str) -> Option<Ipv4Addr>;
@@ -13,7 +13,7 @@ pub trait Lookup {
     fn port(&self, name: &str, protocol: Protocol) -> Option<u16>;
 }
 
-/// Knows no names, for whoever names nothing: tests, and fuzz targets, which must not ask a resolver.
+/// Knows no names. For tests and fuzz targets, which must not ask a resolver.
 pub struct Nobody;
 
 impl Lookup for Nobody {
@@ -55,11 +55,11 @@ pub fn number_within<T: TryFrom<i64>>(text: &str, lowest: i64, highest: i64) -> 
     T::try_from(number).ok()
 }
 
-/// `host[:port]`: an address, and the port if one was given. `None` for what cannot be one. Without a protocol a port
-/// has no name.
+/// `host[:port]`: an address, and the port if one was given. `None` for anything else. Without a protocol, a port
+/// cannot be a name.
 ///
-/// An IPv6 address stands alone or, with a port, in brackets; one in brackets without a port is none, and the port
-/// behind an IPv4 address in brackets is not seen.
+/// An IPv6 address with a port needs brackets, one without a port must not have them. The port after an IPv4 address in
+/// brackets is ignored.
 #[must_use]
 pub fn endpoint(
     text: &str,
@@ -167,8 +167,8 @@ pub fn ipv4_or_host(text: &str, lookup: &dyn Lookup) -> Option<Ipv4Addr> {
         .or_else(|| lookup.host(text))
 }
 
-/// An IPv4 address as `inet_aton` reads it: one to four numbers (decimal, `0x` hexadecimal, `0` octal), the last of
-/// which fills all bytes left. What follows a blank is not looked at.
+/// An IPv4 address as `inet_aton` reads it: one to four numbers (decimal, `0x` hexadecimal, `0` octal), the last one
+/// fills all remaining bytes. Text after a blank is ignored.
 fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     let text = text
         .split(|letter: char| letter.is_ascii_whitespace())

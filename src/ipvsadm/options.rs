@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What there is in the table of commands and options, and how it is looked up.
+//! The types of the table of commands and options, and how to look one up.
 
 use super::rules::Legality;
 pub use super::table::DEFINITIONS;
 use std::fmt;
 
-/// What is to be done. The first option of a command line says it.
+/// A command: the first option of a command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     /// `-A`.
@@ -154,7 +154,7 @@ pub enum Value {
     None,
     /// One does.
     Required(Argument),
-    /// One may: the next word, unless that starts with a dash.
+    /// A value may follow: the next word, unless it starts with a dash.
     Optional(Argument),
 }
 
@@ -193,7 +193,7 @@ impl fmt::Display for Argument {
     }
 }
 
-/// What a word on the command line stands for.
+/// The meaning of a word on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// A command.
@@ -202,7 +202,7 @@ pub enum Meaning {
     Option(Opt),
 }
 
-/// How a command or option is written, what it goes with, and what it does.
+/// A command or option: how it is written, with which others, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
     /// What it stands for.
@@ -265,13 +265,13 @@ pub(super) const fn option(
 }
 
 impl Definition {
-    /// One that ipvsadm does not have.
+    /// Marks one that ipvsadm does not have.
     pub(super) const fn own(mut self) -> Self {
         self.is_own = true;
         self
     }
 
-    /// A command that messages call by another name than its long one.
+    /// A command that has another name in messages than its long one.
     pub(super) const fn called(mut self, name: &'static str) -> Self {
         self.called = name;
         self

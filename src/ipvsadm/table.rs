@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every command and option of `lvsadm`, once. The parser, the help, the manual page, the completions and the rules of
-//! what goes with what all come from this table.
+//! Every command and option of `lvsadm`, once. This table makes the parser, the help, the manual page, the completions
+//! and the rules for combining options.
 
 use super::options::{Argument, Command, Definition, Opt, Value, command, option};
 use super::rules::Legality;
@@ -12,9 +12,9 @@ const ADDRESS: Value = one("service-address");
 const NUMBER: Value = one("number");
 const ROLE: Value = one_of("master|backup", &["master", "backup"]);
 
-/// Said as often as one likes, with every command.
+/// May be repeated, and goes with every command.
 const ALWAYS: Legality = Legality::ALWAYS;
-/// Which service: `-L` lists one, or something else.
+/// The service: `-L` lists one service, or something else.
 const SERVICE: Legality = required(&[
     Command::AddService,
     Command::EditService,
@@ -38,15 +38,15 @@ const REAL_SERVER: Legality = required(&[
 const FORWARDING: Legality = SERVER_SETTING
     .about(Topic::Forwarding)
     .called("forwarding-method");
-/// What is said of a service.
+/// Settings of a service.
 const SERVICE_SETTING: Legality = optional(&[Command::AddService, Command::EditService]);
-/// What is said of a server.
+/// Settings of a server.
 const SERVER_SETTING: Legality = optional(&[Command::AddServer, Command::EditServer]);
 /// What is listed, of which there can be one.
 const LISTED: Legality = Legality::NEVER.exclusive(&[Command::List]);
 /// How something is listed.
 const LISTING: Legality = optional(&[Command::List]);
-/// What is said of a sync daemon.
+/// Settings of a sync daemon.
 const SYNC_SETTING: Legality = optional(&[Command::StartDaemon]);
 
 const fn one(name: &'static str) -> Value {
@@ -65,7 +65,7 @@ const fn optional(commands: &[Command]) -> Legality {
     Legality::NEVER.optional(commands)
 }
 
-/// All of them, in the help's order: how each is written, which value it has, which commands take it, what it does.
+/// All commands and options in the help's order: names, value, the commands that take it, help.
 #[rustfmt::skip]
 pub const DEFINITIONS: &[Definition] = &[
     command(Command::AddService, "add-service", "A", NONE, "add a virtual service"),

@@ -9,7 +9,7 @@ use super::options::{Definition, Value, by_long, by_short};
 pub struct Words<'a> {
     all: &'a [&'a str],
     next: usize,
-    /// What is left of a word of letters.
+    /// The rest of a word of letters.
     letters: Option<&'a str>,
     options_ended: bool,
     own_hidden: bool,
@@ -47,12 +47,12 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// From here on, what only lvsadm has is unknown, as it is to ipvsadm.
+    /// From here on the options that only lvsadm has are unknown, as for ipvsadm.
     pub const fn hide_own(&mut self) {
         self.own_hidden = true;
     }
 
-    /// The next option. Words that are none are kept for [`Words::others`].
+    /// The next option. Words that are not options are kept for [`Words::others`].
     pub fn next_option(&mut self) -> Option<Result<Read<'a>, WordError>> {
         loop {
             if let Some(letters) = self.letters.take() {
@@ -81,7 +81,7 @@ impl<'a> Words<'a> {
             .unwrap_or_default()
     }
 
-    /// The words that are no options: complete when [`Words::next_option`] has returned `None`.
+    /// The words that are not options: complete when [`Words::next_option`] has returned `None`.
     #[must_use]
     pub fn others(&self) -> &[&'a str] {
         &self.others
@@ -127,7 +127,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The next word as this option's value, whatever it looks like, unless the value is optional.
+    /// The next word as this option's value. An optional value must not start with a dash.
     fn value(&mut self, definition: &'static Definition) -> Result<Read<'a>, WordError> {
         let optional = matches!(definition.value, Value::Optional(_));
         let next = self.all.get(self.next);

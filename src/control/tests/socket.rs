@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is at the socket's path, and who holds the lock beside it.
+//! What is at the socket's path, and who has the lock beside it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -37,7 +37,7 @@ fn a_socket_that_a_killed_director_left_is_replaced_and_goes_at_the_end() {
     assert!(path.exists());
     drop(ControlSocket::open(&path).unwrap());
     assert!(!path.exists());
-    // The lock file stays, and keeps nobody out.
+    // The lock file stays, but prevents nobody from starting.
     drop(ControlSocket::open(&path).unwrap());
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::system::{FileError, LockError};
 
-/// Why a file of the director's state is not read or not written. Whatever is at its path stays there.
+/// Why a file of the director's state is not read or not written. The file at its path stays unchanged.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::daemon) enum StateError {
     /// Two directors would take away each other's services.
@@ -59,7 +59,7 @@ pub(in crate::daemon) enum StateError {
     /// It could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Where the lock is to be something else is.
+    /// Something else is at the lock's path.
     #[error(transparent)]
     Lock(#[from] LockError),
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The lines of what is restored, many at a time and in memory that is used again: a table of many thousand lines is read
-//! in a few milliseconds, of which fresh memory would be the larger part.
+//! The lines of the input, many at a time, in memory that is used again. A table of many thousand lines takes a few
+//! milliseconds to read; fresh memory would take the larger part of that.
 
 use std::borrow::Cow;
 use std::io::{Error, ErrorKind, Read};
@@ -18,7 +18,7 @@ pub(super) struct Input<R> {
     bytes: Vec<u8>,
     /// How many of them are read.
     filled: usize,
-    /// How many of those were handed out.
+    /// How many of those bytes were handed out.
     used: usize,
 }
 
@@ -32,7 +32,7 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// The next whole lines, `None` at the end. Bytes that are no UTF-8 are replaced: no word with one means anything.
+    /// The next whole lines, `None` at the end. Bytes that are not UTF-8 are replaced: a word with one has no meaning.
     pub(super) fn next(&mut self) -> Result<Option<Cow<'_, str>>, Error> {
         self.bytes.copy_within(self.used..self.filled, 0);
         self.filled -= self.used;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `-R`: command lines, one a line. All of them are read and checked before the first is carried out; changes that
-//! follow each other are kept together.
+//! `-R`: command lines, one a line. It reads and checks all of them before it carries out the first. It keeps changes
+//! that follow each other together.
 
 mod failures;
 mod input;
@@ -25,7 +25,7 @@ pub const TOGETHER: usize = 400;
 /// The most lines of an input: far more than any kernel's table has.
 const MOST_LINES: u32 = 4 << 20;
 
-/// What was read: changes that follow each other, or something else.
+/// An item of the input: changes that follow each other, or another command.
 #[derive(Debug)]
 pub enum Item {
     /// Changes that say everything.
@@ -34,8 +34,8 @@ pub enum Item {
     Other(Box<Invocation>, u32),
 }
 
-/// Reads all lines, or says what is wrong with every bad one. Empty lines and comments are passed over, and the
-/// program's own name at a line's beginning.
+/// Reads all lines, or returns the error of every bad one. It skips empty lines, comments, and the program's name at
+/// the start of a line.
 pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure> {
     let mut items = Items::default();
     let mut failures = Failures::default();
@@ -71,7 +71,7 @@ fn unreadable(lines: u32, error: &Error) -> Failure {
     Failure::usage(format!("read after line {lines}: {error}"))
 }
 
-/// What has been read so far.
+/// The input read so far.
 #[derive(Default)]
 struct Items {
     all: Vec<Item>,

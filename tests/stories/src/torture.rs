@@ -2,7 +2,7 @@
 //! The director is killed without warning, again and again, while it starts and while it works; clients must not
 //! notice, and the next start must end with the right table.
 //!
-//! Half of the configurations have many more services, so that a kill finds the table half filled or half emptied.
+//! Half of the configurations have many more services: a kill should find the table half filled or half emptied.
 
 use std::process::ExitCode;
 use std::thread;
@@ -57,7 +57,7 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
     let mut random = Random(seed);
     let [small, _] = &goals;
     start(story, small)?;
-    // The first verdicts put the servers in.
+    // The first verdicts add the servers.
     story
         .stage
         .director
@@ -72,7 +72,7 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
             stray_edit(story, &mut random)?;
         }
         let before = story.stage.director.table()?;
-        // Mostly the one that there is more to do for.
+        // Usually the one with more work.
         let other = goals.iter().find(|goal| goal.table.len() != before.len());
         let first = match other {
             Some(other) if random.below(4) > 0 => other,
@@ -206,7 +206,8 @@ impl Moment {
     }
 }
 
-/// Starts the director and kills it at that moment, in one command: a detour would take longer than the table does.
+/// Starts the director and kills it at that moment, in one command: two commands would take longer than filling the
+/// table.
 fn launch_and_kill(story: &Story, goal: &Goal, moment: Moment) -> Result<()> {
     let script = format!(
         "old=$(busybox wc -l </proc/net/ip_vs); director run {} 2>>{HOST}.log & {}; kill -9 $!",
@@ -230,7 +231,7 @@ fn kill(story: &Story) -> Result<()> {
     })
 }
 
-/// Somebody changes a weight while no director looks.
+/// Somebody changes a weight while no director runs.
 fn stray_edit(story: &Story, random: &mut Random) -> Result<()> {
     let (server, port) = (random.pick(&SERVERS)?, random.pick(&PORTS)?);
     let (address, weight) = (server.address, 10 + random.below(90));
