@@ -16,6 +16,7 @@ fi
 programs=$1 directory=$2
 shift 2
 cargo=${CARGO:-cargo}
+# shellcheck disable=SC1091 # this machine's own
 own=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME-}")
 summary=
 failed=
