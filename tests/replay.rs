@@ -201,7 +201,8 @@ fn repeat_last(actions: &mut Vec<Value>) {
 }
 
 fn change_last(actions: &mut Vec<Value>) {
-    *actions.last_mut().unwrap() = serde_json::json!({"end": false});
+    actions.pop();
+    actions.push(serde_json::json!({"end": false}));
 }
 
 /// Where what follows depends on it: there, or further down.
