@@ -8,7 +8,7 @@
 //! kernel, read at start, after each change, every 10 s -> observed -----------+
 //! ```
 //!
-//! Layers, imports going up only (`tests/tidy.rs` holds them):
+//! Layers; imports only go up (`tests/tidy.rs` checks them):
 //!
 //! | module | owns |
 //! |---|---|
@@ -24,7 +24,7 @@
 //! | `probe`, `control` | one checker a file; the control socket |
 //! | `daemon`, `cli` | what joins them: the engine, the programs' command lines |
 //!
-//! Nothing above `system` does I/O or reads a clock; nothing from `system` down decides.
+//! Nothing above `system` does I/O or reads a clock; nothing from `system` down makes decisions.
 
 #[cfg(feature = "cli")]
 pub mod cli;

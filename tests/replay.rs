@@ -180,7 +180,7 @@ fn an_action_that_differs_is_noticed_and_its_line_is_named() {
             refused(
                 &said,
                 index + 1,
-                "the engine does something else now than it did then",
+                "the engine now acts differently than it did then",
             );
             assert!(
                 said.err.contains("\n  then: ") && said.err.contains("\n  now:  "),
@@ -208,12 +208,16 @@ fn change_last(actions: &mut Vec<Value>) {
 /// Where what follows depends on it: there, or further down.
 #[test]
 fn an_event_that_is_missing_is_noticed() {
-    refused(&replay(with(2, |_| String::new())), 2, "something else now");
+    refused(
+        &replay(with(2, |_| String::new())),
+        2,
+        "now acts differently",
+    );
     for number in 3..=4 {
         let said = replay(with(number, |_| String::new()));
         assert_eq!(said.code, Some(1), "without line {number}: {said:?}");
         assert!(
-            said.err.contains("something else now"),
+            said.err.contains("now acts differently"),
             "without line {number}: {said:?}"
         );
     }

@@ -56,7 +56,10 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// Words the field does not use, or that say nothing.
-const WORDS: [&str; 6] = [
+const WORDS: [&str; 9] = [
+    "holds for down",
+    "held for down",
+    "taken for up",
     "backend",
     "upstream",
     "vserver",
@@ -192,6 +195,57 @@ fn the_middle_does_no_io_and_reads_no_clock() {
                         line.trim()
                     );
                 }
+            }
+        }
+    }
+}
+
+/// Who may call the functions that decide what the kernel should hold, and what to do about it.
+const DECIDERS: [(&str, &[&str]); 3] = [
+    (
+        "desired(",
+        &[
+            "src/plan/desired.rs",
+            "src/daemon/oneshot.rs",
+            "src/daemon/beside.rs",
+        ],
+    ),
+    (
+        "desired_service(",
+        &[
+            "src/plan/desired.rs",
+            "src/engine/converge.rs",
+            "src/engine/tell.rs",
+        ],
+    ),
+    (
+        "diff(",
+        &[
+            "src/plan/diff.rs",
+            "src/daemon/oneshot.rs",
+            // lvsadm compares a table with a file, and makes the one the other. No configuration is involved.
+            "src/cli/restore.rs",
+            "src/cli/compare.rs",
+        ],
+    ),
+];
+
+#[test]
+fn only_these_decide_what_the_kernel_should_hold() {
+    for path in rust_files("src").iter().filter(|path| !is_test_file(path)) {
+        let text = read(path);
+        let place = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        for line in code(without_tests(&text)) {
+            for (name, allowed) in DECIDERS {
+                let calls = line.match_indices(name).any(|(at, _)| {
+                    // A method, or a longer name, is another function.
+                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || "_.".contains(c))
+                });
+                assert!(
+                    !calls || allowed.contains(&place),
+                    "{place}: {name}) is called here: {}",
+                    line.trim()
+                );
             }
         }
     }

@@ -104,10 +104,33 @@ impl Tables {
         }
     }
 
-    fn ratios(&self) -> [Ratio; 5] {
-        let theirs = median(&self.ipvsadm_restore);
+    fn ratios(&self) -> Vec<Ratio> {
+        let mut all = vec![self.of_floor()];
+        if !self.ipvsadm_restore.is_empty() {
+            all.extend(self.beside_ipvsadm());
+        }
+        all
+    }
+
+    /// What the bench fails by. The fastest run of each side is taken: what else the machine has to do can only add.
+    fn of_floor(&self) -> Ratio {
+        let restore = fastest(&self.restore);
+        let floor = fastest(&self.exchange) + fastest(&self.nothing);
+        Ratio {
+            times: restore.as_secs_f64() / floor.as_secs_f64(),
+            ..time(
+                "lvsadm -R, as a multiple of an empty process and the kernel's part",
+                restore,
+                floor,
+                Goal::AtMost(MOST_OF_FLOOR),
+            )
+        }
+    }
+
+    fn beside_ipvsadm(&self) -> [Ratio; 4] {
         let (restore, exchange) = (median(&self.restore), median(&self.exchange));
         let floor = exchange + median(&self.nothing);
+        let theirs = median(&self.ipvsadm_restore);
         [
             time(
                 "lvsadm -R, beside ipvsadm-restore",
@@ -127,15 +150,6 @@ impl Tables {
                 theirs,
                 Goal::None,
             ),
-            Ratio {
-                times: restore.as_secs_f64() / floor.as_secs_f64(),
-                ..time(
-                    "lvsadm -R, as a multiple of that floor",
-                    restore,
-                    floor,
-                    Goal::AtMost(MOST_OF_FLOOR),
-                )
-            },
             time(
                 "lvsadm -Ln, beside ipvsadm -Ln",
                 median(self.listings.iter().map(|[ours, _]| ours)),
@@ -231,6 +245,10 @@ fn mebibytes(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
+fn fastest(all: &[Duration]) -> Duration {
+    all.iter().min().copied().unwrap_or_default()
+}
+
 fn median<'a>(all: impl IntoIterator<Item = &'a Duration>) -> Duration {
     let mut all: Vec<Duration> = all.into_iter().copied().collect();
     all.sort_unstable();
@@ -244,10 +262,10 @@ fn milliseconds(duration: Duration) -> String {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.versions.fmt(f)?;
-        let title = "one boot of one kernel, medians";
+        let title = "one boot of one kernel, medians (multiples: fastest runs)";
         writeln!(
             f,
-            "{title:<66} {:>12} {:>12} {:>8} {:>8}",
+            "{title:<68} {:>12} {:>12} {:>8} {:>8}",
             "ours", "theirs", "ratio", "goal"
         )?;
         for (index, tables) in self.tables.iter().enumerate() {
@@ -279,10 +297,13 @@ impl fmt::Display for Ratio {
             (Goal::Told(_), false) => "  not met",
             (Goal::AtLeast(_) | Goal::AtMost(_), false) => "  MISSED",
         };
-        let ratio = format!("{:.1}x", self.times);
+        let ratio = match self.goal {
+            Goal::AtMost(_) => format!("{:.2}x", self.times),
+            _ => format!("{:.1}x", self.times),
+        };
         writeln!(
             f,
-            "{:<66} {:>12} {:>12} {ratio:>8} {goal:>8}{mark}",
+            "{:<68} {:>12} {:>12} {ratio:>8} {goal:>8}{mark}",
             self.what, self.ours, self.theirs
         )
     }

@@ -21,22 +21,22 @@ use crate::vips::{Wanted, from_config, parse_vip};
 
 /// The director's own configuration.
 const CONFIG: &str = "/etc/lvs-director/director.yaml";
-/// What is to be remembered until `stop`, or until the next boot. Not in the director's directory, which systemd removes
-/// when it stops a director on the same host.
+/// What `stop` needs to know, until the next boot. It is not in the director's directory: systemd removes that
+/// directory when it stops a director on the same host.
 const STATE: &str = "/run/lvs-realserver/realserver.json";
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; for status: running, every part is right
   1  failed, for example because the kernel refused
   2  wrong usage, or an unusable configuration file
-  3  status: stopped, nothing of it is there
+  3  status: stopped, no part is set up
   4  status: half set up; start, stop: not permitted";
 
 /// Makes this host a real server of a Linux Virtual Server
 ///
-/// For direct routing, the VIP goes on lo, where the host accepts packets for it, and the kernel is told not to answer
-/// for it nor to name it on the network. For tunneling, it goes on a tunnel device.
-/// Masquerading (nat) needs nothing on a real server.
+/// For direct routing the VIP goes on lo, and the host accepts packets for it. Settings of the kernel keep the host
+/// from answering ARP for the VIP, and from naming it on the network. For tunneling the VIP goes on a tunnel
+/// device. Masquerading (nat) needs nothing on a real server.
 #[derive(Debug, Parser)]
 #[command(name = "realserver", version, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
@@ -46,20 +46,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Set up the VIPs, or complete what is there of them
+    /// Set up the VIPs, or complete a half set-up
     ///
     /// Without --vip and --config, the VIPs are those of /etc/lvs-director/director.yaml.
     #[command(after_help = EXIT_CODES)]
     Start(Options),
     /// Remove the VIPs, and restore the settings that start found
     ///
-    /// Without --vip and --config, removes all that start has put there. A VIP that is named is removed from lo and the
-    /// tunnel device whoever put it there, such as realserver.sh. Settings stay as long as another VIP needs them.
+    /// Without --vip and --config it removes everything that start added. It removes a named VIP from lo and from the
+    /// tunnel device even if somebody else added it, such as realserver.sh. Settings stay as long as another VIP
+    /// needs them.
     #[command(after_help = EXIT_CODES)]
     Stop(Options),
-    /// Check every part, and tell what mends the wrong ones
+    /// Check every part, and say how to mend the wrong ones
     ///
-    /// Without --vip and --config, looks at what was started; if nothing was, at the VIPs of
+    /// Without --vip and --config it looks at what was started; if nothing was, at the VIPs of
     /// /etc/lvs-director/director.yaml.
     #[command(after_help = EXIT_CODES)]
     Status(Options),
@@ -70,17 +71,17 @@ struct Options {
     /// A virtual address, IPv4 or IPv6; may be given several times
     #[arg(long, value_name = "ADDR", value_parser = parse_vip, conflicts_with = "config")]
     vip: Vec<IpAddr>,
-    /// Take the VIPs from the director's configuration: on lo those with real servers reached by dr, on the tunnel
-    /// device those with real servers reached by tun
+    /// Take the VIPs from the director's configuration: the VIP of a service with dr servers goes on lo, of one with
+    /// tun servers on the tunnel device
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The VIPs are reached by tunneling (IP in IP): tunl0 for IPv4, ip6tnl0 for IPv6
+    /// The director tunnels packets for the VIPs (IP in IP): use tunl0 for IPv4, ip6tnl0 for IPv6
     #[arg(long, requires = "vip")]
     tun: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Where to remember what was found and done
+    /// The file in which start writes the old values for stop
     #[arg(long, value_name = "FILE", default_value = STATE)]
     state: PathBuf,
 }
@@ -127,7 +128,7 @@ fn status(options: &Options) -> Result<Report, Failure> {
 }
 
 impl Options {
-    /// The VIPs that were named, or `None`.
+    /// The named VIPs, or `None`.
     fn wanted(&self) -> Result<Option<Wanted>, Failure> {
         if let Some(path) = &self.config {
             return from_config(path).map(Some);
@@ -145,7 +146,8 @@ impl Options {
         Ok((!self.vip.is_empty()).then_some(wanted))
     }
 
-    /// Every place from which a stop removes these VIPs. They may have been started otherwise than they would be now.
+    /// Every place from which a stop removes these VIPs. An earlier start may have used other places than one would
+    /// now.
     fn everywhere(&self, wanted: &Wanted) -> BTreeSet<Placement> {
         if self.tun {
             return wanted.placements.clone();
@@ -156,7 +158,7 @@ impl Options {
     }
 }
 
-/// Prints the result, and says what to end with.
+/// Prints the result, and returns the exit code.
 fn finish(action: &'static str, json: bool, result: Result<Report, Failure>) -> u8 {
     match result {
         Ok(report) => {
@@ -174,7 +176,7 @@ fn finish(action: &'static str, json: bool, result: Result<Report, Failure>) -> 
         }
         Err(failure) => {
             let (error, exit_code) = (failure.to_string(), failure.exit_code());
-            // Where standard error is closed there is nobody to tell.
+            // If standard error is closed there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "realserver: {error}");
             if json {
                 print(&to_json(&FailureReport {
@@ -190,14 +192,14 @@ fn finish(action: &'static str, json: bool, result: Result<Report, Failure>) -> 
 }
 
 fn to_json(report: &impl Serialize) -> String {
-    // Fails for maps with odd keys only, of which there are none in a report.
+    // Only maps whose keys are not text can fail, and a report has none.
     let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
     text.push('\n');
     text
 }
 
 fn print(text: &str) {
-    // A reader that went away, such as `head`, is no failure of ours.
+    // A reader that went away, such as `head`, is not a failure of this program.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What ends the program with something else than success.
+//! The errors that end the program.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use lvs_director::system::{FileCause, FileError, errno_name};
 
 use crate::parts::Part;
 
-/// Why an action failed. Exit codes are those of an LSB init script.
+/// Why an action failed. The exit codes are those of an LSB init script.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The command line or the configuration asks for nothing that can be done.
+    /// The command line or the configuration is unusable.
     #[error("{0}")]
     Usage(String),
     /// The configuration file is wrong.
@@ -23,10 +23,10 @@ pub enum Failure {
         "{0} the real server: not permitted (EPERM); run as root or with CAP_NET_ADMIN; nothing was changed"
     )]
     NotPermitted(&'static str),
-    /// The VIP is somewhere it must not be; nothing was changed.
+    /// The VIP is in a place where it must not be; nothing was changed.
     #[error("start the real server: {}; nothing was changed", .0.join("; "))]
     Conflict(Vec<String>),
-    /// The state file makes no sense.
+    /// The state file is unreadable.
     #[error(
         "read {path}: {why}; look at what is there with: realserver status --vip VIP; then delete the file (the \
          values it held cannot be restored) and start or stop again, naming the VIPs"
@@ -57,7 +57,7 @@ pub enum Failure {
         error: std::io::Error,
     },
     /// Half of the work is done.
-    #[error("{0}; what was done before that stays: take it back with: realserver stop")]
+    #[error("{0}; earlier changes stay; undo them with: realserver stop")]
     Partly(Box<Failure>),
 }
 

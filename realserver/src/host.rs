@@ -57,7 +57,7 @@ impl ThisHost {
         }
     }
 
-    /// Makes one change. With a VIP goes the route to it that realserver.sh made.
+    /// Makes one change. When it removes a VIP, it also removes the route to it that realserver.sh made.
     pub fn apply(&mut self, step: &HostStep) -> Result<(), Failure> {
         self.0.step(step)?;
         if let HostStep::RemoveAddress { address } = step {
@@ -70,7 +70,7 @@ impl ThisHost {
     }
 }
 
-/// Reads the state file; one that does not exist says nothing.
+/// Reads the state file; a missing file counts as empty.
 pub fn read_state(path: &Path) -> Result<State, Failure> {
     let bytes = match read_limited(path, STATE_LIMIT) {
         Ok(bytes) => bytes,
@@ -83,7 +83,7 @@ pub fn read_state(path: &Path) -> Result<State, Failure> {
     })
 }
 
-/// The right to change this host's set-up and its state file, held by one process at a time.
+/// The right to change this host's set-up and its state file. One process has it at a time.
 #[derive(Debug)]
 pub struct Lock {
     state: PathBuf,
@@ -92,7 +92,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits until nobody else has it. Makes the state file's directory.
+    /// Waits until no other process has it. Makes the state file's directory.
     pub fn take(state: &Path) -> Result<Self, Failure> {
         let failed = |operation, path: &Path| {
             let path = path.to_owned();

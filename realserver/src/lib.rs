@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What makes a host a real server of a Linux Virtual Server: the VIP on `lo` or on a tunnel device, and a kernel that
-//! does not tell the network about it.
+//! Makes a host a real server of a Linux Virtual Server: it needs the VIP on `lo` or on a tunnel device, and a kernel
+//! that does not tell the network about it.
 //!
 //! `placement`, `setting`, `observed`, `state`, `plan` and `parts` are values and decisions; `cli`, `vips`, `host` and
 //! `run` open files and sockets.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel holds, as far as a real server is concerned.
+//! The kernel's state, as far as a real server needs it.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use lvs_director::model::{Host, InterfaceAddress};
 use crate::placement::{Device, Placement};
 use crate::setting::{Purpose, Setting};
 
-/// What a real server wants to know of a host, beyond what every host can be asked.
+/// What a real server needs to know of a host, beyond the methods of every host.
 pub trait Observed {
     /// Which of our devices this is the number of.
     fn device(&self, index: u32) -> Option<Device>;
@@ -16,7 +16,8 @@ pub trait Observed {
     /// The VIP where it belongs, as /32 or /128.
     fn placed(&self, placement: Placement) -> Option<&InterfaceAddress>;
 
-    /// The VIP where it does no good: on an interface that answers for it, or as part of a network.
+    /// The VIP in a place where it does harm: on an interface that answers for it, or with a prefix that covers a
+    /// network.
     fn misplaced(&self, vip: IpAddr) -> impl Iterator<Item = &InterfaceAddress>;
 
     /// Everything on one of our devices that could be a VIP.
@@ -25,10 +26,10 @@ pub trait Observed {
     /// The value of a setting, if the kernel has it.
     fn value(&self, setting: &Setting) -> Option<i32>;
 
-    /// The settings of single interfaces that spoil those of `all`.
+    /// The settings of single interfaces that cancel those of `all`.
     fn spoilers(&self) -> Vec<Setting>;
 
-    /// The first of `lo:0`, `lo:1`, ... that neither an address nor `taken` has.
+    /// The first of `lo:0`, `lo:1`, ... that no address has and that is not in `taken`.
     fn free_label(&self, taken: &[String]) -> String;
 }
 

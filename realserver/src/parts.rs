@@ -17,7 +17,7 @@ use crate::state::State;
 pub enum Outcome {
     /// Every part is there.
     Running,
-    /// No part is there that `start` would have to have put there.
+    /// None of the parts that `start` adds is there.
     Stopped,
     /// Something in between.
     HalfSetUp,
@@ -87,7 +87,7 @@ pub fn devices(wanted: &BTreeSet<Placement>) -> Vec<Device> {
 }
 
 /// The settings that these VIPs need. IPv6 needs none: Linux answers neighbour solicitations only for addresses of the
-/// very interface they came in through, and has no reverse path filter.
+/// interface that received them, and has no reverse path filter.
 #[must_use]
 pub fn settings(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Setting> {
     let mut settings = Vec::new();
@@ -127,7 +127,9 @@ pub fn parts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Part> {
             let (interface, prefix) = (observed.interface(found.index), found.prefix);
             let detail = match observed.device(found.index) {
                 None => "must not be there: this host answers for the VIP on that interface",
-                Some(_) => "must not be there: it makes all of that network this host's own",
+                Some(_) => {
+                    "must not be there: with it this host accepts packets for that whole network"
+                }
             };
             parts.push(Part::wrong(
                 format!("{vip}/{prefix} on {interface}"),
@@ -211,7 +213,7 @@ fn address_part(placement: Placement, observed: &Host) -> Part {
             let detail = if found.duplicate {
                 "another host answered for it (dadfailed)"
             } else {
-                "duplicate address detection is still at it (tentative)"
+                "duplicate address detection is not finished (tentative)"
             };
             let mend = format!("ip address delete {vip}/{prefix} dev {device} && {add}");
             Part::wrong(part, detail.to_owned(), mend)

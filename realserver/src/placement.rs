@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use lvs_director::model::{AddressKey, TunnelDevice};
 use serde::{Deserialize, Serialize};
 
-/// A device that VIPs are put on. None of them takes part in ARP or neighbour discovery.
+/// A device for VIPs. These devices take no part in ARP or neighbour discovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
@@ -33,7 +33,7 @@ impl Device {
         }
     }
 
-    /// What the kernel makes it as; `lo` is always there.
+    /// The kind of tunnel device that it is; `None` for `lo`, which always exists.
     #[must_use]
     pub const fn tunnel(self) -> Option<TunnelDevice> {
         match self {
@@ -92,7 +92,7 @@ impl Placement {
         AddressKey::new(self.device.name(), self.vip, self.prefix())
     }
 
-    /// The VIP that this address of an interface is; `None` on an interface that is none of our devices.
+    /// This address of an interface as a VIP; `None` when the interface is not one of our devices.
     #[must_use]
     pub fn of(key: &AddressKey) -> Option<Self> {
         let mut devices = Device::ALL.into_iter();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a person or a script is told.
+//! The output for a person or a script.
 
 use std::fmt::Write;
 
@@ -10,25 +10,25 @@ use serde::{Serialize, Serializer};
 use crate::parts::{Outcome, Part, PartState};
 use crate::placement::Placement;
 
-/// What an action did, or found. This is what `--json` prints.
+/// What an action did, or found; `--json` prints it.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// `start`, `stop` or `status`.
     pub action: &'static str,
-    /// What this host is now, as far as the VIPs in question are concerned.
+    /// The present state of this host for these VIPs.
     pub outcome: Outcome,
     /// The VIPs in question.
     pub vips: Vec<Placement>,
-    /// What was changed, in order. A status changes nothing.
+    /// The changes, in order. A status changes nothing.
     #[serde(serialize_with = "as_changes")]
     pub changes: Vec<HostStep>,
-    /// Every part as it is now. A stop lists those of VIPs that it left there.
+    /// Every part as it is now. A stop lists the parts of the VIPs that it left.
     pub parts: Vec<Part>,
     /// What somebody should know.
     pub notes: Vec<String>,
 }
 
-/// What `--json` prints when an action failed.
+/// The output of `--json` when an action failed.
 #[derive(Debug, Serialize)]
 pub struct FailureReport {
     /// `start`, `stop` or `status`.
@@ -72,7 +72,7 @@ enum Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// `None` for a step that no real server takes.
+    /// `None` for a step that a real server never takes.
     fn of(step: &'a HostStep) -> Option<Self> {
         Some(match step {
             HostStep::MakeTunnel { device } => Self::Make {
@@ -172,7 +172,7 @@ impl Report {
         let (tunneled, all) = (tunneled.count(), self.vips.len());
         let mut command = "realserver start".to_owned();
         if tunneled > 0 && tunneled < all {
-            // Some of each: only the configuration says which.
+            // VIPs of both kinds: only the configuration tells which.
             return command;
         }
         for placement in &self.vips {

@@ -67,7 +67,7 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
     })
 }
 
-/// Takes VIPs away, and with the last of them what was changed for them.
+/// Removes VIPs, and with the last VIP undoes the changes made for them.
 pub fn stop(leaving: &Leaving, state_file: &Path) -> Result<Report, Failure> {
     let mut host = ThisHost::open()?;
     if !host.may_change()? {
@@ -108,7 +108,7 @@ pub fn stop(leaving: &Leaving, state_file: &Path) -> Result<Report, Failure> {
     })
 }
 
-/// Looks at every part of these VIPs, or of what was started when none are given.
+/// Checks every part of these VIPs; when none are given, of those that were started.
 pub fn status(wanted: Option<Wanted>, state_file: &Path) -> Result<Report, Failure> {
     let state = read_state(state_file)?;
     let Wanted {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The kernel settings a real server depends on: what each is for, which values serve, which one is set.
+//! The kernel settings that a real server needs: their purpose, the right values, and the value to set.
 //!
 //! The kernel takes the greater of an interface's value and that of `all`, for each of the three.
 
@@ -19,11 +19,11 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Whether this value serves. One that serves is kept, also where it is not the one we would set.
+    /// Whether this value is right. A right value stays, even if it is not the one that we would set.
     #[must_use]
     pub const fn served_by(self, value: i32) -> bool {
         match self {
-            // 3 answers for addresses of global scope, as the VIP is one; 4 to 7 and above 8 count as 0.
+            // 3 answers for addresses of global scope, and the VIP is one; 4 to 7 and above 8 count as 0.
             Self::Silence => matches!(value, 1 | 2 | 8),
             // Anything above 2 counts as 0.
             Self::Discretion => value == 2,
@@ -32,7 +32,7 @@ impl Purpose {
         }
     }
 
-    /// What is set where the value found does not serve.
+    /// The value to set when the present one is wrong.
     #[must_use]
     pub const fn value(self) -> i32 {
         match self {
@@ -53,7 +53,7 @@ impl Purpose {
         }
     }
 
-    /// Whether an interface's value spoils what `all` says, because it is the greater one.
+    /// Whether an interface's value cancels that of `all`, because it is greater.
     #[must_use]
     pub const fn spoiled_by(self, value: i32) -> bool {
         match self {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What `start` did, and what it found before: kept in a file, so that `stop` can take back exactly that.
+//! What `start` did, and the values that it found: a file keeps them, so `stop` can undo exactly that.
 
 use std::net::IpAddr;
 
@@ -33,7 +33,7 @@ pub struct HeldVip {
     pub vip: IpAddr,
     /// Where it is.
     pub device: Device,
-    /// Whether `start` put it there. One that was there already is adopted, and stays when all is stopped.
+    /// Whether `start` added it. A VIP that was there already is adopted, and stays after a plain stop.
     pub added: bool,
 }
 
@@ -87,7 +87,7 @@ impl State {
     /// The file's bytes.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        // Fails for maps with odd keys only, of which there are none here.
+        // Only maps whose keys are not text can fail, and there are none here.
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
@@ -112,7 +112,7 @@ impl State {
             .iter_mut()
             .find(|held| held.placement() == placement);
         if let Some(held) = known {
-            // Adopted once, removed by somebody, and now put there by us.
+            // Adopted once, then removed by somebody, and now added by us.
             held.added |= added;
         } else {
             let Placement { vip, device } = placement;
@@ -120,7 +120,8 @@ impl State {
         }
     }
 
-    /// Notes a change of a setting. What is found later than the last change counts: somebody meant it.
+    /// Notes a change of a setting. A value found after our last change counts as the old value: somebody set it on
+    /// purpose.
     pub fn hold_setting(&mut self, name: SysctlName, found: i32, set: i32) {
         match self.settings.iter_mut().find(|held| held.name == name) {
             Some(held) => (held.found, held.set) = (found, set),

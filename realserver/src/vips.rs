@@ -15,12 +15,12 @@ use crate::placement::Placement;
 /// Far above any real configuration.
 const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// The VIPs, each where it belongs, and what somebody should know.
+/// The VIPs with their devices, and notes for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
     /// Where each VIP belongs.
     pub placements: BTreeSet<Placement>,
-    /// What was left out, and why.
+    /// Which VIPs were left out, and why.
     pub notes: Vec<String>,
 }
 
@@ -59,14 +59,14 @@ pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
         notes.insert(0, String::new());
         let notes = notes.join("; ");
         return Err(Failure::Usage(format!(
-            "read {name}: no virtual service has a real server that a VIP is needed for: direct routing (dr) and \
-             tunneling (tun) need one, masquerading (nat) needs nothing here{notes}"
+            "read {name}: no virtual service needs a VIP on its real servers: direct routing (dr) and tunneling \
+             (tun) need one, masquerading (nat) needs nothing here{notes}"
         )));
     }
     Ok(wanted)
 }
 
-/// The VIP of every service that has real servers behind direct routing or a tunnel.
+/// The VIP of every service with real servers that use direct routing or a tunnel.
 fn of_config(config: &Config) -> Wanted {
     let mut wanted = Wanted::default();
     for (key, service) in &config.services {
@@ -81,7 +81,7 @@ fn of_config(config: &Config) -> Wanted {
     wanted
 }
 
-/// Where a service's VIP belongs on this real server, `None` for nowhere.
+/// The device for a service's VIP on this real server; `None` when it needs none.
 fn placement(
     key: &ServiceKey,
     server: &ServerKey,
@@ -92,8 +92,8 @@ fn placement(
         ForwardingMethod::Tunneling(Tunnel::IPIP) if key.family() == server.family() => true,
         ForwardingMethod::Tunneling(_) => {
             return Err(format!(
-                "real server {server} of {key} is reached through a tunnel that is not IP in IP of one family: set \
-                 up its device by hand"
+                "real server {server} of {key} uses a tunnel other than IP in IP of one address family: set up \
+                 its device by hand"
             ));
         }
         ForwardingMethod::Masquerading

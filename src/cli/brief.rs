@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What `-Ln` alone lists, which is what scripts ask for all the time: read in a fraction of a
-//! [`super::listing::Listing`]'s time, one service after the other and without what is not shown.
+//! The listing of plain `-Ln`, which scripts use all the time. It reads one service after the other, and nothing that
+//! is not shown. So it takes a fraction of the time of a [`super::listing::Listing`].
 
 use std::fmt;
 
@@ -14,13 +14,13 @@ use crate::model::ServiceKey;
 pub(super) struct Brief {
     pub(super) info: Info,
     pub(super) services: Vec<ServiceEntry>,
-    /// Whether servers are to be sorted.
+    /// Whether to sort the servers.
     pub(super) sorted: bool,
 }
 
 /// Who knows the servers.
 pub(super) trait Source {
-    /// Those of a service, in the kernel's order, in place of what `out` holds.
+    /// Reads the servers of a service into `out`, in the kernel's order, and replaces its content.
     fn servers(
         &mut self,
         service: &ServiceKey,
@@ -78,7 +78,7 @@ impl Brief {
     }
 }
 
-/// The kernel, by its older interface where that knows all servers of a service, and by netlink.
+/// The kernel: by its older interface when that knows all servers of a service, otherwise by netlink.
 pub(super) struct Kernel<'a> {
     ipvs: &'a mut Ipvs,
     options: Option<SocketOptions>,

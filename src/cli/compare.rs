@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lvsadm diff`: what would make the kernel's table that of a file, as the lines that ipvsadm takes.
+//! `lvsadm diff`: the changes that make the kernel's table equal to a file, as ipvsadm's lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -19,7 +19,7 @@ pub struct Comparison {
     pub services: Vec<ServiceDifference>,
 }
 
-/// What would make one service as it is to be.
+/// The changes of one service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServiceDifference {
     /// The service, as it is listed.
@@ -47,16 +47,16 @@ pub enum Change {
 pub struct Difference {
     /// What it does.
     pub change: Change,
-    /// The real server it is about; none for the service itself.
+    /// The real server of the step; `None` for the service itself.
     pub server: Option<String>,
     /// The line that does it.
     pub line: String,
-    /// What the kernel has now, in the words of such a line.
+    /// The kernel's present settings, as words of such a line.
     pub was: Option<String>,
 }
 
 impl Comparison {
-    /// From the kernel's table to the one that is wanted. Every service counts, whoever made it.
+    /// The changes from the kernel's table to the wanted one. Every service counts, even if others made it.
     #[must_use]
     pub fn new(wanted: &IpvsTable, kernel: &IpvsTable) -> Self {
         let all: BTreeSet<ServiceKey> = kernel.services.keys().copied().collect();

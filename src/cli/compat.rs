@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What ipvsadm 1.31 shows wrong, for those who want it so: `--compat`, or a link named `ipvsadm`.
+//! Copies the mistakes in ipvsadm 1.31's listings, for `--compat` or a link named `ipvsadm`.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::listing::{ListedService, Listing};
 use crate::model::{AddressFamily, Counters, Fwmark, ServerKey, ServiceKey, ServiceSettings};
 
-/// Shows servers' counters in 32 bits and, where a sorted listing is wanted, puts the kernel's order into ipvsadm's.
+/// Cuts servers' counters to 32 bits. For a sorted listing it sorts the kernel's order as ipvsadm does.
 pub(super) fn distort(listing: &mut Listing, sorted: bool) {
     for ListedService { servers, .. } in &mut listing.services {
         for server in servers {
@@ -31,7 +31,7 @@ pub(super) const fn mark(mark: Fwmark) -> i32 {
     mark.get().cast_signed()
 }
 
-/// The names of a scheduler's flags, of which ipvsadm does not know the third of `sh` and `mh`.
+/// The names of a scheduler's flags. ipvsadm does not know the third flag of `sh` and `mh`.
 pub(super) fn flag_names(settings: &ServiceSettings) -> String {
     let names = settings.scheduler_flags.display(&settings.scheduler);
     let hashing = matches!(settings.scheduler.name(), "sh" | "mh");
@@ -58,7 +58,8 @@ fn cut(counters: &mut Counters) {
     }
 }
 
-/// The C library's sort: it asks for an order that is none in a sequence of its own, and so comes to a result of its own.
+/// The C library's merge sort. ipvsadm's comparison is not a consistent order, so only the same sequence of comparisons
+/// gives the same result.
 fn sort<T: Clone>(all: &mut [T], compare: &impl Fn(&T, &T) -> Ordering) {
     if all.len() < 2 {
         return;
@@ -99,7 +100,7 @@ fn compare_services(one: &ServiceKey, other: &ServiceKey) -> Ordering {
         .then_with(|| one.port().cmp(&other.port()))
 }
 
-/// `ipvs_cmp_dests`: the first server's family says how much of both addresses counts.
+/// `ipvs_cmp_dests`: the first server's family decides how much of both addresses it compares.
 fn compare_servers(one: ServerKey, other: ServerKey) -> Ordering {
     let family = AddressFamily::of(one.address);
     compare_addresses(family, words(Some(one.address)), words(Some(other.address)))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `-L -c`: the connections, in the kernel's order, a few hundred at a time however many there are.
+//! `-L -c`: the connections, in the kernel's order, a few hundred at a time for any number of them.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -23,7 +23,7 @@ const CHUNK: usize = 512;
 pub enum ConnectionFormat {
     /// Text.
     Plain,
-    /// Text, with what persistence engines go by.
+    /// Text, with the data of persistence engines.
     WithEngines,
     /// JSON.
     Json,
@@ -46,8 +46,8 @@ pub enum ConnectionsError {
 /// What may have a name.
 pub type Nameable = (BTreeSet<IpAddr>, BTreeSet<(Protocol, u16)>);
 
-/// Lists what `input` holds behind its title, as far as `filter` lets it through. `learn` is asked for names, again and
-/// again, unless there are to be none.
+/// Lists the connections of `input`, after its title, that match `filter`. `learn` looks up names, again and again;
+/// without it there are none.
 pub fn render(
     out: &mut impl Write,
     input: impl BufRead,

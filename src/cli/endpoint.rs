@@ -72,12 +72,12 @@ fn push_v6(text: &mut String, address: Ipv6Addr) {
     };
 }
 
-/// A number in decimal: what `write!` does, in a fraction of its time.
+/// A number in decimal: like `write!`, in a fraction of its time.
 pub(super) fn push_number(text: &mut String, number: u32) {
     text.push_str(itoa::Buffer::new().format(number));
 }
 
-/// Blanks until what begins at `start` is so wide, of which there are at most 32.
+/// Adds blanks until the text from `start` has this width; at most 32 blanks.
 pub(super) fn pad(text: &mut String, start: usize, width: usize) {
     let written = match text.get(start..) {
         Some(it) if it.is_ascii() => it.len(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel's answers and the terminal's become as failures of `lvsadm`, in ipvsadm's words.
+//! Turns errors of the kernel and of the terminal into failures of `lvsadm`, in ipvsadm's words.
 
 use nix::errno::Errno;
 
@@ -31,7 +31,7 @@ impl Failure {
         Self { message, status: 1 }
     }
 
-    /// A command that is not about one service or server failed, or one that only reads.
+    /// The failure of a command that only reads, or that is not about one service or server.
     #[must_use]
     pub fn command(error: &IpvsError) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl From<IpvsError> for Failure {
     }
 }
 
-/// What an error means whatever was tried.
+/// The meaning of an error for every operation.
 fn kernel_says(error: &IpvsError) -> String {
     match error.errno() {
         Some(errno) => errno_says(errno),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The filter that a word's options say, and the connections that a filter lets through.
+//! The filter from a word's options, and the connections that match a filter.
 
 use super::own::Asked;
 use crate::codec::connection::Connection;
@@ -8,7 +8,7 @@ use crate::ipvsadm::filter::{Filter, Network, ServerPattern, ServicePattern};
 use crate::model::AddressFamily;
 
 impl Filter {
-    /// What the options of a word say, as far as it has them.
+    /// The filter from the options of a word, as far as it has them.
     pub fn asked(asked: &Asked<'_>) -> Result<Self, Failure> {
         let states = asked.value("state").map(Self::read_states).transpose()?;
         Ok(Self {
@@ -22,7 +22,7 @@ impl Filter {
         })
     }
 
-    /// Whether a connection is one of those named.
+    /// Whether a connection matches the filter.
     #[must_use]
     pub fn has_connection(&self, connection: &Connection<'_>) -> bool {
         self.service

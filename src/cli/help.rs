@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What `-h` and `-v` print, from the definitions the parser uses.
+//! The output of `-h` and `-v`, from the definitions that the parser uses.
 
 use std::fmt::{self, Write};
 
 use super::own::WORDS;
 use crate::ipvsadm::options::{DEFINITIONS, Definition, Meaning, Value};
 
-/// `-h`. Where only ipvsadm's ways are known nothing else is told.
+/// `-h`. With `compat` it shows only what ipvsadm has.
 pub fn write_help(out: &mut impl Write, program: &str, compat: bool) -> fmt::Result {
     write_version(out)?;
     writeln!(out, "Usage:\n  {program} COMMAND [OPTION...]\n\nCommands:")?;
@@ -25,7 +25,7 @@ pub fn write_help(out: &mut impl Write, program: &str, compat: bool) -> fmt::Res
     if compat {
         return Ok(());
     }
-    out.write_str("\nWords that stand first, without a dash:\n")?;
+    out.write_str("\nWords that come first, without a dash:\n")?;
     for own in WORDS {
         writeln!(out, "  {:<40} {}", own.usage(), own.help)?;
         for option in own.options {

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, Error};
 
-/// A list being read, behind its title.
+/// A list while we read it, after its title.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
@@ -19,8 +19,8 @@ impl<R: BufRead> Lines<R> {
         Ok(Self { input, bytes })
     }
 
-    /// Puts the next line in place of what `line` holds; `false` at the end. Bytes that are no UTF-8 are replaced: a
-    /// client of SIP chooses what its persistence engine goes by, and must not be able to end the list.
+    /// Reads the next line into `line`, and replaces its content; `false` at the end. Bytes that are not UTF-8 are
+    /// replaced: a SIP client chooses the data of its persistence engine, and must not be able to end the list.
     pub(super) fn next(&mut self, line: &mut String) -> Result<bool, Error> {
         self.bytes.clear();
         line.clear();

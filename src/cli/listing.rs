@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is listed, as values: read from the kernel here, written as text by `render` and as JSON by `json`.
+//! The listing as values. This file reads it from the kernel, `render` writes it as text and `json` as JSON.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,9 +14,9 @@ use crate::model::{Granularity, Protocol, ServiceKey, Thresholds};
 /// Services with their servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// What the kernel says of IPVS itself.
+    /// What the kernel says about IPVS itself.
     pub info: Info,
-    /// Whether these are all services, and not one that was asked for.
+    /// Whether these are all services, and not only the requested one.
     pub whole: bool,
     /// The services.
     pub services: Vec<ListedService>,
@@ -32,8 +32,8 @@ pub struct ListedService {
 }
 
 impl Listing {
-    /// Reads all services, or one, as far as `filter` lets them through: of a service the servers that are named, and
-    /// no service without one of those.
+    /// Reads all services, or one, that match `filter`. With a filter for servers, a service shows only those servers,
+    /// and a service without one is left out.
     pub fn read(
         ipvs: &mut Ipvs,
         one: Option<&ServiceKey>,
@@ -73,7 +73,7 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Puts services and servers in ipvsadm's order.
+    /// Sorts services and servers in ipvsadm's order.
     pub(super) fn sort(&mut self) {
         self.services.sort_by_key(|listed| listed.service.key);
         for listed in &mut self.services {
@@ -81,7 +81,7 @@ impl Listing {
         }
     }
 
-    /// Leaves out what ipvsadm does not save: thresholds, and the granularity of a persistence that is not there.
+    /// Removes what ipvsadm does not save: thresholds, and the granularity of a service without persistence.
     pub(super) fn keep_what_ipvsadm_saves(&mut self) {
         for ListedService { service, servers } in &mut self.services {
             let settings = &mut service.settings;
@@ -94,7 +94,7 @@ impl Listing {
         }
     }
 
-    /// Every address and every port of a known protocol: what may have a name.
+    /// Everything that may have a name: every address, and every port of a known protocol.
     #[must_use]
     pub fn nameable(&self) -> (BTreeSet<IpAddr>, BTreeSet<(Protocol, u16)>) {
         let (mut addresses, mut ports) = (BTreeSet::new(), BTreeSet::new());

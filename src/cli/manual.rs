@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lvsadm man`: the manual page, from the definitions the parser uses. `docs/man/lvsadm.8` is what it prints.
+//! `lvsadm man`: the manual page, from the definitions that the parser uses. `docs/man/lvsadm.8` is its output.
 
 use std::fmt::{self, Write};
 
@@ -57,33 +57,33 @@ lvsadm \\- look at and edit the IPVS table of the kernel
 const DESCRIPTION: &str = "\
 .SH DESCRIPTION
 .B lvsadm
-takes the command line of
-.BR ipvsadm (8),
-all of it, and prints what ipvsadm 1.31 prints, or JSON.
+takes the whole command line of
+.BR ipvsadm (8)
+and prints what ipvsadm 1.31 prints, or JSON.
 The command comes first, its options after it.
-Letters may be bundled
-.RB ( \\-Ln ),
-values attached
+You may write letters together
+.RB ( \\-Ln )
+and attach values
 .RB ( \\-t192.0.2.10:80 ,
-.BR \\-\\-weight=3 );
-long names cannot be shortened.
+.BR \\-\\-weight=3 ).
+You cannot shorten long names.
 Without any argument it lists the table.
 .PP
-Called
+A link named
 .B ipvsadm
-it does as ipvsadm does,
+behaves as ipvsadm does, as if
 .B \\-\\-compat
-on every line; called
+stood on every line. A link named
 .B ipvsadm\\-save
-it saves, and called
+saves the table. A link named
 .B ipvsadm\\-restore
-it makes the table equal to its standard input.
+makes the table equal to its standard input.
 It needs CAP_NET_ADMIN in the initial user namespace.
 ";
 
 const WORDS_HEAD: &str = "\
 .SH WORDS
-These stand first, without a dash.
+These come first, without a dash.
 .B ipvsadm
 refuses them, and so does
 .BR \\-\\-compat .
@@ -100,7 +100,7 @@ Nothing to list; for
 .BR diff ,
 a difference; for
 .BR watch ,
-an error on the way.
+an error while it runs.
 .TP
 .B 2
 Wrong arguments, or no IPVS.
@@ -133,7 +133,7 @@ fn write_entry(out: &mut impl Write, names: &str, value: Value, help: &str) -> f
     writeln!(out, ".TP\n{names}{value}\n{}.", escaped(help))
 }
 
-/// As text, whatever troff would make of it.
+/// Escapes the characters that mean something to troff.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\e")
         .replace('-', "\\-")

@@ -2,8 +2,8 @@
 //! `lvsadm`: looks at and edits the kernel's IPVS table. It takes ipvsadm's command line and prints what ipvsadm
 //! prints, or JSON.
 //!
-//! What a command line means is read by [`crate::ipvsadm`]. What the kernel holds becomes a [`listing::Listing`], and
-//! that text ([`render`]) or [`json`].
+//! [`crate::ipvsadm`] reads the command line. The kernel's table becomes a [`listing::Listing`], and then text
+//! ([`render`]) or [`json`].
 
 mod brief;
 pub mod compare;
@@ -80,7 +80,7 @@ fn tell(failure: &Failure) {
     let _ = writeln!(io::stderr().lock(), "{}", failure.message);
 }
 
-/// What the program does by the name it is called by: a link to it may be named as any of ipvsadm's three.
+/// The program's behaviour by its name: a link to it may have the name of any of ipvsadm's three programs.
 fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
     let name = program.rsplit('/').next().unwrap_or(program);
     let context = Context {
@@ -168,7 +168,7 @@ fn execute(ipvs: &mut Ipvs, invocation: &Invocation) -> Result<(), Failure> {
         Invocation::StopDaemon(role) => ipvs
             .stop_sync_daemon(*role)
             .map_err(|error| Failure::stop_daemon(&error)),
-        // These need no kernel, or hold others.
+        // These need no kernel, or contain other commands.
         Invocation::Help | Invocation::Version | Invocation::Restore { .. } => Ok(()),
     }
 }
@@ -270,7 +270,7 @@ fn names(listing: &Listing, numeric: bool) -> Names {
     resolver.learn(addresses, ports).clone()
 }
 
-/// Connects to IPVS, loading it where the kernel does not do so by itself.
+/// Connects to IPVS, and loads it when the kernel does not do so by itself.
 fn open() -> Result<Ipvs, Failure> {
     let opened = match Ipvs::open() {
         Err(OpenError::NoIpvs) if load_module("ip_vs").is_ok() => Ipvs::open(),
@@ -286,13 +286,13 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 
 fn print(write: impl FnOnce(&mut Output) -> std::fmt::Result) -> Result<(), Failure> {
     let mut out = Output::new();
-    // A failure to write is kept by the output, and told at its end.
+    // The output keeps a write error, and reports it at its end.
     let _ = write(&mut out);
     out.finish().map_err(|error| Failure::output(&error))
 }
 
-/// Names as this machine knows them. A host is asked for once, however many lines of a restore name it: where nobody
-/// knows it, asking takes seconds.
+/// Names as this machine knows them. It looks up a host once, even if many lines of a restore name it: looking up an
+/// unknown host takes seconds.
 #[derive(Default)]
 struct System {
     hosts: RefCell<HashMap<String, Option<Ipv4Addr>>>,

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write as _};
 
-/// Standard output behind a buffer. A reader that went away (`lvsadm -Ln | head -1`) has what it wanted: the rest is
-/// dropped without a word.
+/// Standard output with a buffer. A reader that went away (`lvsadm -Ln | head -1`) has what it wanted: the rest is
+/// dropped silently.
 pub(super) struct Output {
     writer: BufWriter<StdoutLock<'static>>,
     error: Option<io::Error>,
@@ -19,13 +19,13 @@ impl Output {
         }
     }
 
-    /// Writes what is left in the buffer, and says whether everything was written or unwanted.
+    /// Writes the rest of the buffer, and returns whether everything was written or not wanted.
     pub(super) fn finish(mut self) -> Result<(), io::Error> {
         let result = match self.error.take() {
             Some(error) => Err(error),
             None => self.writer.flush(),
         };
-        // What could not be written is not tried again at the end.
+        // After a write error, do not try again at the end.
         drop(self.writer.into_parts());
         result.or_else(|error| match error.kind() {
             ErrorKind::BrokenPipe => Ok(()),

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The words that only `lvsadm` knows: `lvsadm diff FILE` and the like. Such a word stands first, without a dash, where
-//! ipvsadm refuses it. One table of them is what the parser takes, what the help says, and what completions and the
-//! manual page are made of.
+//! The words that only `lvsadm` knows: `lvsadm diff FILE` and the like. Such a word comes first, without a dash, where
+//! ipvsadm refuses it. The parser, the help, the completions and the manual page use one table of these words.
 
 use super::completion::SHELLS;
 use super::top::TABLES;
 use crate::ipvsadm::failure::Failure;
 use crate::ipvsadm::options::{Argument, Value};
 
-/// What is to be done.
+/// A command of lvsadm's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// `diff`.
@@ -23,7 +22,7 @@ pub enum Word {
     Watch,
 }
 
-/// What stands behind a word, options aside.
+/// The argument after a word, apart from options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
     /// Nothing.
@@ -45,14 +44,14 @@ pub struct OwnOption {
     pub help: &'static str,
 }
 
-/// A word, how it is written, and what it does.
+/// A word with its name, its options and its help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnWord {
-    /// What it stands for.
+    /// Which word it is.
     pub word: Word,
-    /// How it is written.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What stands behind it.
+    /// The argument after it.
     pub operand: Operand,
     /// Its options.
     pub options: &'static [OwnOption],
@@ -60,7 +59,7 @@ pub struct OwnWord {
     pub help: &'static str,
 }
 
-/// What `--sort` of `watch` can be: its columns, as `watch` names them.
+/// The columns that `--sort` of `watch` takes.
 pub const SORTING: &[&str] = &[
     "address",
     "servers",
@@ -90,7 +89,7 @@ const TOP_CONNECTIONS: &[OwnOption] = &[
     OwnOption {
         long: "rows",
         value: Value::Required(Argument::of("number")),
-        help: "rows of a table, 1 to 1000, 10 when not given",
+        help: "rows of a table, 1 to 1000; 10 when not given",
     },
     OwnOption {
         long: "service",
@@ -105,7 +104,7 @@ const TOP_CONNECTIONS: &[OwnOption] = &[
     OwnOption {
         long: "state",
         value: Value::Required(Argument::of("states")),
-        help: "only connections of these states, separated by commas",
+        help: "only connections in these states, separated by commas",
     },
     OwnOption {
         long: "client",
@@ -130,21 +129,21 @@ const WATCH: OwnWord = OwnWord {
                 name: "column",
                 choices: SORTING,
             }),
-            help: "what services and servers are sorted by: address when not given, servers, active, inactive, conns, \
+            help: "sort services and servers by this: address (when not given), servers, active, inactive, conns, \
                in-packets, in-bytes, out-bytes",
         },
         OwnOption {
             long: "service",
             value: Value::Required(Argument::of("service")),
-            help: "show only this one, as -L --service takes it",
+            help: "show only this service, written as for -L --service",
         },
         OwnOption {
             long: "server",
             value: Value::Required(Argument::of("address[:port]")),
-            help: "show only this real server, as -L --server takes it",
+            help: "show only this real server, written as for -L --server",
         },
     ],
-    help: "show the table on a terminal as it changes, with rates; q quits, ? tells the keys",
+    help: "show the table on a terminal as it changes, with rates; q quits, ? shows the keys",
 };
 
 /// All of them, in the help's order.
@@ -155,22 +154,22 @@ pub const WORDS: &[OwnWord] = &[
         name: "diff",
         operand: Operand::File,
         options: &[JSON],
-        help: "print what would make the table that of a saved file (- for standard input): exit status 0 for nothing, \
-           1 for something, 2 for an error",
+        help: "print the changes that make the table equal to a saved file (- for standard input); exit status: 0 no change, \
+           1 changes, 2 an error",
     },
     OwnWord {
         word: Word::TopConnections,
         name: "top-connections",
         operand: Operand::None,
         options: TOP_CONNECTIONS,
-        help: "print who has the most connections: the clients and the real servers",
+        help: "print the clients and the real servers with the most connections",
     },
     OwnWord {
         word: Word::Completion,
         name: "completion",
         operand: Operand::OneOf(SHELLS),
         options: &[],
-        help: "print what makes a shell complete lvsadm's command lines",
+        help: "print a script with which a shell completes lvsadm's command lines",
     },
     OwnWord {
         word: Word::Manual,
@@ -193,7 +192,7 @@ impl OwnWord {
     }
 }
 
-/// A command line that begins with such a word.
+/// A parsed command line that begins with such a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// The word.
@@ -204,13 +203,13 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Whether an option is there.
+    /// Whether the command line has this option.
     #[must_use]
     pub fn has(&self, long: &str) -> bool {
         self.value(long).is_some()
     }
 
-    /// An option's value, empty for one without.
+    /// An option's value; empty for an option without one.
     #[must_use]
     pub fn value(&self, long: &str) -> Option<&'a str> {
         let option = self.options.iter().find(|(name, _)| *name == long);
@@ -218,7 +217,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Reads a command line if it begins with one of the words and does not ask for ipvsadm's ways.
+/// Reads a command line that begins with one of the words; `None` for all others, and with `--compat`.
 #[must_use]
 pub fn parse<'a>(arguments: &[&'a str]) -> Option<Result<Asked<'a>, Failure>> {
     let (first, rest) = arguments.split_first()?;

@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::system::Names;
 
-/// Services and servers. What has a name in `names` is listed by it.
+/// Services and servers, by name when `names` has one.
 pub fn render(
     out: &mut impl Write,
     listing: &Listing,
@@ -36,7 +36,7 @@ pub fn render(
     Ok(())
 }
 
-/// All services with the default columns, by number: the text that [`render`] makes of the same table.
+/// All services with the default columns, by number: the same text as [`render`] makes.
 pub(super) fn render_brief(
     out: &mut impl Write,
     listing: &Brief,
@@ -84,7 +84,7 @@ pub fn render_daemons(out: &mut impl Write, daemons: &[SyncDaemon]) -> fmt::Resu
         };
         let (interface, id) = (&daemon.interface, daemon.sync_id);
         write!(out, "{role} sync daemon (mcast={interface}, syncid={id}")?;
-        // Kernels before 4.3 do not say the rest.
+        // Kernels before 4.3 do not send the rest.
         if daemon.max_length != 0 {
             write!(out, ", maxlen={}", daemon.max_length)?;
         }
@@ -159,7 +159,7 @@ fn write_service(
     out.write_char('\n')
 }
 
-/// `TCP  10.0.0.100:80`, `FWM  8 IPv6`. Names of IPv4 services end at the column, however long they are.
+/// `TCP 10.0.0.100:80`, `FWM 8 IPv6`. Long names of IPv4 services are cut at the column.
 pub(super) fn service_name(key: &ServiceKey, compat: bool, names: &Names) -> String {
     match *key {
         ServiceKey::Fwmark { mark, family } if compat => match family {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Listings held against what ipvsadm 1.31 printed of the same tables.
+//! Listings compared with the output of ipvsadm 1.31 for the same tables.
 
 use std::net::SocketAddr;
 
@@ -383,7 +383,7 @@ fn large_numbers_are_shortened_unless_they_are_to_be_exact() {
         "TCP  10.0.0.100:80                99999999 123456789 12345678901 1234567890123 123456789012345\n  \
          -> 10.1.1.11:80                 99999999 123456789 12345678901 1234567890123 123456789012345"
     );
-    // Of a server's rates only those of bytes are.
+    // Of a server only the byte rates are shortened.
     assert_eq!(
         last_two(Columns::Rates, false),
         "TCP  10.0.0.100:80                99999999  123456K   12345M    1234G     123T\n  \

@@ -1,35 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `-R`: what was read goes to the kernel, or becomes the table that it would make.
+//! `-R`: sends the input to the kernel, or computes the table that it would make.
 
 use std::collections::BTreeSet;
 
 use crate::ipvsadm::arguments::Invocation;
 use crate::ipvsadm::failure::Failure;
-use crate::ipvsadm::restore::{Failures, Item};
+use crate::ipvsadm::restore::{Failures, Item, TOGETHER};
 use crate::kernel::{Ipvs, IpvsError};
 use crate::model::IpvsTable;
 use crate::plan::{SimulatedKernel, Step, Target as _, diff, execute};
 
-/// Carries out all items in their order; `other` does what is no change of the table. One that fails does not stop
-/// those after it.
+/// Carries out all items in order; `other` does those that do not change the table. A failure does not stop the later
+/// items.
 pub fn run(
     ipvs: &mut Ipvs,
     items: &[Item],
     mut other: impl FnMut(&mut Ipvs, &Invocation) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut failures = Failures::default();
+    let mut together = Vec::with_capacity(TOGETHER);
     for item in items {
         match item {
-            Item::Steps(steps, numbers) => {
-                let number = |index| numbers.get(index).copied().unwrap_or_default();
-                match ipvs.apply(steps) {
+            Item::Steps(steps) => {
+                together.clear();
+                together.extend(steps.iter());
+                match ipvs.apply(&together) {
                     Ok(refused) => {
                         for refusal in refused {
                             let failure = Failure::step(&refusal.step, refusal.errno);
-                            failures.add(number(refusal.index), &failure);
+                            failures.add(steps.line(refusal.index), &failure);
                         }
                     }
-                    Err(error) => failures.add(number(0), &Failure::command(&error)),
+                    Err(error) => failures.add(steps.line(0), &Failure::command(&error)),
                 }
             }
             Item::Other(invocation, number) => {
@@ -42,8 +44,8 @@ pub fn run(
     failures.end()
 }
 
-/// Makes the table the one that the changes would make of an empty one, with as few changes as that takes: what is
-/// there already and stays keeps its connections. Everything else is carried out afterwards.
+/// Makes the table equal to the one that the changes would make of an empty table, with the fewest changes: services
+/// and servers that stay keep their connections. Then it carries out everything else.
 pub fn replace(
     ipvs: &mut Ipvs,
     items: &[Item],
@@ -82,9 +84,9 @@ pub fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
     };
     for item in items {
         match item {
-            Item::Steps(steps, numbers) => {
-                for (step, number) in steps.iter().zip(numbers) {
-                    apply(&mut kernel, step, *number);
+            Item::Steps(steps) => {
+                for (index, step) in steps.iter().enumerate() {
+                    apply(&mut kernel, &step, steps.line(index));
                 }
             }
             Item::Other(invocation, number) => match &**invocation {

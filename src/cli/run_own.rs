@@ -75,7 +75,7 @@ fn compare(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure>
 /// `top-connections`.
 fn top_connections(asked: &Asked<'_>) -> Result<(), Failure> {
     let wanted = Wanted::read(asked)?;
-    // Where IPVS is not loaded yet it is, as by every other command; where there is none that is what is said.
+    // Loads IPVS if needed, as every other command does; without IPVS, the error says so.
     let input = match connections_file() {
         Ok(input) => input,
         Err(_) => open().and_then(|_| connections_file())?,

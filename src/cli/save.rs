@@ -10,8 +10,8 @@ use crate::ipvsadm::{ServerRule, ServiceArgument, ServiceRule};
 use crate::model::{Protocol, SchedulerFlags, ServiceKey, ServiceSettings};
 use crate::system::Names;
 
-/// Writes a line for each service and each server, in ipvsadm's own words where `compat` asks for them. What has a name
-/// in `names` is written by it.
+/// Writes a line for each service and each server; with `compat` exactly as ipvsadm does. It writes a name when `names`
+/// has one.
 pub fn render(out: &mut impl Write, listing: &Listing, compat: bool, names: &Names) -> fmt::Result {
     for ListedService { service, servers } in &listing.services {
         let key = &service.key;
@@ -37,7 +37,7 @@ pub fn render(out: &mut impl Write, listing: &Listing, compat: bool, names: &Nam
     Ok(())
 }
 
-/// The rule with the flags that ipvsadm knows, even if that is none of those set.
+/// The rule with the flags that ipvsadm knows, even if none of the set ones is among them.
 fn compatible_rule(key: &ServiceKey, settings: &ServiceSettings) -> String {
     let without = ServiceSettings {
         scheduler_flags: SchedulerFlags::NONE,

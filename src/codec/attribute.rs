@@ -18,8 +18,8 @@ impl<'a> AttributeWriter<'a> {
         Self(buffer)
     }
 
-    /// One attribute, padded to the next multiple of four bytes. Payloads are ours and short: an IPVS message stays
-    /// below 300 bytes, so that the 16-bit length cannot overflow.
+    /// One attribute, padded to the next multiple of four bytes. We make the payloads, and they are short: an IPVS
+    /// message stays below 300 bytes, so the 16-bit length cannot overflow.
     pub fn bytes(&mut self, kind: u16, payload: &[u8]) {
         let length = u16::try_from(NLA_HEADER_SIZE + payload.len()).unwrap_or(u16::MAX);
         self.0.extend_from_slice(&length.to_ne_bytes());
@@ -69,7 +69,7 @@ impl<'a> AttributeWriter<'a> {
         }
     }
 
-    /// A nest: whatever `content` writes becomes the payload of one attribute.
+    /// A nest: the output of `content` becomes the payload of one attribute.
     pub fn nest(&mut self, kind: u16, content: impl FnOnce(&mut AttributeWriter<'_>)) {
         let start = self.0.len();
         self.0.extend_from_slice(&[0, 0]);
@@ -83,7 +83,7 @@ impl<'a> AttributeWriter<'a> {
     }
 }
 
-/// One attribute as it stands in a message. Flag bits are already off its kind.
+/// One attribute of a message. Its kind has no flag bits any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
     /// The attribute's number within its nest.
@@ -92,7 +92,7 @@ pub struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    /// The attributes of a nest or message, in the order they stand there.
+    /// The attributes of a nest or message, in their order.
     pub fn all(bytes: &'a [u8]) -> impl Iterator<Item = Result<Self, DecodeError>> {
         NlasIterator::new(bytes).map(|item| {
             let item = item?;
@@ -111,7 +111,7 @@ impl<'a> Attribute<'a> {
         self.payload
     }
 
-    /// One byte. Longer payloads are cut, as the kernel does.
+    /// One byte. A longer payload is cut, as the kernel does.
     pub fn u8(self, name: &'static str) -> Result<u8, DecodeError> {
         self.array::<1>(name).map(|[byte]| byte)
     }
@@ -136,7 +136,7 @@ impl<'a> Attribute<'a> {
         self.array(name).map(u64::from_ne_bytes)
     }
 
-    /// A string up to its NUL. What is not UTF-8 is replaced: it is only ever shown or compared.
+    /// A string up to its NUL. Bytes that are not UTF-8 are replaced: we only show or compare the string.
     #[must_use]
     pub fn string(self) -> String {
         let text = self
@@ -147,7 +147,7 @@ impl<'a> Attribute<'a> {
         String::from_utf8_lossy(text).into_owned()
     }
 
-    /// An address of this family. The kernel sends 16 bytes; shorter ones are taken as zero-extended, as it does.
+    /// An address of this family. The kernel sends 16 bytes; we extend a shorter one with zeros, as the kernel does.
     pub fn address(self, name: &'static str, family: AddressFamily) -> Result<IpAddr, DecodeError> {
         if self.payload.len() > 16 || self.payload.len() < 4 {
             return Err(DecodeError::WrongLength {

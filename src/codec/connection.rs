@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::model::Protocol;
 
-/// A line that is none of a connection, by the field that is missing or malformed.
+/// A line that is not a connection; the field that is missing or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("connection without a {0}")]
 pub struct ConnectionError(pub &'static str);
@@ -23,15 +23,15 @@ pub struct Connection<'a> {
     pub protocol: &'a str,
     /// The client; of a template the network of clients, with port 0.
     pub client: SocketAddr,
-    /// What it connected to; of a template of a service by mark the mark in place of an address.
+    /// The service; for a template of a service by mark, the mark in place of an address.
     pub service: SocketAddr,
     /// Where it was sent.
     pub server: SocketAddr,
     /// `ESTABLISHED`, `TIME_WAIT`, ...
     pub state: &'a str,
-    /// Seconds until it is forgotten if nothing more is seen of it.
+    /// Seconds until the kernel forgets it if no packet comes.
     pub expires: u32,
-    /// The persistence engine, and what it goes by.
+    /// The persistence engine, and its data.
     pub engine: Option<(&'a str, &'a str)>,
 }
 

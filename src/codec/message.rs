@@ -22,7 +22,7 @@ const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
 const NLMSGERR_ATTR_MSG: u16 = 1;
 
-/// What surrounds a request: who it is for and how it wants to be answered.
+/// The header of a request: its receiver, and the answer that it wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Envelope {
     /// The family's number, or the rtnetlink message's.
@@ -33,12 +33,12 @@ pub struct Envelope {
     pub answer: Answer,
 }
 
-/// Which answer a request asks for. Errors come back in any case.
+/// Which answer a request wants. Errors always come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Only what the request itself yields.
+    /// Only the request's own reply.
     Plain,
-    /// A confirmation, even when there is nothing to say.
+    /// A confirmation, even without data.
     Acknowledge,
     /// All objects, ended by `NLMSG_DONE`.
     Dump,
@@ -70,7 +70,8 @@ pub fn emit_genl(
     });
 }
 
-/// Appends one netlink message: header, then whatever `payload` writes. `extra_flags` join those of the answer.
+/// Appends one netlink message: the header, then the output of `payload`. `extra_flags` are added to those of the
+/// answer.
 pub fn emit(
     out: &mut Vec<u8>,
     envelope: Envelope,
@@ -91,7 +92,7 @@ pub fn emit(
     }
 }
 
-/// Appends a message that asks for nothing but a confirmation. The kernel confirms it after whatever stands before it.
+/// Appends a message that only asks for a confirmation. The kernel confirms it after all messages before it.
 pub fn emit_fence(out: &mut Vec<u8>, sequence: u32) {
     let envelope = Envelope {
         message_type: NLMSG_NOOP,
@@ -137,7 +138,7 @@ pub struct Incoming<'a> {
     pub kind: IncomingKind<'a>,
 }
 
-/// What a message from the kernel says.
+/// The content of a message from the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IncomingKind<'a> {
     /// An object. `interrupted`: it changed while it was dumped.
@@ -162,7 +163,7 @@ pub enum IncomingKind<'a> {
 }
 
 impl<'a> IncomingKind<'a> {
-    /// The attributes of a generic netlink object, behind its four bytes of header.
+    /// The attributes of a generic netlink object, after its header of four bytes.
     #[must_use]
     pub fn genl_attributes(&self) -> Option<&'a [u8]> {
         match self {
@@ -223,7 +224,7 @@ fn parse_one(message: &[u8]) -> Result<Incoming<'_>, DecodeError> {
     })
 }
 
-/// A dump that failed half-way says so in the four bytes after `NLMSG_DONE`.
+/// The four bytes after `NLMSG_DONE` say whether a dump failed half-way.
 fn parse_done(payload: &[u8]) -> IncomingKind<'_> {
     match payload.first_chunk().map(|code| i32::from_ne_bytes(*code)) {
         Some(code) if code < 0 => IncomingKind::Refused(Refusal {
@@ -245,8 +246,8 @@ fn parse_error(payload: &[u8], flags: u16) -> Result<IncomingKind<'_>, DecodeErr
     })
 }
 
-/// The text of an extended ACK. It stands behind the error code and the request's header, or the whole request where
-/// the kernel did not cut it (`NLM_F_CAPPED`).
+/// The text of an extended ACK. It follows the error code and the request's header, or the whole request if the kernel
+/// did not cut it (`NLM_F_CAPPED`).
 fn extended_text(payload: &[u8], flags: u16) -> Option<String> {
     if flags & NLM_F_ACK_TLVS == 0 {
         return None;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Bytes to values and back. Nothing here panics, whatever the bytes; nothing here does I/O.
+//! Bytes to values and back. Nothing here panics on any bytes, and nothing does I/O.
 //!
 //! Framing and attribute views come from `netlink-packet-core`; the IPVS family is our own, because no maintained
 //! crate has it. Replies are read into typed values; requests are written straight into one reused buffer.
@@ -10,7 +10,7 @@ pub mod ipvs;
 pub mod message;
 pub mod sockopt;
 
-/// Bytes that do not say what they should.
+/// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The framing itself is broken.

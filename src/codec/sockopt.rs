@@ -2,10 +2,10 @@
 //! IPVS's older interface, socket options: structures of fixed size. Source: `include/uapi/linux/ip_vs.h` and
 //! `do_ip_vs_get_ctl` in `net/netfilter/ipvs/ip_vs_ctl.c`.
 //!
-//! One answer has all real servers of a service in a third of the bytes of netlink's, which takes a call for every few
-//! dozen of them. It knows IPv4 alone: neither other services nor, of an IPv4 service, tunneled servers with IPv6
-//! addresses. How many servers a service has in all is in another answer. No answer says how many structures it has: what
-//! the kernel does not fill stays as it was asked, and that is zero.
+//! One answer has all real servers of a service, in a third of netlink's bytes; netlink needs a call for every few
+//! dozen servers. This interface only knows IPv4: it shows no IPv6 services, and not the tunneled servers of an IPv4
+//! service that have IPv6 addresses. Another answer has the number of all servers of a service. No answer says how many
+//! structures it has: those that the kernel does not fill keep the zeros of the request.
 
 use std::collections::HashMap;
 use std::mem::offset_of;
@@ -14,11 +14,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::ipvs::{ServerEntry, method_word};
 use crate::model::{AddressFamily, Fwmark, Protocol, ServerKey, ServiceKey};
 
-/// `struct ip_vs_stats_user`, which is not read here but takes its room.
+/// `struct ip_vs_stats_user`; we skip it.
 #[repr(C)]
 struct Stats([u32; 3], [u64; 2], [u32; 5]);
 
-/// `struct ip_vs_get_dests`, without the servers behind it.
+/// `struct ip_vs_get_dests`, without the servers after it.
 #[repr(C)]
 struct Servers {
     protocol: u16,
@@ -43,7 +43,7 @@ struct Server {
     stats: Stats,
 }
 
-/// `struct ip_vs_get_services`, without the services behind it.
+/// `struct ip_vs_get_services`, without the services after it.
 #[repr(C)]
 struct Services {
     count: u32,
@@ -65,7 +65,7 @@ struct Service {
     stats: Stats,
 }
 
-/// What the default columns of a listing say of a real server.
+/// A real server in the default columns of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerSummary {
     /// Its identity within its service.
@@ -92,7 +92,7 @@ impl From<&ServerEntry> for ServerSummary {
     }
 }
 
-/// Writes the question for the servers of a service, with room for so many behind it; `false` for a service of IPv6.
+/// Writes the request for the servers of a service, with room for this many after it; `false` for an IPv6 service.
 pub fn ask_servers(service: &ServiceKey, room: u32, out: &mut Vec<u8>) -> bool {
     let mut header = [0; size_of::<Servers>()];
     match *service {
@@ -124,7 +124,8 @@ pub fn ask_servers(service: &ServiceKey, room: u32, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Reads the servers of an answer, in place of what `out` holds; `None` where it is too short for what was asked.
+/// Reads the servers of an answer into `out`, and replaces its content; `None` when the answer is too short for the
+/// request.
 pub fn read_servers(answer: &[u8], out: &mut Vec<ServerSummary>) -> Option<()> {
     out.clear();
     let room = number(answer, offset_of!(Servers, count))?;
@@ -150,15 +151,15 @@ pub fn read_servers(answer: &[u8], out: &mut Vec<ServerSummary>) -> Option<()> {
     Some(())
 }
 
-/// Writes the question for all services of IPv4, with room for so many behind it.
+/// Writes the request for all IPv4 services, with room for this many after it.
 pub fn ask_services(room: u32, out: &mut Vec<u8>) {
     let mut header = [0; size_of::<Services>()];
     put(&mut header, offset_of!(Services, count), room.to_ne_bytes());
     fill(out, &header, room, size_of::<Service>());
 }
 
-/// Reads of each service of an answer how many servers it has, those that [`read_servers`] is not told of included;
-/// `None` where the answer is too short for what was asked.
+/// Reads how many servers each service of an answer has, including those that [`read_servers`] does not get; `None`
+/// when the answer is too short for the request.
 #[must_use]
 pub fn read_server_counts(answer: &[u8]) -> Option<HashMap<ServiceKey, u32>> {
     let room = number(answer, offset_of!(Services, count))?;

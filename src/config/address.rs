@@ -37,7 +37,7 @@ pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Ad
     })
 }
 
-/// Reads an address that has no port; `help` is what to write instead of one.
+/// Reads an address without a port; `help` says what to write when there is a port.
 pub(super) fn read_bare(
     name: &str,
     node: &Node<'_>,
@@ -59,7 +59,7 @@ fn parse(name: &str, text: &str) -> Result<Address, Complaint> {
         return Err(not_an_address(name, text));
     };
     if let Some(why) = unusable(ip) {
-        let help = "write the unicast address that packets carry";
+        let help = "write the plain unicast address";
         return Err((format!("{name} {ip} {why}"), Some(help.into())));
     }
     let port = port.map(|port| {
@@ -107,7 +107,7 @@ fn not_an_address(name: &str, text: &str) -> Complaint {
     } else if letters
         && !(text.contains("::") || text.matches(':').count() > 1 || text.chars().all(hex))
     {
-        Some("write the address: names can change under a running director".into())
+        Some("write the address: a name can change while the director runs".into())
     } else {
         Some("write 192.0.2.10, 192.0.2.10:5672, 2001:db8::1 or [2001:db8::1]:5672".into())
     };
@@ -189,7 +189,7 @@ mod tests {
                 .unwrap_err()
                 .1
                 .unwrap()
-                .contains("names")
+                .contains("a name can")
         };
         assert!(helped("mq1.example:5672") && helped("localhost"));
         assert!(!helped("10.0.0.256") && !helped("2001:db8::g::1"));

@@ -29,7 +29,7 @@ const SCHEDULE: CheckSchedule = CheckSchedule {
     retry_delay: Duration::from_secs(1),
 };
 
-/// What one layer says of checks.
+/// The check settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CheckLayer {
     /// Where it stands.
@@ -123,7 +123,7 @@ impl CheckLayer {
         }
     }
 
-    /// What the layers, the innermost first, say together for a server.
+    /// The check of a server, from all layers, the innermost first.
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,
@@ -151,10 +151,10 @@ impl CheckLayer {
     }
 }
 
-/// Where the check of a server goes; `None` when nothing checks it.
+/// The target of a server's check; `None` when nothing checks it.
 ///
-/// A check that has no port to go to is left out, unless a type was written, or the check was written for this very
-/// service or its server: then it was meant to run.
+/// A check without a port is left out. It is an error when the file names a type, or has the check at this service or
+/// server: then somebody wants it to run.
 fn target(
     layers: &[&CheckLayer],
     subject: &Subject,
@@ -200,7 +200,7 @@ fn target(
     Ok(Some(target))
 }
 
-/// Whether a connection to `target` goes to this service: what answers then is any of its servers.
+/// Whether a connection to `target` goes to this service: then any of its servers may answer.
 fn is_the_service(service: &ServiceKey, target: SocketAddr) -> bool {
     match *service {
         ServiceKey::Address {
@@ -212,7 +212,7 @@ fn is_the_service(service: &ServiceKey, target: SocketAddr) -> bool {
     }
 }
 
-/// The port to which a TCP check goes unless told another one.
+/// The port of a TCP check that names no port.
 fn own_port(service: &ServiceKey, server: ServerKey) -> Option<u16> {
     let tcp = matches!(
         service,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `director` and `ipvs`: what applies to the whole program and to the whole kernel.
+//! `director` and `ipvs`: settings of the whole program and of the whole kernel.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::value::{choice, duration, map, seconds, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{DirectorSettings, IpvsSettings, Seconds};
 
-/// What a file without `director` means.
+/// The settings of a file without `director`.
 #[must_use]
 pub fn default_director() -> DirectorSettings {
     DirectorSettings {
@@ -21,7 +21,7 @@ pub fn default_director() -> DirectorSettings {
     }
 }
 
-/// What a file without `ipvs` means.
+/// The settings of a file without `ipvs`.
 pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
     tcp_timeout: None,
     tcp_fin_timeout: None,
@@ -29,7 +29,7 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
     expire_nodest_conn: Some(true),
 };
 
-/// Reads `director`; what is wrong keeps its default.
+/// Reads `director`; a wrong value keeps its default.
 pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSettings {
     let mut settings = default_director();
     let mut files = Files::default();
@@ -63,7 +63,7 @@ struct Files {
 }
 
 impl Files {
-    /// Fills in what is not named. Every file, and the lock beside it, is to be another one.
+    /// Fills in the paths that are not named. All files and their locks must differ.
     fn settle(self, settings: &mut DirectorSettings, out: &mut Findings) {
         let named = |setting: &mut PathBuf, file: Option<(PathBuf, Span)>| {
             let (path, span) = file?;
@@ -84,7 +84,7 @@ impl Files {
     }
 }
 
-/// A key, its path, and its place if it stands in the file.
+/// A key, its path, and its place if the file has it.
 type Named<'a> = (&'static str, &'a PathBuf, Option<Span>);
 
 fn tell_apart(one: Named<'_>, other: Named<'_>, out: &mut Findings) {
@@ -102,14 +102,14 @@ fn tell_apart(one: Named<'_>, other: Named<'_>, out: &mut Findings) {
     let Some(span) = place.max(other_place) else {
         return;
     };
-    out.push(Finding::new(span, message).help("give each a path of its own"));
+    out.push(Finding::new(span, message).help("give each its own path"));
 }
 
 fn shown(path: &Path) -> String {
     Shown(&path.to_string_lossy()).to_string()
 }
 
-/// Reads `ipvs`; what is wrong keeps its default.
+/// Reads `ipvs`; a wrong value keeps its default.
 pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
     const EXPIRE: [(&str, Option<bool>); 3] =
         [("true", Some(true)), ("false", Some(false)), ("keep", None)];
@@ -145,7 +145,7 @@ fn timeout(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Sec
     seconds(name, node, out).map(Some)
 }
 
-/// The absolute path of a file, and where it stands; nothing when it is wrong.
+/// The absolute path of a file, and its place; `None` when it is wrong.
 fn file(name: &str, node: &Node<'_>, out: &mut Findings) -> Option<(PathBuf, Span)> {
     let text = text(name, node, "an absolute path", out).ok()?;
     let path = Path::new(text);

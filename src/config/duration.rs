@@ -54,7 +54,7 @@ fn digits(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// Writes a duration in the largest unit that leaves no rest; parts of a millisecond are dropped.
+/// Writes a duration in the largest unit that divides it; drops parts of a millisecond.
 pub(super) fn write(duration: Duration) -> String {
     let total = duration.as_millis();
     let unit = UNITS

@@ -13,8 +13,8 @@ use crate::model::{
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
 ///
-/// Everything `parse` can make can be written. Values only a kernel has (protocols, tunnels and forwarding
-/// methods without a name) are written as their numbers, which `parse` refuses.
+/// Writes everything that `parse` can make. Some values only come from a kernel (protocols, tunnels and forwarding
+/// methods without a name): it writes these as numbers, which `parse` refuses.
 #[must_use]
 pub fn to_yaml(config: &Config) -> String {
     File(config).to_string()

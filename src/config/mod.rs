@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Text to [`Config`], checked whole: either a configuration with nothing wrong in it, or everything that is wrong.
 //!
-//! `yaml` makes a tree with places, `section` knows the keys, `value` reads single values. A setting is read where
-//! it stands, into the layer it stands in (`scheduling`, `server`, `persistence`, `tunnel`, `check`), and only then
-//! put together for each real server, so that a default is held against nothing but what uses it.
+//! `yaml` makes a tree with places, `section` knows the keys, `value` reads single values. Each setting is first read
+//! into its own layer (`scheduling`, `server`, `persistence`, `tunnel`, `check`). Then the layers are merged for each
+//! real server. So a default is checked only where something uses it.
 
 mod address;
 mod check;
@@ -38,11 +38,11 @@ use tree::{Entry, Node};
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// An empty list must be meant: it takes every service away.
-const NO_SERVICES: &str = "write virtual_services: [] when none is meant";
+const NO_SERVICES: &str = "write virtual_services: [] if you want none";
 
-/// The configuration that a file's bytes say, every default filled in, or everything that is wrong with it.
+/// Reads a file's bytes: the configuration with all defaults filled in, or all errors of the file.
 ///
-/// `name` is what diagnostics call the file.
+/// `name` is the file's name in diagnostics.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
     let mut out = Findings::default();
     let (text, config) = if bytes.len() > MAX_BYTES {
@@ -106,7 +106,7 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
     if let Some(entry) = section("virtual_services") {
         let nodes = value::list("virtual_services", &entry.value, NO_SERVICES, out)?;
         for node in nodes {
-            // What is wrong with one was said, and the others are read all the same.
+            // The errors of one are noted already; the others are still read.
             let _ = services.take(node, &defaults, &pools, out);
         }
     } else {

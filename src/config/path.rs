@@ -13,7 +13,7 @@ use crate::model::{AddressFamily, Fwmark, ProbePath};
 /// The longest name of an interface, in bytes (the kernel's `IFNAMSIZ` less its NUL).
 const LONGEST_INTERFACE: usize = 15;
 
-/// What one layer says of the way.
+/// The path settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PathLayer {
     source: Setting<IpAddr>,
@@ -22,7 +22,7 @@ pub(super) struct PathLayer {
 }
 
 impl PathLayer {
-    /// Reads a key if it is of the way, and says whether it is.
+    /// Reads a key if it is a setting of the path, and returns whether it is.
     pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
@@ -38,7 +38,7 @@ impl PathLayer {
         true
     }
 
-    /// What the layers, the innermost first, say together of the way to `target`.
+    /// The path to `target`, from all layers, the innermost first.
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,

@@ -10,10 +10,10 @@ use super::value::{decimal, kind, map, seconds, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{AddressFamily, Granularity, PersistenceEngine, Seconds, ServiceSettings};
 
-/// What ipvsadm takes for `-p` without a number.
+/// The timeout of ipvsadm's `-p` without a number.
 const TIMEOUT: Seconds = Seconds(360);
 
-/// What one layer says of persistence.
+/// The persistence settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PersistenceLayer {
     on: Setting<bool>,
@@ -22,7 +22,7 @@ pub(super) struct PersistenceLayer {
     engine: Setting<Option<PersistenceEngine>>,
 }
 
-/// What all layers say together of persistence that is on.
+/// Persistence that is on, from all layers.
 pub(super) struct Persistence {
     timeout: Seconds,
     granularity: Granularity,
@@ -91,7 +91,7 @@ impl PersistenceLayer {
         }
     }
 
-    /// What the layers, the innermost first, say together for a service.
+    /// The persistence of a service, from all layers, the innermost first.
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,
@@ -118,7 +118,7 @@ impl PersistenceLayer {
 }
 
 impl Word {
-    /// This granularity for a family, if it has such a one.
+    /// This granularity for a family, if the family can have it.
     fn fit(self, family: AddressFamily) -> Option<Granularity> {
         match (self, family) {
             (Self::Mask(mask), AddressFamily::Ipv4) => Some(Granularity::mask(mask)),
@@ -180,7 +180,7 @@ fn engine(node: &Node<'_>, out: &mut Findings) -> Result<Option<PersistenceEngin
             "engine must be 1 to 16 letters and digits, got {}",
             Shown(name)
         );
-        out.push(Finding::new(node.span, message).help("the kernel's own one is sip"));
+        out.push(Finding::new(node.span, message).help("the kernel itself has sip"));
         Wrong
     })
 }

@@ -25,7 +25,7 @@ impl Pools {
             Value::Scalar { .. } if node.is_null() => {}
             Value::Scalar { .. } | Value::List(_) => {
                 let message = format!("pools must be a map, got {}", kind(node));
-                let help = "of names to lists of real servers";
+                let help = "write names, each with a list of real servers";
                 out.push(Finding::new(node.span, message).help(help));
             }
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What holds for every file and every configuration.
+//! What is true for every file and every configuration.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -19,7 +19,7 @@ const FLAGS: [&str; 7] = [
     "flag-3",
 ];
 
-/// What one layer says of it.
+/// The scheduling settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SchedulingLayer {
     scheduler: Setting<Scheduler>,
@@ -29,7 +29,7 @@ pub(super) struct SchedulingLayer {
 }
 
 impl SchedulingLayer {
-    /// Reads a key if it is one of these settings, and says whether it is.
+    /// Reads a key if it is one of these settings, and returns whether it is.
     pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
@@ -42,7 +42,7 @@ impl SchedulingLayer {
         true
     }
 
-    /// What the layers, the service's own first, say together.
+    /// The scheduling of a service, from all layers, the service's own first.
     pub(super) fn resolve(
         layers: &[&Self; 2],
         subject: &Subject,
@@ -65,7 +65,7 @@ impl SchedulingLayer {
     }
 }
 
-/// A flag from further out than the scheduler, and not for it, was meant for another scheduler.
+/// A flag of an outer layer that does not fit the scheduler was meant for another scheduler.
 fn resolve_scheduler(
     layers: &[&SchedulingLayer; 2],
     subject: &Subject,

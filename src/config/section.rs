@@ -7,7 +7,7 @@ use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
 /// A kind of map in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
-    /// What it is called in messages, with its article.
+    /// Its name in messages, with the article.
     pub name: &'static str,
     own: &'static [&'static str],
     shared: &'static [&'static [&'static str]],
@@ -102,7 +102,7 @@ pub(super) const CHECK_TCP: Section = Section {
     shared: &[],
 };
 
-/// Every section: what a page or a test needs to know the whole schema.
+/// Every section: the whole schema, for documentation and tests.
 pub static SECTIONS: [Section; 10] = [
     FILE,
     DIRECTOR,
@@ -116,18 +116,18 @@ pub static SECTIONS: [Section; 10] = [
     CHECK_TCP,
 ];
 
-/// What the words of keepalived and of others are called here.
+/// Our keys for the words of keepalived and others.
 const FOREIGN: &[(&str, &str)] = &[
     (
         "<<",
-        "merge keys are not read: put what is shared into defaults or a pool",
+        "merge keys are not supported: put shared settings into defaults or a pool",
     ),
     ("lb_algo", "the scheduler is set by scheduler"),
     ("lvs_sched", "the scheduler is set by scheduler"),
     ("algorithm", "the scheduler is set by scheduler"),
-    ("lb_kind", "the forwarding method is set by forwarding"),
-    ("lvs_method", "the forwarding method is set by forwarding"),
-    ("method", "the forwarding method is set by forwarding"),
+    ("lb_kind", "forwarding sets the forwarding method"),
+    ("lvs_method", "forwarding sets the forwarding method"),
+    ("method", "forwarding sets the forwarding method"),
     ("delay_loop", "write check: {interval: 6s}"),
     ("connect_timeout", "write check: {timeout: 3s}"),
     (
@@ -163,7 +163,7 @@ impl Section {
         self.own.iter().chain(shared).copied()
     }
 
-    /// Says that `entry`, one of `entries`, has no place here, and what may have been meant.
+    /// Reports that `entry`, one of `entries`, is not a key here, and suggests another one.
     pub(super) fn unknown_key(&self, entry: &Entry<'_>, entries: &[Entry<'_>], out: &mut Findings) {
         let key = &*entry.key;
         let near = nearest(key, self.keys());
@@ -177,7 +177,7 @@ impl Section {
             && !["tcp", "fwmark"].contains(&key)
             && self.keys().any(|own| own == "check")
         {
-            format!("{key} belongs into check")
+            format!("{key} belongs in check")
         } else if key == "port" && self.keys().any(|own| own == "address") {
             "the port is part of the address: 192.0.2.10:5672".to_owned()
         } else if let Some((_, help)) = foreign {
@@ -186,7 +186,7 @@ impl Section {
             let keys: Vec<_> = self.keys().collect();
             format!("known here: {}", keys.join(", "))
         };
-        // A key that is there twice would be the next error, and what an alias repeats stands elsewhere.
+        // No fix when the suggested key is there already, or when an alias repeats the entry from elsewhere.
         let fix = near
             .filter(|near| entries.iter().all(|other| &*other.key != *near))
             .filter(|_| matches!(entry.key, Text::Source(_)))

@@ -14,7 +14,7 @@ use crate::model::{
     Thresholds, Weight,
 };
 
-/// What one layer says of real servers.
+/// The real-server settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServerLayer {
     forwarding: Setting<Forwarding>,
@@ -24,7 +24,7 @@ pub(super) struct ServerLayer {
     upper_threshold: Setting<u32>,
     lower_threshold: Setting<u32>,
     inhibit_on_failure: Setting<bool>,
-    /// Apart from the rest, because few servers have one of their own.
+    /// In a box of its own, because few servers have one.
     check: Option<Box<CheckLayer>>,
 }
 
@@ -57,7 +57,7 @@ const OTHER_FORWARDING: [(&str, &str); 12] = [
 ];
 
 impl ServerLayer {
-    /// Reads a key if it is a server's setting, and says whether it is.
+    /// Reads a key if it is a server's setting, and returns whether it is.
     pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
         const THRESHOLD: Option<&str> = Some("0 means no threshold");
         let (name, node) = (&*entry.key, &entry.value);
@@ -94,7 +94,7 @@ impl ServerLayer {
 /// A real server as one item of a list.
 #[derive(Debug, Clone)]
 pub(super) struct ServerItem {
-    /// Where to, and where that stands.
+    /// The address, and its place.
     pub(super) address: Address,
     /// Where the address stands.
     pub(super) span: Span,
@@ -137,7 +137,7 @@ impl ServerItem {
         ServerKey::new(self.address.ip, port)
     }
 
-    /// This server in a service, whose own layer and whose defaults are `outer`, the service's first.
+    /// This server in a service. `outer` has the service's own layer, then its defaults.
     pub(super) fn resolve(
         &self,
         outer: [&ServerLayer; 2],
@@ -203,7 +203,7 @@ impl ServerItem {
             Forwarding::Tunneling => "tunneling",
             Forwarding::Masquerading if port == 0 && service.is_some_and(|port| port != 0) => {
                 let finding = subject.finding(self.span, "port must be 1 to 65535, got 0");
-                out.push(finding.help("leave it out for the virtual service's port"));
+                out.push(finding.help("leave it out to use the virtual service's port"));
                 return Err(Wrong);
             }
             Forwarding::Masquerading => return Ok(()),
@@ -233,7 +233,9 @@ impl ServerItem {
         }
         let message = format!("{own} real server of an {service} service");
         let finding = subject.finding(self.span, message);
-        out.push(finding.help("only forwarding: tun crosses address families"));
+        out.push(
+            finding.help("only forwarding: tun can reach a server of the other address family"),
+        );
         Err(Wrong)
     }
 }
@@ -263,7 +265,7 @@ fn thresholds(
     out.push(
         subject
             .finding(span, message)
-            .help("the kernel takes lower up to upper only"),
+            .help("lower_threshold must not be above upper_threshold"),
     );
     Err(Wrong)
 }

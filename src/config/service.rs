@@ -39,7 +39,7 @@ impl Defaults {
     }
 }
 
-/// The virtual services read so far, and where each stands.
+/// The virtual services read so far, and the place of each.
 #[derive(Debug, Default)]
 pub(super) struct Services {
     /// Those that are right.
@@ -83,7 +83,7 @@ impl Services {
         if let Some(first) = self.places.insert(key, place) {
             let message = format!("duplicate virtual service {key}");
             let finding = Finding::new(place, message).first(first);
-            out.push(finding.help("a protocol, address and port, or a mark, is one service"));
+            out.push(finding.help("only one service can have this protocol, address and port, or this mark and family"));
             self.places.insert(key, first);
         }
         let subject = Subject { key, span };
@@ -160,7 +160,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         });
         if let Some(family) = self.family {
             let finding = Finding::new(family.span, "family is only for a fwmark");
-            out.push(finding.help("remove it: the address says which"));
+            out.push(finding.help("remove it: the address tells the family"));
         }
         let address = address::read("address", node, out)?;
         let Some(port) = address.port else {
@@ -192,7 +192,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         ];
         if let Some(protocol) = self.protocol {
             let finding = Finding::new(protocol.span, "protocol is only for an address");
-            out.push(finding.help("remove it: a mark is of all protocols"));
+            out.push(finding.help("remove it: a mark covers all protocols"));
         }
         let family = self.family.map_or(Ok(AddressFamily::Ipv4), |node| {
             choice("family", node, &FAMILIES, &OTHERS, out)

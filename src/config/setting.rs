@@ -5,15 +5,15 @@ use super::tree::Node;
 use crate::diagnostic::{Finding, Span, Wrong};
 use crate::model::ServiceKey;
 
-/// What one layer says of one setting.
+/// One setting in one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Setting<T> {
     /// Nothing.
     #[default]
     Unset,
-    /// Something that is wrong, which was said already.
+    /// Something that is wrong, and already reported.
     Wrong,
-    /// A value, and where it stands.
+    /// A value, and its place.
     Set(T, Span),
 }
 
@@ -27,7 +27,7 @@ impl<T> Setting<T> {
     }
 }
 
-/// What the layers together say of one setting.
+/// One setting, from all layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found<T> {
     /// The value.
@@ -72,7 +72,7 @@ pub(super) fn innermost_or<L, T: Copy>(
     Ok(default)
 }
 
-/// The virtual service for which settings are put together.
+/// The virtual service whose settings are merged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject {
     /// Which.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A file as a tree of values, each of which knows its place.
+//! A file as a tree of values. Each value knows its place.
 
 use crate::diagnostic::Span;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 /// A value and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'a> {
-    /// Where. Of a value left out, the key's place; of a list or map, from its start to the end of its last value.
+    /// Its place. For an omitted value the key's place; for a list or map from its start to the end of its last value.
     pub(super) span: Span,
     /// What.
     pub(super) value: Value<'a>,
@@ -43,14 +43,14 @@ pub(super) struct Entry<'a> {
 /// The text of a scalar.
 #[derive(Debug, Clone)]
 pub(super) enum Text<'a> {
-    /// As it stands in the file.
+    /// As written in the file.
     Source(&'a str),
     /// After escapes or joined lines, or repeated by an alias.
     Own(Rc<str>),
 }
 
 impl Text<'_> {
-    /// The same, with nothing said of where it stands.
+    /// The same, without a place.
     pub(super) fn repeated(&self) -> Self {
         match self {
             Self::Source(text) => Self::Own((*text).into()),

@@ -8,7 +8,7 @@ use super::value::{choice, integer, map};
 use crate::diagnostic::{Findings, Span, Wrong};
 use crate::model::{Tunnel, TunnelChecksum, TunnelKind};
 
-/// What one layer says of tunnels.
+/// The tunnel settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TunnelLayer {
     /// Where it says anything.
@@ -61,9 +61,9 @@ impl TunnelLayer {
         layer
     }
 
-    /// What the layers, the innermost first, say together.
+    /// The tunnel, from all layers, the innermost first.
     ///
-    /// A port or a checksum from further out than the type, and not for it, was meant for another type.
+    /// A port or a checksum of an outer layer that does not fit the type was meant for another type.
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,
@@ -83,7 +83,7 @@ impl TunnelLayer {
         if let Some(Found { value, span, .. }) = checksum
             && !fits(kind, *value)
         {
-            let help = "full is for gue and gre, remote for gue";
+            let help = "gue and gre have full, gue has remote";
             let message = format!("tunnel type {} has no such checksum", name(kind));
             out.push(subject.finding(span, message).help(help));
             result = Err(Wrong);
@@ -107,7 +107,7 @@ impl TunnelLayer {
                 out.push(
                     subject
                         .finding(port.span, message)
-                        .help("a port is for type gue"),
+                        .help("only type gue has a port"),
                 );
                 return Err(Wrong);
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Nodes of the tree as typed values. Whoever gets [`Wrong`] knows that it was said already.
+//! Nodes of the tree as typed values. [`Wrong`] means that the error is reported already.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) fn text<'n>(
     })
 }
 
-/// What a node is, in words.
+/// The kind of a node, in words.
 pub(super) fn kind(node: &Node<'_>) -> String {
     match &node.value {
         Value::List(_) => "a list".to_owned(),
@@ -61,7 +61,9 @@ pub(super) fn map<'n, 'a>(
         Value::Scalar { .. } | Value::List(_) => {
             let keys: Vec<_> = section.keys().collect();
             let message = format!("{} must be a map, got {}", section.name, kind(node));
-            out.push(Finding::new(node.span, message).help(format!("of {}", keys.join(", "))));
+            out.push(
+                Finding::new(node.span, message).help(format!("its keys are {}", keys.join(", "))),
+            );
             Err(Wrong)
         }
     }
@@ -107,7 +109,7 @@ pub(super) fn fwmark(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<
     };
     number.and_then(Fwmark::new).ok_or_else(|| {
         let message = format!("{name} must be {WANTED}, got {}", Shown(text));
-        out.push(Finding::new(node.span, message).help("0 is no mark"));
+        out.push(Finding::new(node.span, message).help("0 means no mark"));
         Wrong
     })
 }
@@ -126,7 +128,7 @@ pub(super) fn boolean(name: &str, node: &Node<'_>, out: &mut Findings) -> Result
     choice(name, node, &YES_NO, &OTHERS, out)
 }
 
-/// One of some words. `others` are words of elsewhere and what they are called here.
+/// One of some words. `others` are words of other programs, with our words for them.
 pub(super) fn choice<T: Copy>(
     name: &str,
     node: &Node<'_>,
@@ -193,7 +195,7 @@ pub(super) fn duration(
     Err(Wrong)
 }
 
-/// A duration of whole seconds, 1 s to 31 days: what the kernel counts in.
+/// A duration of whole seconds, the kernel's unit: 1 s to 31 days.
 pub(super) fn seconds(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Seconds, Wrong> {
     let longest = Duration::from_secs(Seconds::MAX.0.into());
     let duration = duration(name, node, Duration::from_secs(1)..=longest, out)?;
@@ -201,7 +203,7 @@ pub(super) fn seconds(name: &str, node: &Node<'_>, out: &mut Findings) -> Result
     let whole = whole.filter(|_| duration.subsec_nanos() == 0);
     whole.map(Seconds).ok_or_else(|| {
         let message = format!("{name} must be whole seconds, got {}", kind(node));
-        out.push(Finding::new(node.span, message).help("the kernel counts it in seconds"));
+        out.push(Finding::new(node.span, message).help("the kernel counts it in whole seconds"));
         Wrong
     })
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! YAML as a small tree in which everything knows its place. The only file that knows the YAML library.
+//! YAML as a small tree in which every value knows its place. Only this file knows the YAML library.
 //!
-//! Aliases share what they refer to, and count as if they did not: a small file cannot grow into a huge tree.
+//! Aliases share the value that they refer to, but each counts in full: a small file cannot grow into a huge tree.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -13,12 +13,12 @@ use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong, line, position};
 
 /// How deep lists and maps may be nested.
 const MAX_DEPTH: usize = 64;
-/// How many values a file may have, those repeated by aliases included.
+/// How many values a file may have, including those that aliases repeat.
 const MAX_NODES: usize = 1_000_000;
 
 const QUOTES: &str = "an IPv6 address with a port needs quotes: \"[2001:db8::1]:5672\"";
 
-/// The one document in `text`, or `None` when there is none. Duplicate keys are said, and left out.
+/// The one document in `text`, or `None` when there is none. Duplicate keys are reported and left out.
 pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Option<Node<'a>>, Wrong> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut composer = Composer {
@@ -54,7 +54,7 @@ struct Offsets<'a> {
     /// The byte order mark, which the library does not see.
     skipped: usize,
     ascii: bool,
-    /// The last character asked for, and its byte offset: questions come nearly in order.
+    /// The last character looked up, and its byte offset: look-ups come nearly in order.
     index: usize,
     offset: usize,
 }
@@ -155,7 +155,7 @@ impl<'a> Composer<'a> {
             return Ok(());
         }
         Err(Finding::new(span, "a second document starts here")
-            .help("a file is one document: remove the ---"))
+            .help("a file must be one document: remove the ---"))
     }
 
     fn scalar(
@@ -290,7 +290,7 @@ impl<'a> Composer<'a> {
         if line.contains('[') && line.contains("]:") {
             finding.help(QUOTES)
         } else if tabs {
-            finding.help("indent with spaces: YAML takes no tabs there")
+            finding.help("indent with spaces: YAML allows no tabs there")
         } else if let Some(bracket @ ('[' | '{')) = bracket {
             let line = position(text, opened).line;
             finding.help(format!("the {bracket} of line {line} may not be closed"))
@@ -302,7 +302,7 @@ impl<'a> Composer<'a> {
 
 fn too_deep(span: Span) -> Finding {
     Finding::new(span, format!("nested deeper than {MAX_DEPTH} levels"))
-        .help("no key of this file is deeper than seven")
+        .help("no key needs more than seven levels")
 }
 
 fn refuse_tag(tagged: bool, span: Span) -> Result<(), Finding> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Asking a running director. Every wait has an end: a director that says nothing for five seconds is given up.
+//! Asking a running director. No wait is endless: the client gives up a director that sends nothing for five seconds.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,8 @@ use super::request::{ClientLine, Request};
 /// How long a client waits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// For the next byte. A director that is there says so more often. Also said in [`ClientError::Slow`].
+    /// The wait for the next byte. A living director sends something more often. [`ClientError::Slow`] names this time,
+    /// too.
     pub(super) silence: Duration,
     /// For a line, from its first byte to its last.
     pub(super) line: Duration,
@@ -68,13 +69,13 @@ impl Client {
         Ok(client)
     }
 
-    /// What the director says of itself.
+    /// The director's hello.
     #[must_use]
     pub const fn director(&self) -> &Hello {
         &self.director
     }
 
-    /// Asks for something. The answer comes part by part.
+    /// Sends a request. The answer comes in parts.
     pub fn ask(&mut self, request: Request) -> Result<Answers<'_>, ClientError> {
         self.asked += 1;
         let id = self.asked;
@@ -86,7 +87,7 @@ impl Client {
         })
     }
 
-    /// What a plan that is made beside the director has to know.
+    /// What `director plan` needs to know from the running director.
     pub fn standings(&mut self) -> Result<Remembered, ClientError> {
         let mut found = None;
         for item in self.ask(Request::Standings)? {
@@ -104,7 +105,7 @@ impl Client {
         })?;
         self.director = match self.receive()? {
             ReplyLine::Hello(hello) => hello,
-            // What a director of protocol 1 answers to any other line than its own.
+            // The answer of a director of protocol 1 to any line that is not of its protocol.
             ReplyLine::Error(None, why)
                 if why.starts_with("not a question this director knows") =>
             {
@@ -126,7 +127,7 @@ impl Client {
     fn send(&mut self, line: &ClientLine) -> Result<(), ClientError> {
         let line = line.line().map_err(|error| self.failed(error.into()))?;
         match self.stream.get_mut().write_all(&line) {
-            // It may have said why before it left.
+            // The director may have sent a reason before it left.
             Err(error) if is_cut(&error) => Ok(()),
             other => other.map_err(|cause| self.failed(cause)),
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Connecting to a Unix socket within a time. A plain `connect` waits for ever when the other side takes nobody in.
+//! Connecting to a Unix socket with a time limit. A plain `connect` waits for ever when the other side does not accept.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -11,8 +11,8 @@ use nix::sys::socket::sockopt::SendTimeout;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-/// `EAGAIN` when the other side has not taken the connection in within this time. (The kernel lets `connect` wait for
-/// as long as `SO_SNDTIMEO` says.)
+/// `EAGAIN` when the other side has not accepted the connection in this time. (In the kernel `SO_SNDTIMEO` limits the
+/// wait of `connect`.)
 pub(super) fn connect_within(path: &Path, patience: Duration) -> Result<UnixStream, Errno> {
     let milliseconds = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
     let fd = open(SockFlag::SOCK_CLOEXEC)?;

@@ -18,7 +18,7 @@ pub enum ClientError {
     /// A director runs, and its socket has been removed.
     #[error(
         "ask the director on {socket}: a director is running (pid {pid}), but its socket file is gone; restart it to \
-         have it back"
+         make that file again"
     )]
     Gone {
         /// Which socket.
@@ -26,12 +26,12 @@ pub enum ClientError {
         /// Whose it was.
         pid: u32,
     },
-    /// The socket is not ours to open.
+    /// We may not open the socket.
     #[error(
         "ask the director on {0}: permission denied (EACCES); run as root, or as the director's own user"
     )]
     NotPermitted(PathBuf),
-    /// Somebody listens, and does not answer.
+    /// A director listens, but does not answer.
     #[error(
         "ask the director on {0}: no answer within 5 s; its log says why (journalctl -u director)"
     )]

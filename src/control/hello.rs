@@ -10,7 +10,7 @@ const PROTOCOL: u32 = 2;
 /// The oldest one.
 const OLDEST: u32 = 2;
 
-/// What one side speaks, and what it is.
+/// The protocol and the program of one side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The newest protocol it speaks.
@@ -32,7 +32,7 @@ impl Hello {
         }
     }
 
-    /// What a program of protocol 1 would say. It had no hello.
+    /// The hello of a program of protocol 1. That protocol has none, so this stands for it.
     pub(super) fn of_protocol_1() -> Self {
         Self {
             protocol: 1,

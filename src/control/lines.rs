@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
-/// Bytes that are asked for at a time.
+/// The bytes that one read asks for.
 const CHUNK: usize = 4096;
 
 /// A value as one line of JSON, with its end.
@@ -22,7 +22,7 @@ pub(super) fn line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 pub(super) enum Heard {
     /// A line, without its end.
     Line(Vec<u8>),
-    /// It has sent all it had to. Half a line at the end is none.
+    /// It has sent everything. Half a line at the end does not count.
     End,
     /// A line that is longer than a line may be.
     TooLong,
@@ -34,7 +34,7 @@ pub(super) enum Heard {
 pub(super) struct Lines<R> {
     from: R,
     buffer: Vec<u8>,
-    /// So many bytes of the buffer are known to hold no end of a line.
+    /// The first bytes of the buffer, this many, have no end of a line.
     searched: usize,
     begun: Option<Instant>,
     longest: usize,
@@ -53,7 +53,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// The next line. An error of reading is the end, too: there is nobody to tell.
+    /// The next line. A read error is the end, too: nobody is there to get a message.
     pub(super) async fn next(&mut self) -> Heard {
         loop {
             if let Some(line) = self.take_line() {

@@ -10,9 +10,10 @@
 //! director  {"id":1,"end":true}                               or {"id":1,"error":"why"}
 //! ```
 //!
-//! A client may ask again before it has all of an answer: the number says which line belongs to which request. Fields
-//! and items that a reader does not know are passed over, so that either side may be the newer one. A request that the
-//! director does not know is answered with an error. An error without a number concerns the connection, which ends.
+//! A client may send a request before an answer is complete: the number says which line belongs to which request. A
+//! reader ignores fields and items that it does not know, so either side may be the newer one. A request that the
+//! director does not know is answered with an error. An error without a number is about the connection, which then
+//! ends.
 
 mod client;
 mod connect;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who asks, and what that one may ask.
+//! Which user asks, and what this user may ask.
 
 use nix::unistd::geteuid;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a director answers, as lines.
+//! The answers of a director, as lines.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub enum Item {
     Status(Box<Status>),
     /// Something that happened.
     Event(Told),
-    /// Events that came while nobody could take them, and are no longer kept.
+    /// Events that are no longer kept, and that the client did not get.
     Skipped {
         /// The number of the first one.
         first: u64,
@@ -27,7 +27,7 @@ pub enum Item {
     },
     /// How far a reload is.
     Reload(Reloaded),
-    /// What a plan beside the director has to know.
+    /// What `director plan` needs to know from the running director.
     Standings(Remembered),
 }
 
@@ -42,12 +42,12 @@ pub struct Told {
     pub severity: Severity,
     /// As the log tells it.
     pub text: String,
-    /// The [`Transition`] as a value. That of a newer director may be of a kind that this program does not know.
+    /// The [`Transition`] as a value. A newer director may send a kind that this program does not know.
     pub transition: serde_json::Value,
 }
 
 impl Told {
-    /// What happened; `None` when this program does not know of such things.
+    /// The event; `None` when this program does not know its kind.
     #[must_use]
     pub fn transition(&self) -> Option<Transition> {
         Transition::deserialize(&self.transition).ok()
@@ -59,8 +59,8 @@ impl Told {
 pub struct Reloaded {
     /// The number of the request.
     pub reload: ReloadId,
-    /// The number of the request that brought the answer: this one's, or that of a later one that overtook it. Absent
-    /// until there is an answer.
+    /// The number of the request that was answered: this one, or a later one that replaced it. Absent until there is an
+    /// answer.
     #[serde(default)]
     pub answered: Option<ReloadId>,
     /// Why the new configuration was refused, if it was.
@@ -71,10 +71,10 @@ pub struct Reloaded {
     pub steps: u64,
 }
 
-/// What a plan that is made beside the director has to know.
+/// What `director plan` needs to know from the running director.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Remembered {
-    /// What is believed of each check of each server, and for how long.
+    /// The standing of each server by each check, and for how long.
     pub recalled: Vec<Recalled>,
     /// The services of the kernel's table that are the director's.
     pub owned: BTreeSet<ServiceKey>,
@@ -87,7 +87,7 @@ pub struct Remembered {
 pub enum ReplyLine {
     /// The first line.
     Hello(Hello),
-    /// A part of the answer to this request; `None` when it is of a kind that this program does not know.
+    /// A part of the answer to this request; `None` when this program does not know its kind.
     Item(u64, Option<Item>),
     /// The answer to this request is complete.
     End(u64),
@@ -110,7 +110,7 @@ struct Read {
     alive: Option<bool>,
 }
 
-/// An item as it is read: one of these, or none when it is of another kind.
+/// An item as read: one of these, or none when its kind is unknown.
 #[derive(Deserialize)]
 struct ReadItem {
     status: Option<Box<Status>>,
@@ -158,7 +158,7 @@ struct Written<'a> {
 }
 
 impl ReplyLine {
-    /// Reads a line. What is not known is passed over.
+    /// Reads a line, and ignores what it does not know.
     pub fn read(line: &[u8]) -> serde_json::Result<Self> {
         let read: Read = serde_json::from_slice(line)?;
         Ok(match read {

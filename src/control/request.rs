@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What can be asked of a running director, as lines.
+//! The requests to a running director, as lines.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,19 +12,19 @@ use crate::model::ServiceKey;
 pub enum Request {
     /// How everything is: one [`super::Item::Status`].
     Status {
-        /// Only these services; all when there are none.
+        /// Only these services; all services when the list is empty.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         services: Vec<ServiceKey>,
-        /// Again whenever something has changed, until the client leaves.
+        /// Send it again after every change, until the client leaves.
         #[serde(default)]
         watch: bool,
     },
-    /// What happened: one [`super::Item::Event`] for each.
+    /// The events: one [`super::Item::Event`] for each.
     Events {
-        /// Only those after this number; all that are kept when it is absent.
+        /// Only events after this number; all kept events when it is absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<u64>,
-        /// Also those that come, until the client leaves.
+        /// Also new events, until the client leaves.
         #[serde(default)]
         follow: bool,
     },
@@ -34,7 +34,7 @@ pub enum Request {
         #[serde(default)]
         wait: bool,
     },
-    /// What a plan that is made beside the director has to know: one [`super::Item::Standings`].
+    /// What `director plan` needs to know from the running director: one [`super::Item::Standings`].
     Standings,
 }
 
@@ -71,16 +71,16 @@ pub enum ClientLine {
     },
 }
 
-/// Why a line of a client is none.
+/// What is wrong with a line of a client.
 #[derive(Debug, thiserror::Error)]
 pub enum Misunderstood {
     /// A client of protocol 1.
     #[error("a request of control protocol 1")]
     Old,
-    /// Not what a line has to be.
+    /// Not a line of this protocol.
     #[error("not a line of control protocol 2: {0}")]
     Unreadable(serde_json::Error),
-    /// Neither a hello nor a request, or without a number.
+    /// No hello and no request, or a request without a number.
     #[error("not a line of control protocol 2: it must have \"hello\", or \"id\" and \"request\"")]
     Nothing,
     /// A request that this director does not know.
@@ -94,7 +94,7 @@ pub enum Misunderstood {
         /// What it asks for.
         kind: String,
     },
-    /// A request that is known, with something else in it than it can have.
+    /// A known request with a field that it cannot have.
     #[error("not a {kind} request: {why}")]
     Wrong {
         /// Its number.

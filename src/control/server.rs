@@ -14,7 +14,7 @@ use super::session::Session;
 use super::socket::ControlSocket;
 use super::writer::{Replies, Unanswered};
 
-/// One request, and who makes it.
+/// One request, and the user who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     /// Who.
@@ -32,11 +32,11 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes of a line.
     pub line: usize,
-    /// The time in which a client ends a line that it has begun, and takes a line that is sent to it.
+    /// The time in which a client must complete a line that it has begun, and read a line that it gets.
     pub patience: Duration,
-    /// The time after which a client that asks nothing is left.
+    /// The time after which the server closes the connection of a client without a request.
     pub idle: Duration,
-    /// While a request waits for something to tell, the client is told this often that the director is there.
+    /// While a request waits for news, the server tells the client this often that the director lives.
     pub alive: Duration,
 }
 
@@ -52,7 +52,7 @@ impl Limits {
     };
 }
 
-/// Answers every client, each by itself, for ever. `answer` is given a request and where its answer goes.
+/// Answers every client, each on its own, for ever. `answer` gets a request and the place for its answer.
 ///
 /// It has to run inside a [`tokio::task::LocalSet`].
 pub async fn serve<A, F>(socket: &ControlSocket, answer: A)
@@ -63,7 +63,7 @@ where
     serve_within(Limits::DIRECTOR, Access::of, socket, answer).await;
 }
 
-/// [`serve`] with other limits, and other rules of who may ask what.
+/// [`serve`] with other limits, and other rules for who may ask what.
 pub async fn serve_within<A, F>(
     limits: Limits,
     access: impl Fn(Peer) -> Access,
@@ -78,7 +78,7 @@ pub async fn serve_within<A, F>(
         .try_clone()
         .and_then(UnixListener::from_std);
     let Ok(listener) = listener else {
-        tracing::error!("the control socket does not listen; restart the director to have it");
+        tracing::error!("the control socket does not listen; restart the director");
         return std::future::pending().await;
     };
     let answer = Rc::new(answer);

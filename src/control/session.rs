@@ -55,7 +55,7 @@ where
         }
     }
 
-    /// Returns when the client has gone, or is left.
+    /// Returns when the client has gone, or the server gives it up.
     pub(super) async fn run(mut self) {
         let writer = Rc::clone(&self.writer);
         tokio::select! {
@@ -69,7 +69,7 @@ where
         }
     }
 
-    /// A refusal concerns the connection: the client is told, and left.
+    /// A refusal ends the connection: the client gets the reason first.
     async fn converse(&mut self) -> Result<(), Unanswered> {
         self.greet().await?;
         let mut alive = interval(self.limits.alive);
@@ -93,7 +93,7 @@ where
                 _ = alive.tick(), if waiting => self.writer.send_alive().await,
                 () = sleep_until(idle_since + self.limits.idle), if !waiting => {
                     let seconds = self.limits.idle.as_secs();
-                    return Err(refused(format!("nothing was asked for {seconds} s")));
+                    return Err(refused(format!("no request came for {seconds} s")));
                 }
             }
             idle_since = Instant::now();
@@ -190,10 +190,10 @@ where
         self.writer.send(&ReplyLine::Error(id, why)).await
     }
 
-    /// The client has asked all it wanted. What is being answered has a little time left; streams end.
+    /// The client has sent its last request. Open answers have a little time left; streams end.
     async fn finish(&mut self) -> Result<(), Unanswered> {
         let rest = async { while self.answering.join_next().await.is_some() {} };
-        // Whatever is not done by then is given up with the session.
+        // The session gives up what is not done by then.
         let _ = timeout(self.limits.patience, rest).await;
         Ok(())
     }
@@ -209,5 +209,5 @@ const fn refused(why: String) -> Unanswered {
 }
 
 fn stalled() -> Unanswered {
-    refused("the line did not come to its end in time".to_owned())
+    refused("the line did not end in time".to_owned())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The socket of a running director. Holding it is also what makes a director the only one.
+//! The socket of a running director. Its lock makes sure that there is only one director.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 /// More than a process number has digits: a lock file is not read further.
 const LONGEST_NOTE: u64 = 32;
 
-/// The control socket and the lock beside it. Both go when it is dropped; the lock also goes with the process.
+/// The control socket and the lock beside it. Both end when it is dropped; the lock also ends with the process.
 #[derive(Debug)]
 pub struct ControlSocket {
     listener: UnixListener,
@@ -37,10 +37,10 @@ pub enum OpenError {
         /// Whose it is.
         pid: Option<u32>,
     },
-    /// Another director has the lock, and its socket has been removed.
+    /// Another director has the lock, but somebody has removed its socket.
     #[error(
         "open the control socket {socket}: another director is running{}, but its socket file is gone; restart it to \
-         have it back",
+         make that file again",
         by(.pid.as_ref())
     )]
     Gone {
@@ -49,14 +49,14 @@ pub enum OpenError {
         /// Whose it was.
         pid: Option<u32>,
     },
-    /// Something is there that no director has made. It stays.
+    /// Something is there that no director has made. It stays there.
     #[error(
         "open the control socket {socket}: {path} is {what}; it stays as it is: name another path (director: socket:)"
     )]
     Foreign {
         /// Which socket.
         socket: PathBuf,
-        /// What is in the way: the socket's own path, or that of its lock file.
+        /// The path in question: the socket's own, or that of its lock file.
         path: PathBuf,
         /// What it is.
         what: &'static str,
@@ -78,8 +78,8 @@ fn by(pid: Option<&u32>) -> String {
 }
 
 impl ControlSocket {
-    /// Takes the lock, then the socket. A socket that a killed director left behind is replaced: without the lock
-    /// nobody answers on it. Anything else that is in the way stays, and is an error.
+    /// Takes the lock, then the socket. It replaces a socket that a killed director left behind: without the lock
+    /// nobody answers on it. Anything else at that path stays, and is an error.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |step| move |cause| io_error(path, step, cause);
         if let Some(directory) = path
@@ -108,7 +108,7 @@ impl ControlSocket {
         })
     }
 
-    /// What clients connect to. Nothing of it blocks.
+    /// The listener for clients. None of its calls blocks.
     pub(super) const fn listener(&self) -> &UnixListener {
         &self.listener
     }
@@ -116,7 +116,7 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // What somebody else has put in its place stays.
+        // A file that somebody else has put in its place stays.
         if self.identity.is_some() && identity(&self.path) == self.identity {
             // It may be gone already; the lock is what counts.
             let _ = fs::remove_file(&self.path);
@@ -124,7 +124,7 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Device and number of what is at this path.
+/// Device and inode number of the file at this path.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let there = fs::symlink_metadata(path).ok()?;
     Some((there.dev(), there.ino()))
@@ -138,7 +138,7 @@ fn io_error(socket: &Path, step: &'static str, cause: io::Error) -> OpenError {
     }
 }
 
-/// Removes a socket that nobody answers on.
+/// Removes a socket on which nobody answers.
 fn remove_stale(path: &Path) -> Result<(), OpenError> {
     let foreign = |what| OpenError::Foreign {
         socket: path.to_owned(),
@@ -173,7 +173,7 @@ fn remove_stale(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// The lock file beside the socket holds its owner's process number, for the other one's error message.
+/// The lock file beside the socket has its owner's process number, for the error message of another director.
 fn lock(socket: &Path) -> Result<Flock<File>, OpenError> {
     let failed = |step| move |cause| io_error(socket, step, cause);
     let path = lock_file(socket);
@@ -199,7 +199,7 @@ fn lock(socket: &Path) -> Result<Flock<File>, OpenError> {
     };
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut lock) => {
-            // Only a note for people: a full disk must not keep a director from starting.
+            // Only a note for people: a full disk must not prevent a director from starting.
             let _ = write_note(&mut lock);
             Ok(lock)
         }
@@ -234,7 +234,7 @@ enum Unusable {
     Io(io::Error),
 }
 
-/// The process number in a lock file, if there is one. A file with anything else in it is somebody else's.
+/// The process number in a lock file, if there is one. A file with other content belongs to somebody else.
 fn note(file: &File) -> Result<Option<u32>, Unusable> {
     if !file.metadata().map_err(Unusable::Io)?.is_file() {
         return Err(Unusable::Foreign("not a file"));
@@ -250,7 +250,7 @@ fn note(file: &File) -> Result<Option<u32>, Unusable> {
     Ok(str::from_utf8(note).ok().and_then(|note| note.parse().ok()))
 }
 
-/// Whether a running director holds the lock beside this socket, and which one, without touching the lock.
+/// Whether a running director has the lock beside this socket, and which one; it does not touch the lock.
 pub(super) fn holder(socket: &Path) -> Option<u32> {
     let file = File::open(lock_file(socket)).ok()?;
     let pid = note(&file).ok().flatten()?;

@@ -19,9 +19,9 @@ pub struct Status {
     pub configuration: String,
     /// How long it has been running, in seconds.
     pub uptime_seconds: u64,
-    /// How many times something in the kernel's table had been changed by others and was put right.
+    /// How many changes of others in the kernel's table the director repaired.
     pub drift_repairs: u64,
-    /// How many probes could not be made, for reasons of this host.
+    /// How many probes could not run, for reasons of this host.
     pub probes_not_run: u64,
     /// Why the last reload was refused, if it was.
     pub reload_error: Option<String>,
@@ -65,7 +65,7 @@ pub struct ServerStatus {
     pub server: ServerKey,
     /// `up`, `down`, `unknown`, `drain`, `maintenance`, or `unchecked`.
     pub health: Cow<'static, str>,
-    /// How long it has been so, in seconds. Of a server that nothing checks: how long the director has known it.
+    /// How long it has been so, in seconds. For a server without checks: how long the director has known it.
     pub since_seconds: u64,
     /// Its weight in the kernel; absent when the kernel does not have it.
     pub weight: Option<u32>,
@@ -83,7 +83,7 @@ pub struct ServerStatus {
 pub struct CheckStatus {
     /// What is asked: `tcp 10.0.0.5:5672`.
     pub probe: String,
-    /// What this check alone believes: `up`, `down`, `unknown`, `drain`, or `maintenance`.
+    /// The standing by this check alone: `up`, `down`, `unknown`, `drain`, or `maintenance`.
     pub standing: Cow<'static, str>,
     /// How long it has been so, in seconds.
     pub since_seconds: u64,

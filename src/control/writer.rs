@@ -18,7 +18,7 @@ pub enum Unanswered {
     /// The director will not, or cannot, for this reason.
     #[error("{0}")]
     Refused(String),
-    /// The client has gone, or does not take what it asked for.
+    /// The client has gone, or does not read its answer.
     #[error("the client has gone")]
     Gone,
 }
@@ -39,7 +39,7 @@ impl Writer {
         }
     }
 
-    /// Returns when a line could not be written whole: nothing that comes after it would make sense.
+    /// Returns when a line could not be written completely: nothing after it would make sense.
     pub(super) async fn failed(&self) {
         self.failed.notified().await;
     }
@@ -50,7 +50,7 @@ impl Writer {
         self.write(&mut half, line.line()).await
     }
 
-    /// Writes that the director is there, unless a line is being written.
+    /// Writes that the director lives, unless a line is being written.
     pub(super) async fn send_alive(&self) {
         if let Ok(mut half) = self.half.try_lock() {
             // The session ends by itself when this fails.
@@ -58,8 +58,8 @@ impl Writer {
         }
     }
 
-    /// Makes a line on another thread, when it is its turn, and writes it. So a client holds one line at most, and
-    /// what it gets is as new as can be.
+    /// Makes a line on another thread, when it is its turn, and writes it. So a client uses the memory of one line at
+    /// most, and gets the newest state.
     async fn send_made(
         &self,
         make: impl FnOnce() -> ReplyLine + Send + 'static,
@@ -105,7 +105,7 @@ impl Replies {
             .await
     }
 
-    /// Has a part made on another thread once the client has taken the one before, and sends it.
+    /// Makes a part on another thread when the client has read the part before, and sends it.
     pub async fn made(
         &self,
         make: impl FnOnce() -> Item + Send + 'static,

@@ -14,18 +14,18 @@ use super::say::{complain, heard};
 use super::{oneshot, replay, run};
 use crate::model::ServiceKey;
 
-/// Where the configuration is looked for when none is named.
+/// The configuration file when the command line names none.
 pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  something failed, or was refused
+  1  something failed, or the kernel or the director refused
   2  the command line is wrong; or, with plan --detailed-exitcode, there are steps
   3  the configuration is wrong
   4  not permitted";
 
-/// Programs the kernel's IPVS, checks the real servers, keeps the kernel right.
+/// Programs the kernel's IPVS, checks the real servers, repairs what others change.
 #[derive(Debug, Parser)]
 #[command(name = "director", version, after_help = EXIT_CODES, max_term_width = 100)]
 struct Arguments {
@@ -35,16 +35,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a configuration file, and say everything that is wrong with it
+    /// Check a configuration file, and print all its errors
     Check {
         #[command(flatten)]
         file: ConfigFile,
-        /// Print the effective configuration, with every default spelled out
+        /// Print the effective configuration, with all defaults
         #[arg(long)]
         print: bool,
     },
-    /// Print what would be changed in the kernel, as ipvsadm lines, and change nothing. Beside a running director these
-    /// are the steps of its reload; otherwise those of apply
+    /// Print the changes that the kernel's table needs, as ipvsadm lines, and change nothing. Beside a running director
+    /// these are the steps of its reload, otherwise those of apply
     Plan {
         #[command(flatten)]
         file: ConfigFile,
@@ -52,40 +52,40 @@ enum Command {
         #[arg(long)]
         detailed_exitcode: bool,
     },
-    /// Make the kernel what the configuration says, once. Every real server is considered up
+    /// Change the kernel's table once to what the configuration says. This considers every real server up
     Apply {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Keep the kernel what the configuration says: check the real servers, repair drift. SIGHUP reloads
+    /// Keep the kernel's table as the configuration says: check the real servers, repair drift. SIGHUP reloads
     Run {
         #[command(flatten)]
         file: ConfigFile,
-        /// Remove the configured services from the kernel when stopped, instead of leaving them as they are
+        /// When stopped, remove the configured services from the kernel. Without this they stay
         #[arg(long)]
         release: bool,
-        /// Least important messages to log (the environment variable `RUST_LOG` says more)
+        /// Log messages of this level and above (the environment variable `RUST_LOG` can choose by module)
         #[arg(long, value_enum, default_value_t = LogLevel::Info)]
         log_level: LogLevel,
-        /// Write every event and what came of it to this new file, for director replay
+        /// Write every event and its result to this new file, for director replay
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
     },
-    /// Play a recording again without a kernel: print what the director told then. Exit with 1 when this director does
-    /// something else
+    /// Play a recording again without a kernel, and print what the director logged then. Exit with 1 when this director
+    /// acts differently
     Replay {
-        /// What director run --record wrote
+        /// A file that director run --record wrote
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Ask the running director how everything is
+    /// Ask the running director for the state of all services and servers
     Status {
         #[command(flatten)]
         whom: Director,
         /// Only this virtual service, as ipvsadm lists it: "TCP 192.0.2.10:80". May be repeated
         #[arg(long, value_name = "SERVICE")]
         service: Vec<ServiceKey>,
-        /// Print it again whenever something has changed, until interrupted; with --json one line each time
+        /// Print it again after every change, until interrupted; with --json one line each time
         #[arg(long)]
         watch: bool,
         /// Print JSON
@@ -96,10 +96,10 @@ enum Command {
     Events {
         #[command(flatten)]
         whom: Director,
-        /// Only those after the event of this number
+        /// Print only events after the one with this number
         #[arg(long, value_name = "NUMBER")]
         since_number: Option<u64>,
-        /// Go on with those that come, until interrupted
+        /// Print new events as they come, until interrupted
         #[arg(long)]
         follow: bool,
         /// Print JSON, one line for each event
@@ -119,11 +119,11 @@ enum Command {
 /// Which director is asked.
 #[derive(Debug, Args)]
 struct Director {
-    /// A configuration file that names the director's control socket. It need not be readable: the usual socket is
-    /// asked then
+    /// A configuration file that names the director's control socket. When it is not readable, the command uses the
+    /// usual socket
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The director's control socket, whatever a configuration says
+    /// The director's control socket, in place of the configured one
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 }
@@ -173,11 +173,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// The help that was asked for, or what is wrong with the command line.
+/// Prints the help, or what is wrong with the command line.
 fn explain(error: &clap::Error) -> Result<ExitCode, Failure> {
     let printed = error.print();
     if error.use_stderr() {
-        // When that cannot be printed there is nowhere left to say so.
+        // When standard error cannot be written there is nowhere left to say so.
         return Ok(ExitCode::from(2));
     }
     heard(printed.and_then(|()| std::io::stdout().flush())).map(|_| ExitCode::SUCCESS)
@@ -230,7 +230,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Something failed.
+    /// Something failed: exit code 1.
     pub(super) fn failed(message: impl Into<Reason>) -> Self {
         Self {
             message: format!("director: {}", message.into().0),
@@ -238,7 +238,7 @@ impl Failure {
         }
     }
 
-    /// The configuration is wrong: the message stands as it is.
+    /// The configuration is wrong: exit code 3, and the message without a prefix.
     pub(super) fn config(message: impl Into<Reason>) -> Self {
         Self {
             message: message.into().0.trim_end().to_owned(),
@@ -246,7 +246,7 @@ impl Failure {
         }
     }
 
-    /// Not permitted.
+    /// Not permitted: exit code 4.
     pub(super) fn permission(message: impl Into<Reason>) -> Self {
         Self {
             message: format!("director: {}", message.into().0),

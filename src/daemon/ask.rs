@@ -24,7 +24,8 @@ pub(super) struct Whom {
 }
 
 impl Whom {
-    /// The socket that was named; else that of the configuration, if it can be read; else the usual one.
+    /// The socket of the command line; otherwise the one in the configuration, if that is readable; otherwise the usual
+    /// one.
     fn find(self) -> PathBuf {
         if let Some(socket) = self.socket {
             return socket;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a running director believes of the real servers, for a plan that is made beside it.
+//! The standings of a running director, for a plan beside it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::args::Failure;
-use crate::control::{Client, ClientError, Item, Remembered, Request};
+use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
 use crate::model::{AllUp, Config, IpvsTable, Role, ServerKey, ServiceKey, Timestamp};
 use crate::plan::desired;
@@ -19,28 +19,18 @@ pub(super) enum Beside {
 }
 
 impl Beside {
-    /// Asks the director on this socket. One that runs and does not answer is an error: without its verdicts the plan
-    /// would be another one than what its reload does.
+    /// Asks the director on this socket. If a running director does not answer, that is an error: without its verdicts
+    /// the plan would differ from its reload.
     pub(super) fn ask(socket: &Path) -> Result<Self, Failure> {
-        match Self::ask_for_standings(socket) {
+        match Client::connect(socket).and_then(|mut client| client.standings()) {
             Ok(known) => Ok(Self::Director(Box::new(known))),
             Err(ClientError::NotRunning(_)) => Ok(Self::Nobody),
             Err(error) => Err(Failure::failed(error)),
         }
     }
 
-    fn ask_for_standings(socket: &Path) -> Result<Remembered, ClientError> {
-        let mut known = Remembered::default();
-        for item in Client::connect(socket)?.ask(Request::Standings)? {
-            if let Item::Standings(standings) = item? {
-                known = standings;
-            }
-        }
-        Ok(known)
-    }
-
-    /// The table that this configuration asks for, given what is believed of its servers. It is what a reload of the
-    /// director comes to: the same checks go on with what they know, and new ones know nothing yet.
+    /// The table that this configuration wants with these standings. A reload of the director leads to the same table:
+    /// checks that stay keep what they know, and new ones know nothing yet.
     pub(super) fn desired(&self, config: &Config, observed: &IpvsTable) -> IpvsTable {
         let known = match self {
             Self::Nobody => return desired(config, &AllUp, Role::Serving, observed),
@@ -56,7 +46,7 @@ impl Beside {
         desired(config, &health, Role::Serving, observed)
     }
 
-    /// The services that are ours: those that the state file names, and those of the running configuration.
+    /// Our services: those of the state file, and those of the running configuration.
     pub(super) fn ours(&self, owned: BTreeSet<ServiceKey>) -> BTreeSet<ServiceKey> {
         let mut ours = owned;
         if let Self::Director(known) = self {

@@ -21,7 +21,7 @@ impl Clock {
         reason = "the rim's clock, from which all moments come"
     )]
     pub(super) fn start() -> Self {
-        // The clock is one that every Linux has. Without it moments count from the start of the program.
+        // Every Linux has this clock. Without it, moments count from the start of the program.
         let uptime = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
         Self {
             started: Instant::now(),
@@ -33,7 +33,7 @@ impl Clock {
         Timestamp::after_start(self.uptime + self.started.elapsed())
     }
 
-    /// Since the program began, for a line that says what took how long.
+    /// The time since the program started, for lines that report durations.
     pub(super) fn milliseconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64() * 1000.0
     }

@@ -16,7 +16,7 @@ use crate::control::{self, Asked, ControlSocket, Item, Reloaded, Replies, Reques
 use crate::engine::{ReloadId, Snapshot};
 use crate::model::ServiceKey;
 
-/// Whoever watches is told of changes this often at most.
+/// A client that watches gets at most one update in this time.
 const WATCH_PERIOD: Duration = Duration::from_millis(250);
 
 /// What answers are made of.
@@ -94,7 +94,7 @@ impl Desk {
         self.send_status(only, replies).await
     }
 
-    /// The snapshot is taken when it is this answer's turn, so that whoever reads slowly skips those in between.
+    /// Takes the snapshot when it is this answer's turn: a slow reader skips the ones between.
     async fn send_status(
         &self,
         only: &Arc<[ServiceKey]>,
@@ -135,10 +135,10 @@ impl Desk {
         let mut seen = after.unwrap_or(0);
         if seen > last {
             return Err(Unanswered::Refused(format!(
-                "there is no event {seen} yet, the last one is {last}; a director that starts counts anew"
+                "there is no event {seen} yet, the last one is {last}; a director counts anew when it starts"
             )));
         }
-        // Who does not say where to begin is not told of what is no longer kept.
+        // A client that names no first event gets no message about events that are no longer kept.
         let mut tell_skipped = after.is_some();
         loop {
             seen = self.send_events(seen, tell_skipped, replies).await?;
@@ -193,7 +193,7 @@ impl Desk {
         replies.item(Item::Reload(answer)).await
     }
 
-    /// What became of a reload; `None` until it has been answered.
+    /// The outcome of a reload; `None` until it is answered.
     fn answer_to(&self, reload: ReloadId) -> Option<Reloaded> {
         let snapshot = self.published.latest()?;
         let reloads = &snapshot.reloads;

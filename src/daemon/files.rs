@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is at the paths that a configuration names for the director's own files.
+//! Checks what is at the paths of the director's own files in a configuration.
 
 use std::fs::{Metadata, metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -23,8 +23,8 @@ pub(super) fn is_the_configuration(path: &Path, settings: &DirectorSettings) -> 
     ))
 }
 
-/// Why a director with these settings would not start: what is at its paths is somebody else's. What cannot be seen,
-/// because it is not there or not ours to read, is not held against it.
+/// Why a director with these settings would not start: somebody else's file is at one of its paths. A file that does
+/// not exist, or that we may not read, is not an error.
 pub(super) fn refused(settings: &DirectorSettings) -> Vec<String> {
     let clear = |error: StateError| match error {
         StateError::File(error) if error.cause == FileCause::NotPermitted => None,
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(refused(&settings), [""; 0]);
         let socket = UnixListener::bind(&settings.socket).unwrap();
         fs::write(&settings.state_file, "").unwrap();
-        // It is moved aside at the start.
+        // The start moves such a file aside.
         fs::write(&settings.remembered_file, "dear diary").unwrap();
         assert_eq!(refused(&settings), [""; 0]);
         drop(socket);

@@ -11,8 +11,8 @@ use tracing::error;
 use super::oneshot::load;
 use crate::engine::{Event, ReloadId};
 
-/// Reads the configuration when asked to, on a thread of its own, so that a large file delays neither checks nor
-/// signals. However often it is asked, one reading is under way, and one more follows it.
+/// Reads the configuration on request, on a thread of its own: a large file delays no checks and no signals. For any
+/// number of requests, one reading runs and at most one more follows.
 pub(super) struct Loader {
     path: PathBuf,
     events: Sender<Event>,
@@ -34,7 +34,7 @@ impl Loader {
         })
     }
 
-    /// Asks for a reading that begins from now on. The number is that of the request.
+    /// Asks for a reading that starts after this call. Returns the number of the request.
     pub(super) fn ask(self: &Arc<Self>) -> ReloadId {
         let mut requests = self.requests();
         requests.last.0 += 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The director: what joins the machines and the kernel, and decides nothing of its own.
+//! The director: it joins the machines and the kernel, and decides nothing itself.
 //!
 //! ```text
 //!   signals, probes, control socket              the engine's shell
@@ -11,7 +11,7 @@
 //!   other threads, for which nobody waits: log, remember, reload, record
 //! ```
 //!
-//! The shell waits for nothing but the next event or deadline, and the kernel's answer to what it asked.
+//! The shell waits only for the next event or deadline, and for the kernel's answers.
 
 mod args;
 mod ask;

@@ -85,7 +85,7 @@ fn counts(config: &Config) -> String {
     )
 }
 
-/// `director plan`: what the reload of a running director would do, or else what `director apply` would.
+/// `director plan`: the steps of a running director's reload, otherwise those of `director apply`.
 pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Failure> {
     let config = load(path, true)?;
     let beside = Beside::ask(&config.director.socket)?;
@@ -114,7 +114,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let clock = Clock::start();
     let config = load(path, true)?;
     let parsed = clock.milliseconds();
-    // Whoever holds the socket checks the servers, and would put back what it finds changed.
+    // A running director has the socket. It checks the servers, and would undo our changes.
     let _alone = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let mut state = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let mut ipvs = open()?;
@@ -135,7 +135,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let outcome = carry_out(&mut ipvs, change).map_err(Failure::failed)?;
     let applied = clock.milliseconds();
     if !outcome.is_complete() {
-        // What was never made must not be taken for ours later.
+        // A service that was never made must not count as ours later.
         let kept = if outcome.undone { &owned } else { &both };
         state.write(kept).map_err(Failure::failed)?;
         return Err(refused(&outcome));
@@ -157,7 +157,7 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the host's settings what the configuration says, where it says anything.
+/// Changes the host's settings that the configuration names.
 fn settle(ipvs: &mut Ipvs, config: &Config) -> Result<(), Failure> {
     let desired = desired_host(&config.ipvs);
     let reading = ipvs.read_host(&desired.scope());

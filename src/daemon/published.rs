@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The last snapshot: put there by the engine, read by everybody else.
+//! The last snapshot: the engine publishes it, all others read it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) struct Published {
 }
 
 impl Published {
-    /// Puts the next one in the place of the last. Waits for nobody.
+    /// Replaces the last snapshot. Waits for nobody.
     pub(super) fn publish(&self, snapshot: Snapshot) {
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.changed
@@ -28,7 +28,7 @@ impl Published {
         self.snapshot.load_full()
     }
 
-    /// Tells of every snapshot that is published from now on. Several that come at once may be told of together.
+    /// Notifies of every later snapshot. Several at once may be one notification.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `director run --record`: every event and what the engine made of it, so that a bad night can be played again.
+//! `director run --record`: every event and the engine's actions, to play a bad night again.
 //!
-//! A recording is one JSON value a line: a header, then one [`Entry`] for each event. It holds the configuration and all
-//! that the kernel answered, and no secrets but what those hold.
+//! A recording is one JSON value a line: a header, then one [`Entry`] for each event. It has the configuration and all
+//! answers of the kernel, and no secrets beyond those in them.
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
@@ -50,7 +50,7 @@ pub(super) const FORM: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Entry {
-    /// An event, when it was handed in, and the actions that came of it.
+    /// An event, its moment, and the actions that followed.
     Event {
         at: Timestamp,
         event: Event,

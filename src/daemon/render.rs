@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a director answers, for people.
+//! A director's answers as text for people.
 
 use std::fmt::Write as _;
 
@@ -99,7 +99,7 @@ pub(super) fn event(told: &Told) -> String {
     ))
 }
 
-/// Events that nobody can tell any more.
+/// The line for events that are no longer kept.
 pub(super) fn skipped(first: u64, last: u64) -> String {
     if first == last {
         format!("event {first} is no longer kept\n")
@@ -212,7 +212,7 @@ mod tests {
             "{line}"
         );
         assert!(line.ends_with("drift: it was so; repaired: -e\n"), "{line}");
-        // However long ago that may be.
+        // However long ago it was.
         assert!(event(&told(u64::MAX)).starts_with("12 -"));
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `director replay`: plays a recording again, without a kernel, and tells what the engine told then.
+//! `director replay`: plays a recording again without a kernel, and prints what the engine reported then.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -19,7 +19,7 @@ const LONGEST_LINE: u64 = 256 << 20;
 /// So much of an action is shown where it differs.
 const SHOWN: usize = 600;
 
-/// The command. It exits with 1 when the engine does anything else than it did then.
+/// The command. It exits with 1 when the engine acts differently than it did then.
 pub(super) fn replay(path: &Path) -> Result<ExitCode, Failure> {
     let fail = |place: &str, why: &str| {
         let place = format!("{}{place}", path.display());
@@ -131,7 +131,7 @@ fn compare(now: &[Action], then: &[Action], header: &Header) -> Result<(), Strin
         format!(" (director {} then, director {this} now)", header.version)
     };
     Err(format!(
-        "the engine does something else now than it did then{by}\n  then: {}\n  now:  {}",
+        "the engine now acts differently than it did then{by}\n  then: {}\n  now:  {}",
         show(then.get(index)),
         show(now.get(index))
     ))

@@ -35,7 +35,7 @@ use crate::system::share_one_arena;
 
 /// Descriptors kept back from probes: sockets, log, state files, control clients.
 const RESERVED_DESCRIPTORS: u64 = 128;
-/// Most probes at a time, however many descriptors there are.
+/// The largest number of probes at a time, for any number of descriptors.
 const MOST_PROBES: u64 = 16_384;
 
 /// What `director run` is told.
@@ -51,7 +51,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
     share_one_arena();
     let log = log::start(options.level)
         .map_err(|error| Failure::failed(format!("start the log's thread: {error}")))?;
-    // By the log: standard error may be a pipe that nobody reads.
+    // Use the log: standard error may be a pipe that nobody reads.
     run_until_stopped(path, options).or_else(|failure| {
         log.line(&failure.message);
         Ok(failure.code)
@@ -103,14 +103,14 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         }
     });
     let release = options.release;
-    // The engine may have ended by itself, with nobody left to tell.
+    // The engine may have ended by itself: then nobody receives this.
     let _ = events.send(Event::Stop { release });
     engine
         .join()
         .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"))
 }
 
-/// The shell with all that it owns, and what the engine begins with.
+/// The shell with everything that it owns, and the engine's first event.
 fn furnish(
     config: Config,
     options: &Options,
@@ -160,7 +160,7 @@ fn reporter(events: &Sender<Event>, clock: Clock) -> impl Fn(RunId, ProbeReport)
     }
 }
 
-/// The signals we heed. One that comes while the director starts is heeded afterwards.
+/// The signals that we handle. One that comes during the start is handled afterwards.
 struct Signals {
     hangup: Signal,
     interrupt: Signal,
@@ -177,7 +177,7 @@ impl Signals {
     }
 }
 
-/// Returns when the director is to end.
+/// Returns when a signal ends the director.
 async fn heed(mut signals: Signals, loader: &Arc<Loader>) {
     loop {
         tokio::select! {
@@ -190,7 +190,7 @@ async fn heed(mut signals: Signals, loader: &Arc<Loader>) {
     }
 }
 
-/// As many probes at a time as there are descriptors for, of which as many are asked for as may be.
+/// How many probes can run at a time: by the limit of descriptors, which it first raises as far as possible.
 fn probes_at_once() -> usize {
     let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, hard))

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the commands print, and what becomes of it when it cannot be printed.
+//! The output of the commands, and what happens when it cannot be written.
 
 use std::io::{self, ErrorKind, Write as _};
 
 use super::args::Failure;
 
-/// Whether anybody still reads standard output.
+/// Whether a program or a person still reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// Somebody does.
+    /// The reader is there.
     There,
-    /// Nobody does: the other end of the pipe is closed. There is nothing to complain about.
+    /// The other end of the pipe is closed. That is not an error.
     Gone,
 }
 
@@ -20,7 +20,7 @@ pub(super) fn say(text: &str) -> Result<Reader, Failure> {
     heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// What a try to write to standard output came to.
+/// The result of a write to standard output.
 pub(super) fn heard(written: io::Result<()>) -> Result<Reader, Failure> {
     match written {
         Ok(()) => Ok(Reader::There),
@@ -31,13 +31,13 @@ pub(super) fn heard(written: io::Result<()>) -> Result<Reader, Failure> {
     }
 }
 
-/// Prints a line on standard error. When that cannot be done there is nowhere left to say so.
+/// Prints a line on standard error. If that fails there is nowhere left to say so.
 pub(super) fn complain(line: &str) {
     let mut error = io::stderr().lock();
     let _ = writeln!(error, "{line}").and_then(|()| error.flush());
 }
 
-/// Text from elsewhere, without what a terminal would obey.
+/// Text from elsewhere, without control sequences for a terminal.
 pub(super) fn printable(text: &str) -> String {
     let harmless = |c: char| !c.is_control() || c == '\n';
     text.chars()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The engine's shell: it owns the kernel, the state file and the clock, carries out what the engine wants, and hands in
-//! what came of it.
+//! The engine's shell: it owns the kernel, the state file and the clock, carries out the engine's actions, and hands in
+//! the results.
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -21,11 +21,11 @@ use crate::engine::{Action, Engine, Event};
 use crate::health::ProbeRequest;
 use crate::model::{Condition, Object, Timestamp, Transition};
 
-/// Most reports taken together before the kernel is told of what they change.
+/// The largest number of reports to collect before their changes go to the kernel.
 const MOST_REPORTS: usize = 1024;
 /// While events come without a break, readers get a new snapshot this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
-/// An engine without a deadline is looked after all the same.
+/// The longest wait when the engine has no deadline.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// The engine and all that it acts on.
@@ -38,12 +38,12 @@ pub(super) struct Shell<K> {
     pub(super) probes: UnboundedSender<ProbeRequest>,
     pub(super) published: Arc<Published>,
     pub(super) recorder: Option<Recorder>,
-    /// An event that came behind reports, and is next.
+    /// An event that came after reports; it is the next one.
     pub(super) set_aside: Option<Event>,
     pub(super) last_published: Timestamp,
     /// Whether something has happened since.
     pub(super) news: bool,
-    /// Whether a verdict has changed that is to be remembered.
+    /// Whether a verdict has changed that must be remembered.
     pub(super) verdicts: bool,
     pub(super) end: Option<ExitCode>,
 }
@@ -59,7 +59,7 @@ where
             self.handle(event);
             if let Some(code) = self.end {
                 self.publish();
-                // What it knows by then is written, or the disk hangs.
+                // By then everything is written, or the disk hangs.
                 let _ = self.remembered.close(LAST_WRITE);
                 let _ = self.recorder.map(|recorder| recorder.close(LAST_WRITE));
                 return code;
@@ -75,7 +75,7 @@ where
         let reports = matches!(event, Event::Probed(_));
         self.hand_in(event, &mut actions);
         if reports && self.is_due() {
-            // A flood of reports must not put off the probes that are due.
+            // A flood of reports must not delay the probes that are due.
             self.hand_in(Event::Deadline, &mut actions);
         }
         while let Some(action) = actions.pop_front() {
@@ -107,11 +107,11 @@ where
         actions.extend(out);
     }
 
-    /// Does it, and returns what came of it, if that is to be told.
+    /// Carries an action out, and returns its answer if the action has one.
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Probe(request) => {
-                // Nobody listens any more once the director ends.
+                // When the director ends, nobody listens any more.
                 let _ = self.probes.send(request);
                 None
             }
@@ -162,7 +162,7 @@ where
         log::tell(transition);
     }
 
-    /// The next event: what has come, or the deadline. Readers get a snapshot before the engine rests.
+    /// The next event: one that has come, or the deadline. Readers get a snapshot before the engine waits.
     fn wait(&mut self, inbox: &Receiver<Event>) -> Event {
         if let Some(event) = self.set_aside.take() {
             return event;
@@ -188,7 +188,7 @@ where
         deadline.is_some_and(|at| at <= self.clock.now())
     }
 
-    /// All reports that are there already go in together. The first event of another kind is next.
+    /// Takes all waiting reports together. The first event of another kind comes next.
     fn gather(&mut self, event: Event, inbox: &Receiver<Event>) -> Event {
         let Event::Probed(mut reports) = event else {
             return event;
@@ -207,7 +207,7 @@ where
     }
 
     fn publish(&mut self) {
-        if !std::mem::take(&mut self.news) {
+        if !std::mem::take(&mut self.news) && !self.engine.has_news() {
             return;
         }
         let now = self.clock.now();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A snapshot, as those who ask are told of it.
+//! A snapshot, as clients get it.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::model::{
     Weight,
 };
 
-/// What is written of a server that nothing checks.
+/// The text for a server that nothing checks.
 const UNCHECKED: &str = "unchecked";
 
-/// How everything is: of these services, or of all when there are none.
+/// The status of these services, or of all when the list is empty.
 pub(super) fn status(
     snapshot: &Snapshot,
     now: Timestamp,
@@ -86,7 +86,7 @@ fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServe
     }
 }
 
-/// What the failing checks saw; when none fails, what was seen last that was no success.
+/// What the failing checks saw; when no check fails, what the last probe without success saw.
 fn reason(checks: &[CheckView]) -> Option<String> {
     let seen = |failing: bool| {
         checks
@@ -114,7 +114,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
     }
 }
 
-/// What a plan that is made beside the director has to know.
+/// What `director plan` needs to know from the running director.
 pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
     let servers = snapshot
         .services

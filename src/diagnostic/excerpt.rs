@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The part of one line that a diagnostic shows, and what of it is underlined.
+/// The part of one line that a diagnostic shows, and which characters it underlines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Excerpt {
     /// The text, cut with `...` where the line is long.

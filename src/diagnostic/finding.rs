@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One thing that is found in a text: where, how bad, what, and what to do.
+//! One problem in a text: where it is, how bad, what it is, and what to do.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::fix::Fix;
 use super::source::Span;
 
-/// Something was wrong, and a [`Finding`] says so already.
+/// Something is wrong, and a [`Finding`] says so already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wrong;
 
@@ -19,14 +19,14 @@ pub struct Wrong;
 pub enum Severity {
     /// The text cannot be used.
     Error,
-    /// The text can be used, and probably means something else than was meant.
+    /// The text is usable, but probably does not mean what its author wants.
     Warning,
     /// Something to know.
     Note,
 }
 
 impl Severity {
-    /// What stands between the place and the message; nothing for an error, which is what is expected there.
+    /// The word between the place and the message; empty for an error.
     pub(super) const fn prefix(self) -> &'static str {
         match self {
             Self::Error => "",
@@ -43,7 +43,7 @@ pub(super) struct Label {
     pub(super) text: String,
 }
 
-/// What was being read when the same thing was found, once or several times.
+/// What was being read when the problem was found, once or several times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Readings {
     first: Box<str>,
@@ -58,11 +58,11 @@ pub struct Finding {
     pub span: Span,
     /// How bad it is.
     pub severity: Severity,
-    /// What: lower case, no full stop.
+    /// The problem: lower case, no full stop.
     pub message: String,
     /// What is allowed, or what to do.
     pub help: Option<Cow<'static, str>>,
-    /// Where the first one of two stands, when this is the second.
+    /// The place of the first of two, when this is the second.
     pub(super) first: Option<Span>,
     /// Other places that belong to it.
     pub(super) labels: Vec<Label>,
@@ -102,21 +102,21 @@ impl Finding {
         }
     }
 
-    /// With what is allowed, or what to do.
+    /// Adds what is allowed, or what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<Cow<'static, str>>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// With the place of the first one of two; its line is said behind the message.
+    /// Adds the place of the first of two; the message ends with its line number.
     #[must_use]
     pub const fn first(mut self, first: Span) -> Self {
         self.first = Some(first);
         self
     }
 
-    /// With another place that belongs to it, and what is there: lower case, no full stop.
+    /// Adds another place that belongs to it, and what is there: lower case, no full stop.
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -137,7 +137,7 @@ impl Finding {
         Self { span, ..self }
     }
 
-    /// With what was being read, where the place does not show that: `virtual service TCP 192.0.2.10:80`.
+    /// Adds what was being read, when the place does not show it: `virtual service TCP 192.0.2.10:80`.
     #[must_use]
     pub fn reading(mut self, what: impl Into<Box<str>>) -> Self {
         let what = what.into();
@@ -149,7 +149,7 @@ impl Finding {
         self
     }
 
-    /// Takes over what was being read when the same was found again.
+    /// Adds what was being read when the same problem was found again.
     pub(super) fn again(&mut self, other: Self) {
         if let (Some(known), Some(new)) = (&mut self.readings, other.readings)
             && known.last != new.last
@@ -159,7 +159,7 @@ impl Finding {
         }
     }
 
-    /// What was being read, as words to put behind the message; empty when the span shows it.
+    /// What was being read, as words after the message; empty when the span shows it.
     pub(super) fn readings(&self) -> String {
         let Some(Readings { first, count, .. }) = self.readings.as_deref() else {
             return String::new();

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use super::finding::{Finding, Severity};
 use super::source::Span;
 
-/// So many are kept; the rest is counted.
+/// The list keeps this many and counts the others.
 const KEPT: usize = 1_000;
 /// So many different messages are kept for one span.
 const KEPT_PER_SPAN: usize = 16;
 
-/// All that is found so far. What takes memory is bounded, what is counted is not.
+/// All findings so far. The memory is bounded, the count is not.
 #[derive(Debug, Default)]
 pub struct Findings {
     kept: Vec<Finding>,

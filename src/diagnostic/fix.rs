@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::source::{FileId, SourceMap, Span};
 
-/// Another text for a range of bytes; for an empty range, a text to put there.
+/// A new text for a range of bytes; for an empty range, a text to insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
     /// What is replaced.
@@ -17,7 +17,7 @@ pub struct Replacement {
 /// A correction: all of its replacements are made, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// What it does, as an order: lower case, no full stop.
+    /// What it does, as a command: lower case, no full stop.
     pub title: String,
     /// How.
     pub replacements: Vec<Replacement>,
@@ -47,8 +47,8 @@ pub struct Applied<'f> {
     pub texts: Vec<(FileId, String)>,
     /// The fixes that were made.
     pub made: Vec<&'f Fix>,
-    /// The fixes that were not: one that was made changes the same bytes, or they are not of these texts. Read the
-    /// texts again to see whether they are still needed.
+    /// The fixes that were not made: another fix changes the same bytes, or they belong to other texts. Read the texts
+    /// again to see whether they are still needed.
     pub left: Vec<&'f Fix>,
 }
 
@@ -62,7 +62,7 @@ impl Applied<'_> {
     }
 }
 
-/// Makes all fixes that do not get into the way of an earlier one.
+/// Makes all fixes that do not conflict with an earlier one.
 pub fn apply<'f>(sources: &SourceMap, fixes: impl IntoIterator<Item = &'f Fix>) -> Applied<'f> {
     let mut edits = Edits::default();
     let (mut made, mut left) = (Vec::new(), Vec::new());
@@ -84,7 +84,7 @@ struct Edits<'f> {
 }
 
 impl<'f> Edits<'f> {
-    /// Adds all replacements of a fix, or none and says so.
+    /// Adds all replacements of a fix, or none; returns whether it did.
     fn add(&mut self, sources: &SourceMap, fix: &'f Fix) -> bool {
         let mut added = Vec::new();
         for replacement in &fix.replacements {
@@ -132,7 +132,7 @@ impl<'f> Edits<'f> {
     }
 }
 
-/// Whether a span is a piece of one text: in bounds, and with no half of a character at its ends.
+/// Whether a span lies in one text, and starts and ends between characters.
 fn is_within(sources: &SourceMap, span: Span) -> bool {
     sources.locate(span).is_some_and(|(file, range)| {
         sources.span(file, range.clone()) == span && sources.text(file).get(range).is_some()

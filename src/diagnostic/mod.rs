@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is to be said about a text that people write: where, how bad, what to do, and how to mend it.
+//! Problems in a text that people write: where they are, how bad, what to do, and how to mend them.
 //!
 //! A reader of such a text adds the text to a [`SourceMap`] and collects [`Findings`]. A text may include others: each
-//! has its place in the map, and a [`Span`] says a range of one of them. At the end [`Diagnostics`] work out file, line
-//! and column. They are shown with the line and a caret, or serialised. [`apply`] carries out the [`Fix`]es of findings.
+//! has its place in the map, and a [`Span`] is a range of one of them. At the end [`Diagnostics`] compute file, line
+//! and column, and print them with the line and a caret, or serialise. [`apply`] carries out the [`Fix`]es of findings.
 //!
 //! ```
 //! use lvs_director::diagnostic::{Diagnostics, Finding, Findings, Fix, SourceMap, apply};

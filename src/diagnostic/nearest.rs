@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The known word that was probably meant.
+//! The known word that the author probably meant.
 
-/// The one of `known` nearest to `word` by edit distance, when one is near; upper and lower case do not matter.
+/// The word of `known` with the smallest edit distance to `word`, if it is small; case does not matter.
 #[must_use]
 pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     const LONGEST: usize = 40;
@@ -22,7 +22,7 @@ pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&
         .map(|(.., known)| known)
 }
 
-/// How many insertions, deletions, replacements and swaps of neighbours make one word of the other.
+/// How many insertions, deletions, replacements and swaps of neighbours turn one word into the other.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=b.len()).collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A place as people and editors say it.
+//! A place as people and editors write it.
 
 use std::fmt;
 use std::ops::Range;

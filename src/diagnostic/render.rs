@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A diagnostic as text: place and message, the line with a caret, notes and help. No byte of a text reaches a terminal
-//! as anything but text.
+//! A diagnostic as text: place and message, the line with a caret, notes and help. Bytes of a text reach a terminal
+//! only as text, never as a control sequence.
 
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str,

@@ -15,18 +15,18 @@ use super::place::Place;
 use super::render::render;
 use super::source::{SourceMap, Span};
 
-/// So many are shown; the rest is counted.
+/// A report shows this many and counts the others.
 const SHOWN: usize = 50;
 /// So many places that include a text are shown, the nearest first.
 const SHOWN_INCLUDES: usize = 8;
 /// So many other places are shown with one finding.
 const SHOWN_LABELS: usize = 8;
 
-/// Everything that is found in a text and in those it includes, in their order.
+/// All findings in a text and in the texts that it includes, in order.
 ///
-/// Displayed, each one starts with `FILE:LINE:COLUMN: MESSAGE`, followed by the line, a caret and a help. Serialised, it
-/// is a map: `diagnostics` (a list of [`Diagnostic`]), `more` (how many were not shown), `errors` and `warnings` (how
-/// many of those shown are such).
+/// As text, each starts with `FILE:LINE:COLUMN: MESSAGE`, followed by the line, a caret and a help. Serialised, it is a
+/// map: `diagnostics` (a list of [`Diagnostic`]), `more` (how many are not shown), `errors` and `warnings` (how many of
+/// each are shown).
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostics {
     #[serde(rename = "diagnostics")]
@@ -59,7 +59,7 @@ pub struct Diagnostic {
     excerpt: Excerpt,
 }
 
-/// Another place that belongs to a diagnostic, and what is there.
+/// Another place that belongs to a diagnostic, and a note about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// Where.
@@ -110,7 +110,7 @@ impl Diagnostic {
         self.place.column
     }
 
-    /// What is found: lower case, no full stop.
+    /// The problem: lower case, no full stop.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -209,7 +209,7 @@ fn placed(sources: &SourceMap, fix: &Fix) -> PlacedFix {
 }
 
 impl Diagnostics {
-    /// What was found in these texts.
+    /// The diagnostics of these texts.
     #[must_use]
     pub fn new(sources: &SourceMap, findings: Findings) -> Self {
         let has_errors = findings.has_errors();
@@ -297,7 +297,7 @@ impl fmt::Display for Diagnostics {
 }
 
 impl fmt::Debug for Diagnostics {
-    /// As displayed, so that a failed `unwrap` in a test is readable.
+    /// The same text, which makes a failed `unwrap` in a test readable.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

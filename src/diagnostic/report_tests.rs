@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is shown of findings, and how they are serialised.
+//! How findings are shown and serialised.
 
 use super::*;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// A range of bytes of one of the texts of a [`SourceMap`].
 ///
-/// All texts of a map stand one behind the other, so that 32 bits say which text and where in it. In a map of one text
+/// All texts of a map lie one after the other. So 32 bits are enough for a text and a place in it. In a map of one text
 /// a span counts that text's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
@@ -37,7 +37,7 @@ impl Span {
         self.end as usize
     }
 
-    /// Whether it holds no byte: a place between two.
+    /// Whether it is empty: a place between two bytes.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.start == self.end
@@ -49,7 +49,7 @@ impl Span {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// This one, longer where `last` ends behind it.
+    /// This span, extended to the end of `last` if that is later.
     #[must_use]
     pub fn through(self, last: Self) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl SourceMap {
         sources
     }
 
-    /// Adds a text. `name` is what diagnostics call it.
+    /// Adds a text. `name` is its name in diagnostics.
     pub fn add(&mut self, name: &str, text: impl Into<Arc<str>>) -> FileId {
         self.push(name, text.into(), None)
     }
@@ -100,7 +100,7 @@ impl SourceMap {
     }
 
     fn push(&mut self, name: &str, text: Arc<str>, included_from: Option<Span>) -> FileId {
-        // The end of one text is another place than the start of the next.
+        // The end of one text and the start of the next are two places.
         let base = self.sources.last();
         let base = base.map_or(0, |last| last.base + last.text.len() + 1);
         self.sources.push(Source {
@@ -112,14 +112,14 @@ impl SourceMap {
         FileId(self.sources.len() - 1)
     }
 
-    /// A text; empty for a file of another map. A clone of it lives as long as one likes.
+    /// A text; empty for a file of another map. A clone of it may live longer than the map.
     #[must_use]
     pub fn text(&self, file: FileId) -> Arc<str> {
         let source = self.sources.get(file.0);
         source.map_or_else(|| "".into(), |source| Arc::clone(&source.text))
     }
 
-    /// What a text is called; nothing for a file of another map.
+    /// The name of a text; empty for a file of another map.
     #[must_use]
     pub fn name(&self, file: FileId) -> &str {
         self.sources.get(file.0).map_or("", |source| &source.name)
@@ -132,8 +132,8 @@ impl SourceMap {
         Span::new(base + range.start, base + range.end)
     }
 
-    /// The text in which a span lies, and which of its bytes it is. What reaches beyond the text is cut. `None` only for
-    /// an empty map.
+    /// The text in which a span lies, and the span's bytes in it, cut at the end of the text. `None` only for an empty
+    /// map.
     #[must_use]
     pub fn locate(&self, span: Span) -> Option<(FileId, Range<usize>)> {
         let behind = self
@@ -161,7 +161,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// The line and column of a byte offset. Lines end with a line feed, whatever stands before it.
+/// The line and column of a byte offset. Only a line feed ends a line.
 #[must_use]
 pub fn position(text: &str, offset: usize) -> Position {
     let offset = text.floor_char_boundary(offset);
@@ -173,7 +173,7 @@ pub fn position(text: &str, offset: usize) -> Position {
     }
 }
 
-/// The line that holds a byte offset, without its line feed.
+/// The line with this byte offset, without its line feed.
 #[must_use]
 pub fn line(text: &str, offset: usize) -> &str {
     let (before, after) = text.split_at(text.floor_char_boundary(offset));

@@ -10,16 +10,16 @@ use crate::health::Health;
 use crate::model::{Config, IpvsTable, ServiceKey, Timestamp};
 use crate::plan::{Change, Outcome, Plan, Rule, Step, StepFailure, desired_service, diff_service};
 
-/// How often a service that turns out different from what it was taken for is planned for again, until the next round.
+/// How often we plan again for a service that differs from what we knew, until the next round.
 pub(super) const TRIES: u32 = 4;
 
 impl Engine {
-    /// From what the kernel is believed to hold of these services to what it should hold.
+    /// Plans from the known state of these services in the kernel to the desired state.
     pub(super) fn plan<'k>(&self, keys: impl IntoIterator<Item = &'k ServiceKey>) -> Plan {
         self.plan_with(&self.config, &self.health, keys)
     }
 
-    /// The same with another configuration, and what would be believed under it.
+    /// The same with another configuration and its standings.
     pub(super) fn plan_with<'k>(
         &self,
         config: &Config,
@@ -28,7 +28,7 @@ impl Engine {
     ) -> Plan {
         let mut plan = Plan::default();
         for key in keys {
-            // A service of somebody else is never touched, however it came to be looked at.
+            // Never touch a service of somebody else, for whatever reason we read it.
             if !config.services.contains_key(key) && !self.owned.contains(key) {
                 continue;
             }
@@ -60,7 +60,7 @@ impl Engine {
         purpose: Purpose,
         out: &mut Vec<Action>,
     ) {
-        if let Some(steps) = change.next() {
+        if let Some(steps) = change.next_batch() {
             out.push(Action::Apply(steps));
             self.work = Work::Changing(change, purpose);
             return;
@@ -85,7 +85,7 @@ impl Engine {
         self.tell_confirmed(out);
     }
 
-    /// To [`Action::Apply`]. What the kernel confirmed is taken for done.
+    /// The answer to [`Action::Apply`]. What the kernel confirmed counts as done.
     pub(super) fn applied(
         &mut self,
         now: Timestamp,
@@ -103,7 +103,7 @@ impl Engine {
             Err(why) => return self.change_broke_off(now, purpose, &why, out),
         };
         self.answered(now, out);
-        let Some(steps) = change.next() else {
+        let Some(steps) = change.next_batch() else {
             return;
         };
         let refused: BTreeSet<usize> = failures.iter().map(|it| it.index).collect();
@@ -119,13 +119,13 @@ impl Engine {
     fn take_for_done(&mut self, steps: &[Step], refused: &BTreeSet<usize>) {
         let confirmed = steps.iter().enumerate();
         for (_, step) in confirmed.filter(|(index, _)| !refused.contains(index)) {
-            // A step that does not fit what was believed shows when the service is read back.
+            // A step that does not fit the known table shows when we read the service back.
             let _ = step.apply_to(&mut self.observed);
             self.stale.insert(*step.service());
         }
     }
 
-    /// What a change touched is read back when there is time; what it was wrong about, at once.
+    /// Services that a change touched are read back when there is time; those that differed from what we knew, at once.
     fn look_again(&mut self, touched: &BTreeSet<ServiceKey>, outcome: &Outcome) {
         let failed: BTreeSet<&ServiceKey> = outcome
             .failures
@@ -144,7 +144,7 @@ impl Engine {
         }
     }
 
-    /// Nobody knows how much of the change was done.
+    /// Nobody knows which part of the change is done.
     fn change_broke_off(
         &mut self,
         now: Timestamp,
@@ -165,7 +165,7 @@ impl Engine {
         self.exchange_failed(now, why, out);
     }
 
-    /// A service's error is told when it is new, and its end when it is over.
+    /// Report an error of a service when it is new, and when it is over.
     pub(super) fn note_errors(
         &mut self,
         now: Timestamp,
@@ -204,7 +204,7 @@ impl Engine {
         }
     }
 
-    /// What was believed of services that are not ours after all is forgotten.
+    /// Forget the known state of services that are not ours after all.
     pub(super) fn forget_foreign(&mut self) {
         let ours = self.ours();
         let IpvsTable { services } = &mut self.observed;

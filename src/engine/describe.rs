@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What was found in the kernel where something else should be, in words.
+//! In words: what the kernel has where something else should be.
 
 use crate::ipvsadm::ServiceRule;
 use crate::model::{IpvsTable, RealServer};
@@ -17,7 +17,7 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// What a repairing step puts right: what the kernel was found to hold.
+/// What a repairing step corrects: the state found in the kernel.
 pub(super) fn found(step: &Step, actual: &IpvsTable) -> String {
     let service = actual.services.get(step.service());
     match step {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What happens to the engine, and what it wants done. Both serialise: a recording of them plays again without a kernel.
+//! What happens to the engine, and what it asks for. Both serialise: a recording of them plays again without a kernel.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use crate::plan::{HostScope, HostStep, Step, StepFailure};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// The director begins. It is the first event, and comes once.
+    /// The director starts. It is the first event, and comes once.
     Start(Box<Start>),
     /// The deadline has come, or there is time for what can wait.
     Deadline,
-    /// Probes have ended: all that had come back by then.
+    /// Probes have ended: all those that had come back.
     Probed(Vec<Probed>),
     /// To [`Action::ReadTable`].
     TableRead(Result<IpvsTable, Box<str>>),
     /// To [`Action::ReadService`].
     ServiceRead(ServiceKey, Result<Option<VirtualService>, Box<str>>),
-    /// To [`Action::Apply`]: what was refused; or why it is not known how much was done.
+    /// The answer to [`Action::Apply`]: the refused steps; or why nobody knows how much is done.
     Applied(Result<Vec<StepFailure>, Box<str>>),
-    /// To [`Action::ReadHost`]: what could be read, and why the rest could not.
+    /// The answer to [`Action::ReadHost`]: what could be read, and why other parts could not.
     HostRead(Box<Host>, Vec<Box<str>>),
     /// To [`Action::ApplyHost`]: the steps that failed, by their place, and why.
     HostApplied(Vec<(usize, Box<str>)>),
@@ -37,9 +37,9 @@ pub enum Event {
     OwnedWritten(Result<(), Box<str>>),
     /// A new configuration has been read and checked, for this request.
     Next(ReloadId, Box<Config>),
-    /// A new configuration was asked for, and is no good, or could not be read.
+    /// A new configuration has errors, or could not be read.
     NextRefused(ReloadId, Box<str>),
-    /// The director is to end. With `release` it takes away what is its own.
+    /// The director should end. With `release` it removes its own services.
     Stop {
         /// Whether to take the services away.
         release: bool,
@@ -51,9 +51,9 @@ pub enum Event {
 pub struct Start {
     /// The configuration.
     pub config: Config,
-    /// The services that the state file calls ours.
+    /// The services that are ours by the state file.
     pub owned: BTreeSet<ServiceKey>,
-    /// What an earlier director believed of the servers.
+    /// The standings of the servers that an earlier director knew.
     pub recalled: Vec<Recalled>,
 }
 
@@ -74,7 +74,7 @@ pub struct Probed {
 )]
 pub struct ReloadId(pub u64);
 
-/// One thing to do. They are done in their order, and each that has an answer is answered before the next event.
+/// One thing to do. The shell does them in order, and gives each answer before the next event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -90,10 +90,10 @@ pub enum Action {
     ReadHost(HostScope),
     /// Carry these steps out on the host, in their order; one that fails does not stop the others.
     ApplyHost(Vec<HostStep>),
-    /// Write down what is ours, before the next action.
+    /// Write the list of our services to the state file, before the next action.
     WriteOwned(Arc<BTreeSet<ServiceKey>>),
     /// Tell the world.
     Tell(Arc<Transition>),
-    /// Everything is done, and the director ends; `true` when all of it could be done.
+    /// The director ends; `true` when everything could be done.
     End(bool),
 }

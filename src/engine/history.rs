@@ -17,7 +17,7 @@ pub struct History {
 }
 
 impl History {
-    /// Adds one; the oldest goes when there are too many.
+    /// Adds one, and drops the oldest when there are too many.
     pub fn push(&mut self, transition: Arc<Transition>) {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
@@ -26,13 +26,13 @@ impl History {
         self.last += 1;
     }
 
-    /// The number of the last one; 0 when there was none.
+    /// The number of the last one; 0 when there is none.
     #[must_use]
     pub const fn last(&self) -> u64 {
         self.last
     }
 
-    /// Those after this number that are still kept, each with its own.
+    /// Those after this number that are still kept, each with its number.
     pub fn after(&self, number: u64) -> impl Iterator<Item = (u64, &Arc<Transition>)> {
         let first = self.last + 1 - self.kept.len() as u64;
         let skip =

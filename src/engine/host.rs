@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The host around the table: read, planned for, and made what the configuration says, where it says anything.
+//! The host around the table: reading it, planning, and changing what the configuration names.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -18,7 +18,7 @@ impl Engine {
         }
     }
 
-    /// To [`Action::ReadHost`]. What could not be read is missing in the plan, and told.
+    /// The answer to [`Action::ReadHost`]. What could not be read is reported, and missing in the plan.
     pub(super) fn host_read(
         &mut self,
         now: Timestamp,
@@ -52,7 +52,7 @@ impl Engine {
         self.host_failed(now, why.collect(), out);
     }
 
-    /// A failure is told when it is new.
+    /// Report a failure when it is new.
     fn host_failed(&mut self, now: Timestamp, failures: Vec<Box<str>>, out: &mut Vec<Action>) {
         for why in failures {
             if self.host_refused.insert(why.clone()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The machine: its state, its events, and what it turns to next.
+//! The machine: its state, its events, and its next work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -16,7 +16,7 @@ use crate::health::{Health, HealthEvent};
 use crate::model::{Config, IpvsTable, Role, ServiceKey, Timestamp};
 use crate::plan::{Change, HostStep, Rule};
 
-/// Carries out one thing after the other, and keeps the kernel's table what it should be.
+/// Does one piece of work after the other, and keeps the kernel's table as it should be.
 ///
 /// The shell hands in each event with its moment, carries out the actions in their order, and hands in the answers
 /// before anything else.
@@ -26,50 +26,52 @@ pub struct Engine {
     pub(super) config: Arc<Config>,
     pub(super) role: Role,
     pub(super) health: Health,
-    /// What the kernel is believed to hold of what is ours.
+    /// How many events the health has had, so that a copy of it is known to be the same still.
+    pub(super) health_events: u64,
+    /// The known state of our services in the kernel.
     pub(super) observed: IpvsTable,
-    /// What the state file is to call ours.
+    /// The services that the state file should list as ours.
     pub(super) owned: Arc<BTreeSet<ServiceKey>>,
-    /// Whether the state file says so.
+    /// Whether the state file has this list.
     pub(super) owned_written: bool,
     /// What is under way.
     pub(super) work: Work,
-    /// Services that may not be what they should be: planned for next.
+    /// Services that may not be as they should be: the next ones to plan for.
     pub(super) dirty: BTreeSet<ServiceKey>,
-    /// Services that turned out different from what they were taken for: read next.
+    /// Services that differed from what we knew: the next ones to read.
     pub(super) surprises: BTreeSet<ServiceKey>,
     /// How often a service was a surprise since the last round.
     pub(super) tries: BTreeMap<ServiceKey, u32>,
-    /// Services that are to be read back when there is time.
+    /// Services to read back when there is time.
     pub(super) unread: Queue,
-    /// Services that did not stay as they were made, and when each is tried again.
+    /// Services that did not stay as we made them, and when to try each again.
     pub(super) strikes: Strikes,
-    /// The configuration that waits to be gone over to: the last one asked for.
+    /// The configuration of the last reload request; it waits for its turn.
     pub(super) next: Option<Wanted>,
-    /// Whether the director is to end, and whether it takes away what is its own.
+    /// Whether the director should end, and whether it then removes its own services.
     pub(super) ending: Option<bool>,
     pub(super) next_round: Timestamp,
-    /// How long the kernel is left alone after an exchange with it failed; zero while it answers.
+    /// How long to leave the kernel alone after a failed exchange; zero while it answers.
     pub(super) pause: Duration,
-    /// What is under way on the host around the table.
+    /// The present work on the host around the table.
     pub(super) host_steps: Vec<HostStep>,
-    /// Why the host is not as it should be; told once, not at every try.
+    /// Why the host is not as it should be; reported once, not at every try.
     pub(super) host_refused: BTreeSet<Box<str>>,
-    /// Why the kernel is not as it should be, by service; told once, not at every try.
+    /// Why the kernel is not as it should be, by service; reported once, not at every try.
     pub(super) errors: BTreeMap<ServiceKey, Arc<str>>,
-    /// What is told when the kernel has confirmed it.
+    /// What to report when the kernel has confirmed it.
     pub(super) untold: Vec<Untold>,
-    /// When the first of the probes came back that decided what is under way.
+    /// When the first probe came back that caused the present work.
     pub(super) decided: Option<Timestamp>,
     pub(super) counters: Counters,
     pub(super) reloads: Reloads,
     pub(super) history: Arc<History>,
     pub(super) views: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
-    /// The services whose view is to be made anew.
+    /// The services whose view must be made again.
     pub(super) stale: BTreeSet<ServiceKey>,
 }
 
-/// What is under way: at most one exchange with the kernel.
+/// The present work: at most one exchange with the kernel.
 #[derive(Debug)]
 pub(super) enum Work {
     /// [`Event::Start`] has not come yet.
@@ -91,9 +93,9 @@ pub(super) enum Work {
 pub(super) enum Reading {
     /// To begin with it.
     Start,
-    /// To see whether somebody else made the services that a new configuration adds.
+    /// To find out whether somebody else made the services that a new configuration adds.
     Reload(Wanted),
-    /// To take away what is ours.
+    /// To remove our services.
     Release,
 }
 
@@ -102,7 +104,7 @@ pub(super) enum Reading {
 pub(super) enum Look {
     /// Its time has come.
     Round,
-    /// The kernel refused a step because the service was not what it was taken for.
+    /// The kernel refused a step because the service was not as we knew it.
     Surprise,
 }
 
@@ -111,7 +113,7 @@ pub(super) enum Look {
 pub(super) enum Purpose {
     /// The first of all.
     Start {
-        /// How many services of ours the kernel held.
+        /// How many of our services the kernel had.
         found: usize,
     },
     /// A verdict, or a repair.
@@ -122,14 +124,14 @@ pub(super) enum Purpose {
     Release,
 }
 
-/// A new configuration that is asked for.
+/// A new configuration that was asked for.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) id: ReloadId,
     pub(super) config: Arc<Config>,
     /// How often it was planned for already.
     pub(super) tries: u32,
-    /// Whether it was looked whether somebody else made the services that it adds.
+    /// Whether we know if somebody else made the services that it adds.
     pub(super) looked: bool,
 }
 
@@ -139,9 +141,11 @@ pub(super) struct Next {
     pub(super) wanted: Wanted,
     /// The health it was planned with.
     pub(super) health: Health,
+    /// The engine's `health_events` at that moment.
+    pub(super) health_events: u64,
     /// What was ours before.
     pub(super) owned: Arc<BTreeSet<ServiceKey>>,
-    /// What is told of services that others had made.
+    /// What to report about services that others had made.
     pub(super) adoption: Vec<Untold>,
 }
 
@@ -154,6 +158,7 @@ impl Engine {
             config: Arc::new(Config::default()),
             role: Role::Serving,
             health: Health::new(seed),
+            health_events: 0,
             observed: IpvsTable::new(),
             owned: Arc::default(),
             owned_written: false,
@@ -222,11 +227,11 @@ impl Engine {
         self.turn(now, out);
     }
 
-    /// What is due: probes, a round of reading back, services that are tried again, and one service that waits to be
-    /// read back.
+    /// Everything that is due: probes, a round of reading back, services to try again, and one service to read back.
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         let mut actions = Vec::new();
         self.health.handle(now, HealthEvent::Deadline, &mut actions);
+        self.health_events += 1;
         self.take_health(now, actions, out);
         if self.next_round <= now {
             self.begin_round(now, out);
@@ -266,7 +271,7 @@ impl Engine {
         out.push(Action::ReadService(key));
     }
 
-    /// Every service that is configured or said to be ours.
+    /// Every service that is configured, or ours by the state file.
     pub(super) fn ours(&self) -> BTreeSet<ServiceKey> {
         let configured = self.config.services.keys();
         configured.chain(self.owned.iter()).copied().collect()

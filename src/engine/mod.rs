@@ -9,8 +9,8 @@
 //! ```
 //!
 //! It does no I/O and reads no clock: a shell hands in each event with its moment, carries out the actions, and hands
-//! in the answers. At most one exchange with the kernel is under way; what comes meanwhile waits. Every event is legal
-//! in every state. Events, actions and transitions serialise, so that a recording plays again without a kernel.
+//! in the answers. At most one exchange with the kernel runs at a time; events in the meantime wait. Every event is
+//! legal in every state. Events, actions and transitions serialise: a recording plays again without a kernel.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is ours: written down before it is made, and struck out after it is gone.
+//! Which services are ours: written to the state file before we make them, and removed from it after they are gone.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::machine::Engine;
 use crate::model::{Condition, Effect, Object, ServiceKey, Timestamp, Transition};
 
 impl Engine {
-    /// Writes down that these services are, or may be about to become, ours.
+    /// Notes that these services are ours, or may become ours.
     pub(super) fn own(&mut self, keys: &BTreeSet<ServiceKey>, out: &mut Vec<Action>) {
         if !keys.is_subset(&self.owned) {
             Arc::make_mut(&mut self.owned).extend(keys);
@@ -17,7 +17,7 @@ impl Engine {
         }
     }
 
-    /// Strikes out what is neither configured nor in the kernel any more.
+    /// Removes from the list what is neither configured nor in the kernel.
     pub(super) fn disown_removed(&mut self, out: &mut Vec<Action>) {
         let (config, observed) = (&self.config.services, &self.observed.services);
         let lasts = |key: &ServiceKey| config.contains_key(key) || observed.contains_key(key);
@@ -31,8 +31,8 @@ impl Engine {
         out.push(Action::WriteOwned(Arc::clone(&self.owned)));
     }
 
-    /// To [`Action::WriteOwned`]. A disk that is full keeps no server from being removed: the services matter more than
-    /// the note of them. It is tried again every round.
+    /// The answer to [`Action::WriteOwned`]. A full disk must not stop the removal of a server: the services matter
+    /// more than their list. The engine tries again every round.
     pub(super) fn owned_written(
         &mut self,
         now: Timestamp,

@@ -18,7 +18,7 @@ impl Queue {
         self.order.is_empty()
     }
 
-    /// Adds what is not in it already.
+    /// Adds the elements that are not in it already.
     pub(super) fn extend(&mut self, keys: impl IntoIterator<Item = ServiceKey>) {
         for key in keys {
             if self.members.insert(key) {
@@ -27,7 +27,7 @@ impl Queue {
         }
     }
 
-    /// Takes out the one that has waited longest.
+    /// Removes and returns the one that has waited longest.
     pub(super) fn take(&mut self) -> Option<ServiceKey> {
         let taken = self.order.pop_front()?;
         self.members.remove(&taken);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A new configuration for a running engine: all of it, or none.
+//! A new configuration for a running engine: it takes all of it, or nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::{
 use crate::plan::{Outcome, Rule, StepFailure};
 
 impl Engine {
-    /// A configuration that was asked for before another one has been overtaken, and counts for nothing.
+    /// An older request for a configuration does not count any more.
     pub(super) fn next_came(
         &mut self,
         now: Timestamp,
@@ -44,7 +44,7 @@ impl Engine {
         id < self.reloads.answered || self.next.as_ref().is_some_and(|wanted| id < wanted.id)
     }
 
-    /// Tells that the old configuration stays, and why.
+    /// Reports that the old configuration stays, and why.
     pub(super) fn reload_refused(
         &mut self,
         now: Timestamp,
@@ -61,8 +61,9 @@ impl Engine {
         self.tell_reload(now, Condition::Refused, why, Effect::None, out);
     }
 
-    /// Plans for the new configuration, against what is believed of the kernel. What was believed wrongly shows when a
-    /// step is refused, and is then read. Of services that are not ours yet nothing is believed: they are read first.
+    /// Plans for the new configuration from the known state of the kernel. Where that is wrong, the kernel refuses a
+    /// step, and the engine reads the service. We know nothing of services that are not ours yet: the engine reads them
+    /// first.
     pub(super) fn begin_reload(
         &mut self,
         now: Timestamp,
@@ -87,6 +88,7 @@ impl Engine {
         let next = Box::new(Next {
             wanted,
             health,
+            health_events: self.health_events,
             owned: before,
             adoption,
         });
@@ -94,7 +96,7 @@ impl Engine {
         self.begin(now, plan, rule, Purpose::Reload(next), out);
     }
 
-    /// What somebody else made of the services that a new configuration adds.
+    /// The services of a new configuration that somebody else has made already.
     pub(super) fn looked_for_others(
         &mut self,
         now: Timestamp,
@@ -119,7 +121,8 @@ impl Engine {
         }
     }
 
-    /// Services that the kernel refuses already, and that the new configuration does not change: no reason to refuse it.
+    /// Services that the kernel refuses already and that the new configuration does not change: they are no reason to
+    /// refuse it.
     fn excused(&self, config: &Config) -> BTreeSet<ServiceKey> {
         let unchanged = |key: &&ServiceKey| {
             let new = config.services.get(key);
@@ -159,11 +162,11 @@ impl Engine {
     }
 
     fn drop_next(&mut self, now: Timestamp, next: Next, why: &str, out: &mut Vec<Action>) {
-        // What was never made must not be taken for ours later.
+        // A service that was never made must not count as ours later.
         self.owned = next.owned;
         self.write_owned(out);
         self.forget_foreign();
-        // What others changed meanwhile is found now, not in the next round.
+        // Find now what others changed meanwhile, not in the next round.
         let ours = self.ours();
         self.unread.extend(ours);
         self.reload_refused(now, next.wanted.id, why, out);
@@ -180,13 +183,16 @@ impl Engine {
         self.untold.extend(next.adoption);
         let settings = next.wanted.config.ipvs != self.config.ipvs;
         self.config = next.wanted.config;
-        // Not the health it was planned with: reports may have come since.
-        drop(next.health);
-        configure(&mut self.health, &self.config, &self.observed, now);
+        if next.health_events == self.health_events {
+            self.health = next.health;
+        } else {
+            // Reports have come since it was planned with.
+            configure(&mut self.health, &self.config, &self.observed, now);
+        }
         if settings {
             self.settle(out);
         }
-        // What others changed since the last round is found now, not in the next one.
+        // Find now what others changed since the last round, not in the next one.
         let ours = self.ours();
         self.unread.extend(ours);
         self.disown_removed(out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Finding out when the kernel is not what it should be: rounds of reading back, drift, and a kernel that does not answer.
+//! Finding out when the kernel is not as it should be: rounds of reading back, drift, and a kernel that does not
+//! answer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,11 +12,12 @@ use crate::plan::Plan;
 
 /// After an exchange with the kernel failed, the table is read back this soon; then ever later.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// A service that does not stay as it was made is made again after this time; then ever later.
+/// When a service does not stay as we made it, we make it again after this time, and then after longer and longer
+/// times.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 impl Engine {
-    /// All that is ours is to be read back, and the host's settings with it.
+    /// Puts all our services, and the host's settings, on the list to read back.
     pub(super) fn begin_round(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
@@ -30,7 +32,8 @@ impl Engine {
         self.unread.extend(ours);
     }
 
-    /// To [`Action::ReadService`]. What is not as it was left is drift: somebody else's change, which is undone and told.
+    /// The answer to [`Action::ReadService`]. A difference from what we left is drift: somebody else's change. The
+    /// engine undoes and reports it.
     pub(super) fn service_read(
         &mut self,
         now: Timestamp,
@@ -86,7 +89,7 @@ impl Engine {
         }
     }
 
-    /// What these steps repair is told once the kernel has confirmed them.
+    /// Reports what these steps repair when the kernel has confirmed them.
     fn expect_repair(&mut self, now: Timestamp, plan: &Plan) {
         for step in plan.steps() {
             let untold = self.untold_repair(now, step, Condition::Drifted);
@@ -116,7 +119,7 @@ impl Engine {
     }
 }
 
-/// Services that did not stay as they were made: another program changes them, or the kernel keeps them differently.
+/// Services that did not stay as we made them: another program changes them, or the kernel stores them differently.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Strikes(BTreeMap<ServiceKey, Strike>);
 
@@ -128,16 +131,16 @@ struct Strike {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It was made again, and is looked at.
+    /// It was made again, and must be checked.
     Made,
-    /// It is left alone until then.
+    /// Leave it alone until then.
     Waits(Timestamp),
     /// It is made again now.
     Due,
 }
 
 impl Strikes {
-    /// It stayed as it was made.
+    /// It stayed as we made it.
     fn forget(&mut self, key: &ServiceKey) {
         self.0.remove(key);
     }
@@ -151,7 +154,7 @@ impl Strikes {
         strike.is_some_and(|it| matches!(it.phase, Phase::Waits(_)))
     }
 
-    /// It is not as it was made. Whether it is to be made again at once: the first time, and when it has waited.
+    /// It is not as we made it. Returns whether to make it again at once: the first time, and after a wait.
     fn strike(&mut self, key: ServiceKey, now: Timestamp, longest: Duration) -> bool {
         let new = Strike {
             times: 0,

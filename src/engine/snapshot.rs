@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Everything at one moment, as a value that readers share. The engine publishes one after the other, and serves nobody.
+//! The whole state at one moment, as a value that readers share. The engine publishes snapshots and serves no reader
+//! itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::model::{
     Check, Config, KnowsStandings, ServerKey, ServiceKey, Standing, Timestamp, Weight,
 };
 
-/// Everything at one moment. It costs little to make: what has not changed is shared with the one before.
+/// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The moment.
@@ -22,7 +23,7 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// The services of the configuration, in ipvsadm's order.
     pub services: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
-    /// What the state file calls ours.
+    /// The services that are ours by the state file.
     pub owned: Arc<BTreeSet<ServiceKey>>,
     /// What was counted.
     pub counters: Counters,
@@ -46,7 +47,7 @@ pub struct ServiceView {
 pub struct ServerView {
     /// Which one.
     pub key: ServerKey,
-    /// What is believed of it; `None` when nothing checks it.
+    /// Its standing; `None` when nothing checks it.
     pub standing: Option<Standing>,
     /// Since when.
     pub since: Timestamp,
@@ -65,7 +66,7 @@ pub struct CheckView {
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
-    /// What the last probe saw that did not succeed, in words.
+    /// What the last probe without success saw, in words.
     pub last_failure: Option<Arc<str>>,
     /// When the last probe started, if one has come back.
     pub last_started: Option<Timestamp>,
@@ -75,14 +76,14 @@ pub struct CheckView {
     pub could_not_run: u32,
 }
 
-/// What was counted since the start.
+/// Counters since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Changes of others that were put right.
+    /// Changes of others that the engine repaired.
     pub drift_repairs: u64,
     /// Probes that could not run.
     pub probes_not_run: u64,
-    /// From the return of the probe that decided a verdict to the kernel's confirmation of what it changed.
+    /// The time from the return of the probe that decided a verdict to the kernel's confirmation of the change.
     pub verdict_delay: VerdictDelay,
 }
 
@@ -106,14 +107,14 @@ impl VerdictDelay {
     }
 }
 
-/// What became of the requests to reload.
+/// The outcome of the requests to reload.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reloads {
     /// The last request that has been answered; requests before it are answered, too, or were overtaken.
     pub answered: ReloadId,
     /// Why the last answered one was refused, if it was.
     pub refused: Option<Arc<str>>,
-    /// How many steps the last one that was carried out took.
+    /// The number of steps of the last reload that was carried out.
     pub steps: u64,
 }
 

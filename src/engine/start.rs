@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The beginning, which adopts what the kernel holds, and the end, which leaves it.
+//! The start, which adopts what the kernel has, and the end, which leaves it there.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -28,7 +28,7 @@ impl Engine {
         out.push(Action::ReadTable);
     }
 
-    /// To [`Action::ReadTable`]. Only what is ours, or about to be, is kept of it.
+    /// The answer to [`Action::ReadTable`]. The engine keeps only what is ours or will be.
     pub(super) fn table_read(
         &mut self,
         now: Timestamp,
@@ -67,7 +67,7 @@ impl Engine {
         ours
     }
 
-    /// Makes what the kernel holds what it should be: nothing that is right is touched.
+    /// Makes the kernel's table as it should be, and touches nothing that is right.
     fn adopt(&mut self, now: Timestamp, ours: &BTreeSet<ServiceKey>, out: &mut Vec<Action>) {
         configure(&mut self.health, &self.config, &self.observed, now);
         let before = Arc::clone(&self.owned);
@@ -82,7 +82,7 @@ impl Engine {
         }
         self.untold.extend(adoption);
         let update = self.update(now, &plan);
-        // What was not ours until now has been noted above.
+        // Services that were not ours until now have been noted above.
         self.untold.extend(
             update
                 .into_iter()
@@ -123,7 +123,7 @@ impl Engine {
         self.tell(started, out);
     }
 
-    /// Ends. What is ours stays in the kernel, which goes on forwarding, or is taken away.
+    /// Ends. Our services stay in the kernel, which goes on forwarding, or are removed.
     pub(super) fn end(&mut self, now: Timestamp, release: bool, out: &mut Vec<Action>) {
         if release && self.role == Role::Serving {
             self.role = Role::Leaving;
@@ -135,7 +135,7 @@ impl Engine {
         self.ended(now, why, true, out);
     }
 
-    /// What is ours has been taken away, as far as that could be done.
+    /// Our services have been removed, as far as possible.
     pub(super) fn released(&mut self, now: Timestamp, outcome: &Outcome, out: &mut Vec<Action>) {
         let left: BTreeSet<ServiceKey> = self.observed.services.keys().copied().collect();
         self.owned = Arc::new(left);
@@ -144,7 +144,7 @@ impl Engine {
         self.ended(now, why, outcome.is_complete(), out);
     }
 
-    /// Nobody knows how much has been taken away: the state file goes on calling all of it ours.
+    /// Nobody knows how much has been removed: the state file still lists everything as ours.
     pub(super) fn release_failed(&mut self, out: &mut Vec<Action>) {
         self.work = Work::Ended;
         out.push(Action::End(false));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Telling the world: deeds before words. What changes the kernel is told when the kernel has confirmed it.
+//! Reporting: first the action, then the report. The engine reports a change of the kernel when the kernel has
+//! confirmed it.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -13,7 +14,7 @@ use crate::model::{
 };
 use crate::plan::{Plan, Step, desired_service};
 
-/// Something that is told when the kernel has confirmed what follows from it.
+/// Something to report when the kernel has confirmed its effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Untold {
     /// The standing of a server changed.
@@ -27,12 +28,12 @@ pub(super) enum Untold {
         /// Its weight in the kernel before.
         before: Option<Weight>,
     },
-    /// Something is put right that others had changed, or made.
+    /// The engine repairs something that others had changed or made.
     Repair {
         at: Timestamp,
         /// What was found.
         found: Box<str>,
-        /// What puts it right.
+        /// The step that repairs it.
         step: Step,
         /// Drifted, or foreign until now.
         was: Condition,
@@ -55,7 +56,7 @@ impl Engine {
         out.push(Action::Tell(transition));
     }
 
-    /// Tells what waited for the change that has just ended. What met a surprise waits on.
+    /// Reports what waited for the change that has just ended. Services that met a surprise still wait.
     pub(super) fn tell_confirmed(&mut self, out: &mut Vec<Action>) {
         for untold in mem::take(&mut self.untold) {
             let key = *untold.service();
@@ -126,7 +127,7 @@ impl Engine {
         Some(desired.servers.get(server)?.weight)
     }
 
-    /// The exchange that was to confirm it failed.
+    /// The exchange failed that should have confirmed it.
     pub(super) fn tell_refused(&mut self, why: &str, out: &mut Vec<Action>) {
         for untold in mem::take(&mut self.untold) {
             let effect = Effect::Refused(why.into());
@@ -159,8 +160,8 @@ impl Engine {
         self.decided = None;
     }
 
-    /// What a plan changes in services that the kernel holds, and that were not `owned` so far: they were made by
-    /// somebody else, and are taken over.
+    /// The changes of a plan in services that are in the kernel but were not `owned` so far: somebody else made them,
+    /// and we take them over.
     pub(super) fn adoption(
         &self,
         now: Timestamp,
@@ -176,7 +177,7 @@ impl Engine {
         untold.collect()
     }
 
-    /// What a plan changes in services that the kernel holds and that are ours.
+    /// The changes of a plan in services that are in the kernel and ours.
     pub(super) fn update(&self, now: Timestamp, plan: &Plan) -> Vec<Untold> {
         let held = |step: &&Step| {
             let key = step.service();
@@ -187,20 +188,19 @@ impl Engine {
         untold.collect()
     }
 
-    /// A service that somebody else made is as the configuration wants it, and ours from now on.
+    /// Reports a service that somebody else made as the configuration wants it, and that is ours from now on.
     pub(super) fn tell_taken_over(
         &mut self,
         now: Timestamp,
         key: ServiceKey,
         out: &mut Vec<Action>,
     ) {
-        let why =
-            format!("service {key} was there, made by somebody else; nothing had to be changed");
+        let why = format!("service {key} was there, made by somebody else; it needed no change");
         let told = service(now, key, Condition::Foreign, Condition::Right, &why);
         self.tell(told, out);
     }
 
-    /// A step that is told when the kernel has confirmed it, with what was found in its place.
+    /// A step to report when the kernel has confirmed it, with the state found before.
     pub(super) fn untold_repair(&self, now: Timestamp, step: &Step, was: Condition) -> Untold {
         Untold::Repair {
             at: now,

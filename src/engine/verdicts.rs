@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 impl Engine {
-    /// The reports that are there: what many of them change goes to the kernel in one batch.
+    /// Handles all waiting reports: their changes go to the kernel in one batch.
     pub(super) fn probed(&mut self, now: Timestamp, reports: Vec<Probed>, out: &mut Vec<Action>) {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
@@ -21,6 +21,7 @@ impl Engine {
             let mut actions = Vec::new();
             let reported = HealthEvent::Reported(run, report);
             self.health.handle(now, reported, &mut actions);
+            self.health_events += 1;
             let decides = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
             if actions.iter().any(decides) {
                 let first = self.decided.map_or(at, |first| first.min(at));
@@ -30,7 +31,7 @@ impl Engine {
         }
     }
 
-    /// Sends probes off, and notes what verdicts change.
+    /// Sends probes, and notes the changes of verdicts.
     pub(super) fn take_health(
         &mut self,
         now: Timestamp,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Making snapshots: only what has changed is made anew.
+//! Making snapshots: only what has changed is made again.
 
 use std::mem;
 use std::sync::Arc;
@@ -10,6 +10,12 @@ use crate::health::ServerHealth;
 use crate::model::{ConfiguredServer, Recalled, ServerKey, ServiceKey, Timestamp};
 
 impl Engine {
+    /// Whether something is different from the last snapshot, beside what was told.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
     /// Everything at this moment.
     pub fn snapshot(&mut self, now: Timestamp) -> Snapshot {
         let stale = mem::take(&mut self.stale);
@@ -36,7 +42,7 @@ impl Engine {
         }
     }
 
-    /// What is believed of the checks of all servers, for a director that comes later.
+    /// The standings of all servers by their checks, for a later director.
     #[must_use]
     pub fn remembered(&self, now: Timestamp) -> Vec<Recalled> {
         self.health.remembered(now)

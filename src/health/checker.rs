@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One checker: when to probe, and what its results amount to.
+//! One checker: when to probe, and what the results mean for the verdict.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Check, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
-/// A probe that has not reported so long after its timeout never will: it is given up.
+/// When a probe has not reported this long after its timeout, the checker gives it up.
 ///
-/// The time is counted from when it was asked for. It is long because a probe may have to wait for its turn.
+/// The checker counts from the moment it asked for the probe. The time is long because a probe may wait for its turn.
 pub const LOST_AFTER: Duration = Duration::from_secs(30);
-/// Most a first probe is put off, so that many checkers do not all start in the same instant.
+/// The longest delay of a first probe: many checkers must not all start at once.
 const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
-/// An interval is shortened by up to a tenth, so that checkers do not fall into step.
+/// The checker shortens an interval by up to a tenth at random: checkers must not fall into step.
 const JITTER_DIVISOR: u32 = 10;
 
 /// What happens to a checker.
@@ -24,14 +24,14 @@ pub(super) enum CheckerEvent {
     Reported(u64, ProbeReport),
 }
 
-/// What a checker wants done, or told.
+/// What a checker asks for, or reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CheckerAction {
     /// Make a probe, and report it under this number.
     Probe(u64),
     /// The standing has changed.
     Changed { because: Box<str> },
-    /// A probe gave no result, for the so-many-eth time in a row.
+    /// A probe gave no result; the number of such probes in a row.
     NotChecked { reason: Box<str>, times: u32 },
     /// After that a probe gave a result again.
     CheckedAgain,
@@ -42,7 +42,7 @@ pub(super) enum CheckerAction {
 enum Phase {
     /// The next probe starts then.
     Waiting(Timestamp),
-    /// A probe was asked for then, and has not come back.
+    /// The checker asked for a probe at this time, and it has not come back.
     Probing(Timestamp),
 }
 
@@ -56,10 +56,10 @@ pub(super) struct Checker {
     against: u32,
     /// Probes in a row that gave no result.
     not_checked: u32,
-    /// A server of this check took connections when the checker began: the first verdict of down takes `fall`
-    /// failures, as any other does.
+    /// A server of this check took connections when the checker began: its first verdict of down needs `fall` failures,
+    /// like any other.
     serving: bool,
-    /// What an earlier director believed, and since when. It is forgotten with the first verdict.
+    /// The standing that an earlier director knew, and since when. The first verdict clears it.
     recalled: Option<Box<(Standing, Timestamp)>>,
     phase: Phase,
     /// The number of the last run.
@@ -70,7 +70,7 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    /// Goes on as if a probe had come to this result.
+    /// Behaves as if a probe had this result.
     pub(super) const fn believe(&mut self, standing: Standing) {
         self.standing = standing;
     }
@@ -100,8 +100,8 @@ impl Checker {
         }
     }
 
-    /// A checker that asks the same by another schedule: it knows what `self` knows. A wait that is now too long is cut
-    /// short, and a run that is out is asked for again.
+    /// A checker of the same probe with another schedule; it keeps what `self` knows. It shortens a wait that is now
+    /// too long, and asks again for a probe that has not come back.
     pub(super) fn rescheduled(&self, check: &Arc<Check>, now: Timestamp) -> Self {
         let next = match self.phase {
             Phase::Waiting(at) => at.min(now + check.schedule.interval),
@@ -114,7 +114,7 @@ impl Checker {
         }
     }
 
-    /// Says that a server of this check takes connections. It matters until the first verdict.
+    /// Notes that a server of this check takes connections. This matters until the first verdict.
     pub(super) const fn note_serving(&mut self) {
         self.serving = true;
     }
@@ -134,7 +134,7 @@ impl Checker {
         self.since
     }
 
-    /// What it believes and since when; or what an earlier director believed, while it knows nothing itself.
+    /// Its standing and since when. Before the first verdict: the standing that an earlier director knew.
     pub(super) fn belief(&self) -> Option<(Standing, Timestamp)> {
         match self.standing {
             Standing::Unknown => self.recalled.as_deref().copied(),
@@ -144,7 +144,7 @@ impl Checker {
         }
     }
 
-    /// What the last probe saw that did not succeed.
+    /// What the last probe without success saw.
     pub(super) const fn last_failure(&self) -> Option<&Arc<str>> {
         self.last_failure.as_ref()
     }
@@ -159,7 +159,7 @@ impl Checker {
         self.not_checked
     }
 
-    /// When it wants [`CheckerEvent::Deadline`]: the next probe is due, or the one that is out is given up.
+    /// When it wants [`CheckerEvent::Deadline`]: to start the next probe, or to give up the one that has not come back.
     pub(super) fn deadline(&self) -> Timestamp {
         match self.phase {
             Phase::Waiting(at) => at,
@@ -167,7 +167,7 @@ impl Checker {
         }
     }
 
-    /// One event. A deadline that is not due and the report of another run are late messages, and mean nothing.
+    /// Handles one event. It ignores late messages: a deadline that is not due, and the report of another run.
     pub(super) fn handle(
         &mut self,
         now: Timestamp,
@@ -229,7 +229,7 @@ impl Checker {
         }
     }
 
-    /// A probe that was not made, or that the server does not understand, says nothing of its health.
+    /// A probe that could not run, or that the server does not understand, says nothing about the server's health.
     fn gave_no_result(&mut self, reason: Box<str>, out: &mut Vec<CheckerAction>) {
         self.not_checked = self.not_checked.saturating_add(1);
         self.note_failure(&reason);
@@ -245,7 +245,7 @@ impl Checker {
         }
     }
 
-    /// How many results in a row it takes to get from the standing to what was found.
+    /// How many results in a row change the present standing to the one found.
     fn needed(&self, found: Standing) -> u32 {
         use Standing::{Down, Drain, Maintenance, Unknown, Up};
         let schedule = &self.check.schedule;
@@ -257,8 +257,8 @@ impl Checker {
         }
     }
 
-    /// Takes up another standing. Another weight alone leaves the time since when it is up; and a first verdict that
-    /// confirms what an earlier director believed takes over its time.
+    /// Changes the standing. When only the weight changes, the time since when it is up stays. When a first verdict
+    /// confirms what an earlier director knew, it keeps that director's time.
     fn turn(&mut self, now: Timestamp, to: Standing) {
         let same = |standing: Standing| standing.word() == to.word();
         let recalled = self.recalled.take();
@@ -271,7 +271,8 @@ impl Checker {
         self.against = 0;
     }
 
-    /// Doubt is cleared up soon, and so is ignorance; otherwise the interval runs from start to start.
+    /// While the verdict is open or in doubt, the next probe comes soon. Otherwise the interval runs from start to
+    /// start.
     fn next_probe(
         &self,
         asked: Timestamp,

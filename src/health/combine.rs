@@ -3,11 +3,11 @@
 
 use crate::model::{Need, Standing, Weight};
 
-/// What the checks of a server say together.
+/// The standing of a server, from all of its checks.
 ///
-/// It is down when too many of its checks are down for the rest to be enough. Otherwise one check that says
-/// maintenance, or drain, is enough for that. Otherwise it is up when enough of its checks are up, with the smallest
-/// weight that one of those asks for. Without any check it is up.
+/// The server is down when too many checks are down: the others are not enough. Otherwise, one check that reports
+/// maintenance, or drain, decides. Otherwise it is up when enough checks are up, with the smallest weight that one of
+/// them asks for. A server without checks is up.
 pub(super) fn combine(need: Need, checks: impl Iterator<Item = Standing>) -> Standing {
     let mut seen = Seen::default();
     for standing in checks {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From a configuration, and what is known already, to the checkers.
+//! Makes the checkers from a configuration and from what is known already.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::model::{
     Check, Config, ConfiguredServer, Probe, ServerKey, ServiceKey, Standing, Timestamp,
 };
 
-/// What an earlier director believed, by probe, and since when.
+/// The standings that an earlier director knew, by probe, and since when.
 pub(super) type Memories = BTreeMap<Probe, (Standing, Timestamp)>;
 
-/// What a new roster is made from.
+/// The input for a new roster.
 pub(super) struct Origin<'a> {
     pub(super) before: &'a Roster,
     pub(super) recalled: &'a Memories,
@@ -23,7 +23,7 @@ pub(super) struct Origin<'a> {
     pub(super) jitter: &'a mut fastrand::Rng,
 }
 
-/// A roster that is being made.
+/// A roster under construction.
 struct Draft<'a> {
     origin: Origin<'a>,
     roster: Roster,
@@ -97,7 +97,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The checkers of one server, made where they are not there yet.
+    /// The checkers of one server; makes those that do not exist yet.
     fn checkers(
         &mut self,
         keys: (&ServiceKey, &ServerKey),
@@ -144,7 +144,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// The checker that asked the same of this very server until now.
+    /// The present checker of this server with the same probe.
     fn same_probe_before(
         &self,
         (service, server): (&ServiceKey, &ServerKey),
@@ -157,7 +157,7 @@ impl<'a> Draft<'a> {
             .find(|checker| checker.check().probe == check.probe)
     }
 
-    /// Fills in what the checkers say of the servers, and since when it is so.
+    /// Fills in the standings of the servers from their checkers, and since when.
     fn finish(mut self) -> Roster {
         self.roster.combine_all();
         for service in &mut self.roster.services {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What happens to the checkers, and what they want done.
+//! What happens to the checkers, and what they ask for.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Check, ProbeReport, ServerKey, ServiceKey, Standing, Timestamp};
 
-/// Names one checker. A number is never used twice, so that a late report cannot meet another's checker.
+/// Names one checker. No number is used twice: a late report cannot reach another checker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CheckId(pub(super) u64);
 
-/// Names one run of one checker, so that the report of a run that was given up means nothing.
+/// Names one run of one checker. The checker ignores the report of a run that it gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {
     /// Whose run.
@@ -25,7 +25,7 @@ pub struct RunId {
 pub struct ProbeRequest {
     /// Under which name to report.
     pub run: RunId,
-    /// What to ask, and how long to wait for the answer, counted from the start of the probe.
+    /// What to ask, and how long to wait for the answer from the start of the probe.
     pub check: Arc<Check>,
     /// When it was asked for.
     pub asked: Timestamp,
@@ -43,9 +43,10 @@ pub enum HealthEvent {
 /// What the checkers want done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthAction {
-    /// Make this probe, and report what came of it.
+    /// Make this probe, and report its result.
     Probe(ProbeRequest),
-    /// The standing of a server changed: all of its checks together. There is one for each server that uses the check.
+    /// The standing of a server (from all of its checks) changed. There is one such action for each server that uses
+    /// the check.
     Changed {
         /// Whose server.
         service: ServiceKey,
@@ -55,11 +56,11 @@ pub enum HealthAction {
         from: Standing,
         /// What it is.
         to: Standing,
-        /// The last result, and how many in a row there were of how many needed: `connect timed out, 3/3`.
+        /// The last result, how many came in a row, and how many are needed: `connect timed out, 3/3`.
         because: Box<str>,
     },
-    /// A probe could not be made, or the server does not know the question. No verdict moves. There is one for each
-    /// server that uses the check.
+    /// A probe could not run, or the server does not understand it. No verdict changes. There is one such action for
+    /// each server that uses the check.
     NotChecked {
         /// Whose server.
         service: ServiceKey,

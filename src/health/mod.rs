@@ -9,12 +9,13 @@
 //!      +------------------------------+----------------------------------+
 //! ```
 //!
-//! A server that took connections when its checker began needs `fall` failures for its first verdict of down, too: a
-//! restart of the director costs it nothing. A server that asks for a drain, or says that it is in maintenance, gets it
-//! at once, and is up again at once when it says so.
+//! When a server took connections as its checker began, its first verdict of down needs `fall` failures, too: a restart
+//! of the director must not cost its clients their connections. A server can ask for a drain, or say that it is in
+//! maintenance. Both count at once, and so does its next report of up.
 //!
-//! A probe that could not run (no descriptor left, not permitted, no source address), that never reported, or that the
-//! server does not understand says nothing of the server: it moves no verdict, and is counted and told.
+//! Some probes say nothing about the server: those that could not run (no descriptor left, not permitted, no source
+//! address), those that never reported, and those that the server does not understand. They change no verdict; they are
+//! counted and logged.
 //!
 //! Equal checks of several servers have one checker, and each server has one standing made from all of its checks.
 //! Nothing here does I/O: [`Health`] takes events with the moment they happened, gives actions, and says when it wants

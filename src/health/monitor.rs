@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! All checkers together: which there are, which is due next, what they believe of each server.
+//! All checkers together: which exist, which is due next, and the standing of each server.
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
@@ -18,7 +18,7 @@ pub struct Health {
     roster: Roster,
     /// The deadline of every checker, and its position: one entry for each.
     due: BTreeSet<(Timestamp, usize)>,
-    /// What waits for the first configuration.
+    /// Standings that wait for the first configuration.
     recalled: Memories,
     last_id: u64,
     jitter: fastrand::Rng,
@@ -37,8 +37,8 @@ impl Health {
         }
     }
 
-    /// The checkers of a configuration as a running director has them: they believe this already, and go on with it when
-    /// they are configured anew.
+    /// The checkers of a running director's configuration. They start with these standings and keep them when they are
+    /// configured again.
     #[must_use]
     pub fn believing(config: &Config, believed: &[Recalled], now: Timestamp) -> Self {
         let mut health = Self::new(0);
@@ -50,10 +50,11 @@ impl Health {
         health
     }
 
-    /// What an earlier director believed. The checkers of the first configuration that ask the same begin with it: a
-    /// server that was up needs `fall` failures, and a first verdict that confirms it takes over its time.
+    /// Takes the standings that an earlier director knew. Checkers of the first configuration with the same probe begin
+    /// with them: a server that was up needs `fall` failures, and a first verdict that confirms a standing keeps its
+    /// time.
     ///
-    /// Of two beliefs for one probe the one that says up stays: it is the careful one.
+    /// When there are two standings for one probe, `up` wins: it is the careful choice.
     pub fn recall(&mut self, recalled: Vec<Recalled>, now: Timestamp) {
         for Recalled {
             probe,
@@ -79,8 +80,8 @@ impl Health {
     /// Makes the checkers those of `config`. `serving` tells whether the kernel's table has that server with a weight
     /// above 0.
     ///
-    /// A check that stays goes on with all that is known by it. One that changed in its schedule only goes on with what
-    /// was known by it, too. New ones start from nothing, or from what was recalled.
+    /// A check that stays keeps everything it knows, even when its schedule changes. A new check knows nothing, or what
+    /// was recalled.
     pub fn configure(
         &mut self,
         config: &Config,
@@ -108,7 +109,7 @@ impl Health {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// How many entries the list of what is due has.
+    /// How many entries the list of deadlines has.
     #[cfg(test)]
     pub(super) fn due_entries(&self) -> usize {
         self.due.len()
@@ -118,7 +119,8 @@ impl Health {
     pub fn handle(&mut self, now: Timestamp, event: HealthEvent, out: &mut Vec<HealthAction>) {
         match event {
             HealthEvent::Deadline => {
-                // At most one turn for each: a checker that is due again at once has it at the next call.
+                // Each checker gets at most one turn: one that is due again at once gets the next turn at the next
+                // call.
                 for _ in 0..self.due.len() {
                     match self.due.first() {
                         Some(&(at, position)) if at <= now => {
@@ -150,7 +152,7 @@ impl Health {
         position.flat_map(|position| self.roster.users(position))
     }
 
-    /// What [`Health::recall`] takes: what is known by each check of each server, or was recalled and not yet confirmed.
+    /// The input for [`Health::recall`]: what each check of each server knows, or recalled and has not yet confirmed.
     #[must_use]
     pub fn remembered(&self, now: Timestamp) -> Vec<Recalled> {
         let services = self.roster.services.iter();

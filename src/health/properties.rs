@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What holds whatever is reported, and whenever.
+//! What is true for every report at every time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn outcome() -> impl Strategy<Value = ProbeOutcome> {
 /// One thing that happens to a checker.
 #[derive(Debug, Clone)]
 enum Happening {
-    /// Time passes, and the deadline is said to have come.
+    /// Time passes, and the deadline comes.
     Deadline(Duration),
     /// A run reports: so many before the last one.
     Report(u64, ProbeOutcome),
@@ -67,7 +67,7 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
     checker
 }
 
-/// How many of the last results, those without a word about the server left out, are as asked.
+/// How many of the last results match; results that say nothing about the server do not count.
 fn in_a_row(results: &[ProbeOutcome], is: impl Fn(ProbeOutcome) -> bool) -> usize {
     let results = results.iter().rev();
     let told =

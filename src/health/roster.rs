@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who is checked, by which checkers: the lists that [`super::Health`] works on. Positions name their elements.
+//! Which servers are checked, by which checkers: the lists that [`super::Health`] works on. Elements refer to each
+//! other by position.
 
 use super::checker::Checker;
 use super::combine::combine;
@@ -49,7 +50,7 @@ pub(super) struct ServerSlot {
     pub(super) checkers: Few<usize>,
 }
 
-/// A list that is nearly always of one element, and then needs no memory of its own.
+/// A list that nearly always has one element, and then needs no memory of its own.
 #[derive(Debug, Clone)]
 pub(super) enum Few<T> {
     One(T),
@@ -85,7 +86,7 @@ impl Roster {
         services: Vec::new(),
     };
 
-    /// Where the checker of this name is, unless it is gone.
+    /// The position of the checker with this id; `None` when it is gone.
     pub(super) fn position(&self, id: CheckId) -> Option<usize> {
         self.checkers.binary_search_by_key(&id, |slot| slot.id).ok()
     }
@@ -106,7 +107,7 @@ impl Roster {
         checkers_of(&self.checkers, server)
     }
 
-    /// Takes over what is believed of one check of one server, if there is such a check.
+    /// Gives one check of one server this standing, if that check exists.
     pub(super) fn believe(&mut self, believed: &Recalled) {
         let Some(server) = self.server(&believed.service, &believed.server) else {
             return;
@@ -121,14 +122,14 @@ impl Roster {
         }
     }
 
-    /// Works out what its checks say of every server, without a word of what was before.
+    /// Computes the standing of every server from its checks, without reporting changes.
     pub(super) fn combine_all(&mut self) {
         for server in self.services.iter_mut().flat_map(|it| &mut it.servers) {
             server.standing = combined(&self.checkers, server);
         }
     }
 
-    /// Tells what the change of one checker's standing changes for the servers that use it.
+    /// Reports how a change of one checker's standing changes the servers that use it.
     pub(super) fn change(&mut self, position: usize, because: &str, out: &mut Vec<HealthAction>) {
         let Self { checkers, services } = self;
         let Some(slot) = checkers.get(position) else {
@@ -186,7 +187,7 @@ fn checkers_of<'a>(
     positions.filter_map(|position| Some(&checkers.get(*position)?.checker))
 }
 
-/// What the checks of a server say together.
+/// The standing of a server, from all of its checks.
 fn combined(checkers: &[Slot], server: &ServerSlot) -> Standing {
     let standings = checkers_of(checkers, server).map(Checker::standing);
     combine(server.need, standings)

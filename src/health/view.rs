@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Everything about one server, for whoever asks.
+//! Everything that the checkers know about one server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use super::checker::Checker;
 use super::roster::{Roster, ServerSlot};
 use crate::model::{Check, Standing, Timestamp};
 
-/// What is believed of one server, and why.
+/// The standing of one server, and why.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerHealth<'a> {
-    /// What its checks say together.
+    /// The standing, from all of its checks.
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
@@ -19,22 +19,22 @@ pub struct ServerHealth<'a> {
     server: &'a ServerSlot,
 }
 
-/// What one check of a server believes.
+/// What one check of a server knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckHealth<'a> {
     /// What is asked, and when.
     pub check: &'a Arc<Check>,
-    /// What this check alone believes.
+    /// The standing by this check alone.
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
-    /// What the last probe saw that did not succeed, in words.
+    /// What the last probe without success saw, in words.
     pub last_failure: Option<&'a Arc<str>>,
     /// When the last probe started, if one has come back.
     pub last_started: Option<Timestamp>,
     /// How long it took; zero when none has come back.
     pub last_latency: Duration,
-    /// How many probes in a row could not run, or met a server that does not know the question.
+    /// How many probes in a row could not run, or met a server that does not understand them.
     pub could_not_run: u32,
 }
 

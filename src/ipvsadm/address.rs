@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Numbers, addresses and ports as they stand on a command line, read as the C library reads them.
+//! Numbers, addresses and ports of a command line, read as the C library reads them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::Protocol;
 
-/// Who knows what a name on the command line means.
+/// A source for the meaning of names on the command line.
 pub trait Lookup {
     /// The first IPv4 address of a host.
     fn host(&self, name: &str) -> Option<Ipv4Addr>;
@@ -13,7 +13,7 @@ pub trait Lookup {
     fn port(&self, name: &str, protocol: Protocol) -> Option<u16>;
 }
 
-/// Knows no names, for whoever names nothing: tests, and fuzz targets, which must not ask a resolver.
+/// Knows no names. For tests and fuzz targets, which must not ask a resolver.
 pub struct Nobody;
 
 impl Lookup for Nobody {
@@ -29,6 +29,9 @@ impl Lookup for Nobody {
 /// A whole number as `strtol` reads it in base ten: blanks and a sign before it, nothing after it.
 #[must_use]
 pub fn number(text: &str) -> Option<i64> {
+    if let Some((number, [])) = decimal(text.as_bytes(), 0xffff) {
+        return Some(number.into());
+    }
     let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -52,13 +55,74 @@ pub fn number_within<T: TryFrom<i64>>(text: &str, lowest: i64, highest: i64) -> 
     T::try_from(number).ok()
 }
 
-/// `host[:port]`: an address, and the port if one was given. `None` for what cannot be one. Without a protocol a port
-/// has no name.
+/// `host[:port]`: an address, and the port if one was given. `None` for anything else. Without a protocol, a port
+/// cannot be a name.
 ///
-/// An IPv6 address stands alone or, with a port, in brackets; one in brackets without a port is none, and the port
-/// behind an IPv4 address in brackets is not seen.
+/// An IPv6 address with a port needs brackets, one without a port must not have them. The port after an IPv4 address in
+/// brackets is ignored.
 #[must_use]
 pub fn endpoint(
+    text: &str,
+    protocol: Option<Protocol>,
+    lookup: &dyn Lookup,
+) -> Option<(IpAddr, Option<u16>)> {
+    usual_endpoint(text.as_bytes()).or_else(|| any_endpoint(text, protocol, lookup))
+}
+
+/// Four decimal numbers, and a port or none: what nearly every line of a table has, read in one pass. A quarter of the
+/// time of a restore went here. `None` for anything else, which may mean something all the same.
+fn usual_endpoint(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
+    let (mut address, mut numbers, mut digits, mut value) = (0_u32, 0, 0, 0_u32);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            // One that begins with 0 may be octal.
+            if digits > 0 && value == 0 {
+                return None;
+            }
+            value = value * 10 + u32::from(digit);
+            if value > 0xffff {
+                return None;
+            }
+            digits += 1;
+            continue;
+        }
+        let ends_with = if numbers < 3 { b'.' } else { b':' };
+        if *byte != ends_with || digits == 0 || value > 0xff || numbers > 3 {
+            return None;
+        }
+        address = address << 8 | value;
+        (numbers, digits, value) = (numbers + 1, 0, 0);
+    }
+    match (numbers, digits) {
+        (_, 0) => None,
+        (3, _) if value <= 0xff => Some((Ipv4Addr::from_bits(address << 8 | value).into(), None)),
+        (4, _) => Some((
+            Ipv4Addr::from_bits(address).into(),
+            Some(u16::try_from(value).ok()?),
+        )),
+        _ => None,
+    }
+}
+
+/// The decimal number a text begins with, up to `highest` (at most 65535), and what follows it. One that begins with 0
+/// may be octal, and is none here.
+fn decimal(text: &[u8], highest: u32) -> Option<(u32, &[u8])> {
+    let (mut value, mut rest) = (0, text);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        if value == 0 && rest.len() < text.len() {
+            return None;
+        }
+        value = value * 10 + u32::from(digit - b'0');
+        if value > highest {
+            return None;
+        }
+        rest = after;
+    }
+    (rest.len() < text.len()).then_some((value, rest))
+}
+
+fn any_endpoint(
     text: &str,
     protocol: Option<Protocol>,
     lookup: &dyn Lookup,
@@ -103,8 +167,8 @@ pub fn ipv4_or_host(text: &str, lookup: &dyn Lookup) -> Option<Ipv4Addr> {
         .or_else(|| lookup.host(text))
 }
 
-/// An IPv4 address as `inet_aton` reads it: one to four numbers (decimal, `0x` hexadecimal, `0` octal), the last of
-/// which fills all bytes left. What follows a blank is not looked at.
+/// An IPv4 address as `inet_aton` reads it: one to four numbers (decimal, `0x` hexadecimal, `0` octal), the last one
+/// fills all remaining bytes. Text after a blank is ignored.
 fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     let text = text
         .split(|letter: char| letter.is_ascii_whitespace())
@@ -142,6 +206,7 @@ fn c_number(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     struct Hosts;
 
@@ -173,6 +238,37 @@ mod tests {
         assert_eq!(read("::1"), at("::1", None));
         assert_eq!(read("[::1]:80"), at("::1", Some(80)));
         assert_eq!(read("[10.0.0.1]:80"), at("10.0.0.1", None));
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_to_an_address_leads_where_the_long_one_does(
+            text in "[0-9]{1,3}([.][0-9]{1,3}){2,4}(:[0-9]{0,6})?[:. x]?"
+        ) {
+            if let Some(usual) = usual_endpoint(text.as_bytes()) {
+                prop_assert_eq!(any_endpoint(&text, None, &Nobody), Some(usual));
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_notation_takes_the_short_way() {
+        for text in ["10.0.0.1", "0.0.0.0:0", "255.255.255.255:65535"] {
+            assert!(usual_endpoint(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            "010.0.0.1",
+            "10.0.0.1:080",
+            "10.0.0.256",
+            "10.0.0.1:65536",
+            "10.0.1:80",
+            "10.0.0.1:",
+            "10.0.0.1.",
+            "10.0.0.1:80 ",
+            "",
+        ] {
+            assert_eq!(usual_endpoint(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

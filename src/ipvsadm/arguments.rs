@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A command line's meaning, or the message that says what is wrong with it: the first fault found, as ipvsadm does.
+//! The meaning of a command line, or the message for its first error, as ipvsadm finds it.
 
 use super::address::Lookup;
 use super::change::{Change, wanted};
@@ -30,9 +30,9 @@ pub enum Invocation {
     },
     /// Carry out command lines.
     Restore {
-        /// Make the table equal to what they make of an empty one.
+        /// Make the table equal to the one that the lines make of an empty table.
         replace: bool,
-        /// One after the other, as ipvsadm does.
+        /// Carry out one after the other, as ipvsadm does.
         compat: bool,
     },
     /// Change the table.
@@ -49,7 +49,7 @@ pub enum Invocation {
     StopDaemon(SyncRole),
 }
 
-/// Who asks, and whom to ask.
+/// How the program was called, and where to look up names.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The program's name, for messages.
@@ -128,7 +128,7 @@ pub fn parse(context: Context<'_>, arguments: &[&str]) -> Result<Invocation, Fai
     })
 }
 
-/// The role `--start-daemon` and `--stop-daemon` are told; the master's for all other commands, which do not ask.
+/// The role of `--start-daemon` and `--stop-daemon`; the master's for all other commands, which do not use it.
 fn role(command: Command, value: &str) -> Result<SyncRole, Failure> {
     let wrong = match command {
         Command::StartDaemon => "illegal start-daemon parameter specified",
@@ -153,8 +153,8 @@ fn timeouts(words: &[&str]) -> Result<Timeouts, Failure> {
     })
 }
 
-/// Flags must be known whatever the command. Those of a scheduler must be this scheduler's, unless it is one that only
-/// the kernel knows yet.
+/// Every command refuses unknown flags. A scheduler's flags must belong to the service's scheduler, unless only the
+/// kernel knows that scheduler.
 fn check_flags(command: Command, draft: &Draft<'_>) -> Result<(), Failure> {
     let options = &draft.service_options;
     let Some(names) = &options.flags else {
@@ -209,7 +209,7 @@ fn list(draft: Draft<'_>) -> Result<List, Failure> {
     })
 }
 
-/// Connections have a state and a client, services and connections a service and servers, and nothing else has any.
+/// Only connections have a state and a client. Only the table and connections have a service and servers.
 fn check_filter(draft: &Draft<'_>) -> Result<(), Failure> {
     const FILTERS: [Topic; 4] = [
         Topic::FilterService,

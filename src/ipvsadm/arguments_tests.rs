@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Command lines and what they mean.
+//! Command lines and their meaning.
 
 use super::*;
 use crate::ipvsadm::address::Nobody;
@@ -16,7 +16,7 @@ fn read(line: &str, compat: bool) -> Result<Invocation, Failure> {
     parse(context, &words)
 }
 
-/// The step a line comes to, as the line that would make the same.
+/// The step of a line, written as a line that makes the same step.
 fn step(line: &str) -> String {
     match read(line, true).unwrap() {
         Invocation::Change(Change::Step(step)) => step.to_string(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Changes of the table: what a command line asks for, and the step it comes to.
+//! Changes of the table: the request of a command line, and its step.
 
 use super::draft::{Draft, Encapsulation};
 use super::failure::Failure;
@@ -16,15 +16,15 @@ use crate::model::{
 pub enum Change {
     /// One that says everything.
     Step(Step),
-    /// `-E`: what is not said stays as it is.
+    /// `-E`: settings that are not given stay.
     EditService(ServiceKey, ServiceOptions),
-    /// `-e`: what is not said stays as it is.
+    /// `-e`: settings that are not given stay.
     EditServer(ServiceKey, NamedServer, ServerOptions),
 }
 
 impl Change {
-    /// The step it comes to. `current` tells what a service is now, `None` when there is none; it is asked only where
-    /// the change leaves something as it is.
+    /// The step of this change. `current` gives the present service, `None` when there is none; it is called only when
+    /// the change keeps a setting.
     pub fn step<E>(
         &self,
         current: impl FnOnce(&ServiceKey) -> Result<Option<VirtualService>, E>,
@@ -55,7 +55,7 @@ fn edit_server(
     named: NamedServer,
     options: &ServerOptions,
 ) -> Result<Step, Failure> {
-    // Where no method is named the server's own says which port it has.
+    // When no method is given, the server's present method decides about its port.
     let candidates = match options.method {
         Some(method) => [named.under(method.keeps_port()); 2],
         None => [named.key, named.under(true)],
@@ -70,7 +70,7 @@ fn edit_server(
     Ok(Step::EditServer(key, server, options.over(current)))
 }
 
-/// What a command line asks for; `None` when no service or server was named, which the rules have made sure of.
+/// The change of a command line; `None` when no service or server is named, which the rules have excluded.
 pub(super) fn wanted(command: Command, mut draft: Draft<'_>) -> Result<Option<Change>, Failure> {
     let Some(key) = draft.service() else {
         return Ok(None);
@@ -128,7 +128,7 @@ fn service_change(command: Command, key: ServiceKey, draft: Draft<'_>) -> Result
     }))
 }
 
-/// What a server's options must agree on, and the encapsulation they say.
+/// Checks that a server's options agree, and returns their encapsulation.
 fn check_server(
     draft: &Draft<'_>,
     service: &ServiceKey,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the options of a command line have said so far, one after the other: the first fault ends it.
+//! The options of a command line so far, one after the other: the first error ends it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,7 +15,7 @@ use crate::model::{
     ServiceKey, SyncDaemon, SyncRole, Weight,
 };
 
-/// How long `-p` alone binds a client.
+/// The timeout of `-p` without a number.
 const DEFAULT_PERSISTENCE: Seconds = Seconds(360);
 /// Lengths of names in the kernel, without their NUL.
 const LONGEST_NAME: usize = 15;
@@ -32,7 +32,7 @@ pub(super) struct Draft<'a> {
     pub(super) service_options: ServiceOptions,
     pub(super) server_options: ServerOptions,
     pub(super) tunnel: TunnelOptions,
-    /// Without an interface if none was named.
+    /// It has no interface if none is named.
     pub(super) daemon: SyncDaemon,
     pub(super) filter: Filter,
     /// As ipvsadm does, quirks included.
@@ -81,7 +81,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Reads all options. The words that are none are left to the caller.
+    /// Reads all options. The caller gets the words that are not options.
     pub(super) fn read(&mut self, words: &mut Words<'_>) -> Result<(), Failure> {
         let mut own = None;
         while let Some(read) = words.next_option() {
@@ -246,7 +246,7 @@ impl<'a> Draft<'a> {
             return Err(Failure::usage("-6 used before -f\n"));
         };
         *family = AddressFamily::Ipv6;
-        // What was said before was a mask of the other family.
+        // The mask given before was of the other family.
         self.service_options.granularity = None;
         Ok(())
     }
@@ -300,13 +300,13 @@ fn within<T: TryFrom<i64>>(
         .ok_or_else(|| Failure::usage(format!("illegal {name} specified")))
 }
 
-/// As much of a name as the kernel can hold.
+/// The part of a name that fits into the kernel.
 fn shortened(text: &str, longest: usize) -> &str {
     text.get(..text.floor_char_boundary(longest))
         .unwrap_or(text)
 }
 
-/// `None` for an empty name, which stands for the default.
+/// `None` for an empty name, which means the default.
 fn scheduler(text: &str) -> Option<Scheduler> {
     Scheduler::new(shortened(text, LONGEST_NAME)).ok()
 }

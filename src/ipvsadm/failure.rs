@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is wrong with a command line, or with what the kernel made of it: ipvsadm's messages, ipvsadm's exit statuses.
+//! An error of a command line, or of the kernel's answer to it: ipvsadm's messages and exit statuses.
 
 use std::convert::Infallible;
 
@@ -35,7 +35,7 @@ impl Failure {
         }
     }
 
-    /// There was nothing to list, or not all of it.
+    /// There was nothing to list, or the list is incomplete.
     #[must_use]
     pub fn unlisted(message: impl Into<String>) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl From<Infallible> for Failure {
 /// What ipvsadm says when the kernel does not permit something.
 pub const PERMISSION: &str = "Permission denied (you must be root)";
 
-/// What an error number means, whatever was tried.
+/// The meaning of an error number for every operation.
 #[must_use]
 pub fn errno_says(errno: Errno) -> String {
     let message = match errno {
@@ -96,7 +96,7 @@ pub fn errno_says(errno: Errno) -> String {
         Errno::EAFNOSUPPORT => "Operation not supported with specified address family",
         Errno::EMSGSIZE => "Module is wrong version",
         other => {
-            // The C library's own words, which are what ipvsadm prints, with the number behind them.
+            // The C library's words, which ipvsadm prints, followed by the number.
             let words = std::io::Error::from_raw_os_error(other as i32).to_string();
             let end = words.rfind(" (os error").unwrap_or(words.len());
             return words.get(..end).unwrap_or(&words).to_owned();

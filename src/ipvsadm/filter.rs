@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a listing leaves out: `--service`, `--server`, `--state`, `--client`.
+//! Which parts a listing shows: `--service`, `--server`, `--state`, `--client`.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::failure::Failure;
 use crate::model::{AddressFamily, Fwmark, Protocol, ServerKey, ServiceKey};
 
-/// What is listed; everything where nothing is said.
+/// What to list; everything when no filter is given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
     /// `--service`.
@@ -79,8 +79,8 @@ pub enum ServicePattern {
 }
 
 impl ServicePattern {
-    /// Reads `[PROTOCOL:]ADDRESS[:PORT]` or `fwm:MARK[:ipv4|:ipv6]`. Blanks may stand for the first colon and for the
-    /// last of a mark, which makes it what listings show.
+    /// Reads `[PROTOCOL:]ADDRESS[:PORT]` or `fwm:MARK[:ipv4|:ipv6]`. A blank may replace the first colon, and the last
+    /// one of a mark: so it reads what listings show.
     pub fn read(text: &str) -> Result<Self, Failure> {
         Self::parse(text.trim()).ok_or_else(|| illegal("service", text))
     }

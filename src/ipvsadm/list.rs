@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is asked for with `-L`.
+//! The request of `-L`.
 
 use super::filter::Filter;
 use crate::model::ServiceKey;
@@ -20,7 +20,7 @@ pub struct List {
 }
 
 impl List {
-    /// What no arguments at all mean.
+    /// The meaning of a command line without arguments.
     #[must_use]
     pub const fn everything(compat: bool) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Format {
     };
 }
 
-/// What is said of services and servers.
+/// The columns for services and servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columns {
     /// Forwarding method, weight and connections.

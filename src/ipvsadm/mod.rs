@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! ipvsadm's language: its command lines and what they mean, the lines of its saved tables, its messages.
+//! ipvsadm's language: its command lines and their meaning, the lines of its saved tables, its messages.
 //!
 //! A command line becomes words ([`words`]), words an [`arguments::Invocation`], by one table of [`options`]. The lines
-//! of a saved table are read by [`restore`] and written by [`rule`]. What a name stands for is asked of an
-//! [`address::Lookup`]; nothing here talks to the kernel or to a resolver.
+//! of a saved table are read by [`restore`] and written by [`rule`]. An [`address::Lookup`] gives the meaning of a
+//! name; nothing here talks to the kernel or to a resolver.
 
 pub mod address;
 pub mod arguments;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What there is in the table of commands and options, and how it is looked up.
-
-use std::fmt;
-use std::sync::LazyLock;
+//! The types of the table of commands and options, and how to look one up.
 
 use super::rules::Legality;
 pub use super::table::DEFINITIONS;
+use std::fmt;
 
-/// What is to be done. The first option of a command line says it.
+/// A command: the first option of a command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     /// `-A`.
@@ -156,7 +154,7 @@ pub enum Value {
     None,
     /// One does.
     Required(Argument),
-    /// One may: the next word, unless that starts with a dash.
+    /// A value may follow: the next word, unless it starts with a dash.
     Optional(Argument),
 }
 
@@ -195,7 +193,7 @@ impl fmt::Display for Argument {
     }
 }
 
-/// What a word on the command line stands for.
+/// The meaning of a word on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// A command.
@@ -204,7 +202,7 @@ pub enum Meaning {
     Option(Opt),
 }
 
-/// How a command or option is written, what it goes with, and what it does.
+/// A command or option: how it is written, with which others, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
     /// What it stands for.
@@ -267,13 +265,13 @@ pub(super) const fn option(
 }
 
 impl Definition {
-    /// One that ipvsadm does not have.
+    /// Marks one that ipvsadm does not have.
     pub(super) const fn own(mut self) -> Self {
         self.is_own = true;
         self
     }
 
-    /// A command that messages call by another name than its long one.
+    /// A command that has another name in messages than its long one.
     pub(super) const fn called(mut self, name: &'static str) -> Self {
         self.called = name;
         self
@@ -296,20 +294,31 @@ pub fn by_long(name: &str) -> Option<&'static Definition> {
 
 /// The command or option of this letter.
 #[must_use]
-pub fn by_short(letter: char) -> Option<&'static Definition> {
-    /// Every option of every line of a restore is looked up.
-    static LETTERS: LazyLock<[Option<&Definition>; 128]> = LazyLock::new(|| {
-        let mut letters = [None; 128];
-        for definition in DEFINITIONS {
-            for short in definition.short.bytes() {
-                if let Some(entry) = letters.get_mut(usize::from(short)) {
-                    *entry = Some(definition);
-                }
-            }
+pub fn by_short(letter: u8) -> Option<&'static Definition> {
+    /// Every option of every line of a restore is looked up: the place in [`DEFINITIONS`] of each letter.
+    static PLACES: [Option<u8>; 128] = places();
+    let place = (*PLACES.get(usize::from(letter))?)?;
+    DEFINITIONS.get(usize::from(place))
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "carried out by the compiler, which refuses what is out of bounds"
+)]
+const fn places() -> [Option<u8>; 128] {
+    let mut places = [None; 128];
+    let mut place = 0;
+    while place < DEFINITIONS.len() {
+        let letters = DEFINITIONS[place].short.as_bytes();
+        let mut index = 0;
+        while index < letters.len() {
+            places[letters[index] as usize] = Some(place as u8);
+            index += 1;
         }
-        letters
-    });
-    *LETTERS.get(usize::try_from(u32::from(letter)).ok()?)?
+        place += 1;
+    }
+    places
 }
 
 #[cfg(test)]

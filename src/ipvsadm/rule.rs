@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Services, servers and steps as ipvsadm's lines: who knows ipvsadm can read a plan, and carry it out by hand.
+//! Services, servers and steps as ipvsadm's lines: people who know ipvsadm can read a plan, and carry it out by hand.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ impl fmt::Display for ServiceRule<'_> {
     }
 }
 
-/// The arguments after `-a`, `-e` (with a server) or `-d` (without): whose server, which one, and how it is reached.
+/// The arguments after `-a`, `-e` (with a server) or `-d` (without): the service, the server, and its settings.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerRule<'a>(
     pub &'a ServiceKey,

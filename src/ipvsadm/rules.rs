@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a command needs, takes and refuses: what the rows of the table say together.
+//! What a command needs, takes and refuses, from all rows of the table.
 
 use std::collections::BTreeSet;
 
@@ -26,12 +26,12 @@ impl Commands {
     }
 }
 
-/// What an option is about, and what each command makes of it. Options about one topic have the same.
+/// The topic of an option, and how each command treats it. Options of one topic have the same rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Legality {
-    /// `None` for what may be said again and everywhere.
+    /// `None` for an option that may be repeated, and goes with every command.
     pub topic: Option<Topic>,
-    /// What messages call the topic; `None` for the option's long name.
+    /// The topic's name in messages; `None` means the option's long name.
     pub(super) name: Option<&'static str>,
     /// Commands that cannot do without it.
     required: Commands,
@@ -80,7 +80,7 @@ impl Legality {
         self
     }
 
-    /// What messages call the topic, where several options are about it.
+    /// The topic's name in messages, when several options have this topic.
     pub(super) const fn called(mut self, name: &'static str) -> Self {
         self.name = Some(name);
         self
@@ -95,7 +95,7 @@ impl Legality {
     }
 }
 
-/// What a command takes. All other topics are illegal.
+/// The topics that a command takes. All others are illegal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// What messages call the command.
@@ -109,7 +109,8 @@ pub struct Rules {
 }
 
 impl Command {
-    /// What it takes. Every line of a restore is held against it: it is made from the table when this is compiled.
+    /// The rules of every command. Every line of a restore is checked with them, so the compiler makes them from the
+    /// table.
     #[must_use]
     pub const fn rules(self) -> &'static Rules {
         macro_rules! compiled {
@@ -127,7 +128,7 @@ impl Command {
 }
 
 impl Rules {
-    /// What the rows of the table say of a command.
+    /// The rules of a command, from the rows of the table.
     const fn of(command: Command) -> Self {
         let mut rules = Self {
             name: "",
@@ -158,7 +159,7 @@ impl Rules {
         rules
     }
 
-    /// Whether a command got what it needs and nothing it does not take, topic by topic.
+    /// Checks, topic by topic, that a command got what it needs and nothing that it does not take.
     pub fn check(&self, given: Topics) -> Result<(), Failure> {
         // Most lines of a restore are as they should be: only the others are looked at topic by topic.
         let taken = self.required.with(self.optional);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a command line says of a service or a server, laid over what is there already: over the defaults for `-A` and
-//! `-a`, over what the kernel holds for `-E` and `-e`.
+//! The settings of a service or a server on a command line. `-A` and `-a` apply them to the defaults, `-E` and `-e` to
+//! the kernel's present settings.
 
 use super::failure::Failure;
 use crate::model::{
@@ -8,7 +8,7 @@ use crate::model::{
     Seconds, ServerKey, ServiceSettings, Thresholds, Tunnel, Weight,
 };
 
-/// What was said of a service. `None` is not said.
+/// The settings given for a service. `None` means not given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServiceOptions {
     /// `-s`.
@@ -33,7 +33,7 @@ impl ServiceOptions {
         let scheduler = self.scheduler.as_ref().unwrap_or(&current.scheduler);
         let scheduler_flags = match &self.flags {
             Some(names) => scheduler_flags(names, scheduler)?,
-            // What a flag means is its scheduler's own business.
+            // The meaning of a flag depends on the scheduler.
             None if *scheduler == current.scheduler => current.scheduler_flags,
             None => SchedulerFlags::NONE,
         };
@@ -73,7 +73,7 @@ fn no_such_flag(name: &str) -> Failure {
 
 const FLAGS_OF_SCHEDULERS: [&str; 4] = ["sh-fallback", "sh-port", "mh-fallback", "mh-port"];
 
-/// What was said of a real server. `None` is not said.
+/// The settings given for a real server. `None` means not given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerOptions {
     /// `-g`, `-i`, `-m`.
@@ -88,7 +88,7 @@ pub struct ServerOptions {
     pub lower: Option<u32>,
 }
 
-/// A forwarding method as the command line says it.
+/// A forwarding method, as given on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// `-g`.
@@ -111,7 +111,7 @@ impl Method {
 }
 
 impl ServerOptions {
-    /// What a server is when nothing is said of it: weight 1, by direct routing.
+    /// The default settings of a server: weight 1, direct routing.
     #[must_use]
     pub const fn default_server() -> RealServer {
         RealServer::new(ForwardingMethod::DirectRouting, Weight::ONE)
@@ -142,10 +142,10 @@ impl ServerOptions {
     }
 }
 
-/// A server as a command line names it: its port may not be said, or not be its own to choose.
+/// A server as a command line names it. It may have no port, or a port that its forwarding method does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedServer {
-    /// As named, with the service's port where none was.
+    /// As named, with the service's port when none was given.
     pub key: ServerKey,
     /// The service's port, which direct routing and tunneling keep; `None` for a service by mark.
     pub kept_port: Option<u16>,

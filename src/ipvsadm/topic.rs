@@ -3,8 +3,8 @@
 
 use super::options::DEFINITIONS;
 
-/// What an option is about, which is what may be said only once and what a command takes or refuses: `-t`, `-u`,
-/// `--sctp-service` and `-f` are all about the service. In the order in which they are checked.
+/// The topic of an option. A topic may be given only once, and a command takes or refuses it: `-t`, `-u`,
+/// `--sctp-service` and `-f` all have the service as their topic. They are checked in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// Addresses and ports as numbers.
@@ -107,7 +107,7 @@ impl Topics {
     /// None of them.
     pub const NONE: Self = Self(0);
 
-    /// Adds one, and says whether it is new.
+    /// Adds one, and returns whether it is new.
     pub const fn insert(&mut self, topic: Topic) -> bool {
         let bit = 1 << topic as u8;
         let new = self.0 & bit == 0;

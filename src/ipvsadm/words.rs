@@ -9,7 +9,7 @@ use super::options::{Definition, Value, by_long, by_short};
 pub struct Words<'a> {
     all: &'a [&'a str],
     next: usize,
-    /// What is left of a word of letters.
+    /// The rest of a word of letters.
     letters: Option<&'a str>,
     options_ended: bool,
     own_hidden: bool,
@@ -47,27 +47,27 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// From here on, what only lvsadm has is unknown, as it is to ipvsadm.
+    /// From here on the options that only lvsadm has are unknown, as for ipvsadm.
     pub const fn hide_own(&mut self) {
         self.own_hidden = true;
     }
 
-    /// The next option. Words that are none are kept for [`Words::others`].
+    /// The next option. Words that are not options are kept for [`Words::others`].
     pub fn next_option(&mut self) -> Option<Result<Read<'a>, WordError>> {
         loop {
             if let Some(letters) = self.letters.take() {
                 return Some(self.letter(letters));
             }
             let word = self.take()?;
-            match word.strip_prefix('-') {
-                Some("-") if !self.options_ended => self.options_ended = true,
-                Some(rest) if !self.options_ended && !rest.is_empty() => {
-                    match rest.strip_prefix('-') {
-                        Some(long) => return Some(self.long(long)),
-                        None => self.letters = Some(rest),
-                    }
+            match word.as_bytes() {
+                b"--" if !self.options_ended => self.options_ended = true,
+                [b'-', b'-', ..] if !self.options_ended => {
+                    return Some(self.long(word.get(2..).unwrap_or_default()));
                 }
-                Some(_) | None => self.others.push(word),
+                [b'-', _, ..] if !self.options_ended => {
+                    return Some(self.letter(word.get(1..).unwrap_or_default()));
+                }
+                _ => self.others.push(word),
             }
         }
     }
@@ -81,7 +81,7 @@ impl<'a> Words<'a> {
             .unwrap_or_default()
     }
 
-    /// The words that are no options: complete when [`Words::next_option`] has returned `None`.
+    /// The words that are not options: complete when [`Words::next_option`] has returned `None`.
     #[must_use]
     pub fn others(&self) -> &[&'a str] {
         &self.others
@@ -94,18 +94,20 @@ impl<'a> Words<'a> {
     }
 
     fn letter(&mut self, letters: &'a str) -> Result<Read<'a>, WordError> {
-        let mut rest = letters.chars();
-        let definition = rest.next().and_then(by_short).ok_or(WordError::Unknown)?;
-        let rest = rest.as_str();
-        match (definition.value, rest.strip_prefix('=')) {
-            (Value::None, Some(_)) => Err(WordError::UnwantedValue),
-            (Value::None, None) => {
+        let first = letters.as_bytes().first();
+        let definition = first.and_then(|letter| by_short(*letter));
+        let definition = definition.ok_or(WordError::Unknown)?;
+        // All letters of options are ASCII.
+        let rest = letters.get(1..).unwrap_or_default();
+        match (definition.value, rest.as_bytes()) {
+            (Value::None, [b'=', ..]) => Err(WordError::UnwantedValue),
+            (Value::None, _) => {
                 self.letters = Some(rest).filter(|rest| !rest.is_empty());
                 Ok((definition, None))
             }
-            (_, Some(value)) => Ok((definition, Some(value))),
-            (_, None) if !rest.is_empty() => Ok((definition, Some(rest))),
-            (_, None) => self.value(definition),
+            (_, []) => self.value(definition),
+            (_, [b'=', ..]) => Ok((definition, rest.get(1..))),
+            (_, _) => Ok((definition, Some(rest))),
         }
     }
 
@@ -125,7 +127,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The next word as this option's value, whatever it looks like, unless the value is optional.
+    /// The next word as this option's value. An optional value must not start with a dash.
     fn value(&mut self, definition: &'static Definition) -> Result<Read<'a>, WordError> {
         let optional = matches!(definition.value, Value::Optional(_));
         let next = self.all.get(self.next);

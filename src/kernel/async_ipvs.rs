@@ -14,8 +14,8 @@ use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::model::{IpvsTable, ServiceKey, SyncDaemon, SyncRole, Timeouts, VirtualService};
 use crate::plan::{Step, StepFailure, Target as _};
 
-/// What [`Ipvs`] does, without blocking the caller. Clones share one connection and its thread, which carries requests
-/// out one after the other and ends with the last clone.
+/// [`Ipvs`] without blocking the caller. Clones share one connection and its thread. The thread carries requests out
+/// one after the other, and ends with the last clone.
 ///
 /// A request that was begun is carried out, also when the future that waits for it is dropped.
 ///
@@ -45,7 +45,8 @@ impl AsyncIpvs {
         Worker::start(Ipvs::open, failed).await.map(Self)
     }
 
-    /// Does anything that the blocking form can do; what several requests need to be undisturbed belongs in one call.
+    /// Does anything that the blocking form can do. Put several requests into one call when nothing may come between
+    /// them.
     pub async fn with<R: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Ipvs) -> Result<R, IpvsError> + Send + 'static,
@@ -148,7 +149,7 @@ impl<T> Clone for Worker<T> {
 }
 
 impl<T: 'static> Worker<T> {
-    /// Starts the thread, which makes the value; `failed` turns a thread that could not be started into an error.
+    /// Starts the thread, which makes the value; `failed` makes the error when the thread could not be started.
     async fn start<E: Send + 'static>(
         open: impl FnOnce() -> Result<T, E> + Send + 'static,
         failed: impl Fn(Errno) -> E,
@@ -157,7 +158,7 @@ impl<T: 'static> Worker<T> {
         let (sender, jobs) = mpsc::channel::<Job<T>>();
         let work = move || match open() {
             Ok(mut value) => {
-                // Whoever waited may have gone: then there are no jobs either.
+                // The caller may have gone: then there are no jobs either.
                 let _ = opened.send(Ok(()));
                 for job in jobs {
                     job(&mut value);
@@ -179,7 +180,7 @@ impl<T: 'static> Worker<T> {
         }
     }
 
-    /// What the job returns; an error when the thread has ended, as it does when a job panics.
+    /// The job's result; an error when the thread has ended, because a job panicked.
     async fn run<R: Send + 'static>(
         &self,
         job: impl FnOnce(&mut T) -> R + Send + 'static,

@@ -12,7 +12,7 @@ use super::netlink::NetlinkError;
 use super::route::RouteError;
 use crate::model::HostEvent;
 
-/// What [`Monitor`] does, without blocking the caller.
+/// [`Monitor`] without blocking the caller.
 #[derive(Debug)]
 pub struct AsyncMonitor(AsyncFd<Monitor>);
 
@@ -30,7 +30,7 @@ impl AsyncMonitor {
         }
     }
 
-    /// The next event. Whoever stops waiting loses none.
+    /// The next event. A caller that stops waiting loses none.
     pub async fn wait(&mut self) -> Result<HostEvent, RouteError> {
         loop {
             let readable = self.0.readable_mut().await;

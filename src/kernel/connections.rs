@@ -9,8 +9,8 @@ pub const CONNECTIONS: &str = "/proc/net/ip_vs_conn";
 
 /// The list, to be read line by line; the first one is a title. Needs no capability.
 ///
-/// The kernel makes it up as it is read, a few KiB at a time: connections come and go meanwhile. Before Linux 6.14 each
-/// read walks from the start again, so that a million of them takes very long.
+/// The kernel makes the list while we read it, a few KiB at a time: connections come and go meanwhile. Before Linux
+/// 6.14 each read walks from the start again, so a million connections take very long.
 pub fn connections() -> Result<BufReader<File>, Error> {
     Ok(BufReader::with_capacity(
         64 * 1024,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A listing of services in which none is missing, though the kernel rearranged its table while it listed them.
+//! A listing of services that misses none, even when the kernel rearranges its table meanwhile.
 //!
-//! The kernel sends a long listing in several parts, and begins each part after as many services as it has sent before.
-//! Linux 7.1 and later move all services to a larger table a moment after many were made. A move between two parts puts
-//! the services in another order: some are sent twice, and as many others not at all. No flag tells of it. A service
-//! that is listed twice does, because the kernel never sends more services than there are.
+//! The kernel sends a long listing in several parts. It begins each part after as many services as it has sent before.
+//! Linux 7.1 and later move all services to a larger table a moment after many were made. A move between two parts
+//! changes the order of the services: the kernel sends some twice, and as many others not at all. No flag shows this.
+//! But a service that is listed twice does, because the kernel never sends more services than exist.
 
 use std::collections::HashSet;
 
@@ -16,9 +16,9 @@ const FEW: usize = 4;
 /// The most listings of a table that never keeps still.
 const MOST: usize = 20;
 
-/// Lists until no service is there twice. Where that does not come about, because another program changes the table
-/// all the time, it lists until as many services were seen as a listing is long, and asks by name for those that the
-/// last listing is without: they are missing in it, or gone by now.
+/// Lists until no service is there twice. If another program changes the table all the time, that may never happen.
+/// Then it lists until it has seen as many services as a listing is long, and asks by name for those that are not in
+/// the last listing: they are missing there, or gone by now.
 pub(super) fn every_service<K, E>(
     kernel: &mut K,
     list: impl Fn(&mut K) -> Result<Vec<ServiceEntry>, E>,
@@ -40,7 +40,7 @@ pub(super) fn every_service<K, E>(
     }
 }
 
-/// This listing with each service once, and with those of `seen` that it is without, as far as they are still there.
+/// This listing with each service once, and with the services of `seen` that it misses and that still exist.
 fn complete<K, E>(
     kernel: &mut K,
     mut services: Vec<ServiceEntry>,
@@ -70,7 +70,7 @@ mod tests {
         }
     }
 
-    /// A kernel that answers with these listings, the last of them again and again, and has the services of these ports.
+    /// A kernel with the services of these ports. It answers with these listings, and repeats the last one.
     struct Kernel<'a> {
         listings: &'a [&'a [u16]],
         there: &'a [u16],
@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// What is listed of such a kernel, and how many listings and questions that takes.
+    /// The result with such a kernel, and how many listings and questions it takes.
     fn outcome(listings: &[&[u16]], there: &[u16]) -> (Vec<u16>, usize, usize) {
         let mut kernel = Kernel {
             listings,

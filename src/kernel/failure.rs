@@ -26,10 +26,10 @@ pub enum OpenError {
     Netlink(NetlinkError),
 }
 
-/// Why a question to IPVS has no answer, or a batch of changes no known end.
+/// Why a request to IPVS has no answer, or the result of a batch of changes is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IpvsError {
-    /// What was tried, with the object as ipvsadm lists it.
+    /// The operation, with the object as ipvsadm lists it.
     pub operation: String,
     /// Why it failed.
     pub cause: NetlinkError,

@@ -10,7 +10,7 @@ use crate::plan::{
     AddressSettings, HostFailure, HostPart, HostReading, HostScope, HostStep, HostTarget,
 };
 
-/// This host, in the network namespace of the thread that uses it. Each socket is opened when it is first needed.
+/// This host, in the network namespace of the thread that uses it. It opens each socket at its first use.
 #[derive(Debug, Default)]
 pub struct LocalHost<'a> {
     route: Option<Route>,
@@ -36,13 +36,13 @@ pub enum HostError {
 }
 
 impl<'a> LocalHost<'a> {
-    /// One that opens what it needs.
+    /// A host that opens what it needs.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that uses a connection to IPVS that is open already.
+    /// A host that uses this open connection to IPVS.
     #[must_use]
     pub fn with(ipvs: &'a mut Ipvs) -> Self {
         Self {
@@ -189,7 +189,7 @@ impl HostTarget for Ipvs {
     }
 }
 
-/// What was read, or nothing and a note of why.
+/// The result, or the default and a note of the failure.
 fn noted<T: Default>(read: Result<T, HostError>, failures: &mut Vec<HostError>) -> T {
     read.unwrap_or_else(|failure| {
         failures.push(failure);
@@ -197,7 +197,7 @@ fn noted<T: Default>(read: Result<T, HostError>, failures: &mut Vec<HostError>) 
     })
 }
 
-/// What is open, or has just been opened.
+/// The open socket; opens it at the first use.
 fn open<T, E>(part: &mut Option<T>, open: impl FnOnce() -> Result<T, E>) -> Result<&mut T, E> {
     let opened = match part.take() {
         Some(opened) => opened,
@@ -206,7 +206,7 @@ fn open<T, E>(part: &mut Option<T>, open: impl FnOnce() -> Result<T, E>) -> Resu
     Ok(part.insert(opened))
 }
 
-/// What the kernel is told of: the timeouts that change. 0 leaves one as it is.
+/// Sends only the timeouts that change. 0 leaves one as it is.
 fn changed(from: Timeouts, to: Timeouts) -> Timeouts {
     let told = |from: Seconds, to: Seconds| if from == to { Seconds(0) } else { to };
     Timeouts {

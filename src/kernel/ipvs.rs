@@ -29,8 +29,8 @@ pub struct Ipvs {
 }
 
 impl Ipvs {
-    /// Connects to the IPVS of the calling thread's network namespace. Asking makes Linux 5.16 and later load the
-    /// module. That IPVS may also be *used* is seen at once: even reading needs CAP_NET_ADMIN.
+    /// Connects to the IPVS of the calling thread's network namespace. The request makes Linux 5.16 and later load the
+    /// module. It also shows at once whether we may *use* IPVS: even reading needs CAP_NET_ADMIN.
     pub fn open() -> Result<Self, OpenError> {
         let mut netlink = Netlink::open(NETLINK_GENERIC).map_err(OpenError::Netlink)?;
         let family = resolve(&mut netlink)?;
@@ -122,7 +122,7 @@ impl Ipvs {
         self.command("zero all counters", Request::ZeroAll)
     }
 
-    /// Removes every service of the network namespace, whoever made it.
+    /// Removes every service of the network namespace, including those of others.
     pub fn flush(&mut self) -> Result<(), IpvsError> {
         self.command("remove all virtual services", Request::Flush)
     }
@@ -244,8 +244,8 @@ impl Ipvs {
         })
     }
 
-    /// Talks to the family, once more if its number is another one by now: a module that was unloaded and loaded
-    /// again has a new one, and the old one answers ENOENT.
+    /// Talks to the family, and tries again if its number has changed: a module that was unloaded and loaded again has
+    /// a new number, and the old one answers ENOENT.
     fn exchange<T>(
         &mut self,
         talk: impl Fn(&mut Netlink, u16) -> Result<T, NetlinkError>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Linux, by netlink and `/proc`: each file one kind of I/O, no policy.
 //!
-//! [`Ipvs`] is what other programs want first: typed requests to the kernel's IPVS, in the units their types name.
+//! Other programs start with [`Ipvs`]: typed requests to the kernel's IPVS, in the units that their types name.
 //!
 //! ```no_run
 //! use lvs_director::kernel::Ipvs;
@@ -30,12 +30,12 @@
 //! # }
 //! ```
 //!
-//! Errors are of two kinds: [`OpenError`], there is no IPVS to talk to, and [`IpvsError`], an exchange failed, with what
-//! was tried and the kernel's error number. `AsyncIpvs` (feature `daemon`) is the same for programs on tokio. Programs
-//! to begin with are in `examples/`: `list_services`, `watch_rates`, `drain_server`, `watch_host`.
+//! There are two kinds of errors. [`OpenError`]: there is no IPVS to talk to. [`IpvsError`]: an exchange failed; it has
+//! the operation and the kernel's error number. `AsyncIpvs` (feature `daemon`) is the same for programs on tokio.
+//! Programs to begin with are in `examples/`: `list_services`, `watch_rates`, `drain_server`, `watch_host`.
 //!
 //! The host around IPVS (links, addresses, routes, settings) is a value, [`model::Host`](crate::model::Host):
-//! [`LocalHost`] reads it and carries out the steps of its plan, [`Monitor`] tells what happens to it.
+//! [`LocalHost`] reads it and carries out the steps of its plan, [`Monitor`] reports what happens to it.
 
 #[cfg(feature = "daemon")]
 mod async_ipvs;

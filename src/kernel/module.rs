@@ -4,8 +4,7 @@
 use std::io::{Error, ErrorKind};
 use std::process::{Command, Stdio};
 
-/// Loads a module by `modprobe`. Needed for the IPVS family on kernels before 5.16 only; later ones load it when they
-/// are asked for it.
+/// Loads a module by `modprobe`. For the IPVS family only kernels before 5.16 need this; later ones load it on request.
 pub fn load_module(name: &str) -> Result<(), Error> {
     let status = Command::new("/sbin/modprobe")
         .args(["--", name])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What happens to links, addresses, neighbours and routes, told by the kernel as it happens.
+//! Changes of links, addresses, neighbours and routes, as the kernel reports them.
 
 use std::collections::VecDeque;
 use std::io::IoSliceMut;
@@ -18,25 +18,25 @@ use crate::model::HostEvent;
 
 /// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
 const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
-/// Room for one datagram. An interface with all that a driver has to say of it takes a few KiB.
+/// Room for one datagram. An interface with all data of its driver takes a few KiB.
 const RECEIVE_BUFFER: usize = 64 * 1024;
-/// The socket's own buffer: some thousand events. What does not fit is lost, and told so.
+/// The socket's own buffer: some thousand events. Events that do not fit are lost, and the kernel says so.
 const SOCKET_BUFFER: usize = 1024 * 1024;
 /// Far more datagrams than the socket's buffer holds.
 const MOST_QUEUED: usize = 64 * 1024;
 
-/// A socket on which the kernel tells what happens to the links, addresses, neighbours and routes of one network
+/// A socket on which the kernel reports changes of the links, addresses, neighbours and routes of one network
 /// namespace: that of the thread that opened it. Needs no privilege.
 ///
-/// To know how things are, open it first, then read everything ([`LocalHost`](super::LocalHost)), then follow it with
-/// [`Host::update`](crate::model::Host::update). After [`HostEvent::Lost`] read everything again: more happened than the
-/// socket could hold, and what it still held was thrown away, so that every event after that one is newer.
+/// To know the host's state, open the monitor first, then read everything ([`LocalHost`](super::LocalHost)), then apply
+/// the events with [`Host::update`](crate::model::Host::update). After [`HostEvent::Lost`] read everything again: the
+/// socket's buffer was full. The monitor throws away the rest of the buffer, so every event after that one is newer.
 ///
-/// Of neighbours the kernel tells once it knows something of them: that one is only being asked for it does not tell,
-/// and that it failed it does.
+/// The kernel reports a neighbour when it knows something about it. It does not report that it asks for one, but it
+/// reports that nobody answered.
 ///
-/// It can be waited for: it is readable when there is something to read. Then [`Self::next_if_any`] until that says
-/// `None`. On tokio there is `AsyncMonitor` (feature `daemon`).
+/// You can wait for it: its descriptor is readable when there are events. Then call [`Self::next_if_any`] until it
+/// returns `None`. For tokio there is `AsyncMonitor` (feature `daemon`).
 #[derive(Debug)]
 pub struct Monitor {
     socket: Socket,
@@ -77,7 +77,7 @@ impl Monitor {
         }
     }
 
-    /// Takes the events of one datagram; `false` if there is none to be had.
+    /// Takes the events of one datagram; `false` if there is no datagram.
     fn read(&mut self, flags: MsgFlags) -> Result<bool, RouteError> {
         match self.receive(flags) {
             Ok(Some(length)) => {
@@ -102,7 +102,7 @@ impl Monitor {
         }
     }
 
-    /// Throws away what is queued, because whoever reads everything now would take it for newer than that.
+    /// Throws away the queued events: somebody who reads everything now would think that they are newer.
     fn lose(&mut self) {
         for _ in 0..MOST_QUEUED {
             if self.receive(MsgFlags::MSG_DONTWAIT) == Err(Errno::EAGAIN) {
@@ -113,8 +113,8 @@ impl Monitor {
         self.pending.push_back(HostEvent::Lost);
     }
 
-    /// The length of one datagram; `None` for one that did not come from the kernel. One that does not fit is as good
-    /// as lost.
+    /// The length of one datagram; `None` for one that did not come from the kernel. A datagram that does not fit
+    /// counts as lost.
     fn receive(&mut self, flags: MsgFlags) -> Result<Option<usize>, Errno> {
         let mut buffers = [IoSliceMut::new(&mut self.receive)];
         let fd = self.socket.as_raw_fd();
@@ -139,8 +139,8 @@ impl AsRawFd for Monitor {
     }
 }
 
-/// The events that a datagram of rtnetlink tells. What makes no sense counts as [`HostEvent::Lost`], once: whatever it
-/// was to tell is not known now.
+/// The events of an rtnetlink datagram. What makes no sense counts as [`HostEvent::Lost`], once: nobody knows what it
+/// was.
 #[must_use]
 pub fn parse_host_events(datagram: &[u8]) -> Vec<HostEvent> {
     let mut events = Vec::new();

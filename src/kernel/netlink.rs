@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One netlink socket, blocking, for one family of requests in one network namespace (the opening thread's).
 //!
-//! Requests travel many to a `sendmsg`. Only an empty message after them asks for a confirmation: the kernel carries
-//! the messages out in order inside the call and reports every refusal by itself, so that whatever arrives before that
-//! confirmation is a refusal, attributed by its sequence number. A confirmation for each would overflow the socket's
-//! buffer after some 256 of them, and cost most of the time. Nor can the last request ask for it: one that ends in
-//! EINTR is confirmed by nothing at all, as when a sync daemon is stopped before it first ran.
+//! One `sendmsg` sends many requests. Only an empty message after them asks for a confirmation. The kernel carries the
+//! messages out in order inside the call and reports every refusal by itself. So everything that arrives before that
+//! confirmation is a refusal, and its sequence number names the request. A confirmation for each request would overflow
+//! the socket's buffer after some 256 of them, and take most of the time. The last request cannot ask for it, either:
+//! the kernel does not confirm a request that ends in EINTR, such as stopping a sync daemon that has not run yet.
 
 use std::io::{Error, ErrorKind, IoSliceMut};
 use std::os::fd::AsRawFd;
@@ -18,13 +18,18 @@ use nix::sys::time::TimeVal;
 use crate::codec::DecodeError;
 use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, emit_fence, parse_all};
 
-/// Most messages in one `sendmsg`: with more of them none takes less time.
+/// The largest number of messages in one `sendmsg`. With more, a message takes no less time.
 const BATCH: usize = 400;
-/// The same where the socket's own buffer is the default one, which holds the refusals of so many.
+/// The same for a socket with the default buffer, which has room for this many refusals.
 const SMALL_BATCH: usize = 200;
+/// Room for a batch of requests that make real servers, so that it need not be moved while it grows.
+const SEND_BUFFER: usize = 64 * 1024;
 /// Room for what the kernel sends in one datagram: dumps use up to 32 KiB. Every read offers all of it, because the
 /// kernel remembers the largest buffer it saw and would cut what a smaller one cannot hold.
-const RECEIVE_BUFFER: usize = 64 * 1024;
+///
+/// Two of them are more than the C library keeps in reserve, so that it takes them from the kernel, zeroed: what nobody
+/// fills of them costs nothing.
+const RECEIVE_BUFFER: usize = 72 * 1024;
 /// Most datagrams in one `recvmmsg`: a short listing comes together with the datagram that says it is over. More of them
 /// save calls of a long one and refusals, each a datagram of its own, and cost fresh memory in every process.
 const DATAGRAMS: usize = 2;
@@ -32,7 +37,7 @@ const DATAGRAMS: usize = 2;
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// The kernel answers within milliseconds; loading a scheduler's module takes tenths of a second.
 const ANSWER_TIMEOUT_SECONDS: i64 = 10;
-/// A dump that somebody else's change interrupted is read again this many times.
+/// How often to read a dump again that somebody else's change interrupted.
 const DUMP_TRIES: usize = 4;
 
 /// A netlink socket with its buffers.
@@ -48,7 +53,7 @@ pub struct Netlink {
     received: Vec<usize>,
 }
 
-/// Why an exchange with the kernel did not come to its end. What the kernel did of it is unknown: read it back.
+/// Why an exchange with the kernel broke off. Nobody knows which part of it the kernel did: read the table back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetlinkError {
     /// A system call failed.
@@ -59,7 +64,7 @@ pub enum NetlinkError {
         /// Why.
         errno: Errno,
     },
-    /// The kernel had more to say than the socket could hold.
+    /// The kernel sent more than the socket's buffer could hold.
     #[error("receive from netlink: messages were lost (ENOBUFS)")]
     Overrun,
     /// A datagram did not fit the buffer.
@@ -119,7 +124,7 @@ impl Netlink {
             socket,
             batch,
             sequence: 0,
-            send: Vec::new(),
+            send: Vec::with_capacity(SEND_BUFFER),
             receive: vec![0; DATAGRAMS * RECEIVE_BUFFER],
             received: Vec::with_capacity(DATAGRAMS),
         })
@@ -127,8 +132,8 @@ impl Netlink {
 
     /// Sends `count` requests in as few calls as possible and waits until the kernel has seen all of them.
     ///
-    /// `emit` writes the request of an index with the sequence number and the answer it is given. Returned are the
-    /// refused ones, by index: all others were carried out.
+    /// `emit` writes the request of an index, with this sequence number and this answer flag. Returns the refused
+    /// requests, by index: all others were carried out.
     pub fn execute(
         &mut self,
         count: usize,
@@ -153,7 +158,7 @@ impl Netlink {
         Ok(refusals)
     }
 
-    /// Asks one question that has one answer, and hands it to `read`.
+    /// Sends one request with one answer, and hands the answer to `read`.
     pub fn ask<T>(
         &mut self,
         emit: impl FnOnce(u32, Answer, &mut Vec<u8>),
@@ -171,8 +176,8 @@ impl Netlink {
         answer.ok_or(NetlinkError::Decode(DecodeError::Missing("answer")))
     }
 
-    /// Asks for a listing and hands every object to `read`, which collects into a fresh `T` each time the listing
-    /// has to be read again because it changed meanwhile.
+    /// Asks for a listing and hands every object to `read`. When the listing changed meanwhile, it starts again with a
+    /// fresh `T`.
     pub fn dump<T: Default>(
         &mut self,
         emit: impl Fn(u32, Answer, &mut Vec<u8>),
@@ -184,7 +189,7 @@ impl Netlink {
             self.until_answered(|kind| {
                 if let IncomingKind::Data { interrupted, .. } = kind {
                     steady &= !interrupted;
-                    // To the end all the same: while a listing is unfinished the kernel refuses the next (EBUSY).
+                    // Read to the end even after an error: until then the kernel refuses the next listing (EBUSY).
                     if outcome.is_ok() {
                         outcome = read(&mut all, kind);
                     }
@@ -206,8 +211,8 @@ impl Netlink {
         self.transmit()
     }
 
-    /// Reads until the fence behind `count` requests is confirmed. The first of them had sequence number `first` and
-    /// index `start`.
+    /// Reads until the kernel confirms the fence after `count` requests. The first of them had sequence number `first`
+    /// and index `start`.
     fn collect_refusals(
         &mut self,
         first: u32,
@@ -239,8 +244,8 @@ impl Netlink {
         }
     }
 
-    /// Feeds every message that answers the latest request to `take`, until that says it has seen enough or the
-    /// kernel that there is no more.
+    /// Hands every message that answers the latest request to `take`, until `take` has seen enough or the kernel sends
+    /// no more.
     fn until_answered(
         &mut self,
         mut take: impl FnMut(&IncomingKind<'_>) -> Result<bool, NetlinkError>,
@@ -277,7 +282,7 @@ impl Netlink {
         }
     }
 
-    /// Datagrams from the kernel, at least one; what another process sent is dropped.
+    /// Datagrams from the kernel, at least one; drops what another process sent.
     fn receive(&mut self) -> Result<(), NetlinkError> {
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_WAITFORONE);
         self.received.clear();

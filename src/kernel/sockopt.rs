@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Asking IPVS through socket options, its older interface, what takes too long by netlink.
+//! IPVS's older interface, socket options, for requests that take too long by netlink.
 
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -24,7 +24,7 @@ pub struct SocketOptions {
 }
 
 impl SocketOptions {
-    /// Opens a socket and asks for the services, which it is supposed are so many. `None` where IPVS does not answer.
+    /// Opens a socket and asks for the services, with room for this many. `None` when IPVS does not answer.
     #[must_use]
     pub fn open(services: usize) -> Option<Self> {
         let (kind, flags) = (SockType::Datagram, SockFlag::SOCK_CLOEXEC);
@@ -41,11 +41,11 @@ impl SocketOptions {
         Some(options)
     }
 
-    /// The servers of a service, in the kernel's order, in place of what `out` holds. `None` when netlink has to be
-    /// asked, because this interface does not know all of them.
+    /// Reads the servers of a service, in the kernel's order, into `out`, and replaces its content. `None` when this
+    /// interface does not know all of them: then use netlink.
     pub fn servers(&mut self, service: &ServiceKey, out: &mut Vec<ServerSummary>) -> Option<()> {
         let count = *self.counts.get(service)?;
-        // One more, so that it shows when there is one more by now.
+        // Room for one more shows whether there is one more by now.
         if !ask_servers(service, count.checked_add(1)?, &mut self.buffer) {
             return None;
         }
@@ -54,7 +54,7 @@ impl SocketOptions {
         (out.len() == usize::try_from(count).ok()?).then_some(())
     }
 
-    /// Puts the answer in the place of the question.
+    /// Puts the answer in the place of the request.
     #[expect(unsafe_code, reason = "nix knows no options of this form")]
     fn get(&mut self, option: libc::c_int) -> Result<(), Errno> {
         let buffer = &mut self.buffer;

@@ -37,7 +37,7 @@ pub fn set_sysctl(name: &SysctlName, value: i32) -> Result<(), SysctlError> {
         .map_err(|error| SysctlError::new("set", name, SysctlCause::of(&error)))
 }
 
-/// The file. A name that would lead elsewhere has none.
+/// The file; `None` for a name that would lead elsewhere.
 fn path(operation: &'static str, name: &SysctlName) -> Result<PathBuf, SysctlError> {
     if !name.is_valid() {
         return Err(SysctlError::new(operation, name, SysctlCause::BadName));
@@ -73,11 +73,11 @@ impl SysctlError {
 pub enum SysctlCause {
     /// This kernel, or this interface, has no such setting.
     Missing,
-    /// Not ours to read or set.
+    /// We may not read or set it.
     NotPermitted,
-    /// The name is none that a setting can have.
+    /// No setting can have this name.
     BadName,
-    /// What was read is not one whole number.
+    /// The file does not have one whole number.
     NotANumber(String),
     /// Anything else.
     Other(Errno),

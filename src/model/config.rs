@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The checked configuration as one value. Only `config` makes one from text, and only when nothing in it is wrong.
+//! The checked configuration as one value. Only `config` makes one from text, and only when the text has no error.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,43 +7,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Checks, IpvsTable, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings, VirtualService,
-};
+use super::{Checks, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
 
 /// Everything a configuration file says, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Config {
     /// The virtual services and their real servers.
     pub services: BTreeMap<ServiceKey, ConfiguredService>,
-    /// What applies to the kernel's IPVS as a whole.
+    /// Settings of the kernel's IPVS as a whole.
     pub ipvs: IpvsSettings,
-    /// What applies to the director itself.
+    /// Settings of the director itself.
     pub director: DirectorSettings,
-}
-
-impl Config {
-    /// The table this configuration asks for when every server is up.
-    #[must_use]
-    pub fn table(&self) -> IpvsTable {
-        let services = self.services.iter().map(|(key, service)| {
-            let servers = service
-                .servers
-                .iter()
-                .map(|(key, server)| (*key, server.real_server));
-            let settings = service.settings.clone();
-            (
-                *key,
-                VirtualService {
-                    settings,
-                    servers: servers.collect(),
-                },
-            )
-        });
-        IpvsTable {
-            services: services.collect(),
-        }
-    }
 }
 
 /// One virtual service as configured.
@@ -58,7 +32,7 @@ pub struct ConfiguredService {
 /// One real server of one service as configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfiguredServer {
-    /// What the kernel is told of it while it is up.
+    /// Its rule in the kernel while it is up.
     pub real_server: RealServer,
     /// How it is checked.
     pub checks: Checks,
@@ -66,7 +40,7 @@ pub struct ConfiguredServer {
     pub inhibit_on_failure: bool,
 }
 
-/// What applies to the kernel's IPVS as a whole.
+/// Settings of the kernel's IPVS as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IpvsSettings {
     /// `ipvsadm --set`; `None` leaves a timeout as the kernel has it.
@@ -80,22 +54,22 @@ pub struct IpvsSettings {
     pub expire_nodest_conn: Option<bool>,
 }
 
-/// What applies to the director itself.
+/// Settings of the director itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DirectorSettings {
     /// Where it writes down which services are its own.
     pub state_file: PathBuf,
-    /// Where it writes down what it believes of the servers, and since when.
+    /// The file for the standings of the servers, and since when.
     pub remembered_file: PathBuf,
-    /// Its control socket, which also keeps a second director out.
+    /// Its control socket, which also prevents a second director.
     pub socket: PathBuf,
     /// How often the kernel is read back and repaired.
     pub repair_interval: Duration,
 }
 
 impl DirectorSettings {
-    /// Where what is remembered is written unless the configuration says so: `remembered.json` beside `state.json`, and
-    /// `NAME.remembered.json` beside `NAME.json`, so that two directors can have their files in one directory.
+    /// The default remembered file: `remembered.json` beside `state.json`, and `NAME.remembered.json` beside
+    /// `NAME.json`. So two directors can have their files in one directory.
     #[must_use]
     pub fn remembered_beside(state_file: &Path) -> PathBuf {
         if state_file.file_name().is_some_and(|it| it == "state.json") {
@@ -106,7 +80,7 @@ impl DirectorSettings {
         state_file.with_file_name(beside)
     }
 
-    /// The lock that says which director has this file: `FILE.lock`.
+    /// The lock file that names the director that uses this file: `FILE.lock`.
     #[must_use]
     pub fn lock_beside(file: &Path) -> PathBuf {
         let mut name = file.as_os_str().to_owned();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel counts. Kept apart from the table: counters change by themselves, tables by somebody's will.
+//! What the kernel counts. Counters are not part of the table: they change by themselves, a table only when somebody
+//! changes it.
 
 /// Traffic since the last zeroing, and rates over the last seconds. The kernel refreshes both every 2 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,7 +28,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// What was counted, without the rates, in the order of listings.
+    /// The counters without the rates, in the order of listings.
     #[must_use]
     pub const fn totals(&self) -> [u64; 5] {
         [

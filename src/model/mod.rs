@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The nouns of IPVS and of the director, and nothing that does anything.
+//! The nouns of IPVS and of the director. Nothing here acts.
 //!
-//! [`IpvsTable`] is the centre: what the configuration wants, what the kernel holds and what a test's
-//! fake kernel holds are all values of this one type, so that a plan is a difference between two of them.
+//! [`IpvsTable`] is the centre. The table that the configuration wants, the kernel's table and the table of a test's
+//! fake kernel are all values of this type. A plan is the difference between two of them.
 
 mod config;
 mod counters;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How a real server is checked: probes as values, their schedule, and what comes back of one.
+//! How a real server is checked: probes as values, their schedule, and their results.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fwmark, Timestamp, Weight};
 
-/// One question to one server: what is asked, where, and by which way.
+/// One probe of one server: its kind, its target and its path.
 ///
-/// All of it is its identity. Two services that ask the same question of the same server share one probe; a question
-/// that differs in any part is another one.
+/// All of it is its identity. Two services with the same probe share one; a probe that differs in any part is another
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
     /// What is asked.
@@ -28,7 +28,7 @@ pub struct Probe {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
-    /// Whether a TCP connection comes about. It is reset at once.
+    /// Whether a TCP connection can be opened. The probe resets it at once.
     Tcp,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for ProbeKind {
     }
 }
 
-/// The way a probe takes; what is absent is left to the kernel's routing.
+/// The path of a probe; the kernel's routing chooses what is absent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct ProbePath {
     /// The address it comes from.
@@ -96,7 +96,7 @@ pub struct CheckSchedule {
 pub struct Checks {
     /// How many have to pass.
     pub need: Need,
-    /// Each by itself. Empty means that nobody checks the server, and that it counts as up.
+    /// The checks of a server. When there are none, the server counts as up.
     pub each: Vec<Arc<Check>>,
 }
 
@@ -142,12 +142,12 @@ impl Need {
     }
 }
 
-/// What came of one run of a probe.
+/// The result of one run of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeReport {
     /// The answer.
     pub outcome: ProbeOutcome,
-    /// What was seen, in words: `connect refused`. Empty for a plain success.
+    /// What the probe saw, in words: `connect refused`. Empty for a plain success.
     pub reason: Box<str>,
     /// When the probe really started: not while it waited for its turn.
     pub started: Timestamp,
@@ -163,13 +163,13 @@ pub enum ProbeOutcome {
     Up(Option<Weight>),
     /// It did not.
     Down,
-    /// It asks for no new connections. Those it has live on.
+    /// The server asks for no new connections; its present ones live on.
     Drain,
-    /// It is in maintenance: as [`ProbeOutcome::Drain`], by somebody's wish.
+    /// The server is in maintenance: like [`ProbeOutcome::Drain`], but somebody asked for it.
     Maintenance,
-    /// The server does not know this question. That says nothing of its health.
+    /// The server does not understand this probe. That says nothing about its health.
     Unsupported,
-    /// The probe could not be made, for a reason that lies with this host.
+    /// The probe could not run, for a reason on this host.
     CouldNotRun,
 }
 

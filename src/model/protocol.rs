@@ -54,7 +54,7 @@ pub enum Protocol {
     Udp,
     /// 132.
     Sctp,
-    /// A number IPVS does not balance. The kernel accepts one over netlink, so reading must cope with it.
+    /// A protocol that IPVS does not balance. The kernel accepts it over netlink, so we must be able to read it.
     Other(u16),
 }
 

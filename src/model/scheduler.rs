@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// The name of a scheduler: `rr`, `wrr`, `lc`, ... or any other module of the running kernel.
 ///
-/// An open set on purpose: the kernel loads `ip_vs_NAME`, and a foreign service may use one nobody here knows.
+/// Any name is possible on purpose: the kernel loads `ip_vs_NAME`, and a foreign service may use an unknown one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Scheduler(Cow<'static, str>);
@@ -127,7 +127,7 @@ impl SchedulerFlags {
         Some(Self::from_bits(1 << bit))
     }
 
-    /// What the three bits are called for this scheduler.
+    /// The names of the three bits for this scheduler.
     #[must_use]
     pub fn names(scheduler: &Scheduler) -> [&'static str; 3] {
         match scheduler.name() {

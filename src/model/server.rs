@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AddressFamily, Weight};
 
-/// What the kernel tells the real servers of one service apart by.
+/// The identity of a real server in its service, for the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServerKey {
@@ -47,7 +47,7 @@ pub struct ServerKeyError(String);
 impl FromStr for ServerKey {
     type Err = ServerKeyError;
 
-    /// What [`ServerKey`] prints names it again.
+    /// Reads what [`ServerKey`] prints.
     fn from_str(text: &str) -> Result<Self, ServerKeyError> {
         let at: Result<SocketAddr, _> = text.parse();
         at.map(Self::from)
@@ -76,14 +76,14 @@ impl fmt::Display for ServerKey {
     }
 }
 
-/// Everything the kernel is told of a real server but its identity.
+/// A real server in the kernel, without its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RealServer {
     /// How packets reach it.
     pub forwarding: ForwardingMethod,
     /// Its share.
     pub weight: Weight,
-    /// When it is taken for overloaded.
+    /// When the kernel considers it overloaded.
     pub thresholds: Thresholds,
 }
 
@@ -113,7 +113,7 @@ pub enum ForwardingMethod {
     DirectRouting,
     /// Cache bypass. Kept for reading.
     Bypass,
-    /// A number without a meaning (5 to 7), which the kernel stores all the same.
+    /// A number without a meaning (5 to 7) that the kernel still stores.
     Other(u8),
 }
 
@@ -193,8 +193,8 @@ pub enum TunnelChecksum {
     Other(u16),
 }
 
-/// Connection counts between which a server is taken for overloaded: above `upper` it gets no new ones until it is
-/// below `lower`. 0 is "none".
+/// The connection counts at which the kernel considers a server overloaded: from `upper` on it gets no new ones until
+/// it is below `lower`. 0 means none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// `-x`.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AddressFamily, Fwmark, Protocol, Scheduler, SchedulerFlags, Seconds};
 
-/// What the kernel tells virtual services apart by.
+/// The identity of a virtual service, for the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ServiceKey {
@@ -182,16 +182,17 @@ impl From<ServiceKey> for String {
     }
 }
 
-/// How a virtual service spreads connections: everything the kernel keeps of it but its identity and servers.
+/// How a virtual service spreads connections: everything the kernel stores of it, except its identity and its servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSettings {
     /// The scheduler.
     pub scheduler: Scheduler,
     /// Its flags.
     pub scheduler_flags: SchedulerFlags,
-    /// One-packet scheduling: every UDP datagram is scheduled anew (`-o`).
+    /// One-packet scheduling: the kernel chooses a server for every UDP datagram anew (`-o`).
     pub one_packet: bool,
-    /// Persistence (`-p`): so long after its last connection a client stays with its server. `None` for not at all.
+    /// Persistence (`-p`): how long a client stays with its server after its last connection. `None` for no
+    /// persistence.
     pub persistence: Option<Seconds>,
     /// Which clients persistence takes for one (`-M`). The kernel keeps it without persistence too.
     pub granularity: Granularity,
@@ -218,9 +219,9 @@ impl ServiceSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
-    /// Every address for itself: the default, which ipvsadm does not print.
+    /// Each address is a client of its own: the default, which ipvsadm does not print.
     Single,
-    /// An IPv4 mask, by [`Granularity::mask`]. Holes are the kernel's to accept, and it does.
+    /// An IPv4 mask, by [`Granularity::mask`]. It may have holes: the kernel accepts them.
     Mask(Ipv4Addr),
     /// An IPv6 prefix length from 1 to 127, by [`Granularity::prefix`].
     Prefix(u8),
@@ -246,7 +247,7 @@ impl Granularity {
         }
     }
 
-    /// As `-M` takes it; `None` for the default, which need not be said.
+    /// The value of `-M`; `None` for the default.
     #[must_use]
     pub fn argument(self) -> Option<String> {
         match self {
@@ -263,7 +264,7 @@ impl Granularity {
 pub struct PersistenceEngine(String);
 
 impl PersistenceEngine {
-    /// An engine by its name, or `None` when the kernel could not hold the name.
+    /// An engine by its name; `None` when the name is too long for the kernel.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let fits = !name.is_empty() && name.len() <= 16 && !name.contains('\0');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is believed of a real server, and what that means to the kernel's table.
+//! Whether the director considers a real server up, and what that means for the kernel's table.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Probe, ServerKey, ServiceKey, Weight};
 
-/// What is believed of a real server: of one of its checks, or of all of them together.
+/// What the director considers a real server to be: by one of its checks, or by all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -17,11 +17,11 @@ pub enum Standing {
     Unknown,
     /// It takes connections, with the weight it asked for, or else the configured one.
     Up(Option<Weight>),
-    /// It does not.
+    /// It takes no connections.
     Down,
-    /// It asked for no new connections. Those it has live on.
+    /// It asked for no new connections; its present ones live on.
     Drain,
-    /// It is in maintenance: no new connections, those it has live on.
+    /// It is in maintenance: no new connections; its present ones live on.
     Maintenance,
 }
 
@@ -54,28 +54,28 @@ impl fmt::Display for Standing {
     }
 }
 
-/// What was believed of one check of one server, and since when.
+/// The standing of one server by one check, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recalled {
     /// Whose server.
     pub service: ServiceKey,
     /// Which one.
     pub server: ServerKey,
-    /// By which probe. Another question to the same server says nothing about this one.
+    /// The probe. Another probe of the same server says nothing about this one.
     pub probe: Probe,
-    /// What was believed.
+    /// The standing.
     pub standing: Standing,
     /// How long it had been so, counted until now.
     pub age: Duration,
 }
 
-/// What is believed of each checked server of each service. A server that is not in it has no standing yet.
+/// The standing of each checked server of each service. A server that is not in it has no standing yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Standings(pub BTreeMap<ServiceKey, BTreeMap<ServerKey, Standing>>);
 
 /// Where the standing of a server comes from.
 pub trait KnowsStandings {
-    /// What is believed of this server of this service; `None` when nothing checks it yet.
+    /// The standing of this server of this service; `None` when nothing checks it yet.
     fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing>;
 }
 
@@ -85,7 +85,7 @@ impl KnowsStandings for Standings {
     }
 }
 
-/// Every server is considered up: for whoever checks none.
+/// Considers every server up: for programs that check none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AllUp;
 
@@ -102,6 +102,6 @@ pub enum Role {
     /// It serves them.
     #[default]
     Serving,
-    /// It ends, and takes away what it made.
+    /// It ends, and removes what it made.
     Leaving,
 }

@@ -17,7 +17,7 @@ pub enum Step {
     DeleteService(ServiceKey),
     /// Add a real server.
     AddServer(ServiceKey, ServerKey, RealServer),
-    /// Replace what is said of a real server.
+    /// Replace the settings of a real server.
     EditServer(ServiceKey, ServerKey, RealServer),
     /// Remove a real server.
     DeleteServer(ServiceKey, ServerKey),

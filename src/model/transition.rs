@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the director tells the world: one value for each thing that became different.
+//! What the director reports: one value for each change.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ServerKey, ServiceKey, Standing, Timestamp, Weight};
 
-/// Something became different: told once, kept in a ring, rendered by whoever wants it.
+/// One change. It is reported once, and kept in a ring; the log and others render it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// When.
@@ -18,10 +18,10 @@ pub struct Transition {
     pub from: Condition,
     /// What it is.
     pub to: Condition,
-    /// Why, in words; empty when nothing is to be said.
+    /// Why, in words; empty when there is no reason to give.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub why: Box<str>,
-    /// What it led to, as the kernel confirmed it.
+    /// The effect, as the kernel confirmed it.
     #[serde(default, skip_serializing_if = "Effect::is_none")]
     pub effect: Effect,
 }
@@ -62,49 +62,49 @@ pub enum Condition {
     Stopped,
     /// As it should be.
     Right,
-    /// Not as it should be, and not by our doing.
+    /// Not as it should be: somebody else changed it.
     Drifted,
-    /// The kernel, or the disk, refused what we asked of it.
+    /// The kernel, or the disk, refused our request.
     Refused,
-    /// Not what the configuration says, at the start of the director.
+    /// Different from the configuration when the director started.
     Outdated,
-    /// Somebody else's until now, ours from now on.
+    /// Made by somebody else; ours from now on.
     Foreign,
-    /// Its probes do not run, or mean nothing to the server.
+    /// Its probes cannot run, or the server does not understand them.
     NotChecked,
 }
 
-/// What a transition led to in the kernel.
+/// The effect of a transition in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Nothing that is worth a word.
+    /// No effect to report.
     #[default]
     None,
-    /// A real server's weight in the kernel before and after; absent where it is not in the table.
+    /// A real server's weight in the kernel before and after; `None` when it is not in the table.
     Weight {
         /// Before.
         before: Option<Weight>,
         /// After.
         after: Option<Weight>,
     },
-    /// The change that put it right, as ipvsadm's line.
+    /// The change that repaired it, as ipvsadm's line.
     Repaired(Box<str>),
     /// So many steps were carried out.
     Steps(u64),
-    /// The kernel did not do what it was asked to, for this reason.
+    /// The kernel refused, for this reason.
     Refused(Box<str>),
 }
 
 impl Effect {
-    /// Whether there is nothing to say of it.
+    /// Whether there is no effect to report.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 }
 
-/// How loudly a transition is told.
+/// The log level of a transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -117,7 +117,7 @@ pub enum Severity {
 }
 
 impl Transition {
-    /// How loudly it is told.
+    /// Its log level.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         if matches!(self.effect, Effect::Refused(_)) {

@@ -15,7 +15,7 @@ pub struct Weight(u32);
 impl Weight {
     /// Weight 0: quiesced.
     pub const ZERO: Self = Self(0);
-    /// Weight 1, what ipvsadm gives a server when it is told none.
+    /// Weight 1: ipvsadm's default.
     pub const ONE: Self = Self(1);
     /// The largest weight the kernel takes (a C `int`).
     pub const MAX: Self = Self(i32::MAX as u32);
@@ -43,7 +43,7 @@ impl Weight {
     }
 }
 
-/// A number that is no weight.
+/// A number that is not a weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a weight is 0 to 2147483647, got {0}")]
 pub struct WeightError(u32);
@@ -129,10 +129,10 @@ impl fmt::Display for Timeouts {
     }
 }
 
-/// A moment: microseconds since the zero of a clock that never steps back. The daemon's clock is zero when the host
+/// A moment, in microseconds since the zero of a clock that never steps back. The daemon's clock is zero when the host
 /// starts.
 ///
-/// State machines get it as an argument, so that a test or a recording can play any night again.
+/// State machines get it as an argument. So a test or a recording can play any night again.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

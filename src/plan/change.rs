@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Carrying a plan out, batch by batch: a machine that says what to send next and is told what was refused.
+//! Carrying a plan out, batch by batch: a machine that says what to send next, and learns what the kernel refused.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -8,15 +8,15 @@ use std::sync::Arc;
 use super::{Plan, Step, StepFailure};
 use crate::model::{IpvsTable, ServiceKey};
 
-/// What a refusal means to the rest of a plan.
+/// How a refusal affects the rest of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    /// A service whose growing was refused keeps what it had. The others are carried out.
+    /// When the kernel refuses what a service adds, the service keeps what it had. The others continue.
     EachByItself,
-    /// Nothing is taken away until all that adds has been accepted, and a refusal undoes what was done. Refusals of
-    /// the excused services do not count: those are treated each by itself.
+    /// The change takes nothing away until the kernel has accepted everything that it adds. A refusal undoes what was
+    /// done. Refusals of the excused services do not count: each of these services is on its own.
     AllOrNothing {
-        /// Services whose refusal was known before, and is no reason to refuse the change.
+        /// Services that the kernel refused before. Their refusal is no reason to refuse the change.
         excused: BTreeSet<ServiceKey>,
     },
 }
@@ -30,7 +30,7 @@ pub struct Outcome {
     pub failures: Vec<StepFailure>,
     /// How many steps were not tried, because an earlier one of their service had been refused.
     pub withheld: usize,
-    /// Whether the plan was refused as a whole, and what had been done of it was undone.
+    /// Whether the plan was refused as a whole, and its completed steps undone.
     pub undone: bool,
 }
 
@@ -44,8 +44,7 @@ impl Outcome {
 
 /// A plan being carried out. All that grows comes before anything that shrinks.
 ///
-/// [`Change::next`] gives the next batch until there is none, and [`Change::applied`] takes what the kernel refused of
-/// it. Beside that it keeps the table it began with up to date, so that nothing has to be read to know what is there.
+/// [`Change::next_batch`] gives the next batch until there is none. [`Change::applied`] takes what the kernel refused of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     grow: Arc<Vec<Step>>,
@@ -64,7 +63,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Stage {
     Growing,
-    /// Services that were made and whose scheduler was then refused go again.
+    /// Deletes services that were made and whose scheduler the kernel then refused.
     Clearing(Arc<Vec<Step>>),
     Shrinking,
     Undoing(Arc<Vec<Step>>),
@@ -72,7 +71,7 @@ enum Stage {
 }
 
 impl Change {
-    /// The plan, made from `observed`, about to be carried out by this rule.
+    /// Starts to carry out a plan by this rule. The plan was made from `observed`.
     #[must_use]
     pub fn new(plan: Plan, rule: Rule, observed: &IpvsTable) -> Self {
         let before = match rule {
@@ -93,7 +92,7 @@ impl Change {
     }
 
     /// The steps to send now; `None` when all is done.
-    pub fn next(&mut self) -> Option<Arc<Vec<Step>>> {
+    pub fn next_batch(&mut self) -> Option<Arc<Vec<Step>>> {
         loop {
             let batch = match &self.stage {
                 Stage::Growing => Arc::clone(&self.grow),
@@ -108,7 +107,7 @@ impl Change {
         }
     }
 
-    /// What the kernel refused of the batch that [`Change::next`] gave.
+    /// What the kernel refused of the batch that [`Change::next_batch`] gave.
     pub fn applied(&mut self, failures: Vec<StepFailure>) {
         match mem::replace(&mut self.stage, Stage::Done) {
             Stage::Growing => self.grown(failures),
@@ -157,7 +156,8 @@ impl Change {
         self.stage = Stage::Clearing(Arc::new(self.half_made()));
     }
 
-    /// A service whose growing was refused does not shrink: it would lose servers without having got the new ones.
+    /// When the kernel refuses what a service adds, the service must not shrink: it would lose old servers without new
+    /// ones.
     fn begin_to_shrink(&mut self) {
         if !self.refused.is_empty() {
             let kept = self.shrink.iter();
@@ -183,7 +183,8 @@ impl Change {
         made.collect()
     }
 
-    /// A service that this plan made, and whose scheduler was then refused, would stay behind scheduling nothing.
+    /// If the kernel refuses the scheduler of a service that this plan made, the service would remain and schedule
+    /// nothing.
     fn half_made(&self) -> Vec<Step> {
         if self.refused.is_empty() {
             return Vec::new();
@@ -212,7 +213,7 @@ impl Change {
         let back = carried_out.filter_map(|(_, step)| {
             let key = *step.service();
             if made.contains(&key) {
-                // With the service goes all that was put into it.
+                // With the service its servers go, too.
                 return matches!(step, Step::AddService(..)).then_some(Step::DeleteService(key));
             }
             let before = self.before.services.get(&key);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The one maker of desired state: what the kernel's table should hold of what is ours.
+//! The one maker of desired state: our part of the kernel's table as it should be.
 
 use crate::model::{
     Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, RealServer, Role,
     ServiceKey, Standing, VirtualService, Weight,
 };
 
-/// The table the kernel should hold of what is ours.
+/// Our part of the kernel's table as it should be.
 ///
-/// `standings` tells what is believed of the servers, `observed` what the kernel holds now: a server that nothing is
-/// known of stays as the kernel has it.
+/// `standings` says which servers the director considers up, `observed` is the kernel's present table. A server without
+/// a standing stays as the kernel has it.
 #[must_use]
 pub fn desired<S: KnowsStandings + ?Sized>(
     config: &Config,
@@ -26,10 +26,10 @@ pub fn desired<S: KnowsStandings + ?Sized>(
     }
 }
 
-/// The same for one service; `None` when the kernel should not hold it.
+/// The same for one service; `None` when the kernel should not have it.
 ///
-/// A server without a verdict waits outside the table, unless the service would lose its last server to that: then it
-/// takes its chances.
+/// A server without a verdict waits outside the table. If the service would then lose its last server, it goes into the
+/// table at once.
 #[must_use]
 pub fn desired_service<S: KnowsStandings + ?Sized>(
     config: &Config,
@@ -49,7 +49,7 @@ pub fn desired_service<S: KnowsStandings + ?Sized>(
     Some(cautious)
 }
 
-/// What a server does that has no verdict, and is not in the kernel's table.
+/// How to treat a server that has no verdict and is not in the kernel's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Absent {
     Waits,
@@ -85,9 +85,9 @@ fn with<S: KnowsStandings + ?Sized>(
 
 /// The server as the kernel should have it; `None` when it should not have it at all.
 ///
-/// Down is absent, or weight 0 where the configuration inhibits on failure. Draining and in maintenance are weight 0:
-/// no new connections, and those there are live on. While nothing is known a server stays as the kernel has it: absent
-/// if it is absent, quiesced if it is quiesced.
+/// A server that is down is absent, or has weight 0 when the configuration says to inhibit on failure. One that drains
+/// or is in maintenance has weight 0: it gets no new connections, and the present ones live on. A server without a
+/// verdict stays as the kernel has it: absent if it is absent, quiesced if it is quiesced.
 #[must_use]
 pub fn desired_server(
     configured: &ConfiguredServer,
@@ -118,7 +118,7 @@ mod tests {
         )
     }
 
-    /// A server of weight 10, by its standing and by its weight in the kernel, to its weight there afterwards.
+    /// A server with weight 10: its standing and its present weight in the kernel give its next weight there.
     #[test]
     fn a_standing_becomes_a_weight_or_an_absence() {
         let weight = |number| Weight::new(number);

@@ -12,7 +12,7 @@ use crate::model::{IpvsTable, RealServer, Scheduler, ServiceKey, ServiceSettings
 /// is a server to connect to at every moment in between.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// What adds, or changes in place without taking anything away.
+    /// Steps that add, or change in place without taking anything away.
     pub grow: Vec<Step>,
     /// What quiesces and removes.
     pub shrink: Vec<Step>,
@@ -25,7 +25,7 @@ impl Plan {
         self.grow.is_empty() && self.shrink.is_empty()
     }
 
-    /// How many steps, which is how many netlink messages.
+    /// The number of steps, and of netlink messages.
     #[must_use]
     pub fn len(&self) -> usize {
         self.grow.len() + self.shrink.len()
@@ -37,7 +37,7 @@ impl Plan {
     }
 }
 
-/// Plans from `observed` to `desired`. A service that is not desired is removed only if `ours` has it.
+/// Plans from `observed` to `desired`. It removes a service that is not desired only if `ours` has it.
 #[must_use]
 pub fn diff(desired: &IpvsTable, observed: &IpvsTable, ours: &BTreeSet<ServiceKey>) -> Plan {
     let mut plan = Plan::default();
@@ -52,7 +52,7 @@ pub fn diff(desired: &IpvsTable, observed: &IpvsTable, ours: &BTreeSet<ServiceKe
     plan
 }
 
-/// Plans for one service, which is ours: `None` means it is not to be, or is not, there.
+/// Plans for one service of ours. `None` means: the service should not exist, or does not exist.
 pub fn diff_service(
     key: &ServiceKey,
     desired: Option<&VirtualService>,
@@ -73,8 +73,8 @@ pub fn diff_service(
     }
 }
 
-/// A new service with its servers. Under Maglev hashing every added server would rebuild the whole table, so that the
-/// servers are added while nothing is scheduled, and the scheduler is set once (a hundred times faster).
+/// A new service with its servers. With Maglev hashing every added server would rebuild the whole hash table. So we add
+/// the servers while nothing is scheduled, and set the scheduler once (a hundred times faster).
 fn add_service(key: &ServiceKey, desired: &VirtualService, plan: &mut Plan) {
     let late_scheduler = desired.settings.scheduler == Scheduler::MH && desired.servers.len() > 1;
     let settings = if late_scheduler {

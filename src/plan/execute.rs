@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a plan is carried out on, and carrying it out in one go.
+//! The target of a plan, and how to carry a plan out in one call.
 
 use super::{Change, Outcome, Plan, Rule, Step, StepFailure};
 use crate::model::{IpvsTable, ServiceKey, VirtualService};
 
-/// What a plan is carried out on: the kernel, or a value that behaves like it.
+/// The target of a plan: the kernel, or a value that behaves like it.
 pub trait Target {
-    /// Why an exchange failed as a whole, with an unknown part of it done.
+    /// Why an exchange failed as a whole; nobody knows which part of it is done.
     type Error;
 
     /// The whole table.
@@ -19,8 +19,8 @@ pub trait Target {
     fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, Self::Error>;
 }
 
-/// Carries a plan out: what grows first, then what shrinks, but not for a service whose growing was refused. The other
-/// services are not held up.
+/// Carries a plan out: first the steps that grow, then those that shrink. When the kernel refuses what a service adds,
+/// that service does not shrink; the others do.
 pub fn execute<T: Target>(target: &mut T, plan: &Plan) -> Result<Outcome, T::Error> {
     let change = Change::new(plan.clone(), Rule::EachByItself, &IpvsTable::new());
     carry_out(target, change)
@@ -28,7 +28,7 @@ pub fn execute<T: Target>(target: &mut T, plan: &Plan) -> Result<Outcome, T::Err
 
 /// Carries a change out to its end.
 pub fn carry_out<T: Target>(target: &mut T, mut change: Change) -> Result<Outcome, T::Error> {
-    while let Some(steps) = change.next() {
+    while let Some(steps) = change.next_batch() {
         let refused = target.apply(&steps)?;
         change.applied(refused);
     }

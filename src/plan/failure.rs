@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What it means when the kernel refuses a step, by what was tried. IPVS itself gives a number and no words.
+//! What the kernel's refusal of a step means. IPVS itself gives a number without words.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl StepFailure {
     #[must_use]
     pub const fn is_surprise(&self) -> bool {
         match self.step {
-            // ENOENT here is a missing scheduler, which reading again does not bring.
+            // ENOENT here means a missing scheduler; reading again does not help.
             Step::AddService(..) => matches!(self.errno, Errno::EEXIST),
             Step::EditService(..) => matches!(self.errno, Errno::ESRCH),
             Step::DeleteService(_)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel should hold, and what to do next: the difference between the table we want and the table there is.
+//! The kernel's table as it should be, and what to do next: the difference between the wanted and the present table.
 //!
-//! Its laws (`tests/plan_laws.rs` holds them against random tables):
+//! Its laws (`tests/plan_laws.rs` tests them with random tables):
 //!
 //! 1. Carrying a plan out makes every service of ours equal to the desired one.
 //! 2. Planning again gives an empty plan.
 //! 3. No prefix of a plan leaves a service without a server that can take a connection, if it had one before and has
 //!    one after.
-//! 4. Services that are not ours are never touched.
-//! 5. Nothing is taken away by a change until all that it adds has been accepted; a refused change leaves what was
-//!    there, foreign things included.
-//! 6. An unchanged object costs no message, a changed weight one.
+//! 4. A plan never touches services that are not ours.
+//! 5. A change takes nothing away until the kernel has accepted everything that it adds. A refused change leaves what
+//!    was there, foreign services included.
+//! 6. An unchanged object costs no message, a changed weight costs one.
 //!
 //! The host around the table (links, addresses, settings, timeouts, sync daemons) is planned alike: [`diff_host`].
 //!

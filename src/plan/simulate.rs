@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A kernel made of a value: what IPVS does with each step, error numbers included.
+//! A simulated kernel: what IPVS does with each step, error numbers included.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -13,13 +13,13 @@ use crate::model::{
     VirtualService,
 };
 
-/// Behaves like the kernel's IPVS as far as the table goes (`net/netfilter/ipvs/ip_vs_ctl.c`). The laws of the planner
-/// are held against it, and the lab holds it against the real one.
+/// Behaves like the kernel's IPVS table (`net/netfilter/ipvs/ip_vs_ctl.c`). The planner's laws are tested with it, and
+/// the lab compares it with the real kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SimulatedKernel {
     /// What it holds.
     pub table: IpvsTable,
-    /// What is around the table: [`HostTarget`](super::HostTarget).
+    /// The host around the table: [`HostTarget`](super::HostTarget).
     pub host: Host,
     /// Schedulers it has no module for.
     pub missing_schedulers: BTreeSet<Scheduler>,
@@ -28,7 +28,7 @@ pub struct SimulatedKernel {
 }
 
 impl SimulatedKernel {
-    /// A kernel with every scheduler that holds this table.
+    /// A kernel with this table and with every scheduler.
     #[must_use]
     pub fn holding(table: IpvsTable) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl SimulatedKernel {
     }
 }
 
-/// What the kernel looks at once it has the service, before it looks for the server, in its order.
+/// What the kernel checks, in its order, after it has found the service and before it looks for the server.
 fn check_server(service: &ServiceKey, key: &ServerKey, server: &RealServer) -> Result<(), Errno> {
     let tunnel = match server.forwarding {
         ForwardingMethod::Tunneling(tunnel) => Some(tunnel),
@@ -92,7 +92,7 @@ fn check_server(service: &ServiceKey, key: &ServerKey, server: &RealServer) -> R
     Ok(())
 }
 
-/// Whether an address can be one host's, as far as the address alone says it.
+/// Whether an address, by its form, can belong to one host.
 const fn is_unicast(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !(v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a step makes of a table.
+//! How a step changes a table.
 
 use nix::errno::Errno;
 
 use crate::model::{IpvsTable, Step, VirtualService};
 
 impl Step {
-    /// Makes the change to a table as the kernel would, with the error number it would give
+    /// Changes a table as the kernel would, and fails with the kernel's error number
     /// (`net/netfilter/ipvs/ip_vs_ctl.c`).
     pub fn apply_to(&self, table: &mut IpvsTable) -> Result<(), Errno> {
         let services = &mut table.services;

@@ -18,7 +18,7 @@ use self::open::OpenRun;
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{Check, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
 
-/// What came of a probe, and what was seen, in words.
+/// The result of a probe, and what it saw, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Answer {
     outcome: ProbeOutcome,
@@ -27,7 +27,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// It succeeded, and there is nothing to say of it.
+    /// It succeeded, and there is no reason to give.
     fn up() -> Self {
         Self {
             outcome: ProbeOutcome::Up(None),
@@ -50,11 +50,11 @@ impl Answer {
     }
 }
 
-/// Makes every probe that is asked for, at most `at_once` at a time, until nobody can ask any more.
+/// Makes every requested probe, at most `at_once` at a time, until all senders are gone.
 ///
-/// Each is reported once, also when it ends by a defect. A request that waits for its turn has not started: its timeout
-/// runs from its start. One that waited for so long that its checker has given it up is left out, so that the queue
-/// never holds more than a few requests of each checker.
+/// Each is reported once, also when it ends by a defect. A timeout runs from the start of the probe; a request that
+/// waits for its turn has not started. A request that waited so long that its checker has given it up is dropped. So
+/// the queue never has more than a few requests of each checker.
 pub async fn run(
     requests: UnboundedReceiver<ProbeRequest>,
     at_once: usize,
@@ -64,7 +64,7 @@ pub async fn run(
     run_each(requests, at_once, clock, report, probe).await;
 }
 
-/// [`run`], with what one probe does as an argument.
+/// [`run`], with the code of one probe as an argument.
 async fn run_each<P: Future<Output = Answer> + 'static>(
     mut requests: UnboundedReceiver<ProbeRequest>,
     at_once: usize,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A run of a probe that is under way, and is reported whatever happens to it.
+//! A running probe. It is always reported, whatever happens to it.
 
 use std::rc::{Rc, Weak};
 
@@ -13,7 +13,7 @@ pub(super) struct OpenRun<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> {
     started: Timestamp,
     clock: C,
     report: R,
-    /// Gone when all probes end together, and nobody waits for a report any more.
+    /// The receiver is gone when all probes end together: nobody waits for a report any more.
     running: Weak<()>,
     answer: Option<Answer>,
 }

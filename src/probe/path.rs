@@ -11,7 +11,7 @@ use tokio::net::TcpSocket;
 use super::tcp::describe;
 use crate::model::ProbePath;
 
-/// Makes a socket take this way. The error says in words which part of it is not possible on this host.
+/// Makes a socket use this path. The error says which part of it is not possible on this host.
 pub(super) fn set_out(socket: &TcpSocket, path: &ProbePath) -> Result<(), String> {
     if let Some(mark) = path.mark {
         setsockopt(socket, sockopt::Mark, &mark.get())

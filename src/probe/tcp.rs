@@ -11,8 +11,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::{Answer, path};
 use crate::model::ProbePath;
 
-/// Connects to `at` by `path` within `timeout`. The connection is closed by a reset, so that thousands of probes a
-/// second leave nothing behind on either side. RabbitMQ (3.10, default log level) logs nothing of it.
+/// Connects to `at` by `path` within `timeout`. A reset closes the connection: thousands of probes a second leave
+/// nothing behind on either side. RabbitMQ (3.10, default log level) does not log it.
 pub(super) async fn probe(at: SocketAddr, path: &ProbePath, timeout: Duration) -> Answer {
     match tokio::time::timeout(timeout, connect(at, path)).await {
         Ok(answer) => answer,
@@ -49,7 +49,7 @@ fn is_connected_to_itself(stream: &TcpStream) -> bool {
     matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
 
-/// Errors that say something of this host and nothing of the server.
+/// Errors that say something about this host and nothing about the server.
 fn lies_with_this_host(error: &io::Error) -> bool {
     let errno = error
         .raw_os_error()
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_server_that_accepts_nothing_is_down_when_the_deadline_comes() {
-        // A backlog of one that is full: further SYNs are dropped.
+        // A full backlog of one: further SYNs are dropped.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

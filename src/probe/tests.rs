@@ -46,7 +46,7 @@ fn request(run: u64, asked: Timestamp) -> ProbeRequest {
     }
 }
 
-/// What was reported, in its order.
+/// The reports, in their order.
 type Reports = Rc<RefCell<Vec<(u64, ProbeReport)>>>;
 
 fn into(reports: &Reports) -> impl Fn(RunId, ProbeReport) + Clone + 'static {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Small files read whole, with a limit, and written so that a reader finds the old text or the new, never a part.
+//! Reads small files completely, with a limit. Writes them so that a reader finds the old text or the new one, never a
+//! part.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -71,7 +72,7 @@ pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
     };
     let refused = |error: Error| failed(FileCause::from(&error));
     require_regular(&fs::metadata(path).map_err(refused)?).map_err(failed)?;
-    // Whoever replaces the file by a FIFO between the two calls does not get us to wait either.
+    // Even if somebody replaces the file by a FIFO between the two calls, we do not wait.
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -90,8 +91,9 @@ pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
     }
 }
 
-/// Replaces a file's content, or makes it, with these permission bits whatever the umask. What fails leaves the old
-/// file as it was. A symbolic link at `path` is replaced, not followed; a directory that is missing is made.
+/// Replaces a file's content, or makes the file, with these permission bits and regardless of the umask. A failure
+/// leaves the old file unchanged. It replaces a symbolic link at `path` and does not follow it. It makes a missing
+/// directory.
 pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let refused = |error: Error| FileError {
         operation: "write",
@@ -113,14 +115,14 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| File::open(directory)?.sync_all());
     written.map_err(|error| {
-        // Gone already when it was the last step that failed.
+        // The file is gone already when the last step failed.
         let _ = fs::remove_file(&temporary);
         refused(error)
     })
 }
 
-/// Removes what processes that were killed while they wrote `path` have left beside it. Only for whoever is the only one
-/// to write it.
+/// Removes the files that processes left beside `path` when they were killed while they wrote it. Call it only when
+/// nobody else writes `path`.
 pub fn remove_unfinished(path: &Path) {
     let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
         return;
@@ -131,16 +133,16 @@ pub fn remove_unfinished(path: &Path) {
         let process = name.to_str().and_then(|name| name.strip_prefix(&begin));
         let process = process.and_then(|rest| rest.strip_suffix(".tmp"));
         if process.is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit())) {
-            // It harms nobody when it stays.
+            // The file does no harm when it stays.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Makes a directory, and those above it that are missing, for all to enter and only their owner to write, whatever
-/// the umask. One that is there stays as it is.
+/// Makes a directory and the missing ones above it. All may enter, only the owner may write, regardless of the umask.
+/// An existing directory stays as it is.
 pub fn make_directory(directory: &Path) -> Result<(), Error> {
-    // Of something else by that name, the next step says more plainly that it is no directory.
+    // If something else has that name, the next step says more clearly that it is not a directory.
     if directory.as_os_str().is_empty() || directory.exists() {
         return Ok(());
     }
@@ -148,10 +150,10 @@ pub fn make_directory(directory: &Path) -> Result<(), Error> {
         make_directory(above)?;
     }
     match fs::DirBuilder::new().mode(0o755).create(directory) {
-        // Somebody was faster, and chose the permissions.
+        // Another process was faster, and chose the permissions.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
-        // A narrow umask would keep others from what is meant for them.
+        // A narrow umask would exclude users who may enter.
         Ok(()) => fs::set_permissions(directory, Permissions::from_mode(0o755)),
     }
 }
@@ -285,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_named() {
-        // Nothing can be made in /proc, whoever asks.
+        // Nobody can make anything in /proc, not even root.
         let error = write_atomically(Path::new("/proc/lvs-director"), b"x", 0o644).unwrap_err();
         assert!(
             error.to_string().starts_with("write /proc/lvs-director: "),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A lock that one process holds, with a file of its own that says who.
+//! A lock of one process. Its file names the process.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -12,10 +12,10 @@ use nix::fcntl::{Flock, FlockArg};
 /// A process number and a line's end are shorter than this.
 const LONGEST_NOTE: usize = 24;
 
-/// A lock held by this process. It ends with the value, and with the process, however that ends.
+/// A lock of this process. It ends with the value, and with the process, even if that is killed.
 ///
-/// The file is beside what it protects, and not that itself: a file that is replaced as a whole is another one each
-/// time. It stays when the lock ends, because whoever waits for it may have opened it already.
+/// The lock file is a file beside the protected one: a write replaces the protected file by a new one each time. The
+/// lock file stays when the lock ends, because another process may have opened it already to wait.
 #[derive(Debug)]
 pub struct FileLock {
     _file: Flock<File>,
@@ -29,10 +29,10 @@ pub enum LockError {
     Taken {
         /// The lock's file.
         path: PathBuf,
-        /// Whose it is, if the file says so.
+        /// The process that has it, if the file says so.
         holder: Option<u32>,
     },
-    /// There is a file of that name with something else in it.
+    /// A file of that name has other content.
     #[error("lock {}: it is no lock file; move it away", .path.display())]
     NotALock {
         /// The file.
@@ -56,7 +56,7 @@ fn pid(holder: Option<u32>) -> String {
 }
 
 impl FileLock {
-    /// Takes the lock with this file, which is made if it is missing. Does not wait. The directory has to be there.
+    /// Takes the lock with this file, and makes the file if it is missing. Does not wait. The directory must exist.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let failed = |cause| LockError::Io {
             path: path.to_owned(),
@@ -71,7 +71,7 @@ impl FileLock {
                         path: path.to_owned(),
                     });
                 }
-                // Only for people: neither a full disk nor one that cannot be written is a reason to have no lock.
+                // Only for people: the lock is valid even if the disk is full or read-only.
                 let _ = write_note(&mut file);
                 Ok(Self { _file: file })
             }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the C library keeps memory.
 
-/// Makes all threads share one arena. By default each gets its own, and what one frees another cannot use: a large
-/// configuration, read on one thread and kept by another, would cost its memory twice. To be called before the first
-/// thread is started.
+/// Makes all threads share one arena. By default each thread has its own, and cannot use what another one frees: a
+/// large configuration that one thread reads and another keeps would cost its memory twice. Call it before the first
+/// thread starts.
 #[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
 pub fn share_one_arena() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

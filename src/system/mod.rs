@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! This process and the C library: names, terminal, memory, files and their locks, error numbers. No policy, and nothing of Linux's
-//! networking, which is the room [`kernel`](crate::kernel).
+//! This process and the C library: names, terminal, memory, files and their locks, error numbers. It has no policy.
+//! Linux's networking is in the room [`kernel`](crate::kernel).
 
 mod errno;
 mod file;

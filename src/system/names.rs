@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Names of hosts and ports, as the C library knows them: files, DNS, whatever `nsswitch.conf` says.
+//! Names of hosts and ports, as the C library knows them: files, DNS, and others by `nsswitch.conf`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char};
@@ -12,12 +12,12 @@ use nix::sys::socket::{SockaddrLike as _, SockaddrStorage};
 
 use crate::model::Protocol;
 
-/// How many questions are asked at once.
+/// How many look-ups run at once.
 const THREADS: usize = 32;
 /// The resolver of the C library needs some 100 KiB.
 const STACK: usize = 256 * 1024;
 
-/// What is called by a name.
+/// An object that has a name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
     /// Hosts by address.
@@ -36,7 +36,7 @@ enum Answer {
     Port(Protocol, u16, String),
 }
 
-/// Asks for names until its patience is at an end.
+/// Looks up names for a limited time.
 #[derive(Debug)]
 pub struct Resolver {
     names: Names,
@@ -45,7 +45,7 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// One that is patient for this long, from now on, all in all.
+    /// Looks up names for this long in all, from now on.
     #[expect(
         clippy::disallowed_methods,
         reason = "the rim: how long resolvers may take"
@@ -59,11 +59,11 @@ impl Resolver {
         }
     }
 
-    /// Asks for the names that were not asked for before, all at once, and returns when all have come or patience is
-    /// at an end.
+    /// Looks up the names that it has not looked up before, all at once. Returns when all have come or the time is
+    /// over.
     ///
-    /// A question that is still open then is left to itself: its thread ends when the resolver gives up, or with
-    /// the program.
+    /// A look-up that is still open then goes on alone: its thread ends when the resolver gives up, or with the
+    /// program.
     pub fn learn(
         &mut self,
         mut addresses: BTreeSet<IpAddr>,
@@ -71,7 +71,7 @@ impl Resolver {
     ) -> &Names {
         addresses.retain(|address| self.asked.0.insert(*address));
         ports.retain(|port| self.asked.1.insert(*port));
-        // Ports first: they are in a file as a rule, and a slow name server must not keep them waiting.
+        // Ports come first: they are usually in a file, and must not wait for a slow name server.
         let ports = ports
             .into_iter()
             .map(|(protocol, port)| Question::Port(protocol, port));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a terminal's reader has to know of the machine: how large the terminal is, and what the clock on the wall says.
+//! The size of the terminal, and the local time of day.
 
 use std::os::fd::{AsFd, AsRawFd as _};
 
-/// Columns and lines of a terminal; `None` for what is none, or does not know (a serial line).
+/// Columns and lines of a terminal; `None` when it is not a terminal, or does not know its size (a serial line).
 #[expect(unsafe_code, reason = "this ioctl has no safe wrapper")]
 #[must_use]
 pub fn terminal_size(terminal: impl AsFd) -> Option<(u16, u16)> {
@@ -24,7 +24,7 @@ pub fn terminal_size(terminal: impl AsFd) -> Option<(u16, u16)> {
     (done == 0 && size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
 }
 
-/// The time of day here: hours, minutes, seconds. Midnight where the machine does not know.
+/// The local time of day: hours, minutes, seconds. Midnight when the machine does not know it.
 #[expect(unsafe_code, reason = "the C library knows the time zone")]
 #[must_use]
 pub fn time_of_day() -> (i32, i32, i32) {

@@ -70,7 +70,7 @@ fn text_that_is_no_configuration_is_refused_with_its_place() {
     refused_text("virtual_services: [\n", &["FILE:"]);
     refused_text(
         "virtual_services:\n\t- x\n",
-        &["FILE:2:", "YAML takes no tabs there"],
+        &["FILE:2:", "YAML allows no tabs there"],
     );
     refused_text("a: &a [*a]\n", &["FILE:1:"]);
     refused_text([0; 4096], &["FILE:1:1: "]);

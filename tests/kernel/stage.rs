@@ -17,11 +17,23 @@ use lab::service::{NameServer, tcp_name_server, udp_name_server};
 use lvs_director::codec::ipvs::ServerEntry;
 use lvs_director::config;
 use lvs_director::kernel::Ipvs;
-use lvs_director::model::{Protocol, ServiceKey};
-use lvs_director::plan::{Target as _, diff, execute};
+use lvs_director::model::{AllUp, Config, IpvsTable, Protocol, Role, ServiceKey};
+use lvs_director::plan::{Target as _, desired, diff, execute};
 
 /// Longer than anything takes that works, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a configuration asks of the kernel.
+pub(crate) trait Table {
+    /// The table when every server is up.
+    fn table(&self) -> IpvsTable;
+}
+
+impl Table for Config {
+    fn table(&self) -> IpvsTable {
+        desired(self, &AllUp, Role::Serving, &IpvsTable::new())
+    }
+}
 
 /// The hosts, the services that run on them, and the director's IPVS.
 pub(crate) struct Stage {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Compiles `shim/xstate.rs`, the preloaded object that lets a user-mode kernel start on processors with a large register
-//! file, so that the library can carry it as bytes.
+//! Compiles `shim/xstate.rs`, the preloaded object that lets a user-mode kernel start on processors with a large
+//! register file. The library contains it as bytes.
 
 use std::path::PathBuf;
 use std::process::Command;

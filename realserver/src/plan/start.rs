@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a start changes. The settings come first: a VIP that is there before them is answered for.
+//! The changes of a start. The settings come first: without them the host would answer for the VIP.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use crate::parts::{devices, settings};
 use crate::placement::{Device, Placement};
 use crate::state::State;
 
-/// Why these VIPs must not be started on this host: somebody has them where they do harm. Each with its remedy.
+/// Why these VIPs must not be started on this host: somebody added them in a place where they do harm. Each reason has
+/// its remedy.
 #[must_use]
 pub fn conflicts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<String> {
     let vips: BTreeSet<_> = wanted.iter().map(|placement| placement.vip).collect();
@@ -22,7 +23,7 @@ pub fn conflicts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<String> {
             let (interface, prefix) = (observed.interface(found.index), found.prefix);
             let why = match observed.device(found.index) {
                 None => "this host would go on answering for the VIP there",
-                Some(_) => "which makes all of that network this host's own",
+                Some(_) => "with it this host accepts packets for that whole network",
             };
             conflicts.push(format!(
                 "{vip} is on {interface} as {vip}/{prefix}: {why}; remove it with: ip address delete {vip}/{prefix} \
@@ -33,7 +34,7 @@ pub fn conflicts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<String> {
     conflicts
 }
 
-/// The tunnel devices to make before anything else can be looked at.
+/// The tunnel devices to make before anything else can be read.
 #[must_use]
 pub fn missing_devices(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<HostStep> {
     let mut desired = DesiredHost::default();
@@ -43,7 +44,7 @@ pub fn missing_devices(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Hos
     diff_host(&desired, observed).steps
 }
 
-/// The changes that complete a set-up; none when it is complete. All devices are there by now.
+/// The changes that complete a set-up; none when it is complete. All devices exist by now.
 #[must_use]
 pub fn start(wanted: &BTreeSet<Placement>, observed: &Host, before: &State) -> Plan {
     let (mut desired, mut notes) = (DesiredHost::default(), Vec::new());
@@ -61,7 +62,7 @@ pub fn start(wanted: &BTreeSet<Placement>, observed: &Host, before: &State) -> P
     for device in devices(wanted) {
         desired.link(device.name(), true);
         let down = observed.link(device.name()).is_some_and(|link| !link.up);
-        // A host whose lo is down is not a state worth going back to.
+        // A host with lo down is not a state to restore.
         if down && device.tunnel().is_some() {
             state.hold_device(device);
         }

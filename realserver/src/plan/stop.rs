@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a stop changes. The VIPs go first: settings restored before that would have them answered for.
+//! The changes of a stop. The VIPs go first: with the old settings the host would answer for them.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub enum Leaving {
     Named(BTreeSet<Placement>),
 }
 
-/// The changes that take VIPs away, and with the last of them what was changed for them.
+/// The changes that remove VIPs, and with the last VIP undo the changes made for them.
 #[must_use]
 pub fn stop(leaving: &Leaving, observed: &Host, before: &State) -> Plan {
     let mut plan = Plan {
@@ -51,7 +51,7 @@ fn remove_vips(leaving: &Leaving, observed: &Host, plan: &mut Plan) -> BTreeSet<
     plan.state
         .vips
         .retain(|held| !gone.contains(&held.placement()));
-    // Adopted, and taken away by somebody since: nothing of it is left to remember.
+    // Adopted, and then removed by somebody: nothing is left to remember.
     plan.state
         .vips
         .retain(|held| held.added || observed.placed(held.placement()).is_some());
@@ -80,7 +80,7 @@ fn remove_vips(leaving: &Leaving, observed: &Host, plan: &mut Plan) -> BTreeSet<
     gone
 }
 
-/// What still needs the settings: the VIPs that remain, and whatever else looks like one.
+/// What still needs the settings: the VIPs that remain, and other addresses that may be VIPs.
 fn staying(gone: &BTreeSet<Placement>, observed: &Host, state: &State) -> BTreeSet<Placement> {
     let started = state.vips.iter().map(|held| held.placement());
     observed
@@ -114,14 +114,14 @@ fn restore_settings(
                 "{} is {now}, neither the {} that start found nor the {} that it set: left as it is",
                 held.name, held.found, held.set
             )),
-            // Back at what it was, or gone with its interface.
+            // It has its old value again, or is gone with its interface.
             Some(_) | None => {}
         }
     }
     plan.state.settings = kept;
 }
 
-/// One of those for whose sake the setting was changed.
+/// One of the VIPs that needed the changed setting.
 fn needed_by(held: &HeldSetting, staying: &BTreeSet<Placement>) -> Option<Placement> {
     let about_tunnels = held.name.to_string().ends_with(".rp_filter");
     let mut needing = staying.iter().filter(|placement| {

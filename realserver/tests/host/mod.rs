@@ -26,7 +26,7 @@ impl Said {
         self
     }
 
-    /// Insists on a text in what it printed.
+    /// Checks that the output has this text.
     pub(crate) fn says(self, text: &str) -> Self {
         let Self { out, err, .. } = &self;
         assert!(
@@ -82,7 +82,7 @@ impl Host {
         self.run_as(&[env!("CARGO_BIN_EXE_realserver")], arguments)
     }
 
-    /// The same, by way of another program.
+    /// The same, through another program.
     pub(crate) fn run_as(&self, program: &[&str], arguments: &str) -> Said {
         let mut command = Command::new(program[0]);
         command.args(&program[1..]).args(arguments.split(' '));
@@ -137,13 +137,13 @@ impl Host {
         .map(|name| self.value(name))
     }
 
-    /// Whether the neighbour gets an answer from this host when it asks for an address on its network. Nobody listens
-    /// at the port: an answer is a refusal. It waits as long as a busy machine may need.
+    /// Whether this host answers when the neighbour asks for an address on its network. Nobody listens at the port, so
+    /// the answer is a refusal. It waits as long as a busy machine may need.
     pub(crate) fn answers(&self, address: &str) -> bool {
         self.answers_within(address, Duration::from_secs(20))
     }
 
-    /// Whether the neighbour gets no answer when it asks twice: TCP repeats its question after a second.
+    /// Whether the neighbour gets no answer when it asks twice: TCP repeats its SYN after a second.
     pub(crate) fn is_silent_at(&self, address: &str) -> bool {
         !self.answers_within(address, Duration::from_millis(1500))
     }

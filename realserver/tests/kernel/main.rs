@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     host::run(TESTS)
 }
 
-/// Makes an ordinary user root of a user namespace. To be called before there are threads.
+/// Makes an ordinary user root of a user namespace. Call it before there are threads.
 fn become_root() {
     let (user, group) = (geteuid(), getegid());
     if user.is_root() {

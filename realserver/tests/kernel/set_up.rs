@@ -46,7 +46,7 @@ pub(crate) fn the_network_hears_nothing_of_the_vip() {
     host.neighbour.ip("neighbour flush dev eth0\n").unwrap();
     assert!(host.is_silent_at(VIP), "the VIP is answered for");
     assert!(host.is_silent_at(VIP6), "the IPv6 VIP is answered for");
-    // But whoever sends a packet to the host's own MAC address, as a director does, gets an answer.
+    // But a packet to the host's own MAC address, such as a director sends, gets an answer.
     for (vip, server) in [(VIP, "192.168.0.5"), (VIP6, "2001:db8::5")] {
         let line = format!("route replace {vip} via {server} dev eth0\n");
         host.neighbour.ip(&line).unwrap();

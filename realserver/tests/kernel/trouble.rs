@@ -30,7 +30,7 @@ pub(crate) fn a_vip_with_a_network_is_refused() {
     host.ip(&format!("address add {VIP}/24 dev lo\n"));
     host.realserver(&format!("start --vip {VIP}"))
         .exits(1)
-        .says("which makes all of that network this host's own");
+        .says("with it this host accepts packets for that whole network");
 }
 
 pub(crate) fn without_ipv6_the_kernel_says_why() {

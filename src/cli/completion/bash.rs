@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! For bash: one function with two tables, of what follows an option and of what follows a command.
+//! For bash: one function with two tables: the words after an option, and the words after a command.
 
 use std::fmt::{self, Write};
 
@@ -16,7 +16,7 @@ pub(super) fn write(out: &mut impl Write) -> fmt::Result {
          \x20   case ${COMP_WORDS[1]}:$previous in\n",
     )?;
     write_words(out)?;
-    // The word itself may be one of these while it is being written.
+    // While the user types the word itself, these are the choices.
     for definition in DEFINITIONS {
         let Value::Required(_) = definition.value else {
             continue;
@@ -61,7 +61,7 @@ pub(super) fn write(out: &mut impl Write) -> fmt::Result {
     )
 }
 
-/// What follows each of the words.
+/// The arguments of each of the words.
 fn write_words(out: &mut impl Write) -> fmt::Result {
     for own in WORDS {
         for option in own.options.iter().filter(|it| it.value != Value::None) {

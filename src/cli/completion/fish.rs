@@ -34,7 +34,7 @@ pub(super) fn write(out: &mut impl Write) -> fmt::Result {
     Ok(())
 }
 
-/// A function that says whether the line, up to the word being written, begins with one of some commands or words.
+/// A function that tells whether the line before the cursor starts with one of these commands or words.
 fn write_condition(out: &mut impl Write) -> fmt::Result {
     out.write_str(
         "function __lvsadm_is_of\n\

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lvsadm completion`: what a shell has to know to complete a command line, from the definitions the parser uses.
+//! `lvsadm completion`: scripts that complete a command line, from the definitions that the parser uses.
 
 mod bash;
 mod fish;
@@ -10,10 +10,10 @@ use std::fmt::{self, Write};
 use super::own::{Operand, OwnWord};
 use crate::ipvsadm::options::{Command, DEFINITIONS, Definition, Meaning};
 
-/// The shells that can be told.
+/// The shells with a completion script.
 pub const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 
-/// Writes the completion script of this shell, and nothing for a shell that is none of [`SHELLS`].
+/// Writes the completion script of this shell; nothing for a shell that is not in [`SHELLS`].
 pub fn write(out: &mut impl Write, shell: &str) -> fmt::Result {
     match shell {
         "bash" => bash::write(out),
@@ -75,7 +75,7 @@ mod tests {
         text
     }
 
-    /// Whether a name stands there as a word of its own.
+    /// Whether the text has the name as a word of its own.
     fn has(text: &str, name: &str) -> bool {
         text.split(|it: char| !it.is_ascii_alphanumeric() && it != '-')
             .any(|word| word == name)

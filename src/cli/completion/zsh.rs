@@ -25,7 +25,7 @@ pub(super) fn write(out: &mut impl Write) -> fmt::Result {
             )?;
         }
     }
-    // Apart: with -o only what begins with a dash is offered.
+    // A separate call: with -o zsh offers only words that start with a dash.
     out.write_str("    )\n    own=(\n")?;
     for own in WORDS {
         writeln!(
@@ -51,7 +51,7 @@ pub(super) fn write(out: &mut impl Write) -> fmt::Result {
     )
 }
 
-/// What follows each of the words, which are the first argument themselves. A colon ends the options of `_arguments`.
+/// The arguments of each of the words; the word itself is the first argument. A colon ends the options of `_arguments`.
 fn write_words(out: &mut impl Write) -> fmt::Result {
     for own in WORDS {
         write!(out, "    {}) _arguments : \\\n      '1:word:'", own.name)?;
@@ -70,7 +70,7 @@ fn write_words(out: &mut impl Write) -> fmt::Result {
     Ok(())
 }
 
-/// What follows each of the commands, `-A` and `-S` of which would be options of `_arguments` without the colon.
+/// The arguments of each of the commands. Without the colon `_arguments` would take `-A` and `-S` as its own options.
 fn write_commands(out: &mut impl Write) -> fmt::Result {
     for (command, definition) in commands() {
         let mut patterns: Vec<String> = definition

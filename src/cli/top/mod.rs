@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `lvsadm top-connections`: who has the connections, by client, by server or by service, in one walk over the kernel's
-//! list and in bounded memory however long that is.
+//! `lvsadm top-connections`: counts connections by client, by server or by service. It reads the kernel's list once,
+//! and its memory is bounded for any length.
 
 mod phase;
 mod render;
@@ -22,8 +22,8 @@ pub use phase::{Counts, Phase};
 pub use render::{Document, render};
 pub use summary::{Entry, Summary};
 
-/// Of so many clients, servers or services each is counted exactly. Where there are more, a count is at most one in
-/// 25,000 of all connections too low.
+/// Up to this many clients, servers or services are counted exactly. When there are more, a count is too low by at most
+/// one in 25,000 of all connections.
 pub const ROOM: usize = 50_000;
 
 /// What `--by` can be.
@@ -69,7 +69,7 @@ impl Wanted {
     }
 }
 
-/// What was counted. Templates of persistence are not connections.
+/// The counts. Persistence templates are not connections.
 #[derive(Debug)]
 pub struct Counted {
     /// By client, if that was asked for.
@@ -85,7 +85,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Counts what `input` holds behind its title, as far as the filter lets it through.
+    /// Counts the connections of `input`, after its title, that match the filter.
     pub fn read(input: impl BufRead, wanted: &Wanted) -> Result<Self, ConnectionsError> {
         let mut counted = Self {
             clients: wanted.clients.then(|| Summary::new(ROOM)),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What of its life a connection is in.
+//! The phase of a connection's life.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What was counted, as text and as JSON.
+//! The counts as text and as JSON.
 
 use std::fmt::{self, Display, Write};
 use std::hash::Hash;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Counted, Counts, ROOM, Summary};
 use crate::model::ServiceKey;
 
-/// Writes the tables that were asked for, with so many rows each, and how many templates there are.
+/// Writes the requested tables with this many rows each, and the number of templates.
 pub fn render(out: &mut impl Write, counted: &Counted, rows: usize) -> fmt::Result {
     let total = counted.connections;
     if let Some(clients) = &counted.clients {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Who has the most, in bounded memory: exact for as many keys as there is room for, and beyond that never wrong by
-//! more than it says.
+//! The keys with the most connections, in bounded memory. It is exact while there is room for all keys. With more keys,
+//! its error is never larger than it says.
 //!
 //! With room for `k` keys, and `n` connections counted, a key with more than `2n / k` of them is always among those
 //! kept, and no count is ever too high. This is the Misra-Gries summary (J. Misra, D. Gries, 1982) with the median taken
@@ -17,7 +17,7 @@ use super::phase::{Counts, Phase};
 pub struct Summary<K> {
     room: usize,
     entries: HashMap<K, Entry>,
-    /// What a key that is not kept can have at most; 0 until the first was dropped.
+    /// The largest possible count of a key that is not kept; 0 until the first key was dropped.
     error: u32,
 }
 
@@ -70,13 +70,13 @@ impl<K: Copy + Ord + Hash> Summary<K> {
         let (_, median, _) = most.select_nth_unstable(middle);
         let error = *median;
         self.entries.retain(|_, entry| entry.most() > error);
-        // What was dropped leaves marks behind that make a table grow beyond what its keys need.
+        // Dropped keys leave marks behind: a table with many marks grows more than its keys need.
         self.entries.shrink_to_fit();
         self.error = error;
     }
 
-    /// By how much a count can be too low, and how many connections a key can have that is not kept; 0 while everything
-    /// is exact.
+    /// The largest error: how much a count can be too low, and how many connections a missing key can have. 0 while
+    /// everything is exact.
     #[must_use]
     pub const fn error(&self) -> u32 {
         self.error
@@ -88,7 +88,7 @@ impl<K: Copy + Ord + Hash> Summary<K> {
         (self.error == 0).then_some(self.entries.len())
     }
 
-    /// The keys with the most connections, so many of them, the first ones in order where they have the same.
+    /// The keys with the most connections, this many; keys with equal counts in their order.
     #[must_use]
     pub fn top(&self, rows: usize) -> Vec<(K, Entry)> {
         let mut all: Vec<(&K, &Entry)> = self.entries.iter().collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is counted of the kernel's list, and how it is told.
+//! What is counted in the kernel's list, and how it is printed.
 
 use super::*;
 use crate::cli::own;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The columns: their order, their titles, which of them a narrow terminal does without, and numbers that fit them.
+//! The columns: their order, their titles, which ones a narrow terminal omits, and numbers that fit them.
 
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Column {
         Self::History,
     ];
 
-    /// What a narrow terminal does without, first to last.
+    /// The columns that a narrow terminal omits, first to last.
     const DISPENSABLE: [Self; 9] = [
         Self::InPackets,
         Self::OutBytes,
@@ -134,8 +134,8 @@ pub(super) struct Slot {
     pub(super) width: u16,
 }
 
-/// The columns that fit so wide a terminal, where the longest address needs `address` characters: as many as there is
-/// room for, one blank between them. The history takes what is left.
+/// The columns for a terminal of this width, when the longest address needs `address` characters: as many as fit, with
+/// one blank between them. The history takes the remaining space.
 pub(super) fn fit(width: u16, address: u16) -> Vec<Slot> {
     let wanted = |column: Column| match column {
         Column::Address => address.max(ADDRESS),

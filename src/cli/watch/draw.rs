@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The screen: two lines of totals, the title, the rows, a line of keys. A small one does without some of that.
+//! The screen: two lines of totals, the title, the rows, a line of keys. A small screen omits some of them.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -61,7 +61,7 @@ pub(super) fn rows(height: u16) -> usize {
     Parts::of(height).body.into()
 }
 
-/// Draws all of it. `time` is when the table was read.
+/// Draws the screen. `time` is the time of the reading.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, looks: Looks, time: &str) {
     let area = frame.area();
     let mut canvas = Canvas {
@@ -81,7 +81,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, looks: Looks, time: &st
     }
 }
 
-/// A place to write on, where nothing goes over the edge.
+/// An area to write on; text that does not fit is cut.
 struct Canvas<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
@@ -222,7 +222,7 @@ fn body(canvas: &mut Canvas<'_>, state: &State, looks: Looks, slots: &[Slot], pa
     }
 }
 
-/// Numbers are flush right. The first column of the screen is left to the sign of what is folded.
+/// Numbers are aligned right. The first column of the screen is for the sign of a folded service.
 fn cell(canvas: &mut Canvas<'_>, slot: Slot, y: u16, text: &str, style: Style) {
     let width = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
     let indent = if slot.column.is_text() {
@@ -311,13 +311,13 @@ const HELP: [&str; 17] = [
     "up down  k j        select a row",
     "PgUp PgDn           a page up or down",
     "Home End  g G       first or last row",
-    "s >   <             sort by the next, the last column",
+    "s >   <             sort by the next, the previous column",
     "r                   reverse the order",
     "Enter space         fold a service, or open it",
     "f                   fold all, or open all",
     "p                   pause, go on",
     "+ -                 read less often, more often",
-    "Ctrl-L  Ctrl-Z      draw anew, suspend",
+    "Ctrl-L  Ctrl-Z      redraw, suspend",
     "",
     "Servers  2/3: two of three take connections, one has weight 0",
     "Conn/s   over 2 s, which is how often the kernel counts",

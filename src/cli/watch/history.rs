@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a rate was, drawn in a line of characters.
+//! The history of a rate, drawn as a line of characters.
 
 use std::collections::VecDeque;
 
@@ -24,15 +24,14 @@ impl History {
         self.0.push_back(value);
     }
 
-    /// The last `width` values from left to right, the newest at the right edge; the highest of them is as high as
-    /// can be.
+    /// The last `width` values from left to right, the newest at the right edge; the highest of them has full height.
     pub(super) fn sparkline(&self, width: usize, unicode: bool) -> String {
         let heights = if unicode { BLOCKS } else { LETTERS };
         let shown = self.0.iter().skip(self.0.len().saturating_sub(width));
         let highest = shown.clone().max().copied().unwrap_or_default().max(1);
         let blank = width.saturating_sub(self.0.len());
         let bars = shown.map(|value| {
-            // Rounded up: whatever is not nothing is seen.
+            // Rounded up: every value above 0 is visible.
             let height = (u128::from(*value) * 8).div_ceil(u128::from(highest));
             let height = usize::try_from(height).unwrap_or_default();
             heights.get(height).copied().unwrap_or(' ')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a terminal sends, as keys.
+//! Turns the bytes of a terminal into keys.
 
 /// A key that means something here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) enum Key {
 /// No key of any terminal is longer.
 const LONGEST: usize = 16;
 
-/// Bytes that came and are not a key yet.
+/// Bytes that are not a complete key yet.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     pending: Vec<u8>,
@@ -102,7 +102,7 @@ fn read(bytes: &[u8]) -> Read {
     })
 }
 
-/// Shift, Alt and Control stand behind a semicolon and change nothing.
+/// Shift, Alt and Control come after a semicolon, and change nothing.
 fn sequence(parameters: &[u8], last: u8) -> Option<Key> {
     let first = parameters.split(|byte| *byte == b';').next();
     match (last, first.unwrap_or_default()) {

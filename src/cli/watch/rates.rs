@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rates out of counters that were read twice.
 //!
-//! The kernel brings the counters that it tells up to date every 2 s, all at once: a counter read every second stands
-//! still, then makes the step of two seconds. Such a step is divided by the kernel's 2 s and holds until the next one.
-//! Where reads are further apart than that, what was counted is divided by the time between them.
+//! The kernel updates the counters that it shows every 2 s, all at once: a counter that is read every second stands
+//! still, then makes the step of two seconds. We divide such a step by the kernel's 2 s, and the rate stays until the
+//! next step. When reads are further apart, we divide the difference by the time between them.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::model::{Counters, Timestamp};
 
 /// How often the kernel brings its counters up to date (`estimation_timer` in `net/netfilter/ipvs/ip_vs_est.c`).
 const STEP: Duration = Duration::from_secs(2);
-/// Up to here a read finds one step, or none: the kernel's timer and ours are a little late at times.
+/// Up to this interval a read finds one step, or none: the kernel's timer and ours are sometimes a little late.
 const ONE_STEP: Duration = Duration::from_millis(2100);
-/// Steps that follow sooner than this are not those of [`STEP`].
+/// Steps that follow sooner than this do not come from the kernel's period of [`STEP`].
 const TOO_SOON: Duration = Duration::from_millis(900);
 
-/// What passed in a second, in tenths.
+/// The rate per second, in tenths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Rates {
     /// Connections scheduled.
@@ -30,7 +30,7 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// What the kernel itself reckons, smoothed over some eight seconds.
+    /// The kernel's own estimate, smoothed over about eight seconds.
     const fn kernels(counters: &Counters) -> Self {
         Self {
             connections: counters.connection_rate.saturating_mul(10),
@@ -92,13 +92,13 @@ impl Meter {
             return;
         }
         if backwards(&self.counters, &counters) {
-            // Zeroed, or deleted and made anew.
+            // Zeroed, or deleted and made again.
             *self = Self::new(now, counters);
             return;
         }
         self.read = now;
         if self.counters.totals() == counters.totals() {
-            // One read may miss the kernel's step by a hair; none comes twice.
+            // A read may just miss the kernel's step; no step comes twice.
             let still = now.since(self.changed);
             if elapsed > ONE_STEP || still > STEP + elapsed / 2 {
                 self.rates = Rates::default();
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    /// The rate after each of these reads: milliseconds, connections so far. The kernel says 7 per second.
+    /// The rate after each of these reads: milliseconds, connections so far. The kernel's estimate is 7 per second.
     fn rates(reads: &[(u64, u64)]) -> Vec<u64> {
         let mut meter = Meter::new(at(0), counted(0, 7));
         reads

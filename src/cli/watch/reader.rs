@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The kernel's table, read on a thread of its own: keys are answered while a large one is being read.
+//! Reads the kernel's table on a thread of its own: keys work while it reads a large table.
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,10 +13,10 @@ use crate::ipvsadm::list::Format;
 use crate::kernel::{Ipvs, IpvsError};
 use crate::model::Timestamp;
 
-/// What was read, and when that began.
+/// A reading, and when it began.
 pub(super) type Reading = (Timestamp, Result<Listing, IpvsError>);
 
-/// Reads when asked, one reading at a time.
+/// Reads on request, one reading at a time.
 pub(super) struct Reader {
     ask: Sender<()>,
     readings: Receiver<Reading>,
@@ -50,13 +50,12 @@ impl Reader {
         })
     }
 
-    /// Asks for a reading. That the thread has ended is seen where its answer is waited for.
+    /// Asks for a reading. If the thread has ended, the wait for its answer shows that.
     pub(super) fn ask(&self) {
         let _ = self.ask.send(());
     }
 
-    /// The reading that has come; to be called when there is something to read from it. `None` when there will be
-    /// none any more.
+    /// The reading that has come. Call it when the descriptor is readable. `None` when no more readings will come.
     pub(super) fn take(&mut self) -> Option<Reading> {
         let mut byte = [0];
         let _ = self.ready.read(&mut byte);
@@ -70,7 +69,7 @@ impl AsFd for Reader {
     }
 }
 
-/// Until nobody asks any more. The end of the pipe tells of the thread's end, however it came.
+/// Runs until nobody asks any more. The end of the pipe shows the thread's end, for whatever reason.
 fn serve(
     mut ipvs: Ipvs,
     filter: &Filter,

@@ -64,7 +64,7 @@ fn seconds(text: &str) -> Option<Duration> {
         .then(|| Duration::from_secs_f64(seconds))
 }
 
-/// Shows the table until somebody has seen enough.
+/// Shows the table until the user quits.
 #[expect(clippy::disallowed_methods, reason = "the rim: time begins here")]
 pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
     let settings = Settings::read(asked)?;
@@ -92,7 +92,7 @@ pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
     watch.run()
 }
 
-/// What ends us, and what happens to the terminal, come as something to read, before and after any thread.
+/// Signals that end us, and those of the terminal, come through a descriptor. Call this before any thread starts.
 fn signals() -> nix::Result<SignalFd> {
     use Signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
     let mut set = SigSet::empty();
@@ -115,19 +115,19 @@ struct Watch {
     /// When the table was read, by the clock on the wall.
     time: String,
     keys: Keys,
-    /// When the last bytes of a key came.
+    /// When the last bytes of an incomplete key came.
     keyed_at: Instant,
     reader: Reader,
     signals: SignalFd,
-    /// When the last reading was asked for.
+    /// When we last asked for a reading.
     asked_at: Instant,
     /// Whether it has not come yet.
     reading: bool,
-    /// Last of all: what fails says so on a terminal that was given back.
+    /// The last field: errors must appear on the restored terminal.
     screen: Screen,
 }
 
-/// What there is to see to.
+/// What is ready.
 #[derive(Debug, Clone, Copy, Default)]
 struct Ready {
     keys: bool,
@@ -178,8 +178,8 @@ impl Watch {
         screen.draw(|frame| draw::draw(frame, state, *looks, time))
     }
 
-    /// Until a key, a signal, a reading, or the time for the next one. That one is asked for here, and never while
-    /// another is under way.
+    /// Waits for a key, a signal, a reading, or the time for the next reading. It asks for that reading, and never
+    /// while another one runs.
     #[expect(clippy::disallowed_methods, reason = "the rim: when to read again")]
     fn wait(&mut self) -> nix::Result<Ready> {
         let mut left = None;
@@ -234,7 +234,7 @@ impl Watch {
         while let Some(signal) = self.signals.read_signal()? {
             let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
             match Signal::try_from(number) {
-                // The size is looked at whenever something is drawn.
+                // Every drawing looks at the size.
                 Ok(Signal::SIGWINCH) | Err(_) => {}
                 Ok(Signal::SIGCONT) => self.screen.set_up()?,
                 Ok(Signal::SIGTSTP) => self.screen.suspend(false)?,

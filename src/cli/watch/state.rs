@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the screen is about: which rows there are, which one is selected, and what a key does to that.
+//! The state of the screen: its rows, the selected one, and the effect of keys.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -43,14 +43,14 @@ impl Object {
     }
 }
 
-/// What is to be done about a key besides drawing.
+/// What a key asks for, apart from drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     /// Nothing.
     None,
     /// Draw everything anew.
     Redraw,
-    /// Stop until the shell goes on with us.
+    /// Stop until the shell continues us.
     Suspend,
     /// The end.
     Quit,
@@ -64,7 +64,7 @@ pub(super) struct State {
     pub(super) interval: Duration,
     pub(super) paused: bool,
     pub(super) help: bool,
-    /// The rows from the first to the last, those that are scrolled away included.
+    /// All rows, including those that are scrolled out of view.
     pub(super) rows: Vec<Object>,
     /// The first row on the screen.
     pub(super) top: usize,
@@ -103,7 +103,7 @@ impl State {
         state
     }
 
-    /// Takes in what was read at this moment.
+    /// Takes a reading of this moment.
     pub(super) fn read(&mut self, now: Timestamp, listing: Listing) {
         let before: BTreeSet<ServiceKey> = self.table.services.keys().copied().collect();
         self.table.read(now, listing);
@@ -190,7 +190,7 @@ impl State {
         self.arrange();
     }
 
-    /// Folds all services, or unfolds them where none is open.
+    /// Folds all services, or unfolds all when none is open.
     fn fold_all(&mut self) {
         self.fold_new = self.folded.len() < self.table.services.len();
         self.folded.clear();
@@ -205,8 +205,8 @@ impl State {
         self.scroll();
     }
 
-    /// Makes the rows anew. The selection stays with its object; a server that is not to be seen any more leaves it to
-    /// its service, and a service that is gone to whatever is in its place.
+    /// Makes the rows again. The selection stays with its object. When a server is no longer visible, its service is
+    /// selected; when a service is gone, the row in its place.
     fn arrange(&mut self) {
         let selected = self.rows.get(self.selected).copied();
         self.rows.clear();

@@ -20,7 +20,7 @@ fn server(last: u8) -> ServerKey {
     ServerKey::new(format!("10.0.0.{last}").parse().unwrap(), 80)
 }
 
-/// So many connections until now, and none by the kernel's own estimate.
+/// This many connections until now, and a kernel's estimate of 0.
 fn counted(connections: u64) -> Counters {
     Counters {
         connections,
@@ -29,7 +29,7 @@ fn counted(connections: u64) -> Counters {
     }
 }
 
-/// Services 192.0.2.N with N real servers, of which the first has weight 0; the one of N has had so many connections.
+/// Services 192.0.2.N with N real servers; the first server has weight 0. Service N has had this many connections.
 pub(in crate::cli::watch) fn listing(services: &[(u8, u64)]) -> Listing {
     let listed = services.iter().map(|(last, connections)| ListedService {
         service: ServiceEntry {

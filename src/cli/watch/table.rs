@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is known of the kernel's table from read to read: the objects with their rates, and in which order.
+//! The kernel's table from read to read: the objects with their rates, and their order.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub(super) struct Server {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Sum {
     pub(super) servers: u64,
-    /// Those of a weight that is not 0.
+    /// Servers with a weight above 0.
     pub(super) in_use: u64,
     pub(super) active: u64,
     pub(super) inactive: u64,
@@ -129,7 +129,7 @@ const fn rate(rates: &Rates, column: Column) -> u64 {
     }
 }
 
-/// What rows are sorted by: addresses from the lowest, numbers from the highest, and what is equal by address.
+/// The order of rows: addresses from the lowest, numbers from the highest, equal numbers by address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Order {
     pub(super) column: Column,
@@ -169,7 +169,7 @@ impl Table {
         table
     }
 
-    /// Takes in what was read at this moment. What is not there any more is forgotten.
+    /// Takes a reading of this moment, and forgets objects that are gone.
     pub(super) fn read(&mut self, now: Timestamp, listing: Listing) {
         self.info = listing.info;
         let mut before = std::mem::take(&mut self.services);

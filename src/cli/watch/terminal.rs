@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The terminal: taken over, given back as it was found, whatever happens in between.
+//! The terminal: takes it over, and always restores it, whatever happens.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,23 +20,23 @@ use super::draw::Looks;
 use crate::ipvsadm::failure::Failure;
 use crate::system::terminal_size;
 
-/// How the terminal was, as long as it is ours.
+/// The terminal's old settings, while we have it.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
-/// Whether it is ours at this moment. It is given back once: the second time would undo what was printed since.
+/// Whether we have it now. We restore it once: a second time would overwrite later output.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// No screen is larger; what claims to be is drawn in part.
+/// The largest screen; of a larger one we draw a part.
 const LARGEST: (u16, u16) = (1000, 500);
-/// What is thought of a terminal that does not know its size.
+/// The assumed size of a terminal that does not know its size.
 const USUAL: (u16, u16) = (80, 24);
 
-/// A terminal that is ours until this is dropped.
+/// The terminal, in our mode until this is dropped.
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     size: (u16, u16),
 }
 
-/// Refuses what is no terminal, or one that cannot move its cursor.
+/// Refuses a file that is not a terminal, and a terminal that cannot move its cursor.
 pub(super) fn check() -> Result<(), Failure> {
     let refuse = |why: &str| {
         Err(Failure::usage(format!(
@@ -56,7 +56,7 @@ pub(super) fn check() -> Result<(), Failure> {
     }
 }
 
-/// What the environment says of the terminal.
+/// The terminal's properties from the environment.
 pub(super) fn looks() -> Looks {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
@@ -68,7 +68,7 @@ pub(super) fn looks() -> Looks {
 }
 
 impl Screen {
-    /// Takes the terminal over. A panic, too, gives it back, before it says anything.
+    /// Takes the terminal over. A panic restores it, too, before it prints anything.
     pub(super) fn take() -> io::Result<Self> {
         let found = tcgetattr(io::stdin())?;
         *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
@@ -86,7 +86,7 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Makes the terminal what we need, also when somebody else had it meanwhile.
+    /// Sets the terminal's mode, also when another program had the terminal meanwhile.
     pub(super) fn set_up(&mut self) -> io::Result<()> {
         OURS.store(true, Ordering::SeqCst);
         let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -100,7 +100,7 @@ impl Screen {
         self.redraw()
     }
 
-    /// Everything is drawn anew next time.
+    /// The next drawing draws everything.
     pub(super) fn redraw(&mut self) -> io::Result<()> {
         self.size = size();
         self.terminal = terminal(self.size)?;
@@ -111,7 +111,7 @@ impl Screen {
         )
     }
 
-    /// How high the terminal is by now; what follows is drawn for its size of this moment.
+    /// The terminal's present height; the next drawing uses its present size.
     pub(super) fn height(&mut self) -> io::Result<u16> {
         if self.size != size() {
             self.redraw()?;
@@ -124,8 +124,8 @@ impl Screen {
         self.terminal.draw(draw).map(|_| ())
     }
 
-    /// Stops as Ctrl-Z stops other programs, with all that were started together with us, or alone. Returns when the
-    /// shell goes on with us.
+    /// Stops as Ctrl-Z stops other programs: the whole process group, or only this process. Returns when the shell
+    /// continues us.
     pub(super) fn suspend(&mut self, all: bool) -> io::Result<()> {
         give_back();
         let mut stop = SigSet::empty();
@@ -148,7 +148,7 @@ impl Drop for Screen {
     }
 }
 
-/// As it was found. There is nobody to tell if that fails.
+/// Restore the old settings. If that fails there is nobody to tell.
 fn give_back() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
@@ -171,7 +171,7 @@ fn size() -> (u16, u16) {
     (width.min(LARGEST.0), height.min(LARGEST.1))
 }
 
-/// One that asks the terminal nothing: its answers would come among the keys.
+/// A terminal of fixed size. Nothing asks the real one for its state: the answers would mix with the keys.
 fn terminal(
     (width, height): (u16, u16),
 ) -> io::Result<Terminal<CrosstermBackend<BufWriter<Stdout>>>> {

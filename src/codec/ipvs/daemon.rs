@@ -27,7 +27,7 @@ pub(super) fn emit_role(out: &mut AttributeWriter<'_>, role: SyncRole) {
     );
 }
 
-/// Everything needed to start one. What is 0 or `None` is left to the kernel.
+/// Everything needed to start one. The kernel chooses what is 0 or `None`.
 pub(super) fn emit(out: &mut AttributeWriter<'_>, daemon: &SyncDaemon) {
     emit_role(out, daemon.role);
     out.string(MCAST_IFN, &daemon.interface);

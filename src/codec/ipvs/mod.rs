@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel's `IPVS` generic netlink family: requests out, objects in.
 //!
-//! Source: `include/uapi/linux/ip_vs.h` and `net/netfilter/ipvs/ip_vs_ctl.c`. Three things to know before reading on:
-//! ports are in network order (but not the sync daemon's); a netmask is a mask in network order for IPv4 and a prefix
-//! length in the machine's order for IPv6; and a service by mark has neither protocol nor address nor port.
+//! Source: `include/uapi/linux/ip_vs.h` and `net/netfilter/ipvs/ip_vs_ctl.c`. Three things to know first. Ports are in
+//! network order, except the sync daemon's. A netmask is a mask in network order for IPv4, and a prefix length in the
+//! machine's order for IPv6. A service by mark has no protocol, no address and no port.
 
 mod daemon;
 mod reply;
@@ -18,7 +18,7 @@ pub use server::ServerEntry;
 pub(super) use server::method_word;
 pub use service::ServiceEntry;
 
-/// The family's name, by which its number is asked for.
+/// The family's name; a request for its number uses it.
 pub const FAMILY_NAME: &str = "IPVS";
 
 /// `IPVS_CMD_ATTR_*`: the attributes of a message.

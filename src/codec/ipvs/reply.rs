@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What IPVS answers, from the attributes behind the generic netlink header.
+//! IPVS's answers, from the attributes after the generic netlink header.
 
 use super::{ServerEntry, ServiceEntry, daemon, server, service, top};
 use crate::codec::DecodeError;
 use crate::codec::attribute::Attribute;
 use crate::model::{AddressFamily, Seconds, SyncDaemon, Timeouts};
 
-/// What the kernel says of IPVS itself.
+/// What the kernel says about IPVS itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Info {
     /// Major, minor, patch: 1.2.1 in every kernel of the last decade.
@@ -15,7 +15,7 @@ pub struct Info {
     pub connection_table_size: u32,
 }
 
-/// The answer to `GET_INFO`, which uses the message's attribute numbers with another meaning.
+/// The answer to `GET_INFO`. It uses the message's attribute numbers with another meaning.
 pub fn parse_info(attributes: &[u8]) -> Result<Info, DecodeError> {
     let (mut version, mut size) = (None, None);
     for attribute in Attribute::all(attributes) {

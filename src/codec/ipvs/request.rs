@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What can be asked of IPVS, and how it is written.
+//! The requests to IPVS, and their bytes.
 
 use super::{daemon, server, service, top};
 use crate::codec::DecodeError;
@@ -132,8 +132,8 @@ impl Request<'_> {
     }
 }
 
-/// Which objects a request names, read back from its attributes: the other half of [`Request::emit`], for tests that
-/// hold our bytes against another writer's.
+/// The objects that a request names, read back from its attributes: the opposite of [`Request::emit`], for tests that
+/// compare our bytes with another writer's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestedObjects {
     /// The service.
@@ -157,7 +157,7 @@ impl RequestedObjects {
                 _ => {}
             }
         }
-        // Only now is the service's family known, wherever its nest stands.
+        // Only now we know the service's family, because its nest may be anywhere.
         if let Some(dest) = dest {
             let service = objects.service.ok_or(DecodeError::Missing("SERVICE"))?;
             objects.server = Some(server::parse_key(dest.bytes(), service.family())?);

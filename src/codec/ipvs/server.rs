@@ -41,16 +41,16 @@ pub struct ServerEntry {
     pub counters: Counters,
 }
 
-/// What the kernel needs to find a server. The family is always said: without it, an IPv6 address in an IPv4 service
-/// is silently cut to its first four bytes.
+/// What the kernel needs to find a server. We always send the family: without it the kernel silently cuts an IPv6
+/// address in an IPv4 service to its first four bytes.
 pub(super) fn emit_key(out: &mut AttributeWriter<'_>, key: &ServerKey) {
     out.address(ADDR, key.address);
     out.u16_be(PORT, key.port);
     out.u16(ADDR_FAMILY, family_number(key.family()));
 }
 
-/// Everything the kernel wants to make or edit a server. Tunnel attributes are left out for other methods: the kernel
-/// resets to plain IP in IP what is not said.
+/// Everything the kernel needs to make or edit a server. Other methods have no tunnel attributes: without them the
+/// kernel resets the tunnel to plain IP in IP.
 pub(super) fn emit(out: &mut AttributeWriter<'_>, key: &ServerKey, server: &RealServer) {
     emit_key(out, key);
     out.u32(FWD_METHOD, method_number(server.forwarding));
@@ -103,12 +103,12 @@ fn forwarding(flags: u32, tunnel: Tunnel) -> ForwardingMethod {
     }
 }
 
-/// The word for the method in the flags of a server.
+/// The number for the method in the flags of a server.
 pub(in crate::codec) fn method_word(flags: u32) -> &'static str {
     forwarding(flags, Tunnel::IPIP).word()
 }
 
-/// The attributes of the nest as they stand there.
+/// The attributes of the nest, unchanged.
 #[derive(Default)]
 struct Raw<'a> {
     family: Option<u16>,
@@ -145,7 +145,7 @@ impl<'a> Raw<'a> {
                 TUN_TYPE => raw.tunnel.0 = attribute.u8("TUN_TYPE")?,
                 TUN_PORT => raw.tunnel.1 = attribute.u16_be("TUN_PORT")?,
                 TUN_FLAGS => raw.tunnel.2 = attribute.u16("TUN_FLAGS")?,
-                // A newer kernel may say more than this code understands.
+                // A newer kernel may send more than this code understands.
                 _ => {}
             }
         }
@@ -153,7 +153,7 @@ impl<'a> Raw<'a> {
     }
 
     fn key(&self, service: AddressFamily) -> Result<ServerKey, DecodeError> {
-        // Kernels before 3.18 do not say the family; there it is the service's. 0 means the same.
+        // Kernels before 3.18 do not send the family; there it is the service's. 0 means the same.
         let family = match self.family {
             None | Some(0) => service,
             Some(number) => parse_family("ADDR_FAMILY", number)?,
@@ -213,7 +213,7 @@ pub(super) fn parse(nest: &[u8], service: AddressFamily) -> Result<ServerEntry, 
     })
 }
 
-/// The identity out of a nest that need not hold more.
+/// The identity from a nest that may have nothing else.
 pub(super) fn parse_key(nest: &[u8], service: AddressFamily) -> Result<ServerKey, DecodeError> {
     Raw::collect(nest)?.key(service)
 }

@@ -77,7 +77,7 @@ pub(super) fn emit_key(out: &mut AttributeWriter<'_>, key: &ServiceKey) {
     }
 }
 
-/// Everything the kernel wants to make or edit a service. Timeout and netmask are mandatory even without persistence.
+/// Everything the kernel needs to make or edit a service. Timeout and netmask are mandatory even without persistence.
 pub(super) fn emit(out: &mut AttributeWriter<'_>, key: &ServiceKey, settings: &ServiceSettings) {
     emit_key(out, key);
     out.string(SCHED_NAME, settings.scheduler.name());
@@ -94,7 +94,7 @@ pub(super) fn emit(out: &mut AttributeWriter<'_>, key: &ServiceKey, settings: &S
     }
 }
 
-/// `{u32 flags, u32 mask}`. The mask is always all ones: what is not set is to be cleared.
+/// `{u32 flags, u32 mask}`. The mask is always all ones: the kernel clears the flags that are not set.
 fn flags_and_mask(settings: &ServiceSettings) -> [u8; 8] {
     let mut flags = u32::from(settings.scheduler_flags.bits()) << SCHEDULER_FLAGS_SHIFT;
     if settings.persistence.is_some() {
@@ -110,7 +110,7 @@ fn flags_and_mask(settings: &ServiceSettings) -> [u8; 8] {
     both
 }
 
-/// The attributes of the nest as they stand there, before they are made sense of together.
+/// The attributes of the nest, unchanged, before we interpret them together.
 #[derive(Default)]
 struct Raw<'a> {
     family: Option<u16>,
@@ -145,7 +145,7 @@ impl<'a> Raw<'a> {
                 PE_NAME => raw.engine = Some(attribute.string()),
                 STATS => raw.stats = Some(stats::parse(attribute.bytes())?),
                 STATS64 => raw.stats64 = Some(stats::parse(attribute.bytes())?),
-                // A newer kernel may say more than this code understands.
+                // A newer kernel may send more than this code understands.
                 _ => {}
             }
         }
@@ -218,7 +218,7 @@ pub(super) fn parse(nest: &[u8]) -> Result<ServiceEntry, DecodeError> {
     })
 }
 
-/// The identity out of a nest that need not hold more.
+/// The identity from a nest that may have nothing else.
 pub(super) fn parse_key(nest: &[u8]) -> Result<ServiceKey, DecodeError> {
     Raw::collect(nest)?.key()
 }

@@ -21,7 +21,7 @@ pub(super) fn parse(nest: &[u8]) -> Result<Counters, DecodeError> {
             8 => &mut counters.out_packet_rate,
             9 => &mut counters.in_byte_rate,
             10 => &mut counters.out_byte_rate,
-            // 11 is padding on machines that want 64-bit numbers aligned; what is beyond is newer than this code.
+            // 11 is padding on machines that want 64-bit numbers aligned; higher numbers are newer than this code.
             _ => continue,
         };
         *field = if attribute.bytes().len() >= 8 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The client against servers that do not do what they should.
+//! The client with servers that misbehave.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -23,7 +23,7 @@ const PATIENT: Patience = Patience {
     longest: 10_000,
 };
 
-/// Does to the first client whatever is to be done, and shows what the client makes of it.
+/// Does this to the first client, and shows the client's result.
 fn ask(
     patience: Patience,
     serve: impl FnOnce(UnixStream) + Send,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The control socket: its lines, and both sides of it against a friendly and a hostile other side.
+//! The control socket: its lines, and each side with a friendly and with a hostile other side.
 
 mod client;
 mod protocol;
@@ -21,7 +21,7 @@ use crate::engine::ReloadId;
 /// Long enough for any machine.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A director that answers a reload, never ends a wait for one, tells without end who watches, refuses events and has
+/// A director that answers a reload, never ends a wait for one, sends to watchers without end, refuses events, and has
 /// a defect in standings.
 struct FakeDirector {
     directory: tempfile::TempDir,

@@ -130,7 +130,7 @@ fn what_is_no_request_is_told_with_its_number_and_its_reason() {
             env!("CARGO_PKG_VERSION")
         )
     );
-    // What a terminal would obey is not sent back as it is.
+    // Control sequences for a terminal are not sent back unchanged.
     let (_, why) = told("{\"id\":9,\"request\":\"\\u001b[31m\"}");
     assert!(why.contains(r#""\u{1b}[31m""#), "{why}");
     let (id, why) = told(r#"{"id":4,"request":"status","services":["nonsense"]}"#);

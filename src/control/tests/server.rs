@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The server against clients that do not do what they should, while a good one goes on being answered.
+//! The server with clients that misbehave, while a good one still gets its answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -11,7 +11,7 @@ use crate::control::{Access, Client, ClientError, Hello, Limits, Request};
 
 const HELLO: &str = "{\"hello\":{\"protocol\":2,\"oldest\":2,\"program\":\"test\"}}\n";
 
-/// So that no test waits for a good client, and no good client is left.
+/// Short for bad clients, long enough that no good client is given up.
 const PATIENT: Limits = Limits {
     clients: 64,
     requests: 3,
@@ -27,10 +27,10 @@ const IMPATIENT: Limits = Limits {
     ..PATIENT
 };
 
-/// Sends this, and returns all that comes until the director closes.
+/// Sends this, and returns everything until the director closes.
 fn all(director: &FakeDirector, bytes: &[u8]) -> String {
     let mut stream = connect(&director.path());
-    // The director may have closed already, which is what some want to see.
+    // The director may have closed already: some tests want to see that.
     let _ = stream.write_all(bytes);
     until_closed(&mut stream)
 }
@@ -195,7 +195,7 @@ fn half_a_line_has_an_end() {
         idle: LONG,
         ..IMPATIENT
     });
-    let told = "{\"error\":\"the line did not come to its end in time\"}\n";
+    let told = "{\"error\":\"the line did not end in time\"}\n";
     assert_eq!(all(&director, b"{\"hel"), told);
     assert_eq!(all(&director, b""), told);
     let with_hello = all(&director, format!("{HELLO}{{\"id\":1,").as_bytes());
@@ -209,10 +209,7 @@ fn who_asks_nothing_is_left_and_who_waits_for_an_answer_is_not() {
         ..IMPATIENT
     });
     let idle = all(&director, HELLO.as_bytes());
-    assert!(
-        idle.contains("{\"error\":\"nothing was asked for"),
-        "{idle}"
-    );
+    assert!(idle.contains("{\"error\":\"no request came for"), "{idle}");
     let mut stream = greeted(&director);
     stream
         .write_all(b"{\"id\":1,\"request\":\"reload\",\"wait\":true}\n")
@@ -341,7 +338,7 @@ fn a_thousand_connections_leave_a_director_that_answers() {
     let director = FakeDirector::start(IMPATIENT);
     for round in 0..1000 {
         let mut stream = connect(&director.path());
-        // Some say nothing, some say half a word, some ask and leave.
+        // Some send nothing, some send half a word, some ask and leave.
         match round % 3 {
             0 => {}
             1 => drop(stream.write_all(b"{\"he")),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is at the socket's path, and who holds the lock beside it.
+//! What is at the socket's path, and who has the lock beside it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -37,7 +37,7 @@ fn a_socket_that_a_killed_director_left_is_replaced_and_goes_at_the_end() {
     assert!(path.exists());
     drop(ControlSocket::open(&path).unwrap());
     assert!(!path.exists());
-    // The lock file stays, and keeps nobody out.
+    // The lock file stays, but prevents nobody from starting.
     drop(ControlSocket::open(&path).unwrap());
 }
 
@@ -127,7 +127,7 @@ fn a_second_director_is_told_of_the_first_and_of_a_socket_that_is_gone() {
         ControlSocket::open(&path).unwrap_err().to_string(),
         format!(
             "open the control socket {shown}: another director is running (pid {pid}), but its socket file is gone; \
-             restart it to have it back"
+             restart it to make that file again"
         )
     );
     let error = Client::connect(&path).unwrap_err();

@@ -16,7 +16,7 @@ use crate::model::{Condition, Config, Effect, Object, Standing, Timestamp, Trans
 const TWO: &str = "virtual_services: [{address: '192.0.2.10:80', scheduler: wrr, servers: [{address: 10.0.0.1, weight: 5}, \
                    10.0.0.2]}, {address: '192.0.2.10:81', check: none, servers: [10.0.0.1]}]";
 
-/// A desk, and what it is told by the engine.
+/// A desk, and a place where the test publishes as the engine does.
 struct Office {
     directory: tempfile::TempDir,
     published: Arc<Published>,
@@ -93,7 +93,7 @@ fn config() -> Config {
     config::parse("test.yaml", TWO.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// Of two services: the first has a server that is up and one that is down, nobody checks that of the second.
+/// Two services: the first has one server that is up and one that is down; nothing checks the server of the second.
 fn snapshot() -> Snapshot {
     let config = config();
     let view = |service: &ServiceKey| {
@@ -315,7 +315,7 @@ fn events_have_their_numbers_and_begin_where_asked() {
     };
     let error = office.ask(ahead).unwrap_err().to_string();
     assert!(
-        error.contains("a director that starts counts anew"),
+        error.contains("a director counts anew when it starts"),
         "{error}"
     );
 }
@@ -346,7 +346,7 @@ fn whoever_follows_gets_what_comes_and_is_told_what_was_missed() {
     assert_eq!(event_in(items.next().unwrap()).number, 2);
     office.publish(|next| next.history = Arc::new(history(3)));
     assert_eq!(event_in(items.next().unwrap()).number, 3);
-    // 1,000 are kept: those up to 1,003 have gone.
+    // 1,000 events are kept: those up to 1,003 are gone.
     office.publish(|next| next.history = Arc::new(history(2003)));
     assert_eq!(
         items.next().unwrap(),

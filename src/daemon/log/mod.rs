@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The log: one line a transition, to standard error.
 //!
-//! Whoever logs never waits and never fails. Lines go to a bounded [`spool`], from which a thread of its own writes
-//! them. While nobody reads the log, or its disk is full, lines are lost; how many is told as soon as it works again.
+//! A thread that logs never waits and never fails. Lines go to a bounded [`spool`]; a thread of its own writes them.
+//! While nobody reads the log, or its disk is full, lines are lost. When the log works again, it says how many.
 
 mod spool;
 
@@ -24,8 +24,8 @@ use spool::Spool;
 /// How long the end of the director waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Starts logging at this level. Under systemd, which notes the time itself, lines carry none. The log ends, with its
-/// last lines written if they can be, when the returned value is dropped.
+/// Starts logging at this level. Under systemd lines have no time, because systemd notes it itself. When the returned
+/// value is dropped, the log tries to write its last lines, and ends.
 pub(super) fn start(level: LevelFilter) -> io::Result<Log> {
     let spool = Arc::new(Spool::default());
     spool::start(Arc::clone(&spool), StandardError)?;
@@ -38,7 +38,7 @@ pub(super) fn start(level: LevelFilter) -> io::Result<Log> {
         .with_writer(Lines(spool))
         .with_target(false)
         .with_ansi(io::stderr().is_terminal())
-        // It would be told to standard error, by a way that can wait and fail.
+        // Such an error would go to standard error by a path that can wait and fail.
         .log_internal_errors(false);
     if std::env::var_os("JOURNAL_STREAM").is_some() {
         builder.without_time().init();
@@ -52,7 +52,7 @@ pub(super) fn start(level: LevelFilter) -> io::Result<Log> {
     Ok(log)
 }
 
-/// What `RUST_LOG` says, or else the level; and what is wrong with `RUST_LOG`.
+/// The filter of `RUST_LOG`, otherwise the level; and what is wrong with `RUST_LOG`.
 fn filter(level: LevelFilter) -> (EnvFilter, Option<String>) {
     let said = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let builder = || EnvFilter::builder().with_default_directive(level.into());
@@ -62,7 +62,7 @@ fn filter(level: LevelFilter) -> (EnvFilter, Option<String>) {
     }
 }
 
-/// A panic is told by the log, too. The hook that Rust brings writes to standard error, and may wait there for ever.
+/// A panic goes to the log, too. Rust's own hook writes to standard error, and may wait there for ever.
 fn tell_defects() {
     std::panic::set_hook(Box::new(|defect| {
         let trace = std::backtrace::Backtrace::capture();
@@ -76,7 +76,7 @@ fn tell_defects() {
     }));
 }
 
-/// Tells a transition, as loudly as it is severe.
+/// Logs a transition at the level of its severity.
 pub(super) fn tell(transition: &Transition) {
     match transition.severity() {
         Severity::Info => tracing::info!("{transition}"),
@@ -92,7 +92,7 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// A line as it is, whatever the level: why the director ends.
+    /// Logs a line unchanged, at every level: why the director ends.
     pub(super) fn line(&self, text: &str) {
         self.spool.push(format!("{text}\n").into_bytes());
     }
@@ -100,7 +100,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        // Nobody is left to tell that it was too short.
+        // If the time was too short, nobody is left to hear it.
         self.spool.close(LAST_LINES);
     }
 }
@@ -127,13 +127,13 @@ impl Write for &Lines {
     }
 }
 
-/// Standard error, without the lock that everybody else would wait for while a write hangs.
+/// Standard error without its lock: others would wait for the lock while a write hangs.
 struct StandardError;
 
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match nix::unistd::write(io::stderr(), bytes) {
-            // Somebody else who has the same terminal or pipe made it so.
+            // Another process with the same terminal or pipe made it non-blocking.
             Err(Errno::EAGAIN) => {
                 pause();
                 Err(io::ErrorKind::Interrupted.into())

@@ -16,7 +16,7 @@ const MOST_LINES: usize = 10_000;
 /// So many bytes of lines wait at most.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
-/// Lines that wait to be written. One that finds no room is lost, and counted.
+/// Lines that wait to be written. A line without room is lost, and counted.
 #[derive(Debug, Default)]
 pub(super) struct Spool {
     queue: Mutex<Queue>,
@@ -32,7 +32,7 @@ struct Queue {
     done: bool,
 }
 
-/// What was in the spool at one moment.
+/// The content of the spool at one moment.
 struct Batch {
     lines: VecDeque<Vec<u8>>,
     /// So many lines found no room after these.
@@ -41,7 +41,7 @@ struct Batch {
 }
 
 impl Spool {
-    /// Adds a line. Never waits for whoever reads the log.
+    /// Adds a line. Never waits for the log's reader.
     pub(super) fn push(&self, line: Vec<u8>) {
         let mut queue = self.queue();
         if queue.lines.len() >= MOST_LINES || queue.bytes + line.len() > MOST_BYTES {
@@ -104,10 +104,10 @@ pub(super) fn start(spool: Arc<Spool>, out: impl Write + Send + 'static) -> io::
     thread.spawn(run).map(drop)
 }
 
-/// Writes whole lines, and tells of those it could not write.
+/// Writes whole lines, and reports how many it could not write.
 struct Pen<W> {
     out: W,
-    /// Lines that were not written and have not been told of.
+    /// Lines that were not written, and that the log has not reported yet.
     lost: u64,
     why: String,
     /// Whether the last line was written in part only.
@@ -124,7 +124,7 @@ impl<W: Write> Pen<W> {
         }
     }
 
-    /// Writes a line, after word of the lines that were lost before it.
+    /// Writes a line. Reports the lines that were lost before it first.
     fn line(&mut self, line: &[u8]) {
         let written = self.tell().and_then(|()| self.write(line));
         if let Err(error) = written {
@@ -133,14 +133,14 @@ impl<W: Write> Pen<W> {
         }
     }
 
-    /// So many lines were lost because nobody read the log.
+    /// Notes that this many lines were lost because nobody read the log.
     fn missed(&mut self, lines: u64) {
         if lines == 0 {
             return;
         }
         self.lost += lines;
         "nobody read the log in time".clone_into(&mut self.why);
-        // Or else with the next line.
+        // If this fails, the next line reports it.
         let _ = self.tell();
     }
 
@@ -206,7 +206,7 @@ mod tests {
         (read.into(), write.into())
     }
 
-    /// Writes that succeed or fail as they are told to, one after the other.
+    /// A writer whose writes succeed or fail as the test says, one after the other.
     struct Disk {
         written: Arc<Mutex<Vec<u8>>>,
         room: Receiver<usize>,

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use crate::system::{FileError, LockError};
 
-/// Why a file of the director's state is not read or not written. Whatever is at its path stays there.
+/// Why a file of the director's state is not read or not written. The file at its path stays unchanged.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::daemon) enum StateError {
     /// Two directors would take away each other's services.
     #[error(
-        "another director{} uses the {what} {}; give each director a state_file and a socket of its own",
+        "another director{} uses the {what} {}; give each director its own state_file and socket",
         .holder.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), .path.display()
     )]
     Taken {
@@ -59,7 +59,7 @@ pub(in crate::daemon) enum StateError {
     /// It could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Where the lock is to be something else is.
+    /// Something else is at the lock's path.
     #[error(transparent)]
     Lock(#[from] LockError),
 }

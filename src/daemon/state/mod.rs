@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What outlives the director, in two files.
 //!
-//! | file | holds | written | lost |
+//! | file | content | when it is written | when it is lost |
 //! |---|---|---|---|
 //! | [`OwnedFile`] | which services of the kernel's table are ours | before a service is made, and after one is removed | services that are no longer configured stay in the kernel |
-//! | [`RememberedFile`] | what is believed of the servers, and since when | some seconds later, by [`RememberedWriter`]'s thread | servers are checked as if for the first time |
+//! | [`RememberedFile`] | the standings of the servers, and since when | some seconds later, by [`RememberedWriter`]'s thread | servers are checked as if for the first time |
 
 mod error;
 mod owned;

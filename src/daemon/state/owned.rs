@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The state file: which services of the kernel's table are ours.
 //!
-//! It is written before a service is made and after one is removed, so that a director that is killed in between
-//! leaves nothing behind that the next one does not know of. One director has it at a time. What is no state file, or a
-//! newer director's, is never overwritten.
+//! The director writes it before it makes a service, and after it removes one. If it is killed between, the next one
+//! still knows everything that it left behind. One director has the file at a time. It never overwrites a file that is
+//! not a state file, or that a newer director wrote.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ use crate::system::{
     write_atomically,
 };
 
-/// What the file calls itself. The first directors did not write it.
+/// The kind that the file names. The first directors did not write it.
 const KIND: &str = "lvs-director state";
 const VERSION: u64 = 1;
-/// What messages call it, and its key in the configuration.
+/// Its name in messages, and its key in the configuration.
 const WHAT: &str = "state file";
 const KEY: &str = "state_file";
 
@@ -33,7 +33,7 @@ struct Header {
     kind: Option<String>,
 }
 
-/// The file's content. A change of it is another version.
+/// The file's content. A change of its form needs a new version.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
@@ -44,22 +44,22 @@ struct Content {
     services: Vec<String>,
 }
 
-/// The state file of one director, which nobody else has meanwhile.
+/// The state file of one director. Nobody else has it meanwhile.
 #[derive(Debug)]
 pub(in crate::daemon) struct OwnedFile {
-    /// No symbolic link, so that the file it leads to is replaced, and not the link.
+    /// The path without symbolic links: we replace the file, not a link to it.
     path: PathBuf,
-    /// Absent while the disk does not let us have it.
+    /// `None` while the disk does not allow it.
     lock: Option<FileLock>,
-    /// What the file is known to hold.
+    /// The known content of the file.
     written: Option<BTreeSet<ServiceKey>>,
 }
 
 impl OwnedFile {
     /// Takes the state file at this path for this process.
     ///
-    /// Refused where another director has it, where something else than a state file is there, and where the file is
-    /// there and cannot be read. A disk on which there is no such file and none can be made is no reason to refuse:
+    /// Fails when another director has it, when something other than a state file is there, and when the file exists
+    /// but cannot be read. A disk without such a file, on which none can be made, is not an error:
     /// [`write`](Self::write) tries again each time.
     pub(in crate::daemon) fn open(path: &Path) -> Result<Self, StateError> {
         let mut file = Self {
@@ -67,10 +67,10 @@ impl OwnedFile {
             lock: None,
             written: None,
         };
-        // Beside what is no state file not even a lock is made.
+        // If the file is not a state file, do not even make a lock beside it.
         file.read()?;
         match file.lock() {
-            // Without one on such a disk; the first write says so.
+            // On such a disk there is no lock; the first write reports it.
             Ok(()) | Err(StateError::File(_)) => {}
             Err(error) => return Err(error),
         }
@@ -84,15 +84,15 @@ impl OwnedFile {
         Ok(file)
     }
 
-    /// Which services are ours. No file means none.
+    /// The services that are ours. No file means no services.
     pub(in crate::daemon) fn read(&mut self) -> Result<BTreeSet<ServiceKey>, StateError> {
         let found = read_file(&self.path)?;
         self.written.clone_from(&found);
         Ok(found.unwrap_or_default())
     }
 
-    /// Writes down which services are ours, unless the file says so already. What fails leaves the file as it was, and
-    /// is tried again at the next call.
+    /// Writes which services are ours, unless the file says so already. A failure leaves the file unchanged; the next
+    /// call tries again.
     pub(in crate::daemon) fn write(
         &mut self,
         services: &BTreeSet<ServiceKey>,
@@ -101,7 +101,7 @@ impl OwnedFile {
             return Ok(());
         }
         self.lock()?;
-        // Whatever has come there since is not overwritten unseen.
+        // Somebody may have put another file there since: look before overwriting it.
         self.read()?;
         if self.written.as_ref() != Some(services) {
             let bytes = emit(services, &self.path)?;
@@ -120,13 +120,13 @@ impl OwnedFile {
     }
 }
 
-/// Which services the state file calls ours, without taking it from the director that has it. No file means none.
+/// The services that are ours by the state file; it stays with the director that has it. No file means no services.
 pub(in crate::daemon) fn read_owned(path: &Path) -> Result<BTreeSet<ServiceKey>, StateError> {
     read_file(path).map(Option::unwrap_or_default)
 }
 
-/// Takes the lock beside a file; the directory is made where it is missing. What the disk refuses is told as refused
-/// of the file itself.
+/// Takes the lock beside a file, and makes a missing directory. An error of the disk names the file itself, not the
+/// lock.
 pub(super) fn lock(what: &'static str, path: &Path) -> Result<FileLock, StateError> {
     let refused = |cause: &std::io::Error| FileError {
         operation: "write",
@@ -150,7 +150,7 @@ pub(super) fn lock(what: &'static str, path: &Path) -> Result<FileLock, StateErr
     Ok(lock)
 }
 
-/// Where a path leads to. A link to a file that is not there yet leads to where it will be.
+/// The file that a path leads to. A link to a missing file leads to the file's future place.
 pub(super) fn destination(path: &Path) -> PathBuf {
     const MOST_LINKS: usize = 40;
     let mut path = path.to_owned();
@@ -166,7 +166,7 @@ pub(super) fn destination(path: &Path) -> PathBuf {
     path
 }
 
-/// What the file says; `None` where there is no file, or an empty one.
+/// The file's content; `None` when there is no file, or an empty one.
 fn read_file(path: &Path) -> Result<Option<BTreeSet<ServiceKey>>, StateError> {
     let bytes = match read_limited(path, LARGEST) {
         Ok(bytes) => bytes,
@@ -180,7 +180,7 @@ fn read_file(path: &Path) -> Result<Option<BTreeSet<ServiceKey>>, StateError> {
         }
     };
     if bytes.is_empty() {
-        // Some file systems leave one behind when the host's power fails. There is nothing in it to lose.
+        // Some file systems leave an empty file when the host's power fails. It has nothing to lose.
         return Ok(None);
     }
     parse(&bytes, path).map(Some)
@@ -236,7 +236,7 @@ pub(super) fn encode(content: &impl Serialize, path: &Path) -> Result<Vec<u8>, S
     let mut bytes = serde_json::to_vec_pretty(content).map_err(|_| FileError {
         operation: "write",
         path: path.to_owned(),
-        // For maps with keys that are no text only, of which there are none.
+        // Only maps whose keys are not text can fail, and there are none.
         cause: FileCause::Other(Errno::EINVAL),
     })?;
     bytes.push(b'\n');

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is remembered, as a value and as a file's text.
+//! The remembered standings, as a value and as a file's text.
 //!
-//! Older and newer directors read each other's files: a field that is not known, and a server's line that is not
-//! understood as a whole, are kept and written again.
+//! Older and newer directors read each other's files. A director keeps, and writes again, unknown fields and servers'
+//! lines that it does not fully understand.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::model::{Probe, Recalled, ServerKey, ServiceKey, Standing};
 const KIND: &str = "lvs-director remembered";
 /// What is written here.
 const VERSION: u64 = 1;
-/// The oldest director that makes sense of what is written here.
+/// The oldest version whose director understands what this one writes.
 const READABLE_BY: u64 = 1;
 
-/// What is remembered over a restart.
+/// What a director remembers over a restart.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::daemon) struct Remembered {
     version: u64,
@@ -85,7 +85,7 @@ impl Default for Remembered {
 }
 
 impl Remembered {
-    /// Reads the file's bytes. An error says why they are no such file, or cannot be read here.
+    /// Reads the file's bytes. The error says why they are not such a file, or why this director cannot read them.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut fields: Map<String, Value> =
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
@@ -97,7 +97,7 @@ impl Remembered {
         let readable_by = number("readable_by").unwrap_or(version);
         if readable_by > VERSION {
             return Err(format!(
-                "only directors of version {readable_by} of it or newer read it, this one is of version {VERSION}"
+                "it needs a director that reads version {readable_by} or newer, and this one reads version {VERSION}"
             ));
         }
         fields.remove("written");
@@ -125,7 +125,7 @@ impl Remembered {
         }
     }
 
-    /// What was believed of the servers, each with how long it has been so by now.
+    /// The standings of the servers, each with its age by now.
     pub(in crate::daemon) fn recalled(&self, now: WallTime) -> Vec<Recalled> {
         let recalled = |(identity, held): (&Identity, &Held)| {
             let (service, server, probe) = identity.clone();
@@ -211,15 +211,15 @@ impl Entry {
     }
 }
 
-/// A line, if it means here what it means to whoever wrote it: a probe with an option that is not known is another
-/// question than the one without it.
+/// A line, if we understand it as its writer did: a probe with an unknown option is another probe than the one without
+/// it.
 fn understood(line: &Value) -> Option<Entry> {
     let entry = Entry::deserialize(line).ok()?;
     let again = serde_json::to_value(&entry).ok()?;
     says_all_of(&again, line).then_some(entry)
 }
 
-/// Whether everything that `old` says stands in `new`, too. What `new` says besides is a default.
+/// Whether `new` has everything of `old`. What `new` has more is a default.
 fn says_all_of(new: &Value, old: &Value) -> bool {
     match (new, old) {
         (Value::Object(new), Value::Object(old)) => old
@@ -321,7 +321,7 @@ mod tests {
         newer["version"] = 3.into();
         newer["drains"] = serde_json::json!([{"server": "10.0.0.1:80", "until": "empty"}]);
         newer["standings"][0]["note"] = "flaky".into();
-        // Another question, though the rest of it is understood; and a standing that is not.
+        // A probe that we understand only in part; and a standing that we do not understand.
         let mut more = newer["standings"][1].clone();
         more["probe"]["path"]["ttl"] = 3.into();
         let mut odd = newer["standings"][1].clone();

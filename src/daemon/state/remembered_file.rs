@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The file of what is remembered. It is never needed: a director without it checks every server as if for the first
-//! time. So nothing but a mistake in the configuration keeps a director from starting.
+//! The remembered file. A director can work without it: then it checks every server as if for the first time. So only a
+//! mistake in the configuration prevents a start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use super::{LARGEST, Remembered, StateError};
 use crate::model::Recalled;
 use crate::system::{FileCause, FileLock, read_limited, write_atomically};
 
-/// What messages call it, and its key in the configuration.
+/// Its name in messages, and its key in the configuration.
 const WHAT: &str = "remembered file";
 const KEY: &str = "remembered_file";
-/// So many files that could not be read are kept beside it.
+/// This many unreadable files are kept beside it.
 const MOST_BAD: usize = 9;
 
-/// The remembered file of one director, which nobody else has meanwhile.
+/// The remembered file of one director. Nobody else has it meanwhile.
 #[derive(Debug)]
 pub(in crate::daemon) struct RememberedFile {
     path: PathBuf,
-    /// Absent while the disk does not let us have it.
+    /// `None` while the disk does not allow it.
     lock: Option<FileLock>,
     content: Remembered,
 }
@@ -31,8 +31,8 @@ pub(in crate::daemon) struct RememberedFile {
 impl RememberedFile {
     /// Takes the remembered file at this path for this process, and reads it.
     ///
-    /// Refused where another director has it, and where something else than a regular file is there. What cannot be
-    /// read is moved aside, and told.
+    /// Fails when another director has it, and when something other than a regular file is there. It moves an
+    /// unreadable file aside and logs that.
     pub(in crate::daemon) fn open(path: &Path) -> Result<Self, StateError> {
         let mut file = Self {
             path: destination(path),
@@ -51,18 +51,18 @@ impl RememberedFile {
         Ok(file)
     }
 
-    /// What was believed of the servers when the file was written, with how long it has been so by now.
+    /// The standings of the servers when the file was written, each with its age by now.
     pub(in crate::daemon) fn recalled(&self, now: WallTime) -> Vec<Recalled> {
         self.content.recalled(now)
     }
 
-    /// Writes this instead of the standings before, with ages counted until `now`. What fails leaves the file as it was.
+    /// Replaces the standings in the file, with ages counted until `now`. A failure leaves the file unchanged.
     pub(super) fn write(&mut self, recalled: &[Recalled], now: WallTime) -> Result<(), StateError> {
         refuse_other_kinds(&self.path)?;
         if self.lock.is_none() {
             self.lock = Some(lock(WHAT, &self.path)?);
         }
-        // Whatever has come there since is not overwritten unseen.
+        // Somebody may have put another file there since: look before overwriting it.
         self.read()?;
         self.content.update(recalled, now);
         let bytes = encode(&self.content.document(now), &self.path)?;
@@ -70,7 +70,7 @@ impl RememberedFile {
         Ok(())
     }
 
-    /// Reads what is there, if anything is. What cannot be read is moved aside, so that nothing is lost in silence.
+    /// Reads the file, if there is one. It moves an unreadable file aside: nothing must be lost in silence.
     fn read(&mut self) -> Result<(), StateError> {
         let why = match read_limited(&self.path, LARGEST) {
             Ok(bytes) => match Remembered::parse(&bytes) {
@@ -85,7 +85,7 @@ impl RememberedFile {
         };
         let bad = move_aside(&self.path, &why)?;
         warn!(
-            "read the remembered file {}: {why}; moved to {}, and what it held of the servers is not used",
+            "read the remembered file {}: {why}; moved to {}, and its records of the servers are not used",
             self.path.display(),
             bad.display()
         );
@@ -93,7 +93,7 @@ impl RememberedFile {
     }
 }
 
-/// A device or a directory is neither read nor replaced.
+/// We never read or replace a device or a directory.
 pub(in crate::daemon) fn refuse_other_kinds(path: &Path) -> Result<(), StateError> {
     match read_limited(path, 0) {
         Err(error) => match error.cause {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The state file, and what is at its path that is none.
+//! The state file, and other things at its path.
 
 use std::collections::BTreeSet;
 use std::fs;

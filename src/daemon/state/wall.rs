@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The time of day, which outlives the director. It can step back and forth, so it measures nothing while one runs.
+//! The time of day, which outlives the director. It can step back and forth, so a running director measures nothing
+//! with it.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Writes down what is remembered, on a thread of its own: whoever notes something never waits for the disk.
+//! Writes the remembered file on a thread of its own: a caller never waits for the disk.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::daemon::clock::Clock;
 use crate::model::Recalled;
 use crate::model::Timestamp;
 
-/// From one write to the next, so that a bad night costs a disk little.
+/// The shortest time between two writes: a bad night must not wear out a disk.
 pub(in crate::daemon) const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the end of the director waits for the last write.
 pub(in crate::daemon) const LAST_WRITE: Duration = Duration::from_secs(1);
 
-/// Gives what is to be remembered, with ages counted until it was noted.
+/// Gives the standings to remember, with ages counted until the note.
 type Note = Box<dyn FnOnce() -> Vec<Recalled> + Send>;
 
 /// The thread that writes the remembered file.
@@ -69,18 +69,18 @@ impl RememberedWriter {
         Ok(Self { desk })
     }
 
-    /// Notes what is to be remembered from now on; only the last note is written. Never waits. `note` runs on the
-    /// writer's thread, or not at all, and gives ages that are counted until this call.
+    /// Notes what to remember from now on; only the last note is written. Never waits. `note` runs on the writer's
+    /// thread, or not at all, and must count ages until this call.
     pub(in crate::daemon) fn note(&self, note: impl FnOnce() -> Vec<Recalled> + Send + 'static) {
         let note: Note = Box::new(note);
         let before = self.desk.state().note.replace((WallTime::now(), note));
         self.desk.changed.notify_all();
-        // Not under the lock: it may be the last to hold a large table.
+        // Drop it outside the lock: it may have the last reference to a large table.
         drop(before);
     }
 
-    /// Writes the last note, if it is not written yet, and ends the thread. Waits no longer than `patience`; `false`
-    /// when that was too short.
+    /// Writes the last note, if it is not written yet, and ends the thread. Waits at most `patience`; `false` when that
+    /// was too short.
     pub(in crate::daemon) fn close(self, patience: Duration) -> bool {
         let mut state = self.desk.state();
         state.closing = true;
@@ -121,14 +121,14 @@ struct Writer<W> {
     interval: Duration,
     clock: Clock,
     write: W,
-    /// What a write failed with, until a newer note comes.
+    /// The failure of a write, until a newer note comes.
     unwritten: Option<(WallTime, Vec<Recalled>)>,
     failing: bool,
-    /// The last field, so that the file has been let go of by then.
+    /// The last field: the file is released before this is dropped.
     _done: Done,
 }
 
-/// However the thread ends, nobody waits for it any more.
+/// However the thread ends, nobody must wait for it any more.
 struct Done(Arc<Desk>);
 
 impl Drop for Done {
@@ -299,7 +299,7 @@ mod tests {
         let writer = RememberedWriter::start(file, LONG).unwrap();
         (1..=9).for_each(|last| writer.note(move || one(last)));
         assert!(writer.close(PATIENCE));
-        // The lock has gone with the thread.
+        // The lock ended with the thread.
         let file = RememberedFile::open(&path).unwrap();
         assert_eq!(file.recalled(WallTime(0)), one(9));
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::stand::{Stand, TWO_SERVERS, all, parse};
+use super::stand::{Stand, TWO_SERVERS, all, all_up, parse};
 use crate::engine::{Action, Engine, Event, ReloadId, Start};
 use crate::model::{IpvsTable, Timestamp};
 use crate::plan::SimulatedKernel;
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let table = parse(TWO_SERVERS).table();
+    let table = all_up(&parse(TWO_SERVERS));
     let service = table.services.values().next().cloned();
     let key = super::stand::key();
     let config = || {
@@ -49,8 +49,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Answers that nobody asked for, twice, or out of order: the engine never panics, and after all of it it still makes
-    /// the kernel right.
+    /// Answers come unasked, twice, or out of order: the engine never panics, and afterwards it still makes the kernel
+    /// right.
     #[test]
     fn whatever_comes_the_engine_goes_on(events in prop::collection::vec(any_event(), 0..60)) {
         let mut stand = Stand::start(SimulatedKernel::default(), TWO_SERVERS);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Going over to a new configuration: all of it, or none.
+//! Changing to a new configuration: all of it, or nothing.
 
 use std::time::Duration;
 
-use super::stand::{Stand, TWO_SERVERS, all, key, parse, weights};
+use super::stand::{Stand, TWO_SERVERS, all, all_up, key, parse, weights};
 use crate::engine::{Event, ReloadId};
 use crate::model::Scheduler;
 use crate::plan::{SimulatedKernel, Target};
@@ -35,14 +35,11 @@ fn a_reload_the_kernel_refuses_leaves_everything_as_it_was() {
 
 #[test]
 fn nothing_is_taken_away_by_a_reload_that_is_refused_not_even_for_a_moment() {
-    let many: String = (0..50)
-        .map(|port| {
-            format!(
-                "  - {{address: '192.0.2.10:{}', check: none, servers: [10.0.0.1]}}\n",
-                1000 + port
-            )
-        })
-        .collect();
+    let mut many = String::new();
+    for port in 1000..1050 {
+        let service = format!("address: '192.0.2.10:{port}', check: none, servers: [10.0.0.1]");
+        many = many + "  - {" + &service + "}\n";
+    }
     let mut stand = running(&many);
     let before = stand.kernel.table.clone();
     let messages = stand.kernel.messages;
@@ -61,7 +58,7 @@ fn a_refused_reload_leaves_the_service_that_somebody_else_made_as_it_was() {
     let mut stand = running(TWO_SERVERS);
     let theirs =
         parse("  - {address: '192.0.2.77:80', scheduler: lc, check: none, servers: [10.0.0.9]}\n");
-    let desired = theirs.table();
+    let desired = all_up(&theirs);
     let plan = crate::plan::diff(
         &desired,
         &stand.kernel.table,
@@ -77,7 +74,7 @@ fn a_refused_reload_leaves_the_service_that_somebody_else_made_as_it_was() {
     assert_eq!((&stand.kernel.table, &stand.owned), (&before, &owned));
     stand.seconds(30, all);
     assert_eq!(stand.kernel.table, before);
-    // Accepted, it is taken over, and that is told.
+    // When it is accepted, the service is taken over, and the engine reports that.
     let taken = stand.reload(&format!(
         "{TWO_SERVERS}  - {{address: '192.0.2.77:80', scheduler: rr, check: none, servers: [10.0.0.1]}}\n"
     ));
@@ -168,7 +165,7 @@ fn a_reload_that_meets_what_others_changed_ends_with_the_right_table() {
 #[test]
 fn a_reload_that_somebody_else_undoes_all_the_time_is_refused_in_the_end() {
     let mut stand = running(TWO_SERVERS);
-    // Whatever is planned for it, the service is another one by the time the steps come.
+    // The service is another one when the steps arrive, whatever they are.
     stand.meddler = |table| {
         table.services.retain(|service, _| *service != key());
     };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An engine on a kernel made of a value, with a clock that is an argument.
+//! An engine on a simulated kernel, with a clock that is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use crate::config;
 use crate::engine::{Action, Engine, Event, Probed, ReloadId, Start};
 use crate::health::ProbeRequest;
 use crate::model::{
-    Config, IpvsTable, ProbeOutcome, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
+    AllUp, Config, IpvsTable, ProbeOutcome, ProbeReport, Recalled, Role, ServiceKey, Timestamp,
+    Transition,
 };
-use crate::plan::{HostTarget, SimulatedKernel, Target};
+use crate::plan::{HostTarget, SimulatedKernel, Target, desired};
 
 pub(super) const TWO_SERVERS: &str = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1, {address: 10.0.0.2, weight: 5}]}\n";
 
@@ -27,9 +28,9 @@ pub(super) struct Stand {
     /// What the state file says; `Err` while it cannot be written.
     pub(super) owned: BTreeSet<ServiceKey>,
     pub(super) disk_full: bool,
-    /// Why the kernel does not answer, if it does not.
+    /// Why the kernel does not answer; `None` when it does.
     pub(super) deaf: Option<&'static str>,
-    /// What the kernel does with the table behind the engine's back, after each batch.
+    /// What changes the table behind the engine's back, after each batch.
     pub(super) meddler: fn(&mut IpvsTable),
     /// Why the host around the table cannot be read.
     pub(super) unread: Vec<Box<str>>,
@@ -87,7 +88,7 @@ impl Stand {
         }
     }
 
-    /// Hands an event in, and carries out what follows from it.
+    /// Hands an event in, and carries out the actions.
     pub(super) fn event(&mut self, event: Event) {
         let (mut out, mut queue) = (Vec::new(), VecDeque::new());
         self.engine.handle(self.now, event, &mut out);
@@ -147,7 +148,7 @@ impl Stand {
         None
     }
 
-    /// Lets time pass. Every probe is answered at once: `up` tells of each server whether it is.
+    /// Lets time pass, and answers every probe at once: `up` says whether a server is up.
     pub(super) fn pass(&mut self, time: Duration, up: impl Fn(&str) -> bool) {
         let end = self.now + time;
         while self.now < end {
@@ -192,7 +193,7 @@ impl Stand {
         self.pass(Duration::from_secs(seconds), up);
     }
 
-    /// Goes over to a new configuration. Returned is why it was refused, if it was.
+    /// Changes to a new configuration. Returns why it was refused, if it was.
     pub(super) fn reload(&mut self, services: &str) -> Option<String> {
         self.reload_to(parse(services))
     }
@@ -227,6 +228,11 @@ impl Stand {
             .filter(|line| line.contains(words))
             .count()
     }
+}
+
+/// The table of a configuration when every server is up.
+pub(super) fn all_up(config: &Config) -> IpvsTable {
+    desired(config, &AllUp, Role::Serving, &IpvsTable::new())
 }
 
 pub(super) fn key() -> ServiceKey {

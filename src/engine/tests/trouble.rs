@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A kernel that does not answer, a disk that is full, somebody else who changes things at the same time.
+//! A kernel that does not answer, a full disk, and somebody else who makes changes at the same time.
 
 use super::stand::{Stand, TWO_SERVERS, all, key, weights};
 use crate::model::{Severity, Weight};

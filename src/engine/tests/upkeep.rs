@@ -92,7 +92,8 @@ fn drift_is_put_right_within_a_period_and_the_services_of_others_are_left() {
 fn a_verdict_that_meets_a_table_somebody_changed_still_ends_with_the_right_one() {
     let mut stand = Stand::start(SimulatedKernel::default(), TWO_SERVERS);
     stand.seconds(1, all);
-    // Gone already when the engine wants to remove it, and the whole service when it wants to add it.
+    // The server is gone already when the engine wants to remove it; the whole service is gone when it wants to add
+    // one.
     let service = stand.kernel.table.services.get_mut(&key()).unwrap();
     service.servers.pop_first();
     stand.seconds(5, only_2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What results make of one checker.
+//! How results change one checker.
 
 use std::sync::Arc;
 
@@ -59,8 +59,8 @@ impl Alone {
     }
 }
 
-/// What each result makes of a standing, with `rise` 2 and `fall` 3. Results and standings have a letter each: `+` up,
-/// `5` up with weight 5, `x` down, `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
+/// How each result changes a standing, with `rise` 2 and `fall` 3. Each result and standing has a letter: `+` up, `5`
+/// up with weight 5, `x` down, `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
 #[test]
 fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
     let results = "+5xdm?!";

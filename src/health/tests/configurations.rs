@@ -64,7 +64,7 @@ fn server(at: &str) -> ServerKey {
 
 const VIP: &str = "192.0.2.10:80";
 
-/// The checkers of a configuration, answered as a closure tells.
+/// The checkers of a configuration; a closure gives the answers.
 struct Checked {
     health: Health,
     now: Timestamp,
@@ -87,7 +87,7 @@ impl Checked {
         self.health.configure(config, |_, _| false, self.now);
     }
 
-    /// Lets time pass; every probe is answered at once. What came of it, without the probes, whose targets are counted.
+    /// Lets time pass and answers every probe at once. Returns the other actions, and counts the targets of the probes.
     fn pass(
         &mut self,
         time: Duration,
@@ -274,7 +274,7 @@ fn a_new_configuration_keeps_what_is_known_of_checks_that_stay() {
     let mut checked = Checked::new(&config(&[(VIP, &[one(first), one(second)])]));
     checked.pass(SECOND, down);
     let ids = checked.ids(VIP, second);
-    // Another service asks the same question, and has its answer at once.
+    // Another service with the same check gets its answer at once.
     let other = "192.0.2.11:80";
     checked.configure(&config(&[
         (other, &[one(second)]),

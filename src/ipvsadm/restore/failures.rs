@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What went wrong in a restore, by line.
+//! The errors of a restore, by line.
 
 use crate::ipvsadm::failure::Failure;
 
@@ -14,7 +14,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Adds what went wrong on a line, counted from 1.
+    /// Adds the error of a line; lines count from 1.
     pub fn add(&mut self, number: u32, failure: &Failure) {
         let message = failure.message.trim_end();
         self.tell(format!("line {number}: {message}"), failure.status);
@@ -32,7 +32,7 @@ impl Failures {
         }
     }
 
-    /// Whether there are more than can be told.
+    /// Whether there are more errors than can be shown.
     #[must_use]
     pub fn are_full(&self) -> bool {
         self.messages.len() > MOST

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The lines of what is restored, many at a time and in memory that is used again: a table of many thousand lines is read
-//! in a few milliseconds, of which fresh memory would be the larger part.
+//! The lines of the input, many at a time, in memory that is used again. A table of many thousand lines takes a few
+//! milliseconds to read; fresh memory would take the larger part of that.
 
 use std::borrow::Cow;
 use std::io::{Error, ErrorKind, Read};
 
-/// Read at once; also the longest line there may be.
+/// The longest line there may be.
 const ROOM: usize = 64 * 1024;
+/// Read at once, as long as no line is longer: more would save few calls and cost fresh memory. It is no less than what
+/// the changes of one call to the kernel take, which are put in its place afterwards.
+const AT_ONCE: usize = 40 * 1024;
 
 /// A text being read.
 #[derive(Debug)]
@@ -15,7 +18,7 @@ pub(super) struct Input<R> {
     bytes: Vec<u8>,
     /// How many of them are read.
     filled: usize,
-    /// How many of those were handed out.
+    /// How many of those bytes were handed out.
     used: usize,
 }
 
@@ -23,23 +26,26 @@ impl<R: Read> Input<R> {
     pub(super) fn new(from: R) -> Self {
         Self {
             from,
-            bytes: vec![0; ROOM],
+            bytes: vec![0; AT_ONCE],
             filled: 0,
             used: 0,
         }
     }
 
-    /// The next whole lines, `None` at the end. Bytes that are no UTF-8 are replaced: no word with one means anything.
+    /// The next whole lines, `None` at the end. Bytes that are not UTF-8 are replaced: a word with one has no meaning.
     pub(super) fn next(&mut self) -> Result<Option<Cow<'_, str>>, Error> {
         self.bytes.copy_within(self.used..self.filled, 0);
         self.filled -= self.used;
         self.used = 0;
         while self.used == 0 {
-            let room = self.bytes.get_mut(self.filled..).unwrap_or_default();
-            if room.is_empty() {
+            if self.filled == ROOM {
                 let message = format!("a line of more than {ROOM} bytes");
                 return Err(Error::new(ErrorKind::InvalidData, message));
             }
+            if self.filled == self.bytes.len() {
+                self.bytes.resize(ROOM, 0);
+            }
+            let room = self.bytes.get_mut(self.filled..).unwrap_or_default();
             let before = self.filled;
             match self.from.read(room) {
                 Ok(0) if self.filled == 0 => return Ok(None),
@@ -55,7 +61,11 @@ impl<R: Read> Input<R> {
             }
         }
         let lines = self.bytes.get(..self.used).unwrap_or_default();
-        Ok(Some(String::from_utf8_lossy(lines)))
+        // To see that nothing has to be replaced is much less work than to look for what has.
+        Ok(Some(match str::from_utf8(lines) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(lines),
+        }))
     }
 }
 

@@ -4,12 +4,12 @@
 use std::io::Read;
 
 use super::input::Input;
-use super::{all_words, unreadable};
+use super::{read_all_words, unreadable};
 use crate::ipvsadm::arguments::{Context, Invocation, parse};
 use crate::ipvsadm::failure::Failure;
 
-/// Carries out a line at a time, to the first that is wrong; `tell` says what went wrong on the way. The last line's
-/// outcome is that of all.
+/// Carries out one line at a time, up to the first bad one; `tell` reports errors on the way. The last line's outcome
+/// counts for all.
 pub fn line_by_line(
     context: Context<'_>,
     from: impl Read,
@@ -19,9 +19,10 @@ pub fn line_by_line(
     let mut input = Input::new(from);
     let (mut last, mut number) = (Ok(()), 0);
     while let Some(text) = input.next().map_err(|error| unreadable(number, &error))? {
+        let mut words = Vec::new();
         for line in text.lines() {
             number += 1;
-            let words: Vec<&str> = all_words(line).collect();
+            read_all_words(line, &mut words);
             if words.is_empty() {
                 continue;
             }
@@ -32,7 +33,7 @@ pub fn line_by_line(
             last = match parse(context, &words) {
                 Ok(Invocation::Restore { .. }) => return Err(hint),
                 Ok(invocation) => execute(&invocation),
-                // An option nobody knows spoils its line, a wrong one all that follow.
+                // An unknown option ends its line, a wrong one ends the restore.
                 Err(failure) if failure.status == 255 && failure != hint => Err(failure),
                 Err(failure) => return Err(failure),
             };

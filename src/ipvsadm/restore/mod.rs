@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `-R`: command lines, one a line. All of them are read and checked before the first is carried out; changes that
-//! follow each other are kept together.
+//! `-R`: command lines, one a line. It reads and checks all of them before it carries out the first. It keeps changes
+//! that follow each other together.
 
 mod failures;
 mod input;
 mod line_by_line;
+mod steps;
 
 use std::io::{Error, Read};
 use std::mem;
@@ -13,28 +14,28 @@ use input::Input;
 
 pub use failures::Failures;
 pub use line_by_line::line_by_line;
+pub use steps::Steps;
 
 use super::arguments::{Context, Invocation, parse};
 use super::change::Change;
 use super::failure::Failure;
-use crate::model::Step;
 
-/// So many changes are kept in one piece of memory: what three calls take to the kernel.
-const TOGETHER: usize = 1200;
+/// So many changes are kept in one piece of memory: what one call takes to the kernel.
+pub const TOGETHER: usize = 400;
 /// The most lines of an input: far more than any kernel's table has.
 const MOST_LINES: u32 = 4 << 20;
 
-/// What was read: changes that follow each other, or something else.
+/// An item of the input: changes that follow each other, or another command.
 #[derive(Debug)]
 pub enum Item {
-    /// Changes that say everything, with their lines.
-    Steps(Vec<Step>, Vec<u32>),
+    /// Changes that say everything.
+    Steps(Steps),
     /// Anything else, with its line.
     Other(Box<Invocation>, u32),
 }
 
-/// Reads all lines, or says what is wrong with every bad one. Empty lines and comments are passed over, and the
-/// program's own name at a line's beginning.
+/// Reads all lines, or returns the error of every bad one. It skips empty lines, comments, and the program's name at
+/// the start of a line.
 pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure> {
     let mut items = Items::default();
     let mut failures = Failures::default();
@@ -44,8 +45,7 @@ pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure>
         let mut arguments = Vec::new();
         for line in text.lines() {
             number += 1;
-            arguments.clear();
-            arguments.extend(words(line));
+            read_words(line, &mut arguments);
             if arguments.is_empty() {
                 continue;
             }
@@ -71,12 +71,11 @@ fn unreadable(lines: u32, error: &Error) -> Failure {
     Failure::usage(format!("read after line {lines}: {error}"))
 }
 
-/// What has been read so far.
+/// The input read so far.
 #[derive(Default)]
 struct Items {
     all: Vec<Item>,
-    steps: Vec<Step>,
-    numbers: Vec<u32>,
+    steps: Steps,
 }
 
 impl Items {
@@ -86,11 +85,9 @@ impl Items {
                 if self.steps.len() == TOGETHER {
                     self.close();
                     // There will be as many again.
-                    self.steps.reserve_exact(TOGETHER);
-                    self.numbers.reserve_exact(TOGETHER);
+                    self.steps = Steps::with_room(TOGETHER);
                 }
-                self.steps.push(step);
-                self.numbers.push(number);
+                self.steps.push(step, number);
             }
             other => {
                 self.close();
@@ -101,8 +98,7 @@ impl Items {
 
     fn close(&mut self) {
         if !self.steps.is_empty() {
-            let (steps, numbers) = (mem::take(&mut self.steps), mem::take(&mut self.numbers));
-            self.all.push(Item::Steps(steps, numbers));
+            self.all.push(Item::Steps(mem::take(&mut self.steps)));
         }
     }
 
@@ -112,21 +108,62 @@ impl Items {
     }
 }
 
-/// The words of a line, without the program's name and comments.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    all_words(line).take_while(|word| !word.starts_with('#'))
+/// Puts the words of a line, without the program's name and comments, in place of those of the line before.
+fn read_words<'a>(line: &'a str, words: &mut Vec<&'a str>) {
+    words.clear();
+    split(line, |word| {
+        if word.starts_with('#') {
+            return false;
+        }
+        if !(words.is_empty() && is_program(word)) {
+            words.push(word);
+        }
+        true
+    });
 }
 
-/// The words of a line without the program's name: ipvsadm knows no comments.
-fn all_words(line: &str) -> impl Iterator<Item = &str> {
-    line.split_ascii_whitespace()
-        .skip_while(|word| matches!(*word, "ipvsadm" | "lvsadm"))
+/// The same as ipvsadm reads them: it knows no comments.
+fn read_all_words<'a>(line: &'a str, words: &mut Vec<&'a str>) {
+    words.clear();
+    split(line, |word| {
+        if !(words.is_empty() && is_program(word)) {
+            words.push(word);
+        }
+        true
+    });
+}
+
+fn is_program(word: &str) -> bool {
+    matches!(word, "ipvsadm" | "lvsadm")
+}
+
+/// Hands out the words of a line, as `split_ascii_whitespace` does, as long as `take` wants more. Every byte of an input
+/// comes by here: one comparison tells most of them from all blanks.
+fn split<'a>(line: &'a str, mut take: impl FnMut(&'a str) -> bool) {
+    let is_blank = |byte: u8| byte <= b' ' && byte.is_ascii_whitespace();
+    let mut start = None;
+    for (index, byte) in line.bytes().enumerate() {
+        match (start, is_blank(byte)) {
+            (None, false) => start = Some(index),
+            (Some(first), true) => {
+                start = None;
+                if !line.get(first..index).is_some_and(&mut take) {
+                    return;
+                }
+            }
+            (None, true) | (Some(_), false) => {}
+        }
+    }
+    if let Some(first) = start {
+        line.get(first..).map(take);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ipvsadm::address::Nobody;
+    use proptest::prelude::*;
 
     fn items(input: &str) -> Result<Vec<Item>, Failure> {
         let context = Context {
@@ -151,18 +188,31 @@ mod tests {
         );
     }
 
+    proptest! {
+        #[test]
+        fn a_line_is_split_at_its_blanks(line in "[ \t\r\x0b\x0c\x01ab\u{85}\u{a0}é-]{0,30}") {
+            let expected: Vec<&str> = line.split_ascii_whitespace().collect();
+            let mut words = Vec::new();
+            split(&line, |word| {
+                words.push(word);
+                true
+            });
+            prop_assert_eq!(words, expected);
+        }
+    }
+
     #[test]
     fn changes_that_follow_each_other_go_together() {
         let input = "-A -f 1\n-A -f 2\n-Z\n-A -f 3\n";
         let items = items(input).unwrap();
-        let shape: Vec<(usize, &[u32])> = items
+        let shape: Vec<(usize, u32)> = items
             .iter()
             .map(|item| match item {
-                Item::Steps(steps, numbers) => (steps.len(), numbers.as_slice()),
-                Item::Other(_, number) => (0, std::slice::from_ref(number)),
+                Item::Steps(steps) => (steps.len(), steps.line(0)),
+                Item::Other(_, number) => (0, *number),
             })
             .collect();
-        assert_eq!(shape, [(2, &[1, 2][..]), (0, &[3]), (1, &[4])]);
+        assert_eq!(shape, [(2, 1), (0, 3), (1, 4)]);
     }
 
     #[test]
@@ -170,13 +220,13 @@ mod tests {
         let items = items(&"-A -f 7\n".repeat(2500)).unwrap();
         let mut lines = Vec::new();
         for item in &items {
-            let Item::Steps(steps, numbers) = item else {
+            let Item::Steps(steps) = item else {
                 panic!("{item:?}");
             };
-            assert!(steps.len() == numbers.len() && steps.len() <= TOGETHER);
-            lines.extend(numbers);
+            assert!(steps.len() <= TOGETHER);
+            lines.extend((0..steps.len()).map(|index| steps.line(index)));
         }
-        assert_eq!((items.len(), lines), (3, (1..=2500).collect()));
+        assert_eq!((items.len(), lines), (7, (1..=2500).collect()));
     }
 
     #[test]

@@ -13,11 +13,11 @@ use crate::system::errno_name;
 /// Why the kernel's links, addresses or routes could not be read or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteError {
-    /// What was tried, with its object.
+    /// The operation, with its object.
     pub operation: String,
     /// Why it failed.
     pub cause: NetlinkError,
-    /// The device that was to be made.
+    /// The device that should be made.
     tunnel: Option<TunnelDevice>,
 }
 
@@ -38,7 +38,7 @@ impl RouteError {
         }
     }
 
-    /// Of an interface that is not there, as the kernel says it.
+    /// The kernel's error for an interface that does not exist.
     pub(in crate::kernel) fn no_interface(operation: impl Into<String>) -> Self {
         let refusal = Refusal {
             errno: libc::ENODEV,

@@ -32,8 +32,8 @@ impl Route {
         Ok(Self { netlink })
     }
 
-    /// Whether changes are permitted here. The kernel looks at that before anything else, so that removing an address
-    /// from an interface that cannot exist tells, and changes nothing.
+    /// Whether we may change anything here. The kernel checks this first. So we try to remove an address from an
+    /// interface that cannot exist: that changes nothing, and the error tells.
     pub fn may_change(&mut self) -> Result<bool, RouteError> {
         let nothing = InterfaceAddress::new(0, IpAddr::from([192, 0, 2, 1]), 32);
         let asked = self.change(message::RTM_DELADDR, 0, |out| {
@@ -74,7 +74,7 @@ impl Route {
         )
     }
 
-    /// All neighbours of all interfaces, but for those that are no IP addresses.
+    /// All neighbours of all interfaces that have an IP address.
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, RouteError> {
         self.list(
             "list the neighbours",
@@ -103,8 +103,7 @@ impl Route {
         self.put_address("add", "to", interface, address, NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    /// Gives an address that is there its lifetime again; it is added where it is not there. Its label and its scope
-    /// stay what they are.
+    /// Renews the lifetime of an address, and adds the address if it is missing. Its label and its scope stay.
     pub fn renew_address(
         &mut self,
         interface: &str,
@@ -178,8 +177,8 @@ impl Route {
         })
     }
 
-    /// Makes the tunnel device: the kernel loads its module, and the device comes with it. Where a network namespace
-    /// gets none of its own that way (`net.core.fb_tunnels_only_for_init_net`), this makes an equal one.
+    /// Makes the tunnel device: the kernel loads its module, and the module makes the device. A network namespace may
+    /// get none that way (`net.core.fb_tunnels_only_for_init_net`); then this makes an equal one.
     pub fn add_tunnel(&mut self, device: TunnelDevice) -> Result<(), RouteError> {
         let flags = NLM_F_CREATE | NLM_F_EXCL;
         let made = self.change(message::RTM_NEWLINK, flags, |out| {
@@ -238,7 +237,7 @@ impl Route {
     }
 }
 
-/// `false` when the kernel refused for one of these reasons: what was asked for is so already.
+/// `false` when the kernel refused for one of these reasons: there was nothing to change.
 fn unless(done: Result<(), NetlinkError>, harmless: &[Errno]) -> Result<bool, NetlinkError> {
     match done {
         Ok(()) => Ok(true),

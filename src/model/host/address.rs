@@ -27,12 +27,12 @@ pub struct InterfaceAddress {
     pub nodad: bool,
     /// IPv6 only: duplicate address detection has not ended yet, and nothing answers.
     pub tentative: bool,
-    /// IPv6 only: another host has it, and this one does not use it.
+    /// IPv6 only: another host has the address, so this host does not use it.
     pub duplicate: bool,
 }
 
 impl InterfaceAddress {
-    /// An address of global scope that stays for ever, with everything else as the kernel makes it by itself.
+    /// An address of global scope that stays for ever; everything else is the kernel's default.
     #[must_use]
     pub const fn new(index: u32, address: IpAddr, prefix: u8) -> Self {
         Self {
@@ -70,7 +70,7 @@ pub enum AddressScope {
 pub struct AddressLifetime {
     /// The kernel removes it after this time.
     pub valid: Option<Seconds>,
-    /// After this time it is no source of new connections any more ("deprecated"). 0 seconds is at once.
+    /// After this time the kernel no longer chooses it as a source ("deprecated"). 0 seconds means at once.
     pub preferred: Option<Seconds>,
 }
 
@@ -80,13 +80,14 @@ impl AddressLifetime {
         valid: None,
         preferred: None,
     };
-    /// Stays, and is no source of connections unless a program asks for it: right for an IPv6 VIP.
+    /// Stays, but the kernel does not choose it as a source of connections: right for an IPv6 VIP.
     pub const DEPRECATED: Self = Self {
         valid: None,
         preferred: Some(Seconds(0)),
     };
 
-    /// Whether what is left does for what was asked for: the same for ever, or at least half of a time that runs.
+    /// Whether the time left is enough for the time wanted: for ever when that is wanted, otherwise at least half of
+    /// it.
     #[must_use]
     pub fn is_served_by(self, left: Self) -> bool {
         serves(self.valid, left.valid) && serves(self.preferred, left.preferred)
@@ -101,7 +102,7 @@ fn serves(wanted: Option<Seconds>, left: Option<Seconds>) -> bool {
     }
 }
 
-/// Which address of which interface, the interface by its name: `192.0.2.10/32 on lo`.
+/// An address and the name of its interface: `192.0.2.10/32 on lo`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AddressKey {
     /// The interface's name.

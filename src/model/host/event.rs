@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What happens to a host, as the kernel tells it.
+//! What happens to a host, as the kernel reports it.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Host, InterfaceAddress, Link, Neighbour, RouteEntry};
 
-/// One change of a host that somebody made, or that came about.
+/// One change of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostEvent {
     /// An interface is new, or is now like this.
     LinkChanged(Link),
-    /// An interface is gone. What it was like last.
+    /// An interface is gone; this is its last state.
     LinkGone(Link),
     /// An address is new, or is now like this.
     AddressAdded(InterfaceAddress),
-    /// An address is gone. What it was like last.
+    /// An address is gone; this is its last state.
     AddressRemoved(InterfaceAddress),
     /// A neighbour is new, or is now like this.
     NeighbourChanged(Neighbour),
@@ -30,12 +30,12 @@ pub enum HostEvent {
 }
 
 impl Host {
-    /// Makes the value what the event says. It makes no difference if the value is so already. With an interface go its
-    /// addresses, neighbours and routes.
+    /// Changes the value as the event says; a second time changes nothing. When an interface goes, its addresses,
+    /// neighbours and routes go, too.
     ///
-    /// Two things need to be read again, and change nothing here: everything after [`HostEvent::Lost`]; the routes after
-    /// an event of a route or a link, because the kernel does not tell of a route that was replaced, or that ended with
-    /// its link.
+    /// Two cases change nothing here, and the caller must read again: everything after [`HostEvent::Lost`], and the
+    /// routes after an event of a route or a link. The kernel does not report a route that was replaced, or that ended
+    /// with its link.
     pub fn update(&mut self, event: &HostEvent) {
         match event {
             HostEvent::LinkChanged(link) => put(&mut self.links, link, same_link),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// An interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// Its number, by which the kernel tells interfaces apart.
+    /// Its number; the kernel knows interfaces by it.
     pub index: u32,
     /// Its name.
     pub name: String,
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for LinkLayerAddress {
     }
 }
 
-/// A device that takes whatever arrives wrapped for this host, from anywhere. The kernel makes it with its module.
+/// A device that unwraps what arrives for this host from any sender. The kernel makes it with its module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TunnelDevice {

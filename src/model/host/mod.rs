@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! This host as a value: its links, addresses, neighbours, routes and settings, and what of IPVS is no service.
+//! This host as a value: its links, addresses, neighbours, routes and settings, and the parts of IPVS that are not
+//! services.
 
 mod address;
 mod event;
@@ -21,9 +22,10 @@ pub use neighbour::{Neighbour, NeighbourState};
 pub use route::{RouteEntry, RouteKind};
 pub use setting::{SysctlName, SysctlNameError};
 
-/// One network namespace, as far as somebody looked at it: what was read, and what a test's host holds.
+/// The parts of one network namespace that somebody read, or the host of a test.
 ///
-/// What nobody looked at is empty. Two hosts that were looked at alike are equal when they treat every packet alike.
+/// Parts that nobody read are empty. When the same parts of two hosts were read, the hosts are equal if they treat
+/// every packet alike.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Host {
@@ -35,7 +37,7 @@ pub struct Host {
     pub neighbours: Vec<Neighbour>,
     /// The routes of all tables.
     pub routes: Vec<RouteEntry>,
-    /// The settings that were asked for. One that the kernel does not have is not among them.
+    /// The settings that somebody asked for, without those that the kernel does not have.
     pub settings: BTreeMap<SysctlName, i32>,
     /// The connection timeouts of IPVS.
     pub timeouts: Option<Timeouts>,

@@ -26,21 +26,21 @@ pub struct Neighbour {
 pub enum NeighbourState {
     /// Nothing yet.
     None,
-    /// It is being asked for; nobody has answered yet.
+    /// The kernel is asking for it; nobody has answered yet.
     Incomplete,
     /// It answered a short while ago.
     Reachable,
-    /// It answered once; it is asked again when there is something to send.
+    /// It answered once; the kernel asks again when there is something to send.
     Stale,
-    /// There was something to send; it is asked again in a moment.
+    /// There was something to send; the kernel will ask again in a moment.
     Delay,
-    /// It is being asked again.
+    /// The kernel is asking again.
     Probe,
     /// Nobody answered.
     Failed,
-    /// It needs no asking.
+    /// The kernel never asks for it.
     NoArp,
-    /// Somebody wrote it down by hand.
+    /// Somebody added it by hand.
     Permanent,
     /// Any other bits.
     Other(u16),

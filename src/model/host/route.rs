@@ -18,13 +18,13 @@ pub struct RouteEntry {
     pub kind: RouteKind,
     /// The router, if there is one between.
     pub gateway: Option<IpAddr>,
-    /// The number of the interface. A route that has none, or several, has `None`.
+    /// The number of the interface; `None` for a route with none, or with several.
     pub index: Option<u32>,
-    /// The smaller of two for the same network counts.
+    /// The priority: of two routes to the same network the smaller one counts.
     pub metric: u32,
 }
 
-/// What becomes of a packet that takes a route (`RTN_*`).
+/// What happens to a packet that takes a route (`RTN_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteKind {
@@ -38,7 +38,7 @@ pub enum RouteKind {
     Anycast,
     /// It goes to a group.
     Multicast,
-    /// It is dropped, and nobody is told (EINVAL).
+    /// It is dropped without a message (EINVAL).
     Blackhole,
     /// It is dropped: host unreachable (EHOSTUNREACH).
     Unreachable,

@@ -33,7 +33,7 @@ impl SysctlName {
         &self.0
     }
 
-    /// Whether a setting can be called so: each of its names is that of a file, and leads nowhere else.
+    /// Whether this can be the name of a setting: each part is a plain file name and leads nowhere else.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let sound = |name: &String| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is asked of this host. What is absent stays as it is.
+//! What this host should have. What is absent here stays as it is.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::model::{
     SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice,
 };
 
-/// What is asked for, each object once, in the order in which it was asked for. Plans keep that order within each kind.
+/// The wanted objects, each once, in the order of the calls. Plans keep that order within each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DesiredHost {
     pub(super) tunnels: Vec<TunnelDevice>,
@@ -21,39 +21,39 @@ pub struct DesiredHost {
 }
 
 impl DesiredHost {
-    /// This tunnel device is to be there.
+    /// This tunnel device should exist.
     pub fn tunnel(&mut self, device: TunnelDevice) {
         if !self.tunnels.contains(&device) {
             self.tunnels.push(device);
         }
     }
 
-    /// This interface is to be up, or down. Asked twice, the last counts, here and below.
+    /// This interface should be up, or down. Of two calls for one object the last counts, here and below.
     pub fn link(&mut self, interface: &str, up: bool) {
         put(&mut self.links, interface.to_owned(), up);
     }
 
-    /// This setting is to have this value.
+    /// This setting should have this value.
     pub fn setting(&mut self, name: SysctlName, value: i32) {
         put(&mut self.settings, name, value);
     }
 
-    /// The connection timeouts are to be these.
+    /// The connection timeouts should be these.
     pub const fn timeouts(&mut self, timeouts: DesiredTimeouts) {
         self.timeouts = timeouts;
     }
 
-    /// This sync daemon is to run.
+    /// This sync daemon should run.
     pub fn sync_daemon(&mut self, daemon: SyncDaemon) {
         put(&mut self.sync_daemons, daemon.role, Some(daemon));
     }
 
-    /// No sync daemon of this role is to run.
+    /// No sync daemon of this role should run.
     pub fn no_sync_daemon(&mut self, role: SyncRole) {
         put(&mut self.sync_daemons, role, None);
     }
 
-    /// This address is to be there.
+    /// This address should exist.
     pub fn address(&mut self, key: AddressKey, settings: AddressSettings) {
         put(&mut self.addresses, key, Some(settings));
     }
@@ -69,7 +69,7 @@ impl DesiredHost {
         *self == Self::default()
     }
 
-    /// What has to be read of a host before [`diff_host`](super::diff_host) can say what to do.
+    /// The parts of a host that [`diff_host`](super::diff_host) needs to know.
     #[must_use]
     pub fn scope(&self) -> HostScope {
         let addresses = !self.addresses.is_empty();
@@ -125,17 +125,17 @@ impl DesiredTimeouts {
     }
 }
 
-/// How an address is put on its interface.
+/// How to add an address to its interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressSettings {
-    /// IPv4 only: the name that ifconfig(8) shows it under. `None` takes an address that is there whatever its label,
-    /// and adds one under the interface's name.
+    /// IPv4 only: the name under which ifconfig(8) shows it. `None` accepts a present address with any label, and adds
+    /// a new one under the interface's name.
     pub label: Option<String>,
     /// IPv4 only: how far away it may be used. Of an IPv6 address the kernel decides it.
     pub scope: AddressScope,
-    /// How long it stays. A time that runs is renewed once half of it is over.
+    /// How long it stays. A limited time is renewed when half of it is over.
     pub lifetime: AddressLifetime,
-    /// IPv6 only: it is used at once, without duplicate address detection, whoever else has it.
+    /// IPv6 only: use it at once, without duplicate address detection, even if another host has it.
     pub nodad: bool,
 }
 
@@ -152,7 +152,7 @@ impl Default for AddressSettings {
 }
 
 impl AddressSettings {
-    /// The address as the kernel is told of it.
+    /// The address as we send it to the kernel.
     #[must_use]
     pub fn at(&self, key: &AddressKey, index: u32) -> InterfaceAddress {
         InterfaceAddress {
@@ -165,7 +165,7 @@ impl AddressSettings {
     }
 }
 
-/// What the `ipvs:` keys of the configuration ask of the host.
+/// What the `ipvs:` keys of the configuration want of the host.
 #[must_use]
 pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
     let IpvsSettings {
@@ -184,7 +184,7 @@ pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
 }
 
 impl DesiredHost {
-    /// Whether a host is as asked for, in everything that was asked for.
+    /// Whether a host has everything that is wanted.
     #[must_use]
     pub fn is_served_by(&self, host: &Host) -> bool {
         let plan = super::diff_host(self, host);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is asked for and what there is in, the fewest steps between them out.
+//! Takes the wanted and the present host, and gives the fewest steps between them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,8 +14,8 @@ use crate::model::{AddressKey, Host, InterfaceAddress, SyncDaemon, SysctlName};
 pub struct HostPlan {
     /// What to do.
     pub steps: Vec<HostStep>,
-    /// What was asked of something that is not there. What belongs to a device that the plan makes is among it, if it
-    /// can be known only once that is there: plan again then.
+    /// What cannot be planned, because its object is missing. A device that the plan makes may be such an object: plan
+    /// again when it exists.
     pub missing: Vec<Missing>,
 }
 
@@ -27,7 +27,7 @@ impl HostPlan {
     }
 }
 
-/// Something that was asked for, of something that is not there or was not read.
+/// Something that is wanted, but whose object is missing or was not read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
@@ -49,7 +49,7 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Plans from `observed` to `desired`. What was not asked for stays as it is.
+/// Plans from `observed` to `desired`. What is not wanted explicitly stays as it is.
 #[must_use]
 pub fn diff_host(desired: &DesiredHost, observed: &Host) -> HostPlan {
     let mut plan = HostPlan::default();
@@ -112,7 +112,7 @@ fn change_timeouts(desired: &DesiredHost, observed: &Host, plan: &mut HostPlan) 
     }
 }
 
-/// Those that go down first: what is taken out of the way may be in the way of what comes.
+/// Links go down first: they may be in the way of what comes up.
 fn change_links(desired: &DesiredHost, observed: &Host, plan: &mut HostPlan) {
     for going in [false, true] {
         for (interface, up) in desired.links.iter().filter(|(_, up)| *up == going) {
@@ -149,7 +149,7 @@ fn change_sync_daemons(desired: &DesiredHost, observed: &Host, plan: &mut HostPl
     }
 }
 
-/// Whether a running daemon is the one that was asked for. What is 0 or `None` was left to the kernel
+/// Whether a running daemon is the wanted one. The kernel chose what is 0 or `None`
 /// (`net/netfilter/ipvs/ip_vs_sync.c`).
 fn runs_as(wanted: &SyncDaemon, running: &SyncDaemon) -> bool {
     const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 81));
@@ -194,8 +194,8 @@ fn add_addresses(desired: &DesiredHost, observed: &Host, plan: &mut HostPlan) {
     }
 }
 
-/// Whether an address need not be removed and added again. Linux changes neither label nor scope of one that is there,
-/// and one whose duplicate address detection runs, or has failed, is not used.
+/// Whether an address can stay. Linux cannot change the label or the scope of an address, and does not use one whose
+/// duplicate address detection runs or has failed: such an address must be removed and added again.
 fn stays(key: &AddressKey, settings: &AddressSettings, found: &InterfaceAddress) -> bool {
     match key.address {
         IpAddr::V4(_) => {

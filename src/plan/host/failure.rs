@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::HostStep;
 
-/// A step that could not be done. Its error says what was tried.
+/// A step that failed. Its error says what was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFailure<E> {
     /// Which of the steps given.
@@ -19,7 +19,7 @@ pub struct HostFailure<E> {
 }
 
 impl<E: fmt::Display> HostFailure<E> {
-    /// The same with the error in words, for what is written down.
+    /// The same with the error as text, for recordings.
     #[must_use]
     pub fn in_words(self) -> HostFailure<String> {
         HostFailure {

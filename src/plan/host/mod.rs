@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What to do next with this host: the difference between what is asked for and what there is.
+//! What to do next with this host: the difference between the wanted and the present state.
 //!
-//! A [`DesiredHost`] says only what is asked for; everything else stays as it is. Its laws
-//! (`properties.rs` holds them against random hosts):
+//! A [`DesiredHost`] says only what is wanted; everything else stays as it is. Its laws (`properties.rs` tests them
+//! with random hosts):
 //!
-//! 1. Carrying a plan out makes everything that was asked for as it was asked for, unless the plan says it is missing.
+//! 1. Carrying a plan out makes everything that is wanted, except what the plan calls missing.
 //! 2. Planning again gives no steps.
-//! 3. What was not asked for is never touched.
-//! 4. Addresses come last and go first: at no moment is an address there that is added, or still there that is removed,
-//!    while a setting, a timeout or a link waits for its change. An address that is added is one that this host begins
-//!    to answer for, and whatever has to be in place for that is in place before.
+//! 3. A plan never touches what is not wanted explicitly.
+//! 4. Addresses come last and go first. While a setting, a timeout or a link waits for its change, no new address
+//!    exists yet, and every address to remove is gone already. With a new address this host begins to answer for it, so
+//!    everything that this needs must be there before.
 
 mod desired;
 mod diff;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The laws of a host's plan, against random hosts and random wishes.
 //!
-//! Both are drawn from a handful of interfaces, addresses and settings, so that the two sides overlap in every way.
+//! Both use the same few interfaces, addresses and settings. So the two sides overlap in every way.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -176,7 +176,7 @@ fn carry_out(plan: &HostPlan, host: &Host) -> Host {
     kernel.host
 }
 
-/// Whether an address can be used as it was asked for.
+/// Whether an address is usable as wanted.
 fn serves(found: &InterfaceAddress, wanted: &AddressSettings) -> bool {
     let lives = wanted.lifetime.is_served_by(found.lifetime);
     let v4 = wanted.label.is_none() || wanted.label == found.label;
@@ -297,7 +297,7 @@ proptest! {
         for left_out in 0..steps.len() {
             let mut host = observed.clone();
             for (_, step) in steps.iter().enumerate().filter(|(index, _)| *index != left_out) {
-                // What is built on the step that is left out fails.
+                // Steps that need the omitted step fail.
                 let _ = step.apply_to(&mut host);
             }
             prop_assert!(!diff_host(&desired, &host).is_empty(), "{}", steps[left_out]);

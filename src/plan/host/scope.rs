@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What to look at of a host.
+//! Which parts of a host to read.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub enum HostPart {
     SyncDaemons,
 }
 
-/// What is read of a host. The rest stays empty in the value.
+/// The parts of a host to read. The others stay empty in the value.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HostScope {
     /// These parts.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The host of a kernel that is made of a value.
+//! The host part of a simulated kernel.
 
 use nix::errno::Errno;
 
@@ -27,7 +27,7 @@ impl HostTarget for SimulatedKernel {
     }
 }
 
-/// What of a host a scope shows.
+/// The parts of a host that a scope names.
 fn seen(host: &Host, scope: &HostScope) -> Host {
     let settings = host.settings.iter();
     let timeouts = scope.has(HostPart::Timeouts);

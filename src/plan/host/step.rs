@@ -11,7 +11,7 @@ use crate::model::{
     AddressKey, Host, Link, SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice,
 };
 
-/// One change to this host. It prints as what was done.
+/// One change to this host. It prints as a completed action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum HostStep {
@@ -53,7 +53,7 @@ pub enum HostStep {
         /// Which, and how.
         daemon: SyncDaemon,
     },
-    /// Put an address on an interface.
+    /// Add an address to an interface.
     AddAddress {
         /// Which, and where.
         address: AddressKey,
@@ -67,7 +67,7 @@ pub enum HostStep {
         /// How.
         settings: AddressSettings,
     },
-    /// Take an address off an interface.
+    /// Remove an address from an interface.
     RemoveAddress {
         /// Which, and where.
         address: AddressKey,
@@ -75,7 +75,7 @@ pub enum HostStep {
 }
 
 impl HostStep {
-    /// What was done, as a log says it: a setting by its name alone.
+    /// The completed action in the log's words: a setting by its name only.
     #[must_use]
     pub fn in_short(&self) -> String {
         match self {
@@ -128,7 +128,7 @@ impl fmt::Display for HostStep {
 }
 
 impl HostStep {
-    /// Makes the change to a host that is a value, with the error number that the kernel would give.
+    /// Changes a simulated host, and fails with the kernel's error number.
     pub fn apply_to(&self, host: &mut Host) -> Result<(), Errno> {
         match self {
             Self::MakeTunnel { device } => {

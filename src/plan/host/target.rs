@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a host's plan is carried out on.
+//! The target of a host's plan.
 
 use std::fmt;
 
@@ -10,20 +10,20 @@ use crate::model::Host;
 
 /// This host, or a value that behaves like it.
 ///
-/// Its methods are not named like those of [`Target`](crate::plan::Target), because a kernel is both.
+/// Its methods have other names than those of [`Target`](crate::plan::Target), because a kernel implements both.
 pub trait HostTarget {
     /// Why something could not be read or done.
     type HostError: fmt::Display;
 
-    /// Reads what the scope names. What cannot be read does not keep the rest from being read.
+    /// Reads what the scope names. It goes on when something cannot be read.
     fn read_host(&mut self, scope: &HostScope) -> HostReading<Self::HostError>;
 
-    /// Carries out steps in order. Returned are those that failed; one that fails does not stop the others. Whoever
-    /// wants it to gives them one by one.
+    /// Carries out steps in order, and returns those that failed. A failure does not stop the others: give the steps
+    /// one by one if it should.
     fn apply_host(&mut self, steps: &[HostStep]) -> Vec<HostFailure<Self::HostError>>;
 }
 
-/// What came of reading a host.
+/// The result of reading a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReading<E> {
     /// What could be read.
@@ -33,7 +33,7 @@ pub struct HostReading<E> {
 }
 
 impl<E: fmt::Display> HostReading<E> {
-    /// The same with the failures in words, for what is written down.
+    /// The same with the failures as text, for recordings.
     #[must_use]
     pub fn in_words(self) -> HostReading<String> {
         HostReading {

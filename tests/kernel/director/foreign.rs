@@ -7,7 +7,7 @@ use nix::sys::signal::Signal::SIGHUP;
 
 use super::process::{Files, Running, ipvsadm, wait_for_table};
 use crate::Test;
-use crate::stage::Stage;
+use crate::stage::{Stage, Table as _};
 
 const ONE: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2]}]\n";
 const OTHER: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:81, servers: [192.168.0.2]}]\n";

@@ -14,7 +14,7 @@ use lvs_director::plan::Target as _;
 
 use super::process::{Files, Running, ipvsadm};
 use crate::Test;
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{PATIENCE, Stage, Table as _};
 
 const KILLS: usize = 40;
 /// How long after the state file has been written half of them come, at most.

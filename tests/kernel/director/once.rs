@@ -7,7 +7,7 @@ use lvs_director::plan::Target as _;
 
 use super::process::{Files, PROGRAM, said};
 use crate::Test;
-use crate::stage::Stage;
+use crate::stage::{Stage, Table as _};
 
 const SERVICES: &str = "\
 virtual_services:

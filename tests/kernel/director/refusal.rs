@@ -8,7 +8,7 @@ use nix::sys::signal::Signal::SIGHUP;
 
 use super::process::{Files, Running, ipvsadm, wait_for_table};
 use crate::Test;
-use crate::stage::{Stage, wait_for};
+use crate::stage::{Stage, Table as _, wait_for};
 
 /// A service that is fine, one whose scheduler is changed, a new one.
 const GOOD: &str = "\

@@ -3,7 +3,7 @@
 
 use super::process::{Files, Running, ipvsadm, wait_for_table};
 use crate::Test;
-use crate::stage::Stage;
+use crate::stage::{Stage, Table as _};
 
 const SERVICES: &str = "\
 defaults: {check: none, scheduler: wrr}

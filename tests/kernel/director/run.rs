@@ -10,7 +10,7 @@ use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
 
 use super::process::{Files, FullDisk, Running, wait_for_table};
 use crate::Test;
-use crate::stage::{Stage, wait_for};
+use crate::stage::{Stage, Table as _, wait_for};
 
 const SERVICES: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2]}]\n";
 const MORE: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2, 192.168.0.3]}]\n";

@@ -17,7 +17,7 @@ use super::process::{
     Files, FullDisk, PROGRAM, QUICK, Running, said, wait_for_table, wait_for_weights,
 };
 use crate::Test;
-use crate::stage::{Stage, wait_for};
+use crate::stage::{Stage, Table as _, wait_for};
 
 const SERVICES: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:80, servers: [192.168.0.2]}]\n";
 const OTHERS: &str = "defaults: {check: none}\nvirtual_services: [{address: 192.168.0.10:81, servers: [192.168.0.2]}]\n";
@@ -63,7 +63,7 @@ fn two_directors() {
             running.pid()
         );
         assert!(said.err.contains(&who), "{command}: {said:?}");
-        let what = "give each director a state_file and a socket of its own";
+        let what = "give each director its own state_file and socket";
         assert!(said.err.contains(what), "{command}: {said:?}");
         assert!(!second.path("socket").exists());
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A preloaded `ptrace` for user-mode kernels on processors with a large register file.
 //!
-//! The kernel of Debian's `user-mode-linux` keeps 2696 bytes of extended registers for each process, which is all of
-//! them up to AVX-512 and protection keys. Where the processor has AMX, Linux wants 11008 bytes back and refuses less
-//! with EFAULT, and the user-mode kernel dies at its first process. Here the missing part is added as "never used".
+//! The kernel of Debian's `user-mode-linux` keeps 2696 bytes of extended registers for each process: all of them up to
+//! AVX-512 and protection keys. On a processor with AMX, Linux wants 11008 bytes back and refuses less with EFAULT.
+//! Then the user-mode kernel dies at its first process. This file adds the missing part as "never used".
 #![no_std]
 
 use core::arch::asm;
@@ -14,7 +14,8 @@ const GET_REGISTER_SET: c_long = 0x4204;
 const SET_REGISTER_SET: c_long = 0x4205;
 const EXTENDED_STATE: c_long = 0x202;
 const ROOM: usize = 64 * 1024;
-/// Where the area says which of its parts are in use, and the parts that fit in the user-mode kernel's buffer.
+/// The place where the area says which of its parts are in use, and the parts that fit in the user-mode kernel's
+/// buffer.
 const IN_USE: usize = 512;
 const KNOWN_PARTS: u64 = 0x3ff;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One question to generic netlink: does this kernel have a family of this name?
+//! One request to generic netlink: does this kernel have a family of this name?
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -15,7 +15,7 @@ const GET_FAMILY: u8 = 3;
 const FAMILY_NAME: u16 = 2;
 const ERROR: u16 = 2;
 
-/// Whether the kernel has the family; asking makes it load the module that has, if there is one.
+/// Whether the kernel has the family. The request makes the kernel load the family's module, if there is one.
 pub(crate) fn has_family(name: &str) -> bool {
     ask(name).unwrap_or(false)
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which kernel the lab boots: that of the directory `LAB_KERNEL` names, else Debian's installed package.
+//! Which kernel the lab boots: the one in the directory that `LAB_KERNEL` names, otherwise that of Debian's installed
+//! package.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Names a directory with a kernel for the lab, as `make kernels` makes them.
+/// The variable that names a directory with a kernel for the lab; `make kernels` makes such directories.
 pub(crate) const DIRECTORY: &str = "LAB_KERNEL";
 const PROGRAM: &str = "linux.uml";
 const MODULES: &str = "lib/modules";
@@ -18,12 +19,12 @@ const OVERLAY: &str = "kernel/fs/overlayfs/overlay.ko";
 pub(crate) struct Image {
     /// The kernel's program.
     pub(crate) program: PathBuf,
-    /// The directory that holds one directory of modules per version, as `/lib/modules` does.
+    /// The directory with one directory of modules per version, like `/lib/modules`.
     pub(crate) modules: PathBuf,
 }
 
 impl Image {
-    /// The kernel to boot. Fails where there is none, with what is missing and how to get it.
+    /// The kernel to boot. Without one the error says what is missing and how to get it.
     pub(crate) fn find() -> Result<Self> {
         match directory()? {
             Some(directory) => Self::from_directory(&directory),
@@ -84,7 +85,7 @@ impl Image {
     }
 }
 
-/// The directory that `LAB_KERNEL` names, as an absolute path; none where the variable is unset or empty.
+/// The directory that `LAB_KERNEL` names, as an absolute path; `None` when the variable is unset or empty.
 pub(crate) fn directory() -> Result<Option<PathBuf>> {
     let Some(named) = env::var_os(DIRECTORY).filter(|value| !value.is_empty()) else {
         return Ok(None);
@@ -105,7 +106,7 @@ fn has_overlay(modules: &Path) -> bool {
     })
 }
 
-/// The loader that an ELF program of 64 bits and this machine's byte order asks for.
+/// The loader that an ELF program names (64 bits, this machine's byte order).
 fn interpreter(program: &Path) -> Result<PathBuf> {
     let bytes = std::fs::read(program).with_context(|| format!("read {}", program.display()))?;
     elf_interpreter(&bytes)

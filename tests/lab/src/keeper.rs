@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A process that cleans up after us if we die without a word.
+//! A process that cleans up after us if we are killed.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -9,11 +9,11 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
-/// Reads from us until we say that all is well, or are gone; then ends the process group, if one was named, and removes
-/// the directory.
+/// Reads from us until we report that all is well, or until we are gone. In that case it ends the process group, if one
+/// was named, and removes the directory.
 const SCRIPT: &str = r#"read -r word && exit; [ "$1" = 0 ] || kill -9 -"$1"; rm -rf "$2""#;
 
-/// The process. Dropping this tells it that all is well.
+/// The process. Dropping this value tells it that all is well.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     process: Child,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Shape "one kernel": a command runs inside a user-mode kernel that has IPVS, with this machine's files, the caller's
-//! directory and environment, and its output streaming to the caller's.
+//! Shape "one kernel": a command runs inside a user-mode kernel that has IPVS. It has this machine's files, and the
+//! caller's directory and environment; its output goes to the caller's.
 //!
-//! For test programs: [`ipvs_here`] says whether they can run where they are, [`rerun_inside`] runs them in the lab.
-//! In `main`, before anything else:
+//! For test programs: [`ipvs_here`] says whether they can run on this kernel, [`rerun_inside`] runs them in the lab. In
+//! `main`, before anything else:
 //!
 //! ```no_run
 //! # use std::process::ExitCode;
@@ -64,7 +64,7 @@ impl Default for Options {
 
 /// Runs `command` inside one kernel and returns its exit status (128 + n if signal n ended it).
 ///
-/// Call it from a program's main thread, before others exist: the kernel lives as long as the calling thread, and
+/// Call it from a program's main thread, before there are others: the kernel lives as long as the calling thread, and
 /// signals that would end this program end the kernel first.
 pub fn run(options: &Options, command: &[OsString]) -> Result<u8> {
     let scratch = Scratch::new()?;
@@ -129,7 +129,7 @@ fn verdict(ending: Ending, dir: &Path, options: &Options) -> Result<u8> {
             )
         }
         Ending::Interrupted(signal) => Ok(u8::try_from(128 + signal).unwrap_or(LAB_FAILED)),
-        // What a program gets that writes to a closed pipe.
+        // The signal for a write to a closed pipe.
         Ending::Unread => Ok(128 + 13),
     }
 }
@@ -149,7 +149,7 @@ fn job(command: &[OsString], out: &Path) -> Result<String> {
         word(&cwd.into_os_string())?
     );
     for (name, value) in std::env::vars_os() {
-        // A variable that is not text cannot matter to a test; one named like an option cannot be passed on.
+        // A variable that is not text does not matter to a test. One with the name of an option cannot be passed on.
         if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
             && !name.starts_with('-')
             && ![INSIDE, OUT, DIRECTORY].contains(&name)
@@ -170,14 +170,14 @@ fn job(command: &[OsString], out: &Path) -> Result<String> {
     Ok(job)
 }
 
-/// Whether `LAB_KERNEL` names the kernel that is wanted, so that the running one is not.
+/// Whether `LAB_KERNEL` names a kernel: then the tests must not use the running one.
 #[must_use]
 pub fn is_chosen() -> bool {
     std::env::var_os(DIRECTORY).is_some_and(|directory| !directory.is_empty())
 }
 
-/// Whether tests can run where we are: the running kernel has IPVS, we may administer it, and `LAB_KERNEL` names no
-/// other kernel to run them in.
+/// Whether tests can run on the running kernel: it has IPVS, we may administer it, and `LAB_KERNEL` names no other
+/// kernel.
 ///
 /// IPVS listens only to the network administrator of the machine itself, not to one of a user namespace.
 #[must_use]
@@ -241,8 +241,8 @@ pub fn exit_code(outcome: Result<u8>) -> ExitCode {
     }))
 }
 
-/// How long a whole test program may take: five times what it takes on a machine with nothing else to do.
+/// How long a whole test program may take: five times as long as on an idle machine.
 const TEST_TIMEOUT: Duration = Duration::from_mins(45);
 
-/// The package that the lab's kernel comes in, for hints.
+/// The package with the lab's kernel, for hints.
 pub const PACKAGES: &str = "user-mode-linux busybox-static iproute2";

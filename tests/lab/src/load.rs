@@ -2,7 +2,7 @@
 //! Steady load from many client addresses, and a record of every answer.
 //!
 //! Short connections ask one line each at a steady rate. Held connections stay open and ask a line every 200 ms; one
-//! that fails is recorded and opened again. A held connection whose server is gone is silent until its time is over.
+//! that fails is recorded and opened again. A held connection to a dead server is silent until it times out.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,12 +20,12 @@ const HELD_INTERVAL: Duration = Duration::from_millis(200);
 /// Questions that can be open at the same time.
 const MOST_WORKERS: usize = 1024;
 
-/// What to ask, how often, from where.
+/// Which service to ask, how often, and from which addresses.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The service.
     pub to: SocketAddr,
-    /// The source addresses, used in turn; none lets the kernel choose.
+    /// The source addresses, used in turn; when there are none, the kernel chooses.
     pub sources: Vec<IpAddr>,
     /// New short connections in a second.
     pub rate: u32,
@@ -35,40 +35,40 @@ pub struct Plan {
     pub held: u32,
 }
 
-/// Which sort of connection a question was asked on.
+/// The kind of connection for a question.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// One of its own.
     Short,
-    /// One that was open before, or was to stay open.
+    /// A held connection.
     Held,
 }
 
-/// One question and what became of it.
+/// One question and its result.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Sample {
-    /// When it was asked, since the start.
+    /// When it was asked, counted from the start.
     pub at: Duration,
     /// How long it took.
     pub took: Duration,
-    /// The source address that was asked for.
+    /// The requested source address.
     pub source: Option<IpAddr>,
     /// The sort of connection.
     pub kind: Kind,
-    /// The name of the server that answered, or what went wrong.
+    /// The name of the server that answered, or the failure.
     pub outcome: Result<String, String>,
 }
 
 /// Everything that was asked.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Record {
-    /// In the order in which the answers came.
+    /// The questions in the order of their answers.
     pub samples: Vec<Sample>,
 }
 
 impl Record {
-    /// The questions of one sort asked within `window`, which counts from the start.
+    /// The questions of one kind within `window`, which counts from the start.
     pub fn of(&self, kind: Kind, window: Range<Duration>) -> impl Iterator<Item = &Sample> {
         self.samples
             .iter()
@@ -88,7 +88,7 @@ impl Record {
         counts
     }
 
-    /// How many failed, by what went wrong.
+    /// How many failed, by kind of failure.
     #[must_use]
     pub fn failures(&self, kind: Kind, window: Range<Duration>) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -199,7 +199,7 @@ struct Shared {
     stop: Arc<AtomicBool>,
 }
 
-/// Hands out the turns of the timetable, each to an idle worker or a new one, so that slow answers do not lower the rate.
+/// Gives each turn of the timetable to an idle worker or a new one: slow answers must not lower the rate.
 fn distribute(shared: &Arc<Shared>, samples: &mpsc::Sender<Sample>) {
     let (turns, queue) = mpsc::channel();
     let queue = Arc::new(Mutex::new(queue));
@@ -290,7 +290,7 @@ impl Shared {
         let took = self.started.elapsed().saturating_sub(at);
         let name = |line: String| line.split(' ').next().unwrap_or_default().to_owned();
         let outcome = answer.map(name).map_err(|error| error.to_string());
-        // It fails when nobody wants the record any more.
+        // This fails when nobody reads the record any more.
         let _ = samples.send(Sample {
             at,
             took,

@@ -34,7 +34,7 @@ impl Namespace {
         })
     }
 
-    /// The one that a file such as `/proc/PID/ns/net` stands for.
+    /// The namespace of a file such as `/proc/PID/ns/net`.
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             file: Arc::new(File::open(path)?),
@@ -46,7 +46,8 @@ impl Namespace {
         Ok(setns(&*self.file, CloneFlags::CLONE_NEWNET)?)
     }
 
-    /// Runs `work` in it, in a thread of its own; sockets opened there stay in the namespace wherever they go.
+    /// Runs `work` in it, in a thread of its own. Sockets opened there stay in the namespace, even when another thread
+    /// uses them.
     ///
     /// # Panics
     /// Where `work` does.
@@ -135,7 +136,7 @@ impl Namespace {
 
     /// Prepares it as a host: `lo` up, no waiting for duplicate addresses, `eth0` up with these addresses.
     pub(crate) fn configure_host(&self, addresses: &[String]) -> Result<()> {
-        // A kernel without IPv6 has none of these files, and then the addresses say so.
+        // A kernel without IPv6 does not have these files; then adding the addresses fails with a clear error.
         for name in ["all", "default", "eth0"] {
             let _ = self.sysctl(&format!("ipv6/conf/{name}/accept_dad"), "0");
             let _ = self.sysctl(&format!("ipv6/conf/{name}/accept_ra"), "0");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Hosts on one bridge, each a network namespace, all held by the calling process: for tests inside one kernel.
+//! Hosts on one bridge, each a network namespace of the calling process: for tests inside one kernel.
 //!
-//! Nothing has a name in the file system. Whatever is dropped is gone, once no thread, socket or child is in it.
+//! Nothing has a name in the file system. A dropped host is gone when no thread, socket or child is in it.
 
 use std::io;
 use std::net::IpAddr;
@@ -109,7 +109,7 @@ impl Host {
         self.namespace.command(program, arguments)
     }
 
-    /// Pulls the cable out of this host, or puts it back: the bridge's end of it goes down or up.
+    /// Unplugs this host's cable, or plugs it in again: the bridge's end goes down or up.
     pub fn plug(&self, plugged: bool) -> Result<()> {
         self.bridge.ip(&format!(
             "link set {} {}\n",
@@ -129,7 +129,7 @@ impl Deref for Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // The cable goes at once, even if something keeps the namespace for a while.
+        // Remove the cable at once, even if something keeps the namespace for a while.
         let _ = self.bridge.ip(&format!("link delete {}\n", self.port));
     }
 }

@@ -82,7 +82,7 @@ pub fn ask_by(socket: &UdpSocket, timeout: Duration) -> io::Result<String> {
     Ok(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned())
 }
 
-/// A connection on which line after line is asked and answered.
+/// A connection for questions and answers, line by line.
 #[derive(Debug)]
 pub struct Conversation {
     reader: BufReader<TcpStream>,
@@ -138,7 +138,7 @@ fn left(deadline: Instant) -> io::Result<Duration> {
     }
 }
 
-/// A socket's time limit shows as "would block"; we say what it means.
+/// A socket reports its time limit as "would block"; we say what it means.
 fn timed_out(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock {
         io::ErrorKind::TimedOut.into()

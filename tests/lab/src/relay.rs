@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! From a running kernel to its caller: copies what it says, and sees to it that nothing of it is left.
+//! From a running kernel to its caller: copies its output, and makes sure that no process of it is left.
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Write};
@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use crate::uml::kill_group;
 use crate::watch::{Ending, Signals};
 
-/// Waits for the end of `kernel` while its output streams to ours; afterwards nothing of it is left.
+/// Waits for the end of `kernel` and copies its output to ours; afterwards no process of it is left.
 pub(crate) fn wait(
     kernel: &mut Child,
     streams: [PipeReader; 2],

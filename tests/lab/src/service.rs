@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A service that tells who answered: each line (TCP) or datagram (UDP) comes back with the server's name before it.
+//! A service that names the server that answered: each line (TCP) or datagram (UDP) comes back with the server's name
+//! before it.
 
 use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -12,7 +13,7 @@ use nix::sys::socket::{Backlog, listen};
 
 /// More connections than this are closed as they come.
 const MOST_CONNECTIONS: usize = 16 * 1024;
-/// A longer line is nobody's line; its connection is closed.
+/// No client sends longer lines; such a connection is closed.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// A running service; it stops when dropped, and its connections close.
@@ -24,7 +25,7 @@ pub struct NameServer {
 }
 
 impl NameServer {
-    /// Where it listens; the port is a real one even if port 0 was asked for.
+    /// Its address; the port is the real one even if port 0 was requested.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -97,7 +98,7 @@ fn serve_udp(socket: &UdpSocket, stop: &PipeReader, prefix: &[u8]) -> io::Result
         if is_ready(fds.first()) {
             return Ok(());
         }
-        // What cannot be received or sent is lost, as datagrams are.
+        // A datagram that cannot be received or sent is lost.
         while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
             let question = buffer.get(..length).unwrap_or_default();
             let _ = socket.send_to(&[prefix, question].concat(), peer);
@@ -154,7 +155,7 @@ fn serve_tcp(listener: &TcpListener, stop: &PipeReader, prefix: &[u8]) -> io::Re
     }
 }
 
-/// One client's connection: what came of a line, and what could not be sent yet of the answers.
+/// One client's connection: the incomplete line, and the answers that are not sent yet.
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
@@ -164,7 +165,7 @@ struct Connection {
 
 impl Connection {
     fn interest(&self) -> PollFlags {
-        // Nobody may send more questions than he reads answers to.
+        // A client must read answers before it may send more questions.
         if self.answer.is_empty() {
             PollFlags::POLLIN
         } else {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One user-mode kernel: how it is started, what its console said, how it ends.
+//! One user-mode kernel: its start, its console, its end.
 //!
-//! A guest has this machine's root (read-only, through `hostfs`) under an overlay whose upper layer is its own memory:
-//! it sees every file here and changes none, but for the directories it is given on purpose.
+//! A guest has this machine's root (read-only, through `hostfs`) under an overlay whose upper layer is its own memory.
+//! So it sees every file of this machine and changes none, except in the directories that it gets on purpose.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -21,13 +21,13 @@ use crate::image::Image;
 
 /// The preloaded `ptrace` of `shim/xstate.rs`.
 const XSTATE_SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/xstate.so"));
-/// What the kernel's own buffer holds of a process's extended registers.
+/// The size of the kernel's own buffer for a process's extended registers.
 #[cfg(target_arch = "x86_64")]
 const XSTATE_ROOM: u32 = 2696;
 const BUSYBOX: &str = "/bin/busybox";
 const CONSOLE_TAIL: u64 = 6000;
 
-/// What a guest is to be.
+/// The properties of a guest.
 #[derive(Debug)]
 pub(crate) struct Guest<'a> {
     /// Its directory here, seen at `/run/lab` there: init, job, console, status.
@@ -36,7 +36,7 @@ pub(crate) struct Guest<'a> {
     pub(crate) hostname: &'a str,
     /// Its memory in MiB.
     pub(crate) memory: u32,
-    /// A directory of ours it may write to, seen there at the same path.
+    /// A directory of this machine that it may write to, at the same path.
     pub(crate) out: Option<&'a Path>,
     /// The shell script it runs; its status is the guest's.
     pub(crate) job: &'a str,
@@ -164,9 +164,9 @@ pub(crate) fn console_tail(dir: &Path) -> String {
     read().unwrap_or_else(|error| format!("(the console cannot be read: {error})"))
 }
 
-/// Ends a kernel and whatever processes it made on this machine.
+/// Ends a kernel and all its processes on this machine.
 pub(crate) fn kill_group(leader: Pid) {
-    // It fails where the group ended already, which is what we want.
+    // This fails when the group has ended already: that is what we want.
     let _ = killpg(leader, Signal::SIGKILL);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Waiting for a process, a deadline, or a signal that tells us to stop: whichever comes first.
+//! Waiting for a process, a deadline, or a signal to stop, whichever comes first.
 
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -18,14 +18,14 @@ pub(crate) enum Ending {
     Exited,
     /// The time was over.
     TimedOut,
-    /// We were told to stop by this signal.
+    /// This signal asked us to stop.
     Interrupted(i32),
     /// Nobody reads our output any more.
     Unread,
 }
 
-/// The signals that tell us to stop, kept back from their usual effect as long as this exists. Threads and children
-/// started meanwhile keep them back for good.
+/// Blocks the signals that ask us to stop, as long as this exists. Threads and children that start meanwhile block them
+/// for good.
 #[derive(Debug)]
 pub(crate) struct Signals {
     set: SigSet,

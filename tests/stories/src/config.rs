@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 const EXAMPLE: &str = include_str!("../../../examples/rabbitmq.yaml");
 
-/// What is changed: the text there, and the text here. Each occurs once.
+/// The changes: the old text, and the new one. Each old text occurs once.
 const CHANGES: [(&str, &str); 6] = [
     ("- 192.168.0.2\n", "- {address: 192.168.0.2, weight: 3}\n"),
     ("- 192.168.0.3\n", "- {address: 192.168.0.3, weight: 2}\n"),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The demonstration: `stories demo` tells, with real kernels and real traffic, what the director is for.
+//! The demonstration: `stories demo` shows the director's purpose with real kernels and real traffic.
 //!
-//! It runs the programs `director`, `realserver` and `lvsadm` as a person would. Every figure it tells was measured in the
-//! same run.
+//! It runs the programs `director`, `realserver` and `lvsadm` as a person would. It measures every figure in the same
+//! run.
 
 use std::process::ExitCode;
 

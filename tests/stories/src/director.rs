@@ -23,14 +23,14 @@ pub(super) const FOREIGN: [&str; 2] = [
 /// The kernel's table: the lines of `ipvsadm -Sn`, in no order.
 pub(super) type Table = BTreeSet<String>;
 
-/// The director's host, its log, and what can be asked there.
+/// The director's host, its log, and queries to it.
 #[derive(Debug)]
 pub(super) struct Director {
     lab: Lab,
     log: PathBuf,
 }
 
-/// A place in the log: all that is said later comes after it.
+/// A place in the log: later lines come after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark(usize);
 
@@ -100,7 +100,7 @@ impl Director {
         Ok(Mark(self.log_text()?.len()))
     }
 
-    /// What the director said since `mark`, without times and levels.
+    /// The director's log since `mark`, without times and levels.
     pub(super) fn lines_since(&self, mark: Mark) -> Result<Vec<String>> {
         let text = self.log_text()?;
         let news = text.get(mark.0..).unwrap_or_default();
@@ -153,7 +153,7 @@ fn message(line: &str) -> &str {
     line.get(start..).unwrap_or_default()
 }
 
-/// The table as it should be with these real servers up: ours, and what is somebody else's.
+/// The table as it should be with these real servers up: our services, and somebody else's.
 pub(super) fn table_with(servers: &[Server]) -> Result<Table> {
     let mut table: Table = FOREIGN.map(str::to_owned).into();
     for port in PORTS {

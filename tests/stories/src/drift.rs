@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Step: what others change in the table by mistake is found and put right.
+//! Step: the director finds and repairs what others change in the table by mistake.
 
 use std::thread;
 use std::time::Instant;
@@ -42,7 +42,7 @@ pub(super) fn tell(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
     );
     let figure = Figure::time("edits by hand: repaired after", took, REPAIR);
     story.report.figures(&text, [figure]);
-    // Another round of reading back is to find nothing.
+    // Another round of reading back must find nothing.
     thread::sleep(REPAIR + REPAIR / 4);
     let end = traffic.settle();
     let lines = story.stage.director.lines_since(mark)?;

@@ -21,7 +21,7 @@ use lab::load::Kind;
 const KNOWN: Duration = Duration::from_millis(1500);
 /// How long to go on after a removal: longer than a request that began before it may take.
 const AFTERWARDS: Duration = Duration::from_millis(2500);
-/// How far before a failure a request is made that is hit by it, as a rule.
+/// How long before a failure a request can start and still be hit by it, usually.
 const IN_FLIGHT: Duration = Duration::from_millis(100);
 
 pub(super) fn power_cut(story: &mut Story, traffic: &mut Traffic) -> Result<()> {
@@ -83,7 +83,7 @@ pub(super) fn service_killed(story: &mut Story, traffic: &mut Traffic) -> Result
     Ok(())
 }
 
-/// Makes a server fail, and follows what comes of it.
+/// Makes a server fail, and follows the consequences.
 fn fail(
     story: &mut Story,
     traffic: &mut Traffic,
@@ -126,7 +126,7 @@ fn fail(
     story.look_at_foreign()
 }
 
-/// What is told apart around a failure.
+/// The periods around a failure.
 struct Windows {
     /// When it is seen which server each client has.
     known: Range<Duration>,
@@ -138,8 +138,8 @@ struct Windows {
     afterwards: Range<Duration>,
 }
 
-/// Waits for a server's removal; returns what the director said, and when the kernel was seen without it in the
-/// service that the load asks.
+/// Waits for a server's removal. Returns the director's log line, and the time when the service under load no longer
+/// had the server in the kernel.
 fn follow(
     story: &Story,
     traffic: &Traffic,
@@ -170,7 +170,7 @@ fn follow(
     Ok((line.concat(), removed))
 }
 
-/// Tells what was lost up to the removal. Nobody but the dead server's clients may have lost anything.
+/// Reports what was lost up to the removal. Only the dead server's clients may have lost anything.
 fn lost_before(
     story: &mut Story,
     traffic: &Traffic,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program `stories`: it plays the demonstration and the torture of the director, in a lab of several machines.
 //!
-//! The stories run the programs `director`, `realserver`, `lvsadm` and `lab` that lie in the same directory as this
-//! one, as a person would. What they tell was measured in the same run. A story in which anything did not hold says so,
-//! and its exit status is not 0.
+//! The stories run the programs `director`, `realserver`, `lvsadm` and `lab` of their own directory, as a person would.
+//! They measure their figures in the same run. When a check fails, the story says so, and its exit status is not 0.
 #![allow(
     clippy::disallowed_methods,
     reason = "a test tool for real kernels reads real clocks and waits for real processes"
@@ -54,13 +53,13 @@ struct Cli {
 enum Command {
     /// Show what the director does, with real kernels and real traffic, in about a minute
     ///
-    /// The programs director, realserver, lvsadm and lab have to lie in the same directory as this one. The exit status
-    /// is not 0 if anything that was shown did not hold.
+    /// The programs director, realserver, lvsadm and lab must be in the same directory as this one. The exit status is
+    /// not 0 if a check failed.
     Demo,
     Torture(TortureArgs),
 }
 
-/// Kill the director at moments that a seed chooses, with clients at work, and see that nobody notices
+/// Kill the director at moments that a seed chooses, while clients work, and check that nobody notices
 ///
 /// It is killed while it starts, while it reloads (to a configuration that the kernel refuses in part, too), while it
 /// writes its files, and while it works. The exit status is not 0 if a connection was lost, or a start did not end with

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the demonstration tells: steps, commands and their output, checks, and a table of figures at the end.
+//! The output of the demonstration: steps, commands and their output, checks, and a table of figures at the end.
 
 use std::io::{IsTerminal, Stdout, Write};
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::stage::LONG;
 
 const WIDTH: usize = 90;
-/// What follows a time that a busy machine may exceed.
+/// The words after a time that a busy machine may exceed.
 const IF_IDLE: &str = ", idle";
 
-/// Where text is told, and how many of its checks held.
+/// The place for the text, and how many of its checks passed.
 #[derive(Debug)]
 pub(super) struct Report {
     out: Stdout,
@@ -50,8 +50,8 @@ impl Figure {
         }
     }
 
-    /// A time, beside the longest that the configuration implies. Only what is late beyond all doubt does not hold: a
-    /// machine that is busy with something else makes everything later, and this is no measure of it.
+    /// A time, beside the longest time that the configuration implies. The check fails only when it is late beyond all
+    /// doubt: a busy machine delays everything, and this is no test of the machine.
     pub(super) fn time(what: &str, took: Duration, implied: Duration) -> Self {
         let wanted = format!("at most {}{IF_IDLE}", seconds(implied));
         Self::new(what, seconds(took), wanted, took <= implied + LONG)
@@ -132,7 +132,7 @@ impl Report {
         }
     }
 
-    /// A fact with figures that also stand in the table at the end; it holds if they all do.
+    /// A fact with figures that are also in the table at the end; it passes if all of them do.
     pub(super) fn figures<const N: usize>(&mut self, text: &str, figures: [Figure; N]) {
         self.check(figures.iter().all(|figure| figure.holds), text);
         self.figures.extend(figures);
@@ -196,12 +196,12 @@ impl Report {
         }
     }
 
-    /// Whether every check held so far.
+    /// Whether every check passed so far.
     pub(super) fn is_well(&self) -> bool {
         self.failed.is_empty()
     }
 
-    /// A line as it is. Where nobody reads there is nobody to tell.
+    /// Prints a line unchanged. Without a reader there is nobody to tell.
     pub(super) fn line(&self, text: &str) {
         let _ = writeln!(&self.out, "{text}");
     }
@@ -228,7 +228,7 @@ pub(super) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
-/// Breaks text at spaces; a line that begins with spaces keeps them. Columns of tables stay as they are if they fit.
+/// Breaks text at spaces. A line that starts with spaces keeps them. Columns of tables stay unchanged if they fit.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.chars().count() <= width {
         return vec![text.to_owned()];

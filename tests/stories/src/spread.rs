@@ -96,7 +96,7 @@ fn ask_all(story: &Story, to: SocketAddr) -> Spread {
     spread
 }
 
-/// Four hosts have the VIP; the client is to know of one.
+/// Four hosts have the VIP; the client must know only one of them.
 fn arp(story: &mut Story) -> Result<()> {
     let after = |text: &str, word: &str| {
         let mut words = text.split_whitespace().skip_while(|&it| it != word);

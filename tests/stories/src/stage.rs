@@ -22,7 +22,7 @@ pub(super) const PORTS: [u16; 2] = [5672, 15672];
 pub(super) const CONFIG: &str = "director.yaml";
 /// The longest that anything may take that has no limit of its own.
 pub(super) const LONG: Duration = Duration::from_secs(20);
-/// How many of the client's addresses make the load that goes on; the others are kept for later.
+/// How many of the client's addresses make the continuous load; the others are for later.
 const REGULARS: usize = 60;
 
 /// A real-server host.
@@ -75,7 +75,7 @@ impl Stage {
     pub(super) fn enter() -> Result<Self> {
         let lab = Lab::from_env()?;
         let share = lab.share();
-        // So that all commands can name the files in it by their bare names, on every host.
+        // Then all commands can use bare file names, on every host.
         std::env::set_current_dir(&share).with_context(|| format!("enter {}", share.display()))?;
         let mut regulars = lab.client_addresses(false)?;
         ensure!(
@@ -92,12 +92,12 @@ impl Stage {
         })
     }
 
-    /// Runs a command on a host, to its end, which must be a success; returns what it said.
+    /// Runs a command on a host to its end; it must succeed. Returns its output.
     pub(super) fn run(&self, host: &str, command: &str) -> Result<String> {
         run(&self.lab, host, command)
     }
 
-    /// Makes a host a real server: the VIP, and the service. Returns what `realserver start` said.
+    /// Makes a host a real server: the VIP, and the service. Returns the output of `realserver start`.
     pub(super) fn start_server(&self, server: Server) -> Result<String> {
         let said = self.run(server.name, &format!("realserver start --config {CONFIG}"))?;
         self.serve(server)?;
@@ -144,8 +144,8 @@ impl Stage {
         answer.split(' ').next().map(str::to_owned)
     }
 
-    /// Client addresses that were never seen before ask the first virtual service, one after the other: how many each
-    /// server answered; under `nobody`, how many got no answer.
+    /// Unused client addresses ask the first virtual service, one after the other. Returns how many each server
+    /// answered, and under `nobody` how many got no answer.
     pub(super) fn newcomers(&mut self, count: usize) -> Result<BTreeMap<String, usize>> {
         let mut answered = BTreeMap::new();
         for _ in 0..count {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The thread of the story: the stage, what is told, and what has to stay true all the time.
+//! The thread of the story: the stage, the report, and the conditions that must always be true.
 
 use std::ops::Range;
 use std::process::ExitCode;
@@ -13,16 +13,16 @@ use super::stage::{SERVERS, Stage, service};
 use super::traffic::{HELD, RATE, Traffic};
 use lab::load::Kind;
 
-/// The stage, and what is told of it.
+/// The stage, and the report.
 #[derive(Debug)]
 pub(super) struct Story {
     pub(super) stage: Stage,
     pub(super) report: Report,
-    /// When requests could not but fail: a server was dead, and nobody knew it yet.
+    /// The periods when requests had to fail: a server was dead, and the director did not know it yet.
     excused: Vec<Range<Duration>>,
     /// How many times the foreign service was looked at.
     looks: u32,
-    /// What became of it, if anything.
+    /// Its result, if it has ended.
     touched: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl Story {
         }
     }
 
-    /// Starts the load that goes on from here on.
+    /// Starts the continuous load.
     pub(super) fn start_traffic(&self) -> Traffic {
         let (count, to) = (self.stage.regulars.len(), service());
         self.report.say(&format!(
@@ -84,7 +84,7 @@ impl Story {
         Traffic::start(&self.stage.client, to, &self.stage.regulars)
     }
 
-    /// Looks whether what others made in the kernel is as they made it.
+    /// Checks that other programs' services in the kernel are unchanged.
     pub(super) fn look_at_foreign(&mut self) -> Result<()> {
         let table = self.stage.director.table()?;
         let mut there: Vec<&str> = table
@@ -105,7 +105,7 @@ impl Story {
         self.excused.push(window);
     }
 
-    /// The totals of the load, and of what had to stay true.
+    /// The totals of the load, and of the lasting conditions.
     pub(super) fn add_up(&mut self, traffic: Traffic) {
         let (samples, time) = traffic.stop();
         self.report.step("All in all");
@@ -164,7 +164,7 @@ impl Story {
         self.report.figures(&text, [figure]);
     }
 
-    /// The end: the table of figures, or why it came to an end early; and the logs if anything was wrong.
+    /// The end: the table of figures, or why the story ended early; and the logs if anything was wrong.
     pub(super) fn end(mut self, outcome: Result<()>) -> ExitCode {
         if let Err(error) = outcome {
             self.report.check(false, &format!("{error:#}"));

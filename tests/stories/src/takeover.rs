@@ -57,7 +57,7 @@ pub(super) fn tell(story: &mut Story) -> Result<()> {
     story.look_at_foreign()
 }
 
-/// The steps for the first service stand for all.
+/// The steps for the first service represent all.
 fn plan_shown(plan: &str, report: &super::report::Report) {
     let (mut services, mut left) = (0, 0);
     for line in plan.lines() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The clients: one load that goes on through the whole story, and what became of its requests.
+//! The clients: one load through the whole story, and the results of its requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +17,7 @@ pub(super) const RATE: u32 = 100;
 /// Connections that stay open.
 pub(super) const HELD: u32 = 24;
 
-/// The load, and everything that came of it so far. All moments are counted from its start.
+/// The load, and its results so far. All moments count from its start.
 #[derive(Debug)]
 pub(super) struct Traffic {
     load: Load,
@@ -45,7 +45,7 @@ impl Traffic {
         self.load.elapsed()
     }
 
-    /// Waits until every request made so far has been answered, or been given up; returns the moment of the call.
+    /// Waits until every request so far has an answer or is given up. Returns the moment of the call.
     pub(super) fn settle(&mut self) -> Duration {
         let asked = self.now();
         thread::sleep(PATIENCE + Duration::from_millis(200));
@@ -68,7 +68,7 @@ impl Traffic {
         self.last_answers(Kind::Short, &window)
     }
 
-    /// The server at the other end of each connection that is held, as last seen within `window`, by client address.
+    /// The server of each held connection, as last seen within `window`, by client address.
     pub(super) fn held(&self, window: Range<Duration>) -> BTreeMap<IpAddr, String> {
         self.last_answers(Kind::Held, &window)
     }
@@ -81,7 +81,7 @@ impl Traffic {
             .collect()
     }
 
-    /// What went wrong within `window`, and how often.
+    /// The failures within `window`, and how often they occurred.
     pub(super) fn errors(&self, window: Range<Duration>) -> BTreeMap<&str, usize> {
         let mut errors = BTreeMap::new();
         for error in self

@@ -75,7 +75,7 @@ pub(in super::super) fn parse_address(
         let attribute = attribute?;
         match attribute.kind {
             IFA_LOCAL => local = Some(attribute.address("IFA_LOCAL", family)?),
-            // The other end of a point-to-point link, else the same; IPv6 has only this one.
+            // The other end of a point-to-point link, otherwise the address itself; IPv6 has only this one.
             IFA_ADDRESS => peer = Some(attribute.address("IFA_ADDRESS", family)?),
             IFA_LABEL => label = Some(attribute.string()),
             IFA_CACHEINFO => lifetime = parse_lifetime(attribute)?,
@@ -83,7 +83,7 @@ pub(in super::super) fn parse_address(
             _ => {}
         }
     }
-    // Of an IPv4 address that stays for ever the kernel tells this by the flag alone.
+    // For an IPv4 address that stays for ever, the kernel sends only the flag.
     if flags.contains(AddressFlags::Deprecated) && lifetime.preferred.is_none() {
         lifetime.preferred = Some(Seconds(0));
     }

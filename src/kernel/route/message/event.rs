@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel tells without being asked.
+//! Messages that the kernel sends without a request.
 
 use super::{
     RTM_DELADDR, RTM_DELLINK, RTM_DELNEIGH, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH,
@@ -8,7 +8,7 @@ use super::{
 use crate::codec::DecodeError;
 use crate::model::HostEvent;
 
-/// What a message tells; `None` for a message about something else.
+/// The event of a message; `None` for a message about something else.
 pub(in crate::kernel) fn parse_event(
     message_type: u16,
     payload: &[u8],

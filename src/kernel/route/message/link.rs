@@ -33,7 +33,7 @@ pub(in super::super) fn emit_link_state(out: &mut Vec<u8>, index: u32, up: bool)
     append(out, &message);
 }
 
-/// Appends the body of "make this tunnel device". Its kind is what the kernel loads the module by.
+/// Appends the body of "make this tunnel device". The kernel loads the module by the device's kind.
 pub(in super::super) fn emit_tunnel(out: &mut Vec<u8>, device: TunnelDevice) {
     let kind = match device {
         TunnelDevice::Tunl0 => InfoKind::IpIp,
@@ -47,8 +47,8 @@ pub(in super::super) fn emit_tunnel(out: &mut Vec<u8>, device: TunnelDevice) {
     append(out, &message);
 }
 
-/// A link; `None` for what another family says of one. A bridge tells in this way that a link left it, which is there
-/// all the same.
+/// A link; `None` for a message of another family. A bridge sends such a message when a link leaves it, although the
+/// link still exists.
 pub(in super::super) fn parse_link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
     let header = LinkHeader::parse(payload)?;
     if header.interface_family != AddressFamily::Unspec {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! rtnetlink messages: bodies out, objects in. The only folder that knows `netlink-packet-route`, whose types change
-//! with each of its releases.
+//! rtnetlink messages: bodies out, objects in. Only this folder knows `netlink-packet-route`, because its types change
+//! with each release.
 //!
-//! Of an object's many attributes only those are read that are needed, so that an unusual one hides no object.
+//! We read only the attributes that we need: an unusual one must not hide an object.
 
 mod address;
 mod event;
@@ -45,7 +45,7 @@ const fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
-/// IPv4 or IPv6; `None` for everything else that shares these messages, such as a bridge's own tables.
+/// IPv4 or IPv6; `None` for everything else in these messages, such as a bridge's own tables.
 const fn ip_family(family: AddressFamily) -> Option<model::AddressFamily> {
     match family {
         AddressFamily::Inet => Some(model::AddressFamily::Ipv4),
@@ -54,7 +54,7 @@ const fn ip_family(family: AddressFamily) -> Option<model::AddressFamily> {
     }
 }
 
-/// Those of a body behind a header of this length.
+/// The attributes of a body after a header of this length.
 fn attributes(
     payload: &[u8],
     header: usize,

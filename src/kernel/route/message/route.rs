@@ -26,7 +26,8 @@ pub(in super::super) fn emit_all_routes(out: &mut Vec<u8>) {
     append(out, &RouteMessage::default());
 }
 
-/// Appends the body of "remove the route to this one address through this link from the main table", whoever made it.
+/// Appends the body of "remove the route to this one address through this link from the main table", even if somebody
+/// else made it.
 pub(in super::super) fn emit_host_route(out: &mut Vec<u8>, index: u32, address: IpAddr) {
     let (length, destination) = match address {
         IpAddr::V4(v4) => (32, RouteAddress::Inet(v4)),
@@ -83,7 +84,7 @@ pub(in super::super) fn parse_route(payload: &[u8]) -> Result<Option<RouteEntry>
     Ok(Some(route))
 }
 
-/// A router of another family than the route: two bytes that say which, then the address.
+/// A router whose family differs from the route's: two bytes for the family, then the address.
 fn parse_via(attribute: Attribute<'_>) -> Option<IpAddr> {
     let (number, address) = attribute.bytes().split_first_chunk()?;
     let number = u8::try_from(u16::from_ne_bytes(*number)).ok()?;

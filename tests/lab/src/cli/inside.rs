@@ -15,11 +15,11 @@ use crate::machines::{Kind, Lab, Power, Stream, request};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     On(OnArgs),
-    /// Cut a host's power: nothing in it gets to say goodbye, and it forgets everything
+    /// Cut a host's power: its programs end at once, and it forgets everything
     Kill(HostArgs),
     /// Switch a host on again, as it was when the lab started
     Start(HostArgs),
-    /// Stop a host in its tracks, as if it hung
+    /// Pause a host, as if it hung
     Pause(HostArgs),
     /// Let a paused host go on
     Resume(HostArgs),
@@ -27,16 +27,16 @@ pub(super) enum Command {
     Unplug(HostArgs),
     /// Put a host's cable back
     Plug(HostArgs),
-    /// Show the end of what a director's console showed
+    /// Show the end of a director's console
     Console(HostArgs),
-    /// Show who is there, with what address, and whether it is on
+    /// Show the hosts, their addresses, and whether they are on
     List,
 }
 
 /// Run a command on a host; its output and exit status are passed on.
 ///
-/// It has this command's environment and directory. On a director it has no standard input, and it is told to end
-/// (SIGTERM, SIGKILL 3 s later) if this command ends before it.
+/// It has this command's environment and directory. On a director it has no standard input. If this command ends first,
+/// the lab ends it (SIGTERM, SIGKILL 3 s later).
 #[derive(Args, Debug)]
 pub(super) struct OnArgs {
     /// Start it and return; its output is appended to $LAB_DIR/HOST.log

@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::kernel;
 use crate::machines::{self, Shape};
 
-/// What is there, on one screen.
+/// The help on one screen.
 const HELP: &str = include_str!("help.txt");
 
 /// A real Linux kernel with IPVS, and a small network around it.
@@ -45,19 +45,19 @@ enum Command {
     Inside(inside::Command),
     #[command(flatten)]
     Traffic(traffic::Command),
-    /// Show what can be done inside a lab, on one screen
+    /// Show the commands inside a lab, on one screen
     Help,
 }
 
 /// Run a command inside one kernel that has IPVS.
 ///
-/// The command sees this machine's files, runs in the current directory with the current environment, and may change
-/// anything: all of it is gone afterwards, except for what it writes to the directory named by $LAB_OUT. It is root
-/// there, whoever you are. Its output and its exit status (128 + n if signal n ended it) are passed on; status 125
-/// says that the lab itself failed.
+/// The command sees this machine's files, and runs in the current directory with the current environment. It may change
+/// anything: all changes are gone afterwards, except in the directory named by $LAB_OUT. It is root there, even if you
+/// are not. The lab passes on its output and its exit status (128 + n if signal n ended it). Status 125 means that the
+/// lab itself failed.
 #[derive(Args, Debug)]
 struct KernelArgs {
-    /// Memory of the kernel; what is written inside is kept in it
+    /// Memory of the kernel; files written inside are in it, too
     #[arg(long, value_name = "SIZE", default_value = "1024M", value_parser = megabytes)]
     mem: u32,
     /// The longest that the whole may take, in seconds; 0 for no limit
@@ -74,7 +74,7 @@ struct KernelArgs {
 /// Run a command in a lab of several machines: a client, real-server hosts, and directors with kernels of their own.
 ///
 /// The command runs on this machine, with this machine's files, in a network of the lab's own, and works with the hosts
-/// by `lab on HOST ...` and the like (see `lab help`). The lab ends with it, whatever happens.
+/// by `lab on HOST ...` and the like (see `lab help`). The lab always ends with the command.
 ///
 /// It needs root, or user namespaces and the permission to open /dev/net/tun.
 #[derive(Args, Debug)]
@@ -94,7 +94,7 @@ struct MachinesArgs {
     /// A directory for $LAB_DIR that is kept afterwards [default: one in memory]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Do not say when the lab is up
+    /// Do not print when the lab is up
     #[arg(long, short)]
     quiet: bool,
     /// The command and its arguments [default: a shell]
@@ -161,7 +161,7 @@ fn become_command(command: &[OsString]) -> Result<u8> {
     })
 }
 
-/// Writes to standard output, where nobody may be listening.
+/// Writes to standard output; its reader may be gone.
 fn say(text: &str) -> Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())

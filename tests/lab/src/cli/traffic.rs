@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The commands that make traffic: a service that tells who answered, and a load that counts.
+//! The commands that make traffic: a service that names the server that answered, and a load that counts.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) struct ServeArgs {
     /// Serve at this address only; for UDP at a virtual IP, name that one [default: all, IPv4 and IPv6]
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V6(Ipv6Addr::UNSPECIFIED), hide_default_value = true)]
     bind: IpAddr,
-    /// What to put before each answer
+    /// The name before each answer
     name: String,
     /// The ports to serve
     #[arg(required = true)]
@@ -45,7 +45,7 @@ pub(super) struct LoadArgs {
     /// For how long
     #[arg(long, value_name = "N", default_value_t = 5)]
     seconds: u32,
-    /// Connections to hold open besides, each asking a line every 200 ms
+    /// Additional connections to hold open; each asks a line every 200 ms
     #[arg(long, value_name = "N", default_value_t = 0)]
     held: u32,
     /// How long an answer may take, connecting included, in milliseconds
@@ -140,7 +140,7 @@ fn summary(record: &Record) -> String {
     text
 }
 
-/// The addresses of `--from`; a type of its own, or clap would take it for an option given many times.
+/// The addresses of `--from`. It needs its own type: clap would read a plain list as an option that may be repeated.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Sources(Vec<IpAddr>);
 

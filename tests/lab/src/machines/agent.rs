@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The agent inside a director: runs the commands it is sent, several at once, each on a connection of its own.
+//! The agent inside a director: runs the commands that it receives, several at once, each on a connection of its own.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, PipeReader, Read, Write};
@@ -52,7 +52,7 @@ fn converse(stream: &TcpStream) -> Result<()> {
         Ok(status) => Frame::Exit(status),
         Err(error) => Frame::Failed(format!("{error:#}")),
     };
-    // The caller may be gone; nobody else wants to know.
+    // The caller may be gone; nobody else needs the result.
     let _ = last.write(&mut &*stream);
     Ok(())
 }
@@ -66,7 +66,7 @@ fn start_detached(request: &Request, log: &std::path::Path) -> Result<()> {
     };
     let mut log = open_log(log)?;
     thread::spawn(move || {
-        // Written through at once, so that the other side sees it.
+        // Write it through at once, for the other side.
         let _ = copy(&mut output, |bytes| {
             log.write_all(bytes).and_then(|()| log.sync_data())
         });
@@ -105,14 +105,14 @@ fn run(request: &Request, stream: &TcpStream) -> Result<i32> {
     watch_caller(stream.try_clone()?, group, &ended);
     let status = child.wait().context("wait for the command")?;
     ended.store(true, Ordering::Relaxed);
-    // Both streams end with the command, unless something it started keeps them.
+    // Both streams end with the command, unless one of its children keeps them.
     for _ in 0..2 {
         let _ = copies.recv_timeout(LINGER);
     }
     Ok(status_number(status))
 }
 
-/// Passes one stream on, as frames, to its end; what nobody wants is thrown away.
+/// Passes one stream on, as frames, to its end; drops it when nobody reads it.
 fn forward(
     mut from: PipeReader,
     frame: fn(Vec<u8>) -> Frame,
@@ -134,7 +134,7 @@ fn forward(
 fn watch_caller(mut caller: TcpStream, group: Pid, ended: &Arc<AtomicBool>) {
     let ended = Arc::clone(ended);
     thread::spawn(move || {
-        // The caller never sends anything: this returns when it is gone, or when we closed the connection.
+        // The caller never sends anything: this returns when the caller is gone, or when we closed the connection.
         let _ = caller.read(&mut [0]);
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             if ended.load(Ordering::Relaxed) {

@@ -24,7 +24,7 @@ const BOOT_LIMIT: Duration = Duration::from_mins(1);
 /// The longest that the agent of a running machine may take to accept a connection.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the agent of a director is told by environment variables.
+/// The environment variables for the agent of a director.
 pub(crate) const AGENT_ADDRESS: &str = "LAB_AGENT";
 
 /// Starts the kernel in `dir`, and returns its process at once.
@@ -45,7 +45,7 @@ pub(crate) fn boot(host: &Host, dir: &Path, share: &Path, memory: u32) -> Result
         keep: &[],
         die_with_us: false,
     };
-    // The process is waited for by the first process of the lab, unless we live longer than it.
+    // The lab's first process waits for this process, unless we live longer.
     Ok(Pid::from_raw(guest.boot()?.id().cast_signed()))
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn execute(
     outcome.context("the connection to its agent was cut")
 }
 
-/// Tells the agent when the command is to end, by closing our half of the connection; closes all of it when nothing
+/// Closes our half of the connection when the command should end: that tells the agent. Closes all of it when nothing
 /// more can come.
 fn cut_when_over(stream: &TcpStream, pid: Pid, cancel: &AtomicBool, ended: &AtomicBool) {
     let mut told: Option<Instant> = None;
@@ -147,7 +147,7 @@ fn cut_when_over(stream: &TcpStream, pid: Pid, cancel: &AtomicBool, ended: &Atom
     }
 }
 
-/// Passes on what comes; `None` if the connection ended before the command did.
+/// Passes on the output; `None` if the connection ended before the command did.
 fn receive(stream: &TcpStream, sink: &mut dyn FnMut(Stream, &[u8])) -> Result<Option<i32>> {
     let mut reader = std::io::BufReader::new(stream);
     while let Ok(Some(frame)) = Frame::read(&mut reader) {

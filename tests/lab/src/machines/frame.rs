@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the lab and a director's agent say to each other: one request, then output as it comes, then the end.
+//! The messages between the lab and a director's agent: one request, then output as it comes, then the end.
 //!
 //! A frame is one byte of kind, four bytes of length (big-endian), and that many bytes.
 
@@ -20,7 +20,7 @@ pub(crate) struct Request {
     pub(crate) env: Vec<(String, String)>,
     /// Its directory.
     pub(crate) cwd: PathBuf,
-    /// If it is to outlive the connection: where its output is appended.
+    /// For a command that should outlive the connection: the file for its output.
     pub(crate) log: Option<PathBuf>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum Frame {
     Stdout(Vec<u8>),
     /// From the agent: the command wrote this to its standard error.
     Stderr(Vec<u8>),
-    /// From the agent: the command ended with this status, or was started if it is to outlive us.
+    /// From the agent: the command ended with this status, or was started if it should outlive the connection.
     Exit(i32),
     /// From the agent: the command could not be run.
     Failed(String),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The lab as those inside see it: who is there, and running commands on them.
+//! The lab as programs inside see it: its hosts, and running commands on them.
 
 use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
@@ -93,7 +93,7 @@ impl Lab {
         }))
     }
 
-    /// Starts a command on a host that goes on by itself; its output is appended to `HOST.log` in the lab's directory.
+    /// Starts a command on a host in the background; appends its output to `HOST.log` in the lab's directory.
     pub fn start_detached<S: AsRef<str>>(&self, name: &str, argv: &[S]) -> Result<()> {
         let pid = self.live_pid(name)?;
         let mut request = request(argv)?;
@@ -117,7 +117,7 @@ impl Lab {
         state::log_file(&self.dir, name)
     }
 
-    /// Runs a command on a host, and hands its output on as it comes.
+    /// Runs a command on a host, and passes its output on as it comes.
     pub(crate) fn execute(
         &self,
         name: &str,
@@ -176,7 +176,7 @@ impl Lab {
         &self.here
     }
 
-    /// The end of what a director's console showed.
+    /// The end of a director's console.
     pub fn console(&self, name: &str) -> Result<String> {
         let host = self.host(name)?;
         ensure!(

@@ -41,8 +41,8 @@ pub(crate) fn plug_director(here: &Namespace, host: &Host) -> Result<()> {
     here.ip(&lines)
 }
 
-/// Starts a host that is a namespace, and returns the process that stands for it: it holds a network, a mount table
-/// (with a `/run` and a `/sys` of its own) and a host name.
+/// Starts a host that is a namespace, and returns its process. The process has its own network, mount table (with its
+/// own `/run` and `/sys`) and host name.
 pub(crate) fn start_host(here: &Namespace, host: &Host) -> Result<Pid> {
     let mut holder = Command::new("/bin/busybox");
     holder
@@ -87,7 +87,8 @@ pub(crate) fn start_host(here: &Namespace, host: &Host) -> Result<Pid> {
         .context("start a host (its holder is busybox)")?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let port = host.port();
-    // A machine keeps its network card when it is switched off and on; others remember its address for a minute.
+    // A machine keeps its network card when it is switched off and on, because others remember its address for a
+    // minute.
     let number = host.number;
     here.ip(&format!(
         "link add {port} type veth peer name eth0 address 02:1a:b0:00:00:{number:02x} netns {pid}\n\
@@ -100,7 +101,7 @@ pub(crate) fn start_host(here: &Namespace, host: &Host) -> Result<Pid> {
     Ok(pid)
 }
 
-/// The file that stands for a process's network namespace.
+/// The file of a process's network namespace.
 pub(crate) fn namespace_file(pid: Pid) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/ns/net"))
 }
@@ -108,7 +109,7 @@ pub(crate) fn namespace_file(pid: Pid) -> PathBuf {
 /// Ends a host that is a namespace: its cable, then every process in it.
 pub(crate) fn stop_host(here: &Namespace, host: &Host, pid: Pid) -> Result<()> {
     here.ip(&format!("link delete {}\n", host.port()))?;
-    // What is ended may just have forked.
+    // A process that we end may just have forked.
     for _ in 0..100 {
         let processes = processes_in(pid);
         if processes.is_empty() {
@@ -156,7 +157,7 @@ fn processes_in(pid: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// Makes `command` run on the host that `pid` stands for.
+/// Makes `command` run on the host of process `pid`.
 pub(crate) fn adopt(command: &mut Command, pid: Pid) -> Result<()> {
     let open = |name: &str| {
         let path = Path::new("/proc")

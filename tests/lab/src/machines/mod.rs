@@ -2,8 +2,8 @@
 //! Shape "machines": directors that are kernels of their own, clients and real-server hosts that are namespaces of this
 //! machine, all on one bridge.
 //!
-//! A program enters such a lab by calling [`reexec_inside`] first thing in `main`: it starts the lab, and the program
-//! again inside it, where [`Lab::from_env`] is what it works with. Everything ends with the program.
+//! A program enters such a lab by calling [`reexec_inside`] at the start of `main`. That starts the lab, and the same
+//! program again inside it, where it uses [`Lab::from_env`]. Everything ends with the program.
 //!
 //! ```no_run
 //! # use std::process::ExitCode;

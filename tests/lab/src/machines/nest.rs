@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Into the lab: fresh namespaces, a first process in them that builds everything and buries the dead, and in the end
-//! the program itself, inside.
+//! The way into the lab: fresh namespaces, a first process in them that builds everything and reaps dead processes, and
+//! then the program itself inside.
 //!
-//! The program is started three times: by the user, as the lab's first process, and inside the lab. When the first of
-//! these ends for whatever reason, the second is killed, and with it everything in its process namespace.
+//! The program starts three times: by the user, as the lab's first process, and inside the lab. When the first of these
+//! ends for any reason, the second is killed, and with it everything in its process namespace.
 
 use std::fs::{self, OpenOptions};
 use std::io::IsTerminal;
@@ -32,7 +32,7 @@ use crate::scratch::Scratch;
 use crate::uml;
 use crate::watch::{Ending, Signals};
 
-/// Tells the lab's first process from the program inside.
+/// Distinguishes the lab's first process from the program inside.
 const FIRST: &str = "LAB_FIRST";
 /// How long the command may take to end after Ctrl-C.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(3);
@@ -42,21 +42,21 @@ const INTERRUPT_GRACE: Duration = Duration::from_secs(3);
 pub struct Options {
     /// How large.
     pub shape: Shape,
-    /// A directory for its state that stays afterwards; one in memory if none.
+    /// A directory for its state that stays afterwards; `None` means one in memory.
     pub dir: Option<PathBuf>,
-    /// Whether to say nothing while starting.
+    /// Whether to print nothing while starting.
     pub quiet: bool,
 }
 
-/// Whether this program was started as the agent inside a director, and [`reexec_inside`] is to be called whatever the
-/// arguments are.
+/// Whether this program was started as the agent inside a director: then call [`reexec_inside`], whatever the arguments
+/// are.
 #[must_use]
 pub fn is_agent() -> bool {
     std::env::var_os(director::AGENT_ADDRESS).is_some()
 }
 
-/// To be called first thing in `main`, with one thread: `None` means that we are inside a lab and the program may go on;
-/// otherwise the lab has been and gone, and `main` is to return this code.
+/// Call it at the start of `main`, with one thread. `None` means that we are inside a lab and the program may go on.
+/// Otherwise the lab has ended, and `main` must return this code.
 ///
 /// Inside, the program has the same arguments and environment as before, plus [`DIR`].
 #[must_use]
@@ -135,7 +135,7 @@ fn enter(options: &Options) -> Result<u8> {
     Ok(status)
 }
 
-/// Waits for the end. Ctrl-C at a terminal reaches the command by itself; what does not end of it is ended.
+/// Waits for the end. Ctrl-C at a terminal reaches the command by itself; we end what it leaves running.
 fn wait_for_first(first: &mut Child) -> Result<u8> {
     let pid = Pid::from_raw(first.id().cast_signed());
     let signals = Signals::hold()?;
@@ -160,7 +160,8 @@ fn wait_for_first(first: &mut Child) -> Result<u8> {
     Ok(u8::try_from(number).unwrap_or(LAB_FAILED))
 }
 
-/// Network, mounts and processes of our own; where we are not root, root in a world of our own first.
+/// Makes our own network, mount and process namespaces. If we are not root, it first makes a user namespace with us as
+/// root.
 fn make_namespaces() -> Result<()> {
     let flags = CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWNS
@@ -189,7 +190,7 @@ fn make_namespaces() -> Result<()> {
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).context("make mounts private")
 }
 
-/// The lab's first process: builds the lab, runs the program inside, buries what dies meanwhile.
+/// The lab's first process: builds the lab, runs the program inside, reaps processes that end meanwhile.
 fn be_first(options: &Options) -> Result<u8> {
     let started = Instant::now();
     let dir = PathBuf::from(std::env::var_os(DIR).context("the lab has no directory")?);
@@ -244,7 +245,7 @@ fn build(dir: &Path, options: &Options) -> Result<Lab> {
     lan::build(&Namespace::open(Path::new("/proc/self/ns/net"))?)?;
     let lab = Lab::open(dir)?;
     let mut booting = Vec::new();
-    // Directors first: they take longer, and boot while the others are made.
+    // Directors first: they take longer, and boot while the other hosts are made.
     for host in state
         .hosts
         .iter()

@@ -7,7 +7,8 @@
 //! | `rs1`, `rs2`, ... | 192.168.0.2, .3, ... |
 //! | `director1`, `director2` | 192.168.0.11, .12 |
 //!
-//! All have `fd00:c0a8::` and the same last number in IPv6. 192.168.0.10 and 192.168.0.123 are nobody's, for virtual IPs.
+//! In IPv6 all have `fd00:c0a8::` and the same last number. No host has 192.168.0.10 and 192.168.0.123: they are for
+//! virtual IPs.
 
 use std::net::Ipv4Addr;
 

@@ -37,7 +37,7 @@ impl Lab {
         })
     }
 
-    /// Cuts a host's power: nothing in it gets to say goodbye, and it forgets everything.
+    /// Cuts a host's power: its programs end at once, and it forgets everything.
     pub fn kill(&self, name: &str) -> Result<()> {
         let host = self.host(name)?;
         let pid =
@@ -84,7 +84,7 @@ impl Lab {
         }
     }
 
-    /// Stops a host in its tracks, as if it hung.
+    /// Pauses a host, as if it hung.
     pub fn pause(&self, name: &str) -> Result<()> {
         self.signal(name, Signal::SIGSTOP)
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the lab knows about itself, in files below its directory: every program inside reads the same.
+//! The lab's state, in files in its directory: every program inside reads the same files.
 //!
 //! ```text
 //! lab.json         who there is
@@ -73,7 +73,7 @@ fn pid_file(dir: &Path, name: &str) -> PathBuf {
     host_dir(dir, name).join("pid")
 }
 
-/// The process that stands for a host, if it was switched on and not off again.
+/// The process of a host, if the host was switched on and not off again.
 pub(crate) fn pid_of(dir: &Path, name: &str) -> Option<Pid> {
     fs::read_to_string(pid_file(dir, name))
         .ok()?
@@ -98,7 +98,7 @@ pub(crate) fn set_pid(dir: &Path, name: &str, pid: Option<Pid>) -> Result<()> {
     done.with_context(|| format!("update {}", path.display()))
 }
 
-/// Whether a process lives; one that waits to be buried does not.
+/// Whether a process lives; a zombie does not.
 pub(crate) fn is_running(pid: Pid) -> bool {
     process_state(pid).is_some_and(|state| !['Z', 'X'].contains(&state))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A command on a host while it runs, and what it said when it ended.
+//! A command on a host while it runs, and its output when it has ended.
 
 use std::io::{PipeReader, Read};
 use std::os::unix::process::CommandExt;
@@ -30,9 +30,9 @@ pub enum Stream {
 pub struct Output {
     /// Its exit status, or 128 + n if signal n ended it.
     pub status: i32,
-    /// What it wrote to its standard output.
+    /// Its standard output.
     pub stdout: Vec<u8>,
-    /// What it wrote to its standard error.
+    /// Its standard error.
     pub stderr: Vec<u8>,
 }
 
@@ -56,7 +56,7 @@ impl Output {
     }
 }
 
-/// A command that runs beside us. It is told to end (SIGTERM, later SIGKILL) when this is dropped.
+/// A command that runs beside us. Dropping this ends it (SIGTERM, later SIGKILL).
 #[derive(Debug)]
 pub struct Task {
     cancel: Arc<AtomicBool>,
@@ -65,7 +65,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// Starts `execute`, which runs the command and hands on what it says.
+    /// Starts `execute`, which runs the command and passes on its output.
     pub(crate) fn start<E>(execute: E) -> Self
     where
         E: FnOnce(&AtomicBool, &mut dyn FnMut(Stream, &[u8])) -> Result<i32> + Send + 'static,
@@ -95,7 +95,7 @@ impl Task {
             .is_some_and(|thread| !thread.is_finished())
     }
 
-    /// What it said so far (the status means nothing yet).
+    /// Its output so far (the status means nothing yet).
     #[must_use]
     pub fn so_far(&self) -> Output {
         self.output
@@ -147,7 +147,7 @@ fn collect(output: &Mutex<Output>, stream: Stream, bytes: &[u8]) {
     }
 }
 
-/// Runs a command on the host that process `pid` stands for, to its end or until `cancel`.
+/// Runs a command on the host of process `pid`, to its end or until `cancel`.
 pub(crate) fn execute(
     pid: Pid,
     request: &Request,
@@ -213,7 +213,7 @@ fn read_stream(mut from: PipeReader, stream: Stream, to: mpsc::Sender<(Stream, B
     thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            // It fails when nobody listens any more; the writer shall not notice.
+            // This fails when nobody listens any more; the writer must not notice.
             let _ = to.send((stream, buffer.get(..length).unwrap_or_default().into()));
         }
     });

@@ -36,7 +36,7 @@ impl Goal {
         Self::with(0, "")
     }
 
-    /// Many more, so that a kill finds the table half filled or half emptied.
+    /// Many more: a kill should find the table half filled or half emptied.
     pub(super) fn large() -> Result<Self> {
         Self::with(MANY, "")
     }

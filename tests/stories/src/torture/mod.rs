@@ -2,8 +2,8 @@
 //! The director is killed without warning, again and again: while it starts, while it reloads, while it writes its files,
 //! while it works. Clients must not notice, and the next start must end with the right table and with whole files.
 //!
-//! Half of the configurations have many more services, so that a kill finds the table half filled or half emptied. One
-//! has a service that the kernel refuses.
+//! One of the configurations has many more services: a kill should find the table half filled or half emptied. One has a
+//! service that the kernel refuses.
 
 mod files;
 mod goal;
@@ -51,7 +51,7 @@ fn torture(story: &mut Story, rounds: u32, seed: u64) -> Result<()> {
     set_up(story)?;
     small.put()?;
     start(story)?;
-    // The first verdicts put the servers in.
+    // The first verdicts add the servers.
     let director = &story.stage.director;
     director.wait_for_table("the first table", LONG, &small.table)?;
     let ages = Ages::begin(&story.stage)?;
@@ -147,7 +147,7 @@ impl Torture<'_> {
         Ok("stopped")
     }
 
-    /// Somebody changes a weight while no director looks.
+    /// Somebody changes a weight while no director runs.
     fn stray_edit(&mut self) -> Result<()> {
         let (server, port) = (self.random.pick(&SERVERS)?, self.random.pick(&PORTS)?);
         let (address, weight) = (server.address, 10 + self.random.below(90));
@@ -155,7 +155,7 @@ impl Torture<'_> {
         there(self.story, &edit)
     }
 
-    /// Mostly on the way to what there is more to do for.
+    /// Usually on the way to the configuration with more work.
     fn kill_starting(&mut self) -> Result<String> {
         let before = self.story.stage.director.table()?;
         let other = self
@@ -289,8 +289,8 @@ fn start(story: &Story) -> Result<()> {
     })
 }
 
-/// Does something that notes the director as `$pid`, and kills it at that moment, in one command: a detour would take
-/// longer than the table does.
+/// Does something that notes the director as `$pid`, and kills it at that moment, in one command: two commands would take
+/// longer than filling the table.
 fn act_and_kill(story: &Story, act: &str, moment: Moment) -> Result<()> {
     let (note, wait) = (moment.note(), moment.wait());
     // The kernel was faster where it is written more than may be.
