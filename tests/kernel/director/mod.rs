@@ -3,6 +3,7 @@
 
 mod checks;
 mod foreign;
+mod foretold;
 mod kill;
 mod log;
 mod once;
@@ -31,6 +32,7 @@ pub(crate) fn tests() -> Vec<Test> {
         state::tests(),
         log::tests(),
         recording::tests(),
+        foretold::tests(),
     ]
     .concat()
 }

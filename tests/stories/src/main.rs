@@ -61,10 +61,12 @@ enum Command {
 
 /// Kill the director at moments that a seed chooses, while clients work, and check that nobody notices
 ///
-/// The exit status is not 0 if a connection was lost, or a start did not end with the right table.
+/// It is killed while it starts, while it reloads (to a configuration that the kernel refuses in part, too), while it
+/// writes its files, and while it works. The exit status is not 0 if a connection was lost, or a start did not end with
+/// the right table, whole files, and servers that are up for as long as before.
 #[derive(Args, Debug)]
 struct TortureArgs {
-    /// How many times; each round has one kill while it starts, and one while it works
+    /// How many times; each round ends three directors: one at work, one that starts, one that reloads
     #[arg(long, value_name = "N", default_value_t = 20)]
     rounds: u32,
     /// The same seed makes the same choices
