@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The laws of the planner (docs/architecture.md), against random tables on both sides.
 //!
-//! The tables are drawn from a handful of services and servers, so that the two sides overlap in every way.
+//! Both tables use the same few services and servers. So the two sides overlap in every way.
 
 #![allow(
     clippy::unwrap_used,
@@ -70,7 +70,7 @@ fn table() -> impl Strategy<Value = IpvsTable> {
     btree_map(service_key(), service, 0..6).prop_map(|services| IpvsTable { services })
 }
 
-/// Everything of a table that is ours: desired, or said to be ours.
+/// Our part of a table: desired, or listed as ours.
 fn ours_of(
     table: &IpvsTable,
     desired: &IpvsTable,
@@ -159,7 +159,7 @@ proptest! {
             let new_maglev = server.is_none() && !observed.services.contains_key(&key)
                 && desired.services.get(&key).is_some_and(|it| it.settings.scheduler == Scheduler::MH);
             prop_assert!(times <= if new_maglev { 2 } else { 1 }, "{key} {server:?}: {times}");
-            // What is equal on both sides is not among them at all.
+            // Objects that are equal on both sides have no step at all.
             if let (Some(wanted), Some(present)) = (desired.services.get(&key), observed.services.get(&key)) {
                 match server {
                     None => prop_assert_ne!(&wanted.settings, &present.settings),
@@ -247,7 +247,7 @@ proptest! {
             let present = kernel.table.services.get(key);
             match (refused, observed.services.get(key)) {
                 (false, _) => prop_assert_eq!(present, Some(wanted)),
-                // Nothing is left of a service that could not be made whole.
+                // Nothing is left of a service that could not be made completely.
                 (true, None) => prop_assert_eq!(present, None),
                 (true, Some(before)) => for (server, real) in &before.servers {
                     let now = present.and_then(|service| service.servers.get(server));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The rules of the house that a compiler does not check: layers, headers, words.
+//! The rules of the project that a compiler does not check: layers, headers, words.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("control", &["model", "engine"]),
 ];
 
-/// The modules that do no I/O, read no clock and are not async.
+/// The modules that do no I/O, read no clock and have no async code.
 const PURE: [&str; 8] = [
     "model",
     "diagnostic",
@@ -55,7 +55,7 @@ const IMPURE: [&str; 12] = [
     "libc::",
 ];
 
-/// Words the field does not use, or that say nothing.
+/// Words that the field does not use, or that mean nothing.
 const WORDS: [&str; 6] = [
     "backend",
     "upstream",
@@ -100,7 +100,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A file without its unit tests, which may use whatever they like.
+/// A file without its unit tests, which may use anything.
 fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
 }
@@ -148,7 +148,7 @@ fn imports_go_up_the_layers_only() {
     }
 }
 
-/// What the hosts behind the VIP run is small: neither the director nor `lvsadm` is in it.
+/// The program of the hosts behind the VIP is small: it has no part of the director or `lvsadm`.
 #[test]
 fn realserver_compiles_neither_the_daemon_nor_cli() {
     let manifest = read(&root().join("realserver/Cargo.toml"));
@@ -221,7 +221,7 @@ fn every_file_says_its_licence_and_what_it_owns() {
 #[test]
 fn the_field_s_words_are_used() {
     for folder in ["src", "realserver"] {
-        // What others call our keys is told to those who write it so.
+        // Somebody who writes another program's word for a key gets our word.
         let synonyms = root().join("src/config/section.rs");
         for path in rust_files(folder)
             .into_iter()

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The director beside ipvsadm and keepalived: same table, same kernel, same boot, turn and turn about.
+//! The director compared with ipvsadm and keepalived: same table, same kernel, same boot, by turns.
 //!
-//! `make bench` (or `cargo bench --bench side_by_side`) prints what was measured, the ratios, and whether each goal is
-//! met; with `-- lvsadm` it leaves the daemons out. It fails when `lvsadm -R` takes more than [`report::MOST_OF_FLOOR`]
-//! times as long as an empty process and the kernel's own part together: no program can be faster than these. The
-//! other goals of time are figures, because they depend on the machine: ipvsadm makes sixteen system calls for each
-//! rule and we make few, and a system call of the lab's kernel costs a fifth where another program keeps the
+//! `make bench` (or `cargo bench --bench side_by_side`) prints the figures, the ratios, and whether each goal is met;
+//! with `-- lvsadm` it leaves out the daemons. It fails when `lvsadm -R` takes more than [`report::MOST_OF_FLOOR`]
+//! times as long as an empty process and the kernel's own part together: no program can be faster than these. The other
+//! goals of time cannot fail, because they depend on the machine. ipvsadm makes sixteen system calls for each rule and
+//! we make few. A system call in the lab's kernel takes only a fifth of the time when another program keeps the
 //! processors awake.
 //!
-//! Times in the lab's kernel mean nothing by themselves: a system call costs ten times what it costs on hardware, and
-//! there is one processor. Measure on a machine with nothing else to do. Each run gets a fresh network namespace,
-//! because what the kernel keeps of deleted servers slows the next load down.
+//! Absolute times in the lab's kernel mean nothing: a system call costs ten times as much as on hardware, and there is
+//! one processor. Measure on an idle machine. Each run gets a fresh network namespace, because the kernel's remains of
+//! deleted servers slow the next load down.
 
 #![allow(
     clippy::unwrap_used,
@@ -47,7 +47,7 @@ const MANY_SERVERS: Scale = Scale {
 };
 /// How often each side of a comparison is run, turn and turn about.
 const ROUNDS: usize = 3;
-/// How many runs of lvsadm, which take a moment, stand beside one that takes seconds.
+/// How many short runs of lvsadm we compare with one run that takes seconds.
 const SHORT_RUNS: usize = 5;
 /// How often both listings are run.
 const LISTINGS: usize = 15;
@@ -94,7 +94,7 @@ fn run(directory: &Path, lvsadm_alone: bool) -> Result<Report> {
 fn tables(bench: &Bench, scale: Scale) -> Result<Tables> {
     let mut tables = Tables::new(scale);
     for _ in 0..ROUNDS {
-        // Ours before and after theirs: what slows the machine down slows both.
+        // Our runs come before and after theirs: what slows the machine down slows both.
         for run in 0..SHORT_RUNS {
             tables.restore.push(bench.lvsadm_restore()?);
             tables.exchange.push(bench.exchange()?);
