@@ -85,7 +85,7 @@ pub(super) struct Kernel<'a> {
 }
 
 impl<'a> Kernel<'a> {
-    /// Asks for the servers of so many services.
+    /// Asks for the servers of this many services.
     pub(super) fn new(ipvs: &'a mut Ipvs, services: usize) -> Self {
         let options = SocketOptions::open(services);
         Self { ipvs, options }

@@ -79,7 +79,7 @@ pub struct Incompatible {
 }
 
 impl fmt::Display for Incompatible {
-    /// For whoever runs the client.
+    /// The message for the person who runs the client.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { client, director } = self;
         write!(

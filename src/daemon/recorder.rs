@@ -49,7 +49,7 @@ pub(super) enum Entry {
         event: Event,
         actions: Vec<Action>,
     },
-    /// So many events are missing here.
+    /// This many events are missing here.
     Lost(u64),
 }
 

@@ -83,9 +83,9 @@ pub struct CheckSchedule {
     pub interval: Duration,
     /// The one deadline of a probe, from its start to its result.
     pub timeout: Duration,
-    /// So many successes in a row bring a down server up.
+    /// This many successes in a row bring a down server up.
     pub rise: u32,
-    /// So many failures in a row take an up server down.
+    /// This many failures in a row take an up server down.
     pub fall: u32,
     /// From a failure to the next probe while the verdict is still up.
     pub retry_delay: Duration,
@@ -125,7 +125,7 @@ pub enum Need {
     All,
     /// One is enough.
     Any,
-    /// At least so many.
+    /// At least this many.
     AtLeast(u32),
 }
 

@@ -90,7 +90,7 @@ pub enum Effect {
     },
     /// The change that repaired it, as ipvsadm's line.
     Repaired(Box<str>),
-    /// So many steps were carried out.
+    /// This many steps were carried out.
     Steps(u64),
     /// The kernel refused, for this reason.
     Refused(Box<str>),

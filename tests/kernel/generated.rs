@@ -94,7 +94,7 @@ fn pick<'a>(random: &mut Rng, from: &[&'a str]) -> &'a str {
     random.choice(from.iter().copied()).expect("a choice")
 }
 
-/// Up to so many, each written as words.
+/// Up to this many, each written as words.
 fn some(random: &mut Rng, options: &mut Vec<Vec<String>>, from: &[&str], most: usize) {
     for _ in 0..random.usize(0..=most) {
         let option = pick(random, from);

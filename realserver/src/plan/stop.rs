@@ -16,7 +16,7 @@ use crate::state::{HeldSetting, State};
 pub enum Leaving {
     /// All that `start` put there.
     Started,
-    /// These, whoever put them there.
+    /// These, even if somebody else added them.
     Named(BTreeSet<Placement>),
 }
 

@@ -38,7 +38,7 @@ impl Entry {
 }
 
 impl<K: Copy + Ord + Hash> Summary<K> {
-    /// An empty one with room for so many keys, at least 2.
+    /// An empty one with room for this many keys, at least 2.
     #[must_use]
     pub fn new(room: usize) -> Self {
         Self {

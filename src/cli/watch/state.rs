@@ -48,7 +48,7 @@ impl Object {
 pub(super) enum Action {
     /// Nothing.
     None,
-    /// Draw everything anew.
+    /// Draw everything again.
     Redraw,
     /// Stop until the shell continues us.
     Suspend,
@@ -116,7 +116,7 @@ impl State {
         self.arrange();
     }
 
-    /// The screen has room for so many rows.
+    /// The screen has room for this many rows.
     pub(super) fn fit(&mut self, rows: usize) {
         self.page = rows.max(1);
         self.scroll();

@@ -27,7 +27,7 @@ const LATEST_STARTING: u64 = 600;
 /// The latest that one is killed that is at work.
 const LATEST_WORKING: u64 = 500;
 
-/// Runs so many rounds in a lab of its own.
+/// Runs this many rounds in a lab of its own.
 #[must_use]
 pub(super) fn main(rounds: u32, seed: u64) -> ExitCode {
     if let Some(code) = reexec_inside(&super::demo::options()) {
