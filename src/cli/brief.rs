@@ -18,7 +18,7 @@ pub(super) struct Brief {
     pub(super) sorted: bool,
 }
 
-/// Who knows the servers.
+/// A source of the servers.
 pub(super) trait Source {
     /// Reads the servers of a service into `out`, in the kernel's order, and replaces its content.
     fn servers(

@@ -32,7 +32,7 @@ pub(super) struct Header {
     pub(super) recording: u32,
     /// The program that wrote it.
     pub(super) version: String,
-    /// What the engine began with.
+    /// The engine's seed.
     pub(super) seed: u64,
 }
 

@@ -141,7 +141,7 @@ pub struct ServiceKeyError(String);
 impl FromStr for ServiceKey {
     type Err = ServiceKeyError;
 
-    /// The other half of `Display`.
+    /// Reads what `Display` prints.
     fn from_str(text: &str) -> Result<Self, ServiceKeyError> {
         let words: Vec<&str> = text.split(' ').collect();
         let at = |at: &str| at.parse::<SocketAddr>().ok();

@@ -31,7 +31,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The most it can have.
+    /// Its largest possible count.
     const fn most(&self) -> u32 {
         self.counts.total().saturating_add(self.uncounted)
     }

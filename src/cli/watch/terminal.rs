@@ -171,7 +171,7 @@ fn size() -> (u16, u16) {
     (width.min(LARGEST.0), height.min(LARGEST.1))
 }
 
-/// A backend that asks the terminal nothing: its answers would mix with the keys.
+/// A drawing target that asks the terminal nothing: its answers would mix with the keys.
 fn terminal(
     (width, height): (u16, u16),
 ) -> io::Result<Terminal<CrosstermBackend<BufWriter<Stdout>>>> {
