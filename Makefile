@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# A Debian machine with Rust and make is all that these commands need. What is missing of Debian's packages is named and
-# installed first; as an ordinary user you are asked for sudo then, and only then.
+# These commands need a Debian machine with Rust and make. They first name and install the Debian packages that are
+# missing, and only then ask an ordinary user for sudo.
 
 CARGO ?= cargo
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
-# A kernel with IPVS that runs as a process; what sets up its networks; the ipvsadm to compare with.
+# A kernel with IPVS that runs as a process, the tools for its networks, and the ipvsadm to compare with.
 LAB_PACKAGES := user-mode-linux busybox-static iproute2 ipvsadm
 # Rust links with cc.
 LINKER := $(shell command -v cc >/dev/null 2>&1 || echo gcc libc6-dev)
 INSTALL := tests/lab/install-packages.sh
-# Debian's releases whose kernels must do: 12, 13 and the coming one. This machine's own is the installed package.
+# The Debian releases whose kernels must work: 12, 13 and the next one. This machine's own is the installed package.
 RELEASES := bookworm trixie sid
 OTHER_RELEASES := $(filter-out $(shell . /etc/os-release 2>/dev/null && echo "$$VERSION_CODENAME"),$(RELEASES))
 KERNELS := $(TARGET)/kernels
@@ -21,7 +21,7 @@ say = @printf '\n== %s\n'
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
-	@echo 'make test    everything that must hold: formatting, lints, all tests, the demonstration'
+	@echo 'make test    every check: formatting, lints, all tests, the demonstration'
 	@echo 'make bench   the director beside ipvsadm and keepalived, in the same kernel'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
 	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
@@ -66,7 +66,7 @@ kernels:
 	@$(INSTALL) patchelf debian-archive-keyring
 	@tests/lab/fetch-kernels.sh $(KERNELS) $(OTHER_RELEASES)
 
-# What cannot be fetched is named, and missing, in the matrix; the other kernels are tried all the same.
+# The matrix names a kernel that could not be fetched, and runs without it.
 matrix:
 	@$(INSTALL) $(LAB_PACKAGES) keepalived patchelf debian-archive-keyring $(LINKER)
 	$(say) 'fetching the kernels'

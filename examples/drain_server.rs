@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Takes a real server out of a TCP service without breaking a connection: weight 0, so that it gets no new ones; then
-//! it is deleted when its last one has ended, or when the time is up.
+//! Takes a real server out of a TCP service without breaking a connection. First it sets weight 0: the server gets no
+//! new connections. Then it deletes the server when the last connection has ended, or when the time is up.
 //!
 //! `cargo run --example drain_server 192.0.2.10:5672 10.0.0.5:5672 600`
 
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The server as it is, and how many connections it has, those about to end included.
+/// The server's present settings, and the number of its connections, including those that are about to end.
 fn find(
     ipvs: &mut Ipvs,
     service: &ServiceKey,
@@ -61,7 +61,7 @@ fn find(
     ))
 }
 
-/// One change. What the kernel refuses is not an error of the exchange: it is told step by step.
+/// One change. A refusal is not an error of the exchange: the kernel reports it step by step.
 fn change(ipvs: &mut Ipvs, step: Step) -> Result<(), Box<dyn Error>> {
     match ipvs.apply(&[step])?.first() {
         Some(refused) => Err(format!("{}: {}", refused.step, refused.errno).into()),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Prints what happens to this host's links, addresses, neighbours and routes, as the kernel tells it:
-//! `cargo run --example watch_host`.
+//! Prints changes of this host's links, addresses, neighbours and routes, as the kernel reports them: `cargo run
+//! --example watch_host`.
 //!
 //! Needs no privilege. Try `ip address add 192.0.2.1/32 dev lo` beside it.
 
@@ -11,7 +11,7 @@ use lvs_director::model::{Host, HostEvent};
 use lvs_director::plan::{HostPart, HostScope, HostTarget as _};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // First listen, then read: what changes in between is told.
+    // First listen, then read: so no change between is lost.
     let mut monitor = Monitor::open()?;
     let mut host = read();
     println!(
@@ -39,7 +39,7 @@ fn read() -> Host {
     reading.host
 }
 
-/// An event in words. The host says how interfaces are called.
+/// An event in words. The host has the names of interfaces.
 fn line(host: &Host, event: &HostEvent) -> String {
     match event {
         HostEvent::LinkChanged(link) => {

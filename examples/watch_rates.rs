@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Prints the rates of all virtual services every two seconds, which is how often the kernel computes them:
-//! `cargo run --example watch_rates`.
+//! Prints the rates of all virtual services every two seconds, the kernel's own period: `cargo run --example
+//! watch_rates`.
 
 #![allow(
     clippy::disallowed_methods,

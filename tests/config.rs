@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Configuration files: the good, and the bad with what is said of them.
+//! Configuration files: good ones, and bad ones with their messages.
 //!
-//! `tests/config/NAME.yaml` must parse, unless `NAME.err` beside it holds what is said of it.
-//! `UPDATE_GOLDEN=1 cargo test --test config` rewrites those.
+//! `tests/config/NAME.yaml` must parse, unless `NAME.err` beside it has its messages. `UPDATE_GOLDEN=1 cargo test
+//! --test config` rewrites those files.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -59,7 +59,7 @@ fn bad_files_are_told_what_is_wrong_and_good_files_parse() {
     }
 }
 
-/// What `director check` would say of a text, and the text with all fixes made.
+/// The messages of `director check` for a text, and the text with all fixes made.
 fn fixed(text: &str) -> (Diagnostics, String) {
     let diagnostics = parse("fixed.yaml", text.as_bytes()).unwrap_err();
     let mut sources = SourceMap::default();
@@ -159,7 +159,7 @@ fn every_key_is_documented() {
 
 /// 1,000 virtual services with 10 real servers each: 12,001 lines, 900 kB.
 fn large_file() -> String {
-    // Nothing is freed on the way, so that the peak below is the parser's own.
+    // Free nothing on the way: the peak below must be the parser's own.
     let mut text = String::with_capacity(1 << 20);
     text.push_str("virtual_services:\n");
     for service in 0..1000 {

@@ -19,15 +19,16 @@ use lvs_director::system::Names;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const CONNECTIONS: u32 = 1_000_000;
-/// What the listing may add to a process that has just begun, its read buffer of 64 KiB included.
+/// The memory that a listing may add to a new process, including its read buffer of 64 KiB.
 const LISTING: u64 = 2 * 1024 * 1024;
 const STACK: usize = 64 * 1024;
-/// What counting may add: of 50,000 clients each is counted, and half as many again while the table of them grows.
+/// The memory that counting may add: 50,000 clients are counted, and the growing table needs room for half as many
+/// more.
 const COUNTING: u64 = 6 * 1024 * 1024;
 /// Set in the process that is kept small.
 const INSIDE: &str = "LVS_DIRECTOR_SMALL_PROCESS";
 
-/// What the kernel would give: a title and the connections, made up as they are read.
+/// The kernel's list: a title and the connections, made while they are read.
 struct Kernel {
     next: u32,
     line: Vec<u8>,
@@ -85,7 +86,7 @@ fn list(format: ConnectionFormat) -> usize {
     out.0
 }
 
-/// How many were counted, and what is printed.
+/// The number of counted connections, and the output.
 fn count() -> (u32, String) {
     let wanted = Wanted {
         clients: true,
@@ -101,7 +102,7 @@ fn count() -> (u32, String) {
     (counted.connections.total(), text)
 }
 
-/// Bytes of memory that the process writes to and shares with nobody, which is what the limit is about.
+/// Bytes of the process's private writable memory: the limit is about these.
 fn data() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
@@ -125,7 +126,7 @@ fn alone(name: &str) -> bool {
     false
 }
 
-/// Does this with so many bytes of memory more than the process has now.
+/// Does this with a limit of this many bytes above the process's present memory.
 fn within<T: Send + 'static>(heap: u64, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive) = std::sync::mpsc::channel::<()>();
     let small = thread::Builder::new().stack_size(STACK);

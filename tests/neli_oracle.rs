@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! neli, a netlink library that shares no code with ours, as an oracle: it reads what we write, and what it writes we
-//! read. A round trip through one codec alone would not notice a mistake made both ways.
+//! neli, a netlink library that shares no code with ours, as an oracle: it reads our bytes, and we read its bytes. A
+//! round trip through only one codec would not show a mistake made both ways.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -90,7 +90,7 @@ fn family(family: AddressFamily) -> u16 {
     u16::try_from(number).unwrap()
 }
 
-/// The attributes that say which service, as neli builds them.
+/// The attributes that identify a service, as neli builds them.
 fn service_key_attributes(key: &ServiceKey) -> Vec<Attribute> {
     let mut all = vec![attribute(1, family(key.family()))];
     match *key {
@@ -193,7 +193,7 @@ fn daemon_attributes(daemon: &SyncDaemon) -> Vec<Attribute> {
         attribute(2, daemon.interface.as_str()),
         attribute(3, u32::from(daemon.sync_id)),
     ];
-    // Zero is "the kernel's default", and is said by saying nothing.
+    // Zero means the kernel's default: then there is no attribute.
     all.extend((daemon.max_length != 0).then(|| attribute(4, daemon.max_length)));
     all.extend(daemon.group.map(|group| match group {
         IpAddr::V4(v4) => attribute(5, v4.octets()),
@@ -204,7 +204,7 @@ fn daemon_attributes(daemon: &SyncDaemon) -> Vec<Attribute> {
     all
 }
 
-/// Our bytes, read by neli: the command, and of every nest its number, its flag and its attributes in no order.
+/// Our bytes, read by neli: the command, and for every nest its number, its flag and its attributes in no order.
 fn read_by_neli(bytes: &[u8]) -> (u8, Vec<Nest>) {
     let message = Message::from_bytes(&mut Cursor::new(bytes)).expect("neli reads it");
     assert_eq!(*message.nl_len() as usize, bytes.len());
@@ -240,7 +240,7 @@ fn ours(request: Request<'_>) -> Vec<u8> {
     bytes
 }
 
-/// Holds our request against neli's nests, and hands neli's attributes to `decode`.
+/// Compares our request with neli's nests, and hands neli's attributes to `decode`.
 fn compare<T>(
     request: Request<'_>,
     nests: &[(u16, Vec<Attribute>)],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A daemon beside another: its start, a reload, its memory.
+//! One daemon compared with another: start, reload, memory.
 
 #![allow(
     clippy::disallowed_methods,
@@ -24,7 +24,7 @@ use crate::measure::{Bench, DIRECTOR};
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(15);
-/// How long a daemon is left running before its peak memory is read, so that its checks have run.
+/// How long a daemon runs before we read its peak memory: its checks must have run.
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// What a daemon took.
@@ -38,7 +38,7 @@ pub(crate) struct Daemon {
     pub(crate) peak_memory_kib: u64,
     /// How many processes that were.
     pub(crate) processes: usize,
-    /// What it says of the reload, if it does.
+    /// Its log line about the reload, if it writes one.
     pub(crate) reload_line: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl Bench {
         self.daemon(command, "director.log")
     }
 
-    /// The same of keepalived, its checker alone (`-C`), as a director without VRRP is.
+    /// The same for keepalived: only its checker (`-C`), like a director without VRRP.
     pub(crate) fn keepalived_run(&self) -> Result<Daemon> {
         let mut command = Command::new("keepalived");
         command
@@ -127,7 +127,7 @@ impl Bench {
         ServiceKey::tcp((address, PORT).into())
     }
 
-    /// Both daemons add services in order, so that the last one's servers tell; and then all are counted.
+    /// Both daemons add services in order: wait for the last one's servers, then count all.
     fn is_complete(&self, ipvs: &mut Ipvs) -> Result<bool> {
         if ipvs.servers(&self.last_service())?.len() < self.scale.servers.try_into()? {
             return Ok(false);
@@ -147,7 +147,7 @@ impl Bench {
     }
 }
 
-/// A daemon that is ended, with its children, when it goes out of scope.
+/// A daemon. Dropping this ends it and its children.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {

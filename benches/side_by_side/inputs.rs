@@ -37,15 +37,15 @@ impl Scale {
         Ipv4Addr::from_bits(Ipv4Addr::new(10, 1, 0, 0).to_bits() + 1 + service)
     }
 
-    /// A server's address: all of 127/8 is this host, so that every check finds somebody listening.
+    /// A server's address: all of 127/8 is this host, so every check finds a listener.
     pub(crate) fn server_address(self, service: u32, server: u32) -> Ipv4Addr {
         Ipv4Addr::from_bits(
             Ipv4Addr::new(127, 1, 0, 0).to_bits() + 1 + service * self.servers + server,
         )
     }
 
-    /// What `ipvsadm-restore` reads. Of all schedulers `rr` adds least of its own, which is the same for everybody: `wrr`
-    /// looks at all servers of a service whenever one is added.
+    /// The input of `ipvsadm-restore`. The scheduler's own work is the same for every program; `rr` has the least:
+    /// `wrr` looks at all servers of a service whenever one is added.
     pub(crate) fn for_ipvsadm(self) -> String {
         let mut text = String::new();
         for service in 0..self.services {
@@ -100,7 +100,7 @@ impl Scale {
         text
     }
 
-    /// A `director.yaml` in which the first server of each of the first services is checked often, and nobody else.
+    /// A `director.yaml` that checks the first server of each of the first services often, and no other server.
     pub(crate) fn for_verdicts(self, directory: &str, checked: u32) -> String {
         let mut text = format!(
             "director: {{state_file: {directory}/state.json, socket: {directory}/director.sock}}\n\

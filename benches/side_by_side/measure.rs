@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Running one program on one fresh network namespace, and what it took.
+//! Runs one program in one fresh network namespace, and measures it.
 
 #![allow(
     clippy::disallowed_methods,
@@ -26,7 +26,7 @@ const WINDOW: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_mins(1);
 const LVSADM: &str = env!("CARGO_BIN_EXE_lvsadm");
 
-/// Wall time of a whole process, and of the part in which it talked to the kernel where it says so itself.
+/// Wall time of a whole process, and of its exchange with the kernel if the process reports that.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Apply {
     pub(crate) whole: Duration,
@@ -89,8 +89,8 @@ impl Bench {
         command.stderr(Stdio::piped());
         // Cargo's own; every program would look for its libraries there first.
         command.env_remove("LD_LIBRARY_PATH");
-        // From a thread that is there already: a command that has to change its namespace itself would have to be
-        // forked from this large process, and that would be measured too.
+        // Use a thread that exists already. A command that changes its namespace itself must be forked from this large
+        // process, and we would measure that, too.
         let (output, took) = namespace.run(|| {
             let start = Instant::now();
             let output = command
@@ -135,7 +135,7 @@ impl Bench {
         Ok(whole)
     }
 
-    /// What the kernel takes for the changes of `lvsadm -R`, by the library and without anything around them.
+    /// The kernel's own time for the changes of `lvsadm -R`: by the library, and nothing else.
     pub(crate) fn exchange(&self) -> Result<Duration> {
         let namespace = Self::namespace()?;
         let steps = self.scale.steps()?;
@@ -161,8 +161,8 @@ impl Bench {
         Ok(whole)
     }
 
-    /// `-Ln` of the whole table into a file by lvsadm and by ipvsadm, each so many times by turns; what they print is
-    /// the same.
+    /// `-Ln` of the whole table into a file by lvsadm and by ipvsadm, each this many times by turns; both print the
+    /// same.
     pub(crate) fn listings(&self, rounds: usize) -> Result<Vec<[Duration; 2]>> {
         let namespace = Self::namespace()?;
         let mut load = Command::new(LVSADM);
@@ -217,8 +217,8 @@ impl Bench {
     }
 }
 
-/// Waits until the processor has nothing to do: the kernel takes the tables of namespaces that are gone apart in the
-/// background, which is nobody's work that is measured here.
+/// Waits until the processor is idle: the kernel removes the tables of ended namespaces in the background, and that
+/// must not count here.
 fn settle() -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let mut before = processor_time()?;
@@ -237,7 +237,7 @@ fn settle() -> Result<()> {
     }
 }
 
-/// All of it and the idle part, in ticks. Source: `proc_stat(5)`.
+/// The total time and the idle time, in ticks. Source: `proc_stat(5)`.
 fn processor_time() -> Result<(u64, u64)> {
     let text = fs::read_to_string("/proc/stat")?;
     let first = text.lines().next().unwrap_or_default();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What was measured, side by side, and whether it is what is promised.
+//! The figures, side by side, and whether they meet the goals.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::versions::Versions;
 
 /// How many times as long as an empty process and the kernel's own part `lvsadm -R` may take.
 pub(crate) const MOST_OF_FLOOR: f64 = 1.5;
-/// How soon a verdict is to be in the kernel.
+/// The goal for the time from a verdict to the kernel.
 const VERDICT: Duration = Duration::from_millis(5);
 
 /// Everything that was measured.
@@ -36,7 +36,7 @@ pub(crate) struct Tables {
     pub(crate) listings: Vec<[Duration; 2]>,
 }
 
-/// The director beside ipvsadm and keepalived.
+/// The director compared with ipvsadm and keepalived.
 pub(crate) struct Directors {
     pub(crate) apply: Vec<Apply>,
     pub(crate) restore: Vec<Duration>,
@@ -56,16 +56,16 @@ struct Ratio {
     goal: Goal,
 }
 
-/// What a ratio is to be.
+/// The goal for a ratio.
 #[derive(Clone, Copy)]
 enum Goal {
     /// Anything.
     None,
-    /// Ours is so many times better. Where it is not, that is told, and no failure: it depends on the machine.
+    /// Ours is this many times better. If not, we print that, but it is not a failure: it depends on the machine.
     Told(f64),
-    /// Ours is so many times better.
+    /// Ours is this many times better.
     AtLeast(f64),
-    /// Ours is at most so many times worse.
+    /// Ours is at most this many times worse.
     AtMost(f64),
 }
 

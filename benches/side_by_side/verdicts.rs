@@ -20,13 +20,14 @@ use crate::measure::{Bench, DIRECTOR};
 
 /// How many servers go down, one after the other.
 const VERDICTS: u32 = 20;
-/// How long after one the next goes down: longer than the interval of the checks.
+/// The time between two servers that go down: longer than the interval of the checks.
 const PAUSE: Duration = Duration::from_millis(700);
-/// What the director says of each batch of verdicts that changed the kernel's table.
+/// The director's log line for each batch of verdicts that changed the kernel's table.
 const TOLD: &str = "verdict in the kernel ";
 
 impl Bench {
-    /// From the end of the probe that decides until the kernel has carried out its verdict, by the director's own clock.
+    /// The time from the end of the deciding probe until the kernel has carried out the verdict, by the director's own
+    /// clock.
     pub(crate) fn verdicts(&self) -> Result<Vec<Duration>> {
         let namespace = Self::namespace()?;
         let listen = |service| TcpListener::bind((self.scale.server_address(service, 0), PORT));
@@ -69,7 +70,7 @@ fn until(done: impl Fn() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-/// What the log says behind its first `before` figures.
+/// The figures of the log after its first `before` ones.
 fn delays(log: &str, before: usize) -> Result<Vec<Duration>> {
     log.lines()
         .filter_map(|line| line.split_once(TOLD))

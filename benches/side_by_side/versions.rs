@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What stands beside us, by version.
+//! The versions of the compared programs.
 
 use std::fmt;
 use std::process::Command;
@@ -21,7 +21,7 @@ impl Versions {
     }
 }
 
-/// The first line of what a program says with `-v`, wherever it says it.
+/// The first line that a program prints with `-v`, on either stream.
 fn first_line(program: &str) -> Result<String> {
     let mut command = Command::new(program);
     let output = command.arg("-v").output();

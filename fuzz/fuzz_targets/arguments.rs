@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The words of a command line, one a line (or behind a NUL): they are refused in words, or mean something, and what
-//! changes the table means the same when it is written as it is saved.
+//! The words of a command line, one a line (or after a NUL). They are refused with a message, or have a meaning. A
+//! change of the table has the same meaning after it is written as a saved line.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -45,7 +45,7 @@ fn read(words: &[&str], compat: bool) -> Result<Invocation, Failure> {
     parse(context, words)
 }
 
-/// What is wrong is said, with an exit status.
+/// An error has a message and an exit status.
 fn check(failure: &Failure) {
     assert!(!failure.message.trim().is_empty());
     assert!(matches!(failure.status, 1 | 2 | 255), "{failure:?}");
@@ -56,14 +56,14 @@ fn saved(step: &Step) {
     let line = step.to_string();
     let words: Vec<&str> = line.split(' ').collect();
     if line.contains(['\n', '\0']) || names(step).any(|name| name.contains(' ')) {
-        // A word that no line has room for: the kernel knows no such name.
+        // A word that does not fit into a line: the kernel knows no such name.
         return;
     }
     let again = Invocation::Change(Change::Step(step.clone()));
     assert_eq!(read(&words, true), Ok(again), "{line}");
 }
 
-/// What is written as it was given.
+/// Settings that are written as they were given.
 fn names(step: &Step) -> impl Iterator<Item = &str> {
     let settings = match step {
         Step::AddService(_, settings) | Step::EditService(_, settings) => Some(settings),
@@ -80,7 +80,7 @@ fn names(step: &Step) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a change comes to where the service and the server that it edits are there.
+/// The step of a change when the edited service and server exist.
 fn step(change: &Change) -> Option<Step> {
     let (key, server) = match change {
         Change::Step(step) => return Some(step.clone()),

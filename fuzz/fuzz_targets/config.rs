@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A configuration file: it is refused in words, or is a configuration that prints as a file that says the same. What is
-//! wrong with it is said to people and to programs, and the fixes that are offered can all be made.
+//! A configuration file: it is refused with messages, or it prints as a file that means the same. Its errors print for
+//! people and for programs, and all offered fixes can be made.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

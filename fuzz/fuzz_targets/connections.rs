@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `/proc/net/ip_vs_conn`: a line that is a connection is the same after it was written as the kernel writes it, and
-//! the list is printed line by line up to the first that is none, in every format, filtered or not, and counted whole.
+//! `/proc/net/ip_vs_conn`: a connection is the same after we write it as the kernel does and read it again. The list is
+//! printed up to the first line that is not a connection, in every format, filtered or not, and all of it is counted.
 #![no_main]
 
 use std::net::{IpAddr, SocketAddr};
@@ -53,7 +53,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What is listed is what is counted.
+/// The listed connections are the counted ones.
 fn counted(bytes: &[u8], filter: &Filter, listed: &str, whole: bool) {
     let wanted = Wanted {
         clients: true,
@@ -74,7 +74,7 @@ fn counted(bytes: &[u8], filter: &Filter, listed: &str, whole: bool) {
     serde_json::to_string(&Document::new(&counted, wanted.rows)).expect("JSON");
 }
 
-/// What is printed, and whether that is all.
+/// The output, and whether it is complete.
 fn print(bytes: &[u8], format: ConnectionFormat, filter: &Filter) -> (String, bool) {
     let mut out = String::new();
     let names: Option<fn(Nameable) -> Names> = None;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A datagram that tells what happens to links, addresses, neighbours and routes.
+//! A datagram about changes of links, addresses, neighbours and routes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The inside of a `DEST` nest: what can be read of it is read the same after it was written.
+//! The inside of a `DEST` nest: a value that we read, write and read again is the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A datagram from the kernel: messages, and in them whatever IPVS answers.
+//! A datagram from the kernel: messages with IPVS's answers.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -26,6 +26,6 @@ fuzz_target!(|datagram: &[u8]| {
         let _ = parse_family(attributes);
         let _ = RequestedObjects::parse(attributes);
     }
-    // Each has a header of 16 bytes, but for a broken one that ends the walk.
+    // Each has a header of 16 bytes; a broken one ends the walk.
     assert!(messages <= datagram.len() / 16 + 1);
 });

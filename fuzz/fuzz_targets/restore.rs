@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What `lvsadm -R` reads: it is refused in words, or makes a table that is the same after it was saved and read again.
+//! The input of `lvsadm -R`: it is refused with messages, or makes a table that is the same after it is saved and read
+//! again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(!failure.message.trim().is_empty());
                 assert!(matches!(failure.status, 1 | 2 | 255), "{failure:?}");
             }
-            // A name that begins so can only be said attached, `-s#x`, and no kernel has such a one.
+            // A name with this first character only works attached, `-s#x`, and no kernel has such a name.
             Ok(read) if names(&read).any(|name| name.starts_with('#')) => {}
             Ok(read) => {
                 let mut saved = String::new();
@@ -46,7 +47,7 @@ fn table(input: &str, compat: bool) -> Result<IpvsTable, Failure> {
     restore::table(&read(context, input.as_bytes())?)
 }
 
-/// What is written as it was given.
+/// Settings that are written as they were given.
 fn names(table: &IpvsTable) -> impl Iterator<Item = &str> {
     table.services.values().flat_map(|service| {
         let settings = &service.settings;

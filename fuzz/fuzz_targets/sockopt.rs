@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An answer of IPVS's older interface: no more is read of it than is there.
+//! An answer of IPVS's older interface: no byte is read behind its end.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +8,7 @@ use lvs_director::codec::sockopt::{ask_servers, read_server_counts, read_servers
 fuzz_target!(|answer: &[u8]| {
     let mut servers = Vec::new();
     if read_servers(answer, &mut servers).is_some() {
-        // Each takes some 90 bytes, behind a header of 20 or more.
+        // Each takes some 90 bytes, after a header of 20 or more.
         assert!(servers.len() * 80 <= answer.len());
     }
     if let Some(counts) = read_server_counts(answer) {

@@ -141,7 +141,7 @@ pub fn parts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Part> {
     parts
 }
 
-/// What the parts amount to.
+/// The state that all parts together show.
 #[must_use]
 pub fn outcome(
     parts: &[Part],

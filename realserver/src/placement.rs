@@ -55,7 +55,7 @@ impl fmt::Display for Device {
 pub struct Placement {
     /// The virtual address.
     pub vip: IpAddr,
-    /// Where it belongs.
+    /// The device for it.
     pub device: Device,
 }
 

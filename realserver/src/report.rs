@@ -24,7 +24,7 @@ pub struct Report {
     pub changes: Vec<HostStep>,
     /// Every part as it is now. A stop lists the parts of the VIPs that it left.
     pub parts: Vec<Part>,
-    /// What somebody should know.
+    /// Notes for a person.
     pub notes: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct FailureReport {
     pub outcome: &'static str,
     /// Why.
     pub error: String,
-    /// What the program ends with.
+    /// The exit code.
     pub exit_code: u8,
 }
 

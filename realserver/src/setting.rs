@@ -5,7 +5,7 @@
 
 use lvs_director::model::SysctlName;
 
-/// What a setting is for.
+/// The purpose of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// `arp_ignore`: do not answer ARP requests for an address that is on another interface.
@@ -67,9 +67,9 @@ impl Purpose {
 /// One setting of one interface, or of `all`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Whose.
+    /// The interface, or `all`.
     pub interface: String,
-    /// What for.
+    /// The purpose.
     pub purpose: Purpose,
 }
 

@@ -12,7 +12,7 @@ use crate::placement::{Device, Placement};
 /// The layout of the file that this program reads and writes.
 const VERSION: u32 = 1;
 
-/// What the state file says.
+/// The content of the state file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {

@@ -18,7 +18,7 @@ pub(super) struct Brief {
     pub(super) sorted: bool,
 }
 
-/// Who knows the servers.
+/// A source of the servers.
 pub(super) trait Source {
     /// Reads the servers of a service into `out`, in the kernel's order, and replaces its content.
     fn servers(
@@ -85,7 +85,7 @@ pub(super) struct Kernel<'a> {
 }
 
 impl<'a> Kernel<'a> {
-    /// Asks for the servers of so many services.
+    /// Asks for the servers of this many services.
     pub(super) fn new(ipvs: &'a mut Ipvs, services: usize) -> Self {
         let options = SocketOptions::open(services);
         Self { ipvs, options }

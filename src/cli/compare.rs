@@ -13,7 +13,7 @@ use crate::plan::{Step, diff};
 /// All that differs, service by service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Comparison {
-    /// Nothing does.
+    /// No difference.
     pub equal: bool,
     /// The services that differ, in the order of listings.
     pub services: Vec<ServiceDifference>,
@@ -24,13 +24,13 @@ pub struct Comparison {
 pub struct ServiceDifference {
     /// The service, as it is listed.
     pub service: String,
-    /// What becomes of it.
+    /// The kind of change.
     pub change: Change,
     /// How, in the order in which it is safe.
     pub steps: Vec<Difference>,
 }
 
-/// What becomes of something.
+/// What happens to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {

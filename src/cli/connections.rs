@@ -43,7 +43,7 @@ pub enum ConnectionsError {
     Write(#[from] fmt::Error),
 }
 
-/// What may have a name.
+/// The addresses and ports that may have a name.
 pub type Nameable = (BTreeSet<IpAddr>, BTreeSet<(Protocol, u16)>);
 
 /// Lists the connections of `input`, after its title, that match `filter`. `learn` looks up names, again and again;

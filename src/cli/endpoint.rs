@@ -101,7 +101,7 @@ fn push_blanks(text: &mut String, count: usize) {
     text.push_str(BLANKS.get(..count).unwrap_or(BLANKS));
 }
 
-/// Shortens to so many bytes, or fewer so as not to split a character.
+/// Shortens to this many bytes, or fewer when a character would be split.
 pub(super) fn cut(text: &mut String, longest: usize) {
     while text.len() > longest {
         text.pop();

@@ -75,7 +75,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Nobody may be listening.
+/// The reader may be gone.
 fn tell(failure: &Failure) {
     let _ = writeln!(io::stderr().lock(), "{}", failure.message);
 }

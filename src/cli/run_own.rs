@@ -14,7 +14,7 @@ use crate::ipvsadm::failure::Failure;
 use crate::ipvsadm::restore::read;
 use crate::plan::Target as _;
 
-/// Does what was asked for.
+/// Carries out the command.
 pub(super) fn run(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure> {
     match asked.word {
         Word::Diff => compare(context, asked),

@@ -25,7 +25,7 @@ pub struct Connection<'a> {
     pub client: SocketAddr,
     /// The service; for a template of a service by mark, the mark in place of an address.
     pub service: SocketAddr,
-    /// Where it was sent.
+    /// The real server.
     pub server: SocketAddr,
     /// `ESTABLISHED`, `TIME_WAIT`, ...
     pub state: &'a str,

@@ -29,7 +29,7 @@ pub struct Envelope {
     pub message_type: u16,
     /// Comes back with every answer.
     pub sequence: u32,
-    /// Which answer is wanted.
+    /// The wanted answer.
     pub answer: Answer,
 }
 
@@ -134,7 +134,7 @@ pub fn parse_family(attributes: &[u8]) -> Result<u16, DecodeError> {
 pub struct Incoming<'a> {
     /// The request it answers.
     pub sequence: u32,
-    /// What it says.
+    /// Its content.
     pub kind: IncomingKind<'a>,
 }
 

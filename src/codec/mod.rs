@@ -29,7 +29,7 @@ pub enum DecodeError {
     Impossible {
         /// Which attribute.
         name: &'static str,
-        /// What came.
+        /// The value received.
         value: u64,
     },
     /// An attribute without which the object has no meaning.

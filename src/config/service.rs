@@ -42,7 +42,7 @@ impl Defaults {
 /// The virtual services read so far, and the place of each.
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    /// Those that are right.
+    /// The services without errors.
     pub(super) services: BTreeMap<ServiceKey, ConfiguredService>,
     places: BTreeMap<ServiceKey, Span>,
 }

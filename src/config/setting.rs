@@ -18,7 +18,7 @@ pub(super) enum Setting<T> {
 }
 
 impl<T> Setting<T> {
-    /// What reading `node` gave.
+    /// The result of reading `node`.
     pub(super) fn read(node: &Node<'_>, result: Result<T, Wrong>) -> Self {
         match result {
             Ok(value) => Self::Set(value, node.span),
@@ -32,7 +32,7 @@ impl<T> Setting<T> {
 pub(super) struct Found<T> {
     /// The value.
     pub(super) value: T,
-    /// Where it stands.
+    /// Its place.
     pub(super) span: Span,
     /// In which layer; 0 is the innermost.
     pub(super) layer: usize,

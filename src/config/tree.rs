@@ -13,7 +13,7 @@ pub(super) struct Node<'a> {
     pub(super) value: Value<'a>,
 }
 
-/// What a node can be.
+/// The kinds of nodes.
 #[derive(Debug, Clone)]
 pub(super) enum Value<'a> {
     /// Text, a number, nothing at all.

@@ -11,7 +11,7 @@ use crate::model::{Tunnel, TunnelChecksum, TunnelKind};
 /// The tunnel settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TunnelLayer {
-    /// Where it says anything.
+    /// The place of the first setting.
     pub(super) span: Option<Span>,
     kind: Setting<Kind>,
     port: Setting<u16>,

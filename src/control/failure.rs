@@ -12,7 +12,7 @@ use super::socket::holder;
 /// Why a running director did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens on the socket.
+    /// No director listens on the socket.
     #[error("ask the director on {0}: no director is running there; start it with: director run")]
     NotRunning(PathBuf),
     /// A director runs, and its socket has been removed.

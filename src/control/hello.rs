@@ -22,7 +22,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// What this program says.
+    /// The hello of this program.
     #[must_use]
     pub fn ours() -> Self {
         Self {
@@ -72,14 +72,14 @@ impl Hello {
 /// A client and a director that have no protocol in common.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Incompatible {
-    /// What the client speaks.
+    /// The client's hello.
     pub client: Hello,
-    /// What the director speaks.
+    /// The director's hello.
     pub director: Hello,
 }
 
 impl fmt::Display for Incompatible {
-    /// For whoever runs the client.
+    /// The message for the person who runs the client.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { client, director } = self;
         write!(

@@ -21,7 +21,7 @@ pub struct Peer {
 pub enum Access {
     /// Everything.
     Everything,
-    /// What changes nothing.
+    /// Requests that change nothing.
     Reading,
     /// Nothing.
     Nothing,
@@ -38,7 +38,7 @@ impl Access {
         }
     }
 
-    /// Whether this may be asked.
+    /// Whether this request is permitted.
     #[must_use]
     pub const fn permits(self, request: &Request) -> bool {
         match self {

@@ -16,7 +16,7 @@ use crate::model::{Config, Recalled, ServiceKey, Severity, Transition};
 pub enum Item {
     /// How everything is.
     Status(Box<Status>),
-    /// Something that happened.
+    /// An event.
     Event(Told),
     /// Events that are no longer kept, and that the client did not get.
     Skipped {
@@ -31,16 +31,16 @@ pub enum Item {
     Standings(Remembered),
 }
 
-/// Something that happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Its number. They begin at 1 when a director starts, and have no gaps.
     pub number: u64,
     /// How long ago it happened, in milliseconds.
     pub milliseconds_ago: u64,
-    /// How loudly it is told.
+    /// Its log level.
     pub severity: Severity,
-    /// As the log tells it.
+    /// The text in the log.
     pub text: String,
     /// The [`Transition`] as a value. A newer director may send a kind that this program does not know.
     pub transition: serde_json::Value,

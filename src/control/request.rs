@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::hello::Hello;
 use crate::model::ServiceKey;
 
-/// One question.
+/// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
-    /// How everything is: one [`super::Item::Status`].
+    /// The whole status: one [`super::Item::Status`].
     Status {
         /// Only these services; all services when the list is empty.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -58,7 +58,7 @@ impl Request {
 pub enum ClientLine {
     /// The first line.
     Hello {
-        /// What the client speaks.
+        /// The client's hello.
         hello: Hello,
     },
     /// A request.
@@ -91,7 +91,7 @@ pub enum Misunderstood {
     Unknown {
         /// Its number.
         id: u64,
-        /// What it asks for.
+        /// The request's kind.
         kind: String,
     },
     /// A known request with a field that it cannot have.
@@ -99,7 +99,7 @@ pub enum Misunderstood {
     Wrong {
         /// Its number.
         id: u64,
-        /// What it asks for.
+        /// The request's kind.
         kind: String,
         /// What is wrong.
         why: serde_json::Error,

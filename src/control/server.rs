@@ -17,13 +17,13 @@ use super::writer::{Replies, Unanswered};
 /// One request, and the user who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Who.
+    /// The user.
     pub peer: Peer,
     /// What.
     pub request: Request,
 }
 
-/// What clients may use up.
+/// Limits for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Clients at a time.
@@ -41,7 +41,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Those of a director.
+    /// The limits of a director.
     pub const DIRECTOR: Self = Self {
         clients: 64,
         requests: 16,

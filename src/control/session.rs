@@ -62,7 +62,7 @@ where
             () = writer.failed() => {}
             told = self.converse() => {
                 if let Err(Unanswered::Refused(why)) = told {
-                    // It may have gone already.
+                    // The client may have gone already.
                     let _ = writer.send(&ReplyLine::Error(None, why)).await;
                 }
             }

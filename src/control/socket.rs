@@ -34,7 +34,7 @@ pub enum OpenError {
     Taken {
         /// Which socket.
         socket: PathBuf,
-        /// Whose it is.
+        /// The process that has it.
         pid: Option<u32>,
     },
     /// Another director has the lock, but somebody has removed its socket.
@@ -46,7 +46,7 @@ pub enum OpenError {
     Gone {
         /// Which socket.
         socket: PathBuf,
-        /// Whose it was.
+        /// The process that had it.
         pid: Option<u32>,
     },
     /// Something is there that no director has made. It stays there.
@@ -66,7 +66,7 @@ pub enum OpenError {
     Io {
         /// Which socket.
         socket: PathBuf,
-        /// What was tried.
+        /// The failed operation.
         step: &'static str,
         /// Why it failed.
         cause: io::Error,

@@ -39,7 +39,7 @@ pub struct Status {
 pub struct VerdictDelay {
     /// How many batches of verdicts changed the kernel's table.
     pub batches: u64,
-    /// The last one's, in microseconds.
+    /// The duration of the last one, in microseconds.
     pub latest_microseconds: u64,
     /// The longest, in microseconds.
     pub longest_microseconds: u64,
@@ -81,7 +81,7 @@ pub struct ServerStatus {
 /// One check of one real server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckStatus {
-    /// What is asked: `tcp 10.0.0.5:5672`.
+    /// The probe: `tcp 10.0.0.5:5672`.
     pub probe: String,
     /// The standing by this check alone: `up`, `down`, `unknown`, `drain`, or `maintenance`.
     pub standing: Cow<'static, str>,

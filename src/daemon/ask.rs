@@ -14,7 +14,7 @@ use crate::engine::count;
 use crate::model::ServiceKey;
 use crate::system::read_limited;
 
-/// Which director is asked.
+/// The director to ask.
 #[derive(Debug)]
 pub(super) struct Whom {
     /// Its control socket.

@@ -19,7 +19,7 @@ use crate::model::ServiceKey;
 /// A client that watches gets at most one update in this time.
 const WATCH_PERIOD: Duration = Duration::from_millis(250);
 
-/// What answers are made of.
+/// The sources of answers.
 pub(super) struct Desk {
     /// What the engine has published.
     pub(super) published: Arc<Published>,

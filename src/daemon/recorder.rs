@@ -39,7 +39,7 @@ pub(super) struct Header {
     pub(super) recording: u32,
     /// The program that wrote it.
     pub(super) version: String,
-    /// What the engine began with.
+    /// The engine's seed.
     pub(super) seed: u64,
 }
 
@@ -56,7 +56,7 @@ pub(super) enum Entry {
         event: Event,
         actions: Vec<Action>,
     },
-    /// So many events are missing here.
+    /// This many events are missing here.
     Lost(u64),
 }
 

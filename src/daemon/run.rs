@@ -38,7 +38,7 @@ const RESERVED_DESCRIPTORS: u64 = 128;
 /// The largest number of probes at a time, for any number of descriptors.
 const MOST_PROBES: u64 = 16_384;
 
-/// What `director run` is told.
+/// The options of `director run`.
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) release: bool,

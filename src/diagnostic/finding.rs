@@ -51,7 +51,7 @@ struct Readings {
     count: usize,
 }
 
-/// One thing that is found.
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Where.

@@ -8,7 +8,7 @@ use super::source::Span;
 
 /// The list keeps this many and counts the others.
 const KEPT: usize = 1_000;
-/// So many different messages are kept for one span.
+/// At most this many different messages are kept for one span.
 const KEPT_PER_SPAN: usize = 16;
 
 /// All findings so far. The memory is bounded, the count is not.

@@ -8,9 +8,9 @@ use super::source::{FileId, SourceMap, Span};
 /// A new text for a range of bytes; for an empty range, a text to insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
-    /// What is replaced.
+    /// The old text's range.
     pub span: Span,
-    /// By what.
+    /// The new text.
     pub text: String,
 }
 
@@ -40,7 +40,7 @@ impl Fix {
     }
 }
 
-/// What became of fixes.
+/// The result of applying fixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied<'f> {
     /// The texts that change, as they are now.

@@ -11,7 +11,7 @@ use super::source::{Position, SourceMap, Span, position};
 /// A range of a text, by line and column. Displayed, it is `FILE:LINE:COLUMN` of its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// What the text is called.
+    /// The name of the text.
     pub file: String,
     /// The line, from 1.
     pub line: usize,

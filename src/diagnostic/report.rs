@@ -17,9 +17,9 @@ use super::source::{SourceMap, Span};
 
 /// A report shows this many and counts the others.
 const SHOWN: usize = 50;
-/// So many places that include a text are shown, the nearest first.
+/// At most this many places that include a text are shown, the nearest first.
 const SHOWN_INCLUDES: usize = 8;
-/// So many other places are shown with one finding.
+/// At most this many other places are shown with one finding.
 const SHOWN_LABELS: usize = 8;
 
 /// All findings in a text and in the texts that it includes, in order.

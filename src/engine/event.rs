@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
-/// One thing that happened.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -46,7 +46,7 @@ pub enum Event {
     },
 }
 
-/// What a director begins with.
+/// The state in which a director starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// The configuration.
@@ -62,7 +62,7 @@ pub struct Start {
 pub struct Probed {
     /// Which run of which check.
     pub run: RunId,
-    /// What came of it.
+    /// Its result.
     pub report: ProbeReport,
     /// When it came back.
     pub at: Timestamp,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::Transition;
 
-/// So many transitions are kept.
+/// At most this many transitions are kept.
 const KEPT: usize = 1_000;
 
 /// The last transitions, each with its number. Numbers start at 1 and have no gaps.

@@ -34,7 +34,7 @@ pub struct Engine {
     pub(super) owned: Arc<BTreeSet<ServiceKey>>,
     /// Whether the state file has this list.
     pub(super) owned_written: bool,
-    /// What is under way.
+    /// The present work.
     pub(super) work: Work,
     /// Services that may not be as they should be: the next ones to plan for.
     pub(super) dirty: BTreeSet<ServiceKey>,
@@ -91,7 +91,7 @@ pub(super) enum Work {
 /// Why the whole table is read.
 #[derive(Debug)]
 pub(super) enum Reading {
-    /// To begin with it.
+    /// To start.
     Start,
     /// To find out whether somebody else made the services that a new configuration adds.
     Reload(Wanted),
@@ -108,7 +108,7 @@ pub(super) enum Look {
     Surprise,
 }
 
-/// What a change is for.
+/// The purpose of a change.
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// The first of all.

@@ -62,7 +62,7 @@ pub struct ServerView {
 pub struct CheckView {
     /// What is asked, and when.
     pub check: Arc<Check>,
-    /// What this check alone believes.
+    /// The standing by this check alone.
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
@@ -92,14 +92,14 @@ pub struct Counters {
 pub struct VerdictDelay {
     /// How many batches of verdicts changed the kernel's table.
     pub batches: u64,
-    /// The last one's.
+    /// The duration of the last one.
     pub latest: Duration,
     /// The longest.
     pub longest: Duration,
 }
 
 impl VerdictDelay {
-    /// One more.
+    /// Adds one.
     pub fn note(&mut self, delay: Duration) {
         self.batches += 1;
         self.latest = delay;

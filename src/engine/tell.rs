@@ -31,7 +31,7 @@ pub(super) enum Untold {
     /// The engine repairs something that others had changed or made.
     Repair {
         at: Timestamp,
-        /// What was found.
+        /// The state found before.
         found: Box<str>,
         /// The step that repairs it.
         step: Step,

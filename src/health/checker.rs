@@ -124,7 +124,7 @@ impl Checker {
         &self.check
     }
 
-    /// What it believes.
+    /// Its standing.
     pub(super) const fn standing(&self) -> Standing {
         self.standing
     }

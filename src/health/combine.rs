@@ -93,7 +93,7 @@ mod tests {
             (Any, &[UP, Unknown], UP),
             (Any, &[Unknown, Down], Unknown),
             (Any, &[Down, Down], Down),
-            // At least so many.
+            // At least this many.
             (AtLeast(2), &[UP, UP, Down], UP),
             (AtLeast(2), &[UP, Unknown, Down], Unknown),
             (AtLeast(2), &[UP, Down, Down], Down),

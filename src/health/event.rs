@@ -14,20 +14,20 @@ pub struct CheckId(pub(super) u64);
 /// Names one run of one checker. The checker ignores the report of a run that it gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {
-    /// Whose run.
+    /// The checker.
     pub check: CheckId,
-    /// Which of them.
+    /// The number of the run.
     pub run: u64,
 }
 
 /// One probe to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeRequest {
-    /// Under which name to report.
+    /// The name for the report.
     pub run: RunId,
     /// What to ask, and how long to wait for the answer from the start of the probe.
     pub check: Arc<Check>,
-    /// When it was asked for.
+    /// The time of the request.
     pub asked: Timestamp,
 }
 
@@ -40,7 +40,7 @@ pub enum HealthEvent {
     Reported(RunId, ProbeReport),
 }
 
-/// What the checkers want done.
+/// What the checkers ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthAction {
     /// Make this probe, and report its result.

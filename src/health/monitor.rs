@@ -115,7 +115,7 @@ impl Health {
         self.due.len()
     }
 
-    /// One event.
+    /// Handles one event.
     pub fn handle(&mut self, now: Timestamp, event: HealthEvent, out: &mut Vec<HealthAction>) {
         match event {
             HealthEvent::Deadline => {

@@ -30,7 +30,7 @@ fn outcome() -> impl Strategy<Value = ProbeOutcome> {
 enum Happening {
     /// Time passes, and the deadline comes.
     Deadline(Duration),
-    /// A run reports: so many before the last one.
+    /// A run reports: this many before the last one.
     Report(u64, ProbeOutcome),
 }
 

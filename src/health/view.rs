@@ -22,7 +22,7 @@ pub struct ServerHealth<'a> {
 /// What one check of a server knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckHealth<'a> {
-    /// What is asked, and when.
+    /// The check: its probe and its schedule.
     pub check: &'a Arc<Check>,
     /// The standing by this check alone.
     pub standing: Standing,

@@ -12,12 +12,12 @@ use super::topic::Topic;
 use super::words::Words;
 use crate::model::{Scheduler, ServiceKey, SyncDaemon, SyncRole, Timeouts};
 
-/// What `lvsadm` is to do.
+/// The command of `lvsadm`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invocation {
     /// Explain the command line.
     Help,
-    /// Say which version this is.
+    /// Print the version.
     Version,
     /// List something.
     List(List),
@@ -54,7 +54,7 @@ pub enum Invocation {
 pub struct Context<'a> {
     /// The program's name, for messages.
     pub program: &'a str,
-    /// Who knows what names mean.
+    /// The source for the meaning of names.
     pub lookup: &'a dyn Lookup,
     /// As ipvsadm does, quirks included.
     pub compat: bool,

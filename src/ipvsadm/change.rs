@@ -14,7 +14,7 @@ use crate::model::{
 /// A change of one service or server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// One that says everything.
+    /// A complete change.
     Step(Step),
     /// `-E`: settings that are not given stay.
     EditService(ServiceKey, ServiceOptions),

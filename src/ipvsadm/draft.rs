@@ -21,7 +21,7 @@ const DEFAULT_PERSISTENCE: Seconds = Seconds(360);
 const LONGEST_NAME: usize = 15;
 const LONGEST_ENGINE: usize = 16;
 
-/// What has been said.
+/// The options so far.
 pub(super) struct Draft<'a> {
     lookup: &'a dyn Lookup,
     topics: Topics,

@@ -15,7 +15,7 @@ pub struct List {
     pub numeric: bool,
     /// JSON instead of text.
     pub json: bool,
-    /// What of it.
+    /// The parts to list.
     pub filter: Filter,
 }
 
@@ -54,7 +54,7 @@ pub enum Listed {
 /// How services are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// What is said of each.
+    /// The columns for each.
     pub columns: Columns,
     /// Numbers in full.
     pub exact: bool,

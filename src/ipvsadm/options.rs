@@ -150,9 +150,9 @@ pub enum Opt {
 /// Whether a value follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
-    /// None does.
+    /// No value follows.
     None,
-    /// One does.
+    /// A value follows.
     Required(Argument),
     /// A value may follow: the next word, unless it starts with a dash.
     Optional(Argument),
@@ -172,14 +172,14 @@ impl Value {
 /// A value that follows an option. Displayed, it is its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Argument {
-    /// What the help calls it.
+    /// Its name in the help.
     pub name: &'static str,
     /// What it can be, where that is known.
     pub choices: &'static [&'static str],
 }
 
 impl Argument {
-    /// One that can be anything.
+    /// A value of any form.
     #[must_use]
     pub const fn of(name: &'static str) -> Self {
         let choices = &[];
@@ -205,7 +205,7 @@ pub enum Meaning {
 /// A command or option: how it is written, with which others, and what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
-    /// What it stands for.
+    /// Its meaning.
     pub meaning: Meaning,
     /// Its name after two dashes.
     pub long: &'static str,
@@ -215,7 +215,7 @@ pub struct Definition {
     pub value: Value,
     /// Which commands take an option.
     pub legality: Legality,
-    /// What messages call a command.
+    /// The name of a command in messages.
     pub called: &'static str,
     /// Whether only lvsadm has it.
     pub is_own: bool,

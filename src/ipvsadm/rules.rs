@@ -74,7 +74,7 @@ impl Legality {
         self
     }
 
-    /// What it is about.
+    /// Its topic.
     pub(super) const fn about(mut self, topic: Topic) -> Self {
         self.topic = Some(topic);
         self
@@ -98,13 +98,13 @@ impl Legality {
 /// The topics that a command takes. All others are illegal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// What messages call the command.
+    /// The command's name in messages.
     pub name: &'static str,
-    /// Topics it cannot do without.
+    /// Topics that it needs.
     pub required: Topics,
     /// Topics of which it takes at most one.
     pub exclusive: Topics,
-    /// Topics it takes as well.
+    /// Topics that it also takes.
     pub optional: Topics,
 }
 

@@ -90,7 +90,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// What messages call it.
+    /// Its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         let mut rows = DEFINITIONS.iter();

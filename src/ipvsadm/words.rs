@@ -25,7 +25,7 @@ pub enum WordError {
     /// The value is missing.
     #[error("missing argument")]
     NoValue,
-    /// A value where none belongs.
+    /// A value for an option without one.
     #[error("option does not take an argument")]
     UnwantedValue,
 }

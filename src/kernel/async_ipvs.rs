@@ -187,7 +187,7 @@ impl<T: 'static> Worker<T> {
     ) -> Result<R, Errno> {
         let (done, outcome) = oneshot::channel();
         let job: Job<T> = Box::new(move |value| {
-            // Whoever asked may have gone.
+            // The caller may have gone.
             let _ = done.send(job(value));
         });
         self.0.send(job).map_err(|_| Errno::ECANCELED)?;

@@ -16,11 +16,11 @@ use super::{Fwmark, Timestamp, Weight};
 /// one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
-    /// What is asked.
+    /// The kind of probe.
     pub kind: ProbeKind,
     /// Whom.
     pub target: SocketAddr,
-    /// By which way.
+    /// The path.
     pub path: ProbePath,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Probe {
 /// A probe and when it runs. Servers with an equal check share one checker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Check {
-    /// What one run asks.
+    /// The probe of one run.
     pub probe: Probe,
     /// When, and how many results make a verdict.
     pub schedule: CheckSchedule,
@@ -83,9 +83,9 @@ pub struct CheckSchedule {
     pub interval: Duration,
     /// The one deadline of a probe, from its start to its result.
     pub timeout: Duration,
-    /// So many successes in a row bring a down server up.
+    /// This many successes in a row bring a down server up.
     pub rise: u32,
-    /// So many failures in a row take an up server down.
+    /// This many failures in a row take an up server down.
     pub fall: u32,
     /// From a failure to the next probe while the verdict is still up.
     pub retry_delay: Duration,
@@ -107,7 +107,7 @@ impl Checks {
         each: Vec::new(),
     };
 
-    /// One check alone.
+    /// Only one check.
     #[must_use]
     pub fn one(check: Check) -> Self {
         Self {
@@ -125,7 +125,7 @@ pub enum Need {
     All,
     /// One is enough.
     Any,
-    /// At least so many.
+    /// At least this many.
     AtLeast(u32),
 }
 
@@ -161,7 +161,7 @@ pub struct ProbeReport {
 pub enum ProbeOutcome {
     /// The server answered as it should, and may have told the weight it wants.
     Up(Option<Weight>),
-    /// It did not.
+    /// The server did not answer as it should.
     Down,
     /// The server asks for no new connections; its present ones live on.
     Drain,

@@ -22,7 +22,7 @@ pub enum ServiceKey {
         /// The port, 0 for all.
         port: u16,
     },
-    /// Whatever the firewall marked.
+    /// The packets with this firewall mark.
     Fwmark {
         /// The mark.
         mark: Fwmark,
@@ -141,7 +141,7 @@ pub struct ServiceKeyError(String);
 impl FromStr for ServiceKey {
     type Err = ServiceKeyError;
 
-    /// The other half of `Display`.
+    /// Reads what `Display` prints.
     fn from_str(text: &str) -> Result<Self, ServiceKeyError> {
         let words: Vec<&str> = text.split(' ').collect();
         let at = |at: &str| at.parse::<SocketAddr>().ok();
@@ -189,7 +189,7 @@ pub struct ServiceSettings {
     pub scheduler: Scheduler,
     /// Its flags.
     pub scheduler_flags: SchedulerFlags,
-    /// One-packet scheduling: the kernel chooses a server for every UDP datagram anew (`-o`).
+    /// One-packet scheduling: the kernel chooses a server for each single UDP datagram (`-o`).
     pub one_packet: bool,
     /// Persistence (`-p`): how long a client stays with its server after its last connection. `None` for no
     /// persistence.

@@ -57,9 +57,9 @@ impl fmt::Display for Standing {
 /// The standing of one server by one check, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recalled {
-    /// Whose server.
+    /// The virtual service.
     pub service: ServiceKey,
-    /// Which one.
+    /// The real server.
     pub server: ServerKey,
     /// The probe. Another probe of the same server says nothing about this one.
     pub probe: Probe,

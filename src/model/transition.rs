@@ -10,9 +10,9 @@ use super::{ServerKey, ServiceKey, Standing, Timestamp, Weight};
 /// One change. It is reported once, and kept in a ring; the log and others render it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// What.
+    /// The object.
     pub object: Object,
     /// What it was.
     pub from: Condition,
@@ -48,7 +48,7 @@ pub enum Object {
     StateFile,
 }
 
-/// What an object is in.
+/// The condition of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
@@ -56,9 +56,9 @@ pub enum Condition {
     Standing(Standing),
     /// Not there, or not begun.
     Absent,
-    /// Of the director: it runs.
+    /// The director runs.
     Running,
-    /// Of the director: it has ended.
+    /// The director has ended.
     Stopped,
     /// As it should be.
     Right,
@@ -90,7 +90,7 @@ pub enum Effect {
     },
     /// The change that repaired it, as ipvsadm's line.
     Repaired(Box<str>),
-    /// So many steps were carried out.
+    /// This many steps were carried out.
     Steps(u64),
     /// The kernel refused, for this reason.
     Refused(Box<str>),
@@ -108,9 +108,9 @@ impl Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// As it should go.
+    /// Everything goes as it should.
     Info,
-    /// Somebody may want to look.
+    /// A person may want to look.
     Warning,
     /// Something does not work.
     Error,

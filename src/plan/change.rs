@@ -21,7 +21,7 @@ pub enum Rule {
     },
 }
 
-/// What became of a plan.
+/// The result of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// How many steps were carried out, and not undone.
@@ -130,7 +130,7 @@ impl Change {
         steps.map(|step| *step.service()).collect()
     }
 
-    /// What became of it.
+    /// Its result.
     #[must_use]
     pub fn finish(self) -> Outcome {
         Outcome {

@@ -14,7 +14,7 @@ use crate::model::{IpvsTable, RealServer, Scheduler, ServiceKey, ServiceSettings
 pub struct Plan {
     /// Steps that add, or change in place without taking anything away.
     pub grow: Vec<Step>,
-    /// What quiesces and removes.
+    /// Steps that quiesce and remove.
     pub shrink: Vec<Step>,
 }
 

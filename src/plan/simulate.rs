@@ -17,7 +17,7 @@ use crate::model::{
 /// the lab compares it with the real kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SimulatedKernel {
-    /// What it holds.
+    /// The table.
     pub table: IpvsTable,
     /// The host around the table: [`HostTarget`](super::HostTarget).
     pub host: Host,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The commands that ask a running director, beside one that only answers; and what becomes of their output.
+//! The commands that ask a running director, with one that only answers; and their output.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
@@ -19,7 +19,7 @@ use tokio::task::LocalSet;
 
 use crate::program::{GOOD, PROGRAM, director, file};
 
-/// Answers as a director would, and knows no kernel.
+/// Answers like a director, but without a kernel.
 struct Answering {
     directory: TempDir,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -171,7 +171,7 @@ fn a_service_that_is_none_is_a_wrong_command_line() {
     assert_eq!(said.code, Some(2), "{said:?}");
 }
 
-/// The first lines of a command that goes on until its reader leaves.
+/// The first lines of a command that runs until its reader leaves.
 fn first_lines(running: &Answering, command: &str, options: &[&str], number: usize) -> Vec<String> {
     let mut child = Command::new(PROGRAM)
         .arg(command)
@@ -241,7 +241,7 @@ fn a_broken_file_is_no_reason_not_to_ask() {
     let name = broken.to_str().unwrap();
     for command in ["status", "events", "reload"] {
         let said = director(&[command, name]);
-        // Nobody runs on the usual socket here, or somebody does.
+        // There may or may not be a director on the usual socket here.
         assert!(
             said.err.starts_with(&format!(
                 "director: note: {name} is wrong (director check {name} says how); asking on the usual socket, \
@@ -273,7 +273,7 @@ fn a_good_file_names_the_socket() {
 fn a_director_that_hangs_is_given_up() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("sock");
-    // It takes connections in, and says nothing.
+    // It accepts connections, and sends nothing.
     let _listener = UnixListener::bind(&socket).unwrap();
     let said = director(&["status", "--socket", socket.to_str().unwrap()]);
     assert_eq!(said.code, Some(1), "{said:?}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Files that are no configuration, or none that can be.
+//! Files that are not configurations, or that cannot be read.
 
 use std::fs::File;
 use std::os::unix::fs::symlink;
@@ -76,7 +76,7 @@ fn text_that_is_no_configuration_is_refused_with_its_place() {
     refused_text([0; 4096], &["FILE:1:1: "]);
 }
 
-/// Two commands stand for all, because each takes a while.
+/// Two commands represent all, because each takes a while.
 fn bomb(text: impl AsRef<[u8]>, words: &[&str]) {
     let (_directory, path) = file(text);
     refused_by(&["check", "run"], &path, words);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The program `lvsadm` on any machine: what it says of command lines that make no sense.
+//! The program `lvsadm` on any machine: its messages about bad command lines.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The programs on any machine: what they say of bad input, and with what exit code.
+//! The programs on any machine: their messages and exit codes for bad input.
 
 #![allow(
     clippy::unwrap_used,
@@ -109,7 +109,7 @@ fn a_good_file_of_ten_thousand_servers_is_ok() {
     );
 }
 
-/// Where the kernel has IPVS this shows nothing, and the tests of the kernel show the rest.
+/// When the kernel has IPVS this tests nothing; the kernel tests cover the rest.
 #[test]
 fn a_kernel_without_ipvs_is_told_with_its_module_and_package() {
     let directory = tempfile::tempdir().unwrap();

@@ -58,7 +58,7 @@ pub(crate) fn file(content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-/// Every command refuses this file with exit code 3 and these words, in which `FILE` stands for its name.
+/// Every command refuses this file with exit code 3 and these words; `FILE` stands for its name.
 pub(crate) fn refused(path: &Path, words: &[&str]) {
     refused_by(&COMMANDS, path, words);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! No attribute, no command and no golden file is left out.
+//! Every attribute, every command and every golden file has a test.
 
 use std::collections::BTreeSet;
 
@@ -92,7 +92,7 @@ fn every_golden_file_is_looked_at() {
         .flat_map(golden::names)
     {
         let (_, file) = name.split_once('/').unwrap();
-        // Tables of services and servers name what comes after the first words.
+        // Tables of services and servers name the words after the first ones.
         let short = ["add_server_", "service_", "server_"]
             .iter()
             .find_map(|prefix| file.strip_prefix(prefix));

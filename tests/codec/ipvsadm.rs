@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What ipvsadm asks of the kernel reads, by our decoder, as the value that we would ask for.
+//! Our decoder reads ipvsadm's requests as the values that we would send.
 
 use lvs_director::codec::DecodeError;
 use lvs_director::codec::ipvs::{

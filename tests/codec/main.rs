@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The IPVS codec against bytes that were not made by it (`tests/golden/`), and what holds for all values and all
-//! bytes.
+//! The IPVS codec with bytes of other writers (`tests/golden/`), and its laws for all values and all bytes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `parse(emit(x)) == x`, and what of a message does not matter.
+//! `parse(emit(x)) == x`, and the parts of a message that do not matter.
 
 use lvs_director::codec::ipvs::{
     Request, RequestedObjects, parse_server, parse_service, parse_sync_daemon, parse_timeouts,
@@ -21,8 +21,8 @@ fn emitted(request: Request<'_>) -> Vec<u8> {
     bytes.split_off(20)
 }
 
-/// The same attributes in another order, mixed with others of unknown numbers, and with flags on their types. The
-/// nests around them likewise.
+/// The same attributes in another order, mixed with others of unknown numbers, and with flags on their types. The nests
+/// around them change in the same way.
 fn shuffled(bytes: &[u8], noise: &[Attribute], seed: usize, flags: u16) -> Vec<u8> {
     let within = |bytes: &[u8]| {
         let mut all = split(bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel answers reads as the value that ipvsadm had made.
+//! Our decoder reads the kernel's answers as the values that ipvsadm had made.
 
 use lvs_director::codec::ipvs::{
     Info, parse_info, parse_server, parse_service, parse_sync_daemon, parse_timeouts,
@@ -14,7 +14,7 @@ use lvs_director::model::{
 use crate::golden;
 use crate::samples::{limited, mark, mask, persistent, plain, real, server, service, tcp, tunnel};
 
-/// What had gone through `TCP 10.0.0.100:88` when it was listed.
+/// The traffic of `TCP 10.0.0.100:88` at the time of the listing.
 const TRAFFIC: Counters = Counters {
     connections: 106,
     in_packets: 632,
@@ -106,7 +106,7 @@ fn servers_read_as_they_were_made() {
         ("fwmark", "10.1.1.11:0", real(dr, 1)),
     ];
     for (name, at, real) in expected {
-        // The reply says its own family, so that the service's does not matter.
+        // The reply has its own family, so the service's does not matter.
         for family in [AddressFamily::Ipv4, AddressFamily::Ipv6] {
             let file = format!("kernel/server_{name}");
             let entry = golden::attributes(&file, |bytes| parse_server(bytes, family)).unwrap();

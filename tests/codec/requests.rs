@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What we write is, byte by byte, what was written out by hand.
+//! Our bytes are equal to those that a person wrote by hand.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use lvs_director::model::{
 use crate::golden;
 use crate::samples::{limited, mark, mask, persistent, plain, real, server, service, tcp, tunnel};
 
-/// Four bytes a line, so that a failure shows where.
+/// Four bytes a line: a failure then shows the place.
 fn lines(bytes: &[u8]) -> Vec<String> {
     let line = |chunk: &[u8]| {
         let codes: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();

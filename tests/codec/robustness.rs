@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Bytes that are wrong: decoders say so or pass over them, and never panic.
+//! Wrong bytes: decoders report or ignore them, and never panic.
 
 use lvs_director::codec::DecodeError;
 use lvs_director::codec::ipvs::{
@@ -72,7 +72,7 @@ proptest! {
     }
 }
 
-/// The attributes of a server, the one of this number with another payload.
+/// The attributes of a server, with another payload in the one of this number.
 fn server_with(kind: u16, payload: &[u8]) -> Vec<u8> {
     let (key, at) = (tcp("192.0.2.10:80"), server("10.0.0.1:80"));
     let mut bytes = Vec::new();

@@ -11,7 +11,7 @@ use lvs_director::model::{
 use proptest::option;
 use proptest::prelude::*;
 
-/// So many cases, and no file that remembers a failure: the failing value is printed.
+/// This many cases, and no file for failures: a failing value is printed.
 pub(crate) fn cases(count: u32) -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Attributes taken apart and put together again, apart from the codec under test.
+//! Splits and joins attributes without the codec under test.
 
 /// One attribute: its type with flags, and its payload.
 pub(crate) type Attribute = (u16, Vec<u8>);
@@ -28,7 +28,7 @@ pub(crate) fn join(attributes: &[Attribute]) -> Vec<u8> {
     bytes
 }
 
-/// The attributes behind the headers of one generic netlink message.
+/// The attributes after the headers of one generic netlink message.
 pub(crate) fn attributes(message: &[u8]) -> Vec<Attribute> {
     split(&message[20..])
 }

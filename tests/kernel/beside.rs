@@ -70,7 +70,7 @@ pub(crate) fn outcome(command: &mut Command, input: &str) -> Outcome {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    // A program that does not read what it is given is one that refuses its arguments.
+    // A program that refuses its arguments does not read its input.
     let _ = child
         .stdin
         .take()
@@ -84,7 +84,7 @@ pub(crate) const IPVSADM: &str = "/usr/sbin/ipvsadm";
 /// The program under test.
 pub(crate) const LVSADM: &str = env!("CARGO_BIN_EXE_lvsadm");
 
-/// What ipvsadm and lvsadm make of the same arguments, in this order. Both believe to be called lvsadm.
+/// The results of ipvsadm and lvsadm for the same arguments, in this order. Both run under the name lvsadm.
 pub(crate) fn both(arguments: &[&str]) -> [Outcome; 2] {
     [IPVSADM, LVSADM].map(|program| feed(program, arguments, ""))
 }
@@ -98,7 +98,7 @@ pub(crate) fn same(arguments: &[&str]) {
     );
 }
 
-/// A network namespace for each of them, so that each has a table of its own.
+/// A network namespace for each of them: each has a table of its own.
 pub(crate) struct Pair {
     ipvsadm: Namespace,
     lvsadm: Namespace,
@@ -106,8 +106,8 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Two namespaces that are alike, with the interface `d0` to start sync daemons on, and without a way to a name
-    /// server that would be waited for.
+    /// Two equal namespaces, with the interface `d0` for sync daemons, and without a route to a name server: nothing
+    /// waits for one.
     pub(crate) fn new() -> Self {
         Self::called("lvsadm")
     }
@@ -128,7 +128,7 @@ impl Pair {
         }
     }
 
-    /// What each makes of a command line.
+    /// The result of each for a command line.
     pub(crate) fn both(&self, arguments: &[&str], input: &str) -> [Outcome; 2] {
         [(&self.ipvsadm, IPVSADM), (&self.lvsadm, LVSADM)].map(|(namespace, program)| {
             let mut command = Command::new(program);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What lvsadm has and ipvsadm has not, and that it is not there where lvsadm is to do as ipvsadm.
+//! What only lvsadm has, and that it does not exist when lvsadm must behave as ipvsadm.
 #![allow(
     clippy::expect_used,
     reason = "a test that cannot run fails, and says why at length"
@@ -124,7 +124,7 @@ fn called_ipvsadm_it_knows_none_of_this() {
     );
 }
 
-/// What `diff` says of the kernel and this input.
+/// The output of `diff` for the kernel and this input.
 fn difference(input: &str) -> (String, Option<i32>) {
     let outcome = feed(LVSADM, &["diff", "-"], input);
     assert_eq!(outcome.stderr, "", "{input}");
@@ -153,7 +153,7 @@ fn a_saved_file_is_held_against_the_kernel() {
         (document.pointer("/equal"), json.status),
         (Some(&false.into()), Some(1))
     );
-    // What it says, done, leaves nothing to say.
+    // After its lines are carried out, there is no difference left.
     let lines = steps.lines().filter(|line| !line.starts_with('#'));
     let lines: Vec<&str> = lines.collect();
     let done = feed(LVSADM, &["-R", "--compat"], &lines.join("\n"));
@@ -177,7 +177,7 @@ fn a_saved_file_is_held_against_the_kernel() {
     }
 }
 
-/// The kernel's engine takes Latin-1 letters into what it goes by, and lists them as they came.
+/// The kernel's engine accepts Latin-1 letters in its data, and lists them unchanged.
 fn a_call_id_that_is_no_text_does_not_end_a_listing() {
     const SERVICE: &str = "10.9.0.11:5060";
     let stage = Stage::new(1);

@@ -57,7 +57,7 @@ pub(super) fn compare_as(pair: &Pair, lines: &str) {
             None => (line, false),
         };
         let arguments: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
-        // Two single quotes are an empty word.
+        // Two single quotes mean an empty word.
         let arguments: Vec<&str> = arguments
             .into_iter()
             .map(|word| if word == "''" { "" } else { word })
@@ -330,7 +330,7 @@ fn a_saved_table_is_restored_whole() {
     table(EVERYTHING);
     assert_eq!(succeed(IPVSADM, &["-Ln", "--thresholds"]).stdout, by_lvsadm);
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, EVERYTHING);
-    // Names come back as what they stand for.
+    // Names come back as the numbers that they mean.
     succeed(LVSADM, &["-C"]);
     lvsadm("-A -t 127.0.0.1:80 -s rr");
     let by_name = succeed(LVSADM, &["-S"]).stdout;
@@ -384,7 +384,7 @@ fn the_names_of_scripts_work() {
     let saved = feed_as("/sbin/ipvsadm-save", LVSADM, &["-n"], "");
     assert_eq!(saved.stdout, EVERYTHING);
     assert_eq!(feed_as("ipvsadm-save", LVSADM, &["-x"], "").status, Some(1));
-    // What is there and not in the input goes.
+    // Services that are not in the input are removed.
     let restored = feed_as("ipvsadm-restore", LVSADM, &[], "# one\n-A -f 1 -s rr\n");
     assert_eq!((restored.stderr.as_str(), restored.status), ("", Some(0)));
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, "-A -f 1 -s rr\n");
@@ -408,7 +408,7 @@ fn replacing_changes_what_differs() {
     assert_eq!((replaced.stderr.as_str(), replaced.status), ("", Some(0)));
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input);
     assert!(succeed(LVSADM, &["-Ln"]).stdout.contains(held));
-    // What cannot be made is told before anything changes.
+    // An impossible change is reported before anything changes.
     let replaced = feed(LVSADM, &["-R", "--atomic-replace"], "-A -f 9\n-A -f 9\n");
     assert_eq!(replaced.stderr, "line 2: Service already exists\n");
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input);

@@ -20,7 +20,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
     ]
 }
 
-/// Editing resets, saving forgets, restoring goes line by line.
+/// Editing resets settings, saving loses some, restoring goes line by line.
 fn called_ipvsadm() {
     let pair = Pair::called("ipvsadm");
     compare_as(
@@ -71,7 +71,7 @@ fn any_table() {
     ];
     for seed in 0..5 {
         let lines = random_table(&mut Rng::with_seed(seed));
-        // Not all of them are to the kernel's liking.
+        // The kernel refuses some of them.
         feed(IPVSADM, &["-R"], &lines);
         assert!(succeed(LVSADM, &["-Sn"]).stdout.lines().count() > 50);
         for arguments in LISTINGS {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Command lines that nobody thought of: random ones, from a seed, by both programs under ipvsadm's name.
+//! Random command lines, from a seed, by both programs under ipvsadm's name.
 #![allow(
     clippy::expect_used,
     clippy::format_push_string,
@@ -42,7 +42,7 @@ fn any_command_line() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// A command with options that make sense, mostly; then sometimes one that does not, or another order.
+/// A command with options that usually make sense; sometimes with a wrong one, or in another order.
 fn line(random: &mut Rng) -> Vec<String> {
     let command = pick(
         random,
@@ -94,7 +94,7 @@ fn pick<'a>(random: &mut Rng, from: &[&'a str]) -> &'a str {
     random.choice(from.iter().copied()).expect("a choice")
 }
 
-/// Up to so many, each written as words.
+/// Up to this many, each written as words.
 fn some(random: &mut Rng, options: &mut Vec<Vec<String>>, from: &[&str], most: usize) {
     for _ in 0..random.usize(0..=most) {
         let option = pick(random, from);
@@ -102,7 +102,7 @@ fn some(random: &mut Rng, options: &mut Vec<Vec<String>>, from: &[&str], most: u
     }
 }
 
-/// One of few, so that they meet again. All IPv4 addresses are near each other, for ipvsadm's sorting.
+/// One of few addresses: the same ones must come again. All IPv4 addresses are near each other, for ipvsadm's sorting.
 fn service(random: &mut Rng) -> Vec<String> {
     let option = pick(
         random,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What is asked of a host comes about on a real kernel, and is seen there.
+//! A host's plan works on a real kernel, and reading shows it.
 #![allow(
     clippy::expect_used,
     reason = "a test that cannot run fails, and says why at length"
@@ -45,7 +45,7 @@ fn plan(host: &mut LocalHost<'_>, desired: &DesiredHost) -> HostPlan {
     diff_host(desired, &reading.host)
 }
 
-/// Carries out what is asked for. Returned is what was done, in words.
+/// Carries out what is wanted. Returns the completed steps in words.
 fn carry_out(host: &mut LocalHost<'_>, desired: &DesiredHost) -> Vec<String> {
     let HostPlan { steps, missing } = plan(host, desired);
     assert_eq!(missing, []);

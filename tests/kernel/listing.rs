@@ -40,7 +40,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 }
 
 /// Every kind of service and server, with addresses that ipvsadm's own comparison sorts right: its subtraction
-/// overflows where two of them are further apart than half of all addresses.
+/// overflows when two of them are further apart than half of all addresses.
 const EVERYTHING: &str = "\
 -A -t 10.0.0.100:80 -s wrr
 -a -t 10.0.0.100:80 -r 10.1.2.12:8080 -m -w 1 -x 1000 -y 800
@@ -81,7 +81,7 @@ const EVERYTHING: &str = "\
 -A -f 7 -6 -s rr
 ";
 
-/// Columns and order: every way to list services, but for what to list and how to name it.
+/// Columns and order: every way to list services, except the selection and the names.
 const WAYS: &[&[&str]] = &[
     &[],
     &["-X"],
@@ -194,7 +194,7 @@ fn timeouts_and_daemons_are_listed_the_same() {
     succeed("ipvsadm", &["--stop-daemon", "backup"]);
 }
 
-/// Names out of a file. Nothing else is asked: there is no route to a name server.
+/// Names from a file only: there is no route to a name server.
 fn names_are_the_same() {
     hosts(
         "127.0.0.1 localhost\n10.1.1.12 short\nfd01::11 six.example.org\n::1 ip6-localhost\n\
@@ -388,7 +388,7 @@ const REFUSED: &[&str] = &[
     "-Ln -t 10.0.0.1:080",
 ];
 
-/// A command line, and why lvsadm does not do there what ipvsadm does.
+/// A command line, and why lvsadm differs from ipvsadm there.
 const DIFFERENCES: &[(&str, &str)] = &[
     (
         "-Ln",

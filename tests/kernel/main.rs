@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Everything that needs a real kernel with IPVS.
 //!
-//! Where the running kernel has IPVS and we are root the tests run here; elsewhere this same program is run again
-//! inside the lab's kernel, which is booted once for all of them. Without either it fails, with what to install: it
-//! never skips. Each test gets a network namespace of its own, with `lo` up.
+//! When the running kernel has IPVS and we are root, the tests run here. Otherwise this program runs again inside the
+//! lab's kernel, which boots once for all tests. Without either it fails and says what to install: it never skips. Each
+//! test gets a network namespace of its own, with `lo` up.
 
 #![allow(
     clippy::disallowed_methods,

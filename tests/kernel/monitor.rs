@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What happens to links, addresses, neighbours and routes is told.
+//! The monitor reports changes of links, addresses, neighbours and routes.
 #![allow(
     clippy::expect_used,
     reason = "a test that cannot run fails, and says why at length"
@@ -34,7 +34,7 @@ pub(crate) fn tests() -> Vec<(&'static str, fn())> {
 /// Far longer than the kernel takes for anything here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A network namespace with a pair of links, `v0` and `v1`, and a monitor that was opened after they were made.
+/// A network namespace with a pair of links, `v0` and `v1`, and a monitor opened after that.
 struct Watched {
     here: Namespace,
     monitor: Monitor,
@@ -58,7 +58,7 @@ impl Watched {
         self.here.ip(lines).expect("run ip");
     }
 
-    /// The first event like this. Those before it are passed over.
+    /// The first event like this; skips those before it.
     fn told<T>(&mut self, what: &str, like: impl Fn(&HostEvent) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut before = Vec::new();
@@ -198,7 +198,7 @@ fn deleted_link() {
 
 fn overflow() {
     let mut watched = Watched::new();
-    // The kernel makes it as small as it allows.
+    // The kernel makes the buffer as small as it allows.
     setsockopt(&watched.monitor, sockopt::RcvBuf, &1).expect("shrink the socket's buffer");
     let routes = (0..250).map(|host| format!("route add blackhole 198.51.100.{host}/32\n"));
     watched.ip(&routes.collect::<String>());
@@ -206,7 +206,7 @@ fn overflow() {
     assert_eq!(first, Some(HostEvent::Lost));
     watched.ip("address add 192.0.2.10/32 dev v0\n");
     watched.told("an address was added after that", |event| {
-        // What was queued is older than the reading to come.
+        // The queued events are older than the next reading.
         let old =
             matches!(event, HostEvent::RouteChanged(route) if route.kind == RouteKind::Blackhole);
         assert!(!old, "{event:?}");
@@ -221,7 +221,7 @@ fn read() -> Host {
     reading.host
 }
 
-/// In one order, and without the neighbours of which the kernel does not tell: those it needs not ask.
+/// In one order, and without the neighbours that the kernel does not report: those that it never asks for.
 fn ordered(mut host: Host) -> Host {
     host.links.sort_by_key(|link| link.index);
     host.addresses
@@ -259,7 +259,7 @@ fn on_tokio() {
         .expect("start a runtime");
     runtime.block_on(async {
         let mut monitor = AsyncMonitor::open().expect("open the monitor");
-        // Whoever waits is woken by what comes, and whoever stops waiting misses nothing.
+        // An event wakes a waiting caller, and a caller that stops waiting misses nothing.
         let _ = tokio::time::timeout(Duration::from_millis(1), monitor.wait()).await;
         watched.ip("address add 192.0.2.10/32 dev v0\naddress add 192.0.2.11/32 dev v0\n");
         let mut told = Vec::new();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A client, a director and real servers on one bridge, each a network namespace.
 //!
-//! All are in 192.168.0.0/16 and `fd00:a::/64`. Client and director are also in 10.9.0.0/24 and `fd00:9::/64`, which the
-//! servers reach through the director only: that is where virtual services are for masquerading.
+//! All are in 192.168.0.0/16 and `fd00:a::/64`. Client and director are also in 10.9.0.0/24 and `fd00:9::/64`. The
+//! servers reach these networks only through the director: virtual services for masquerading are there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -66,7 +66,7 @@ impl Stage {
         ] {
             director.sysctl(name, value).unwrap();
         }
-        // Everybody is on one wire, so that the director would tell hosts the shorter way past it.
+        // All are on one network: the director would tell hosts the shorter way past it.
         let no_redirects = "ipv6/conf/eth0/accept_redirects";
         client.sysctl(no_redirects, "0").unwrap();
         let servers = (1..=servers).map(|number| {
@@ -84,8 +84,8 @@ impl Stage {
         }
     }
 
-    /// Gives the director a virtual address. An IPv6 one is deprecated from the start: it would otherwise be chosen as
-    /// the source of packets in tunnels, which servers drop, since they have that address themselves.
+    /// Gives the director a virtual address. An IPv6 one is deprecated from the start: otherwise the kernel would
+    /// choose it as the source of tunneled packets. Servers have that address themselves, and drop such packets.
     pub(crate) fn vip(&self, vip: IpAddr) {
         let deprecated = if vip.is_ipv6() {
             " preferred_lft 0"
@@ -97,7 +97,7 @@ impl Stage {
         self.director.ip(&line).unwrap();
     }
 
-    /// Makes every real server take packets for `vip`, which it has on `device` and tells nobody of.
+    /// Makes every real server accept packets for `vip`: it has the address on `device`, and does not announce it.
     pub(crate) fn servers_hold(&self, vip: IpAddr, device: &str) {
         for server in &self.servers {
             server
@@ -146,7 +146,7 @@ impl Stage {
         stage
     }
 
-    /// Makes the director's table what this configuration says, every server up.
+    /// Makes the director's table as this configuration says, with every server up.
     pub(crate) fn program(&mut self, yaml: &str) {
         let config = config::parse("director.yaml", yaml.as_bytes())
             .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));

@@ -115,7 +115,7 @@ fn connections_are_counted() {
     assert!(lines[2].starts_with("1 service "), "{text}");
 
     drop(busy);
-    // A connection that binds its client, which is a template besides.
+    // A connection that binds its client: it also makes a template.
     stage.ask(Tcp, Some(QUIET), at(81));
     let all = wait_for("what was closed is closing", || {
         let all = json(&stage, &[]);

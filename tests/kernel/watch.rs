@@ -97,7 +97,7 @@ impl Terminal {
         }
     }
 
-    /// Takes in what the program has written, if it does within a moment; whether it has.
+    /// Reads what the program writes within a moment; returns whether it wrote anything.
     fn take(&mut self) -> bool {
         let mut wanted = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
         if poll(&mut wanted, PollTimeout::from(20_u8)).unwrap() == 0 {
@@ -159,7 +159,7 @@ impl Terminal {
         now.local_flags != self.before.local_flags
     }
 
-    /// As it was before, but for what was printed.
+    /// As it was before, except for the output.
     fn is_as_found(&self) -> bool {
         let (now, before) = (tcgetattr(&self.slave).unwrap(), &self.before);
         now.local_flags == before.local_flags
@@ -183,7 +183,7 @@ impl Terminal {
         }
     }
 
-    /// It ends by itself, well, and nothing is left of it on the terminal.
+    /// It ends by itself with success, and nothing of it is left on the terminal.
     fn ends_well(&mut self) {
         let status = self.end();
         let raw = String::from_utf8_lossy(&self.raw);
@@ -354,7 +354,7 @@ fn it_stops_and_goes_on_with_the_terminal_of_others() {
     table(TABLE);
     let mut terminal = Terminal::start(&[], 24, 80);
     terminal.until_seen("10.1.1.11:80");
-    // Its process group is an orphan, which the kernel does not stop: that shows the way there and back.
+    // Its process group is an orphan, and the kernel does not stop such a group: the test sees the way out and back.
     terminal.raw.clear();
     terminal.press("\x1a");
     wait_for("it left and came back", || {
@@ -365,7 +365,7 @@ fn it_stops_and_goes_on_with_the_terminal_of_others() {
     });
     terminal.until_seen("10.1.1.11:80");
     assert!(terminal.is_raw());
-    // Stopped by force, and somebody else used the terminal.
+    // It was stopped by force, and somebody else used the terminal.
     terminal.signal(Signal::SIGSTOP);
     let status = Command::new("stty")
         .arg("sane")
@@ -417,7 +417,7 @@ fn a_large_table_is_read_and_scrolled() {
     terminal.until_seen("TCP  10.0.0.0:80");
     terminal.press("G");
     terminal.until_seen("TCP  10.0.3.249:80");
-    // The table is read all the time; keys are answered all the same.
+    // It reads the table all the time, and keys still work.
     terminal.press("k\x1b[5~g");
     terminal.until_seen("TCP  10.0.0.0:80");
     terminal.press("q");

@@ -11,12 +11,12 @@ use crate::observed::Observed as _;
 use crate::placement::{Device, Placement};
 use crate::state::{HeldSetting, State};
 
-/// Which VIPs are to go.
+/// Which VIPs to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leaving {
-    /// All that `start` put there.
+    /// All that `start` added.
     Started,
-    /// These, whoever put them there.
+    /// These, even if somebody else added them.
     Named(BTreeSet<Placement>),
 }
 

@@ -43,7 +43,7 @@ fn names(definition: &Definition) -> Vec<String> {
     short.chain([format!("--{}", definition.long)]).collect()
 }
 
-/// A file goes by `None`.
+/// `None` means a file.
 const fn operands(operand: Operand) -> Option<&'static [&'static str]> {
     match operand {
         Operand::None => Some(&[]),

@@ -26,10 +26,10 @@ pub use summary::{Entry, Summary};
 /// one in 25,000 of all connections.
 pub const ROOM: usize = 50_000;
 
-/// What `--by` can be.
+/// The values of `--by`.
 pub const TABLES: &[&str] = &["client", "server", "service"];
 
-/// What was asked for.
+/// The request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// By client.

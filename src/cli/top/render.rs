@@ -140,7 +140,7 @@ struct Service {
 }
 
 impl Document {
-    /// With so many rows a table.
+    /// With this many rows a table.
     #[must_use]
     pub fn new(counted: &Counted, rows: usize) -> Self {
         Self {

@@ -31,14 +31,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The most it can have.
+    /// Its largest possible count.
     const fn most(&self) -> u32 {
         self.counts.total().saturating_add(self.uncounted)
     }
 }
 
 impl<K: Copy + Ord + Hash> Summary<K> {
-    /// An empty one with room for so many keys, at least 2.
+    /// An empty one with room for this many keys, at least 2.
     #[must_use]
     pub fn new(room: usize) -> Self {
         Self {

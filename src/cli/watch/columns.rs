@@ -104,7 +104,7 @@ impl Column {
         (title.service, title.server)
     }
 
-    /// Whether it is flush left.
+    /// Whether it is aligned left.
     pub(super) const fn is_text(self) -> bool {
         matches!(self, Self::Address | Self::Method | Self::History)
     }

@@ -75,7 +75,7 @@ impl Keys {
 }
 
 enum Read {
-    /// It goes on.
+    /// The process was continued.
     More,
     /// It is complete, and means this or nothing.
     Key(Option<Key>),

@@ -70,7 +70,7 @@ pub(super) struct Meter {
     counters: Counters,
     read: Timestamp,
     changed: Timestamp,
-    /// What is to be shown.
+    /// The rates to show.
     pub(super) rates: Rates,
 }
 

@@ -26,7 +26,7 @@ use crate::system::time_of_day;
 /// The rest of a key comes sooner than this, also over a slow line.
 const KEY_PATIENCE: Duration = Duration::from_millis(100);
 
-/// What the command line says.
+/// The options of the command line.
 #[derive(Debug, PartialEq)]
 struct Settings {
     interval: Duration,

@@ -17,7 +17,7 @@ const INTERVALS: [u64; 12] = [
     100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000,
 ];
 
-/// What a row is about.
+/// The object of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Object {
     /// A virtual service.
@@ -48,7 +48,7 @@ impl Object {
 pub(super) enum Action {
     /// Nothing.
     None,
-    /// Draw everything anew.
+    /// Draw everything again.
     Redraw,
     /// Stop until the shell continues us.
     Suspend,
@@ -116,7 +116,7 @@ impl State {
         self.arrange();
     }
 
-    /// The screen has room for so many rows.
+    /// The screen has room for this many rows.
     pub(super) fn fit(&mut self, rows: usize) {
         self.page = rows.max(1);
         self.scroll();

@@ -33,11 +33,11 @@ const FWD_MASK: u32 = 0x7;
 pub struct ServerEntry {
     /// Its identity within its service.
     pub key: ServerKey,
-    /// How it is reached.
+    /// The forwarding method.
     pub server: RealServer,
     /// Its connections.
     pub connections: ConnectionCounts,
-    /// What went to it.
+    /// Its traffic.
     pub counters: Counters,
 }
 

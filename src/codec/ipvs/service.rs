@@ -38,7 +38,7 @@ pub struct ServiceEntry {
     pub key: ServiceKey,
     /// How it spreads connections.
     pub settings: ServiceSettings,
-    /// What went through it.
+    /// Its traffic.
     pub counters: Counters,
 }
 

@@ -11,9 +11,9 @@ use nix::errno::Errno;
 
 use crate::system::errno_name;
 
-/// So many lines wait at most.
+/// At most this many lines wait.
 const MOST_LINES: usize = 10_000;
-/// So many bytes of lines wait at most.
+/// At most this many bytes of lines wait.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
 /// Lines that wait to be written. A line without room is lost, and counted.
@@ -35,7 +35,7 @@ struct Queue {
 /// The content of the spool at one moment.
 struct Batch {
     lines: VecDeque<Vec<u8>>,
-    /// So many lines found no room after these.
+    /// After these lines, this many found no room.
     lost: u64,
     closing: bool,
 }

@@ -28,7 +28,7 @@ pub(in crate::daemon) enum StateError {
         what: &'static str,
         /// Which one.
         path: PathBuf,
-        /// How that shows.
+        /// The evidence for that.
         why: String,
         /// The configuration's key for it.
         key: &'static str,
@@ -46,14 +46,14 @@ pub(in crate::daemon) enum StateError {
         /// The newest version that is known here.
         known: u64,
     },
-    /// Too many services for it.
+    /// It would be too long.
     #[error("write {}: {bytes} bytes are too many; the limit is {limit}", .path.display())]
     TooLarge {
         /// Which file.
         path: PathBuf,
-        /// How long it would be.
+        /// Its length, in bytes.
         bytes: usize,
-        /// How long it may be.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// It could not be read or written.

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use super::wall::WallTime;
 use crate::model::{Probe, Recalled, ServerKey, ServiceKey, Standing};
 
-/// What the file calls itself.
+/// The kind that the file names.
 const KIND: &str = "lvs-director remembered";
-/// What is written here.
+/// The version that this director writes.
 const VERSION: u64 = 1;
 /// The oldest version whose director understands what this one writes.
 const READABLE_BY: u64 = 1;

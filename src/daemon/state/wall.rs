@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub(in crate::daemon) struct WallTime(pub(in crate::daemon) u64);
 
 impl WallTime {
-    /// What the host's clock shows.
+    /// The time of the host's clock.
     #[expect(
         clippy::disallowed_methods,
         reason = "the rim's clock, for what outlives the director"

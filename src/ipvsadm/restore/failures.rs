@@ -3,7 +3,7 @@
 
 use crate::ipvsadm::failure::Failure;
 
-/// So many are told.
+/// At most this many errors are shown.
 const MOST: usize = 10_000;
 
 /// Messages in their order, with the first one's exit status.

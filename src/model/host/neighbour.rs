@@ -14,7 +14,7 @@ pub struct Neighbour {
     pub index: u32,
     /// Its address.
     pub address: IpAddr,
-    /// What is known of it.
+    /// What the kernel knows of it.
     pub state: NeighbourState,
     /// Its link-layer address, once it is known.
     pub link_layer: Option<LinkLayerAddress>,

@@ -14,7 +14,7 @@ pub struct RouteEntry {
     pub destination: IpAddr,
     /// The length of the network's prefix. 0 is the default route.
     pub prefix: u8,
-    /// What becomes of a packet.
+    /// What happens to a packet.
     pub kind: RouteKind,
     /// The router, if there is one between.
     pub gateway: Option<IpAddr>,

@@ -63,7 +63,7 @@ impl DesiredHost {
         put(&mut self.addresses, key, None);
     }
 
-    /// Whether nothing is asked for.
+    /// Whether nothing is wanted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -10,7 +10,7 @@ use super::HostStep;
 /// A step that failed. Its error says what was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFailure<E> {
-    /// Which of the steps given.
+    /// The index of the step.
     pub index: usize,
     /// The step.
     pub step: HostStep,

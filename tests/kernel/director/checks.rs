@@ -181,7 +181,7 @@ fn shared() {
     for _ in 0..5 {
         wait_for("a probe comes", || server.accept().ok());
     }
-    // One at the start, and then one in each period, which is shortened by a tenth at most: four periods at least.
+    // One at the start, and then one in each period; a period is at most a tenth shorter: at least four periods.
     assert!(
         begun.elapsed() >= Duration::from_millis(900) * 4,
         "{:?}",

@@ -63,7 +63,7 @@ fn untouched() {
     );
     assert!(!log.contains(FOREIGN), "{log}");
 
-    // The next start goes on from there, and knows what the last one made.
+    // The next start continues from there, and knows what the last one made.
     let table = with_foreign(ONE);
     let director = Running::start(&stage.director, &files, &[]);
     director.wait_for("found 1 of ours in the kernel, 3 steps");

@@ -44,7 +44,7 @@ fn yaml(ports: Range<u16>, weight: u32) -> String {
     yaml
 }
 
-/// Which file it is: each time it is written it is another.
+/// The file's inode number: each write makes a new file.
 fn state_file(files: &Files) -> u64 {
     fs::metadata(files.path("state.json")).unwrap().ino()
 }
@@ -76,7 +76,7 @@ fn killed() {
         if turn % 4 < 2 {
             std::thread::sleep(whole.mul_f64(random.f64()));
         } else {
-            // The kernel's turn comes right after the state file's.
+            // The change of the kernel comes right after the write of the state file.
             while state_file(&files) == noted && launched.elapsed() < whole {
                 std::thread::yield_now();
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A log that cannot be written costs no client a connection, and keeps nobody from ending the director.
+//! A log that cannot be written costs no client a connection, and does not prevent the director's end.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The program, its files, and what it says.
+//! The program, its files, and its output.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -44,7 +44,7 @@ impl Files {
         self.path("director.yaml")
     }
 
-    /// Writes the configuration: `rest` is everything but the section `director`. Returns what it means.
+    /// Writes the configuration: `rest` is everything except the section `director`. Returns the parsed configuration.
     pub(super) fn write(&self, rest: &str) -> Config {
         self.write_with_state(rest, &self.path("state.json"))
     }
@@ -60,7 +60,7 @@ impl Files {
             .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
     }
 
-    /// What the state file says is ours.
+    /// The services that are ours by the state file.
     pub(super) fn state(&self) -> BTreeSet<String> {
         let text = fs::read_to_string(self.path("state.json")).unwrap();
         let content: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -81,7 +81,7 @@ impl Files {
     }
 }
 
-/// What a program said, and its exit status.
+/// A program's output, and its exit status.
 #[derive(Debug)]
 pub(super) struct Said {
     pub(super) code: Option<i32>,
@@ -111,7 +111,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Started, and the kernel made right for the first time.
+    /// Starts the director, and waits until the kernel is right for the first time.
     pub(super) fn start(host: &Host, files: &Files, options: &[&str]) -> Self {
         let running = Self::launch(host, files, options);
         running.wait_for("started: ");
@@ -175,7 +175,7 @@ impl Running {
         self.child.wait().unwrap()
     }
 
-    /// How it ended, which it does by itself.
+    /// Waits for its own end, and returns its status.
     pub(super) fn end(mut self) -> (ExitStatus, String) {
         let status = wait_for("it ends", || self.child.try_wait().unwrap());
         (status, self.log())
@@ -227,7 +227,7 @@ pub(super) fn ipvsadm(host: &Host, arguments: &str) {
     assert!(output.status.success(), "ipvsadm {arguments}: {output:?}");
 }
 
-/// Waits until the director's kernel holds exactly this.
+/// Waits until the director's kernel has exactly this table.
 pub(super) fn wait_for_table(stage: &mut Stage, expected: &IpvsTable) {
     let mut last = IpvsTable::new();
     let deadline = std::time::Instant::now() + crate::stage::PATIENCE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What this kernel cannot do: the scheduler `twos` is younger than the lab's kernel.
+//! Something that this kernel cannot do: the scheduler `twos` is newer than the lab's kernel.
 
 use std::fs;
 

@@ -41,7 +41,7 @@ fn yaml(servers: &str) -> String {
     )
 }
 
-/// Servers rs1 to rs3, of which the last listens to nobody.
+/// Servers rs1 to rs3; nothing listens on the last one.
 fn set_up(servers: &str) -> (Stage, Files, Running) {
     let (mut stage, files) = (Stage::new(3), Files::new());
     let any: SocketAddr = ANY.parse().unwrap();
@@ -103,7 +103,7 @@ fn broken() {
             .unwrap();
         assert!(line.contains("the running configuration stays: "), "{line}");
         assert!(log.contains(why), "{why:?} in {log}");
-        // Its own file is broken, too, so that only the socket says where it is.
+        // Its own file is broken, too: only the socket finds the director.
         let socket = files.path("socket");
         let asked = ["--json", "--socket", socket.to_str().unwrap()];
         let status = files.once(&stage.director, "status", &asked);
@@ -137,7 +137,7 @@ fn replaced() {
     wait_for_weights(&mut stage, &[("192.168.0.2:80", 1)]);
     files.write(&yaml("192.168.0.3"));
     director.signal(SIGHUP);
-    // Nothing is known of the new one yet; but nobody else is left.
+    // The new server has no verdict yet, but no other server is left.
     director.wait_for("reloaded: 2 steps");
     assert_eq!(weights(&mut stage).len(), 1);
     director.wait_for("192.168.0.3:80 of TCP 192.168.0.10:80: unknown -> up");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What others change in the kernel is put right, and told.
+//! The director repairs and logs what others change in the kernel.
 
 use super::process::{Files, Running, ipvsadm, wait_for_table};
 use crate::Test;

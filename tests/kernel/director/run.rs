@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a running director holds, and what it does without.
+//! What a running director uses, and what it can do without.
 
 use std::fs;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn second() {
     assert_eq!(files.once(&stage.director, "apply", &[]).code, Some(0));
 }
 
-/// It would end the director unprepared, and leave what is to be released.
+/// It would end the director at once, and leave what it must release.
 fn early_signals() {
     let (mut stage, files) = (Stage::new(0), Files::new());
     let table = files.write(SERVICES).table();
@@ -90,7 +90,7 @@ fn full_disk() {
     let left = fs::read_dir(&disk.path)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    // A lock is empty then, and does its work.
+    // Then the lock file is empty, but the lock works.
     let left: Vec<String> = left.filter(|name| !name.contains(".lock")).collect();
     assert_eq!(left, ["full"], "no half-written file stays");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The director's two files: whose they are, what else may be at their paths, and what a disk does to them.
+//! The director's two files: which director has them, what else may be at their paths, and what a full disk does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -75,7 +75,7 @@ fn two_directors() {
         first.state(),
         BTreeSet::from(["TCP 192.168.0.10:80".to_owned()])
     );
-    // Each with its own, they leave each other alone, in one directory, too.
+    // With their own files two directors do not disturb each other, even in one directory.
     let mut both = second
         .write_with_state(OTHERS, &first.path("second.json"))
         .table();
@@ -138,7 +138,7 @@ fn full_then_free() {
     wait_for_table(&mut stage, &table);
     assert!(!state.exists());
     disk.free();
-    // Nothing changes, and it is written all the same.
+    // Nothing changes, and the file is still written.
     wait_for("the state file is written", || {
         let text = fs::read_to_string(&state).ok()?;
         text.contains("TCP 192.168.0.10:80").then_some(())
@@ -175,7 +175,7 @@ fn umask() {
     }
 }
 
-/// Which file it is: each time it is written it is another.
+/// The file's inode number: each write makes a new file.
 fn which(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().map(|it| it.ino())
 }

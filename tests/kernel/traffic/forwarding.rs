@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every forwarding method, over IPv4 and IPv6, with TCP and UDP: who answers, and by which way.
+//! Every forwarding method, over IPv4 and IPv6, with TCP and UDP: which server answers, and on which path.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -152,7 +152,7 @@ fn ask_all(stage: &Stage, protocol: Protocol, vip: SocketAddr) {
     assert_eq!(answers, expected.collect());
 }
 
-/// By UDP, each time from another port: IPVS takes a second datagram from the same port for the same connection.
+/// By UDP, each time from another port: for IPVS a second datagram from the same port belongs to the same connection.
 fn ask_from_new_ports(stage: &Stage, vip: SocketAddr) -> Vec<String> {
     stage.client.run(|| {
         let sockets: Vec<UdpSocket> = (0..QUESTIONS)
@@ -170,8 +170,8 @@ fn check(method: Method, family: AddressFamily, protocol: Protocol) {
     let sniffer = Sniffer::on(&stage.director);
     ask_all(&stage, protocol, vip);
 
-    // What passed the director: every question did. An answer that did has a server's address as its source when it
-    // comes, and the virtual address when it goes.
+    // The packets that passed the director: every question did. An answer that did has a server's address as its source
+    // when it arrives, and the virtual address when it leaves.
     let seen = sniffer.sources();
     let from = |address: IpAddr| seen.iter().filter(|source| **source == address).count();
     let client = stage.client.run(|| source_towards(vip));

@@ -80,7 +80,7 @@ fn granularity() {
 
 fn ends() {
     let mut stage = set_up("2s");
-    // A client is bound as long as one of its connections is remembered; a closed one is for this long.
+    // A client is bound while the kernel remembers one of its connections; it remembers a closed one for this long.
     let timeouts = Timeouts {
         tcp: Seconds(0),
         tcp_fin: Seconds(1),

@@ -103,12 +103,12 @@ fn wrr_round(listed: &[(String, u32)]) -> Vec<String> {
     turns.collect()
 }
 
-/// Connections that stay open, by the server they are to.
+/// Connections that stay open, by their server.
 #[derive(Default)]
 struct Held(BTreeMap<String, Vec<Conversation>>);
 
 impl Held {
-    /// Opens one more, and waits until the kernel counts it. Returns whose it is.
+    /// Opens one more, and waits until the kernel counts it. Returns its server.
     fn open(&mut self, stage: &mut Stage, vip: SocketAddr) -> String {
         let stream = stage.client.run(|| connect(None, vip, PATIENCE).unwrap());
         let mut conversation = Conversation::new(stream).unwrap();

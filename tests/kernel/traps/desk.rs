@@ -53,7 +53,7 @@ pub(super) const SERVICE: u16 = 1;
 pub(super) const DEST: u16 = 2;
 pub(super) const DAEMON: u16 = 3;
 
-/// A socket on which anything can be said.
+/// A socket for any request.
 pub(super) struct Raw {
     pub(super) netlink: Netlink,
     pub(super) family: u16,
@@ -70,7 +70,7 @@ impl Raw {
         Self { netlink, family }
     }
 
-    /// Sends one request, and says what became of it.
+    /// Sends one request, and returns its result.
     pub(super) fn send(
         &mut self,
         command: u8,
@@ -91,7 +91,7 @@ impl Raw {
         }
     }
 
-    /// Asks a question and hands the answer's attributes to `read`.
+    /// Sends a request and hands the answer's attributes to `read`.
     pub(super) fn ask<T>(
         &mut self,
         command: u8,
@@ -172,7 +172,7 @@ pub(super) fn real(forwarding: ForwardingMethod, weight: u32) -> RealServer {
 pub(super) const NAT: ForwardingMethod = ForwardingMethod::Masquerading;
 pub(super) const DR: ForwardingMethod = ForwardingMethod::DirectRouting;
 
-/// Takes steps, none of which may be refused.
+/// Carries out steps; none of them may be refused.
 pub(super) fn take(ipvs: &mut Ipvs, steps: &[Step]) {
     let failures = ipvs.apply(steps).unwrap();
     assert!(failures.is_empty(), "{failures:?}");

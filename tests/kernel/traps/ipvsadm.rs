@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What ipvsadm made we read as the same value, and what we made ipvsadm prints as the same line.
+//! We read what ipvsadm made as the same value, and ipvsadm prints what we made as the same line.
 
 use std::collections::BTreeSet;
 

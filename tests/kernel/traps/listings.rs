@@ -114,7 +114,7 @@ fn a_listing_that_could_not_be_read_does_not_spoil_the_next() {
                 Err(DecodeError::Missing("AF"))
             },
         );
-        // And not EBUSY, as the kernel says while a listing is unfinished.
+        // The answer is not EBUSY, the kernel's error while a listing is unfinished.
         assert_eq!(
             listed,
             Err(NetlinkError::Decode(DecodeError::Missing("AF")))
@@ -172,7 +172,7 @@ fn somebody_else_may_change_the_table_while_it_is_read() {
     assert_eq!(ipvs.read().unwrap(), table);
 }
 
-/// Linux 7.1 and later move the services to a larger table some time after they were made, and a listing of several
+/// Linux 7.1 and later move the services to a larger table some time after they were made. A listing of several
 /// datagrams that is read meanwhile has some twice and others not at all. Older kernels have a table of one size.
 fn services_that_were_just_made_are_all_listed_while_the_kernel_enlarges_its_table() {
     let steps: Vec<Step> = (0..1000)
@@ -196,7 +196,7 @@ fn services_that_were_just_made_are_all_listed_while_the_kernel_enlarges_its_tab
     }
 }
 
-/// Where the kernel has the setting by which it sizes its table of services, it is changed again and again.
+/// If the kernel has the setting for the size of its table of services, the test changes it again and again.
 fn lvsadm_lists_and_saves_all_services_while_the_kernel_resizes_its_table() {
     let rules: Vec<String> = (1000..2000)
         .map(|port| format!("-A -t 192.0.2.1:{port} -s rr\n"))

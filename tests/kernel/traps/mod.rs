@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where the IPVS family is not what one would expect: each trap sprung on the real kernel, and our way around it.
+//! Where the IPVS family is not as one would expect: each trap on the real kernel, and our way around it.
 
 #![allow(
     clippy::indexing_slicing,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the kernel refuses, by which number, and what we say about it.
+//! What the kernel refuses, with which error number, and our message for it.
 
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::{

@@ -59,7 +59,7 @@ fn an_open_connection_outlives_the_module_it_was_opened_to() {
     succeed("modprobe", &["ip_vs"]);
     assert_ne!(Raw::open().family, stale.family);
     assert_eq!(stale.send(4, |_| {}), Err(Errno::ENOENT));
-    // Whatever is asked first.
+    // For every kind of first request.
     let [questions, listings, changes, commands, services, whole] = &mut connections;
     assert_eq!(questions.info().unwrap().version, (1, 2, 1));
     assert!(listings.services().unwrap().is_empty());

@@ -37,7 +37,7 @@ pub(super) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A service, and a connection to the kernel that holds it.
+/// A service, and a connection to its kernel.
 fn with_service(vip: &str) -> (Ipvs, ServiceKey) {
     let (mut ipvs, key) = (Ipvs::open().unwrap(), tcp(vip));
     take(&mut ipvs, &[Step::AddService(key, settings("rr"))]);
@@ -89,7 +89,7 @@ fn tunnel_attributes_that_are_not_said_are_reset() {
     assert_eq!(edited, Ok(()));
     let ipip = ForwardingMethod::Tunneling(Tunnel::IPIP);
     assert_eq!(only_server(&mut ipvs, key).1, real(ipip, 1));
-    // Ours says them every time, so that another weight keeps the tunnel.
+    // Our request has them every time: a new weight keeps the tunnel.
     for weight in [1, 2] {
         take(&mut ipvs, &[Step::EditServer(key, at, real(gue(), weight))]);
         assert_eq!(only_server(&mut ipvs, key).1, real(gue(), weight));

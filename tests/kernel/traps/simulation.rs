@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The kernel made of a value, on which the planner's laws are proven, does what the real one does.
+//! The simulated kernel, which the planner's laws use, behaves like the real one.
 
 use std::collections::BTreeSet;
 

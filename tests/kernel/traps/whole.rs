@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Traps of what belongs to the whole: connection timeouts, sync daemons, counters.
+//! Traps of IPVS as a whole: connection timeouts, sync daemons, counters.
 
 use std::path::Path;
 
@@ -142,7 +142,7 @@ fn a_sync_daemon_s_defaults_are_the_kernel_s() {
 fn a_sync_daemon_stopped_before_it_first_ran_is_stopped_without_a_word() {
     interface("d0");
     let mut ipvs = Ipvs::open().unwrap();
-    // The kernel ends such a request in EINTR, which it neither confirms nor reports.
+    // The kernel ends such a request with EINTR, and neither confirms nor reports it.
     for role in [SyncRole::Master, SyncRole::Backup] {
         for _ in 0..5 {
             ipvs.start_sync_daemon(&daemon(role, "d0")).unwrap();

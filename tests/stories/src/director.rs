@@ -111,7 +111,7 @@ impl Director {
         Ok(whole.lines().map(|line| message(line).to_owned()).collect())
     }
 
-    /// Waits until the log has so many lines of this sort since `mark`, and returns them.
+    /// Waits until the log has this many lines of this kind since `mark`, and returns them.
     pub(super) fn wait_for_lines(
         &self,
         mark: Mark,

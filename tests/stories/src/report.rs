@@ -57,7 +57,7 @@ impl Figure {
         Self::new(what, seconds(took), wanted, took <= implied + LONG)
     }
 
-    /// Things that may not be lost, of so many.
+    /// Things that must not be lost, of this many.
     pub(super) fn lost(what: impl Into<String>, lost: usize, of: usize) -> Self {
         Self::new(what, format!("{lost} of {of}"), "0", lost == 0 && of > 0)
     }
