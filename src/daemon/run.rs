@@ -29,7 +29,7 @@ use crate::control::ControlSocket;
 use crate::engine::{Engine, Event, Probed, Start};
 use crate::health::{ProbeRequest, RunId};
 use crate::kernel::Ipvs;
-use crate::model::{Config, ProbeReport};
+use crate::model::{Config, ProbeReport, Timestamp};
 use crate::probe;
 use crate::system::share_one_arena;
 
@@ -119,7 +119,7 @@ fn furnish(
 ) -> Result<(Shell<Ipvs>, Start), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let remembered = &config.director.remembered_file;
-    let remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
+    let mut remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
     let start = Start {
         owned: owned.read().map_err(Failure::failed)?,
         recalled: remembered.recalled(WallTime::now()),
@@ -144,6 +144,7 @@ fn furnish(
         last_published: clock.now(),
         news: false,
         verdicts: false,
+        last_noted: Timestamp::ZERO,
         end: None,
     };
     Ok((shell, start))

@@ -16,7 +16,7 @@ use super::kernel::Kernel;
 use super::log;
 use super::published::Published;
 use super::recorder::Recorder;
-use super::state::{LAST_WRITE, OwnedFile, RememberedWriter};
+use super::state::{LAST_WRITE, OwnedFile, RememberedWriter, WRITE_INTERVAL};
 use crate::engine::{Action, Engine, Event};
 use crate::health::ProbeRequest;
 use crate::model::{Condition, Object, Timestamp, Transition};
@@ -45,6 +45,7 @@ pub(super) struct Shell<K> {
     pub(super) news: bool,
     /// Whether a verdict has changed that must be remembered.
     pub(super) verdicts: bool,
+    pub(super) last_noted: Timestamp,
     pub(super) end: Option<ExitCode>,
 }
 
@@ -59,6 +60,9 @@ where
             self.handle(event);
             if let Some(code) = self.end {
                 self.publish();
+                if self.verdicts {
+                    self.note(self.clock.now());
+                }
                 // By then everything is written, or the disk hangs.
                 let _ = self.remembered.close(LAST_WRITE);
                 let _ = self.recorder.map(|recorder| recorder.close(LAST_WRITE));
@@ -206,15 +210,22 @@ where
         Event::Probed(reports)
     }
 
+    /// Has the standings of the servers written down.
+    fn note(&mut self, now: Timestamp) {
+        self.verdicts = false;
+        self.last_noted = now;
+        let standings = self.engine.remembered(now);
+        self.remembered.note(move || standings);
+    }
+
     fn publish(&mut self) {
         if !std::mem::take(&mut self.news) && !self.engine.has_news() {
             return;
         }
         let now = self.clock.now();
         self.last_published = now;
-        if std::mem::take(&mut self.verdicts) {
-            let standings = self.engine.remembered(now);
-            self.remembered.note(move || standings);
+        if self.verdicts && now.since(self.last_noted) >= WRITE_INTERVAL {
+            self.note(now);
         }
         self.published.publish(self.engine.snapshot(now));
     }

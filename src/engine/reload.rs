@@ -76,8 +76,7 @@ impl Engine {
             self.work = Work::Reading(Reading::Reload(wanted));
             return out.push(Action::ReadTable);
         }
-        let mut health = self.health.clone();
-        configure(&mut health, &wanted.config, &self.observed, now);
+        let health = configured(&self.health, &wanted.config, &self.observed, now);
         let before = Arc::clone(&self.owned);
         let mut keys = self.ours();
         keys.extend(wanted.config.services.keys());
@@ -187,7 +186,7 @@ impl Engine {
             self.health = next.health;
         } else {
             // Reports have come since it was planned with.
-            configure(&mut self.health, &self.config, &self.observed, now);
+            self.health = configured(&self.health, &self.config, &self.observed, now);
         }
         if settings {
             self.settle(out);
@@ -226,17 +225,17 @@ impl Engine {
     }
 }
 
-/// Makes the checkers those of a configuration.
-pub(super) fn configure(
-    health: &mut Health,
+/// The health with the checkers of this configuration.
+pub(super) fn configured(
+    health: &Health,
     config: &Config,
     observed: &IpvsTable,
     now: Timestamp,
-) {
+) -> Health {
     let serving = |service: &ServiceKey, server: &ServerKey| {
         let service = observed.services.get(service);
         let server = service.and_then(|service| service.servers.get(server));
         server.is_some_and(|server| !server.weight.is_zero())
     };
-    health.configure(config, serving, now);
+    health.configured(config, serving, now)
 }

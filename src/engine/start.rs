@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::describe::count;
 use super::event::{Action, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
-use super::reload::configure;
+use super::reload::configured;
 use crate::model::{Condition, Effect, IpvsTable, Object, Role, ServiceKey, Timestamp, Transition};
 use crate::plan::{Outcome, Rule};
 
@@ -69,7 +69,7 @@ impl Engine {
 
     /// Makes the kernel's table as it should be, and touches nothing that is right.
     fn adopt(&mut self, now: Timestamp, ours: &BTreeSet<ServiceKey>, out: &mut Vec<Action>) {
-        configure(&mut self.health, &self.config, &self.observed, now);
+        self.health = configured(&self.health, &self.config, &self.observed, now);
         let before = Arc::clone(&self.owned);
         self.own(ours, out);
         let plan = self.plan(ours);

@@ -88,19 +88,35 @@ impl Health {
         serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
         now: Timestamp,
     ) {
-        let recalled = std::mem::take(&mut self.recalled);
+        *self = self.configured(config, serving, now);
+    }
+
+    /// The health that [`Health::configure`] would make of this one, which stays as it is.
+    #[must_use]
+    pub fn configured(
+        &self,
+        config: &Config,
+        serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
+        now: Timestamp,
+    ) -> Self {
+        let (mut last_id, mut jitter) = (self.last_id, self.jitter.clone());
         let origin = Origin {
             before: &self.roster,
-            recalled: &recalled,
+            recalled: &self.recalled,
             now,
-            last_id: &mut self.last_id,
-            jitter: &mut self.jitter,
+            last_id: &mut last_id,
+            jitter: &mut jitter,
         };
-        self.roster = roster(config, serving, origin);
-        let checkers = self.roster.checkers.iter().enumerate();
-        self.due = checkers
-            .map(|(position, slot)| (slot.checker.deadline(), position))
-            .collect();
+        let roster = roster(config, serving, origin);
+        let checkers = roster.checkers.iter().enumerate();
+        let due = checkers.map(|(position, slot)| (slot.checker.deadline(), position));
+        Self {
+            due: due.collect(),
+            roster,
+            recalled: Memories::new(),
+            last_id,
+            jitter,
+        }
     }
 
     /// When [`HealthEvent::Deadline`] is wanted.

@@ -95,6 +95,15 @@ pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
 /// leaves the old file unchanged. It replaces a symbolic link at `path` and does not follow it. It makes a missing
 /// directory.
 pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    write_atomically_with(path, mode, |file| file.write_all(bytes))
+}
+
+/// The same for content that is made while it is written. `write` writes it, piece by piece.
+pub fn write_atomically_with(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+) -> Result<(), FileError> {
     let refused = |error: Error| FileError {
         operation: "write",
         path: path.to_owned(),
@@ -111,7 +120,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(), File
     let name = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
     let temporary = directory.join(name);
     let written = make_directory(directory)
-        .and_then(|()| write_new(&temporary, bytes, mode))
+        .and_then(|()| write_new(&temporary, mode, write))
         .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| File::open(directory)?.sync_all());
     written.map_err(|error| {
@@ -158,7 +167,11 @@ pub fn make_directory(directory: &Path) -> Result<(), Error> {
     }
 }
 
-fn write_new(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+fn write_new(
+    temporary: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+) -> Result<(), Error> {
     // Left by a process of the same number that was killed.
     match fs::remove_file(temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -170,7 +183,7 @@ fn write_new(temporary: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         .mode(mode)
         .open(temporary)?;
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(bytes)?;
+    write(&mut file)?;
     file.sync_all()
 }
 

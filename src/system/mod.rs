@@ -12,6 +12,7 @@ mod terminal;
 pub use errno::errno_name;
 pub use file::{
     FileCause, FileError, make_directory, read_limited, remove_unfinished, write_atomically,
+    write_atomically_with,
 };
 pub use lock::{FileLock, LockError};
 pub use memory::share_one_arena;

@@ -232,7 +232,7 @@ fn emit(services: &BTreeSet<ServiceKey>, path: &Path) -> Result<Vec<u8>, StateEr
 }
 
 /// A file's bytes, not more than may be read again.
-pub(super) fn encode(content: &impl Serialize, path: &Path) -> Result<Vec<u8>, StateError> {
+fn encode(content: &impl Serialize, path: &Path) -> Result<Vec<u8>, StateError> {
     let mut bytes = serde_json::to_vec_pretty(content).map_err(|_| FileError {
         operation: "write",
         path: path.to_owned(),

@@ -5,8 +5,10 @@
 //! lines that it does not fully understand.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::wall::WallTime;
@@ -42,15 +44,26 @@ struct Held {
 }
 
 /// The file.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Document<'a> {
     kind: &'static str,
     version: u64,
     readable_by: u64,
     written: WallTime,
-    standings: Vec<Line<'a>>,
+    standings: Standings<'a>,
     #[serde(flatten)]
     rest: &'a Map<String, Value>,
+}
+
+/// Serialises its lines one by one: thousands of them need no memory.
+struct Standings<'a>(&'a Remembered);
+
+impl Serialize for Standings<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let known = self.0.standings.iter();
+        let known = known.map(|(identity, held)| Line::Known(Box::new(Entry::new(identity, held))));
+        to.collect_seq(known.chain(self.0.others.iter().map(Line::Other)))
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -87,8 +100,11 @@ impl Default for Remembered {
 impl Remembered {
     /// Reads the file's bytes. The error says why they are not such a file, or why this director cannot read them.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut fields: Map<String, Value> =
-            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut from = serde_json::Deserializer::from_slice(bytes);
+        let read = from.deserialize_map(Fields);
+        let (mut fields, mut remembered) = read
+            .and_then(|read| from.end().map(|()| read))
+            .map_err(|error| error.to_string())?;
         if fields.remove("kind").as_ref().and_then(Value::as_str) != Some(KIND) {
             return Err(format!("it does not call itself {KIND:?}"));
         }
@@ -101,18 +117,15 @@ impl Remembered {
             ));
         }
         fields.remove("written");
-        let mut remembered = Self {
-            version: version.max(VERSION),
-            readable_by: readable_by.max(READABLE_BY),
-            ..Self::default()
-        };
-        match fields.remove("standings") {
-            Some(Value::Array(lines)) => lines.into_iter().for_each(|line| remembered.take(line)),
-            None => {}
-            Some(_) => return Err("its standings are no list".to_owned()),
-        }
+        remembered.version = version.max(VERSION);
+        remembered.readable_by = readable_by.max(READABLE_BY);
         remembered.rest = fields;
         Ok(remembered)
+    }
+
+    /// Forgets the standings, which the engine has by now. What only a newer director understands stays.
+    pub(super) fn forget_known(&mut self) {
+        self.standings.retain(|_, held| !held.rest.is_empty());
     }
 
     fn take(&mut self, line: Value) {
@@ -160,18 +173,64 @@ impl Remembered {
 
     /// The file's content, to be serialised.
     pub(super) fn document(&self, written: WallTime) -> impl Serialize {
-        let known = self
-            .standings
-            .iter()
-            .map(|(identity, held)| Line::Known(Box::new(Entry::new(identity, held))));
         Document {
             kind: KIND,
             version: self.version,
             readable_by: self.readable_by,
             written,
-            standings: known.chain(self.others.iter().map(Line::Other)).collect(),
+            standings: Standings(self),
             rest: &self.rest,
         }
+    }
+}
+
+/// Reads the fields of the file. The lines of `standings` are understood one by one, and not kept as they are: as values
+/// they would take ten times their length.
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = (Map<String, Value>, Remembered);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut fields, mut remembered) = (Map::new(), Remembered::default());
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "standings" {
+                map.next_value_seed(Lines(&mut remembered))?;
+            } else {
+                fields.insert(name, map.next_value()?);
+            }
+        }
+        Ok((fields, remembered))
+    }
+}
+
+/// Reads `standings`.
+struct Lines<'a>(&'a mut Remembered);
+
+impl<'de> DeserializeSeed<'de> for Lines<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Lines<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("standings that are a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut lines: A) -> Result<(), A::Error> {
+        while let Some(line) = lines.next_element()? {
+            self.0.take(line);
+        }
+        Ok(())
     }
 }
 
@@ -359,7 +418,7 @@ mod tests {
             ("[]", "expected a map"),
             ("{\"version\":1}", "does not call itself"),
             (&format!("{head}\"1\"}}"), "no version"),
-            (&format!("{head}1,\"standings\":7}}"), "no list"),
+            (&format!("{head}1,\"standings\":7}}"), "a list"),
             (&format!("{head}9,\"readable_by\":9}}"), "version 9"),
             (&format!("{head}2}}"), "version 2"),
         ] {

@@ -3,15 +3,17 @@
 //! mistake in the configuration prevents a start.
 
 use std::fs;
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::owned::{destination, encode, lock, nothing_there};
+use super::owned::{destination, lock, nothing_there};
 use super::wall::WallTime;
 use super::{LARGEST, Remembered, StateError};
 use crate::model::Recalled;
-use crate::system::{FileCause, FileLock, read_limited, write_atomically};
+use crate::system::{FileCause, FileLock, read_limited, write_atomically_with};
 
 /// Its name in messages, and its key in the configuration.
 const WHAT: &str = "remembered file";
@@ -26,6 +28,29 @@ pub(in crate::daemon) struct RememberedFile {
     /// `None` while the disk does not allow it.
     lock: Option<FileLock>,
     content: Remembered,
+    /// The file as it was when it was last read or written.
+    seen: Option<Seen>,
+}
+
+/// What tells a file from the one that was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Seen {
+    fn at(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
 }
 
 impl RememberedFile {
@@ -38,6 +63,7 @@ impl RememberedFile {
             path: destination(path),
             lock: None,
             content: Remembered::default(),
+            seen: None,
         };
         refuse_other_kinds(&file.path)?;
         match lock(WHAT, &file.path) {
@@ -52,8 +78,10 @@ impl RememberedFile {
     }
 
     /// The standings of the servers when the file was written, each with its age by now.
-    pub(in crate::daemon) fn recalled(&self, now: WallTime) -> Vec<Recalled> {
-        self.content.recalled(now)
+    pub(in crate::daemon) fn recalled(&mut self, now: WallTime) -> Vec<Recalled> {
+        let recalled = self.content.recalled(now);
+        self.content.forget_known();
+        recalled
     }
 
     /// Replaces the standings in the file, with ages counted until `now`. A failure leaves the file unchanged.
@@ -63,10 +91,24 @@ impl RememberedFile {
             self.lock = Some(lock(WHAT, &self.path)?);
         }
         // Somebody may have put another file there since: look before overwriting it.
-        self.read()?;
+        if self.seen.is_none() || Seen::at(&self.path) != self.seen {
+            self.read()?;
+        }
         self.content.update(recalled, now);
-        let bytes = encode(&self.content.document(now), &self.path)?;
-        write_atomically(&self.path, &bytes, 0o600)?;
+        let written = self.write_content(now);
+        self.content.forget_known();
+        self.seen = Seen::at(&self.path);
+        written
+    }
+
+    fn write_content(&self, now: WallTime) -> Result<(), StateError> {
+        let document = self.content.document(now);
+        write_atomically_with(&self.path, 0o600, |file| {
+            let mut out = BufWriter::new(file);
+            serde_json::to_writer(&mut out, &document)?;
+            out.write_all(b"\n")?;
+            out.flush()
+        })?;
         Ok(())
     }
 
@@ -76,6 +118,7 @@ impl RememberedFile {
             Ok(bytes) => match Remembered::parse(&bytes) {
                 Ok(content) => {
                     self.content = content;
+                    self.seen = Seen::at(&self.path);
                     return Ok(());
                 }
                 Err(why) => why,
@@ -169,7 +212,7 @@ mod tests {
         assert_eq!(file.recalled(NOW), []);
         file.write(&one(), NOW).unwrap();
         drop(file);
-        let file = RememberedFile::open(&path).unwrap();
+        let mut file = RememberedFile::open(&path).unwrap();
         assert_eq!(file.recalled(NOW), one());
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -181,7 +224,7 @@ mod tests {
         for (number, name) in ["", ".2", ".3"].into_iter().enumerate() {
             let text = format!("dear diary {number}");
             fs::write(&path, &text).unwrap();
-            let file = RememberedFile::open(&path).unwrap();
+            let mut file = RememberedFile::open(&path).unwrap();
             assert_eq!(file.recalled(NOW), []);
             let bad = format!("{}.bad{name}", path.display());
             assert_eq!(fs::read_to_string(bad).unwrap(), text);

@@ -300,7 +300,7 @@ mod tests {
         (1..=9).for_each(|last| writer.note(move || one(last)));
         assert!(writer.close(PATIENCE));
         // The lock ended with the thread.
-        let file = RememberedFile::open(&path).unwrap();
+        let mut file = RememberedFile::open(&path).unwrap();
         assert_eq!(file.recalled(WallTime(0)), one(9));
     }
 }
