@@ -154,8 +154,8 @@ pub const WORDS: &[OwnWord] = &[
         name: "diff",
         operand: Operand::File,
         options: &[JSON],
-        help: "print the changes that make the table equal to a saved file (- for standard input); exit status: 0 no change, \
-           1 changes, 2 an error",
+        help: "print the changes that make the table equal to a saved file (- for standard input); exit status: 0 none, \
+           1 some, 2 an error",
     },
     OwnWord {
         word: Word::TopConnections,

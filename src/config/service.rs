@@ -83,7 +83,9 @@ impl Services {
         if let Some(first) = self.places.insert(key, place) {
             let message = format!("duplicate virtual service {key}");
             let finding = Finding::new(place, message).first(first);
-            out.push(finding.help("only one service can have this protocol, address and port, or this mark and family"));
+            out.push(
+                finding.help("only one service can have this address and protocol, or this mark"),
+            );
             self.places.insert(key, first);
         }
         let subject = Subject { key, span };
