@@ -19,7 +19,7 @@ impl Engine {
         &mut self,
         now: Timestamp,
         id: ReloadId,
-        config: Box<Config>,
+        mut config: Box<Config>,
         out: &mut Vec<Action>,
     ) {
         if let Work::NotStarted | Work::Ended = self.work {
@@ -32,12 +32,29 @@ impl Engine {
             let why = "director: settings cannot change while the director runs; restart it (no connection is lost)";
             return self.reload_refused(now, id, why, out);
         }
+        self.share_checks(&mut config);
         self.next = Some(Wanted {
             id,
             config: Arc::from(config),
             tries: 0,
             looked: false,
         });
+    }
+
+    /// Checks that stay are those of the running configuration: thousands of them are in the memory once.
+    fn share_checks(&self, config: &mut Config) {
+        for (key, service) in &mut config.services {
+            let Some(running) = self.config.services.get(key) else {
+                continue;
+            };
+            for (server, new) in &mut service.servers {
+                if let Some(old) = running.servers.get(server)
+                    && old.checks == new.checks
+                {
+                    new.checks = old.checks.clone();
+                }
+            }
+        }
     }
 
     fn overtaken(&self, id: ReloadId) -> bool {
@@ -181,6 +198,7 @@ impl Engine {
     ) {
         self.untold.extend(next.adoption);
         let settings = next.wanted.config.ipvs != self.config.ipvs;
+        self.look_at_changed_services(&next.wanted.config);
         self.config = next.wanted.config;
         if next.health_events == self.health_events {
             self.health = next.health;
@@ -196,13 +214,21 @@ impl Engine {
         self.unread.extend(ours);
         self.disown_removed(out);
         self.forget_foreign();
-        self.views = Arc::default();
-        self.stale = self.config.services.keys().copied().collect();
         self.reloads.answered = next.wanted.id;
         self.reloads.refused = None;
         self.reloads.steps = steps as u64;
         let effect = Effect::Steps(steps as u64);
         self.tell_reload(now, Condition::Running, "", effect, out);
+    }
+
+    /// What the new configuration changes, or no longer has, is shown anew.
+    fn look_at_changed_services(&mut self, new: &Config) {
+        let old = &self.config.services;
+        let changed = new.services.iter();
+        let changed = changed.filter(|(key, service)| old.get(key) != Some(service));
+        let gone = old.keys().filter(|key| !new.services.contains_key(key));
+        let stale: Vec<ServiceKey> = changed.map(|(key, _)| key).chain(gone).copied().collect();
+        self.stale.extend(stale);
     }
 
     fn tell_reload(

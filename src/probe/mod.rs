@@ -18,6 +18,9 @@ use self::open::OpenRun;
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{Check, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
 
+/// This many probes are begun before they have their turn.
+const TOGETHER: usize = 16;
+
 /// The result of a probe, and what it saw, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Answer {
@@ -75,6 +78,7 @@ async fn run_each<P: Future<Output = Answer> + 'static>(
     // Probes that are dropped after this has ended report nothing: the director ends.
     let running = Rc::new(());
     let turns = Arc::new(Semaphore::new(at_once));
+    let mut spawned = 0_usize;
     while let Some(request) = requests.recv().await {
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&turns).acquire_owned().await else {
@@ -94,6 +98,11 @@ async fn run_each<P: Future<Output = Answer> + 'static>(
             drop(turn);
             run.end(answer);
         });
+        spawned += 1;
+        if spawned.is_multiple_of(TOGETHER) {
+            // Those begin now. Thousands that wait to begin would only fill the memory.
+            tokio::task::yield_now().await;
+        }
     }
 }
 

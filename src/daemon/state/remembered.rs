@@ -56,13 +56,22 @@ struct Document<'a> {
 }
 
 /// Serialises its lines one by one: thousands of them need no memory.
-struct Standings<'a>(&'a Remembered);
+struct Standings<'a> {
+    recalled: &'a [Recalled],
+    now: WallTime,
+    kept: &'a Remembered,
+}
 
 impl Serialize for Standings<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let known = self.0.standings.iter();
-        let known = known.map(|(identity, held)| Line::Known(Box::new(Entry::new(identity, held))));
-        to.collect_seq(known.chain(self.0.others.iter().map(Line::Other)))
+        let Self {
+            recalled,
+            now,
+            kept,
+        } = self;
+        let known = recalled.iter();
+        let known = known.map(|it| Line::Known(Box::new(kept.entry(it, *now))));
+        to.collect_seq(known.chain(kept.others.iter().map(Line::Other)))
     }
 }
 
@@ -153,33 +162,38 @@ impl Remembered {
         self.standings.iter().map(recalled).collect()
     }
 
-    /// Remembers this instead of the standings before, with ages counted until `now`.
-    pub(in crate::daemon) fn update(&mut self, recalled: &[Recalled], now: WallTime) {
-        let mut before = std::mem::take(&mut self.standings);
-        self.standings = recalled
-            .iter()
-            .map(|it| {
-                let identity = (it.service, it.server, it.probe.clone());
-                let rest = before.remove(&identity).map(|held| held.rest);
-                let held = Held {
-                    standing: it.standing,
-                    since: now.before(it.age),
-                    rest: rest.unwrap_or_default(),
-                };
-                (identity, held)
-            })
-            .collect();
-    }
-
-    /// The file's content, to be serialised.
-    pub(super) fn document(&self, written: WallTime) -> impl Serialize {
+    /// The file's content with these standings, to be serialised. Ages count until `now`.
+    pub(super) fn document<'a>(
+        &'a self,
+        recalled: &'a [Recalled],
+        now: WallTime,
+    ) -> impl Serialize + use<'a> {
         Document {
             kind: KIND,
             version: self.version,
             readable_by: self.readable_by,
-            written,
-            standings: Standings(self),
+            written: now,
+            standings: Standings {
+                recalled,
+                now,
+                kept: self,
+            },
             rest: &self.rest,
+        }
+    }
+
+    /// A line of the file, with what only a newer director understands of it.
+    fn entry(&self, it: &Recalled, now: WallTime) -> Entry {
+        let identity = (it.service, it.server, it.probe.clone());
+        let known = self.standings.get(&identity);
+        let (service, server, probe) = identity;
+        Entry {
+            service,
+            server,
+            probe,
+            standing: it.standing,
+            since: now.before(it.age),
+            rest: known.map(|held| held.rest.clone()).unwrap_or_default(),
         }
     }
 }
@@ -235,23 +249,6 @@ impl<'de> Visitor<'de> for Lines<'_> {
 }
 
 impl Entry {
-    fn new(identity: &Identity, held: &Held) -> Self {
-        let (service, server, probe) = identity.clone();
-        let Held {
-            standing,
-            since,
-            rest,
-        } = held.clone();
-        Self {
-            service,
-            server,
-            probe,
-            standing,
-            since,
-            rest,
-        }
-    }
-
     fn into_held(self) -> (Identity, Held) {
         let Self {
             service,
@@ -317,8 +314,8 @@ mod tests {
         ]
     }
 
-    fn text(remembered: &Remembered) -> Value {
-        serde_json::to_value(remembered.document(NOW)).unwrap()
+    fn text(remembered: &Remembered, recalled: &[Recalled]) -> Value {
+        serde_json::to_value(remembered.document(recalled, NOW)).unwrap()
     }
 
     fn read(text: &Value) -> Remembered {
@@ -327,10 +324,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again_and_has_grown_older() {
-        let mut remembered = Remembered::default();
-        remembered.update(&two(), NOW);
-        let read = read(&text(&remembered));
-        assert_eq!(read, remembered);
+        let read = read(&text(&Remembered::default(), &two()));
         let later = read.recalled(WallTime(NOW.0 + 30));
         let ages: Vec<u64> = later.iter().map(|it| it.age.as_secs()).collect();
         assert_eq!(ages, [100, 35]);
@@ -339,8 +333,6 @@ mod tests {
 
     #[test]
     fn the_file_is_what_it_was_in_version_1() {
-        let mut remembered = Remembered::default();
-        remembered.update(&two()[..1], NOW);
         let expected = serde_json::json!({
             "kind": "lvs-director remembered",
             "version": 1,
@@ -358,25 +350,26 @@ mod tests {
                 "since": 1_799_999_930,
             }],
         });
-        assert_eq!(text(&remembered), expected);
+        assert_eq!(text(&Remembered::default(), &two()[..1]), expected);
     }
 
     #[test]
     fn a_clock_that_stepped_back_gives_no_age() {
-        let mut remembered = Remembered::default();
-        remembered.update(&two(), NOW);
-        for standing in remembered.recalled(WallTime(5)) {
+        let written = read(&text(&Remembered::default(), &two()));
+        for standing in written.recalled(WallTime(5)) {
             assert_eq!(standing.age, Duration::ZERO);
         }
-        remembered.update(&two(), WallTime(5));
-        assert_eq!(remembered.recalled(WallTime(5))[0].age.as_secs(), 5);
+        // A clock that shows an earlier time than the age is long.
+        let early = serde_json::to_value(Remembered::default().document(&two(), WallTime(5)));
+        assert_eq!(
+            read(&early.unwrap()).recalled(WallTime(5))[0].age.as_secs(),
+            5
+        );
     }
 
     #[test]
     fn what_a_newer_director_wrote_is_kept() {
-        let mut remembered = Remembered::default();
-        remembered.update(&two(), NOW);
-        let mut newer = text(&remembered);
+        let mut newer = text(&Remembered::default(), &two());
         newer["version"] = 3.into();
         newer["drains"] = serde_json::json!([{"server": "10.0.0.1:80", "until": "empty"}]);
         newer["standings"][0]["note"] = "flaky".into();
@@ -390,24 +383,21 @@ mod tests {
 
         let mut read = read(&newer);
         assert_eq!(read.recalled(NOW), two());
-        read.update(&two(), NOW);
-        assert_eq!(text(&read), newer);
+        read.forget_known();
+        assert_eq!(text(&read, &two()), newer);
         // Of a server that is no longer checked nothing stays.
-        read.update(&two()[1..], NOW);
         newer["standings"].as_array_mut().unwrap().remove(0);
-        assert_eq!(text(&read), newer);
+        assert_eq!(text(&read, &two()[1..]), newer);
     }
 
     #[test]
     fn what_an_older_director_left_out_is_a_default() {
-        let mut remembered = Remembered::default();
-        remembered.update(&two(), NOW);
-        let mut older = text(&remembered);
+        let mut older = text(&Remembered::default(), &two());
         for line in older["standings"].as_array_mut().unwrap() {
             let path = line["probe"]["path"].as_object_mut().unwrap();
             path.remove("mark");
         }
-        assert_eq!(read(&older), remembered);
+        assert_eq!(read(&older).recalled(NOW), two());
     }
 
     #[test]

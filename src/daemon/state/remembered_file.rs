@@ -94,15 +94,14 @@ impl RememberedFile {
         if self.seen.is_none() || Seen::at(&self.path) != self.seen {
             self.read()?;
         }
-        self.content.update(recalled, now);
-        let written = self.write_content(now);
+        let written = self.write_content(recalled, now);
         self.content.forget_known();
         self.seen = Seen::at(&self.path);
         written
     }
 
-    fn write_content(&self, now: WallTime) -> Result<(), StateError> {
-        let document = self.content.document(now);
+    fn write_content(&self, recalled: &[Recalled], now: WallTime) -> Result<(), StateError> {
+        let document = self.content.document(recalled, now);
         write_atomically_with(&self.path, 0o600, |file| {
             let mut out = BufWriter::new(file);
             serde_json::to_writer(&mut out, &document)?;
