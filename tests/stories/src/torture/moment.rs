@@ -11,9 +11,13 @@ use crate::report::seconds;
 /// The latest that a director is killed after its launch, or after it was told to reload, in milliseconds: by then the
 /// table is made.
 const LATEST: u64 = 600;
-/// The longest from a file that is written to a director's end: one that aims at the file, and one that aims at the table,
-/// which is changed after the state file was written. In milliseconds, as the others.
-const AIMED: [u64; 2] = [10, 150];
+/// The longest from a file that was written to a director's end, in milliseconds: one that aims at the file, and one that
+/// aims at the table, which is filled just after the state file was written.
+const AIMED_AT_FILE: u64 = 10;
+const AIMED_AT_TABLE: u64 = 60;
+
+/// The shell counts so far in about a millisecond.
+const TURNS: u32 = 200;
 
 /// When a director is killed that starts, or reloads.
 #[derive(Clone, Copy, Debug)]
@@ -24,21 +28,22 @@ pub(super) enum Moment {
     AtChange,
     /// In the middle of writing what is to replace this file.
     InWrite(&'static str),
-    /// So long after this file was written.
+    /// About so long after this file was written.
     AfterWrite(&'static str, Duration),
 }
 
 impl Moment {
     pub(super) fn choose(random: &mut Random, it_will_change: bool) -> Result<Self> {
         let file = random.pick(&STATE)?;
-        Ok(match random.below(8) {
-            0..3 if it_will_change => Self::AtChange,
-            3 | 4 => Self::InWrite(file),
-            5 | 6 => {
-                let longest = *random.pick(&AIMED)?;
-                Self::AfterWrite(file, Duration::from_millis(random.below(longest)))
-            }
-            _ => Self::After(Duration::from_millis(random.below(LATEST))),
+        let [state, _] = STATE;
+        let choice = random.below(8);
+        let mut within = |limit| Duration::from_millis(random.below(limit));
+        Ok(match choice {
+            0 | 1 if it_will_change => Self::AtChange,
+            2 | 3 if it_will_change => Self::AfterWrite(state, within(AIMED_AT_TABLE)),
+            4 => Self::InWrite(file),
+            5 | 6 => Self::AfterWrite(file, within(AIMED_AT_FILE)),
+            _ => Self::After(within(LATEST)),
         })
     }
 
@@ -83,7 +88,9 @@ impl Moment {
             Self::AfterWrite(file, time) => {
                 let unwritten = format!("! [ {DIRECTORY}/{file} -nt /tmp/mark ]");
                 let wait = while_true(8000, &unwritten);
-                format!("{wait}; busybox usleep {}", time.as_micros())
+                // The shell counts: to start a process that sleeps would take longer.
+                let turns = time.subsec_millis() * TURNS;
+                format!("{wait}; {}", while_true(turns, ":"))
             }
         }
     }
