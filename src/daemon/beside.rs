@@ -37,11 +37,8 @@ impl Beside {
             Self::Director(known) => known,
         };
         let mut health = Health::believing(&known.config, &known.recalled, Timestamp::ZERO);
-        let serving = |service: &ServiceKey, server: &ServerKey| {
-            let service = observed.services.get(service);
-            let server = service.and_then(|service| service.servers.get(server));
-            server.is_some_and(|server| !server.weight.is_zero())
-        };
+        let serving =
+            |service: &ServiceKey, server: &ServerKey| observed.has_serving(service, server);
         health.configure(config, serving, Timestamp::ZERO);
         desired(config, &health, Role::Serving, observed)
     }

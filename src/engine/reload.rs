@@ -258,10 +258,6 @@ pub(super) fn configured(
     observed: &IpvsTable,
     now: Timestamp,
 ) -> Health {
-    let serving = |service: &ServiceKey, server: &ServerKey| {
-        let service = observed.services.get(service);
-        let server = service.and_then(|service| service.servers.get(server));
-        server.is_some_and(|server| !server.weight.is_zero())
-    };
+    let serving = |service: &ServiceKey, server: &ServerKey| observed.has_serving(service, server);
     health.configured(config, serving, now)
 }

@@ -25,6 +25,14 @@ impl IpvsTable {
         }
     }
 
+    /// Whether this server of this service takes new connections: it is there, with a weight above 0.
+    #[must_use]
+    pub fn has_serving(&self, service: &ServiceKey, server: &ServerKey) -> bool {
+        let service = self.services.get(service);
+        let server = service.and_then(|service| service.servers.get(server));
+        server.is_some_and(|server| !server.weight.is_zero())
+    }
+
     /// How many real servers there are, over all services.
     #[must_use]
     pub fn server_count(&self) -> usize {
