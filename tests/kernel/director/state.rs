@@ -225,7 +225,11 @@ fn killed() {
     assert_eq!(files.state(), BTreeSet::from(ours.map(str::to_owned)));
     assert_eq!(stage.ipvs.read().unwrap().services.len(), 2);
     let text = fs::read_to_string(&remembered).unwrap();
-    assert!(text.contains("\"server\": \"192.168.0.2:80\""), "{text}");
+    let written: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        written["standings"][0]["server"], "192.168.0.2:80",
+        "{text}"
+    );
     let left: BTreeSet<String> = fs::read_dir(files.directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
