@@ -44,7 +44,7 @@ pub(crate) fn without_ipv6_the_kernel_says_why() {
     assert!(!host.state_file().exists(), "nothing was done");
     host.realserver(&format!("start --vip {VIP} --vip {VIP6}"))
         .exits(1)
-        .says("take it back with: realserver stop");
+        .says("undo them with: realserver stop");
     host.realserver("status")
         .exits(4)
         .says("missing  2001:db8::10/128 on lo");
