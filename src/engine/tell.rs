@@ -47,6 +47,34 @@ impl Untold {
             Self::Repair { step, .. } => step.service(),
         }
     }
+
+    /// The transition, with what it led to.
+    fn told(self, effect: Effect) -> Transition {
+        match self {
+            Self::Verdict {
+                at,
+                service,
+                server,
+                from,
+                to,
+                because,
+                ..
+            } => Transition {
+                at,
+                object: Object::Server(service, server),
+                from: Condition::Standing(from),
+                to: Condition::Standing(to),
+                why: because,
+                effect,
+            },
+            Self::Repair {
+                at,
+                found,
+                step,
+                was,
+            } => repair(at, found, &step, was, effect),
+        }
+    }
 }
 
 impl Engine {
@@ -64,61 +92,43 @@ impl Engine {
                 self.untold.push(untold);
                 continue;
             }
-            let refusal = self.errors.get(&key).map(Arc::clone);
-            let told = match untold {
-                Untold::Verdict { .. } => self.verdict_told(untold, refusal.as_deref()),
-                Untold::Repair {
-                    at,
-                    found,
-                    step,
-                    was,
-                } => {
-                    let effect = if let Some(why) = refusal {
-                        Effect::Refused(why.as_ref().into())
-                    } else {
-                        self.counters.drift_repairs += u64::from(was == Condition::Drifted);
-                        Effect::Repaired(step.to_string().into())
-                    };
-                    Some(repair(at, found, &step, was, effect))
-                }
-            };
-            if let Some(told) = told {
-                self.tell(told, out);
-            }
+            let effect = self.confirmed(&untold);
+            self.tell(untold.told(effect), out);
         }
         if self.untold.is_empty() {
             self.decided = None;
         }
     }
 
-    fn verdict_told(&self, untold: Untold, refusal: Option<&str>) -> Option<Transition> {
-        let Untold::Verdict {
-            at,
-            service,
-            server,
-            from,
-            to,
-            because,
-            before,
-        } = untold
-        else {
-            return None;
-        };
-        let after = self.weight(&service, &server);
-        let effect = match refusal {
-            Some(why) if after != self.wanted_weight(&service, &server) => {
-                Effect::Refused(why.into())
+    /// The effect in the kernel, now that it has answered.
+    fn confirmed(&mut self, untold: &Untold) -> Effect {
+        let refusal = self.errors.get(untold.service());
+        match untold {
+            Untold::Verdict {
+                service,
+                server,
+                before,
+                ..
+            } => {
+                let after = self.weight(service, server);
+                match refusal {
+                    Some(why) if after != self.wanted_weight(service, server) => {
+                        Effect::Refused(why.as_ref().into())
+                    }
+                    Some(_) | None => Effect::Weight {
+                        before: *before,
+                        after,
+                    },
+                }
             }
-            Some(_) | None => Effect::Weight { before, after },
-        };
-        Some(Transition {
-            at,
-            object: Object::Server(service, server),
-            from: Condition::Standing(from),
-            to: Condition::Standing(to),
-            why: because,
-            effect,
-        })
+            Untold::Repair { step, was, .. } => {
+                if let Some(why) = refusal {
+                    return Effect::Refused(why.as_ref().into());
+                }
+                self.counters.drift_repairs += u64::from(*was == Condition::Drifted);
+                Effect::Repaired(step.to_string().into())
+            }
+        }
     }
 
     fn wanted_weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
@@ -130,32 +140,7 @@ impl Engine {
     /// The exchange failed that should have confirmed it.
     pub(super) fn tell_refused(&mut self, why: &str, out: &mut Vec<Action>) {
         for untold in mem::take(&mut self.untold) {
-            let effect = Effect::Refused(why.into());
-            let told = match untold {
-                Untold::Verdict {
-                    at,
-                    service,
-                    server,
-                    from,
-                    to,
-                    because,
-                    ..
-                } => Transition {
-                    at,
-                    object: Object::Server(service, server),
-                    from: Condition::Standing(from),
-                    to: Condition::Standing(to),
-                    why: because,
-                    effect,
-                },
-                Untold::Repair {
-                    at,
-                    found,
-                    step,
-                    was,
-                } => repair(at, found, &step, was, effect),
-            };
-            self.tell(told, out);
+            self.tell(untold.told(Effect::Refused(why.into())), out);
         }
         self.decided = None;
     }
