@@ -54,7 +54,7 @@ use crate::kernel::{
 };
 use crate::model::Protocol;
 use crate::plan::Target as _;
-use crate::system::{Names, Resolver, host_address, port_number};
+use crate::system::{Names, Resolver, bring_memory_in, host_address, port_number};
 
 /// How long a listing waits for names.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);
@@ -117,6 +117,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
             line_by_line(context, io::stdin().lock(), execute, tell)
         }
         Invocation::Restore { replace, .. } => {
+            bring_memory_in();
             let items = read(context, io::stdin().lock())?;
             let mut ipvs = open()?;
             if replace {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the C library keeps memory.
 
+/// What the C library takes from the kernel by `brk`, and keeps when it is freed: less than its smallest `mmap`.
+const PIECE: usize = 120 * 1024;
+
 /// Makes all threads share one arena. By default each thread has its own, and cannot use what another one frees: a
 /// large configuration that one thread reads and another keeps would cost its memory twice. Call it before the first
 /// thread starts.
@@ -11,5 +14,37 @@ pub fn share_one_arena() {
     // nothing.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Makes the next 240 KiB that this process allocates cheap: two calls bring in memory that would otherwise cost a page
+/// fault every 4 KiB. It is a hint: kernels before Linux 5.14 do not know it, and nothing depends on it.
+#[expect(unsafe_code, reason = "mallopt and madvise have no safe wrappers")]
+pub fn bring_memory_in() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const PAGE: usize = 4096;
+        // SAFETY: as above: both only set parameters of the allocator.
+        unsafe {
+            libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * PIECE as libc::c_int);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, PIECE as libc::c_int + 8 * 1024);
+        }
+        let mut pieces: [Vec<u8>; 2] = [Vec::with_capacity(PIECE), Vec::with_capacity(PIECE)];
+        for piece in &mut pieces {
+            let room = piece.spare_capacity_mut();
+            let skipped = room.as_ptr().align_offset(PAGE);
+            let Some(pages) = room.get_mut(skipped..) else {
+                return;
+            };
+            // SAFETY: the range is memory of this allocation, which nobody else uses. Bringing pages in changes none
+            // of their bytes.
+            unsafe {
+                libc::madvise(
+                    pages.as_mut_ptr().cast(),
+                    pages.len() / PAGE * PAGE,
+                    libc::MADV_POPULATE_WRITE,
+                );
+            }
+        }
     }
 }
