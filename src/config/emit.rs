@@ -221,7 +221,8 @@ fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     writeln!(f, "          rise: {}", schedule.rise)?;
     writeln!(f, "          fall: {}", schedule.fall)?;
-    write_path(&check.probe.path, f)
+    let path = check.probe.path.as_deref();
+    path.map_or(Ok(()), |path| write_path(path, f))
 }
 
 fn write_path(path: &ProbePath, f: &mut fmt::Formatter<'_>) -> fmt::Result {

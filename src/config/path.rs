@@ -44,7 +44,7 @@ impl PathLayer {
         subject: &Subject,
         target: IpAddr,
         out: &mut Findings,
-    ) -> Result<ProbePath, Wrong> {
+    ) -> Result<Option<Box<ProbePath>>, Wrong> {
         let source = innermost(layers, |layer| &layer.source)?;
         let interface = innermost(layers, |layer| &layer.interface)?;
         let mark = innermost(layers, |layer| &layer.mark)?;
@@ -61,7 +61,8 @@ impl PathLayer {
             source: source.map(|found| *found.value),
             interface: interface.map(|found| found.value.clone()),
             mark: mark.map(|found| *found.value),
-        })
+        }
+        .chosen())
     }
 }
 

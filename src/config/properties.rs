@@ -124,13 +124,16 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
     ]
 }
 
-fn path(family: AddressFamily) -> impl Strategy<Value = ProbePath> {
+fn path(family: AddressFamily) -> impl Strategy<Value = Option<Box<ProbePath>>> {
     let interface = option::of("[a-z0-9.@é\"\\\\-]{1,7}".prop_map(Into::into));
     let mark = option::of((1_u32..).prop_map(|mark| Fwmark::new(mark).unwrap()));
-    (option::of(address(family)), interface, mark).prop_map(|(source, interface, mark)| ProbePath {
-        source,
-        interface,
-        mark,
+    (option::of(address(family)), interface, mark).prop_map(|(source, interface, mark)| {
+        ProbePath {
+            source,
+            interface,
+            mark,
+        }
+        .chosen()
     })
 }
 

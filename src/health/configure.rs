@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::checker::Checker;
 use super::event::CheckId;
-use super::roster::{Few, Roster, ServerSlot, ServiceSlot, Slot, User};
+use super::roster::{Roster, ServerSlot, ServiceSlot, Slot, User};
 use crate::model::{
-    Check, Config, ConfiguredServer, Probe, ServerKey, ServiceKey, Standing, Timestamp,
+    Check, Config, ConfiguredServer, Few, Probe, ServerKey, ServiceKey, Standing, Timestamp,
 };
 
 /// The standings that an earlier director knew, by probe, and since when.
@@ -84,7 +84,7 @@ impl<'a> Draft<'a> {
             if let Some(check) = wanted.get(&**slot.checker.check()) {
                 positions.insert(*check, roster.checkers.len());
                 roster.checkers.push(Slot {
-                    users: Few::default(),
+                    users: Few::NONE,
                     ..slot.clone()
                 });
             }
@@ -105,8 +105,8 @@ impl<'a> Draft<'a> {
         user: User,
         serving: bool,
     ) -> Few<usize> {
-        let mut checkers = Few::default();
-        for check in &configured.checks.each {
+        let mut checkers = Few::NONE;
+        for check in configured.checks.each.iter() {
             let position = self.position(check);
             let before = self.same_probe_before(keys, check);
             let kept = position < self.kept;
@@ -138,7 +138,7 @@ impl<'a> Draft<'a> {
             self.roster.checkers.push(Slot {
                 id: CheckId(*origin.last_id),
                 checker,
-                users: Few::default(),
+                users: Few::NONE,
             });
             self.roster.checkers.len() - 1
         })

@@ -176,9 +176,9 @@ impl Health {
             let servers = service.servers.iter();
             servers.map(move |server| (service.key, server))
         });
-        servers
-            .flat_map(|(service, server)| self.remembered_of(service, server, now))
-            .collect()
+        let mut all = Vec::with_capacity(self.roster.servers());
+        all.extend(servers.flat_map(|(service, server)| self.remembered_of(service, server, now)));
+        all
     }
 
     fn remembered_of<'a>(

@@ -9,8 +9,7 @@ use proptest::prelude::*;
 
 use super::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, Standing,
-    Timestamp, Weight,
+    Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
 };
 
 fn outcome() -> impl Strategy<Value = ProbeOutcome> {
@@ -50,7 +49,7 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
         probe: Probe {
             kind: ProbeKind::Tcp,
             target: "10.0.0.1:80".parse().unwrap(),
-            path: ProbePath::default(),
+            path: None,
         },
         schedule: CheckSchedule {
             interval: Duration::from_secs(2),

@@ -5,7 +5,7 @@
 use super::checker::Checker;
 use super::combine::combine;
 use super::event::{CheckId, HealthAction};
-use crate::model::{Need, Recalled, ServerKey, ServiceKey, Standing, Timestamp};
+use crate::model::{Few, Need, Recalled, ServerKey, ServiceKey, Standing, Timestamp};
 
 /// The checkers, and the servers that use them.
 #[derive(Debug, Clone, Default)]
@@ -50,36 +50,6 @@ pub(super) struct ServerSlot {
     pub(super) checkers: Few<usize>,
 }
 
-/// A list that nearly always has one element, and then needs no memory of its own.
-#[derive(Debug, Clone)]
-pub(super) enum Few<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
-impl<T: Copy> Few<T> {
-    pub(super) fn push(&mut self, element: T) {
-        match self {
-            Self::One(first) => *self = Self::Many(vec![*first, element]),
-            Self::Many(elements) if elements.is_empty() => *self = Self::One(element),
-            Self::Many(elements) => elements.push(element),
-        }
-    }
-
-    pub(super) fn as_slice(&self) -> &[T] {
-        match self {
-            Self::One(element) => std::slice::from_ref(element),
-            Self::Many(elements) => elements,
-        }
-    }
-}
-
 impl Roster {
     pub(super) const EMPTY: Self = Self {
         checkers: Vec::new(),
@@ -89,6 +59,11 @@ impl Roster {
     /// The position of the checker with this id; `None` when it is gone.
     pub(super) fn position(&self, id: CheckId) -> Option<usize> {
         self.checkers.binary_search_by_key(&id, |slot| slot.id).ok()
+    }
+
+    /// How many servers are checked.
+    pub(super) fn servers(&self) -> usize {
+        self.services.iter().map(|it| it.servers.len()).sum()
     }
 
     /// A server, if it is checked.
@@ -112,7 +87,7 @@ impl Roster {
         let Some(server) = self.server(&believed.service, &believed.server) else {
             return;
         };
-        let positions = server.checkers.as_slice().to_vec();
+        let positions = server.checkers.to_vec();
         for position in positions {
             if let Some(slot) = self.checkers.get_mut(position)
                 && slot.checker.check().probe == believed.probe
@@ -135,7 +110,7 @@ impl Roster {
         let Some(slot) = checkers.get(position) else {
             return;
         };
-        for user in slot.users.as_slice() {
+        for user in slot.users.iter() {
             let Some(service) = services.get_mut(user.service) else {
                 continue;
             };
@@ -151,7 +126,7 @@ impl Roster {
             if from.word() != to.word() {
                 server.since = slot.checker.since();
             }
-            let because = match server.checkers.as_slice().len() {
+            let because = match server.checkers.len() {
                 1 => because.into(),
                 _ => format!("{}: {because}", slot.checker.check().probe).into(),
             };
@@ -169,7 +144,7 @@ impl Roster {
     pub(super) fn users(&self, position: usize) -> impl Iterator<Item = (ServiceKey, ServerKey)> {
         let users = self.checkers.get(position).into_iter();
         users
-            .flat_map(|slot| slot.users.as_slice())
+            .flat_map(|slot| slot.users.iter())
             .filter_map(|user| self.keys(*user))
     }
 
@@ -183,7 +158,7 @@ fn checkers_of<'a>(
     checkers: &'a [Slot],
     server: &'a ServerSlot,
 ) -> impl Iterator<Item = &'a Checker> {
-    let positions = server.checkers.as_slice().iter();
+    let positions = server.checkers.iter();
     positions.filter_map(|position| Some(&checkers.get(*position)?.checker))
 }
 

@@ -6,6 +6,7 @@
 
 mod config;
 mod counters;
+mod few;
 mod host;
 mod probe;
 mod protocol;
@@ -21,6 +22,7 @@ mod units;
 
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
+pub use few::Few;
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,

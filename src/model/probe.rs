@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fwmark, Timestamp, Weight};
+use super::{Few, Fwmark, Timestamp, Weight};
 
 /// One probe of one server: its kind, its target and its path.
 ///
@@ -20,8 +20,9 @@ pub struct Probe {
     pub kind: ProbeKind,
     /// Whom.
     pub target: SocketAddr,
-    /// The path.
-    pub path: ProbePath,
+    /// The path; `None` when the kernel's routing chooses all of it, as it nearly always does.
+    #[serde(with = "written_path")]
+    pub path: Option<Box<ProbePath>>,
 }
 
 /// What a probe asks, with all of its options.
@@ -40,7 +41,7 @@ impl fmt::Display for ProbeKind {
     }
 }
 
-/// The path of a probe; the kernel's routing chooses what is absent.
+/// The path of a probe; the kernel's routing chooses what is absent. [`ProbePath::chosen`] makes it a probe's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct ProbePath {
     /// The address it comes from.
@@ -51,18 +52,61 @@ pub struct ProbePath {
     pub mark: Option<Fwmark>,
 }
 
+impl ProbePath {
+    /// The kernel's routing chooses all of it.
+    const BY_ROUTING: Self = Self {
+        source: None,
+        interface: None,
+        mark: None,
+    };
+
+    /// The path as a probe has it: `None` for one without any choice. So equal paths are equal values.
+    #[must_use]
+    pub fn chosen(self) -> Option<Box<Self>> {
+        (self != Self::BY_ROUTING).then(|| Box::new(self))
+    }
+}
+
+/// A path is always written as a map of its three parts.
+mod written_path {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::ProbePath;
+
+    #[expect(
+        clippy::ref_option,
+        reason = "serde calls it with a reference to the field"
+    )]
+    pub(super) fn serialize<S: Serializer>(
+        path: &Option<Box<ProbePath>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        path.as_deref()
+            .unwrap_or(&ProbePath::BY_ROUTING)
+            .serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Box<ProbePath>>, D::Error> {
+        ProbePath::deserialize(from).map(ProbePath::chosen)
+    }
+}
+
 impl fmt::Display for Probe {
     /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind, self.target)?;
-        if let Some(source) = self.path.source {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        if let Some(source) = path.source {
             write!(f, " from {source}")?;
         }
-        if let Some(interface) = &self.path.interface {
+        if let Some(interface) = &path.interface {
             write!(f, " by {interface}")?;
         }
-        self.path
-            .mark
+        path.mark
             .map_or(Ok(()), |mark| write!(f, " with mark {mark}"))
     }
 }
@@ -97,14 +141,14 @@ pub struct Checks {
     /// How many have to pass.
     pub need: Need,
     /// The checks of a server. When there are none, the server counts as up.
-    pub each: Vec<Arc<Check>>,
+    pub each: Few<Arc<Check>>,
 }
 
 impl Checks {
     /// No check: the server counts as up.
     pub const NONE: Self = Self {
         need: Need::All,
-        each: Vec::new(),
+        each: Few::NONE,
     };
 
     /// Only one check.
@@ -112,7 +156,7 @@ impl Checks {
     pub fn one(check: Check) -> Self {
         Self {
             need: Need::All,
-            each: vec![Arc::new(check)],
+            each: Few::One(Arc::new(check)),
         }
     }
 }
@@ -182,14 +226,15 @@ mod tests {
         let mut probe = Probe {
             kind: ProbeKind::Tcp,
             target: "10.0.0.5:5672".parse().unwrap(),
-            path: ProbePath::default(),
+            path: None,
         };
         assert_eq!(probe.to_string(), "tcp 10.0.0.5:5672");
         probe.path = ProbePath {
             source: Some("10.0.0.1".parse().unwrap()),
             interface: Some("eth1".into()),
             mark: Fwmark::new(7),
-        };
+        }
+        .chosen();
         assert_eq!(
             probe.to_string(),
             "tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7"

@@ -114,6 +114,6 @@ fn is_given_up(request: &ProbeRequest, now: Timestamp) -> bool {
 async fn probe(check: Arc<Check>) -> Answer {
     let (probe, timeout) = (&check.probe, check.schedule.timeout);
     match probe.kind {
-        ProbeKind::Tcp => tcp::probe(probe.target, &probe.path, timeout).await,
+        ProbeKind::Tcp => tcp::probe(probe.target, probe.path.as_deref(), timeout).await,
     }
 }

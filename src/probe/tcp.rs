@@ -11,16 +11,16 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::{Answer, path};
 use crate::model::ProbePath;
 
-/// Connects to `at` by `path` within `timeout`. A reset closes the connection: thousands of probes a second leave
+/// Connects to `at` by `path`, or as the kernel routes, within `timeout`. A reset closes the connection: thousands of probes a second leave
 /// nothing behind on either side. RabbitMQ (3.10, default log level) does not log it.
-pub(super) async fn probe(at: SocketAddr, path: &ProbePath, timeout: Duration) -> Answer {
+pub(super) async fn probe(at: SocketAddr, path: Option<&ProbePath>, timeout: Duration) -> Answer {
     match tokio::time::timeout(timeout, connect(at, path)).await {
         Ok(answer) => answer,
         Err(_) => Answer::down("connect timed out"),
     }
 }
 
-async fn connect(at: SocketAddr, path: &ProbePath) -> Answer {
+async fn connect(at: SocketAddr, path: Option<&ProbePath>) -> Answer {
     let socket = match at {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -29,7 +29,8 @@ async fn connect(at: SocketAddr, path: &ProbePath) -> Answer {
         Ok(socket) => socket,
         Err(error) => return Answer::could_not_run(describe("open a socket", &error)),
     };
-    if let Err(reason) = path::set_out(&socket, path) {
+    let set_out = path.map_or(Ok(()), |path| path::set_out(&socket, path));
+    if let Err(reason) = set_out {
         return Answer::could_not_run(reason);
     }
     match socket.connect(at).await {
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
     use crate::model::ProbeOutcome;
 
-    fn run_by(path: &ProbePath, at: SocketAddr) -> Answer {
+    fn run_by(path: Option<&ProbePath>, at: SocketAddr) -> Answer {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -98,7 +99,7 @@ mod tests {
     }
 
     fn run(at: SocketAddr) -> Answer {
-        run_by(&ProbePath::default(), at)
+        run_by(None, at)
     }
 
     #[test]
@@ -125,8 +126,7 @@ mod tests {
         let fill: Vec<_> = (0..8)
             .map(|_| std::net::TcpStream::connect_timeout(&at, Duration::from_millis(50)))
             .collect();
-        let path = ProbePath::default();
-        let answer = runtime.block_on(probe(at, &path, Duration::from_millis(100)));
+        let answer = runtime.block_on(probe(at, None, Duration::from_millis(100)));
         assert_eq!(answer, Answer::down("connect timed out"));
         drop(fill);
     }
@@ -147,7 +147,10 @@ mod tests {
             source: Some("127.0.0.77".parse().unwrap()),
             ..ProbePath::default()
         };
-        assert_eq!(run_by(&path, listener.local_addr().unwrap()), Answer::up());
+        assert_eq!(
+            run_by(Some(&path), listener.local_addr().unwrap()),
+            Answer::up()
+        );
         let (_, peer) = listener.accept().unwrap();
         assert_eq!(Some(peer.ip()), path.source);
     }
@@ -160,7 +163,7 @@ mod tests {
             ..ProbePath::default()
         };
         assert_eq!(
-            run_by(&by_address, at),
+            run_by(Some(&by_address), at),
             Answer::could_not_run(
                 "probe from 192.0.2.254: this host does not have the address (EADDRNOTAVAIL)"
             )
@@ -169,7 +172,7 @@ mod tests {
             interface: Some("no-such-card".into()),
             ..ProbePath::default()
         };
-        let answer = run_by(&by_interface, at);
+        let answer = run_by(Some(&by_interface), at);
         assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun);
         assert!(
             answer.reason.starts_with("probe by interface no-such-card"),

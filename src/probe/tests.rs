@@ -11,9 +11,7 @@ use tokio::task::LocalSet;
 
 use super::{Answer, run, run_each};
 use crate::health::{CheckId, LOST_AFTER, ProbeRequest, RunId};
-use crate::model::{
-    Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, Timestamp,
-};
+use crate::model::{Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -22,7 +20,7 @@ fn check(target: &str) -> Arc<Check> {
         probe: Probe {
             kind: ProbeKind::Tcp,
             target: target.parse().unwrap(),
-            path: ProbePath::default(),
+            path: None,
         },
         schedule: CheckSchedule {
             interval: Duration::from_secs(1),

@@ -78,8 +78,11 @@ pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
         .map_err(refused)?;
-    require_regular(&file.metadata().map_err(refused)?).map_err(failed)?;
-    let mut bytes = Vec::new();
+    let found = file.metadata().map_err(refused)?;
+    require_regular(&found).map_err(failed)?;
+    let expected = found.len().min(max_bytes);
+    // One byte more: the end of the file is seen without more room.
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     let read = Read::by_ref(&mut file)
         .take(max_bytes.saturating_add(1))
         .read_to_end(&mut bytes)

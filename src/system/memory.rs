@@ -2,7 +2,7 @@
 //! How the C library keeps memory.
 
 /// What the C library takes from the kernel by `brk`, and keeps when it is freed: less than its smallest `mmap`.
-const PIECE: usize = 120 * 1024;
+const PIECE: libc::c_int = 120 * 1024;
 
 /// Makes all threads share one arena. By default each thread has its own, and cannot use what another one frees: a
 /// large configuration that one thread reads and another keeps would cost its memory twice. Call it before the first
@@ -26,10 +26,11 @@ pub fn bring_memory_in() {
         const PAGE: usize = 4096;
         // SAFETY: as above: both only set parameters of the allocator.
         unsafe {
-            libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * PIECE as libc::c_int);
-            libc::mallopt(libc::M_MMAP_THRESHOLD, PIECE as libc::c_int + 8 * 1024);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * PIECE);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, PIECE + 8 * 1024);
         }
-        let mut pieces: [Vec<u8>; 2] = [Vec::with_capacity(PIECE), Vec::with_capacity(PIECE)];
+        let room = usize::try_from(PIECE).unwrap_or(0);
+        let mut pieces: [Vec<u8>; 2] = [Vec::with_capacity(room), Vec::with_capacity(room)];
         for piece in &mut pieces {
             let room = piece.spare_capacity_mut();
             let skipped = room.as_ptr().align_offset(PAGE);

@@ -10,8 +10,8 @@ use crate::control::{
 use crate::engine::ReloadId;
 
 use crate::model::{
-    Condition, Config, Effect, Object, Probe, ProbeKind, ProbePath, Recalled, Severity, Standing,
-    Timestamp, Transition,
+    Condition, Config, Effect, Object, Probe, ProbeKind, Recalled, Severity, Standing, Timestamp,
+    Transition,
 };
 use std::time::Duration;
 
@@ -253,7 +253,7 @@ fn replies_are_these_lines() {
         probe: Probe {
             kind: ProbeKind::Tcp,
             target: "10.0.0.5:80".parse().unwrap(),
-            path: ProbePath::default(),
+            path: None,
         },
         standing: Standing::Down,
         age: Duration::from_secs(5),

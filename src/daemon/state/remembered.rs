@@ -300,7 +300,7 @@ mod tests {
             probe: Probe {
                 kind: crate::model::ProbeKind::Tcp,
                 target: server.parse().unwrap(),
-                path: crate::model::ProbePath::default(),
+                path: None,
             },
             standing,
             age: Duration::from_secs(age),

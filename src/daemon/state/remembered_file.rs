@@ -197,7 +197,7 @@ mod tests {
             probe: crate::model::Probe {
                 kind: crate::model::ProbeKind::Tcp,
                 target: "10.0.0.1:80".parse().unwrap(),
-                path: crate::model::ProbePath::default(),
+                path: None,
             },
             standing: crate::model::Standing::Down,
             age: std::time::Duration::from_secs(9),

@@ -212,7 +212,7 @@ mod tests {
             probe: crate::model::Probe {
                 kind: crate::model::ProbeKind::Tcp,
                 target: format!("10.0.0.{last}:80").parse().unwrap(),
-                path: crate::model::ProbePath::default(),
+                path: None,
             },
             standing: crate::model::Standing::Down,
             age: Duration::ZERO,

@@ -10,8 +10,8 @@ use super::{SCHEDULE, check, probe, report};
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest};
 use crate::model::{
     Check, Checks, Config, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
-    IpvsSettings, KnowsStandings, Need, Probe, ProbeOutcome, RealServer, Recalled, Scheduler,
-    ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp, Weight,
+    IpvsSettings, KnowsStandings, Need, Probe, ProbeOutcome, ProbePath, RealServer, Recalled,
+    Scheduler, ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp, Weight,
 };
 
 fn moment(seconds: u64) -> Timestamp {
@@ -197,7 +197,11 @@ fn services_with_an_equal_check_share_one_probe_and_each_is_told() {
 fn checks_that_differ_in_anything_are_never_merged() {
     let plain = check("10.0.0.1:80");
     let mut by_path = plain.clone();
-    by_path.probe.path.source = Some("10.0.0.254".parse().unwrap());
+    by_path.probe.path = ProbePath {
+        source: Some("10.0.0.254".parse().unwrap()),
+        ..ProbePath::default()
+    }
+    .chosen();
     let mut by_schedule = plain.clone();
     by_schedule.schedule.rise = 9;
     let services = [plain, by_path, by_schedule].map(Checks::one);
@@ -213,9 +217,11 @@ fn checks_that_differ_in_anything_are_never_merged() {
         .flat_map(|name| checked.ids(name, "10.0.0.1:80"))
         .collect();
     assert_eq!(ids.len(), 3);
-    let (_, probes) = checked.pass(SECOND, |probe| match probe.path.source {
-        Some(_) => ProbeOutcome::Down,
-        None => ProbeOutcome::Up(None),
+    let (_, probes) = checked.pass(SECOND, |probe| {
+        match probe.path.as_ref().and_then(|path| path.source) {
+            Some(_) => ProbeOutcome::Down,
+            None => ProbeOutcome::Up(None),
+        }
     });
     assert_eq!(probes["10.0.0.1:80"], 3);
     let standings = names.map(|name| checked.standing(name, "10.0.0.1:80").unwrap());
@@ -227,6 +233,7 @@ fn a_server_with_several_checks_has_one_standing() {
     let (web, queue) = ("10.0.0.1:80", "10.0.0.1:5672");
     let each = [web, queue].map(|at| Arc::new(check(at))).to_vec();
     let need = Need::All;
+    let each = each.into();
     let checks = Checks { need, each };
     let mut checked = Checked::new(&config(&[(VIP, &[("10.0.0.1:80", checks)])]));
     let (told, _) = checked.pass(SECOND, up);

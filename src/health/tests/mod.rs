@@ -6,9 +6,7 @@ mod configurations;
 
 use std::time::Duration;
 
-use crate::model::{
-    Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, Timestamp,
-};
+use crate::model::{Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
 
 const SCHEDULE: CheckSchedule = CheckSchedule {
     interval: Duration::from_secs(6),
@@ -22,7 +20,7 @@ fn probe(at: &str) -> Probe {
     Probe {
         kind: ProbeKind::Tcp,
         target: at.parse().unwrap(),
-        path: ProbePath::default(),
+        path: None,
     }
 }
 
