@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::address;
@@ -21,7 +22,7 @@ const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::f
 const COUNT: RangeInclusive<u32> = 1..=100;
 
 /// Two seconds each, and at most seven from the failure of a server to its removal.
-const SCHEDULE: CheckSchedule = CheckSchedule {
+pub(super) const SCHEDULE: CheckSchedule = CheckSchedule {
     interval: Duration::from_secs(2),
     timeout: Duration::from_secs(2),
     rise: 2,
@@ -123,11 +124,13 @@ impl CheckLayer {
         }
     }
 
-    /// The check of a server, from all layers, the innermost first.
+    /// The check of a server, from all layers, the innermost first. It shares `schedule`, that of the server before it,
+    /// when it has the same.
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,
         server: ServerKey,
+        schedule: &mut Arc<CheckSchedule>,
         out: &mut Findings,
     ) -> Result<Checks, Wrong> {
         let Some(target) = target(layers, subject, server, out)? else {
@@ -135,7 +138,7 @@ impl CheckLayer {
         };
         let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
         let path = PathLayer::resolve(&paths, subject, target.ip(), out)?;
-        let schedule = CheckSchedule {
+        let own = CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, SCHEDULE.interval)?,
             timeout: innermost_or(layers, |layer| &layer.timeout, SCHEDULE.timeout)?,
             rise: innermost_or(layers, |layer| &layer.rise, SCHEDULE.rise)?,
@@ -147,6 +150,10 @@ impl CheckLayer {
             target,
             path,
         };
+        if **schedule != own {
+            *schedule = Arc::new(own);
+        }
+        let schedule = Arc::clone(schedule);
         Ok(Checks::one(Check { probe, schedule }))
     }
 }

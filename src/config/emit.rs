@@ -204,7 +204,7 @@ fn write_tunnel(tunnel: Tunnel, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let at = check.probe.target;
-    let schedule = check.schedule;
+    let schedule = &check.schedule;
     f.write_str("        check:\n")?;
     writeln!(
         f,

@@ -2,6 +2,7 @@
 //! What is true for every file and every configuration.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -150,13 +151,13 @@ fn check() -> impl Strategy<Value = Check> {
             target: SocketAddr::new(ip, port),
             path,
         },
-        schedule: CheckSchedule {
+        schedule: Arc::new(CheckSchedule {
             interval: times.0,
             timeout: times.1,
             retry_delay: times.2,
             rise,
             fall,
-        },
+        }),
     })
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Real servers: an address, and settings in three layers.
 
+use std::sync::Arc;
+
 use super::address::{self, Address};
 use super::check::CheckLayer;
 use super::section::SERVER;
@@ -10,8 +12,8 @@ use super::tunnel::TunnelLayer;
 use super::value::{boolean, choice, integer, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    AddressFamily, ConfiguredServer, ForwardingMethod, RealServer, ServerKey, ServiceKey,
-    Thresholds, Weight,
+    AddressFamily, CheckSchedule, ConfiguredServer, ForwardingMethod, RealServer, ServerKey,
+    ServiceKey, Thresholds, Weight,
 };
 
 /// The real-server settings of one layer.
@@ -142,6 +144,7 @@ impl ServerItem {
         &self,
         outer: [&ServerLayer; 2],
         subject: &Subject,
+        schedule: &mut Arc<CheckSchedule>,
         out: &mut Findings,
     ) -> Result<ConfiguredServer, Wrong> {
         let [service, defaults] = outer;
@@ -151,7 +154,7 @@ impl ServerItem {
         let thresholds = thresholds(&layers, subject, out);
         let checks = layers.iter().filter_map(|layer| layer.check.as_deref());
         let checks: Vec<&CheckLayer> = checks.collect();
-        let checks = CheckLayer::resolve(&checks, subject, key, out);
+        let checks = CheckLayer::resolve(&checks, subject, key, schedule, out);
         Ok(ConfiguredServer {
             real_server: RealServer {
                 forwarding: forwarding?,

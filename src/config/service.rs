@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::address;
+use super::check::SCHEDULE;
 use super::pool::Pools;
 use super::scheduling::SchedulingLayer;
 use super::section::{DEFAULTS, SERVICE};
@@ -247,6 +249,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         let mut servers = BTreeMap::new();
         let mut result = Ok(());
         let mut tunneled = false;
+        let mut schedule = Arc::new(SCHEDULE);
         for item in listed {
             let key = item.key(&subject.key);
             if let Some(first) = places.get(&key) {
@@ -259,7 +262,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
                 continue;
             }
             places.insert(key, item.span);
-            match item.resolve(outer, subject, out) {
+            match item.resolve(outer, subject, &mut schedule, out) {
                 Ok(server) => {
                     let method = server.real_server.forwarding;
                     tunneled |= matches!(method, ForwardingMethod::Tunneling(_));

@@ -44,7 +44,7 @@ fn the_smallest_file_gets_every_default() {
     );
     assert_eq!(server.real_server.weight, Weight::ONE);
     assert_eq!(checked(server), "10.0.0.2:80");
-    let schedule = server.checks.each[0].schedule;
+    let schedule = &server.checks.each[0].schedule;
     assert_eq!((schedule.rise, schedule.fall), (2, 3));
     assert_eq!(config.ipvs.expire_nodest_conn, Some(true));
     assert_eq!(config.director.repair_interval, Duration::from_secs(10));
@@ -79,7 +79,7 @@ virtual_services:
         ),
         (5, 6)
     );
-    let schedule = third.checks.each[0].schedule;
+    let schedule = &third.checks.each[0].schedule;
     assert_eq!(schedule.interval, Duration::from_secs(8));
     assert_eq!((schedule.rise, schedule.fall), (4, 7));
     assert_eq!(

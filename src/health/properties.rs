@@ -51,13 +51,13 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
             target: "10.0.0.1:80".parse().unwrap(),
             path: None,
         },
-        schedule: CheckSchedule {
+        schedule: Arc::new(CheckSchedule {
             interval: Duration::from_secs(2),
             timeout: Duration::from_secs(1),
             rise,
             fall,
             retry_delay: Duration::from_secs(1),
-        },
+        }),
     };
     let mut checker = Checker::new(Arc::new(check), None, Timestamp::ZERO, jitter);
     if serving {

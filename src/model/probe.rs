@@ -116,8 +116,8 @@ impl fmt::Display for Probe {
 pub struct Check {
     /// The probe of one run.
     pub probe: Probe,
-    /// When, and how many results make a verdict.
-    pub schedule: CheckSchedule,
+    /// When, and how many results make a verdict. The checks of a service nearly always have the same.
+    pub schedule: Arc<CheckSchedule>,
 }
 
 /// When probes run, and how many results make a verdict.

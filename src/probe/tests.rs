@@ -22,13 +22,13 @@ fn check(target: &str) -> Arc<Check> {
             target: target.parse().unwrap(),
             path: None,
         },
-        schedule: CheckSchedule {
+        schedule: Arc::new(CheckSchedule {
             interval: Duration::from_secs(1),
             timeout: TIMEOUT,
             rise: 1,
             fall: 1,
             retry_delay: Duration::from_secs(1),
-        },
+        }),
     })
 }
 

@@ -203,7 +203,7 @@ fn checks_that_differ_in_anything_are_never_merged() {
     }
     .chosen();
     let mut by_schedule = plain.clone();
-    by_schedule.schedule.rise = 9;
+    Arc::make_mut(&mut by_schedule.schedule).rise = 9;
     let services = [plain, by_path, by_schedule].map(Checks::one);
     let servers = services.map(|checks| [("10.0.0.1:80", checks)]);
     let names = ["192.0.2.1:80", "192.0.2.2:80", "192.0.2.3:80"];
@@ -298,9 +298,9 @@ fn a_new_configuration_keeps_what_is_known_of_checks_that_stay() {
 fn another_schedule_keeps_what_is_known_and_cuts_a_wait_that_is_too_long() {
     let at = "10.0.0.1:80";
     let mut slow = check(at);
-    slow.schedule.interval = Duration::from_secs(3600);
+    Arc::make_mut(&mut slow.schedule).interval = Duration::from_secs(3600);
     let mut quick = check(at);
-    quick.schedule.interval = Duration::from_millis(50);
+    Arc::make_mut(&mut quick.schedule).interval = Duration::from_millis(50);
     let with = |check: &Check| config(&[(VIP, &[(at, Checks::one(check.clone()))])]);
     let mut checked = Checked::new(&with(&slow));
     checked.pass(SECOND, up);

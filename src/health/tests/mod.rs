@@ -4,6 +4,7 @@
 mod checker;
 mod configurations;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
@@ -27,7 +28,7 @@ fn probe(at: &str) -> Probe {
 fn check(at: &str) -> Check {
     Check {
         probe: probe(at),
-        schedule: SCHEDULE,
+        schedule: Arc::new(SCHEDULE),
     }
 }
 
