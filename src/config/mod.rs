@@ -108,6 +108,9 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
         for node in nodes {
             // The errors of one are noted already; the others are still read.
             let _ = services.take(node, &defaults, &pools, out);
+            if services.is_full() {
+                break;
+            }
         }
     } else {
         let at = entries.first().map_or(root.span, |entry| entry.span);
