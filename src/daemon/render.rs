@@ -45,8 +45,8 @@ pub(super) fn status(status: &Status) -> String {
 fn server(text: &mut String, it: &ServerStatus) {
     let name = it.server.to_string();
     let _ = write!(text, "  -> {name:<28} {}", it.health);
-    if it.health != "unchecked" {
-        let _ = write!(text, " for {} s", it.since_seconds);
+    if let Some(seconds) = it.since_seconds {
+        let _ = write!(text, " for {seconds} s");
     }
     match it.weight {
         Some(weight) => {
@@ -117,7 +117,7 @@ mod tests {
         let mut it = ServerStatus {
             server: "10.0.0.5:80".parse().unwrap(),
             health: "up".into(),
-            since_seconds: 5,
+            since_seconds: Some(5),
             weight: Some(10),
             configured_weight: 10,
             reason: None,

@@ -80,7 +80,7 @@ fn status(services: usize) -> Item {
         servers: vec![ServerStatus {
             server: "10.0.0.1:80".parse().unwrap(),
             health: "unchecked".into(),
-            since_seconds: 0,
+            since_seconds: None,
             weight: Some(1),
             configured_weight: 1,
             reason: None,

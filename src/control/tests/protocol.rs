@@ -183,7 +183,7 @@ fn full_status() -> Status {
             servers: vec![ServerStatus {
                 server: "10.0.0.5:80".parse().unwrap(),
                 health: "down".into(),
-                since_seconds: 5,
+                since_seconds: Some(5),
                 weight: None,
                 configured_weight: 10,
                 reason: Some("connect refused".to_owned()),
