@@ -134,7 +134,11 @@ impl Transition {
                 | Object::Check(..) => Severity::Error,
             },
             Condition::NotChecked | Condition::Drifted => Severity::Warning,
-            Condition::Right if matches!(self.object, Object::Host) => Severity::Info,
+            Condition::Right
+                if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
+            {
+                Severity::Info
+            }
             Condition::Right if matches!(self.from, Condition::Drifted | Condition::Foreign) => {
                 Severity::Warning
             }
@@ -222,6 +226,10 @@ impl fmt::Display for Transition {
             (Object::Director, _, Condition::Running) => write!(f, "started: {why}, {effect}"),
             (Object::Director, ..) => write!(f, "stopped; {why}"),
             (Object::Service(_) | Object::Server(..), Condition::Drifted, _) => {
+                write!(f, "drift: {why}; {effect}")
+            }
+            // What the director makes for the first time has no effect beside its reason.
+            (Object::Host, _, Condition::Right) if !effect.is_none() => {
                 write!(f, "drift: {why}; {effect}")
             }
             (Object::Service(_) | Object::Server(..), Condition::Foreign, _) => {
