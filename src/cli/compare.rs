@@ -178,10 +178,11 @@ fn server_settings(key: &ServiceKey, server: &ServerKey, real: &RealServer) -> O
 mod tests {
     use super::*;
     use crate::cli::restore;
-    use crate::ipvsadm::restore::items;
+    use crate::ipvsadm::restore::items_as;
 
+    /// The lines are ipvsadm's: an edit resets what is not given.
     fn table(lines: &str) -> IpvsTable {
-        restore::table(&items(lines).unwrap()).unwrap()
+        restore::table(&items_as(true, lines).unwrap()).unwrap()
     }
 
     const WANTED: &str = "\

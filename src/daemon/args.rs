@@ -264,3 +264,18 @@ impl<T: std::fmt::Display> From<T> for Reason {
         Self(printable(&reason.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_carries_no_control_sequence_to_the_log_or_the_status() {
+        for failure in [
+            Failure::failed("read /tmp/\u{1b}[31m: no"),
+            Failure::permission("read /tmp/\u{1b}[31m: no"),
+        ] {
+            assert_eq!(failure.message, "director: read /tmp/\u{fffd}[31m: no");
+        }
+    }
+}

@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn nobody_knows_for_how_long_an_unchecked_server_has_been_so() {
-        let line = server_line(|it| it.health = "unchecked".into());
+        let line = server_line(|it| {
+            (it.health, it.since_seconds) = ("unchecked".into(), None);
+        });
         assert!(line.ends_with(" unchecked, weight 10 of 10\n"), "{line}");
     }
 

@@ -181,10 +181,16 @@ fn split<'a>(line: &'a str, mut take: impl FnMut(&'a str) -> bool) {
 /// The items of this input, which names no host and no port.
 #[cfg(test)]
 pub(crate) fn items(input: &str) -> Result<Vec<Item>, Failure> {
+    items_as(false, input)
+}
+
+/// The same, as ipvsadm means it or as lvsadm does.
+#[cfg(test)]
+pub(crate) fn items_as(compat: bool, input: &str) -> Result<Vec<Item>, Failure> {
     let context = Context {
         program: "lvsadm",
         lookup: &super::address::Nobody,
-        compat: false,
+        compat,
     };
     read(context, input.as_bytes())
 }
