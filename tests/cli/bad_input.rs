@@ -116,7 +116,7 @@ fn more_servers_than_a_director_can_carry_are_refused_before_they_take_memory() 
     bomb(
         services_of_a_pool(2000, 10_000),
         &[
-            "FILE:23:35: more than 200000 real servers in all: 10000 here, 200000 in the services before",
+            "FILE:23:36: more than 200000 real servers in all: 10000 here, 200000 in the services before",
             "a pool counts in each service that uses it",
         ],
     );
