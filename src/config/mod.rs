@@ -117,7 +117,7 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
         out.push(Finding::new(at, "the file has no virtual_services").help(NO_SERVICES));
     }
     Ok(Config {
-        services: services.services,
+        services: services.all,
         ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
         director: director.unwrap_or_else(director::default_director),
     })

@@ -48,7 +48,7 @@ impl Defaults {
 #[derive(Debug, Default)]
 pub(super) struct Services {
     /// The services without errors.
-    pub(super) services: BTreeMap<ServiceKey, ConfiguredService>,
+    pub(super) all: BTreeMap<ServiceKey, ConfiguredService>,
     places: BTreeMap<ServiceKey, Span>,
     /// How many real servers all services together list, wrong ones included.
     listed: usize,
@@ -102,7 +102,7 @@ impl Services {
         let listed = pool.iter().chain(&own);
         let servers = item.servers(listed, &subject, defaults, out);
         let (settings, servers) = (settings?, servers?);
-        self.services
+        self.all
             .insert(key, ConfiguredService { settings, servers });
         Ok(())
     }

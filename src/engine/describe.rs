@@ -19,13 +19,13 @@ pub fn count(number: usize, what: &str) -> String {
 
 /// What a repairing step corrects on the host.
 pub(super) fn found_on_host(step: &HostStep) -> String {
-    match step {
-        HostStep::SetSetting { name, from, to } => format!("{name} was {from}, not {to}"),
-        HostStep::SetTimeouts { from, to } => {
-            format!("timeouts (tcp tcpfin udp) were {from}, not {to}")
-        }
-        other => other.in_short(),
+    if let HostStep::SetSetting { name, from, to } = step {
+        return format!("{name} was {from}, not {to}");
     }
+    if let HostStep::SetTimeouts { from, to } = step {
+        return format!("timeouts (tcp tcpfin udp) were {from}, not {to}");
+    }
+    step.in_short()
 }
 
 /// What a repairing step corrects: the state found in the kernel.

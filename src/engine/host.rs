@@ -99,13 +99,11 @@ impl Engine {
 
 /// Whether the host, as it was known, needed no such step for the same wish: then somebody else has changed it since.
 fn was_right(step: &HostStep, wish: &DesiredHost, known: &Host) -> bool {
-    let needed = diff_host(wish, known).steps;
-    match step {
-        HostStep::SetSetting { name, to, .. } => known.settings.get(name) == Some(to),
-        HostStep::SetTimeouts { .. } => {
-            let timeouts = |it: &HostStep| matches!(it, HostStep::SetTimeouts { .. });
-            known.timeouts.is_some() && !needed.iter().any(timeouts)
-        }
-        other => !known.links.is_empty() && !needed.contains(other),
+    if let HostStep::SetSetting { name, to, .. } = step {
+        return known.settings.get(name) == Some(to);
     }
+    // The configuration names nothing else of the host than settings and timeouts.
+    let timeouts = |it: &HostStep| matches!(it, HostStep::SetTimeouts { .. });
+    let needed = diff_host(wish, known).steps;
+    timeouts(step) && known.timeouts.is_some() && !needed.iter().any(timeouts)
 }

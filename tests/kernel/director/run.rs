@@ -72,7 +72,7 @@ fn no_descriptor() {
     // The kernel gives out the lowest free number: none below it is free now.
     let lowest = wait_for("no client is there", || {
         let open = open();
-        let lowest = (0..).find(|number| !open.contains(number));
+        let lowest = (0..u32::MAX).find(|number| !open.contains(number));
         lowest.filter(|lowest| open.len() == usize::try_from(*lowest).unwrap())
     });
     let limit = Command::new("prlimit")
