@@ -127,6 +127,14 @@ pub fn parts(
         parts.push(address_part(*placement, observed));
     }
     let vips: BTreeSet<_> = wanted.iter().map(|placement| placement.vip).collect();
+    let is_director =
+        |vip: &IpAddr| directed.contains(vip) && observed.misplaced(*vip).next().is_some();
+    if vips.iter().all(is_director) {
+        // Nothing is to be mended: a director must not become a real server.
+        for part in &mut parts {
+            part.mend = None;
+        }
+    }
     for vip in vips {
         for found in observed.misplaced(vip) {
             let (interface, prefix) = (observed.interface(found.index), found.prefix);
