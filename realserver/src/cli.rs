@@ -2,7 +2,7 @@
 //! The command line.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ use crate::placement::Placement;
 use crate::plan::Leaving;
 use crate::report::{FailureReport, Report};
 use crate::run;
+use crate::state::State;
 use crate::vips::{Wanted, from_config, parse_vip};
 
 /// The director's own configuration.
@@ -48,12 +49,14 @@ struct Cli {
 enum Action {
     /// Set up the VIPs, or complete a half set-up
     ///
-    /// Without --vip and --config, the VIPs are those of /etc/lvs-director/director.yaml.
+    /// Without --vip and --config, the VIPs are those that were started before, and those of
+    /// /etc/lvs-director/director.yaml.
     #[command(after_help = EXIT_CODES)]
     Start(Options),
     /// Remove the VIPs, and restore the settings that start found
     ///
-    /// Without --vip and --config it removes everything that start added. It removes a named VIP from lo and from the
+    /// Without --vip and --config it removes everything that start added; if nothing is remembered, the VIPs of
+    /// /etc/lvs-director/director.yaml. It removes a named VIP from lo and from the
     /// tunnel device even if somebody else added it, such as realserver.sh. Settings stay as long as another VIP
     /// needs them.
     #[command(after_help = EXIT_CODES)]
@@ -89,7 +92,11 @@ struct Options {
 /// Runs the program with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (name, options, result) = match Cli::parse().action {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(explain(&error)),
+    };
+    let (name, options, result) = match cli.action {
         Action::Start(options) => ("start", options.json, start(&options)),
         Action::Stop(options) => ("stop", options.json, stop(&options)),
         Action::Status(options) => ("status", options.json, status(&options)),
@@ -100,31 +107,72 @@ pub fn main() -> ExitCode {
 fn start(options: &Options) -> Result<Report, Failure> {
     let wanted = match options.wanted()? {
         Some(wanted) => wanted,
-        None if Path::new(CONFIG).exists() => from_config(Path::new(CONFIG))?,
-        None => {
-            return Err(Failure::Usage(format!(
-                "start the real server: no VIP was named and there is no {CONFIG}; name one with: realserver start \
-                 --vip ADDR"
-            )));
-        }
+        None => usual(&read_state(&options.state)?)?,
     };
     run::start(wanted, &options.state)
 }
 
 fn stop(options: &Options) -> Result<Report, Failure> {
     let leaving = match options.wanted()? {
+        None if read_state(&options.state)?.is_empty() => forgotten()?,
         None => Leaving::Started,
         Some(wanted) => Leaving::Named(options.everywhere(&wanted)),
     };
     run::stop(&leaving, &options.state)
 }
 
+/// What to start when nothing is named: what was started before, so that it becomes complete, and what the director's
+/// configuration says.
+fn usual(state: &State) -> Result<Wanted, Failure> {
+    let mut wanted = Wanted::default();
+    if Path::new(CONFIG).exists() {
+        wanted = from_config(Path::new(CONFIG))?;
+    }
+    wanted.placements.extend(state.placements());
+    if wanted.placements.is_empty() {
+        return Err(Failure::Usage(format!(
+            "start the real server: no VIP was named and there is no {CONFIG}; name one with: realserver start --vip \
+             ADDR"
+        )));
+    }
+    Ok(wanted)
+}
+
+/// What to stop when nothing is named or remembered: the VIPs that a status would look for. So a stop never says
+/// stopped where a status says running.
+fn forgotten() -> Result<Leaving, Failure> {
+    if !Path::new(CONFIG).exists() {
+        return Ok(Leaving::Started);
+    }
+    match from_config(Path::new(CONFIG)) {
+        Ok(wanted) => Ok(Leaving::Named(wanted.placements)),
+        // It is unreadable, or names no VIP for a real server.
+        Err(Failure::Usage(_)) => Ok(Leaving::Started),
+        Err(failure) => Err(failure),
+    }
+}
+
 fn status(options: &Options) -> Result<Report, Failure> {
     let mut wanted = options.wanted()?;
-    if wanted.is_none() && Path::new(CONFIG).exists() && read_state(&options.state)?.is_empty() {
+    let (state, note) = match read_state(&options.state) {
+        Ok(state) => (state, None),
+        // Named VIPs can be looked at all the same.
+        Err(Failure::State { path, why }) if wanted.is_some() => {
+            let note = format!(
+                "the state file {} is unreadable ({why}): what start found before is not known; delete it, then start \
+                 or stop again, naming the VIPs",
+                path.display()
+            );
+            (State::default(), Some(note))
+        }
+        Err(failure) => return Err(failure),
+    };
+    if wanted.is_none() && Path::new(CONFIG).exists() && state.is_empty() {
         wanted = Some(from_config(Path::new(CONFIG))?);
     }
-    run::status(wanted, &options.state)
+    let mut report = run::status(wanted, &state)?;
+    report.notes.extend(note);
+    Ok(report)
 }
 
 impl Options {
@@ -167,7 +215,9 @@ fn finish(action: &'static str, json: bool, result: Result<Report, Failure>) -> 
             } else {
                 report.text()
             };
-            print(&text);
+            if let Err(error) = print(&text) {
+                return complain(&Failure::Output(error));
+            }
             match (action, report.outcome) {
                 ("status", Outcome::Stopped) => 3,
                 ("status", Outcome::HalfSetUp) => 4,
@@ -175,14 +225,13 @@ fn finish(action: &'static str, json: bool, result: Result<Report, Failure>) -> 
             }
         }
         Err(failure) => {
-            let (error, exit_code) = (failure.to_string(), failure.exit_code());
-            // If standard error is closed there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "realserver: {error}");
+            let exit_code = complain(&failure);
             if json {
-                print(&to_json(&FailureReport {
+                // It has failed already, and standard error says why.
+                let _ = print(&to_json(&FailureReport {
                     action,
                     outcome: "failed",
-                    error,
+                    error: failure.to_string(),
                     exit_code,
                 }));
             }
@@ -198,9 +247,36 @@ fn to_json(report: &impl Serialize) -> String {
     text
 }
 
-fn print(text: &str) {
-    // A reader that went away, such as `head`, is not a failure of this program.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+/// Prints the help, or what is wrong with the command line, and returns the exit code.
+fn explain(error: &clap::Error) -> u8 {
+    let printed = error.print();
+    if error.use_stderr() {
+        // When standard error cannot be written there is nowhere left to say so.
+        return 2;
+    }
+    match heard(printed.and_then(|()| io::stdout().flush())) {
+        Ok(()) => 0,
+        Err(error) => complain(&Failure::Output(error)),
+    }
+}
+
+/// Prints a failure, and returns its exit code. If standard error is closed there is nobody to tell.
+fn complain(failure: &Failure) -> u8 {
+    let _ = writeln!(io::stderr(), "realserver: {failure}");
+    failure.exit_code()
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A reader that went away, such as `head`, is not a failure of this program.
+fn heard(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,9 @@ pub enum Failure {
         /// Why it failed.
         error: std::io::Error,
     },
+    /// Standard output.
+    #[error("write to standard output: {0}")]
+    Output(std::io::Error),
     /// Half of the work is done.
     #[error("{0}; earlier changes stay; undo them with: realserver stop")]
     Partly(Box<Failure>),
@@ -81,6 +84,7 @@ impl Failure {
             | Self::Incomplete(_)
             | Self::Host(_)
             | Self::File(_)
+            | Self::Output(_)
             | Self::Lock { .. } => 1,
         }
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! This host: reads it, changes it, keeps the state file and its lock.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,8 @@ use lvs_director::plan::{HostPart, HostReading, HostScope, HostStep, HostTarget 
 use lvs_director::system::{FileCause, read_limited, write_atomically};
 
 use crate::failure::Failure;
+use crate::placement::Device;
+use crate::setting::ipv6_off;
 use crate::state::State;
 
 /// The state of a hundred VIPs has some ten thousand bytes.
@@ -43,6 +47,8 @@ impl ThisHost {
             let keys = ["arp_ignore", "arp_announce", "rp_filter"];
             keys.map(|key| SysctlName::ipv4_conf(interface, key))
         });
+        let settings =
+            settings.chain([Device::Lo.name(), Device::Ip6tnl0.name(), "default"].map(ipv6_off));
         host.settings = self.read(&HostScope::of_settings(settings))?.settings;
         Ok(host)
     }
@@ -68,6 +74,28 @@ impl ThisHost {
         }
         Ok(())
     }
+}
+
+/// The addresses for which this host's IPVS has a virtual service: it is a director for them. None when that is not
+/// known: the kernel lists them to everybody, if it has IPVS.
+#[must_use]
+pub fn directed() -> BTreeSet<IpAddr> {
+    let listing = fs::read_to_string("/proc/net/ip_vs").unwrap_or_default();
+    listing.lines().filter_map(virtual_address).collect()
+}
+
+/// `TCP  C0A8000A:1628 wrr`, or `UDP  [2001:0db8:...:0010]:0035 rr`.
+fn virtual_address(line: &str) -> Option<IpAddr> {
+    let mut words = line.split_whitespace();
+    words
+        .next()
+        .filter(|word| matches!(*word, "TCP" | "UDP" | "SCTP"))?;
+    let (address, _port) = words.next()?.rsplit_once(':')?;
+    if let Some(address) = address.strip_prefix('[') {
+        return address.strip_suffix(']')?.parse().ok();
+    }
+    let number = u32::from_str_radix(address, 16).ok()?;
+    Some(Ipv4Addr::from_bits(number).into())
 }
 
 /// Reads the state file; a missing file counts as empty.
@@ -131,5 +159,26 @@ impl Lock {
             }),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_list_tells_for_which_addresses_this_host_is_a_director() {
+        let lines = [
+            "IP Virtual Server version 1.2.1 (size=4096)",
+            "Prot LocalAddress:Port Scheduler Flags",
+            "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn",
+            "TCP  C0A8000A:1628 wrr persistent 50 FFFFFFFF",
+            "  -> C0A80002:1628      Route   1      0          0",
+            "UDP  [2001:0db8:0000:0000:0000:0000:0000:0010]:0035 rr",
+            "FWM  00000007 rr",
+        ];
+        let found: Vec<_> = lines.into_iter().filter_map(virtual_address).collect();
+        let expected: [IpAddr; 2] = ["192.168.0.10", "2001:db8::10"].map(|it| it.parse().unwrap());
+        assert_eq!(found, expected);
     }
 }

@@ -2,6 +2,7 @@
 //! The parts that make a real server, and whether each is there.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use lvs_director::model::Host;
 use serde::Serialize;
@@ -108,9 +109,13 @@ pub fn settings(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Setting> {
     settings
 }
 
-/// Every part of these VIPs' set-up, as it is now.
+/// Every part of these VIPs' set-up, as it is now. `directed` are the addresses for which this host is a director.
 #[must_use]
-pub fn parts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Part> {
+pub fn parts(
+    wanted: &BTreeSet<Placement>,
+    observed: &Host,
+    directed: &BTreeSet<IpAddr>,
+) -> Vec<Part> {
     let devices = devices(wanted).into_iter();
     let mut parts: Vec<Part> = devices
         .map(|device| device_part(device, observed))
@@ -122,9 +127,30 @@ pub fn parts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Part> {
         parts.push(address_part(*placement, observed));
     }
     let vips: BTreeSet<_> = wanted.iter().map(|placement| placement.vip).collect();
+    let is_director =
+        |vip: &IpAddr| directed.contains(vip) && observed.misplaced(*vip).next().is_some();
+    if vips.iter().all(is_director) {
+        // Nothing is to be mended: a director must not become a real server.
+        for part in &mut parts {
+            part.mend = None;
+        }
+    }
     for vip in vips {
         for found in observed.misplaced(vip) {
             let (interface, prefix) = (observed.interface(found.index), found.prefix);
+            let part = format!("{vip}/{prefix} on {interface}");
+            if directed.contains(&vip) {
+                parts.push(Part {
+                    part,
+                    state: PartState::Wrong,
+                    detail: Some(
+                        "this host is a director for it, and no real server: leave it there"
+                            .to_owned(),
+                    ),
+                    mend: None,
+                });
+                continue;
+            }
             let detail = match observed.device(found.index) {
                 None => "must not be there: this host answers for the VIP on that interface",
                 Some(_) => {
@@ -132,7 +158,7 @@ pub fn parts(wanted: &BTreeSet<Placement>, observed: &Host) -> Vec<Part> {
                 }
             };
             parts.push(Part::wrong(
-                format!("{vip}/{prefix} on {interface}"),
+                part,
                 detail.to_owned(),
                 format!("ip address delete {vip}/{prefix} dev {interface}"),
             ));

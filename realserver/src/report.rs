@@ -153,7 +153,17 @@ impl Report {
                 let total = self.parts.len();
                 let ok = |part: &&Part| part.state == PartState::Ok;
                 let good = self.parts.iter().filter(ok).count();
-                let wrong = self.parts.iter().any(|part| part.state == PartState::Wrong);
+                let mut wrong = self
+                    .parts
+                    .iter()
+                    .filter(|part| part.state == PartState::Wrong);
+                if wrong.clone().any(|part| part.mend.is_none()) {
+                    return format!(
+                        "{of}: not set up, {good} of {total} parts are right; this host is a director, which needs no \
+                         realserver"
+                    );
+                }
+                let wrong = wrong.next().is_some();
                 let first = if wrong {
                     "mend what is wrong, then "
                 } else {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The three actions: look, decide, act, look again.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::host::{Lock, ThisHost, read_state};
+use crate::host::{Lock, ThisHost, directed, read_state};
 use crate::parts::{Outcome, PartState, outcome, parts};
-use crate::placement::Placement;
 use crate::plan::{self, Leaving, Plan};
 use crate::report::Report;
 use crate::state::State;
@@ -26,7 +24,8 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
     let lock = Lock::take(state_file)?;
     let before = read_state(state_file)?;
     let mut observed = host.observe()?;
-    let conflicts = plan::conflicts(&placements, &observed);
+    let directed = directed();
+    let conflicts = plan::conflicts(&placements, &observed, &directed);
     if !conflicts.is_empty() {
         return Err(Failure::Conflict(conflicts));
     }
@@ -53,7 +52,7 @@ pub fn start(wanted: Wanted, state_file: &Path) -> Result<Report, Failure> {
         done.push(change);
     }
     notes.extend(plan.notes);
-    let parts = parts(&placements, &host.observe()?);
+    let parts = parts(&placements, &host.observe()?, &directed);
     if let Some(part) = parts.iter().find(|part| part.state != PartState::Ok) {
         return Err(Failure::Incomplete(Box::new(part.clone())));
     }
@@ -86,16 +85,15 @@ pub fn stop(leaving: &Leaving, state_file: &Path) -> Result<Report, Failure> {
     if state != before {
         lock.write(&state)?;
     }
-    let held = |state: &State| state.vips.iter().map(|held| held.placement()).collect();
-    let adopted: BTreeSet<Placement> = held(&state);
+    let adopted = state.placements();
     let (outcome, vips, parts) = match leaving {
         Leaving::Started if !adopted.is_empty() => {
             let observed = host.observe()?;
-            let parts = parts(&adopted, &observed);
+            let parts = parts(&adopted, &observed, &directed());
             let outcome = outcome(&parts, &adopted, &observed, &state);
             (outcome, adopted, parts)
         }
-        Leaving::Started => (Outcome::Stopped, held(&before), Vec::new()),
+        Leaving::Started => (Outcome::Stopped, before.placements(), Vec::new()),
         Leaving::Named(named) => (Outcome::Stopped, named.clone(), Vec::new()),
     };
     Ok(Report {
@@ -109,26 +107,22 @@ pub fn stop(leaving: &Leaving, state_file: &Path) -> Result<Report, Failure> {
 }
 
 /// Checks every part of these VIPs; when none are given, of those that were started.
-pub fn status(wanted: Option<Wanted>, state_file: &Path) -> Result<Report, Failure> {
-    let state = read_state(state_file)?;
+pub fn status(wanted: Option<Wanted>, state: &State) -> Result<Report, Failure> {
     let Wanted {
         placements,
         mut notes,
-    } = wanted.unwrap_or_else(|| {
-        let started: BTreeSet<Placement> = state.vips.iter().map(|held| held.placement()).collect();
-        Wanted {
-            placements: started,
-            notes: Vec::new(),
-        }
+    } = wanted.unwrap_or_else(|| Wanted {
+        placements: state.placements(),
+        notes: Vec::new(),
     });
     if placements.is_empty() {
         notes.push("nothing was started here; name VIPs to look for with --vip".to_owned());
     }
     let observed = ThisHost::open()?.observe()?;
-    let parts = parts(&placements, &observed);
+    let parts = parts(&placements, &observed, &directed());
     Ok(Report {
         action: "status",
-        outcome: outcome(&parts, &placements, &observed, &state),
+        outcome: outcome(&parts, &placements, &observed, state),
         vips: placements.into_iter().collect(),
         changes: Vec::new(),
         parts,

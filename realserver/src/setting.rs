@@ -88,6 +88,12 @@ impl Setting {
     }
 }
 
+/// The setting that switches IPv6 off on an interface, or on those that are made later (`default`).
+#[must_use]
+pub fn ipv6_off(interface: &str) -> SysctlName {
+    SysctlName::net(&["ipv6", "conf", interface, "disable_ipv6"])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

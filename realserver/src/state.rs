@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `start` did, and the values that it found: a file keeps them, so `stop` can undo exactly that.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use lvs_director::model::SysctlName;
@@ -97,6 +98,12 @@ impl State {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.vips.is_empty() && self.settings.is_empty() && self.raised.is_empty()
+    }
+
+    /// Where the VIPs are that were started.
+    #[must_use]
+    pub fn placements(&self) -> BTreeSet<Placement> {
+        self.vips.iter().map(|held| held.placement()).collect()
     }
 
     /// Whether this VIP was started here.

@@ -178,17 +178,11 @@ fn server_settings(key: &ServiceKey, server: &ServerKey, real: &RealServer) -> O
 mod tests {
     use super::*;
     use crate::cli::restore;
-    use crate::ipvsadm::address::Nobody;
-    use crate::ipvsadm::arguments::Context;
-    use crate::ipvsadm::restore::read;
+    use crate::ipvsadm::restore::items_as;
 
+    /// The lines are ipvsadm's: an edit resets what is not given.
     fn table(lines: &str) -> IpvsTable {
-        let context = Context {
-            program: "lvsadm",
-            lookup: &Nobody,
-            compat: true,
-        };
-        restore::table(&read(context, lines.as_bytes()).unwrap()).unwrap()
+        restore::table(&items_as(true, lines).unwrap()).unwrap()
     }
 
     const WANTED: &str = "\

@@ -48,7 +48,7 @@ use crate::ipvsadm::arguments::{self, Context, Invocation};
 use crate::ipvsadm::failure::Failure;
 use crate::ipvsadm::filter::Filter;
 use crate::ipvsadm::list::{Columns, Format, List, Listed};
-use crate::ipvsadm::restore::{line_by_line, read};
+use crate::ipvsadm::restore::{line_by_line, read, refuse_nothing};
 use crate::kernel::{
     CONNECTIONS, Ipvs, IpvsError, OpenError, connections as kernel_connections, load_module,
 };
@@ -116,9 +116,13 @@ fn run(program: &str, arguments: &[&str]) -> Result<ExitCode, Failure> {
             let execute = |invocation: &Invocation| execute(&mut ipvs, invocation);
             line_by_line(context, io::stdin().lock(), execute, tell)
         }
-        Invocation::Restore { replace, .. } => {
+        Invocation::Restore { replace, compat } => {
             bring_memory_in();
             let items = read(context, io::stdin().lock())?;
+            // ipvsadm-restore empties the table when its input is empty.
+            if replace && !compat && !context.compat {
+                refuse_nothing(&items)?;
+            }
             let mut ipvs = open()?;
             if replace {
                 restore::replace(&mut ipvs, &items, execute)

@@ -106,18 +106,7 @@ pub fn table(items: &[Item]) -> Result<IpvsTable, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvsadm::address::Nobody;
-    use crate::ipvsadm::arguments::Context;
-    use crate::ipvsadm::restore::read;
-
-    fn items(input: &str) -> Result<Vec<Item>, Failure> {
-        let context = Context {
-            program: "lvsadm",
-            lookup: &Nobody,
-            compat: false,
-        };
-        read(context, input.as_bytes())
-    }
+    use crate::ipvsadm::restore::items;
 
     #[test]
     fn the_table_of_an_input_is_known_before_it_is_made() {

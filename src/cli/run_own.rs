@@ -11,7 +11,7 @@ use super::top::{self, Counted, Wanted};
 use super::{completion, connections_file, manual, open, print, print_json, restore, unexpected};
 use crate::ipvsadm::arguments::Context;
 use crate::ipvsadm::failure::Failure;
-use crate::ipvsadm::restore::read;
+use crate::ipvsadm::restore::{read, refuse_nothing};
 use crate::plan::Target as _;
 
 /// Carries out the command.
@@ -55,6 +55,7 @@ fn compare(context: Context<'_>, asked: &Asked<'_>) -> Result<ExitCode, Failure>
         Some(path) => read(context, open_file(path)?),
     };
     let items = items.map_err(about)?;
+    refuse_nothing(&items).map_err(about)?;
     let wanted = restore::table(&items).map_err(about)?;
     let kernel = open()?
         .read()

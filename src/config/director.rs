@@ -27,6 +27,7 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
     tcp_fin_timeout: None,
     udp_timeout: None,
     expire_nodest_conn: Some(true),
+    expire_quiescent_template: Some(true),
 };
 
 /// Reads `director`; a wrong value keeps its default.
@@ -111,8 +112,6 @@ fn shown(path: &Path) -> String {
 
 /// Reads `ipvs`; a wrong value keeps its default.
 pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
-    const EXPIRE: [(&str, Option<bool>); 3] =
-        [("true", Some(true)), ("false", Some(false)), ("keep", None)];
     let mut settings = DEFAULT_IPVS;
     let entries = map(&IPVS, node, out).unwrap_or_default();
     for entry in entries {
@@ -121,9 +120,10 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
             "tcp_timeout" => keep(&mut settings.tcp_timeout, timeout(name, node, out)),
             "tcp_fin_timeout" => keep(&mut settings.tcp_fin_timeout, timeout(name, node, out)),
             "udp_timeout" => keep(&mut settings.udp_timeout, timeout(name, node, out)),
-            "expire_nodest_conn" => {
-                let value = choice(name, node, &EXPIRE, &[], out);
-                keep(&mut settings.expire_nodest_conn, value);
+            "expire_nodest_conn" => keep(&mut settings.expire_nodest_conn, switch(name, node, out)),
+            "expire_quiescent_template" => {
+                let value = switch(name, node, out);
+                keep(&mut settings.expire_quiescent_template, value);
             }
             _ => IPVS.unknown_key(entry, entries, out),
         }
@@ -135,6 +135,12 @@ fn keep<T>(setting: &mut T, read: Result<T, Wrong>) {
     if let Ok(value) = read {
         *setting = value;
     }
+}
+
+/// `true`, `false` or `keep`.
+fn switch(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<bool>, Wrong> {
+    let words = [("true", Some(true)), ("false", Some(false)), ("keep", None)];
+    choice(name, node, &words, &[], out)
 }
 
 /// `keep`, or whole seconds.

@@ -66,14 +66,17 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         tcp_fin_timeout,
         udp_timeout,
         expire_nodest_conn,
+        expire_quiescent_template,
     } = ipvs;
     let timeout = |seconds: &Option<Seconds>| seconds.map_or("keep".to_owned(), whole_seconds);
     f.write_str("ipvs:\n")?;
     writeln!(f, "  tcp_timeout: {}", timeout(tcp_timeout))?;
     writeln!(f, "  tcp_fin_timeout: {}", timeout(tcp_fin_timeout))?;
     writeln!(f, "  udp_timeout: {}", timeout(udp_timeout))?;
-    let expire = expire_nodest_conn.map_or("keep".to_owned(), |expire| expire.to_string());
-    writeln!(f, "  expire_nodest_conn: {expire}")
+    let switch = |on: &Option<bool>| on.map_or("keep".to_owned(), |on| on.to_string());
+    writeln!(f, "  expire_nodest_conn: {}", switch(expire_nodest_conn))?;
+    let template = switch(expire_quiescent_template);
+    writeln!(f, "  expire_quiescent_template: {template}")
 }
 
 fn write_service(

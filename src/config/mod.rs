@@ -108,13 +108,16 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
         for node in nodes {
             // The errors of one are noted already; the others are still read.
             let _ = services.take(node, &defaults, &pools, out);
+            if services.is_full() {
+                break;
+            }
         }
     } else {
         let at = entries.first().map_or(root.span, |entry| entry.span);
         out.push(Finding::new(at, "the file has no virtual_services").help(NO_SERVICES));
     }
     Ok(Config {
-        services: services.services,
+        services: services.all,
         ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
         director: director.unwrap_or_else(director::default_director),
     })

@@ -232,13 +232,15 @@ fn config() -> impl Strategy<Value = Config> {
         option::of(seconds()),
         option::of(seconds()),
         any::<Option<bool>>(),
+        any::<Option<bool>>(),
     );
     let ipvs = ipvs.prop_map(
-        |(tcp_timeout, tcp_fin_timeout, udp_timeout, expire_nodest_conn)| IpvsSettings {
+        |(tcp_timeout, tcp_fin_timeout, udp_timeout, expire_nodest_conn, template)| IpvsSettings {
             tcp_timeout,
             tcp_fin_timeout,
             udp_timeout,
             expire_nodest_conn,
+            expire_quiescent_template: template,
         },
     );
     let director = (

@@ -46,6 +46,7 @@ pub(super) const IPVS: Section = Section {
         "tcp_fin_timeout",
         "udp_timeout",
         "expire_nodest_conn",
+        "expire_quiescent_template",
     ],
     shared: &[],
 };

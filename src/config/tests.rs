@@ -47,6 +47,7 @@ fn the_smallest_file_gets_every_default() {
     let schedule = &server.checks.each[0].schedule;
     assert_eq!((schedule.rise, schedule.fall), (2, 3));
     assert_eq!(config.ipvs.expire_nodest_conn, Some(true));
+    assert_eq!(config.ipvs.expire_quiescent_template, Some(true));
     assert_eq!(config.director.repair_interval, Duration::from_secs(10));
 }
 

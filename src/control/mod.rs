@@ -28,7 +28,7 @@ mod session;
 mod socket;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod writer;
 
 pub use client::{Answers, Client};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The director's side of the control socket: who may come in, and how many.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -83,18 +84,27 @@ pub async fn serve_within<A, F>(
     };
     let answer = Rc::new(answer);
     let clients = Rc::new(Cell::new(0));
+    let reserve = Rc::new(Reserve::default());
     loop {
-        let Ok((client, _)) = listener.accept().await else {
-            // Out of descriptors: wait until some are free instead of asking again at once.
+        reserve.take_back();
+        let accepted = match listener.accept().await {
+            // Out of descriptors: one client gets the one in reserve.
+            Err(_) if reserve.lend() => listener.accept().await,
+            accepted => accepted,
+        };
+        let Ok((client, _)) = accepted else {
+            // Wait until some are free instead of asking again at once.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         match admit(&client, &access, clients.get() < limits.clients, limits) {
             Ok((peer, access)) => {
                 let session = Session::new(client, peer, access, limits, Rc::clone(&answer));
-                let place = Place::take(&clients);
+                let (place, reserve) = (Place::take(&clients), Rc::clone(&reserve));
                 tokio::task::spawn_local(async move {
                     session.run().await;
+                    // Before a probe takes the descriptor that has just become free.
+                    reserve.take_back();
                     drop(place);
                 });
             }
@@ -137,6 +147,25 @@ fn turn_away(client: &UnixStream, why: String) {
     if let Ok(line) = ReplyLine::Error(None, why).line() {
         // It may have gone already.
         let _ = client.try_write(&line);
+    }
+}
+
+/// A descriptor that is kept for a client: who asks is answered also when the director has no other one left.
+#[derive(Default)]
+struct Reserve(RefCell<Option<File>>);
+
+impl Reserve {
+    /// Makes room for one descriptor; `false` when it is lent already.
+    fn lend(&self) -> bool {
+        self.0.borrow_mut().take().is_some()
+    }
+
+    /// Has one again, if there is one to be had.
+    fn take_back(&self) {
+        let mut kept = self.0.borrow_mut();
+        if kept.is_none() {
+            *kept = File::open("/dev/null").ok();
+        }
     }
 }
 

@@ -65,8 +65,8 @@ pub struct ServerStatus {
     pub server: ServerKey,
     /// `up`, `down`, `unknown`, `drain`, `maintenance`, or `unchecked`.
     pub health: Cow<'static, str>,
-    /// How long it has been so, in seconds. For a server without checks: how long the director has known it.
-    pub since_seconds: u64,
+    /// How long it has been so, in seconds; absent for a server without checks.
+    pub since_seconds: Option<u64>,
     /// Its weight in the kernel; absent when the kernel does not have it.
     pub weight: Option<u32>,
     /// Its weight while it is up.

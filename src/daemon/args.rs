@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::ask::{self, Whom};
-use super::say::{complain, heard};
+use super::say::{complain, heard, printable};
 use super::{oneshot, replay, run};
 use crate::model::ServiceKey;
 
@@ -238,10 +238,10 @@ impl Failure {
         }
     }
 
-    /// The configuration is wrong: exit code 3, and the message without a prefix.
-    pub(super) fn config(message: impl Into<Reason>) -> Self {
+    /// The configuration is wrong: exit code 3, and the message without a prefix. It may have colours.
+    pub(super) fn config(message: &str) -> Self {
         Self {
-            message: message.into().0.trim_end().to_owned(),
+            message: message.trim_end().to_owned(),
             code: ExitCode::from(3),
         }
     }
@@ -255,11 +255,27 @@ impl Failure {
     }
 }
 
-/// Anything that can be printed as the reason of a [`Failure`].
+/// Anything that can be printed as the reason of a [`Failure`]. File names may have control sequences in them: they
+/// reach neither a terminal, nor the log, nor the status.
 pub(super) struct Reason(String);
 
 impl<T: std::fmt::Display> From<T> for Reason {
     fn from(reason: T) -> Self {
-        Self(reason.to_string())
+        Self(printable(&reason.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_carries_no_control_sequence_to_the_log_or_the_status() {
+        for failure in [
+            Failure::failed("read /tmp/\u{1b}[31m: no"),
+            Failure::permission("read /tmp/\u{1b}[31m: no"),
+        ] {
+            assert_eq!(failure.message, "director: read /tmp/\u{fffd}[31m: no");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::args::Failure;
 use super::beside::Beside;
 use super::clock::Clock;
 use super::files;
-use super::say::say;
+use super::say::{printable, say};
 use super::state::{OwnedFile, read_owned};
 use crate::config;
 use crate::control::ControlSocket;
@@ -35,9 +35,9 @@ pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
     })?;
     let color = color && std::io::stderr().is_terminal();
     let config = config::parse(&path.display().to_string(), &bytes)
-        .map_err(|diagnostics| Failure::config(diagnostics.render(color)))?;
+        .map_err(|diagnostics| Failure::config(&diagnostics.render(color)))?;
     match files::is_the_configuration(path, &config.director) {
-        Some(why) => Err(Failure::config(why)),
+        Some(why) => Err(Failure::config(&printable(&why))),
         None => Ok(config),
     }
 }
@@ -55,12 +55,13 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     let config = load(path, true)?;
     let refused = files::refused(&config.director);
     if !refused.is_empty() {
-        return Err(Failure::config(refused.join("\n")));
+        return Err(Failure::config(&printable(&refused.join("\n"))));
     }
     if print {
         say(&config::to_yaml(&config))?;
     } else {
-        say(&format!("{}: ok: {}\n", path.display(), counts(&config)))?;
+        let name = path.display();
+        say(&printable(&format!("{name}: ok: {}\n", counts(&config))))?;
     }
     Ok(ExitCode::SUCCESS)
 }

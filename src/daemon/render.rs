@@ -45,8 +45,8 @@ pub(super) fn status(status: &Status) -> String {
 fn server(text: &mut String, it: &ServerStatus) {
     let name = it.server.to_string();
     let _ = write!(text, "  -> {name:<28} {}", it.health);
-    if it.health != "unchecked" {
-        let _ = write!(text, " for {} s", it.since_seconds);
+    if let Some(seconds) = it.since_seconds {
+        let _ = write!(text, " for {seconds} s");
     }
     match it.weight {
         Some(weight) => {
@@ -117,7 +117,7 @@ mod tests {
         let mut it = ServerStatus {
             server: "10.0.0.5:80".parse().unwrap(),
             health: "up".into(),
-            since_seconds: 5,
+            since_seconds: Some(5),
             weight: Some(10),
             configured_weight: 10,
             reason: None,
@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn nobody_knows_for_how_long_an_unchecked_server_has_been_so() {
-        let line = server_line(|it| it.health = "unchecked".into());
+        let line = server_line(|it| {
+            (it.health, it.since_seconds) = ("unchecked".into(), None);
+        });
         assert!(line.ends_with(" unchecked, weight 10 of 10\n"), "{line}");
     }
 

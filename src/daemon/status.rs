@@ -74,7 +74,7 @@ fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServe
     ServerStatus {
         server: view.key,
         health: Cow::Borrowed(view.standing.map_or(UNCHECKED, Standing::word)),
-        since_seconds: now.since(view.since).as_secs(),
+        since_seconds: view.standing.map(|_| now.since(view.since).as_secs()),
         weight: view.weight.map(Weight::get),
         configured_weight: configured.real_server.weight.get(),
         reason: reason(&view.checks),

@@ -3,7 +3,7 @@
 
 use crate::ipvsadm::ServiceRule;
 use crate::model::{IpvsTable, RealServer};
-use crate::plan::Step;
+use crate::plan::{HostStep, Step};
 
 /// `1 step`, `2 steps`.
 #[must_use]
@@ -15,6 +15,17 @@ pub fn steps(number: usize) -> String {
 #[must_use]
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What a repairing step corrects on the host.
+pub(super) fn found_on_host(step: &HostStep) -> String {
+    if let HostStep::SetSetting { name, from, to } = step {
+        return format!("{name} was {from}, not {to}");
+    }
+    if let HostStep::SetTimeouts { from, to } = step {
+        return format!("timeouts (tcp tcpfin udp) were {from}, not {to}");
+    }
+    step.in_short()
 }
 
 /// What a repairing step corrects: the state found in the kernel.

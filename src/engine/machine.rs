@@ -13,7 +13,7 @@ use super::repair::Strikes;
 use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
-use crate::model::{Config, IpvsTable, Role, ServiceKey, Timestamp};
+use crate::model::{Config, Host, IpvsTable, Role, ServiceKey, Timestamp};
 use crate::plan::{Change, HostStep, Rule};
 
 /// Does one piece of work after the other, and keeps the kernel's table as it should be.
@@ -53,8 +53,10 @@ pub struct Engine {
     pub(super) next_round: Timestamp,
     /// How long to leave the kernel alone after a failed exchange; zero while it answers.
     pub(super) pause: Duration,
-    /// The present work on the host around the table.
-    pub(super) host_steps: Vec<HostStep>,
+    /// The present work on the host around the table, and whether somebody else's change made it necessary.
+    pub(super) host_steps: Vec<(bool, HostStep)>,
+    /// The host as it was read last, with our changes since.
+    pub(super) host_known: Host,
     /// Why the host is not as it should be; reported once, not at every try.
     pub(super) host_refused: BTreeSet<Box<str>>,
     /// Why the kernel is not as it should be, by service; reported once, not at every try.
@@ -173,6 +175,7 @@ impl Engine {
             next_round: Timestamp::ZERO,
             pause: Duration::ZERO,
             host_steps: Vec::new(),
+            host_known: Host::default(),
             host_refused: BTreeSet::new(),
             errors: BTreeMap::new(),
             untold: Vec::new(),

@@ -99,7 +99,7 @@ impl Engine {
         keys.extend(wanted.config.services.keys());
         self.own(&keys, out);
         let plan = self.plan_with(&wanted.config, &health, &keys);
-        let adoption = self.adoption(now, &before, &plan);
+        let adoption = self.changes(now, &plan, &before, Condition::Foreign);
         let excused = self.excused(&wanted.config);
         let next = Box::new(Next {
             wanted,

@@ -73,7 +73,7 @@ impl Engine {
         let before = Arc::clone(&self.owned);
         self.own(ours, out);
         let plan = self.plan(ours);
-        let adoption = self.adoption(now, &before, &plan);
+        let adoption = self.changes(now, &plan, &before, Condition::Foreign);
         let changed: BTreeSet<ServiceKey> = adoption.iter().map(|it| *it.service()).collect();
         for key in self.observed.services.keys().copied().collect::<Vec<_>>() {
             if !before.contains(&key) && !changed.contains(&key) {
@@ -81,7 +81,7 @@ impl Engine {
             }
         }
         self.untold.extend(adoption);
-        let update = self.update(now, &plan);
+        let update = self.changes(now, &plan, &self.owned, Condition::Outdated);
         // Services that were not ours until now have been noted above.
         self.untold.extend(
             update

@@ -145,31 +145,22 @@ impl Engine {
         self.decided = None;
     }
 
-    /// The changes of a plan in services that are in the kernel but were not `owned` so far: somebody else made them,
-    /// and we take them over.
-    pub(super) fn adoption(
+    /// The changes of a plan in services that are in the kernel: in those that were `owned` so far, or, when they are
+    /// told as foreign, in the others, which somebody else made and we take over.
+    pub(super) fn changes(
         &self,
         now: Timestamp,
-        owned: &BTreeSet<ServiceKey>,
         plan: &Plan,
+        owned: &BTreeSet<ServiceKey>,
+        was: Condition,
     ) -> Vec<Untold> {
-        let foreign = |step: &&Step| {
+        let ours = was != Condition::Foreign;
+        let told = |step: &&Step| {
             let key = step.service();
-            self.observed.services.contains_key(key) && !owned.contains(key)
+            self.observed.services.contains_key(key) && owned.contains(key) == ours
         };
-        let steps = plan.steps().filter(foreign);
-        let untold = steps.map(|step| self.untold_repair(now, step, Condition::Foreign));
-        untold.collect()
-    }
-
-    /// The changes of a plan in services that are in the kernel and ours.
-    pub(super) fn update(&self, now: Timestamp, plan: &Plan) -> Vec<Untold> {
-        let held = |step: &&Step| {
-            let key = step.service();
-            self.observed.services.contains_key(key) && self.owned.contains(key)
-        };
-        let steps = plan.steps().filter(held);
-        let untold = steps.map(|step| self.untold_repair(now, step, Condition::Outdated));
+        let steps = plan.steps().filter(told);
+        let untold = steps.map(|step| self.untold_repair(now, step, was));
         untold.collect()
     }
 

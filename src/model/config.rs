@@ -52,6 +52,9 @@ pub struct IpvsSettings {
     /// `net.ipv4.vs.expire_nodest_conn`: connections of a removed server end at their next packet instead of
     /// hanging. `None` leaves it as it is.
     pub expire_nodest_conn: Option<bool>,
+    /// `net.ipv4.vs.expire_quiescent_template`: a client bound by persistence to a server of weight 0 gets another
+    /// server with its next connection. `None` leaves it as it is.
+    pub expire_quiescent_template: Option<bool>,
 }
 
 /// Settings of the director itself.

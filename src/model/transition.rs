@@ -134,7 +134,11 @@ impl Transition {
                 | Object::Check(..) => Severity::Error,
             },
             Condition::NotChecked | Condition::Drifted => Severity::Warning,
-            Condition::Right if matches!(self.object, Object::Host) => Severity::Info,
+            Condition::Right
+                if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
+            {
+                Severity::Info
+            }
             Condition::Right if matches!(self.from, Condition::Drifted | Condition::Foreign) => {
                 Severity::Warning
             }
@@ -221,7 +225,10 @@ impl fmt::Display for Transition {
             (Object::Configuration, ..) => write!(f, "reloaded: {effect}"),
             (Object::Director, _, Condition::Running) => write!(f, "started: {why}, {effect}"),
             (Object::Director, ..) => write!(f, "stopped; {why}"),
-            (Object::Service(_) | Object::Server(..), Condition::Drifted, _) => {
+            // What the director makes on the host for the first time has no effect beside its reason.
+            (Object::Service(_) | Object::Server(..) | Object::Host, Condition::Drifted, _)
+                if !effect.is_none() =>
+            {
                 write!(f, "drift: {why}; {effect}")
             }
             (Object::Service(_) | Object::Server(..), Condition::Foreign, _) => {
@@ -248,15 +255,20 @@ impl fmt::Display for Transition {
                 | Object::Ipvs
                 | Object::StateFile,
                 ..,
-            ) => {
-                if let Effect::Refused(refusal) = effect
-                    && why.is_empty()
-                {
-                    return f.write_str(refusal);
-                }
-                f.write_str(why)
-            }
+            ) => f.write_str(reason(why, effect)),
         }
+    }
+}
+
+/// What was told, or the refusal when nothing else was.
+fn reason<'a>(why: &'a str, effect: &'a Effect) -> &'a str {
+    match effect {
+        Effect::Refused(refusal) if why.is_empty() => refusal,
+        Effect::None
+        | Effect::Weight { .. }
+        | Effect::Repaired(_)
+        | Effect::Steps(_)
+        | Effect::Refused(_) => why,
     }
 }
 

@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::JoinHandle;
 
 use lvs_director::control::{
     Asked, ControlSocket, Item, Reloaded, Replies, Request, ServerStatus, ServiceStatus, Status,
@@ -14,44 +13,24 @@ use lvs_director::control::{
 };
 use lvs_director::engine::ReloadId;
 use lvs_director::model::Severity;
-use tempfile::TempDir;
-use tokio::task::LocalSet;
 
 use crate::program::{GOOD, PROGRAM, director, file};
 
+#[path = "../../src/control/tests/served.rs"]
+mod served;
+
+use served::Served;
+
 /// Answers like a director, but without a kernel.
-struct Answering {
-    directory: TempDir,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+struct Answering(Served);
 
 impl Answering {
     fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = ControlSocket::open(&directory.path().join("sock")).unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            LocalSet::new().block_on(&runtime, async {
-                tokio::select! {
-                    () = serve(&socket, answer) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self {
-            directory,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self(Served::by(async |socket| serve(socket, answer).await))
     }
 
     fn socket(&self) -> PathBuf {
-        self.directory.path().join("sock")
+        self.0.path()
     }
 
     /// `director COMMAND --socket ITS_SOCKET OPTIONS...`
@@ -63,15 +42,6 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 fn status(services: usize) -> Item {
     let services = (1..=services).map(|number| ServiceStatus {
         service: format!("TCP 192.0.2.10:{number}").parse().unwrap(),
@@ -80,7 +50,7 @@ fn status(services: usize) -> Item {
         servers: vec![ServerStatus {
             server: "10.0.0.1:80".parse().unwrap(),
             health: "unchecked".into(),
-            since_seconds: 0,
+            since_seconds: None,
             weight: Some(1),
             configured_weight: 1,
             reason: None,

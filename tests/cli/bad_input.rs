@@ -97,6 +97,34 @@ fn bombs_are_refused() {
     bomb("? ".repeat(1 << 20), &["FILE:1:"]);
 }
 
+/// So many services that share a pool of so many servers.
+fn services_of_a_pool(services: usize, servers: usize) -> String {
+    let servers = (0..servers).map(|n| format!("10.0.{}.{}", n / 250, n % 250 + 1));
+    let mut text = format!(
+        "pools: {{many: [{}]}}\n",
+        servers.collect::<Vec<_>>().join(", ")
+    );
+    text.push_str("virtual_services:\n");
+    for port in 1..=services {
+        text.push_str(&format!("  - {{address: 192.0.2.10:{port}, pool: many}}\n"));
+    }
+    text
+}
+
+#[test]
+fn more_servers_than_a_director_can_carry_are_refused_before_they_take_memory() {
+    bomb(
+        services_of_a_pool(2000, 10_000),
+        &[
+            "FILE:23:36: more than 200000 real servers in all: 10000 here, 200000 in the services before",
+            "a pool counts in each service that uses it",
+        ],
+    );
+    let (_directory, path) = file(services_of_a_pool(2000, 100));
+    let said = director(&["check", path.to_str().unwrap()]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+}
+
 #[test]
 fn values_that_cannot_be_are_refused_with_their_place() {
     for (rest, said) in [

@@ -388,6 +388,10 @@ fn the_names_of_scripts_work() {
     let restored = feed_as("ipvsadm-restore", LVSADM, &[], "# one\n-A -f 1 -s rr\n");
     assert_eq!((restored.stderr.as_str(), restored.status), ("", Some(0)));
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, "-A -f 1 -s rr\n");
+    // As that program does it.
+    let restored = feed_as("ipvsadm-restore", LVSADM, &[], "");
+    assert_eq!((restored.stderr.as_str(), restored.status), ("", Some(0)));
+    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, "");
 }
 
 /// The connection of a server that stays is there before and after, and so is the service's memory of it.
@@ -412,6 +416,15 @@ fn replacing_changes_what_differs() {
     let replaced = feed(LVSADM, &["-R", "--atomic-replace"], "-A -f 9\n-A -f 9\n");
     assert_eq!(replaced.stderr, "line 2: Service already exists\n");
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input);
+    // So is an input that somebody else failed to write. An empty table has to be asked for.
+    for nothing in ["", "# nothing\n", "--set 900 120 300\n"] {
+        let replaced = feed(LVSADM, &["-R", "--atomic-replace"], nothing);
+        assert_eq!(replaced.status, Some(2), "{nothing:?}");
+        assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input, "{nothing:?}");
+    }
+    let replaced = feed(LVSADM, &["-R", "--atomic-replace"], "-C\n");
+    assert_eq!((replaced.stderr.as_str(), replaced.status), ("", Some(0)));
+    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, "");
 }
 
 /// Three datagrams and a few connections to servers that are not there leave connections enough.

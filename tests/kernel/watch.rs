@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use lvs_director::model::Protocol;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
@@ -32,6 +33,10 @@ pub(crate) fn tests() -> Vec<Test> {
         (
             "every_signal_that_ends_it_gives_the_terminal_back",
             every_signal_that_ends_it_gives_the_terminal_back,
+        ),
+        (
+            "it_ends_quietly_with_its_terminal",
+            it_ends_quietly_with_its_terminal,
         ),
         (
             "it_is_drawn_anew_for_every_size",
@@ -312,6 +317,33 @@ fn every_signal_that_ends_it_gives_the_terminal_back() {
         terminal.until_seen("10.1.1.11:80");
         terminal.press(key);
         terminal.ends_well();
+    }
+}
+
+/// As when the window is closed or the line is cut: with SIGHUP, and without, as under nohup.
+fn it_ends_quietly_with_its_terminal() {
+    table(TABLE);
+    for launcher in [&["setsid", "--ctty"][..], &["setsid"]] {
+        let pair = openpty(None, None).unwrap();
+        // In nobody's hands but ours.
+        fcntl(&pair.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        let end = || Stdio::from(pair.slave.try_clone().unwrap());
+        let mut command = Command::new(launcher[0]);
+        command
+            .args(&launcher[1..])
+            .args([LVSADM, "watch", "--interval", "0.2"])
+            .env("TERM", "xterm-256color")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end());
+        let mut child = command.spawn().unwrap();
+        let mut master = File::from(pair.master);
+        // Until something is drawn: by then it has the terminal.
+        let mut bytes = [0; 1024];
+        assert!(master.read(&mut bytes).unwrap() > 0);
+        drop((master, pair.slave, command));
+        let status = wait_for("it ends", || child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0), "{launcher:?}: {status}");
     }
 }
 

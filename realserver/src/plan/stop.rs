@@ -37,6 +37,11 @@ pub fn stop(leaving: &Leaving, observed: &Host, before: &State) -> Plan {
     restore_settings(&staying, observed, &mut plan, &mut desired);
     lower_devices(&staying, &mut plan, &mut desired);
     plan.changes = diff_host(&desired, observed).steps;
+    if before.is_empty() && !plan.changes.is_empty() {
+        plan.notes.push(
+            "nothing was remembered of a start: the settings stay, because the values before are not known".to_owned(),
+        );
+    }
     plan
 }
 

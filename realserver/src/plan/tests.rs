@@ -2,6 +2,7 @@
 //! Starts and stops against a host that is a value.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use lvs_director::model::{Host, InterfaceAddress, Link, SysctlName, TunnelDevice};
 use lvs_director::plan::{AddressSettings, HostStep};
@@ -10,7 +11,7 @@ use super::*;
 use crate::observed::Observed as _;
 use crate::parts::{Outcome, outcome, parts};
 use crate::placement::Placement;
-use crate::setting::{Purpose, Setting};
+use crate::setting::{Purpose, Setting, ipv6_off};
 
 /// A host with `lo`, `eth0` and both tunnel devices, the latter down, and every setting at 0.
 fn host() -> Host {
@@ -26,8 +27,14 @@ fn host() -> Host {
                 .settings
                 .insert(SysctlName::ipv4_conf(interface, key), 0);
         }
+        observed.settings.insert(ipv6_off(interface), 0);
     }
     observed
+}
+
+/// The addresses of a host that is no director.
+const fn nowhere() -> BTreeSet<IpAddr> {
+    BTreeSet::new()
 }
 
 fn apply(observed: &mut Host, change: &HostStep) {
@@ -66,7 +73,7 @@ fn a_start_is_complete_after_its_changes_and_starting_again_changes_nothing() {
     let mut observed = host();
     let plan = start(&wanted(), &observed, &State::default());
     apply_all(&mut observed, &plan.changes);
-    let parts = parts(&wanted(), &observed);
+    let parts = parts(&wanted(), &observed, &nowhere());
     assert_eq!(
         outcome(&parts, &wanted(), &observed, &plan.state),
         Outcome::Running
@@ -146,7 +153,7 @@ fn vips_may_be_stopped_one_by_one_in_any_order() {
         state = plan.state;
         remaining.remove(&placement);
         if !remaining.is_empty() {
-            let parts = parts(&remaining, &observed);
+            let parts = parts(&remaining, &observed, &nowhere());
             let outcome = outcome(&parts, &remaining, &observed, &state);
             assert_eq!(outcome, Outcome::Running, "without {placement}");
         }
@@ -187,7 +194,7 @@ fn what_was_there_before_stays_and_keeps_its_settings() {
     apply_all(&mut observed, &plan.changes);
     let plan = stop(&Leaving::Started, &observed, &plan.state);
     apply_all(&mut observed, &plan.changes);
-    let parts = parts(&[adopted].into(), &observed);
+    let parts = parts(&[adopted].into(), &observed, &nowhere());
     let after = outcome(&parts, &[adopted].into(), &observed, &plan.state);
     assert_eq!(after, Outcome::Running);
     let plan = stop(&Leaving::Named([adopted].into()), &observed, &plan.state);
@@ -206,7 +213,7 @@ fn a_missing_tunnel_device_is_made_first() {
             device: TunnelDevice::Tunl0
         }]
     );
-    let parts = parts(&[tunneled("192.0.2.10")].into(), &observed);
+    let parts = parts(&[tunneled("192.0.2.10")].into(), &observed, &nowhere());
     assert_eq!(
         parts[0].mend.as_deref(),
         Some("modprobe ipip && ip link set tunl0 up")
@@ -224,8 +231,52 @@ fn a_conflict_is_any_other_interface_and_any_network() {
     add(2, "192.0.2.10", 32);
     add(1, "192.0.2.11", 24);
     add(3, "2001:db8::10", 128);
-    let conflicts = conflicts(&wanted(), &observed);
+    let conflicts = conflicts(&wanted(), &observed, &nowhere());
     assert_eq!(conflicts.len(), 2, "{conflicts:?}");
     assert!(conflicts[0].contains("ip address delete 192.0.2.10/32 dev eth0"));
     assert!(conflicts[1].contains("ip address delete 192.0.2.11/24 dev lo"));
+}
+
+#[test]
+fn a_director_is_told_to_leave_its_vip_where_it_is() {
+    let mut observed = host();
+    let vip = "192.0.2.10".parse().unwrap();
+    observed.addresses.push(InterfaceAddress::new(2, vip, 32));
+    let (wanted, directed) = ([Placement::direct(vip)].into(), [vip].into());
+    let conflicts = conflicts(&wanted, &observed, &directed);
+    assert!(conflicts[0].contains("this host is a director for it"));
+    assert!(!conflicts[0].contains("delete"), "{conflicts:?}");
+    let parts = parts(&wanted, &observed, &directed);
+    let part = parts.iter().find(|it| it.part == "192.0.2.10/32 on eth0");
+    assert!(part.unwrap().detail.is_some());
+    assert!(parts.iter().all(|part| part.mend.is_none()), "{parts:?}");
+}
+
+#[test]
+fn an_ipv6_vip_where_ipv6_is_off_is_a_conflict() {
+    let wanted = [
+        direct("192.0.2.10"),
+        direct("2001:db8::10"),
+        tunneled("2001:db8::11"),
+    ]
+    .into();
+    let mut observed = host();
+    assert_eq!(conflicts(&wanted, &observed, &nowhere()), [""; 0]);
+    observed.settings.insert(ipv6_off("lo"), 1);
+    observed.links.retain(|link| link.name != "ip6tnl0");
+    observed.settings.insert(ipv6_off("default"), 1);
+    let told = conflicts(&wanted, &observed, &nowhere());
+    assert_eq!(
+        told[0],
+        "2001:db8::10/128 on lo cannot be: IPv6 is off there (net.ipv6.conf.lo.disable_ipv6 is 1); switch it on with: \
+         sysctl -w net.ipv6.conf.lo.disable_ipv6=0"
+    );
+    assert!(
+        told[1].contains("net.ipv6.conf.default.disable_ipv6=0"),
+        "{told:?}"
+    );
+    observed.settings.clear();
+    let told = conflicts(&wanted, &observed, &nowhere());
+    assert!(told[0].contains("runs without IPv6"), "{told:?}");
+    assert_eq!(told.len(), 2);
 }

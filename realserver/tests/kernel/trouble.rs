@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::host::Host;
+use crate::host::{Host, Said};
 use crate::{OTHER, VIP, VIP6};
 
 pub(crate) fn a_vip_on_another_interface_is_refused() {
@@ -33,24 +33,109 @@ pub(crate) fn a_vip_with_a_network_is_refused() {
         .says("with it this host accepts packets for that whole network");
 }
 
-pub(crate) fn without_ipv6_the_kernel_says_why() {
+pub(crate) fn where_ipv6_is_off_nothing_changes() {
     let host = Host::new();
     host.own.sysctl("ipv6/conf/lo/disable_ipv6", "1").unwrap();
-    host.realserver(&format!("start --vip {VIP6}"))
-        .exits(1)
-        .says("add 2001:db8::10/128 to lo: ")
-        .says("disable_ipv6")
-        .does_not_say("take it back");
-    assert!(!host.state_file().exists(), "nothing was done");
+    for vips in [format!("--vip {VIP6}"), format!("--vip {VIP} --vip {VIP6}")] {
+        host.realserver(&format!("start {vips}"))
+            .exits(1)
+            .says("2001:db8::10/128 on lo cannot be: IPv6 is off there")
+            .says("sysctl -w net.ipv6.conf.lo.disable_ipv6=0; nothing was changed");
+        assert_eq!(host.arp(), [0, 0, 0, 0]);
+        assert!(!host.addresses("lo").contains(VIP));
+        assert!(!host.state_file().exists(), "nothing was done");
+    }
+    host.own.sysctl("ipv6/conf/lo/disable_ipv6", "0").unwrap();
     host.realserver(&format!("start --vip {VIP} --vip {VIP6}"))
-        .exits(1)
-        .says("undo them with: realserver stop");
+        .exits(0);
+    host.realserver("stop").exits(0);
+}
+
+/// The advice that an unreadable state file gets can be followed.
+pub(crate) fn named_vips_can_be_looked_at_beside_a_corrupt_state_file() {
+    let host = Host::new();
+    host.realserver(&format!("start --vip {VIP}")).exits(0);
+    fs::write(host.state_file(), "{").unwrap();
     host.realserver("status")
-        .exits(4)
-        .says("missing  2001:db8::10/128 on lo");
+        .exits(1)
+        .says("look at what is there with: realserver status --vip VIP");
+    host.realserver(&format!("status --vip {VIP}"))
+        .exits(0)
+        .says("is unreadable")
+        .says("real server for 192.168.0.10: running");
+    fs::remove_file(host.state_file()).unwrap();
+    host.realserver(&format!("stop --vip {VIP}"))
+        .exits(0)
+        .says("the values before are not known");
+    assert!(!host.addresses("lo").contains(VIP));
+}
+
+/// On a host with this director.yaml: a file system over /etc, seen by this one process.
+fn beside_a_configuration(host: &Host, action: &str) -> Said {
+    let script = "mount -t tmpfs none /etc && mkdir /etc/lvs-director && echo \"$1\" > \
+                  /etc/lvs-director/director.yaml && shift && exec \"$@\"";
+    let yaml = format!("virtual_services: [{{address: '{VIP}:80', servers: [192.168.0.5]}}]");
+    let program = env!("CARGO_BIN_EXE_realserver");
+    host.run_as(
+        &["unshare", "-m", "sh", "-c", script, "sh", &yaml, program],
+        action,
+    )
+}
+
+pub(crate) fn a_stop_without_its_state_stops_what_a_status_finds() {
+    let host = Host::new();
+    host.realserver(&format!("start --vip {VIP}")).exits(0);
+    fs::remove_file(host.state_file()).unwrap();
+    beside_a_configuration(&host, "status")
+        .exits(0)
+        .says("real server for 192.168.0.10: running");
+    beside_a_configuration(&host, "stop")
+        .exits(0)
+        .says("the values before are not known")
+        .does_not_say("stopped already");
+    assert!(!host.addresses("lo").contains(VIP));
+    beside_a_configuration(&host, "stop")
+        .exits(0)
+        .says("stopped already");
+}
+
+pub(crate) fn a_start_without_names_completes_what_was_started() {
+    let host = Host::new();
+    host.realserver(&format!("start --vip {OTHER}")).exits(0);
+    host.ip(&format!("address delete {OTHER}/32 dev lo\n"));
+    host.realserver("status").exits(4);
+    host.realserver("start")
+        .exits(0)
+        .says("real server for 192.168.0.11: running");
+    assert!(host.addresses("lo").contains(OTHER));
+    host.ip(&format!("address delete {OTHER}/32 dev lo\n"));
+    // With a configuration these, too.
+    beside_a_configuration(&host, "start")
+        .exits(0)
+        .says("real server for 192.168.0.10, 192.168.0.11: running");
+    host.realserver("status").exits(0);
     host.realserver("stop").exits(0);
     assert_eq!(host.arp(), [0, 0, 0, 0]);
-    assert!(!host.state_file().exists());
+}
+
+pub(crate) fn what_cannot_be_written_is_a_failure() {
+    let host = Host::new();
+    host.realserver(&format!("start --vip {VIP}")).exits(0);
+    let program = env!("CARGO_BIN_EXE_realserver");
+    let into = |to: &str, action: &str| {
+        let script = format!("exec \"$@\" {to}");
+        host.run_as(&["sh", "-c", &script, "sh", program], action)
+    };
+    for action in ["status", "status --json", "start", "--help"] {
+        into(">/dev/full", action)
+            .exits(1)
+            .says("realserver: write to standard output: No space left on device");
+    }
+    into("2>/dev/full", "status --vip nothing").exits(2);
+    into("2>/dev/full", "start --config /nonexistent").exits(2);
+    // It is running, and cannot say so: not an exit code of a status.
+    host.realserver("status").exits(0);
+    host.realserver("stop").exits(0);
 }
 
 pub(crate) fn a_corrupt_state_file_changes_nothing() {

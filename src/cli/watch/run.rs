@@ -77,6 +77,10 @@ pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
     let broken = |error: io::Error| Failure::unlisted(format!("watch: {error}"));
     let signals = signals().map_err(|errno| broken(errno.into()))?;
     let reader = Reader::start(ipvs, settings.filter, start).map_err(broken)?;
+    let screen = match Screen::take() {
+        Ok(screen) => screen,
+        Err(error) => return without_terminal(&error),
+    };
     let watch = Watch {
         state,
         looks: terminal::looks(),
@@ -87,9 +91,17 @@ pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
         signals,
         asked_at: start,
         reading: false,
-        screen: Screen::take().map_err(broken)?,
+        screen,
     };
     watch.run()
+}
+
+/// The terminal refused something. When it is gone (EIO), that is the end of the program, as SIGHUP is, and no error.
+fn without_terminal(error: &io::Error) -> Result<(), Failure> {
+    if error.raw_os_error() == Some(Errno::EIO as i32) {
+        return Ok(());
+    }
+    Err(Failure::unlisted(format!("watch: the terminal: {error}")))
 }
 
 /// Signals that end us, and those of the terminal, come through a descriptor. Call this before any thread starts.
@@ -135,21 +147,42 @@ struct Ready {
     reading: bool,
 }
 
+/// Why the watching ended without the user's wish.
+enum Ended {
+    /// The terminal refused something.
+    Terminal(io::Error),
+    /// The table cannot be read.
+    Table(Failure),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Self::Terminal(error)
+    }
+}
+
 impl Watch {
-    fn run(mut self) -> Result<(), Failure> {
-        let broken = |error: io::Error| Failure::unlisted(format!("watch: the terminal: {error}"));
-        self.draw().map_err(broken)?;
+    fn run(self) -> Result<(), Failure> {
+        match self.until_quit() {
+            Err(Ended::Table(failure)) => Err(failure),
+            Err(Ended::Terminal(error)) => without_terminal(&error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn until_quit(mut self) -> Result<(), Ended> {
+        self.draw()?;
         loop {
-            let ready = self.wait().map_err(|errno| broken(errno.into()))?;
+            let ready = self.wait().map_err(io::Error::from)?;
             let mut action = Action::None;
             if ready.reading {
-                self.take_reading()?;
+                self.take_reading().map_err(Ended::Table)?;
             }
             if ready.signals {
-                action = self.take_signals().map_err(broken)?;
+                action = self.take_signals()?;
             }
             if action != Action::Quit {
-                let pressed = self.take_keys(ready.keys).map_err(broken)?;
+                let pressed = self.take_keys(ready.keys)?;
                 action = if pressed == Action::None {
                     action
                 } else {
@@ -158,11 +191,11 @@ impl Watch {
             }
             match action {
                 Action::Quit => return Ok(()),
-                Action::Suspend => self.screen.suspend(true).map_err(broken)?,
-                Action::Redraw => self.screen.redraw().map_err(broken)?,
+                Action::Suspend => self.screen.suspend(true)?,
+                Action::Redraw => self.screen.redraw()?,
                 Action::None => {}
             }
-            self.draw().map_err(broken)?;
+            self.draw()?;
         }
     }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The terminal: takes it over, and always restores it, whatever happens.
 
-use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::cell::RefCell;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stdout, Write};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -32,8 +34,42 @@ const USUAL: (u16, u16) = (80, 24);
 
 /// The terminal, in our mode until this is dropped.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Drawing,
     size: (u16, u16),
+    failure: Rc<RefCell<Option<io::Error>>>,
+}
+
+type Drawing = Terminal<CrosstermBackend<BufWriter<Out>>>;
+
+/// Standard output, which keeps its first error for [`Screen::draw`]. The library's terminal writes once more when it
+/// ends; when that fails it prints to standard error, and panics when that is gone, too.
+struct Out {
+    out: Stdout,
+    failure: Rc<RefCell<Option<io::Error>>>,
+}
+
+impl Out {
+    fn keep<T>(&self, done: io::Result<T>, otherwise: T) -> io::Result<T> {
+        match done {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                self.failure.borrow_mut().get_or_insert(error);
+                Ok(otherwise)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.keep(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.keep(flushed, ())
+    }
 }
 
 /// Refuses a file that is not a terminal, and a terminal that cannot move its cursor.
@@ -77,10 +113,11 @@ impl Screen {
             give_back();
             before(panic);
         }));
-        let size = size();
+        let (size, failure) = (size(), Rc::default());
         let mut screen = Self {
-            terminal: terminal(size)?,
+            terminal: terminal(size, &failure)?,
             size,
+            failure,
         };
         screen.set_up()?;
         Ok(screen)
@@ -103,7 +140,7 @@ impl Screen {
     /// The next drawing draws everything.
     pub(super) fn redraw(&mut self) -> io::Result<()> {
         self.size = size();
-        self.terminal = terminal(self.size)?;
+        self.terminal = terminal(self.size, &self.failure)?;
         execute!(
             io::stdout(),
             SetAttribute(Attribute::Reset),
@@ -121,7 +158,11 @@ impl Screen {
 
     /// Draws what has changed.
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        self.terminal.draw(draw).map(|_| ())
+        self.terminal.draw(draw)?;
+        match self.failure.borrow_mut().take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// Stops as Ctrl-Z stops other programs: the whole process group, or only this process. Returns when the shell
@@ -174,8 +215,13 @@ fn size() -> (u16, u16) {
 /// A terminal of fixed size. Nothing asks the real one for its state: the answers would mix with the keys.
 fn terminal(
     (width, height): (u16, u16),
-) -> io::Result<Terminal<CrosstermBackend<BufWriter<Stdout>>>> {
-    let out = BufWriter::with_capacity(64 * 1024, io::stdout());
+    failure: &Rc<RefCell<Option<io::Error>>>,
+) -> io::Result<Drawing> {
+    let out = Out {
+        out: io::stdout(),
+        failure: Rc::clone(failure),
+    };
+    let out = BufWriter::with_capacity(64 * 1024, out);
     let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
     Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport })
 }

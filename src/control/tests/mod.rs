@@ -3,6 +3,7 @@
 
 mod client;
 mod protocol;
+mod served;
 mod server;
 mod socket;
 
@@ -10,24 +11,20 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::task::LocalSet;
-
 use super::{
     Access, Asked, ControlSocket, Item, Limits, Peer, Reloaded, Replies, Request, Unanswered,
     serve_within,
 };
 use crate::engine::ReloadId;
 
+pub(crate) use served::Served;
+
 /// Long enough for any machine.
 const LONG: Duration = Duration::from_secs(60);
 
 /// A director that answers a reload, never ends a wait for one, sends to watchers without end, refuses events, and has
 /// a defect in standings.
-struct FakeDirector {
-    directory: tempfile::TempDir,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
+struct FakeDirector(Served);
 
 impl FakeDirector {
     fn start(limits: Limits) -> Self {
@@ -35,39 +32,13 @@ impl FakeDirector {
     }
 
     fn start_for(limits: Limits, access: fn(Peer) -> Access) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = ControlSocket::open(&directory.path().join("sock")).unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            LocalSet::new().block_on(&runtime, async {
-                tokio::select! {
-                    () = serve_within(limits, access, &socket, answer) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self {
-            directory,
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self(Served::by(async move |socket| {
+            serve_within(limits, access, socket, answer).await;
+        }))
     }
 
     fn path(&self) -> PathBuf {
-        self.directory.path().join("sock")
-    }
-}
-
-impl Drop for FakeDirector {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.0.path()
     }
 }
 

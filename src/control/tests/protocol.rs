@@ -183,7 +183,7 @@ fn full_status() -> Status {
             servers: vec![ServerStatus {
                 server: "10.0.0.5:80".parse().unwrap(),
                 health: "down".into(),
-                since_seconds: 5,
+                since_seconds: Some(5),
                 weight: None,
                 configured_weight: 10,
                 reason: Some("connect refused".to_owned()),
@@ -299,7 +299,7 @@ fn replies_are_these_lines() {
         ),
         (
             ReplyLine::Item(1, Some(Item::Standings(remembered))),
-            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
+            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
         ),
     ];
     for (line, text) in golden {

@@ -3,12 +3,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::thread::JoinHandle;
-
-use tokio::task::LocalSet;
 
 use super::*;
 use crate::config;
+use crate::control::tests::Served;
 use crate::control::{Client, ClientError, Status, Told};
 use crate::engine::{CheckView, Counters, History, Reloads, ServerView, ServiceView, VerdictDelay};
 use crate::model::{Condition, Config, Effect, Object, Standing, Timestamp, Transition, Weight};
@@ -18,23 +16,18 @@ const TWO: &str = "virtual_services: [{address: '192.0.2.10:80', scheduler: wrr,
 
 /// A desk, and a place where the test publishes as the engine does.
 struct Office {
-    directory: tempfile::TempDir,
+    served: Served,
     published: Arc<Published>,
     /// Hears of every request to reload.
     reloads: Receiver<()>,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Office {
     fn open() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = ControlSocket::open(&directory.path().join("sock")).unwrap();
         let published = Arc::new(Published::default());
-        let (stop, stopped) = tokio::sync::oneshot::channel();
         let (asked, reloads) = channel();
         let shown = Arc::clone(&published);
-        let thread = std::thread::spawn(move || {
+        let served = Served::by(async move |socket| {
             let number = AtomicU64::new(0);
             let desk = Desk {
                 published: shown,
@@ -45,23 +38,12 @@ impl Office {
                 clock: Clock::start(),
                 path: PathBuf::from("/etc/lvs-director/director.yaml"),
             };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            LocalSet::new().block_on(&runtime, async {
-                tokio::select! {
-                    () = serve(&socket, desk) => {}
-                    _ = stopped => {}
-                }
-            });
+            serve(socket, desk).await;
         });
         Self {
-            directory,
+            served,
             published,
             reloads,
-            stop: Some(stop),
-            thread: Some(thread),
         }
     }
 
@@ -72,20 +54,11 @@ impl Office {
     }
 
     fn client(&self) -> Client {
-        Client::connect(&self.directory.path().join("sock")).unwrap()
+        Client::connect(&self.served.path()).unwrap()
     }
 
     fn ask(&self, request: Request) -> Result<Vec<Item>, ClientError> {
         self.client().ask(request)?.collect()
-    }
-}
-
-impl Drop for Office {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -179,6 +179,34 @@ fn settings_of_the_host_are_told_when_they_are_made_and_not_again() {
     let timeouts = "timeouts (tcp tcpfin udp) 900 120 300 -> 800 120 300";
     assert_eq!(told(timeouts), 1, "{log:#?}");
     assert_eq!(told("net.ipv4.vs.expire_nodest_conn 0 -> 1"), 1, "{log:#?}");
+    assert!(
+        !log.iter().any(|line| line.starts_with("drift")),
+        "{log:#?}"
+    );
+
+    // Somebody changes them by hand.
+    let repairs = stand.engine.snapshot(stand.now).counters.drift_repairs;
+    let name = SysctlName::net(&["ipv4", "vs", "expire_nodest_conn"]);
+    stand.kernel.host.settings.insert(name, 0);
+    if let Some(timeouts) = &mut stand.kernel.host.timeouts {
+        timeouts.udp = Seconds(7);
+        timeouts.tcp = Seconds(9);
+    }
+    stand.seconds(60, all);
+    let log = stand.log();
+    for line in [
+        "drift: net.ipv4.vs.expire_nodest_conn was 0, not 1; repaired: net.ipv4.vs.expire_nodest_conn 0 -> 1",
+        "drift: timeouts (tcp tcpfin udp) were 9 120 7, not 800 120 7; repaired: timeouts (tcp tcpfin udp) 9 120 7 -> \
+         800 120 7",
+    ] {
+        assert_eq!(
+            log.iter().filter(|it| **it == line).count(),
+            1,
+            "{line}: {log:#?}"
+        );
+    }
+    let after = stand.engine.snapshot(stand.now).counters.drift_repairs;
+    assert_eq!(after, repairs + 2);
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn config(services: &[(&str, Servers<'_>)]) -> Config {
             tcp_fin_timeout: None,
             udp_timeout: None,
             expire_nodest_conn: None,
+            expire_quiescent_template: None,
         },
         director: DirectorSettings {
             remembered_file: "/nowhere".into(),

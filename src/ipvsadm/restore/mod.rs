@@ -67,6 +67,25 @@ pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure>
     failures.end().map(|()| items.end())
 }
 
+/// Refuses an input that says nothing about the table. As a whole table it would take everything away, and most likely
+/// the program that should have written it has failed: `ssh other ipvsadm-save | lvsadm -R --atomic-replace`. The word
+/// `-C` in the input asks for an empty table.
+pub fn refuse_nothing(items: &[Item]) -> Result<(), Failure> {
+    let of_the_table = |item: &Item| match item {
+        Item::Steps(_) => true,
+        Item::Other(invocation, _) => {
+            matches!(**invocation, Invocation::Change(_) | Invocation::Clear)
+        }
+    };
+    if items.iter().any(of_the_table) {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "the input has no virtual service: as a table it would take all services away; look why it is empty, or ask \
+         for an empty table with the line -C",
+    ))
+}
+
 fn unreadable(lines: u32, error: &Error) -> Failure {
     Failure::usage(format!("read after line {lines}: {error}"))
 }
@@ -159,19 +178,48 @@ fn split<'a>(line: &'a str, mut take: impl FnMut(&'a str) -> bool) {
     }
 }
 
+/// The items of this input, which names no host and no port.
+#[cfg(test)]
+pub(crate) fn items(input: &str) -> Result<Vec<Item>, Failure> {
+    items_as(false, input)
+}
+
+/// The same, as ipvsadm means it or as lvsadm does.
+#[cfg(test)]
+pub(crate) fn items_as(compat: bool, input: &str) -> Result<Vec<Item>, Failure> {
+    let context = Context {
+        program: "lvsadm",
+        lookup: &super::address::Nobody,
+        compat,
+    };
+    read(context, input.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvsadm::address::Nobody;
     use proptest::prelude::*;
 
-    fn items(input: &str) -> Result<Vec<Item>, Failure> {
-        let context = Context {
-            program: "lvsadm",
-            lookup: &Nobody,
-            compat: false,
-        };
-        read(context, input.as_bytes())
+    #[test]
+    fn an_input_without_a_change_is_no_table_unless_it_asks_to_be_one() {
+        for nothing in [
+            "",
+            "\n",
+            "# saved by nobody\n",
+            "--set 900 120 300\n",
+            "-L\n-Z\n",
+        ] {
+            let failure = refuse_nothing(&items(nothing).unwrap()).unwrap_err();
+            assert_eq!(failure.status, 2, "{nothing:?}");
+            assert!(failure.message.contains("the line -C"), "{nothing:?}");
+        }
+        for something in ["-C\n", "-A -f 1\n", "-A -f 1\n-D -f 1\n", "-E -f 1 -s rr\n"] {
+            assert_eq!(
+                refuse_nothing(&items(something).unwrap()),
+                Ok(()),
+                "{something:?}"
+            );
+        }
     }
 
     #[test]

@@ -173,12 +173,17 @@ pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
         tcp_fin_timeout: tcp_fin,
         udp_timeout: udp,
         expire_nodest_conn,
+        expire_quiescent_template,
     } = *settings;
     let mut desired = DesiredHost::default();
     desired.timeouts(DesiredTimeouts { tcp, tcp_fin, udp });
-    if let Some(expire) = expire_nodest_conn {
-        let name = SysctlName::net(&["ipv4", "vs", "expire_nodest_conn"]);
-        desired.setting(name, expire.into());
+    for (name, expire) in [
+        ("expire_nodest_conn", expire_nodest_conn),
+        ("expire_quiescent_template", expire_quiescent_template),
+    ] {
+        if let Some(expire) = expire {
+            desired.setting(SysctlName::net(&["ipv4", "vs", name]), expire.into());
+        }
     }
     desired
 }

@@ -327,18 +327,21 @@ fn the_configuration_asks_for_what_it_names_and_no_more() {
         tcp_fin_timeout: None,
         udp_timeout: None,
         expire_nodest_conn: None,
+        expire_quiescent_template: None,
     };
     assert!(desired_host(&nothing).is_empty());
     assert_eq!(desired_host(&nothing).scope(), HostScope::default());
     let settings = IpvsSettings {
         tcp_timeout: Some(Seconds(800)),
         expire_nodest_conn: Some(true),
+        expire_quiescent_template: Some(true),
         ..nothing
     };
     let desired = desired_host(&settings);
-    let name = SysctlName::net(&["ipv4", "vs", "expire_nodest_conn"]);
+    let [nodest, template] = ["expire_nodest_conn", "expire_quiescent_template"]
+        .map(|name| (SysctlName::net(&["ipv4", "vs", name]), 0));
     let mut host = Host {
-        settings: [(name, 0)].into(),
+        settings: [nodest, template].into(),
         timeouts: Some(Timeouts {
             tcp: Seconds(900),
             tcp_fin: Seconds(120),
@@ -353,6 +356,7 @@ fn the_configuration_asks_for_what_it_names_and_no_more() {
         [
             "timeouts (tcp tcpfin udp) 900 120 300 -> 800 120 300",
             "set net.ipv4.vs.expire_nodest_conn: 0 -> 1",
+            "set net.ipv4.vs.expire_quiescent_template: 0 -> 1",
         ]
     );
     assert!(!desired.is_served_by(&host));

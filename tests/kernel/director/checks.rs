@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lab::question::{Conversation, connect};
 use lvs_director::model::Protocol::Tcp;
+use nix::sys::signal::Signal;
 
 use super::process::{Files, QUICK, Running, wait_for_weights, weights};
 use crate::Test;
@@ -29,6 +30,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "inhibit_on_failure_keeps_the_connections_of_a_down_server",
             inhibited,
+        ),
+        (
+            "a_persistent_client_moves_away_from_an_inhibited_or_quiesced_server",
+            persistent,
         ),
         ("probes_take_the_way_that_is_written", by_a_way),
         ("services_with_the_same_check_share_one_probe", shared),
@@ -133,6 +138,44 @@ fn inhibited() {
     stage.serve(0, Tcp, health);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     assert_eq!(talk(&mut held), "rs1 hello");
+}
+
+/// One client is bound to the server whose check fails, then to the one that the file gives weight 0.
+fn persistent() {
+    let settings = QUICK.replace(
+        "check: {",
+        "inhibit_on_failure: true, persistence: 1h, check: {tcp: {port: 9}, ",
+    );
+    let (mut stage, files) = set_up(&settings);
+    let health: SocketAddr = address("0.0.0.0:9");
+    stage.serve_everywhere(Tcp, health);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    let ask = |stage: &Stage| stage.ask(Tcp, None, address(VIP));
+    let bound = ask(&stage);
+    assert_eq!([ask(&stage), ask(&stage)], [bound.clone(), bound.clone()]);
+    let (failing, other, [first, second]) = if bound == "rs1" {
+        (0, "rs2", [0, 1])
+    } else {
+        (1, "rs1", [1, 0])
+    };
+
+    stage.stop_serving(failing, health);
+    wait_for_weights(&mut stage, &[(RS1, first), (RS2, second)]);
+    assert_eq!([ask(&stage), ask(&stage)], [other, other]);
+
+    stage.serve(failing, Tcp, health);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    assert_eq!(ask(&stage), other, "it is bound to its new server");
+    let [rs1, rs2] = [RS1, RS2].map(|server| server.trim_end_matches(":80"));
+    files.write(&format!(
+        "defaults: {{{settings}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    servers: \
+         [{{address: {rs1}, weight: {second}}}, {{address: {rs2}, weight: {first}}}]\n"
+    ));
+    director.signal(Signal::SIGHUP);
+    director.wait_for("reloaded: ");
+    wait_for_weights(&mut stage, &[(RS1, second), (RS2, first)]);
+    assert_eq!([ask(&stage), ask(&stage)], [bound.clone(), bound]);
 }
 
 /// Without the mark there is no route to the server.

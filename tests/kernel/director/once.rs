@@ -7,6 +7,7 @@ use lvs_director::plan::Target as _;
 
 use super::process::{Files, PROGRAM, said};
 use crate::Test;
+use crate::beside::LVSADM;
 use crate::stage::{Stage, Table as _};
 
 const SERVICES: &str = "\
@@ -25,6 +26,10 @@ pub(super) fn tests() -> Vec<Test> {
             thousand,
         ),
         ("plan_changes_nothing_and_says_so_by_its_exit_code", plan),
+        (
+            "what_cannot_be_written_is_a_failure_of_every_command",
+            full_output,
+        ),
         ("apply_without_cap_net_admin_is_not_permitted", unprivileged),
     ]
 }
@@ -43,6 +48,54 @@ fn idempotent() {
     assert_eq!(second.code, Some(0), "{second:?}");
     assert!(second.out.starts_with("applied 0 steps"), "{second:?}");
     assert_eq!(stage.ipvs.read().unwrap(), config.table());
+}
+
+/// Standard output is a device without room; then standard error is.
+fn full_output() {
+    let (stage, files) = (Stage::new(0), Files::new());
+    files.write(SERVICES);
+    let config = files.config();
+    let config = config.to_str().unwrap();
+    let into = |to: &str, program: &str, arguments: &[&str]| {
+        let script = format!("exec \"$@\" {to}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", program]).args(arguments);
+        said(&stage.director, &mut command)
+    };
+    for (program, arguments) in [
+        (PROGRAM, &["plan", config][..]),
+        (PROGRAM, &["apply", config]),
+        (LVSADM, &["-Ln"]),
+        (LVSADM, &["-L", "-n", "--stats"]),
+        (LVSADM, &["-L", "--json"]),
+        (LVSADM, &["-Lnc"]),
+        (LVSADM, &["-L", "--timeout"]),
+        (LVSADM, &["-Sn"]),
+        (LVSADM, &["diff", "-"]),
+        (LVSADM, &["top-connections"]),
+        (LVSADM, &["completion", "bash"]),
+        (LVSADM, &["man"]),
+        (LVSADM, &["-h"]),
+    ] {
+        let to = if arguments[0] == "diff" {
+            "<<'end' >/dev/full\n-A -f 99\nend"
+        } else {
+            ">/dev/full"
+        };
+        let said = into(to, program, arguments);
+        let code = if arguments[0] == "diff" { 2 } else { 1 };
+        assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
+        let why = "write to standard output: No space left on device";
+        assert!(said.err.contains(why), "{arguments:?}: {said:?}");
+    }
+    for (program, arguments, code) in [
+        (PROGRAM, &["plan", "/nonexistent"][..], 3),
+        (LVSADM, &["-D", "-f", "99"], 255),
+        (LVSADM, &["-Q"], 255),
+    ] {
+        let said = into("2>/dev/full", program, arguments);
+        assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
+    }
 }
 
 /// Linux 7.1 and later move services to a larger table just then, see `traps::listings`.

@@ -13,7 +13,28 @@ virtual_services:
 ";
 
 pub(super) fn tests() -> Vec<Test> {
-    vec![("drift_is_repaired_and_told", drift)]
+    vec![
+        ("drift_is_repaired_and_told", drift),
+        ("a_setting_changed_by_hand_is_drift", setting),
+    ]
+}
+
+fn setting() {
+    let (stage, files) = (Stage::new(0), Files::new());
+    files.write(SERVICES);
+    stage
+        .director
+        .sysctl("ipv4/vs/expire_quiescent_template", "0")
+        .unwrap();
+    let director = Running::start(&stage.director, &files, &[]);
+    director.wait_for("net.ipv4.vs.expire_quiescent_template 0 -> 1");
+    assert_eq!(director.count("drift: "), 0, "{}", director.log());
+    stage
+        .director
+        .sysctl("ipv4/vs/expire_quiescent_template", "0")
+        .unwrap();
+    director.wait_for("drift: net.ipv4.vs.expire_quiescent_template was 0, not 1; repaired: ");
+    assert_eq!(files.status(&stage.director).drift_repairs, 1);
 }
 
 fn drift() {

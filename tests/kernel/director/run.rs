@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a running director uses, and what it can do without.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use lvs_director::model::IpvsTable;
 use lvs_director::plan::Target as _;
@@ -21,6 +23,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_signal_that_comes_during_the_start_is_heeded_after_it",
             early_signals,
+        ),
+        (
+            "a_director_without_a_free_descriptor_answers_who_asks",
+            no_descriptor,
         ),
         ("a_full_disk_keeps_no_service_from_being_made", full_disk),
         (
@@ -50,6 +56,34 @@ fn second() {
     assert!(first.stop().success());
     assert!(!files.path("socket").exists());
     assert_eq!(files.once(&stage.director, "apply", &[]).code, Some(0));
+}
+
+/// Each of several, one after the other.
+fn no_descriptor() {
+    let (stage, files) = (Stage::new(0), Files::new());
+    files.write(SERVICES);
+    let director = Running::start(&stage.director, &files, &[]);
+    let open = || -> BTreeSet<u32> {
+        let all = fs::read_dir(format!("/proc/{}/fd", director.pid())).unwrap();
+        let names = all.map(|it| it.unwrap().file_name().into_string().unwrap());
+        names.map(|name| name.parse().unwrap()).collect()
+    };
+    files.status(&stage.director);
+    // The kernel gives out the lowest free number: none below it is free now.
+    let lowest = wait_for("no client is there", || {
+        let open = open();
+        let lowest = (0..u32::MAX).find(|number| !open.contains(number));
+        lowest.filter(|lowest| open.len() == usize::try_from(*lowest).unwrap())
+    });
+    let limit = Command::new("prlimit")
+        .arg(format!("--nofile={lowest}:{lowest}"))
+        .args(["--pid", &director.pid().to_string()])
+        .status();
+    assert!(limit.unwrap().success());
+    for _ in 0..5 {
+        assert_eq!(files.status(&stage.director).services.len(), 1);
+    }
+    assert!(director.stop().success());
 }
 
 /// It would end the director at once, and leave what it must release.
