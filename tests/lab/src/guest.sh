@@ -5,6 +5,12 @@ $B rmdir /run/old
 $B hostname "$LAB_HOSTNAME"
 $B modprobe ipv6
 $B ifconfig lo 127.0.0.1 up
+for file in /run/lab/etc/*; do
+    # Not through a link, which may lead nowhere.
+    $B rm -f "/etc/${file##*/}"
+    $B cp "$file" "/etc/${file##*/}" || echo "lab: write /etc/${file##*/} failed"
+done
+echo "127.0.1.1 $LAB_HOSTNAME" >>/etc/hosts
 for tool in modprobe lsmod rmmod; do
     [ -x "/sbin/$tool" ] || $B ln -s $B "/sbin/$tool"
 done

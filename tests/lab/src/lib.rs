@@ -18,6 +18,7 @@
 )]
 
 pub mod cli;
+pub mod etc;
 mod genl;
 mod image;
 mod keeper;

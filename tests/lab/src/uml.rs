@@ -2,7 +2,8 @@
 //! One user-mode kernel: its start, its console, its end.
 //!
 //! A guest has this machine's root (read-only, through `hostfs`) under an overlay whose upper layer is its own memory.
-//! So it sees every file of this machine and changes none, except in the directories that it gets on purpose.
+//! So it sees every file of this machine and changes none, except in the directories that it gets on purpose. Only the
+//! files of names in `/etc` are the lab's own ([`crate::etc`]).
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -30,7 +31,7 @@ const CONSOLE_TAIL: u64 = 6000;
 /// The properties of a guest.
 #[derive(Debug)]
 pub(crate) struct Guest<'a> {
-    /// Its directory here, seen at `/run/lab` there: init, job, console, status.
+    /// Its directory here, seen at `/run/lab` there: init, job, files of names, console, status.
     pub(crate) dir: &'a Path,
     /// What it calls itself.
     pub(crate) hostname: &'a str,
@@ -138,6 +139,7 @@ impl Guest<'_> {
         fs::set_permissions(&init_path, fs::Permissions::from_mode(0o755))?;
         fs::write(self.dir.join("guest.sh"), include_str!("guest.sh"))?;
         fs::write(self.dir.join("job"), self.job)?;
+        crate::etc::write(self.dir)?;
         Ok(())
     }
 
