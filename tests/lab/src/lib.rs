@@ -23,6 +23,7 @@ mod genl;
 mod image;
 mod keeper;
 pub mod kernel;
+mod keys;
 pub mod load;
 pub mod machines;
 pub mod namespace;

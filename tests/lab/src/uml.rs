@@ -41,6 +41,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) out: Option<&'a Path>,
     /// The shell script it runs; its status is the guest's.
     pub(crate) job: &'a str,
+    /// Whether the job reads the third console, on which [`crate::keys`] types.
+    pub(crate) input: bool,
     /// More words for the kernel's command line.
     pub(crate) arguments: &'a [String],
     /// Descriptors of ours that the kernel keeps.
@@ -127,11 +129,12 @@ impl Guest<'_> {
             );
         }
         let init = format!(
-            "#!{BUSYBOX} sh\nLAB_BOOT={}\nLAB_MODULES={}\nLAB_HOSTNAME={}\nLAB_OUT={}\n{}",
+            "#!{BUSYBOX} sh\nLAB_BOOT={}\nLAB_MODULES={}\nLAB_HOSTNAME={}\nLAB_OUT={}\nLAB_INPUT={}\n{}",
             self.dir.display(),
             modules.display(),
             self.hostname,
             out.display(),
+            if self.input { "yes" } else { "" },
             include_str!("boot.sh"),
         );
         let init_path = self.dir.join("init");

@@ -108,14 +108,14 @@ impl Lab {
     pub fn plug(&self, name: &str, plugged: bool) -> Result<()> {
         let host = self.host(name)?;
         let port = host.port();
-        let state = if plugged { "up" } else { "down" };
         // A user-mode kernel closes its card for good after an error of its tap device, and a device that is down gives
-        // one for every packet. So a director's device stays up, and the bridge forwards nothing from it or to it.
-        let (disabled, forwarding) = (0, 3);
-        let state_of_port = if plugged { forwarding } else { disabled };
-        self.here.ip(&match host.kind {
-            Kind::Namespace => format!("link set {port} {state}\n"),
-            Kind::Director => format!("link set {port} type bridge_slave state {state_of_port}\n"),
-        })
+        // one for every packet. So a director's device stays up, and only leaves the bridge.
+        let change = match (host.kind, plugged) {
+            (Kind::Namespace, true) => "up",
+            (Kind::Namespace, false) => "down",
+            (Kind::Director, true) => "master lan",
+            (Kind::Director, false) => "nomaster",
+        };
+        self.here.ip(&format!("link set {port} {change}\n"))
     }
 }
