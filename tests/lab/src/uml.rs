@@ -15,10 +15,10 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Pid;
 
 use crate::image::Image;
+use crate::scratch::place_for_programs;
 
 /// The preloaded `ptrace` of `shim/xstate.rs`.
 const XSTATE_SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/xstate.so"));
@@ -77,7 +77,7 @@ impl Guest<'_> {
             .args(self.arguments)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("TMPDIR", memory_directory(self.memory))
+            .env("TMPDIR", place_for_programs(self.memory)?)
             .stdin(Stdio::null())
             .stdout(console.try_clone()?)
             .stderr(console.try_clone()?)
@@ -187,20 +187,6 @@ pub(crate) fn check_busybox() -> Result<()> {
         "no {BUSYBOX}; install it with: apt-get install busybox-static"
     );
     Ok(())
-}
-
-/// Where the guest's memory is kept: `/dev/shm` if it is large enough and allows executable pages.
-fn memory_directory(memory: u32) -> PathBuf {
-    let shared = Path::new("/dev/shm");
-    let fits = statvfs(shared).is_ok_and(|fs| {
-        let free = fs.blocks_available().saturating_mul(fs.fragment_size());
-        !fs.flags().contains(FsFlags::ST_NOEXEC) && free > u64::from(memory) << 20
-    });
-    if fits && nix::unistd::access(shared, nix::unistd::AccessFlags::W_OK).is_ok() {
-        shared.to_owned()
-    } else {
-        std::env::temp_dir()
-    }
 }
 
 #[cfg(target_arch = "x86_64")]

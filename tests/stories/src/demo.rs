@@ -4,6 +4,7 @@
 //! It runs the programs `director`, `realserver` and `lvsadm` as a person would. It measures every figure in the same
 //! run.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -25,9 +26,9 @@ pub(super) fn options() -> Options {
     }
 }
 
-/// Runs the demonstration, in a lab of its own.
+/// Runs the demonstration, in a lab of its own. A printed run to compare with must have the same headings and figures.
 #[must_use]
-pub(super) fn main() -> ExitCode {
+pub(super) fn main(like: Option<&Path>) -> ExitCode {
     if let Some(code) = reexec_inside(&options()) {
         return code;
     }
@@ -35,7 +36,7 @@ pub(super) fn main() -> ExitCode {
         Ok(stage) => Story::new(stage),
         Err(error) => return lab::kernel::exit_code(Err(error)),
     };
-    let outcome = tell(&mut story);
+    let outcome = tell(&mut story).and_then(|()| like.map_or(Ok(()), |file| story.compare(file)));
     story.end(outcome)
 }
 
