@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The thread of the story: the stage, the report, and the conditions that must always be true.
 
-use std::fs;
 use std::ops::Range;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::director::{FOREIGN, FOREIGN_SERVICE, HOST};
 use super::report::{Figure, Report, seconds};
@@ -164,14 +162,6 @@ impl Story {
             holds,
         );
         self.report.figures(&text, [figure]);
-    }
-
-    /// Whether a printed run in this file is one of the same demonstration.
-    pub(super) fn compare(&mut self, file: &Path) -> Result<()> {
-        let printed =
-            fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-        self.report.compare(&file.display().to_string(), &printed);
-        Ok(())
     }
 
     /// The end: the table of figures, or why the story ended early; and the logs if anything was wrong.
