@@ -117,10 +117,13 @@ fn run(request: &Request, stream: &TcpStream) -> Result<i32> {
     Ok(status_number(status))
 }
 
+/// Our end of one of a command's outputs, and what makes a frame of it.
+type CommandOutput = (File, fn(Vec<u8>) -> Frame);
+
 /// A command that was started, with our ends of its streams.
 struct Streams {
     child: Child,
-    outputs: Vec<(File, fn(Vec<u8>) -> Frame)>,
+    outputs: Vec<CommandOutput>,
     input: Option<CommandInput>,
 }
 
