@@ -2,7 +2,11 @@
 //! `check-machine.sh` on machines that lack something: each is made of a kernel of the lab, where everything may be
 //! changed. It says one line for each thing that is missing, with the cure.
 
-#![allow(clippy::unwrap_used, reason = "a test of a real program")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    reason = "a test of a real program"
+)]
 
 use std::process::{Command, Stdio};
 
