@@ -53,7 +53,7 @@ fn among_machines(script: &str, input: &[u8]) -> String {
 /// Every byte, long lines, and an end without a newline.
 fn anything() -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..=255).cycle().take(5000).collect();
-    bytes.extend([b'x'; 20_000]);
+    bytes.extend("x".repeat(20_000).bytes());
     bytes.extend(b"\n\n\x04\x16\x04last");
     bytes
 }
