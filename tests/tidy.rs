@@ -388,3 +388,22 @@ fn the_units_start_what_the_readme_installs_and_share_no_directory() {
     let state = read(&root().join("realserver/src/cli.rs"));
     assert!(state.contains(&format!("\"/run/{}/", directories[1][0])));
 }
+
+/// `make test` compares docs/demo.txt with a real run.
+#[test]
+fn the_readme_shows_an_excerpt_of_the_demonstration_in_the_docs() {
+    let readme = read(&root().join("README.md"));
+    let printed = read(&root().join("docs/demo.txt"));
+    let (_, from) = readme.split_once("$ make demo").unwrap();
+    let (excerpt, _) = from.split_once("\n```").unwrap();
+    let mut rest = printed.lines();
+    let mut shown = 0;
+    for line in excerpt.lines().skip(1).filter(|line| *line != "...") {
+        assert!(
+            rest.any(|theirs| theirs == line),
+            "README.md shows a line that is not in docs/demo.txt, or not there: {line}"
+        );
+        shown += 1;
+    }
+    assert!(shown > 20, "{shown} lines");
+}

@@ -2,6 +2,7 @@
 //! Turns errors of the kernel and of the terminal into failures of `lvsadm`, in ipvsadm's words.
 
 use nix::errno::Errno;
+use nix::unistd::geteuid;
 
 use crate::ipvsadm::failure::{Failure, PERMISSION, errno_says};
 use crate::kernel::{IpvsError, OpenError};
@@ -12,7 +13,7 @@ impl Failure {
     pub fn open(error: &OpenError) -> Self {
         let why = match error {
             OpenError::NoIpvs => "Protocol not available".to_owned(),
-            OpenError::NotPermitted => PERMISSION.to_owned(),
+            OpenError::NotPermitted => not_permitted(geteuid().is_root()).to_owned(),
             OpenError::Netlink(cause) => cause.to_string(),
         };
         Self::usage(format!(
@@ -74,10 +75,32 @@ impl From<IpvsError> for Failure {
     }
 }
 
+/// What to say when the kernel does not permit the use of IPVS. Root of a container's user namespace is root already.
+const fn not_permitted(root: bool) -> &'static str {
+    if root {
+        "Permission denied (this root lacks CAP_NET_ADMIN in the first user namespace; run it outside the container)"
+    } else {
+        PERMISSION
+    }
+}
+
 /// The meaning of an error for every operation.
 fn kernel_says(error: &IpvsError) -> String {
     match error.errno() {
         Some(errno) => errno_says(errno),
         None => error.cause.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_not_told_to_become_root() {
+        assert_eq!(not_permitted(false), PERMISSION);
+        let said = not_permitted(true);
+        assert!(!said.contains("must be root"), "{said}");
+        assert!(said.contains("user namespace"), "{said}");
     }
 }

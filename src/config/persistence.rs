@@ -2,7 +2,9 @@
 //! `persistence`: whether and how clients stay with their real server.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
+use super::duration;
 use super::section::PERSISTENCE;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
 use super::tree::{Node, Value};
@@ -48,6 +50,19 @@ enum Word {
     Prefix(u8),
 }
 
+/// A timeout. Who writes 0 means no persistence.
+fn persistence_timeout(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Seconds, Wrong> {
+    if let Value::Scalar { text, .. } = &node.value
+        && (duration::parse(text) == Ok(Duration::ZERO) || &**text == "0")
+    {
+        let message = format!("{name} must be at least 1s, got {}", Shown(text));
+        let help = "for no persistence leave it out, or write persistence: none";
+        out.push(Finding::new(node.span, message).help(help));
+        return Err(Wrong);
+    }
+    seconds(name, node, out)
+}
+
 impl PersistenceLayer {
     /// `none`, a duration, or a map.
     pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Self {
@@ -61,7 +76,7 @@ impl PersistenceLayer {
                 layer.on = Setting::Set(false, node.span);
             }
             Value::Scalar { .. } if !node.is_null() => {
-                layer.timeout = Setting::read(node, seconds(name, node, out));
+                layer.timeout = Setting::read(node, persistence_timeout(name, node, out));
                 layer.on = Setting::Set(true, node.span);
             }
             Value::Scalar { .. } | Value::List(_) => {
@@ -83,7 +98,9 @@ impl PersistenceLayer {
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
-                "timeout" => self.timeout = Setting::read(node, seconds(name, node, out)),
+                "timeout" => {
+                    self.timeout = Setting::read(node, persistence_timeout(name, node, out));
+                }
                 "granularity" => self.granularity = Setting::read(node, granularity(node, out)),
                 "engine" => self.engine = Setting::read(node, engine(node, out)),
                 _ => PERSISTENCE.unknown_key(entry, entries, out),

@@ -191,7 +191,19 @@ fn wrong_bytes_are_named_with_their_place() {
         said(b"ipvs:\n  # \xc3\xa9\xff\n").starts_with("test.yaml:2:6: not UTF-8: byte 0xff\n")
     );
     assert!(said(b"\xff\xfea\0").contains("UTF-16"));
-    assert!(said(b"a: \0\n").starts_with("test.yaml:1:"));
+    assert!(said(b"a: \0\n").starts_with("test.yaml:1:4: not YAML: a NUL byte is not allowed"));
+    // Nothing after a NUL may be overlooked.
+    let good = "virtual_services: [{address: 10.0.0.1:80, servers: []}]\n";
+    assert!(
+        said(format!("{good}\0 more").as_bytes())
+            .starts_with("test.yaml:2:1: not YAML: a NUL byte")
+    );
+    let escape = said(b"# \xc3\xa9 \x1b[31m\n");
+    assert!(
+        escape.starts_with("test.yaml:1:5: not YAML: the control character U+001B"),
+        "{escape}"
+    );
+    assert!(!escape.contains("tab"), "{escape}");
     assert!(said(&vec![b' '; MAX_BYTES + 1]).contains("longer than 16 MiB"));
 }
 

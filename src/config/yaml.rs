@@ -21,6 +21,10 @@ const QUOTES: &str = "an IPv6 address with a port needs quotes: \"[2001:db8::1]:
 /// The one document in `text`, or `None` when there is none. Duplicate keys are reported and left out.
 pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Option<Node<'a>>, Wrong> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(finding) = not_text(text) {
+        out.push(finding);
+        return Err(Wrong);
+    }
     let mut composer = Composer {
         offsets: Offsets {
             text,
@@ -46,6 +50,19 @@ pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Option<No
         }
     }
     Ok(composer.root)
+}
+
+/// The first character that a YAML file may not have. The library takes a NUL for the end of the file.
+fn not_text(text: &str) -> Option<Finding> {
+    let forbidden = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    let (at, character) = text.char_indices().find(|&(_, c)| forbidden(c))?;
+    let name = match character {
+        '\0' => "a NUL byte".to_owned(),
+        other => format!("the control character U+{:04X}", u32::from(other)),
+    };
+    let message = format!("not YAML: {name} is not allowed in a text file");
+    let help = "remove it; is the file damaged, or not a text?";
+    Some(Finding::new(Span::new(at, at), message).help(help))
 }
 
 /// From the library's character counts to byte offsets.

@@ -243,7 +243,8 @@ impl<'a> Draft<'a> {
 
     fn ipv6(&mut self) -> Result<(), Failure> {
         let Some((_, family)) = &mut self.mark else {
-            return Err(Failure::usage("-6 used before -f\n"));
+            // As newer builds of ipvsadm 1.31 (Debian 13's 1.31-5) say it.
+            return Err(Failure::usage("-6 must follow -f\n"));
         };
         *family = AddressFamily::Ipv6;
         // The mask given before was of the other family.

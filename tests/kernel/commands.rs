@@ -8,7 +8,7 @@
     reason = "a test that cannot run fails, and says why at length"
 )]
 
-use super::beside::{IPVSADM, LVSADM, Pair, feed, feed_as, same, succeed, table};
+use super::beside::{IPVSADM, LVSADM, Lines, Pair, feed, feed_as, same, succeed, table};
 
 /// The tests of this file.
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -64,7 +64,7 @@ pub(super) fn compare_as(pair: &Pair, lines: &str) {
             .collect();
         let [ipvsadm, lvsadm] = pair.both(&arguments, "");
         if ipvsadm != lvsadm {
-            wrong += &format!("{line}\n    ipvsadm: {ipvsadm:?}\n    lvsadm:  {lvsadm:?}\n");
+            wrong += &format!("{line}\n    ipvsadm: {ipvsadm:?}\n    lvsadm: {lvsadm:?}\n");
         }
         if check {
             wrong += &different_tables(pair, line);
@@ -322,14 +322,15 @@ const EVERYTHING: &str = "\
 fn a_saved_table_is_restored_whole() {
     let restored = feed(LVSADM, &["-R"], EVERYTHING);
     assert_eq!((restored.stderr.as_str(), restored.status), ("", Some(0)));
-    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, EVERYTHING);
+    assert_eq!(Lines(&succeed(LVSADM, &["-Sn"]).stdout), Lines(EVERYTHING));
     // ipvsadm reads the same table, and makes the same table of the same lines.
     let by_lvsadm = succeed(IPVSADM, &["-Ln", "--thresholds"]).stdout;
     succeed(LVSADM, &["-C"]);
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, "");
     table(EVERYTHING);
-    assert_eq!(succeed(IPVSADM, &["-Ln", "--thresholds"]).stdout, by_lvsadm);
-    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, EVERYTHING);
+    let by_ipvsadm = succeed(IPVSADM, &["-Ln", "--thresholds"]).stdout;
+    assert_eq!(Lines(&by_ipvsadm), Lines(&by_lvsadm));
+    assert_eq!(Lines(&succeed(LVSADM, &["-Sn"]).stdout), Lines(EVERYTHING));
     // Names come back as the numbers that they mean.
     succeed(LVSADM, &["-C"]);
     lvsadm("-A -t 127.0.0.1:80 -s rr");
@@ -382,7 +383,7 @@ fn the_names_of_scripts_work() {
     let restored = feed_as("/sbin/ipvsadm-restore", LVSADM, &[], EVERYTHING);
     assert_eq!((restored.stderr.as_str(), restored.status), ("", Some(0)));
     let saved = feed_as("/sbin/ipvsadm-save", LVSADM, &["-n"], "");
-    assert_eq!(saved.stdout, EVERYTHING);
+    assert_eq!(Lines(&saved.stdout), Lines(EVERYTHING));
     assert_eq!(feed_as("ipvsadm-save", LVSADM, &["-x"], "").status, Some(1));
     // Services that are not in the input are removed.
     let restored = feed_as("ipvsadm-restore", LVSADM, &[], "# one\n-A -f 1 -s rr\n");
@@ -410,17 +411,18 @@ fn replacing_changes_what_differs() {
                  -a -f 2 -r 10.0.0.1:80 -m -w 4\n-A -f 3 -s mh\n";
     let replaced = feed(LVSADM, &["-R", "--atomic-replace"], input);
     assert_eq!((replaced.stderr.as_str(), replaced.status), ("", Some(0)));
-    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input);
+    assert_eq!(Lines(&succeed(LVSADM, &["-Sn"]).stdout), Lines(input));
     assert!(succeed(LVSADM, &["-Ln"]).stdout.contains(held));
     // An impossible change is reported before anything changes.
     let replaced = feed(LVSADM, &["-R", "--atomic-replace"], "-A -f 9\n-A -f 9\n");
     assert_eq!(replaced.stderr, "line 2: Service already exists\n");
-    assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input);
+    assert_eq!(Lines(&succeed(LVSADM, &["-Sn"]).stdout), Lines(input));
     // So is an input that somebody else failed to write. An empty table has to be asked for.
     for nothing in ["", "# nothing\n", "--set 900 120 300\n"] {
         let replaced = feed(LVSADM, &["-R", "--atomic-replace"], nothing);
         assert_eq!(replaced.status, Some(2), "{nothing:?}");
-        assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, input, "{nothing:?}");
+        let kept = succeed(LVSADM, &["-Sn"]).stdout;
+        assert_eq!(Lines(&kept), Lines(input), "{nothing:?}");
     }
     let replaced = feed(LVSADM, &["-R", "--atomic-replace"], "-C\n");
     assert_eq!((replaced.stderr.as_str(), replaced.status), ("", Some(0)));

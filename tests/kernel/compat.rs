@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use fastrand::Rng;
 
-use super::beside::{IPVSADM, LVSADM, Pair, feed, feed_as, succeed};
+use super::beside::{IPVSADM, LVSADM, Lines, Pair, feed, feed_as, succeed};
 use super::commands::compare_as;
 
 /// The tests of this file.
@@ -78,8 +78,9 @@ fn any_table() {
             let theirs = succeed(IPVSADM, arguments).stdout;
             let called = feed_as("ipvsadm", LVSADM, arguments, "");
             let asked = succeed(LVSADM, &[arguments, &["--compat"]].concat());
-            assert_eq!(called.stdout, theirs, "{arguments:?} of\n{lines}");
-            assert_eq!(asked.stdout, theirs, "{arguments:?} of\n{lines}");
+            let theirs = Lines(&theirs);
+            assert_eq!(Lines(&called.stdout), theirs, "{arguments:?} of\n{lines}");
+            assert_eq!(Lines(&asked.stdout), theirs, "{arguments:?} of\n{lines}");
         }
     }
     assert_eq!(

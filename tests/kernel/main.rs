@@ -44,6 +44,9 @@ fn main() -> ExitCode {
     if !inside && !lab::kernel::ipvs_here() {
         return lab::kernel::rerun_inside(std::env::args_os().skip(1));
     }
+    if !inside {
+        lab::etc::use_the_labs_names().expect("use the lab's files of names");
+    }
     let mut arguments = Arguments::from_args();
     // One at a time: they measure, and the kernel of the lab has one processor.
     arguments.test_threads = Some(1);

@@ -61,6 +61,10 @@ impl<R: Read> Input<R> {
             }
         }
         let lines = self.bytes.get(..self.used).unwrap_or_default();
+        if matches!(lines, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            let message = "this is UTF-16; save it as UTF-8";
+            return Err(Error::new(ErrorKind::InvalidData, message));
+        }
         // To see that nothing has to be replaced is much less work than to look for what has.
         Ok(Some(match str::from_utf8(lines) {
             Ok(text) => Cow::Borrowed(text),
@@ -116,6 +120,14 @@ mod tests {
             let lines = lines(Slow(text.as_bytes(), step)).unwrap();
             assert_eq!(lines.len(), 50_000);
             assert_eq!(lines[49_999], "line 49999");
+        }
+    }
+
+    #[test]
+    fn utf_16_is_told_by_its_name() {
+        for text in [&b"\xff\xfe-\0A\0\n\0"[..], b"\xfe\xff\0-\0A\0\n"] {
+            let error = lines(text).unwrap_err();
+            assert_eq!(error.to_string(), "this is UTF-16; save it as UTF-8");
         }
     }
 

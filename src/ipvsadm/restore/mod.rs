@@ -44,6 +44,11 @@ pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure>
     while let Some(text) = input.next().map_err(|error| unreadable(number, &error))? {
         let mut arguments = Vec::new();
         for line in text.lines() {
+            // Editors of other systems put a byte order mark before the first line.
+            let line = match number {
+                0 => line.strip_prefix('\u{feff}').unwrap_or(line),
+                _ => line,
+            };
             number += 1;
             read_words(line, &mut arguments);
             if arguments.is_empty() {
@@ -234,6 +239,14 @@ mod tests {
                 status: 2,
             }
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_word() {
+        assert_eq!(items("\u{feff}-A -t 10.0.0.1:80\n").unwrap().len(), 1);
+        assert_eq!(items("\u{feff}# a comment\n-C\n").unwrap().len(), 1);
+        let later = items("-C\n\u{feff}-A -t 10.0.0.1:80\n").unwrap_err();
+        assert!(later.message.starts_with("line 2: "), "{later:?}");
     }
 
     proptest! {

@@ -1,5 +1,5 @@
 # First half of a guest's init, still on the host's root (read-only): put an overlay over it and move in.
-# Settings above this line: LAB_BOOT, LAB_MODULES, LAB_HOSTNAME, LAB_OUT.
+# Settings above this line: LAB_BOOT, LAB_MODULES, LAB_HOSTNAME, LAB_OUT, LAB_INPUT.
 B=/bin/busybox
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 die() { echo "lab: $*"; $B poweroff -f; }
@@ -24,5 +24,5 @@ $B mkdir -p run/lock run/lab run/old lib/modules
 $B mount -t hostfs -o "$LAB_MODULES" none lib/modules || die "mount the modules"
 $B mount -t hostfs -o "$LAB_BOOT" none run/lab || die "mount $LAB_BOOT"
 $B pivot_root . run/old || die "pivot_root"
-export LAB_HOSTNAME LAB_OUT
+export LAB_HOSTNAME LAB_OUT LAB_INPUT
 exec $B chroot . $B sh /run/lab/guest.sh

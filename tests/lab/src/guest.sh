@@ -5,6 +5,12 @@ $B rmdir /run/old
 $B hostname "$LAB_HOSTNAME"
 $B modprobe ipv6
 $B ifconfig lo 127.0.0.1 up
+for file in /run/lab/etc/*; do
+    # Not through a link, which may lead nowhere.
+    $B rm -f "/etc/${file##*/}"
+    $B cp "$file" "/etc/${file##*/}" || echo "lab: write /etc/${file##*/} failed"
+done
+echo "127.0.1.1 $LAB_HOSTNAME" >>/etc/hosts
 for tool in modprobe lsmod rmmod; do
     [ -x "/sbin/$tool" ] || $B ln -s $B "/sbin/$tool"
 done
@@ -22,7 +28,20 @@ $B cat /run/lab-stdout >&8 8>&- 9>&- &
 out=$!
 $B cat /run/lab-stderr >&9 8>&- 9>&- &
 err=$!
-/bin/sh /run/lab/job </dev/null >/run/lab-stdout 2>/run/lab-stderr 8>&- 9>&-
+input=/dev/null
+if [ -n "$LAB_INPUT" ]; then
+    # Whoever types knows these two keys only: the end of what was typed so far, and the next is no key.
+    exec 7<>/dev/tty3
+    $B stty icanon iexten -isig -icrnl -inlcr -igncr -istrip -ixon -ixoff -iuclc -imaxbel -echo \
+        eof '^D' lnext '^V' intr undef quit undef erase undef kill undef werase undef rprnt undef \
+        eol undef eol2 undef susp undef swtch undef start undef stop undef <&7
+    input=/run/lab-stdin
+    $B mkfifo "$input"
+    $B cat <&7 >"$input" 7<&- 8>&- 9>&- &
+    exec 7<&-
+    echo >/run/lab/input
+fi
+/bin/sh /run/lab/job <"$input" >/run/lab-stdout 2>/run/lab-stderr 8>&- 9>&-
 status=$?
 
 # Whatever the job left running ends here; then the pipes run dry, and the consoles after them.

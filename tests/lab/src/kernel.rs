@@ -29,6 +29,7 @@ use nix::unistd::Pid;
 
 use crate::image::DIRECTORY;
 use crate::keeper::Keeper;
+use crate::keys;
 use crate::relay;
 use crate::scratch::Scratch;
 use crate::uml::{Guest, console_tail, quote};
@@ -50,6 +51,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// The directory given to the command as `LAB_OUT`; a temporary one if none.
     pub out: Option<PathBuf>,
+    /// Whether the command reads our standard input; otherwise it has none.
+    pub input: bool,
 }
 
 impl Default for Options {
@@ -58,6 +61,7 @@ impl Default for Options {
             memory: 1024,
             timeout: Some(Duration::from_mins(15)),
             out: None,
+            input: false,
         }
     }
 }
@@ -83,6 +87,8 @@ pub fn run(options: &Options, command: &[OsString]) -> Result<u8> {
     let (stderr, stderr_end) = relay::stream()?;
     let fds = [stdout_end.as_raw_fd(), stderr_end.as_raw_fd()];
     let [out_fd, err_fd] = fds;
+    let (input_end, input) = std::io::pipe().context("make a pipe")?;
+    let input_fd = input_end.as_raw_fd();
     let guest = Guest {
         dir: &dir,
         hostname: "lab",
@@ -92,8 +98,10 @@ pub fn run(options: &Options, command: &[OsString]) -> Result<u8> {
         arguments: &[
             format!("con1=null,fd:{out_fd}"),
             format!("con2=null,fd:{err_fd}"),
+            format!("con3=fd:{input_fd},null"),
         ],
-        keep: &fds,
+        input: options.input,
+        keep: &[out_fd, err_fd, input_fd],
         die_with_us: true,
     };
     let signals = Signals::hold()?;
@@ -102,7 +110,10 @@ pub fn run(options: &Options, command: &[OsString]) -> Result<u8> {
         Some(Pid::from_raw(kernel.id().cast_signed())),
         scratch.path(),
     )?;
-    drop((stdout_end, stderr_end));
+    drop((stdout_end, stderr_end, input_end));
+    if options.input {
+        keys::send_input(&dir, input);
+    }
     let streams = [stdout, stderr];
     let ending = relay::wait(&mut kernel, streams, signals, options.timeout)?;
     verdict(ending, &dir, options)

@@ -18,10 +18,12 @@
 )]
 
 pub mod cli;
+pub mod etc;
 mod genl;
 mod image;
 mod keeper;
 pub mod kernel;
+mod keys;
 pub mod load;
 pub mod machines;
 pub mod namespace;

@@ -8,8 +8,36 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, access};
 
-/// A fresh directory below the system's directory for temporary files, for our user only; removed when dropped.
+/// Where temporary files of this many MiB may be that are mapped as programs are: the first of a few usual directories
+/// that is large enough, may be written to and is not mounted `noexec`.
+pub(crate) fn place_for_programs(size: u32) -> Result<PathBuf> {
+    let temporary = std::env::temp_dir();
+    let mut places = vec![temporary.clone(), PathBuf::from("/var/tmp")];
+    // A kernel's memory is best kept in memory.
+    let shared = PathBuf::from("/dev/shm");
+    places.insert(if size > 0 { 0 } else { 2 }, shared);
+    let found = places.iter().find(|place| is_fit(place, size));
+    found.cloned().with_context(|| {
+        format!(
+            "no directory for temporary files that has {size} MiB free and is not mounted noexec (tried {}, /dev/shm, \
+             /var/tmp); name one with: TMPDIR=DIRECTORY",
+            temporary.display()
+        )
+    })
+}
+
+fn is_fit(place: &Path, size: u32) -> bool {
+    let fits = statvfs(place).is_ok_and(|fs| {
+        let free = fs.blocks_available().saturating_mul(fs.fragment_size());
+        !fs.flags().contains(FsFlags::ST_NOEXEC) && free > u64::from(size) << 20
+    });
+    fits && access(place, AccessFlags::W_OK).is_ok()
+}
+
+/// A fresh directory below a directory for temporary files, for our user only; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -23,7 +51,7 @@ impl Scratch {
             .map_or(0, |age| age.subsec_nanos());
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("lab-{}-{serial}-{nanos:x}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = place_for_programs(0)?.join(name);
         DirBuilder::new()
             .mode(0o700)
             .create(&path)

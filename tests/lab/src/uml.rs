@@ -2,7 +2,8 @@
 //! One user-mode kernel: its start, its console, its end.
 //!
 //! A guest has this machine's root (read-only, through `hostfs`) under an overlay whose upper layer is its own memory.
-//! So it sees every file of this machine and changes none, except in the directories that it gets on purpose.
+//! So it sees every file of this machine and changes none, except in the directories that it gets on purpose. Only the
+//! files of names in `/etc` are the lab's own ([`crate::etc`]).
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -14,10 +15,10 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Pid;
 
 use crate::image::Image;
+use crate::scratch::place_for_programs;
 
 /// The preloaded `ptrace` of `shim/xstate.rs`.
 const XSTATE_SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/xstate.so"));
@@ -30,7 +31,7 @@ const CONSOLE_TAIL: u64 = 6000;
 /// The properties of a guest.
 #[derive(Debug)]
 pub(crate) struct Guest<'a> {
-    /// Its directory here, seen at `/run/lab` there: init, job, console, status.
+    /// Its directory here, seen at `/run/lab` there: init, job, files of names, console, status.
     pub(crate) dir: &'a Path,
     /// What it calls itself.
     pub(crate) hostname: &'a str,
@@ -40,6 +41,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) out: Option<&'a Path>,
     /// The shell script it runs; its status is the guest's.
     pub(crate) job: &'a str,
+    /// Whether the job reads the third console, on which [`crate::keys`] types.
+    pub(crate) input: bool,
     /// More words for the kernel's command line.
     pub(crate) arguments: &'a [String],
     /// Descriptors of ours that the kernel keeps.
@@ -74,7 +77,7 @@ impl Guest<'_> {
             .args(self.arguments)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("TMPDIR", memory_directory(self.memory))
+            .env("TMPDIR", place_for_programs(self.memory)?)
             .stdin(Stdio::null())
             .stdout(console.try_clone()?)
             .stderr(console.try_clone()?)
@@ -126,11 +129,12 @@ impl Guest<'_> {
             );
         }
         let init = format!(
-            "#!{BUSYBOX} sh\nLAB_BOOT={}\nLAB_MODULES={}\nLAB_HOSTNAME={}\nLAB_OUT={}\n{}",
+            "#!{BUSYBOX} sh\nLAB_BOOT={}\nLAB_MODULES={}\nLAB_HOSTNAME={}\nLAB_OUT={}\nLAB_INPUT={}\n{}",
             self.dir.display(),
             modules.display(),
             self.hostname,
             out.display(),
+            if self.input { "yes" } else { "" },
             include_str!("boot.sh"),
         );
         let init_path = self.dir.join("init");
@@ -138,6 +142,7 @@ impl Guest<'_> {
         fs::set_permissions(&init_path, fs::Permissions::from_mode(0o755))?;
         fs::write(self.dir.join("guest.sh"), include_str!("guest.sh"))?;
         fs::write(self.dir.join("job"), self.job)?;
+        crate::etc::write(self.dir)?;
         Ok(())
     }
 
@@ -182,20 +187,6 @@ pub(crate) fn check_busybox() -> Result<()> {
         "no {BUSYBOX}; install it with: apt-get install busybox-static"
     );
     Ok(())
-}
-
-/// Where the guest's memory is kept: `/dev/shm` if it is large enough and allows executable pages.
-fn memory_directory(memory: u32) -> PathBuf {
-    let shared = Path::new("/dev/shm");
-    let fits = statvfs(shared).is_ok_and(|fs| {
-        let free = fs.blocks_available().saturating_mul(fs.fragment_size());
-        !fs.flags().contains(FsFlags::ST_NOEXEC) && free > u64::from(memory) << 20
-    });
-    if fits && nix::unistd::access(shared, nix::unistd::AccessFlags::W_OK).is_ok() {
-        shared.to_owned()
-    } else {
-        std::env::temp_dir()
-    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -4,9 +4,11 @@
 //! It runs the programs `director`, `realserver` and `lvsadm` as a person would. It measures every figure in the same
 //! run.
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use lab::machines::{Options, Shape, reexec_inside};
 
 use super::stage::Stage;
@@ -25,18 +27,31 @@ pub(super) fn options() -> Options {
     }
 }
 
-/// Runs the demonstration, in a lab of its own.
+/// Runs the demonstration, in a lab of its own. A printed run to compare with must have the same headings and figures.
 #[must_use]
-pub(super) fn main() -> ExitCode {
+pub(super) fn main(like: Option<&Path>) -> ExitCode {
     if let Some(code) = reexec_inside(&options()) {
         return code;
     }
-    let mut story = match Stage::enter() {
-        Ok(stage) => Story::new(stage),
+    // The stage is another directory: the file is read before.
+    let opened = printed(like).and_then(|printed| Ok((printed, Story::new(Stage::enter()?))));
+    let (printed, mut story) = match opened {
+        Ok(opened) => opened,
         Err(error) => return lab::kernel::exit_code(Err(error)),
     };
     let outcome = tell(&mut story);
+    if outcome.is_ok()
+        && let (Some(file), Some(printed)) = (like, printed)
+    {
+        story.report.compare(&file.display().to_string(), &printed);
+    }
     story.end(outcome)
+}
+
+fn printed(file: Option<&Path>) -> Result<Option<String>> {
+    let read =
+        |file: &Path| fs::read_to_string(file).with_context(|| format!("read {}", file.display()));
+    file.map(read).transpose()
 }
 
 fn tell(story: &mut Story) -> Result<()> {

@@ -31,6 +31,7 @@ mod takeover;
 mod torture;
 mod traffic;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -55,7 +56,11 @@ enum Command {
     ///
     /// The programs director, realserver, lvsadm and lab must be in the same directory as this one. The exit status is
     /// not 0 if a check failed.
-    Demo,
+    Demo {
+        /// Check, too, that this file shows a run of the same demonstration
+        #[arg(long, value_name = "FILE")]
+        like: Option<PathBuf>,
+    },
     Torture(TortureArgs),
 }
 
@@ -80,7 +85,7 @@ fn main() -> ExitCode {
         return machines::reexec_inside(&Options::default()).unwrap_or(ExitCode::FAILURE);
     }
     match Cli::parse().command {
-        Command::Demo => demo::main(),
+        Command::Demo { like } => demo::main(like.as_deref()),
         Command::Torture(args) => torture::main(args.rounds, args.seed),
     }
 }

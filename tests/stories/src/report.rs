@@ -16,7 +16,7 @@ pub(super) struct Report {
     out: Stdout,
     colour: bool,
     started: Instant,
-    steps: u32,
+    steps: Vec<String>,
     held: u32,
     failed: Vec<String>,
     figures: Vec<Figure>,
@@ -71,7 +71,7 @@ impl Report {
             colour: !refused && out.is_terminal(),
             out,
             started: Instant::now(),
-            steps: 0,
+            steps: Vec::new(),
             held: 0,
             failed: Vec::new(),
             figures: Vec::new(),
@@ -80,8 +80,8 @@ impl Report {
 
     /// A heading, with the time since the beginning.
     pub(super) fn step(&mut self, title: &str) {
-        self.steps += 1;
-        let title = format!("{}. {title}", self.steps);
+        let title = format!("{}. {title}", self.steps.len() + 1);
+        self.steps.push(title.clone());
         let at = format!("{:.1} s", self.started.elapsed().as_secs_f64());
         let room = WIDTH.saturating_sub(at.len());
         let line = format!("{title:<room$}{at}");
@@ -136,6 +136,29 @@ impl Report {
     pub(super) fn figures<const N: usize>(&mut self, text: &str, figures: [Figure; N]) {
         self.check(figures.iter().all(|figure| figure.holds), text);
         self.figures.extend(figures);
+    }
+
+    /// Whether a printed run of the demonstration has these headings and rows of figures, and no others.
+    pub(super) fn compare(&mut self, name: &str, printed: &str) {
+        let rows = self
+            .figures
+            .iter()
+            .map(|figure| (&figure.what, &figure.wanted));
+        let ours = Shape {
+            headings: self.steps.clone(),
+            rows: rows
+                .map(|(what, wanted)| (what.clone(), wanted.clone()))
+                .collect(),
+        };
+        let holds = Shape::of(printed) == ours;
+        let text = if holds {
+            format!("{name} shows a run like this one")
+        } else {
+            format!(
+                "{name} shows a run of another demonstration; make it anew with: make demo >{name}"
+            )
+        };
+        self.check(holds, &text);
     }
 
     /// The table, and the last line; whether all was well.
@@ -223,6 +246,47 @@ impl Report {
     }
 }
 
+/// What two runs of the same demonstration have in common.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shape {
+    /// With their numbers, without the time.
+    headings: Vec<String>,
+    /// The first and the last column of the table of figures.
+    rows: Vec<(String, String)>,
+}
+
+impl Shape {
+    /// That of a printed run, without colours.
+    fn of(printed: &str) -> Self {
+        let mut shape = Self::default();
+        let mut lines = printed.lines();
+        for line in lines.by_ref() {
+            if line == "What was measured" {
+                break;
+            }
+            if line.starts_with(|first: char| first.is_ascii_digit())
+                && let [title, _time] = columns(line)[..]
+            {
+                shape.headings.push(title.to_owned());
+            }
+        }
+        for line in lines {
+            if let [what, _measured, wanted] = columns(line)[..]
+                && let Some(what) = what.strip_prefix("✓ ")
+            {
+                shape.rows.push((what.to_owned(), wanted.to_owned()));
+            }
+        }
+        shape
+    }
+}
+
+/// The pieces of a line between which there are two spaces or more.
+fn columns(line: &str) -> Vec<&str> {
+    let pieces = line.split("  ").map(str::trim);
+    pieces.filter(|piece| !piece.is_empty()).collect()
+}
+
 /// `1.62 s`.
 pub(super) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
@@ -250,7 +314,29 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrap;
+    use super::{Shape, wrap};
+
+    #[test]
+    fn two_runs_of_one_demonstration_have_one_shape() {
+        let run = |time: &str, lost: &str, wanted: &str| {
+            format!(
+                "lvs-director, shown\n\n1. The first                      {time}\n   $ lab kill rs2\n   ✓ a check\n\n\
+                 10. The last   1{time}\n\nWhat was measured\n          measured  must be\n   \
+                 ✓ power cut: requests lost   {lost}      {wanted}\n   ✓ spread  30:20:10, 30:20:10  30:20:10, ±3\n\n\
+                 All 2 checks held, in 4 s.\n"
+            )
+        };
+        let one = Shape::of(&run("0.0 s", "14 of 264", "only rs2's"));
+        assert_eq!(one.headings, ["1. The first", "10. The last"]);
+        let rows: Vec<_> = one.rows.iter().map(|(what, _)| what.as_str()).collect();
+        assert_eq!(rows, ["power cut: requests lost", "spread"]);
+        assert_eq!(Shape::of(&run("37.1 s", "0 of 1", "only rs2's")), one);
+        assert_ne!(Shape::of(&run("0.0 s", "14 of 264", "0")), one);
+        assert_ne!(
+            Shape::of(&run("0.0 s", "14 of 264", "0").replace("last", "end")),
+            one
+        );
+    }
 
     #[test]
     fn long_lines_break_at_spaces() {

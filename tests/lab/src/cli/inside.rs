@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::say;
 use crate::kernel::LAB_FAILED;
-use crate::machines::{Kind, Lab, Power, Stream, request};
+use crate::machines::{Input, Kind, Lab, Power, Raw, Stream, request};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -35,13 +35,16 @@ pub(super) enum Command {
 
 /// Run a command on a host; its output and exit status are passed on.
 ///
-/// It has this command's environment and directory. On a director it has no standard input. If this command ends first,
-/// the lab ends it (SIGTERM, SIGKILL 3 s later).
+/// It has this command's environment, directory and standard input. If this command ends first, the lab ends it (SIGTERM,
+/// SIGKILL 3 s later).
 #[derive(Args, Debug)]
 pub(super) struct OnArgs {
     /// Start it and return; its output is appended to $LAB_DIR/HOST.log
     #[arg(short = 'd', long)]
     detach: bool,
+    /// Give it this terminal, for programs such as lvsadm watch; a namespace has it anyway
+    #[arg(short = 't', long, conflicts_with = "detach")]
+    terminal: bool,
     /// Where
     host: String,
     /// The command and its arguments
@@ -92,7 +95,15 @@ fn on(lab: &Lab, args: &OnArgs) -> Result<u8> {
         return Ok(0);
     }
     let cancel = AtomicBool::new(false);
-    let status = lab.execute(name, request(&words)?, &cancel, &mut |stream, bytes| {
+    let mut request = request(&words)?;
+    request.input = Input::Frames;
+    let mut raw = None;
+    if args.terminal {
+        let (terminal, size) = Raw::begin()?;
+        request.input = Input::Terminal(size);
+        raw = Some(terminal);
+    }
+    let outcome = lab.execute(name, request, &cancel, &mut |stream, bytes| {
         let written = match stream {
             Stream::Stdout => write_through(&mut std::io::stdout(), bytes),
             Stream::Stderr => write_through(&mut std::io::stderr(), bytes),
@@ -100,7 +111,9 @@ fn on(lab: &Lab, args: &OnArgs) -> Result<u8> {
         if written.is_err() {
             cancel.store(true, Ordering::Relaxed);
         }
-    })?;
+    });
+    drop(raw);
+    let status = outcome?;
     Ok(u8::try_from(status).unwrap_or(LAB_FAILED))
 }
 

@@ -53,7 +53,7 @@ enum Command {
 ///
 /// The command sees this machine's files, and runs in the current directory with the current environment. It may change
 /// anything: all changes are gone afterwards, except in the directory named by $LAB_OUT. It is root there, even if you
-/// are not. The lab passes on its output and its exit status (128 + n if signal n ended it). Status 125 means that the
+/// are not. The lab passes on its input, its output and its exit status (128 + n if signal n ended it). Status 125 means that the
 /// lab itself failed.
 #[derive(Args, Debug)]
 struct KernelArgs {
@@ -114,6 +114,7 @@ pub fn main() -> ExitCode {
                 memory: args.mem,
                 timeout: (args.timeout > 0).then(|| Duration::from_secs(args.timeout)),
                 out: args.out,
+                input: true,
             };
             kernel::exit_code(kernel::run(&options, &args.command))
         }

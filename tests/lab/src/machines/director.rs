@@ -4,6 +4,7 @@
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 
 use super::agent::{GRACE, PORT};
-use super::frame::{Frame, Request};
+use super::frame::{Frame, Input, Request};
+use super::keyboard;
 use super::plan::Host;
 use super::state::is_running;
 use super::task::Stream;
@@ -42,6 +44,7 @@ pub(crate) fn boot(host: &Host, dir: &Path, share: &Path, memory: u32) -> Result
         out: Some(share),
         job: &job(host)?,
         arguments: &[card(0, &host.port()), card(1, &host.management_port())],
+        input: false,
         keep: &[],
         die_with_us: false,
     };
@@ -116,13 +119,19 @@ pub(crate) fn execute(
     let stream = here
         .run(|| connect(None, address, ANSWER_LIMIT))
         .with_context(|| format!("{} does not answer (is it paused?)", host.name))?;
+    let input = request.input;
     Frame::Run(request)
         .write(&mut &stream)
         .context("send the request")?;
+    let taken = if input == Input::Nothing {
+        None
+    } else {
+        Some(keyboard::send(stream.try_clone()?, input))
+    };
     let ended = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
         scope.spawn(|| cut_when_over(&stream, pid, cancel, &ended));
-        let outcome = receive(&stream, sink);
+        let outcome = receive(&stream, taken.as_ref(), sink);
         ended.store(true, Ordering::Relaxed);
         outcome
     })?;
@@ -148,7 +157,11 @@ fn cut_when_over(stream: &TcpStream, pid: Pid, cancel: &AtomicBool, ended: &Atom
 }
 
 /// Passes on the output; `None` if the connection ended before the command did.
-fn receive(stream: &TcpStream, sink: &mut dyn FnMut(Stream, &[u8])) -> Result<Option<i32>> {
+fn receive(
+    stream: &TcpStream,
+    taken: Option<&mpsc::Sender<()>>,
+    sink: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Option<i32>> {
     let mut reader = std::io::BufReader::new(stream);
     while let Ok(Some(frame)) = Frame::read(&mut reader) {
         match frame {
@@ -156,7 +169,13 @@ fn receive(stream: &TcpStream, sink: &mut dyn FnMut(Stream, &[u8])) -> Result<Op
             Frame::Stderr(bytes) => sink(Stream::Stderr, &bytes),
             Frame::Exit(status) => return Ok(Some(status)),
             Frame::Failed(why) => bail!("{why}"),
-            Frame::Run(_) => bail!("the agent sent a request"),
+            Frame::Taken => {
+                // This fails when our own input is at its end.
+                let _ = taken.map(|taken| taken.send(()));
+            }
+            Frame::Run(_) | Frame::Stdin(_) | Frame::Resize(_) => {
+                bail!("the agent sent a request")
+            }
         }
     }
     Ok(None)

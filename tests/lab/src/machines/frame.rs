@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The messages between the lab and a director's agent: one request, then output as it comes, then the end.
+//! The messages between the lab and a director's agent: one request, then input and output as they come, then the end.
 //!
 //! A frame is one byte of kind, four bytes of length (big-endian), and that many bytes.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+use nix::pty::Winsize;
 use serde::{Deserialize, Serialize};
 
 /// Longer frames are a mistake.
@@ -22,6 +23,38 @@ pub(crate) struct Request {
     pub(crate) cwd: PathBuf,
     /// For a command that should outlive the connection: the file for its output.
     pub(crate) log: Option<PathBuf>,
+    /// Where its standard input comes from.
+    pub(crate) input: Input,
+}
+
+/// Where a command's standard input comes from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum Input {
+    /// From nowhere: it is at its end.
+    #[default]
+    Nothing,
+    /// From frames of input.
+    Frames,
+    /// From frames of input, by a terminal of this size, which is its output, too.
+    Terminal(Size),
+}
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Size {
+    pub(crate) rows: u16,
+    pub(crate) columns: u16,
+}
+
+impl From<Size> for Winsize {
+    fn from(size: Size) -> Self {
+        Self {
+            ws_row: size.rows,
+            ws_col: size.columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        }
+    }
 }
 
 /// One message.
@@ -37,6 +70,12 @@ pub(crate) enum Frame {
     Exit(i32),
     /// From the agent: the command could not be run.
     Failed(String),
+    /// From the lab: the command's input; nothing means its end. The lab sends the next after [`Frame::Taken`].
+    Stdin(Vec<u8>),
+    /// From the agent: the command has taken its input, or wants none.
+    Taken,
+    /// From the lab: the terminal has another size.
+    Resize(Size),
 }
 
 impl Frame {
@@ -48,6 +87,9 @@ impl Frame {
             Self::Stderr(bytes) => (2, bytes.clone()),
             Self::Exit(status) => (3, status.to_be_bytes().to_vec()),
             Self::Failed(why) => (4, why.as_bytes().to_vec()),
+            Self::Stdin(bytes) => (5, bytes.clone()),
+            Self::Taken => (6, Vec::new()),
+            Self::Resize(size) => (7, serde_json::to_vec(size)?),
         };
         let length = u32::try_from(payload.len())
             .ok()
@@ -93,6 +135,9 @@ impl Frame {
                 Self::Exit(i32::from_be_bytes(status))
             }
             4 => Self::Failed(String::from_utf8_lossy(&payload).into_owned()),
+            5 => Self::Stdin(payload),
+            6 => Self::Taken,
+            7 => Self::Resize(serde_json::from_slice(&payload)?),
             _ => return Err(invalid("unknown kind of frame")),
         })
     }
@@ -104,14 +149,19 @@ fn invalid(why: &'static str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Frame, Request};
+    use super::{Frame, Input, Request, Size};
 
     fn examples() -> Vec<Frame> {
+        let size = Size {
+            rows: 24,
+            columns: 80,
+        };
         let request = Request {
             argv: vec!["ipvsadm".to_owned(), "-Ln".to_owned()],
             env: vec![("A".to_owned(), "b c".to_owned())],
             cwd: "/tmp".into(),
             log: Some("/tmp/log".into()),
+            input: Input::Terminal(size),
         };
         vec![
             Frame::Run(request),
@@ -119,6 +169,10 @@ mod tests {
             Frame::Stderr(Vec::new()),
             Frame::Exit(-1),
             Frame::Failed("no such file".to_owned()),
+            Frame::Stdin(b"in\0".to_vec()),
+            Frame::Stdin(Vec::new()),
+            Frame::Taken,
+            Frame::Resize(size),
         ]
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::unistd::Pid;
 
-use super::frame::Request;
+use super::frame::{Input, Request};
 use super::plan::{Host, Kind};
 use super::state::{self, DIR, State};
 use super::task::{self, Output, Stream, Task};
@@ -219,5 +219,6 @@ pub(crate) fn request<S: AsRef<str>>(argv: &[S]) -> Result<Request> {
             .collect(),
         cwd: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         log: None,
+        input: Input::Nothing,
     })
 }

@@ -2,6 +2,7 @@
 //! The lab's cables and its hosts that are namespaces: made, found, stopped, taken apart.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -167,6 +168,9 @@ pub(crate) fn adopt(command: &mut Command, pid: Pid) -> Result<()> {
         fs::File::open(&path).with_context(|| format!("open {}", path.display()))
     };
     let (net, uts, mounts) = (open("net")?, open("uts")?, open("mnt")?);
+    // In a chroot the mount table has more than that, and entering it leads to its root.
+    let root = Path::new("/proc").join(pid.to_string()).join("root");
+    let root = fs::File::open(&root).with_context(|| format!("open {}", root.display()))?;
     let cwd = command
         .get_current_dir()
         .map_or_else(std::env::current_dir, |dir| Ok(dir.to_owned()));
@@ -185,7 +189,9 @@ pub(crate) fn adopt(command: &mut Command, pid: Pid) -> Result<()> {
             setns(&net, CloneFlags::CLONE_NEWNET)?;
             setns(&uts, CloneFlags::CLONE_NEWUTS)?;
             setns(&mounts, CloneFlags::CLONE_NEWNS)?;
-            // Entering a mount table leads to its root.
+            if libc::fchdir(root.as_raw_fd()) != 0 || libc::chroot(c".".as_ptr()) != 0 {
+                return Err(std::io::Error::last_os_error());
+            }
             if libc::chdir(cwd.as_ptr()) != 0 {
                 libc::chdir(c"/".as_ptr());
             }

@@ -25,6 +25,7 @@
 mod agent;
 mod director;
 mod frame;
+mod keyboard;
 mod lab;
 mod lan;
 mod nest;
@@ -33,6 +34,8 @@ mod power;
 mod state;
 mod task;
 
+pub(crate) use frame::Input;
+pub(crate) use keyboard::Raw;
 pub use lab::Lab;
 pub(crate) use lab::request;
 pub use nest::{Options, is_agent, reexec_inside};

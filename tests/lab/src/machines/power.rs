@@ -106,10 +106,16 @@ impl Lab {
 
     /// Pulls a host's cable out of the LAN, or puts it back. The management network stays.
     pub fn plug(&self, name: &str, plugged: bool) -> Result<()> {
-        let port = self.host(name)?.port();
-        self.here.ip(&format!(
-            "link set {port} {}\n",
-            if plugged { "up" } else { "down" }
-        ))
+        let host = self.host(name)?;
+        let port = host.port();
+        // A user-mode kernel closes its card for good after an error of its tap device, and a device that is down gives
+        // one for every packet. So a director's device stays up, and only leaves the bridge.
+        let change = match (host.kind, plugged) {
+            (Kind::Namespace, true) => "up",
+            (Kind::Namespace, false) => "down",
+            (Kind::Director, true) => "master lan",
+            (Kind::Director, false) => "nomaster",
+        };
+        self.here.ip(&format!("link set {port} {change}\n"))
     }
 }
