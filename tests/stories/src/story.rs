@@ -81,7 +81,7 @@ impl Story {
             "From here on {count} client addresses ask {to}: {RATE} new connections a second, and {HELD} connections that \
              are held open, each with 5 requests a second."
         ));
-        Traffic::start(&self.stage.client, to, &self.stage.regulars)
+        self.stage.start_traffic()
     }
 
     /// Checks that other programs' services in the kernel are unchanged.
@@ -141,6 +141,11 @@ impl Story {
             fresh + held - excused,
         );
         self.report.figures(&text, [figure]);
+        self.tell_foreign();
+    }
+
+    /// What the looks at somebody else's service have shown.
+    pub(super) fn tell_foreign(&mut self) {
         let looks = self.looks;
         let (text, measured) = match &self.touched {
             None => (

@@ -20,9 +20,11 @@ const REFUSED_PORT: u16 = 30_000;
 pub(super) const LIVE: &str = "live.yaml";
 
 /// A configuration, and the table it leads to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Goal {
     text: String,
+    /// The ports of the services that it has besides the example's.
+    more: Vec<u16>,
     pub(super) table: Table,
     /// What the state file calls ours.
     pub(super) owned: BTreeSet<String>,
@@ -33,58 +35,77 @@ pub(super) struct Goal {
 impl Goal {
     /// The example's services alone.
     pub(super) fn small() -> Result<Self> {
-        Self::with(0, "")
+        Self::with(Vec::new(), false)
     }
 
     /// Many more: a kill should find the table half filled or half emptied.
     pub(super) fn large() -> Result<Self> {
-        Self::with(MANY, "")
+        Self::with((0..MANY).map(|index| FIRST_PORT + index).collect(), false)
     }
 
-    /// As many, and one that no kernel makes: a reload to it changes nothing.
-    pub(super) fn refused() -> Result<Self> {
-        let service = format!(
-            "  - address: {VIP}:{REFUSED_PORT}\n    pool: rabbitmq\n    check: none\n    persistence: {{engine: nosuch}}\n"
-        );
-        Self::with(MANY, &service)
+    /// This one, and a service that no kernel makes: a reload to it changes nothing.
+    pub(super) fn refused(&self) -> Result<Self> {
+        Self::with(self.more.clone(), true)
     }
 
-    fn with(more: u16, refused: &str) -> Result<Self> {
-        let ports = || (0..more).map(|index| FIRST_PORT + index);
+    /// This one, and a service of this port.
+    pub(super) fn and(&self, port: u16) -> Result<Self> {
+        let more = self.more.iter().copied().chain([port]).collect();
+        Self::with(more, self.is_refused)
+    }
+
+    fn with(more: Vec<u16>, is_refused: bool) -> Result<Self> {
         let text = derive(|yaml| {
-            for port in ports() {
+            for port in &more {
                 yaml.push_str(&format!(
                     "  - address: {VIP}:{port}\n    pool: rabbitmq\n    check: none\n"
                 ));
             }
-            yaml.push_str(refused);
+            if is_refused {
+                yaml.push_str(&format!(
+                    "  - address: {VIP}:{REFUSED_PORT}\n    pool: rabbitmq\n    check: none\n    \
+                     persistence: {{engine: nosuch}}\n"
+                ));
+            }
         })?;
         let mut table = full_table()?;
-        for port in ports() {
+        for port in &more {
             table.insert(format!("-A -t {VIP}:{port} -s wrr -p 50"));
             table.extend(SERVERS.map(|server| {
                 let (address, weight) = (server.address, server.weight);
                 format!("-a -t {VIP}:{port} -r {address}:{port} -g -w {weight}")
             }));
         }
-        let owned = PORTS.into_iter().chain(ports());
+        let owned = PORTS.iter().chain(&more);
+        let owned = owned.map(|port| format!("TCP {VIP}:{port}")).collect();
         Ok(Self {
             text,
+            more,
             table,
-            owned: owned.map(|port| format!("TCP {VIP}:{port}")).collect(),
-            is_refused: !refused.is_empty(),
+            owned,
+            is_refused,
         })
     }
 
-    /// Makes it what the director reads next. It never finds half of it.
+    /// Makes it what the director reads next.
     pub(super) fn put(&self) -> Result<()> {
-        let new = format!("{LIVE}.new");
-        fs::write(&new, &self.text).with_context(|| format!("write {new}"))?;
-        fs::rename(&new, LIVE).with_context(|| format!("rename {new}"))
+        put(&self.text)
+    }
+
+    /// The same for its text with a mistake in it.
+    pub(super) fn put_changed(&self, change: impl FnOnce(&str) -> String) -> Result<()> {
+        put(&change(&self.text))
     }
 
     /// How many services the kernel is to have of it.
     pub(super) fn services(&self) -> usize {
         self.owned.len()
     }
+}
+
+/// Makes a text what the director reads next. It never finds half of it.
+fn put(text: &str) -> Result<()> {
+    let new = format!("{LIVE}.new");
+    fs::write(&new, text).with_context(|| format!("write {new}"))?;
+    fs::rename(&new, LIVE).with_context(|| format!("rename {new}"))
 }
