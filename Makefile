@@ -45,7 +45,7 @@ test:
 	@$(CARGO) test --workspace
 	$(say) '4 of 6: building the programs'
 	@$(CARGO) build --workspace --bins
-	$(say) '5 of 6: the director is killed at any moment'
+	$(say) '5 of 6: every promise is attacked at any moment'
 	@$(TARGET)/debug/stories torture --rounds 10
 	$(say) '6 of 6: the demonstration'
 	@$(TARGET)/debug/stories demo

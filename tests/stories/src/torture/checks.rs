@@ -8,10 +8,10 @@ use anyhow::{Result, ensure};
 
 use super::round::Torture;
 use crate::director::Table;
-use crate::stage::{SERVERS, Server};
+use crate::stage::Server;
 
 /// How long checks cannot run before anyone looks: longer than `fall` of them take.
-const LONG_ENOUGH: Duration = Duration::from_millis(2500);
+const LONG_ENOUGH: Duration = Duration::from_millis(1500);
 
 /// Checks cannot run: the servers that were up stay, and the one that was down stays away although it answers again.
 pub(super) fn not_run(torture: &mut Torture<'_>) -> Result<String> {
@@ -56,7 +56,8 @@ pub(super) struct Dead {
 impl Dead {
     /// Kills one, and waits for its removal. Its clients' requests fail until then.
     pub(super) fn kill(torture: &mut Torture<'_>) -> Result<Self> {
-        let server = *torture.random.pick(&SERVERS)?;
+        let server = *torture.random.pick(&torture.alive)?;
+        torture.alive.retain(|it| it.name != server.name);
         let dead = Self { server };
         // It will be younger than the others.
         torture.ages = None;

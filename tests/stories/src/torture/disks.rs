@@ -43,6 +43,8 @@ pub(super) fn log_full(torture: &mut Torture<'_>) -> Result<String> {
     ))?;
     let told = provoke(torture)?;
     torture.script(&format!(": >{log}"))?;
+    // The next line tells it.
+    hands::edited_once(torture)?;
     wait_for("the number of lines that were lost", LONG, || {
         let text = torture.there(&format!("busybox cat {log}"))?;
         Ok(text.contains("were lost").then_some(()))

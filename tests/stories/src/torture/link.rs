@@ -17,8 +17,8 @@ use crate::traffic::PATIENCE;
 /// How many connections wait patiently.
 const PATIENT: usize = 6;
 /// The shortest and the longest time without a link, in milliseconds: `fall` checks and more.
-const SHORTEST: u64 = 2500;
-const LONGEST: u64 = 5000;
+const SHORTEST: u64 = 4000;
+const LONGEST: u64 = 6000;
 
 /// No server leaves the table, and no connection that waits is lost.
 pub(super) fn down(torture: &mut Torture<'_>) -> Result<String> {
