@@ -11,7 +11,7 @@ use crate::director::{Table, full_table};
 use crate::stage::{PORTS, SERVERS, VIP};
 
 /// How many more services the large configuration has.
-const MANY: u16 = 800;
+const MANY: u16 = 400;
 /// The first of their ports.
 const FIRST_PORT: u16 = 20_000;
 /// The port of the service that no kernel makes.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which requests were lost, and which of these an attack had to cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use super::attack::Attack;
 
 /// Held connections ask five times a second: one that broke may be noticed later.
 const NOTICED: Duration = Duration::from_secs(1);
+/// So many lost requests are told one by one.
+const TOLD: usize = 3;
 
 /// A time in which requests had to fail, whatever the director did. All moments count from the start of the load.
 #[derive(Clone, Debug)]
@@ -40,7 +43,28 @@ pub(super) struct Count {
     pub(super) lost: Vec<String>,
 }
 
-/// Counts the requests of each span. The load was asked for nothing else but these requests.
+impl fmt::Display for Count {
+    /// `1017 requests, 0 lost, 18 failed that had to`, and the first that were lost.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} requests, {} lost", self.asked, self.lost.len())?;
+        for lost in self.lost.iter().take(TOLD) {
+            write!(f, " ({lost})")?;
+        }
+        if self.excused > 0 {
+            write!(f, ", {} failed that had to", self.excused)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many client addresses have asked on connections of this kind.
+pub(super) fn clients(samples: &[Sample], kind: Kind) -> usize {
+    let asked = samples.iter().filter(|sample| sample.kind == kind);
+    let sources: BTreeSet<IpAddr> = asked.filter_map(|sample| sample.source).collect();
+    sources.len()
+}
+
+/// Counts the requests of each span.
 pub(super) fn judge(spans: &[Span], excuses: &[Excuse], samples: &[Sample]) -> Vec<Count> {
     let count = |span: &Span| {
         let mut count = Count::default();

@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use lab::load::Kind;
 use lab::machines::reexec_inside;
 
 use super::attack::Attack;
 use super::files::{self, Ages};
 use super::goal::{Goal, LIVE};
-use super::losses::{Excuse, Span, judge};
+use super::losses::{Excuse, Span, clients, judge};
 use super::moment::Random;
 use super::{checks, disks, hands, kills, link, reloads};
 use crate::director::{FOREIGN, HOST, Mark, Table};
@@ -273,36 +274,14 @@ impl Torture<'_> {
     /// What the attacks cost the clients.
     fn end(self) -> Result<()> {
         let (samples, _) = self.traffic.stop();
-        for (span, count) in self
-            .spans
-            .iter()
-            .zip(judge(&self.spans, &self.excuses, &samples))
-        {
-            let (asked, lost) = (count.asked, count.lost.len());
-            let excused = match count.excused {
-                0 => String::new(),
-                number => format!(", {number} failed that had to"),
-            };
-            let first: Vec<&str> = count.lost.iter().take(3).map(String::as_str).collect();
-            let first = if first.is_empty() {
-                String::new()
-            } else {
-                format!(" ({})", first.join("; "))
-            };
-            let name = span.attack.name();
-            let text = format!("{name}: {asked} requests, {lost} lost{first}{excused}");
-            self.story.report.check(lost == 0 && asked > 0, &text);
+        let report = &mut self.story.report;
+        let counts = judge(&self.spans, &self.excuses, &samples);
+        for (span, count) in self.spans.iter().zip(counts) {
+            let text = format!("{}: {count}", span.attack.name());
+            report.check(count.lost.is_empty() && count.asked > 0, &text);
         }
-        let held = samples
-            .iter()
-            .filter(|it| it.kind == lab::load::Kind::Held)
-            .filter_map(|it| it.source);
-        let held: std::collections::BTreeSet<_> = held.collect();
-        ensure!(
-            held.len() == usize::try_from(HELD)?,
-            "only {} connections were held",
-            held.len()
-        );
+        let held = clients(&samples, Kind::Held);
+        ensure!(held == usize::try_from(HELD)?, "only {held} were held");
         let (text, holds) = self.story.foreign();
         self.story.report.check(holds, &text);
         Ok(())
