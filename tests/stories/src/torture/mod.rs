@@ -100,11 +100,12 @@ fn rounds(args: &TortureArgs, first: u64) -> Result<bool> {
         }
         played += 1;
     }
-    let took = begun.elapsed().as_secs();
-    println!(
-        "\n{played} rounds from seed {first} on, in {took} s: {} failed",
-        failed.len()
-    );
+    let (took, count) = (begun.elapsed().as_secs(), failed.len());
+    let seeds = match played {
+        1 => format!("1 round, seed {first}"),
+        _ => format!("{played} rounds, from seed {first} on"),
+    };
+    println!("\n{seeds}, in {took} s: {count} failed");
     for seed in &failed {
         let words = only(args).join(" ");
         println!("   again: stories torture --seed {seed} {words}");
