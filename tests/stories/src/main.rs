@@ -34,7 +34,7 @@ mod traffic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use lab::machines::{self, Options};
 
 /// Stories of the director, told with real kernels and real traffic.
@@ -61,22 +61,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         like: Option<PathBuf>,
     },
-    Torture(TortureArgs),
-}
-
-/// Kill the director at moments that a seed chooses, while clients work, and check that nobody notices
-///
-/// It is killed while it starts, while it reloads (to a configuration that the kernel refuses in part, too), while it
-/// writes its files, and while it works. The exit status is not 0 if a connection was lost, or a start did not end with
-/// the right table, whole files, and servers that are up for as long as before.
-#[derive(Args, Debug)]
-struct TortureArgs {
-    /// How many times; each round ends three directors: one at work, one that starts, one that reloads
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    rounds: u32,
-    /// The same seed makes the same choices
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    Torture(torture::TortureArgs),
 }
 
 fn main() -> ExitCode {
@@ -86,7 +71,7 @@ fn main() -> ExitCode {
     }
     match Cli::parse().command {
         Command::Demo { like } => demo::main(like.as_deref()),
-        Command::Torture(args) => torture::main(args.rounds, args.seed),
+        Command::Torture(args) => torture::main(&args),
     }
 }
 

@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::director::Director;
+use super::traffic::Traffic;
 use lab::machines::Lab;
 use lab::namespace::Namespace;
 use lab::question::ask_tcp;
@@ -142,6 +143,11 @@ impl Stage {
     ) -> Option<String> {
         let answer = self.client.run(|| ask_tcp(from, to, patience)).ok()?;
         answer.split(' ').next().map(str::to_owned)
+    }
+
+    /// Starts the continuous load on the first virtual service.
+    pub(super) fn start_traffic(&self) -> Traffic {
+        Traffic::start(&self.client, service(), &self.regulars)
     }
 
     /// Unused client addresses ask the first virtual service, one after the other. Returns how many each server

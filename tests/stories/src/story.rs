@@ -81,7 +81,7 @@ impl Story {
             "From here on {count} client addresses ask {to}: {RATE} new connections a second, and {HELD} connections that \
              are held open, each with 5 requests a second."
         ));
-        Traffic::start(&self.stage.client, to, &self.stage.regulars)
+        self.stage.start_traffic()
     }
 
     /// Checks that other programs' services in the kernel are unchanged.
@@ -141,20 +141,8 @@ impl Story {
             fresh + held - excused,
         );
         self.report.figures(&text, [figure]);
-        let looks = self.looks;
-        let (text, measured) = match &self.touched {
-            None => (
-                format!(
-                    "{FOREIGN_SERVICE}, made by hand, was as it was made, at each of {looks} looks"
-                ),
-                "untouched",
-            ),
-            Some(there) => (
-                format!("{FOREIGN_SERVICE}, made by hand, was changed: {there:?}"),
-                "changed",
-            ),
-        };
-        let holds = self.touched.is_none() && looks > 0;
+        let (text, holds) = self.foreign();
+        let measured = if holds { "untouched" } else { "changed" };
         let figure = Figure::new(
             "a service made by somebody else",
             measured,
@@ -162,6 +150,18 @@ impl Story {
             holds,
         );
         self.report.figures(&text, [figure]);
+    }
+
+    /// What the looks at somebody else's service have shown, and whether it was left alone.
+    pub(super) fn foreign(&self) -> (String, bool) {
+        let looks = self.looks;
+        let text = match &self.touched {
+            None => format!(
+                "{FOREIGN_SERVICE}, made by hand, was as it was made, at each of {looks} looks"
+            ),
+            Some(there) => format!("{FOREIGN_SERVICE}, made by hand, was changed: {there:?}"),
+        };
+        (text, self.touched.is_none() && looks > 0)
     }
 
     /// The end: the table of figures, or why the story ended early; and the logs if anything was wrong.
@@ -183,7 +183,7 @@ impl Story {
                 self.stage
                     .director
                     .run("ipvsadm -Ln")
-                    .unwrap_or_else(|error| format!("{error:#}")),
+                    .map_or_else(|error| format!("{error:#}"), |table| beginning(&table)),
             ),
             (
                 "the end of the director's console",
@@ -196,4 +196,16 @@ impl Story {
         }
         ExitCode::FAILURE
     }
+}
+
+/// The first lines of a long table, and how many more there are.
+fn beginning(table: &str) -> String {
+    const LINES: usize = 40;
+    let mut lines: Vec<&str> = table.lines().take(LINES).collect();
+    let more = table.lines().count().saturating_sub(LINES);
+    let rest = format!("... and {more} lines more");
+    if more > 0 {
+        lines.push(&rest);
+    }
+    lines.join("\n")
 }

@@ -24,7 +24,7 @@ pub(crate) const PORT: u16 = 7700;
 /// How long a command whose caller is gone may take to end by itself.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
 /// How long after a command's end its output is still passed on, if its children keep it open.
-pub(crate) const LINGER: Duration = Duration::from_millis(200);
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves until the machine stops.
 pub(crate) fn serve(address: Ipv4Addr) -> Result<()> {

@@ -73,10 +73,7 @@ pub(super) struct Ages {
 impl Ages {
     /// Begins when all are up and written down.
     pub(super) fn begin(stage: &Stage) -> Result<Self> {
-        wait_for("all servers are up", LONG, || {
-            let ages = up_for(stage)?;
-            Ok((ages.len() == SERVERS.len() * PORTS.len()).then_some(()))
-        })?;
+        wait_until_all_up(stage)?;
         let up = Instant::now();
         wait_for("what is believed of them is written down", LONG, || {
             let there = names(stage)?.contains("remembered.json");
@@ -112,6 +109,22 @@ impl Ages {
             Ok(Some(youngest))
         })
     }
+}
+
+/// Waits until the running director considers every server up.
+pub(super) fn wait_until_all_up(stage: &Stage) -> Result<()> {
+    wait_for("all servers are up", LONG, || {
+        let ages = up_for(stage)?;
+        Ok((ages.len() == SERVERS.len() * PORTS.len()).then_some(()))
+    })
+}
+
+/// Waits until the director answers.
+pub(super) fn wait_until_answered(stage: &Stage) -> Result<()> {
+    wait_for("the director's status", LONG, || {
+        let answer = stage.lab.on(HOST, &["director", "status", LIVE])?;
+        Ok(answer.success().then_some(()))
+    })
 }
 
 /// How long each server that is up has been so.
