@@ -24,6 +24,7 @@ impl Engine {
         self.owned_written = true;
         self.health.recall(start.recalled, now);
         self.settle(out);
+        out.push(Action::Look(Vec::new()));
         self.work = Work::Reading(Reading::Start);
         out.push(Action::ReadTable);
     }

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! All checkers together: which exist, which is due next, and the standing of each server.
 
-use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 
 use super::checker::{CheckerAction, CheckerEvent};
 use super::configure::{Memories, Origin, roster};
+use super::doubt::{Blame, Company, Doubt, Heard, Voices, blame};
 use super::event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
+use super::links::{Links, Side};
 use super::roster::{Roster, ServerSlot};
 use super::view::ServerHealth;
-use crate::model::{Config, KnowsStandings, Recalled, ServerKey, ServiceKey, Standing, Timestamp};
+use crate::model::{
+    Config, KnowsStandings, Probe, ProbeOutcome, Recalled, ServerKey, ServiceKey, Standing,
+    Timestamp, Way,
+};
 
 /// All checkers of a configuration.
 #[derive(Debug, Clone)]
@@ -22,18 +28,23 @@ pub struct Health {
     recalled: Memories,
     last_id: u64,
     jitter: fastrand::Rng,
+    links: Links,
+    /// Reports of which nobody knows yet whose failure they are.
+    doubts: Vec<Doubt>,
 }
 
 impl Health {
     /// No checkers yet. The seed decides every jitter.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
             roster: Roster::EMPTY,
             due: BTreeSet::new(),
             recalled: Memories::new(),
             last_id: 0,
             jitter: fastrand::Rng::with_seed(seed),
+            links: Links::default(),
+            doubts: Vec::new(),
         }
     }
 
@@ -116,6 +127,8 @@ impl Health {
             recalled: Memories::new(),
             last_id,
             jitter,
+            links: self.links.clone(),
+            doubts: self.doubts.clone(),
         }
     }
 
@@ -148,11 +161,30 @@ impl Health {
             }
             HealthEvent::Reported(run, report) => {
                 if let Some(position) = self.roster.position(run.check) {
-                    let event = CheckerEvent::Reported(run.run, report);
-                    self.feed(now, position, event, out);
+                    self.reported(now, position, Doubt { run, report }, out);
+                }
+            }
+            HealthEvent::Happened(event) => self.links.happened(now, &event),
+            HealthEvent::Seen(sighting) => {
+                self.links.seen(now, &sighting);
+                let ways = sighting.ways.into_iter().collect();
+                self.settle_doubts(now, &ways, out);
+            }
+            HealthEvent::NotSeen => {
+                for doubt in mem::take(&mut self.doubts) {
+                    self.settle(now, &doubt, Blame::Server, out);
                 }
             }
         }
+    }
+
+    /// The probes whose ways to look at: each was not answered, and a verdict may depend on it.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Probe> {
+        let doubts = self.doubts.iter();
+        let checkers = doubts.filter_map(|doubt| self.roster.checker(doubt.run.check));
+        let probes = checkers.map(|checker| checker.check().probe.clone());
+        probes.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Everything about one server; `None` when nothing checks it.
@@ -199,6 +231,116 @@ impl Health {
                 age: now.since(since),
             })
         })
+    }
+
+    /// A report that changes nothing for a server that is down need not wait.
+    fn reported(
+        &mut self,
+        now: Timestamp,
+        position: usize,
+        came: Doubt,
+        out: &mut Vec<HealthAction>,
+    ) {
+        let Some(slot) = self.roster.checkers.get_mut(position) else {
+            return;
+        };
+        if !slot.checker.awaits(came.run.run) {
+            return;
+        }
+        slot.checker.hear(&came.report);
+        let silent = came.report.outcome == ProbeOutcome::Silent;
+        if silent && slot.checker.standing() != Standing::Down {
+            self.doubts.push(came);
+            return;
+        }
+        let event = CheckerEvent::Reported(came.run.run, came.report);
+        self.feed(now, position, event, out);
+    }
+
+    /// Hands the reports over of which it is now known whose failure they are.
+    fn settle_doubts(
+        &mut self,
+        now: Timestamp,
+        ways: &BTreeMap<Probe, Way>,
+        out: &mut Vec<HealthAction>,
+    ) {
+        let (mut heard, mut unasked) = (BTreeMap::new(), BTreeSet::new());
+        let mut blames = Vec::new();
+        for doubt in mem::take(&mut self.doubts) {
+            let Some(checker) = self.roster.checker(doubt.run.check) else {
+                continue;
+            };
+            let (probe, grace) = (&checker.check().probe, checker.check().schedule.timeout);
+            if !checker.awaits(doubt.run.run) {
+                continue;
+            }
+            let Some(way) = ways.get(probe) else {
+                self.doubts.push(doubt);
+                continue;
+            };
+            let blame = blame(&doubt, probe, *way, grace, &self.links, |side, host| {
+                let voices = heard.entry(side).or_insert_with(|| self.voices(side));
+                let company = voices.company(host, &doubt);
+                if company == Company::Unasked {
+                    unasked.insert(side);
+                }
+                company
+            });
+            blames.push((doubt, blame));
+        }
+        for (doubt, blame) in blames {
+            self.settle(now, &doubt, blame, out);
+        }
+        for side in unasked {
+            self.ask_another(now, side);
+        }
+    }
+
+    fn settle(&mut self, now: Timestamp, doubt: &Doubt, blame: Blame, out: &mut Vec<HealthAction>) {
+        let Some(report) = doubt.judged(blame) else {
+            self.doubts.push(doubt.clone());
+            return;
+        };
+        if let Some(position) = self.roster.position(doubt.run.check) {
+            let event = CheckerEvent::Reported(doubt.run.run, report);
+            self.feed(now, position, event, out);
+        }
+    }
+
+    /// What was heard on one side.
+    fn voices(&self, side: Side) -> Voices {
+        let mut voices = Voices::default();
+        for slot in &self.roster.checkers {
+            let host = slot.checker.check().probe.target.ip();
+            if let Some(heard) = slot.checker.heard()
+                && self.links.is_on(side, host)
+            {
+                voices.add(host, heard, slot.checker.standing() == Standing::Down);
+            }
+        }
+        voices
+    }
+
+    /// Asks the server on this side that answered last.
+    fn ask_another(&mut self, now: Timestamp, side: Side) {
+        let checkers = self.roster.checkers.iter().enumerate();
+        let waiting = checkers.filter_map(|(position, slot)| {
+            let Some(Heard::Answer(at)) = slot.checker.heard() else {
+                return None;
+            };
+            let on = self
+                .links
+                .is_on(side, slot.checker.check().probe.target.ip());
+            (on && slot.checker.is_waiting()).then_some((at, position))
+        });
+        let Some((_, position)) = waiting.max() else {
+            return;
+        };
+        if let Some(slot) = self.roster.checkers.get_mut(position) {
+            self.due.remove(&(slot.checker.deadline(), position));
+            slot.checker.hasten(now);
+            self.due.insert((slot.checker.deadline(), position));
+        }
     }
 
     fn feed(

@@ -91,6 +91,11 @@ impl Roster {
         self.checkers.binary_search_by_key(&id, |slot| slot.id).ok()
     }
 
+    /// The checker with this id; `None` when it is gone.
+    pub(super) fn checker(&self, id: CheckId) -> Option<&Checker> {
+        Some(&self.checkers.get(self.position(id)?)?.checker)
+    }
+
     /// A server, if it is checked.
     pub(super) fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<&ServerSlot> {
         let at = self.services.binary_search_by_key(service, |slot| slot.key);

@@ -24,7 +24,7 @@ pub use counters::{ConnectionCounts, Counters};
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
-    SysctlName, SysctlNameError, TunnelDevice,
+    SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,

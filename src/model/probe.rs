@@ -163,6 +163,8 @@ pub enum ProbeOutcome {
     Up(Option<Weight>),
     /// The server did not answer as it should.
     Down,
+    /// Nobody answered. That is the server's failure, or that of the way to it.
+    Silent,
     /// The server asks for no new connections; its present ones live on.
     Drain,
     /// The server is in maintenance: like [`ProbeOutcome::Drain`], but somebody asked for it.

@@ -14,14 +14,14 @@ use crate::model::{
     ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp, Weight,
 };
 
-fn moment(seconds: u64) -> Timestamp {
+pub(super) fn moment(seconds: u64) -> Timestamp {
     Timestamp::after_start(Duration::from_secs(seconds))
 }
 
 /// The servers of a service, each with its checks.
-type Servers<'a> = &'a [(&'a str, Checks)];
+pub(super) type Servers<'a> = &'a [(&'a str, Checks)];
 
-fn config(services: &[(&str, Servers<'_>)]) -> Config {
+pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
     let services = services.iter().map(|(service, servers)| {
         let servers = servers.iter().map(|(at, checks)| {
             let configured = ConfiguredServer {
