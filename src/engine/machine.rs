@@ -214,7 +214,7 @@ impl Engine {
             Event::Start(start) => self.start(now, *start, out),
             Event::Deadline => self.tick(now, out),
             Event::Probed(reports) => self.probed(now, reports, out),
-            Event::Happened(events) => self.happened(now, events),
+            Event::Happened(events) => self.happened(now, events, out),
             Event::Seen(sighting) => self.seen(now, sighting, out),
             Event::TableRead(table) => self.table_read(now, table, out),
             Event::ServiceRead(key, found) => self.service_read(now, key, found, out),

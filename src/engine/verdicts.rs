@@ -35,17 +35,28 @@ impl Engine {
     /// Has the ways looked at that decide whose failure it is when nobody answers.
     fn look(&self, out: &mut Vec<Action>) {
         let questions = self.health.questions();
-        if !questions.is_empty() {
+        if !questions.is_empty() || self.health.wants_look() {
             out.push(Action::Look(questions));
         }
     }
 
-    /// Something happened to the links.
-    pub(super) fn happened(&mut self, now: Timestamp, events: Vec<HostEvent>) {
+    /// Something happened to the links or addresses.
+    pub(super) fn happened(
+        &mut self,
+        now: Timestamp,
+        events: Vec<HostEvent>,
+        out: &mut Vec<Action>,
+    ) {
+        if let Work::NotStarted | Work::Ended = self.work {
+            return;
+        }
         for event in events {
             let event = HealthEvent::Happened(event);
             self.health.handle(now, event, &mut Vec::new());
             self.health_events += 1;
+        }
+        if self.health.wants_look() {
+            self.look(out);
         }
     }
 
@@ -67,6 +78,9 @@ impl Engine {
             self.decided.get_or_insert(now);
         }
         self.take_health(now, actions, out);
+        if self.health.wants_look() {
+            self.look(out);
+        }
     }
 
     /// Sends probes, and notes the changes of verdicts.

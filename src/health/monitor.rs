@@ -4,7 +4,8 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use super::checker::{CheckerAction, CheckerEvent};
 use super::configure::{Memories, Origin, roster};
@@ -12,10 +13,11 @@ use super::doubt::{Blame, Company, Doubt, Heard, Voices, blame};
 use super::event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
 use super::links::{Links, Side};
 use super::roster::{Roster, ServerSlot};
+use super::sources::Sources;
 use super::view::ServerHealth;
 use crate::model::{
-    Config, KnowsStandings, Probe, ProbeOutcome, Recalled, ServerKey, ServiceKey, Standing,
-    Timestamp, Way,
+    Config, KnowsStandings, Probe, ProbeOutcome, ProbeReport, Recalled, ServerKey, ServiceKey,
+    Standing, Timestamp, Way,
 };
 
 /// All checkers of a configuration.
@@ -31,6 +33,7 @@ pub struct Health {
     links: Links,
     /// Reports of which nobody knows yet whose failure they are.
     doubts: Vec<Doubt>,
+    pub(super) sources: Sources,
 }
 
 impl Health {
@@ -45,6 +48,7 @@ impl Health {
             jitter: fastrand::Rng::with_seed(seed),
             links: Links::default(),
             doubts: Vec::new(),
+            sources: Sources::default(),
         }
     }
 
@@ -129,6 +133,7 @@ impl Health {
             jitter,
             links: self.links.clone(),
             doubts: self.doubts.clone(),
+            sources: Sources::of(config),
         }
     }
 
@@ -164,13 +169,18 @@ impl Health {
                     self.reported(now, position, Doubt { run, report }, out);
                 }
             }
-            HealthEvent::Happened(event) => self.links.happened(now, &event),
+            HealthEvent::Happened(event) => {
+                self.links.happened(now, &event);
+                self.sources.happened(&event);
+            }
             HealthEvent::Seen(sighting) => {
                 self.links.seen(now, &sighting);
+                let moved = self.sources.seen(&sighting);
                 let ways = sighting.ways.into_iter().collect();
-                self.settle_doubts(now, &ways, out);
+                self.settle_doubts(now, &ways, &moved, out);
             }
             HealthEvent::NotSeen => {
+                self.sources.not_seen();
                 for doubt in mem::take(&mut self.doubts) {
                     self.settle(now, &doubt, Blame::Server, out);
                 }
@@ -178,9 +188,21 @@ impl Health {
         }
     }
 
-    /// The probes whose ways to look at: each was not answered, and a verdict may depend on it.
+    /// Whether the links and ways must be looked at, although no report waits for it: addresses have changed.
+    #[must_use]
+    pub fn wants_look(&self) -> bool {
+        self.sources.wants_look()
+    }
+
+    /// The probes whose ways to look at: each was not answered, and a verdict may depend on it; or all, when their source
+    /// addresses must be chosen.
     #[must_use]
     pub fn questions(&self) -> Vec<Probe> {
+        if self.sources.wants_ways() {
+            let checkers = self.roster.checkers.iter();
+            let probes = checkers.map(|slot| slot.checker.check().probe.clone());
+            return probes.collect::<BTreeSet<_>>().into_iter().collect();
+        }
         let doubts = self.doubts.iter();
         let checkers = doubts.filter_map(|doubt| self.roster.checker(doubt.run.check));
         let probes = checkers.map(|checker| checker.check().probe.clone());
@@ -262,6 +284,7 @@ impl Health {
         &mut self,
         now: Timestamp,
         ways: &BTreeMap<Probe, Way>,
+        moved: &BTreeMap<Probe, IpAddr>,
         out: &mut Vec<HealthAction>,
     ) {
         let (mut heard, mut unasked) = (BTreeMap::new(), BTreeSet::new());
@@ -278,6 +301,11 @@ impl Health {
                 self.doubts.push(doubt);
                 continue;
             };
+            if let Some(vip) = moved.get(probe) {
+                let why = format!("the probe left from the virtual address {vip}");
+                blames.push((doubt, Blame::Host(why.into())));
+                continue;
+            }
             let blame = blame(&doubt, probe, *way, grace, &self.links, |side, host| {
                 let voices = heard.entry(side).or_insert_with(|| self.voices(side));
                 let company = voices.company(host, &doubt);
@@ -365,7 +393,9 @@ impl Health {
         let id = slot.id;
         for action in actions {
             match action {
-                CheckerAction::Probe(run) => out.extend(self.request(now, position, id, run)),
+                CheckerAction::Probe(run) => {
+                    self.probe(now, position, RunId { check: id, run }, out)
+                }
                 CheckerAction::Changed { because } => self.roster.change(position, &because, out),
                 CheckerAction::NotChecked { reason, times } => {
                     let users = self.roster.users(position);
@@ -389,19 +419,29 @@ impl Health {
         }
     }
 
-    fn request(
-        &self,
+    /// Asks for a probe. One without a source address ends before it starts.
+    fn probe(
+        &mut self,
         asked: Timestamp,
         position: usize,
-        check: CheckId,
-        run: u64,
-    ) -> Option<HealthAction> {
-        let slot = self.roster.checkers.get(position)?;
-        Some(HealthAction::Probe(ProbeRequest {
-            run: RunId { check, run },
-            check: Arc::clone(slot.checker.check()),
-            asked,
-        }))
+        run: RunId,
+        out: &mut Vec<HealthAction>,
+    ) {
+        let Some(slot) = self.roster.checkers.get(position) else {
+            return;
+        };
+        match self.sources.check(slot.checker.check()) {
+            Ok(check) => out.push(HealthAction::Probe(ProbeRequest { run, check, asked })),
+            Err(reason) => {
+                let report = ProbeReport {
+                    outcome: ProbeOutcome::CouldNotRun,
+                    reason,
+                    started: asked,
+                    latency: Duration::ZERO,
+                };
+                self.reported(asked, position, Doubt { run, report }, out);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod checker;
 mod configurations;
+mod sources;
 mod ways;
 
 use std::time::Duration;

@@ -48,3 +48,14 @@ pub enum Way {
     /// The kernel gave no answer that we understand.
     Unknown,
 }
+
+impl Way {
+    /// The source address that the kernel chooses.
+    #[must_use]
+    pub const fn source(self) -> Option<IpAddr> {
+        match self {
+            Self::Out { source, .. } => source,
+            Self::NoRoute | Self::Closed(_) | Self::Unknown => None,
+        }
+    }
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The way from this host to the servers: what happens when it is gone, and from which address probes leave.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use lab::question::{Conversation, connect};
@@ -38,6 +38,14 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_server_whose_route_is_closed_on_purpose_is_down",
             closed_routes,
+        ),
+        (
+            "no_probe_leaves_from_a_virtual_address_that_is_the_interfaces_first",
+            primary_vip,
+        ),
+        (
+            "no_probe_leaves_from_an_ipv6_virtual_address_that_the_kernel_prefers",
+            ipv6_vip,
         ),
     ]
 }
@@ -155,18 +163,13 @@ fn flapping() {
     scene.unharmed();
 }
 
-/// Something is broken behind the card: the switch, say.
+/// The switch is broken; the card still has its carrier.
 fn nobody_answers() {
     let scene = Scene::new();
-    let plug = |plugged| {
-        let servers = &scene.stage.servers;
-        let both = servers.iter().map(|server| server.plug(plugged));
-        both.for_each(|done| done.unwrap());
-    };
-    plug(false);
+    scene.stage.switch(false);
     std::thread::sleep(OUTAGE);
     scene.wait_until_not_checked(": none of 2 servers answers on eth0");
-    plug(true);
+    scene.stage.switch(true);
     scene.unharmed();
 }
 
@@ -187,4 +190,56 @@ fn closed_routes() {
         scene.stage.director.ip(&route).unwrap();
         wait_for_weights(&mut scene.stage, &[(RS1, 1), (RS2, 1)]);
     }
+}
+
+/// The real servers have the virtual address themselves: they answer no probe that comes from it.
+fn primary_vip() {
+    let (mut stage, files) = (Stage::new(1), Files::new());
+    let addresses = "address flush dev eth0\naddress add 192.168.0.10/16 dev eth0\n\
+                     address add 192.168.0.11/16 dev eth0\n";
+    stage.director.ip(addresses).unwrap();
+    stage.servers_hold(address(VIP).ip(), "lo");
+    let server = stage.servers[0].run(|| TcpListener::bind(RS1).unwrap());
+    server.set_nonblocking(true).unwrap();
+    files.write(&format!(
+        "defaults: {{{RASH}}}\nvirtual_services:\n  - {{address: {VIP}, servers: [192.168.0.2]}}\n"
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    let (_, peer) = wait_for("a probe comes", || server.accept().ok());
+    assert_eq!(peer.ip(), address("192.168.0.11:0").ip());
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+
+    // Without the other address no probe can be made, and no verdict moves.
+    let delete = "address delete 192.168.0.11/16 dev eth0\n";
+    stage.director.ip(delete).unwrap();
+    director.wait_for("would leave from the virtual address 192.168.0.10");
+    assert_eq!(weights(&mut stage), [(RS1.to_owned(), 1)].into());
+    let add = "address add 192.168.0.12/16 dev eth0\n";
+    stage.director.ip(add).unwrap();
+    wait_for("a probe comes from the new address", || {
+        let (_, peer) = server.accept().ok()?;
+        (peer.ip() == address("192.168.0.12:0").ip()).then_some(())
+    });
+    director.wait_for("runs again");
+    assert!(!director.log().contains(" -> down"), "{}", director.log());
+}
+
+fn ipv6_vip() {
+    const VIP: &str = "[fd00:a::3]:80";
+    const SERVER: &str = "[fd00:a::2]:80";
+    let (mut stage, files) = (Stage::new(1), Files::new());
+    // Of the host's addresses it has the most in common with the server's: the kernel chooses it.
+    let line = "address add fd00:a::3/64 dev eth0 nodad\n";
+    stage.director.ip(line).unwrap();
+    stage.servers_hold(address(VIP).ip(), "lo");
+    let server = stage.servers[0].run(|| TcpListener::bind(SERVER).unwrap());
+    server.set_nonblocking(true).unwrap();
+    files.write(&format!(
+        "defaults: {{{RASH}}}\nvirtual_services:\n  - {{address: '{VIP}', servers: ['fd00:a::2']}}\n"
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    let (_, peer) = wait_for("a probe comes", || server.accept().ok());
+    assert_eq!(peer.ip(), address("[fd00:a::11]:0").ip());
+    wait_for_weights(&mut stage, &[(SERVER, 1)]);
+    assert!(!director.log().contains(" -> down"), "{}", director.log());
 }
