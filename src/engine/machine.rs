@@ -63,6 +63,8 @@ pub struct Engine {
     pub(super) untold: Vec<Untold>,
     /// When the first probe came back that caused the present work.
     pub(super) decided: Option<Timestamp>,
+    /// When the first of the latest reports came back.
+    pub(super) reported: Timestamp,
     pub(super) counters: Counters,
     pub(super) reloads: Reloads,
     pub(super) history: Arc<History>,
@@ -177,6 +179,7 @@ impl Engine {
             errors: BTreeMap::new(),
             untold: Vec::new(),
             decided: None,
+            reported: Timestamp::ZERO,
             counters: Counters::default(),
             reloads: Reloads::default(),
             history: Arc::default(),

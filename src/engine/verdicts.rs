@@ -16,6 +16,8 @@ impl Engine {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
         }
+        let first = reports.iter().map(|probed| probed.at).min();
+        self.reported = first.unwrap_or(now);
         for Probed { run, report, at } in reports {
             let users: Vec<ServiceKey> = self.health.users(run.check).map(|(it, _)| it).collect();
             self.stale.extend(users);
@@ -75,7 +77,7 @@ impl Engine {
         self.health.handle(now, seen, &mut actions);
         self.health_events += 1;
         if actions.iter().any(decides) {
-            self.decided.get_or_insert(now);
+            self.decided.get_or_insert(self.reported);
         }
         self.take_health(now, actions, out);
         if self.health.wants_look() {

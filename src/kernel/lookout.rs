@@ -11,6 +11,8 @@ use crate::model::{HostEvent, Probe, Sighting};
 pub struct Lookout {
     route: Option<Route>,
     monitor: Option<Monitor>,
+    /// Whether the last listening failed: nobody needs to know twice that events are lost.
+    deaf: bool,
 }
 
 impl Lookout {
@@ -22,9 +24,15 @@ impl Lookout {
 
     /// What happened to links and addresses since the last call, without waiting. An error counts as lost events.
     pub fn happened(&mut self) -> Vec<HostEvent> {
-        self.take().unwrap_or_else(|_| {
+        let taken = self.take();
+        let was_deaf = std::mem::replace(&mut self.deaf, taken.is_err());
+        taken.unwrap_or_else(|_| {
             self.monitor = None;
-            vec![HostEvent::Lost]
+            if was_deaf {
+                Vec::new()
+            } else {
+                vec![HostEvent::Lost]
+            }
         })
     }
 

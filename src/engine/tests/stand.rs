@@ -197,7 +197,9 @@ impl Stand {
     }
 
     fn report(&self, request: &ProbeRequest, up: bool) -> Probed {
-        let (outcome, reason) = if up {
+        let (outcome, reason) = if self.unplugged {
+            (ProbeOutcome::Silent, "connect timed out")
+        } else if up {
             (ProbeOutcome::Up(None), "")
         } else {
             (ProbeOutcome::Down, "connect refused")

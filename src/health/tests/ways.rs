@@ -142,13 +142,14 @@ fn a_failure_is_the_servers_when_the_way_was_open_all_the_time() {
     }
 }
 
+/// The host, what was heard and when, and whether it is down.
+type Voice = (&'static str, fn(Timestamp) -> Heard, u64, bool);
+
 /// The probe of 10.0.0.1 ran from 100 s to 102 s.
 #[test]
 fn the_others_on_the_link_say_whether_the_way_was_open() {
     use Heard::{Answer, Silence};
     let me = "10.0.0.1".parse().unwrap();
-    // The host, what was heard and when, and whether it is down.
-    type Voice = (&'static str, fn(Timestamp) -> Heard, u64, bool);
     let table: &[(&[Voice], Company)] = &[
         (&[], Company::Alone),
         (&[("10.0.0.1", Silence, 102, false)], Company::Alone),
