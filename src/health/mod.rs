@@ -39,6 +39,7 @@ mod event;
 mod links;
 mod monitor;
 mod roster;
+mod settle;
 mod source;
 mod sources;
 mod view;
