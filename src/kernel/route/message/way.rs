@@ -75,7 +75,17 @@ pub(in super::super) fn parse_way(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_answer_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80), v6: bool) {
+            let family = if v6 { AddressFamily::Ipv6 } else { AddressFamily::Ipv4 };
+            let _ = parse_way(&bytes, family);
+        }
+    }
 
     #[test]
     fn golden_bytes_of_a_question() {
