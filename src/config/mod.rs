@@ -30,7 +30,7 @@ pub use emit::to_yaml;
 pub use section::{SECTIONS, Section};
 
 use crate::diagnostic::{Diagnostics, Finding, Findings, SourceMap, Span, Wrong};
-use crate::model::Config;
+use crate::model::{Config, ServiceKey};
 use section::FILE;
 use tree::{Entry, Node};
 
@@ -116,6 +116,8 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
         let at = entries.first().map_or(root.span, |entry| entry.span);
         out.push(Finding::new(at, "the file has no virtual_services").help(NO_SERVICES));
     }
+    let vips = services.all.keys().filter_map(ServiceKey::address);
+    path::refuse_virtual_sources(root, &vips.collect(), out);
     Ok(Config {
         services: services.all,
         ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The way a check's probes take: `source`, `interface` and `fwmark`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::address;
 use super::setting::{Setting, Subject, innermost};
-use super::tree::{Entry, Node};
+use super::tree::{Entry, Node, Value};
 use super::value::{fwmark, text};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 use crate::model::{AddressFamily, Fwmark, ProbePath};
@@ -63,6 +64,45 @@ impl PathLayer {
             mark: mark.map(|found| *found.value),
         }
         .chosen())
+    }
+}
+
+/// Finds each `source` of a check that is the address of a virtual service.
+pub(super) fn refuse_virtual_sources(node: &Node<'_>, vips: &BTreeSet<IpAddr>, out: &mut Findings) {
+    match &node.value {
+        Value::Scalar { .. } => {}
+        Value::List(nodes) => {
+            for node in nodes.iter() {
+                refuse_virtual_sources(node, vips, out);
+            }
+        }
+        Value::Map(entries) => {
+            for entry in entries.iter() {
+                if &*entry.key == "check" {
+                    refuse_virtual_source(&entry.value, vips, out);
+                } else {
+                    refuse_virtual_sources(&entry.value, vips, out);
+                }
+            }
+        }
+    }
+}
+
+fn refuse_virtual_source(check: &Node<'_>, vips: &BTreeSet<IpAddr>, out: &mut Findings) {
+    let Value::Map(entries) = &check.value else {
+        return;
+    };
+    let sources = entries.iter().filter(|entry| &*entry.key == "source");
+    for entry in sources {
+        let source = entry.value.text().and_then(|text| text.parse().ok());
+        if let Some(source) = source
+            && vips.contains(&source)
+        {
+            let message = format!("source {source} is the address of a virtual service");
+            let help = "the real servers have that address, too, and no answer would come back; write another \
+                        address of this host, or leave source out";
+            out.push(Finding::new(entry.value.span, message).help(help));
+        }
     }
 }
 

@@ -95,4 +95,7 @@ pub struct CheckStatus {
     pub checked_seconds_ago: Option<u64>,
     /// How many probes in a row could not run, for reasons of this host.
     pub could_not_run: u32,
+    /// For how long no probe has given a result, in seconds; absent when the last one did.
+    #[serde(default)]
+    pub not_checked_seconds: Option<u64>,
 }

@@ -44,10 +44,15 @@ pub(super) fn status(status: &Status) -> String {
 
 fn server(text: &mut String, it: &ServerStatus) {
     let name = it.server.to_string();
-    let _ = write!(text, "  -> {name:<28} {}", it.health);
-    if let Some(seconds) = it.since_seconds {
-        let _ = write!(text, " for {seconds} s");
-    }
+    let _ = write!(text, "  -> {name:<28} ");
+    let idle = it.checks.iter().find(|check| check.could_not_run > 0);
+    let not_checked = idle.and_then(|check| check.not_checked_seconds);
+    let _ = match (not_checked, it.since_seconds) {
+        // What it was then says nothing about now.
+        (Some(seconds), _) => write!(text, "not checked for {seconds} s ({} before)", it.health),
+        (None, Some(seconds)) => write!(text, "{} for {seconds} s", it.health),
+        (None, None) => write!(text, "{}", it.health),
+    };
     match it.weight {
         Some(weight) => {
             let _ = write!(text, ", weight {weight} of {}", it.configured_weight);
@@ -56,16 +61,9 @@ fn server(text: &mut String, it: &ServerStatus) {
             let _ = write!(text, ", weight - of {}", it.configured_weight);
         }
     }
-    if let Some(check) = it.checks.iter().find(|check| check.could_not_run > 0) {
-        let why = check
-            .last_failure
-            .as_deref()
-            .unwrap_or("for no known reason");
-        let probes = match check.could_not_run {
-            1 => "the last probe".to_owned(),
-            number => format!("the last {number} probes"),
-        };
-        let _ = write!(text, "; {probes} could not run: {why}");
+    if let Some(check) = idle {
+        let why = check.last_failure.as_deref();
+        let _ = write!(text, ": {}", why.unwrap_or("for no known reason"));
     } else if let (Some(reason), false) = (&it.reason, matches!(&*it.health, "up" | "unchecked")) {
         let _ = write!(text, ": {reason}");
     }
@@ -138,6 +136,7 @@ mod tests {
             last_failure: Some("no descriptor left".to_owned()),
             checked_seconds_ago: None,
             could_not_run: times,
+            not_checked_seconds: (times > 0).then_some(4),
         }
     }
 
@@ -167,15 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_whose_probes_do_not_run_is_not_told_to_be_up_without_a_word() {
-        let line = server_line(|it| it.checks = vec![not_run(1)]);
-        assert!(
-            line.ends_with("weight 10 of 10; the last probe could not run: no descriptor left\n"),
-            "{line}"
-        );
+    fn a_server_whose_probes_do_not_run_is_not_said_to_be_up() {
         let line = server_line(|it| it.checks = vec![not_run(0), not_run(3)]);
         assert!(
-            line.contains("; the last 3 probes could not run: "),
+            line.ends_with(
+                " not checked for 4 s (up before), weight 10 of 10: no descriptor left\n"
+            ),
             "{line}"
         );
     }

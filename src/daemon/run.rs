@@ -28,7 +28,7 @@ use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, 
 use crate::control::ControlSocket;
 use crate::engine::{Engine, Event, Probed, Start};
 use crate::health::{ProbeRequest, RunId};
-use crate::kernel::Ipvs;
+use crate::kernel::{Ipvs, Lookout};
 use crate::model::{Config, ProbeReport, Timestamp};
 use crate::probe;
 use crate::system::share_one_arena;
@@ -134,6 +134,7 @@ fn furnish(
     let shell = Shell {
         engine: Engine::new(seed),
         kernel,
+        lookout: Lookout::new(),
         clock,
         owned,
         remembered,

@@ -19,6 +19,7 @@ use super::recorder::Recorder;
 use super::state::{LAST_WRITE, OwnedFile, RememberedWriter, WRITE_INTERVAL};
 use crate::engine::{Action, Engine, Event};
 use crate::health::ProbeRequest;
+use crate::kernel::Lookout;
 use crate::model::{Condition, Object, Timestamp, Transition};
 
 /// The largest number of reports to collect before their changes go to the kernel.
@@ -32,6 +33,7 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 pub(super) struct Shell<K> {
     pub(super) engine: Engine,
     pub(super) kernel: K,
+    pub(super) lookout: Lookout,
     pub(super) clock: Clock,
     pub(super) owned: OwnedFile,
     pub(super) remembered: RememberedWriter,
@@ -119,6 +121,10 @@ where
                 let _ = self.probes.send(request);
                 None
             }
+            Action::Look(probes) => {
+                let seen = self.lookout.look(&probes).map(Box::new);
+                Some(Event::Seen(seen.map_err(in_words)))
+            }
             Action::ReadTable => Some(Event::TableRead(self.kernel.read().map_err(in_words))),
             Action::ReadService(key) => {
                 let found = self.kernel.read_service(&key).map_err(in_words);
@@ -176,6 +182,10 @@ where
             Err(TryRecvError::Disconnected) => return Event::Stop { release: false },
             Err(TryRecvError::Empty) if self.engine.has_time_to_fill() => return Event::Deadline,
             Err(TryRecvError::Empty) => {}
+        }
+        let happened = self.lookout.happened();
+        if !happened.is_empty() {
+            return Event::Happened(happened);
         }
         self.publish();
         let deadline = self.engine.deadline();

@@ -111,6 +111,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         last_failure: view.last_failure.as_deref().map(str::to_owned),
         checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
         could_not_run: view.could_not_run,
+        not_checked_seconds: view.not_checked_since.map(|at| now.since(at).as_secs()),
     }
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::{ProbeRequest, RunId};
 use crate::model::{
-    Config, Host, IpvsTable, ProbeReport, Recalled, ServiceKey, Timestamp, Transition,
-    VirtualService,
+    Config, Host, HostEvent, IpvsTable, Probe, ProbeReport, Recalled, ServiceKey, Sighting,
+    Timestamp, Transition, VirtualService,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -23,6 +23,10 @@ pub enum Event {
     Deadline,
     /// Probes have ended: all those that had come back.
     Probed(Vec<Probed>),
+    /// Something happened to the links or addresses of this host.
+    Happened(Vec<HostEvent>),
+    /// The answer to [`Action::Look`].
+    Seen(Result<Box<Sighting>, Box<str>>),
     /// To [`Action::ReadTable`].
     TableRead(Result<IpvsTable, Box<str>>),
     /// To [`Action::ReadService`].
@@ -80,6 +84,8 @@ pub struct ReloadId(pub u64);
 pub enum Action {
     /// Make a probe, and report with [`Event::Probed`].
     Probe(ProbeRequest),
+    /// Look at the links of this host, and at the ways of these probes.
+    Look(Vec<Probe>),
     /// Read the whole table.
     ReadTable,
     /// Read one service.

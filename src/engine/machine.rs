@@ -65,6 +65,8 @@ pub struct Engine {
     pub(super) untold: Vec<Untold>,
     /// When the first probe came back that caused the present work.
     pub(super) decided: Option<Timestamp>,
+    /// When the first of the latest reports came back.
+    pub(super) reported: Timestamp,
     pub(super) counters: Counters,
     pub(super) reloads: Reloads,
     pub(super) history: Arc<History>,
@@ -180,6 +182,7 @@ impl Engine {
             errors: BTreeMap::new(),
             untold: Vec::new(),
             decided: None,
+            reported: Timestamp::ZERO,
             counters: Counters::default(),
             reloads: Reloads::default(),
             history: Arc::default(),
@@ -217,6 +220,8 @@ impl Engine {
             Event::Start(start) => self.start(now, *start, out),
             Event::Deadline => self.tick(now, out),
             Event::Probed(reports) => self.probed(now, reports, out),
+            Event::Happened(events) => self.happened(now, events, out),
+            Event::Seen(sighting) => self.seen(now, sighting, out),
             Event::TableRead(table) => self.table_read(now, table, out),
             Event::ServiceRead(key, found) => self.service_read(now, key, found, out),
             Event::Applied(failures) => self.applied(now, failures, out),

@@ -5,6 +5,7 @@
 //!             Start, Next ---------------------+          +--> Probe
 //!   reports -> health -> standings ------------+          +--> ReadTable, ReadService, Apply ----> the kernel
 //!                                              +-> plan --+--> WriteOwned, ReadHost, ApplyHost
+//!   Seen: links, ways -> health                |          +--> Look
 //!   TableRead, ServiceRead, Applied -> observed+          +--> Tell: transitions, for the log and whoever wants them
 //! ```
 //!

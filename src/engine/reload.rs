@@ -206,6 +206,8 @@ impl Engine {
             // Reports have come since it was planned with.
             self.health = configured(&self.health, &self.config, &self.observed, now);
         }
+        // The virtual addresses may be others now.
+        out.push(Action::Look(Vec::new()));
         if settings {
             self.settle(out);
         }

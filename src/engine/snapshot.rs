@@ -74,6 +74,8 @@ pub struct CheckView {
     pub last_latency: Duration,
     /// How many probes in a row could not run.
     pub could_not_run: u32,
+    /// When the first of them started; `None` when the last probe gave a result.
+    pub not_checked_since: Option<Timestamp>,
 }
 
 /// Counters since the start.

@@ -70,6 +70,7 @@ impl Engine {
     /// Makes the kernel's table as it should be, and touches nothing that is right.
     fn adopt(&mut self, now: Timestamp, ours: &BTreeSet<ServiceKey>, out: &mut Vec<Action>) {
         self.health = configured(&self.health, &self.config, &self.observed, now);
+        out.push(Action::Look(Vec::new()));
         let before = Arc::clone(&self.owned);
         self.own(ours, out);
         let plan = self.plan(ours);

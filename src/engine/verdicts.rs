@@ -6,7 +6,8 @@ use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::{HealthAction, HealthEvent};
 use crate::model::{
-    Condition, Effect, Object, ServerKey, ServiceKey, Timestamp, Transition, Weight,
+    Condition, Effect, HostEvent, Object, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
+    Weight,
 };
 
 impl Engine {
@@ -15,6 +16,8 @@ impl Engine {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
         }
+        let first = reports.iter().map(|probed| probed.at).min();
+        self.reported = first.unwrap_or(now);
         for Probed { run, report, at } in reports {
             let users: Vec<ServiceKey> = self.health.users(run.check).map(|(it, _)| it).collect();
             self.stale.extend(users);
@@ -22,12 +25,63 @@ impl Engine {
             let reported = HealthEvent::Reported(run, report);
             self.health.handle(now, reported, &mut actions);
             self.health_events += 1;
-            let decides = |action: &HealthAction| matches!(action, HealthAction::Changed { .. });
             if actions.iter().any(decides) {
                 let first = self.decided.map_or(at, |first| first.min(at));
                 self.decided = Some(first);
             }
             self.take_health(now, actions, out);
+        }
+        self.look(out);
+    }
+
+    /// Has the ways looked at that decide whose failure it is when nobody answers.
+    fn look(&self, out: &mut Vec<Action>) {
+        let questions = self.health.questions();
+        if !questions.is_empty() || self.health.wants_look() {
+            out.push(Action::Look(questions));
+        }
+    }
+
+    /// Something happened to the links or addresses.
+    pub(super) fn happened(
+        &mut self,
+        now: Timestamp,
+        events: Vec<HostEvent>,
+        out: &mut Vec<Action>,
+    ) {
+        if let Work::NotStarted | Work::Ended = self.work {
+            return;
+        }
+        for event in events {
+            let event = HealthEvent::Happened(event);
+            self.health.handle(now, event, &mut Vec::new());
+            self.health_events += 1;
+        }
+        if self.health.wants_look() {
+            self.look(out);
+        }
+    }
+
+    /// The answer to [`Action::Look`].
+    pub(super) fn seen(
+        &mut self,
+        now: Timestamp,
+        sighting: Result<Box<Sighting>, Box<str>>,
+        out: &mut Vec<Action>,
+    ) {
+        if let Work::NotStarted | Work::Ended = self.work {
+            return;
+        }
+        let seen = sighting.map_or(HealthEvent::NotSeen, HealthEvent::Seen);
+        let mut actions = Vec::new();
+        self.health.handle(now, seen, &mut actions);
+        self.health_events += 1;
+        if actions.iter().any(decides) {
+            self.decided.get_or_insert(self.reported);
+        }
+        self.take_health(now, actions, out);
+        if self.health.wants_look() {
+            self.look(out);
         }
     }
 
@@ -110,4 +164,8 @@ impl Engine {
         let service = self.observed.services.get(service)?;
         Some(service.servers.get(server)?.weight)
     }
+}
+
+const fn decides(action: &HealthAction) -> bool {
+    matches!(action, HealthAction::Changed { .. })
 }

@@ -96,6 +96,7 @@ fn checks(health: &ServerHealth<'_>) -> Box<[CheckView]> {
         last_started: check.last_started,
         last_latency: check.last_latency,
         could_not_run: check.could_not_run,
+        not_checked_since: check.not_checked_since,
     });
     views.collect()
 }

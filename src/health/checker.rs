@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::doubt::Heard;
 use crate::model::{Check, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
@@ -56,6 +57,10 @@ pub(super) struct Checker {
     against: u32,
     /// Probes in a row that gave no result.
     not_checked: u32,
+    /// When the first of them started.
+    not_checked_since: Timestamp,
+    /// Whether the last probe heard anything; `None` when it did not run.
+    heard: Option<Heard>,
     /// A server of this check took connections when the checker began: its first verdict of down needs `fall` failures,
     /// like any other.
     serving: bool,
@@ -91,6 +96,8 @@ impl Checker {
             since: now,
             against: 0,
             not_checked: 0,
+            not_checked_since: now,
+            heard: None,
             serving: recalled.is_some_and(|(standing, _)| standing.is_up()),
             recalled: recalled.map(Box::new),
             phase: Phase::Waiting(first),
@@ -154,6 +161,47 @@ impl Checker {
         self.last_run
     }
 
+    /// When the first of the probes without a result started.
+    pub(super) const fn not_checked_since(&self) -> Timestamp {
+        self.not_checked_since
+    }
+
+    /// Whether the last probe heard anything; `None` when it did not run.
+    pub(super) const fn heard(&self) -> Option<Heard> {
+        self.heard
+    }
+
+    /// Whether it waits for the report of this run.
+    pub(super) fn awaits(&self, run: u64) -> bool {
+        matches!(self.phase, Phase::Probing(_)) && run == self.run
+    }
+
+    /// Notes what the awaited report says of the way to the server.
+    pub(super) fn hear(&mut self, report: &ProbeReport) {
+        let ended = report.started + report.latency;
+        self.heard = match report.outcome {
+            ProbeOutcome::Silent => Some(Heard::Silence(ended)),
+            ProbeOutcome::CouldNotRun => None,
+            ProbeOutcome::Up(_)
+            | ProbeOutcome::Down
+            | ProbeOutcome::Drain
+            | ProbeOutcome::Maintenance
+            | ProbeOutcome::Unsupported => Some(Heard::Answer(ended)),
+        };
+    }
+
+    /// Whether no probe is out.
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Waiting(_))
+    }
+
+    /// Probes now, if no probe is out.
+    pub(super) const fn hasten(&mut self, now: Timestamp) {
+        if self.is_waiting() {
+            self.phase = Phase::Waiting(now);
+        }
+    }
+
     /// How many probes in a row gave no result.
     pub(super) const fn not_checked(&self) -> u32 {
         self.not_checked
@@ -184,7 +232,8 @@ impl Checker {
             }
             (Phase::Probing(asked), CheckerEvent::Deadline) if due => {
                 let waited = now.since(asked).as_secs();
-                self.gave_no_result(format!("no report after {waited} s").into(), out);
+                self.heard = None;
+                self.gave_no_result(asked, format!("no report after {waited} s").into(), out);
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
             }
             (Phase::Probing(asked), CheckerEvent::Reported(run, report)) if run == self.run => {
@@ -202,11 +251,11 @@ impl Checker {
         self.last_run = Some((report.started, report.latency));
         let found = match report.outcome {
             ProbeOutcome::Up(weight) => Standing::Up(weight),
-            ProbeOutcome::Down => Standing::Down,
+            ProbeOutcome::Down | ProbeOutcome::Silent => Standing::Down,
             ProbeOutcome::Drain => Standing::Drain,
             ProbeOutcome::Maintenance => Standing::Maintenance,
             ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => {
-                self.gave_no_result(report.reason, out);
+                self.gave_no_result(report.started, report.reason, out);
                 return;
             }
         };
@@ -230,7 +279,15 @@ impl Checker {
     }
 
     /// A probe that could not run, or that the server does not understand, says nothing about the server's health.
-    fn gave_no_result(&mut self, reason: Box<str>, out: &mut Vec<CheckerAction>) {
+    fn gave_no_result(
+        &mut self,
+        started: Timestamp,
+        reason: Box<str>,
+        out: &mut Vec<CheckerAction>,
+    ) {
+        if self.not_checked == 0 {
+            self.not_checked_since = started;
+        }
         self.not_checked = self.not_checked.saturating_add(1);
         self.note_failure(&reason);
         out.push(CheckerAction::NotChecked {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Check, ProbeReport, ServerKey, ServiceKey, Standing, Timestamp};
+use crate::model::{
+    Check, HostEvent, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp,
+};
 
 /// Names one checker. No number is used twice: a late report cannot reach another checker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +40,12 @@ pub enum HealthEvent {
     Deadline,
     /// A probe has ended.
     Reported(RunId, ProbeReport),
+    /// Something happened to the links of this host.
+    Happened(HostEvent),
+    /// The links of this host, and the ways of the probes in [`Health::questions`](super::Health::questions).
+    Seen(Box<Sighting>),
+    /// The links and ways could not be read. Failures then count as the servers'.
+    NotSeen,
 }
 
 /// What the checkers ask for.

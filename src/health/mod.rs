@@ -17,6 +17,14 @@
 //! address), those that never reported, and those that the server does not understand. They change no verdict; they are
 //! counted and logged.
 //!
+//! When nobody answers a probe of a server that is not down, this may be the server's failure, or that of the way from
+//! this host. The report waits until [`Health`] has seen the links and the way ([`HealthEvent::Seen`]). It counts for
+//! nothing when the link is down or has no carrier, was so a moment ago, when there is no route, or when none of several
+//! servers on that link answers. While some of them have not been asked since, one of them is asked at once.
+//!
+//! A probe never leaves from the address of a virtual service: the real servers have that address, too. Where the kernel
+//! would choose it, [`Health`] chooses another one of the same interface.
+//!
 //! Equal checks of several servers have one checker, and each server has one standing made from all of its checks.
 //! Nothing here does I/O: [`Health`] takes events with the moment they happened, gives actions, and says when it wants
 //! to be called again.
@@ -26,9 +34,14 @@
 mod checker;
 mod combine;
 mod configure;
+mod doubt;
 mod event;
+mod links;
 mod monitor;
 mod roster;
+mod settle;
+mod source;
+mod sources;
 mod view;
 
 #[cfg(test)]

@@ -3,37 +3,50 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
+use std::time::Duration;
 
 use super::checker::{CheckerAction, CheckerEvent};
 use super::configure::{Memories, Origin, roster};
+use super::doubt::Doubt;
 use super::event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
+use super::links::Links;
 use super::roster::{Roster, ServerSlot};
+use super::sources::Sources;
 use super::view::ServerHealth;
-use crate::model::{Config, KnowsStandings, Recalled, ServerKey, ServiceKey, Standing, Timestamp};
+use crate::model::{
+    Config, KnowsStandings, ProbeOutcome, ProbeReport, Recalled, ServerKey, ServiceKey, Standing,
+    Timestamp,
+};
 
 /// All checkers of a configuration.
 #[derive(Debug, Clone)]
 pub struct Health {
-    roster: Roster,
+    pub(super) roster: Roster,
     /// The deadline of every checker, and its position: one entry for each.
-    due: BTreeSet<(Timestamp, usize)>,
+    pub(super) due: BTreeSet<(Timestamp, usize)>,
     /// Standings that wait for the first configuration.
     recalled: Memories,
     last_id: u64,
     jitter: fastrand::Rng,
+    pub(super) links: Links,
+    /// Reports of which nobody knows yet whose failure they are.
+    pub(super) doubts: Vec<Doubt>,
+    pub(super) sources: Sources,
 }
 
 impl Health {
     /// No checkers yet. The seed decides every jitter.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
             roster: Roster::EMPTY,
             due: BTreeSet::new(),
             recalled: Memories::new(),
             last_id: 0,
             jitter: fastrand::Rng::with_seed(seed),
+            links: Links::default(),
+            doubts: Vec::new(),
+            sources: Sources::default(),
         }
     }
 
@@ -116,6 +129,9 @@ impl Health {
             recalled: Memories::new(),
             last_id,
             jitter,
+            links: self.links.clone(),
+            doubts: self.doubts.clone(),
+            sources: Sources::of(config),
         }
     }
 
@@ -148,10 +164,15 @@ impl Health {
             }
             HealthEvent::Reported(run, report) => {
                 if let Some(position) = self.roster.position(run.check) {
-                    let event = CheckerEvent::Reported(run.run, report);
-                    self.feed(now, position, event, out);
+                    self.reported(now, position, Doubt { run, report }, out);
                 }
             }
+            HealthEvent::Happened(event) => {
+                self.links.happened(now, &event);
+                self.sources.happened(&event);
+            }
+            HealthEvent::Seen(sighting) => self.seen(now, *sighting, out),
+            HealthEvent::NotSeen => self.not_seen(now, out),
         }
     }
 
@@ -201,7 +222,7 @@ impl Health {
         })
     }
 
-    fn feed(
+    pub(super) fn feed(
         &mut self,
         now: Timestamp,
         position: usize,
@@ -223,7 +244,9 @@ impl Health {
         let id = slot.id;
         for action in actions {
             match action {
-                CheckerAction::Probe(run) => out.extend(self.request(now, position, id, run)),
+                CheckerAction::Probe(run) => {
+                    self.probe(now, position, RunId { check: id, run }, out);
+                }
                 CheckerAction::Changed { because } => self.roster.change(position, &because, out),
                 CheckerAction::NotChecked { reason, times } => {
                     let users = self.roster.users(position);
@@ -247,19 +270,29 @@ impl Health {
         }
     }
 
-    fn request(
-        &self,
+    /// Asks for a probe. One without a source address ends before it starts.
+    fn probe(
+        &mut self,
         asked: Timestamp,
         position: usize,
-        check: CheckId,
-        run: u64,
-    ) -> Option<HealthAction> {
-        let slot = self.roster.checkers.get(position)?;
-        Some(HealthAction::Probe(ProbeRequest {
-            run: RunId { check, run },
-            check: Arc::clone(slot.checker.check()),
-            asked,
-        }))
+        run: RunId,
+        out: &mut Vec<HealthAction>,
+    ) {
+        let Some(slot) = self.roster.checkers.get(position) else {
+            return;
+        };
+        match self.sources.check(slot.checker.check()) {
+            Ok(check) => out.push(HealthAction::Probe(ProbeRequest { run, check, asked })),
+            Err(reason) => {
+                let report = ProbeReport {
+                    outcome: ProbeOutcome::CouldNotRun,
+                    reason,
+                    started: asked,
+                    latency: Duration::ZERO,
+                };
+                self.reported(asked, position, Doubt { run, report }, out);
+            }
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use crate::model::{
 fn outcome() -> impl Strategy<Value = ProbeOutcome> {
     prop_oneof![
         4 => Just(ProbeOutcome::Up(None)),
-        4 => Just(ProbeOutcome::Down),
+        3 => Just(ProbeOutcome::Down),
+        1 => Just(ProbeOutcome::Silent),
         1 => (0_u32..3).prop_map(|weight| ProbeOutcome::Up(Weight::new(weight))),
         1 => Just(ProbeOutcome::Drain),
         1 => Just(ProbeOutcome::Maintenance),
@@ -126,7 +127,8 @@ proptest! {
             let to = checker.standing();
             let told = actions.iter().any(|it| matches!(it, CheckerAction::Changed { .. }));
             prop_assert_eq!(told, from != to);
-            let failures = in_a_row(&results, |it| it == ProbeOutcome::Down);
+            let failed = |it| matches!(it, ProbeOutcome::Down | ProbeOutcome::Silent);
+            let failures = in_a_row(&results, failed);
             let successes = in_a_row(&results, |it| matches!(it, ProbeOutcome::Up(_)));
             if to == Standing::Down && from != to && (from != Standing::Unknown || serving) {
                 prop_assert!(failures >= fall as usize, "{:?} -> down by {:?}", from, results);

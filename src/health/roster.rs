@@ -66,6 +66,11 @@ impl Roster {
         self.services.iter().map(|it| it.servers.len()).sum()
     }
 
+    /// The checker with this id; `None` when it is gone.
+    pub(super) fn checker(&self, id: CheckId) -> Option<&Checker> {
+        Some(&self.checkers.get(self.position(id)?)?.checker)
+    }
+
     /// A server, if it is checked.
     pub(super) fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<&ServerSlot> {
         let at = self.services.binary_search_by_key(service, |slot| slot.key);

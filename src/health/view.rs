@@ -36,6 +36,8 @@ pub struct CheckHealth<'a> {
     pub last_latency: Duration,
     /// How many probes in a row could not run, or met a server that does not understand them.
     pub could_not_run: u32,
+    /// When the first of them started; `None` when the last probe gave a result.
+    pub not_checked_since: Option<Timestamp>,
 }
 
 impl<'a> ServerHealth<'a> {
@@ -65,6 +67,7 @@ impl<'a> CheckHealth<'a> {
             last_started: last_run.map(|(started, _)| started),
             last_latency: last_run.map_or(Duration::ZERO, |(_, latency)| latency),
             could_not_run: checker.not_checked(),
+            not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::model::HostEvent;
 
 /// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
 const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
+/// `RTNLGRP_LINK`, `_IPV4_IFADDR`, `_IPV6_IFADDR`.
+const LINKS_AND_ADDRESSES: [u32; 3] = [1, 5, 9];
 /// Room for one datagram. An interface with all data of its driver takes a few KiB.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 /// The socket's own buffer: some thousand events. Events that do not fit are lost, and the kernel says so.
@@ -47,7 +49,17 @@ pub struct Monitor {
 impl Monitor {
     /// Begins to listen.
     pub fn open() -> Result<Self, RouteError> {
-        let socket = listen().map_err(|cause| RouteError::new("listen to rtnetlink", cause))?;
+        Self::open_for(&GROUPS)
+    }
+
+    /// Begins to listen for changes of links and addresses only.
+    pub fn open_for_links_and_addresses() -> Result<Self, RouteError> {
+        Self::open_for(&LINKS_AND_ADDRESSES)
+    }
+
+    fn open_for(groups: &[u32]) -> Result<Self, RouteError> {
+        let socket =
+            listen(groups).map_err(|cause| RouteError::new("listen to rtnetlink", cause))?;
         Ok(Self {
             socket,
             receive: vec![0; RECEIVE_BUFFER],
@@ -171,7 +183,7 @@ pub fn parse_host_events(datagram: &[u8]) -> Vec<HostEvent> {
     events
 }
 
-fn listen() -> Result<Socket, NetlinkError> {
+fn listen(groups: &[u32]) -> Result<Socket, NetlinkError> {
     let failed = |operation| move |error| socket_error(operation, &error);
     let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed("open a netlink socket"))?;
     socket
@@ -179,9 +191,9 @@ fn listen() -> Result<Socket, NetlinkError> {
         .map_err(failed("bind a netlink socket"))?;
     // Refused without CAP_NET_ADMIN: then there is less room, and more is lost.
     let _ = setsockopt(&socket, sockopt::RcvBufForce, &SOCKET_BUFFER);
-    for group in GROUPS {
+    for group in groups {
         socket
-            .add_membership(group)
+            .add_membership(*group)
             .map_err(failed("join a netlink group"))?;
     }
     Ok(socket)

@@ -26,7 +26,7 @@ pub use few::Few;
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
-    SysctlName, SysctlNameError, TunnelDevice,
+    SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,

@@ -52,6 +52,14 @@ pub struct ProbePath {
     pub mark: Option<Fwmark>,
 }
 
+impl Probe {
+    /// The address it is to come from, if one is chosen.
+    #[must_use]
+    pub fn source(&self) -> Option<IpAddr> {
+        self.path.as_ref()?.source
+    }
+}
+
 impl ProbePath {
     /// The kernel's routing chooses all of it.
     const BY_ROUTING: Self = Self {
@@ -207,6 +215,8 @@ pub enum ProbeOutcome {
     Up(Option<Weight>),
     /// The server did not answer as it should.
     Down,
+    /// Nobody answered. That is the server's failure, or that of the way to it.
+    Silent,
     /// The server asks for no new connections; its present ones live on.
     Drain,
     /// The server is in maintenance: like [`ProbeOutcome::Drain`], but somebody asked for it.

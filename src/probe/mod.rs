@@ -45,6 +45,13 @@ impl Answer {
         }
     }
 
+    fn silent(reason: impl Into<Box<str>>) -> Self {
+        Self {
+            outcome: ProbeOutcome::Silent,
+            reason: reason.into(),
+        }
+    }
+
     fn could_not_run(reason: impl Into<Box<str>>) -> Self {
         Self {
             outcome: ProbeOutcome::CouldNotRun,

@@ -16,7 +16,7 @@ use crate::model::ProbePath;
 pub(super) async fn probe(at: SocketAddr, path: Option<&ProbePath>, timeout: Duration) -> Answer {
     match tokio::time::timeout(timeout, connect(at, path)).await {
         Ok(answer) => answer,
-        Err(_) => Answer::down("connect timed out"),
+        Err(_) => Answer::silent("connect timed out"),
     }
 }
 
@@ -38,10 +38,22 @@ async fn connect(at: SocketAddr, path: Option<&ProbePath>) -> Answer {
             Answer::down("nobody listens: the probe met itself")
         }
         Ok(_) => Answer::up(),
-        Err(error) if lies_with_this_host(&error) => {
-            Answer::could_not_run(describe("connect", &error))
+        Err(error) => failed(&error, path),
+    }
+}
+
+/// What an error of `connect` says. A route that was closed on purpose gives EACCES or EINVAL; so may a source or an
+/// interface that does not fit.
+fn failed(error: &io::Error, path: Option<&ProbePath>) -> Answer {
+    let chosen = path.is_some_and(|path| path.source.is_some() || path.interface.is_some());
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EINVAL) if !chosen => {
+            Answer::down("connect: the route is a blackhole (EINVAL)")
         }
-        Err(error) => Answer::down(describe("connect", &error)),
+        Some(Errno::EACCES) if !chosen => Answer::down("connect: the route prohibits it (EACCES)"),
+        Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT) => Answer::silent(describe("connect", error)),
+        _ if lies_with_this_host(error) => Answer::could_not_run(describe("connect", error)),
+        _ => Answer::down(describe("connect", error)),
     }
 }
 
@@ -69,6 +81,7 @@ fn lies_with_this_host(error: &io::Error) -> bool {
             | Errno::EPROTONOSUPPORT
             | Errno::EINVAL
             | Errno::ENETDOWN
+            | Errno::ENETUNREACH
             | Errno::UnknownErrno
     )
 }
@@ -127,7 +140,7 @@ mod tests {
             .map(|_| std::net::TcpStream::connect_timeout(&at, Duration::from_millis(50)))
             .collect();
         let answer = runtime.block_on(probe(at, None, Duration::from_millis(100)));
-        assert_eq!(answer, Answer::down("connect timed out"));
+        assert_eq!(answer, Answer::silent("connect timed out"));
         drop(fill);
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct Stage {
     pub(crate) servers: Vec<Host>,
     pub(crate) ipvs: Ipvs,
     running: Vec<(usize, SocketAddr, NameServer)>,
-    _net: Net,
+    net: Net,
 }
 
 impl Stage {
@@ -80,7 +80,7 @@ impl Stage {
             client,
             director,
             running: Vec::new(),
-            _net: net,
+            net,
         }
     }
 
@@ -126,6 +126,13 @@ impl Stage {
     pub(crate) fn stop_serving(&mut self, index: usize, at: SocketAddr) {
         self.running
             .retain(|(server, address, _)| (*server, *address) != (index, at));
+    }
+
+    /// Switches the bridge between all hosts on or off. Every cable keeps its carrier.
+    pub(crate) fn switch(&self, on: bool) {
+        let state = if on { "up" } else { "down" };
+        let line = format!("link set lan {state}\n");
+        self.net.bridge().ip(&line).unwrap();
     }
 
     /// On every real server.

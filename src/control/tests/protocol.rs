@@ -195,6 +195,7 @@ fn full_status() -> Status {
                     last_failure: Some("connect refused".to_owned()),
                     checked_seconds_ago: Some(1),
                     could_not_run: 0,
+                    not_checked_seconds: None,
                 }],
             }],
         }],
@@ -215,7 +216,7 @@ fn a_status_is_the_json_that_people_use() {
                 "checks": [{
                     "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
                     "latency_microseconds": 120, "last_failure": "connect refused",
-                    "checked_seconds_ago": 1, "could_not_run": 0,
+                    "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
                 }],
             }],
         }],

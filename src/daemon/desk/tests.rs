@@ -84,6 +84,7 @@ fn snapshot() -> Snapshot {
                     last_started: Some(Timestamp::ZERO),
                     last_latency: Duration::from_micros(120),
                     could_not_run: 0,
+                    not_checked_since: None,
                 })
                 .collect();
             ServerView {

@@ -9,8 +9,8 @@ use crate::config;
 use crate::engine::{Action, Engine, Event, Probed, ReloadId, Start};
 use crate::health::ProbeRequest;
 use crate::model::{
-    AllUp, Config, IpvsTable, ProbeOutcome, ProbeReport, Recalled, Role, ServiceKey, Timestamp,
-    Transition,
+    AllUp, Config, IpvsTable, Link, Probe, ProbeOutcome, ProbeReport, Recalled, Role, SeenLink,
+    ServiceKey, Sighting, Timestamp, Transition, Way,
 };
 use crate::plan::{HostTarget, SimulatedKernel, Target, desired};
 
@@ -36,6 +36,8 @@ pub(super) struct Stand {
     pub(super) unread: Vec<Box<str>>,
     /// How many exchanges with the kernel there were.
     pub(super) exchanges: usize,
+    /// Whether the one link has no carrier; probes are then answered by nobody.
+    pub(super) unplugged: bool,
     pub(super) ended: Option<bool>,
     reloads: u64,
 }
@@ -83,6 +85,7 @@ impl Stand {
             meddler: |_| (),
             unread: Vec::new(),
             exchanges: 0,
+            unplugged: false,
             ended: None,
             reloads: 0,
         }
@@ -105,6 +108,7 @@ impl Stand {
         let deaf = self.deaf.map(Box::from);
         match action {
             Action::Probe(request) => self.probes.push(request),
+            Action::Look(probes) => return Some(Event::Seen(Ok(Box::new(self.sighting(probes))))),
             Action::ReadTable => {
                 self.exchanges += 1;
                 let table = self.kernel.table.clone();
@@ -148,6 +152,28 @@ impl Stand {
         None
     }
 
+    /// Every way is by one link, which has a carrier or has none.
+    fn sighting(&self, probes: Vec<Probe>) -> Sighting {
+        let link = Link {
+            up: true,
+            running: !self.unplugged,
+            ..Link::new(2, "eth0")
+        };
+        let way = Way::Out {
+            link: 2,
+            source: None,
+        };
+        Sighting {
+            happened: Vec::new(),
+            links: vec![SeenLink {
+                link,
+                carrier_changes: self.unplugged.into(),
+            }],
+            addresses: Vec::new(),
+            ways: probes.into_iter().map(|probe| (probe, way)).collect(),
+        }
+    }
+
     /// Lets time pass, and answers every probe at once: `up` says whether a server is up.
     pub(super) fn pass(&mut self, time: Duration, up: impl Fn(&str) -> bool) {
         let end = self.now + time;
@@ -171,7 +197,9 @@ impl Stand {
     }
 
     fn report(&self, request: &ProbeRequest, up: bool) -> Probed {
-        let (outcome, reason) = if up {
+        let (outcome, reason) = if self.unplugged {
+            (ProbeOutcome::Silent, "connect timed out")
+        } else if up {
             (ProbeOutcome::Up(None), "")
         } else {
             (ProbeOutcome::Down, "connect refused")

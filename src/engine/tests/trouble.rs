@@ -96,3 +96,29 @@ fn a_setting_that_cannot_be_made_is_told_once() {
         .unwrap();
     assert_eq!(told.severity(), Severity::Warning);
 }
+
+#[test]
+fn while_the_link_has_no_carrier_no_verdict_moves() {
+    let mut stand = running();
+    let before = stand.weights();
+    stand.unplugged = true;
+    stand.seconds(60, all);
+    assert_eq!(stand.weights(), before);
+    assert_eq!(stand.count("up -> down"), 0, "{:#?}", stand.log());
+    let told = stand.count("could not run (1 in a row): eth0 has no carrier");
+    assert_eq!(told, 2, "{:#?}", stand.log());
+    let now = stand.now;
+    let snapshot = stand.engine.snapshot(now);
+    let servers = snapshot.services.values().flat_map(|it| &it.servers);
+    for check in servers.flat_map(|server| &server.checks) {
+        let since = check.not_checked_since.unwrap();
+        assert!(now.since(since).as_secs() >= 55, "{check:?}");
+    }
+
+    stand.unplugged = false;
+    stand.seconds(10, all);
+    assert_eq!(stand.count("runs again"), 2, "{:#?}", stand.log());
+    // From then on failures count again.
+    stand.seconds(10, |server| server == "10.0.0.2:80");
+    assert_eq!(stand.count("up -> down"), 1, "{:#?}", stand.log());
+}

@@ -40,7 +40,7 @@ impl Alone {
         };
         let reason = match outcome {
             ProbeOutcome::Up(_) => "",
-            ProbeOutcome::Down => "connect timed out",
+            ProbeOutcome::Down | ProbeOutcome::Silent => "connect timed out",
             ProbeOutcome::Drain => "drain",
             ProbeOutcome::Maintenance => "maintenance",
             ProbeOutcome::Unsupported => "404 Not Found",
@@ -60,30 +60,30 @@ impl Alone {
 }
 
 /// How each result changes a standing, with `rise` 2 and `fall` 3. Each result and standing has a letter: `+` up, `5`
-/// up with weight 5, `x` down, `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
+/// up with weight 5, `x` down, `s` silent, `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
 #[test]
 fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
-    let results = "+5xdm?!";
+    let results = "+5xsdm?!";
     let table = [
         // Results before, the standing then, and the standing after each result.
-        ("", '-', "+5xdm--"),
-        ("+", '+', "+5+dm++"),
-        ("+x", '+', "+5+dm++"),
-        ("+xx", '+', "+5xdm++"),
-        ("+xx+", '+', "+5+dm++"),
-        ("+xx?", '+', "+5xdm++"),
-        ("5", '5', "+55dm55"),
-        ("5xx", '5', "+5xdm55"),
-        ("x", 'x', "xxxdmxx"),
-        ("x+", 'x', "+5xdmxx"),
-        ("x+!", 'x', "+5xdmxx"),
-        ("x+x", 'x', "xxxdmxx"),
-        ("d", 'd', "+5ddmdd"),
-        ("dx", 'd', "+5ddmdd"),
-        ("dxx", 'd', "+5xdmdd"),
-        ("dxxd", 'd', "+5ddmdd"),
-        ("m", 'm', "+5mdmmm"),
-        ("mxx", 'm', "+5xdmmm"),
+        ("", '-', "+5xxdm--"),
+        ("+", '+', "+5++dm++"),
+        ("+x", '+', "+5++dm++"),
+        ("+xx", '+', "+5xxdm++"),
+        ("+xx+", '+', "+5++dm++"),
+        ("+xx?", '+', "+5xxdm++"),
+        ("5", '5', "+555dm55"),
+        ("5xx", '5', "+5xxdm55"),
+        ("x", 'x', "xxxxdmxx"),
+        ("x+", 'x', "+5xxdmxx"),
+        ("x+!", 'x', "+5xxdmxx"),
+        ("x+x", 'x', "xxxxdmxx"),
+        ("d", 'd', "+5dddmdd"),
+        ("dx", 'd', "+5dddmdd"),
+        ("dxx", 'd', "+5xxdmdd"),
+        ("dxxd", 'd', "+5dddmdd"),
+        ("m", 'm', "+5mmdmmm"),
+        ("mxx", 'm', "+5xxdmmm"),
     ];
     for (before, standing, expected) in table {
         for (result, expected) in results.chars().zip(expected.chars()) {
@@ -104,6 +104,7 @@ fn outcome(letter: char) -> ProbeOutcome {
         '+' => ProbeOutcome::Up(None),
         '5' => ProbeOutcome::Up(weight(5)),
         'x' => ProbeOutcome::Down,
+        's' => ProbeOutcome::Silent,
         'd' => ProbeOutcome::Drain,
         'm' => ProbeOutcome::Maintenance,
         '?' => ProbeOutcome::Unsupported,

@@ -14,14 +14,14 @@ use crate::model::{
     Scheduler, ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp, Weight,
 };
 
-fn moment(seconds: u64) -> Timestamp {
+pub(super) fn moment(seconds: u64) -> Timestamp {
     Timestamp::after_start(Duration::from_secs(seconds))
 }
 
 /// The servers of a service, each with its checks.
-type Servers<'a> = &'a [(&'a str, Checks)];
+pub(super) type Servers<'a> = &'a [(&'a str, Checks)];
 
-fn config(services: &[(&str, Servers<'_>)]) -> Config {
+pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
     let services = services.iter().map(|(service, servers)| {
         let servers = servers.iter().map(|(at, checks)| {
             let configured = ConfiguredServer {
@@ -218,11 +218,9 @@ fn checks_that_differ_in_anything_are_never_merged() {
         .flat_map(|name| checked.ids(name, "10.0.0.1:80"))
         .collect();
     assert_eq!(ids.len(), 3);
-    let (_, probes) = checked.pass(SECOND, |probe| {
-        match probe.path.as_ref().and_then(|path| path.source) {
-            Some(_) => ProbeOutcome::Down,
-            None => ProbeOutcome::Up(None),
-        }
+    let (_, probes) = checked.pass(SECOND, |probe| match probe.source() {
+        Some(_) => ProbeOutcome::Down,
+        None => ProbeOutcome::Up(None),
     });
     assert_eq!(probes["10.0.0.1:80"], 3);
     let standings = names.map(|name| checked.standing(name, "10.0.0.1:80").unwrap());

@@ -3,6 +3,8 @@
 
 mod checker;
 mod configurations;
+mod sources;
+mod ways;
 
 use std::sync::Arc;
 use std::time::Duration;

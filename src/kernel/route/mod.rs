@@ -13,7 +13,10 @@ use nix::errno::Errno;
 use super::netlink::{Netlink, NetlinkError};
 use crate::codec::DecodeError;
 use crate::codec::message::{Envelope, IncomingKind, emit};
-use crate::model::{InterfaceAddress, Link, Neighbour, RouteEntry, TunnelDevice};
+use crate::model::{
+    AddressFamily, Fwmark, InterfaceAddress, Link, Neighbour, Probe, RouteEntry, RouteKind,
+    SeenLink, TunnelDevice, Way,
+};
 
 pub use failure::RouteError;
 
@@ -57,6 +60,58 @@ impl Route {
             message::emit_all_links,
             message::parse_link,
         )
+    }
+
+    /// All interfaces, each with the number of changes of its carrier.
+    pub fn seen_links(&mut self) -> Result<Vec<SeenLink>, RouteError> {
+        self.list(
+            "list the interfaces",
+            message::RTM_GETLINK,
+            message::emit_all_links,
+            message::parse_seen_link,
+        )
+    }
+
+    /// The way by which a probe would leave now. `links` has the interfaces of this host.
+    pub fn way(&mut self, probe: &Probe, links: &[SeenLink]) -> Result<Way, RouteError> {
+        let to = probe.target.ip();
+        let named = |name: &str| links.iter().find(|seen| seen.link.name == name);
+        let path = probe.path.as_deref();
+        let interface = path.and_then(|path| path.interface.as_deref());
+        let by = interface.and_then(named);
+        let question = message::Question {
+            to,
+            from: probe.source(),
+            by: by.map(|seen| seen.link.index),
+            mark: path.and_then(|path| path.mark).map(Fwmark::get),
+        };
+        let answer = self.netlink.ask(
+            |sequence, answer, out| {
+                let envelope = Envelope {
+                    message_type: message::RTM_GETROUTE,
+                    sequence,
+                    answer,
+                };
+                emit(out, envelope, 0, |out| {
+                    message::emit_question(out, question);
+                });
+            },
+            |kind| match kind {
+                IncomingKind::Data { payload, .. } => {
+                    message::parse_way(payload, AddressFamily::of(to))
+                }
+                IncomingKind::Done
+                | IncomingKind::Acknowledged
+                | IncomingKind::Refused(_)
+                | IncomingKind::Noop
+                | IncomingKind::Overrun => Ok(Way::Unknown),
+            },
+        );
+        match answer {
+            Ok(way) => Ok(way),
+            Err(NetlinkError::Refused(refusal)) => Ok(refused(Errno::from_raw(refusal.errno))),
+            Err(cause) => Err(RouteError::new(format!("ask for the way to {to}"), cause)),
+        }
     }
 
     /// The interface of this name.
@@ -234,6 +289,17 @@ impl Route {
             },
         );
         listed.map_err(|cause| RouteError::new(operation, cause))
+    }
+}
+
+/// What the error of a question for a way means.
+fn refused(errno: Errno) -> Way {
+    match errno {
+        Errno::ENETUNREACH => Way::NoRoute,
+        Errno::EHOSTUNREACH => Way::Closed(RouteKind::Unreachable),
+        Errno::EINVAL => Way::Closed(RouteKind::Blackhole),
+        Errno::EACCES => Way::Closed(RouteKind::Prohibit),
+        _ => Way::Unknown,
     }
 }
 

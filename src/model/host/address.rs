@@ -47,6 +47,23 @@ impl InterfaceAddress {
             duplicate: false,
         }
     }
+
+    /// Whether the other address is in its network. An address that stands alone (`/32`, `/128`) has none.
+    #[must_use]
+    pub fn is_on_link(&self, other: IpAddr) -> bool {
+        let prefix = u32::from(self.prefix);
+        match (self.address, other) {
+            (IpAddr::V4(own), IpAddr::V4(other)) if prefix < 32 => {
+                let differs = own.to_bits() ^ other.to_bits();
+                differs.leading_zeros() >= prefix
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) if prefix < 128 => {
+                let differs = own.to_bits() ^ other.to_bits();
+                differs.leading_zeros() >= prefix
+            }
+            (IpAddr::V4(_) | IpAddr::V6(_), _) => false,
+        }
+    }
 }
 
 /// How far away an address may be used (`RT_SCOPE_*`).
@@ -149,6 +166,25 @@ mod tests {
         assert!(!lasting(10, 10).is_served_by(lasting(10, 11)));
         assert!(lasting(1, 0).is_served_by(lasting(1, 0)));
         assert!(!lasting(1, 0).is_served_by(lasting(0, 0)));
+    }
+
+    #[test]
+    fn the_network_of_an_address_is_what_its_prefix_says() {
+        let table = [
+            ("192.0.2.1", 24, "192.0.2.254", true),
+            ("192.0.2.1", 24, "192.0.3.1", false),
+            ("192.0.2.1", 0, "10.0.0.1", true),
+            ("192.0.2.1", 32, "192.0.2.1", false),
+            ("192.0.2.1", 24, "2001:db8::1", false),
+            ("2001:db8::1", 64, "2001:db8::ffff", true),
+            ("2001:db8::1", 64, "2001:db8:0:1::1", false),
+            ("2001:db8::1", 128, "2001:db8::1", false),
+        ];
+        for (own, prefix, other, expected) in table {
+            let address = InterfaceAddress::new(1, own.parse().unwrap(), prefix);
+            let is = address.is_on_link(other.parse().unwrap());
+            assert_eq!(is, expected, "{other} at {own}/{prefix}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod link;
 mod neighbour;
 mod route;
 mod setting;
+mod sighting;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use link::{Link, LinkLayerAddress, LinkLayerAddressError, TunnelDevice};
 pub use neighbour::{Neighbour, NeighbourState};
 pub use route::{RouteEntry, RouteKind};
 pub use setting::{SysctlName, SysctlNameError};
+pub use sighting::{SeenLink, Sighting, Way};
 
 /// The parts of one network namespace that somebody read, or the host of a test.
 ///

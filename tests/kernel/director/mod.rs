@@ -15,6 +15,7 @@ mod repair;
 mod run;
 mod state;
 mod verdict;
+mod way;
 
 use crate::Test;
 
@@ -29,6 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
         foreign::tests(),
         kill::tests(),
         verdict::tests(),
+        way::tests(),
         state::tests(),
         log::tests(),
         recording::tests(),

@@ -8,12 +8,14 @@ use netlink_packet_route::link::{
 
 use super::{append, attributes};
 use crate::codec::DecodeError;
-use crate::model::{Link, LinkLayerAddress, TunnelDevice};
+use crate::model::{Link, LinkLayerAddress, SeenLink, TunnelDevice};
 
 const LINK_HEADER: usize = 16;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_CARRIER: u16 = 33;
+const IFLA_CARRIER_CHANGES: u16 = 35;
 
 /// Appends the body of a listing of links.
 pub(in super::super) fn emit_all_links(out: &mut Vec<u8>) {
@@ -50,6 +52,13 @@ pub(in super::super) fn emit_tunnel(out: &mut Vec<u8>, device: TunnelDevice) {
 /// A link; `None` for a message of another family. A bridge sends such a message when a link leaves it, although the
 /// link still exists.
 pub(in super::super) fn parse_link(payload: &[u8]) -> Result<Option<Link>, DecodeError> {
+    Ok(parse_seen_link(payload)?.map(|seen| seen.link))
+}
+
+/// The same, with how often its carrier changed.
+///
+/// The kernel clears `IFF_RUNNING` up to a second after the carrier has gone; `IFLA_CARRIER` says it at once.
+pub(in super::super) fn parse_seen_link(payload: &[u8]) -> Result<Option<SeenLink>, DecodeError> {
     let header = LinkHeader::parse(payload)?;
     if header.interface_family != AddressFamily::Unspec {
         return Ok(None);
@@ -59,19 +68,25 @@ pub(in super::super) fn parse_link(payload: &[u8]) -> Result<Option<Link>, Decod
         running: header.flags.contains(LinkFlags::Running),
         ..Link::new(header.index, "")
     };
+    let mut carrier_changes = 0;
     for attribute in attributes(payload, LINK_HEADER) {
         let attribute = attribute?;
         match attribute.kind {
             IFLA_IFNAME => link.name = attribute.string(),
             IFLA_MTU => link.mtu = attribute.u32("IFLA_MTU")?,
             IFLA_ADDRESS => link.address = LinkLayerAddress::new(attribute.bytes()),
+            IFLA_CARRIER => link.running &= attribute.u8("IFLA_CARRIER")? != 0,
+            IFLA_CARRIER_CHANGES => carrier_changes = attribute.u32("IFLA_CARRIER_CHANGES")?,
             _ => {}
         }
     }
     if link.name.is_empty() {
         return Err(DecodeError::Missing("IFLA_IFNAME"));
     }
-    Ok(Some(link))
+    Ok(Some(SeenLink {
+        link,
+        carrier_changes,
+    }))
 }
 
 #[cfg(test)]
@@ -110,6 +125,23 @@ mod tests {
         };
         #[cfg(target_endian = "little")]
         assert_eq!(parse_link(&bytes), Ok(Some(eth0)));
+    }
+
+    #[test]
+    fn a_link_without_a_carrier_is_not_running_whatever_its_flags_say() {
+        let mut bytes = vec![0, 0, 1, 0, 2, 0, 0, 0, 0x43, 0, 1, 0, 0, 0, 0, 0];
+        bytes.extend([7, 0, 3, 0, b'l', b'o', 0, 0]);
+        bytes.extend([5, 0, 33, 0, 0, 0, 0, 0]); // IFLA_CARRIER
+        bytes.extend([8, 0, 35, 0, 3, 0, 0, 0]); // IFLA_CARRIER_CHANGES
+        let seen = SeenLink {
+            link: Link {
+                up: true,
+                ..Link::new(2, "lo")
+            },
+            carrier_changes: 3,
+        };
+        #[cfg(target_endian = "little")]
+        assert_eq!(parse_seen_link(&bytes), Ok(Some(seen)));
     }
 
     #[test]

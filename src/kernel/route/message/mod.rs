@@ -9,6 +9,7 @@ mod event;
 mod link;
 mod neighbour;
 mod route;
+mod way;
 
 use std::net::IpAddr;
 
@@ -21,9 +22,10 @@ use crate::model;
 
 pub(super) use address::{emit_address, emit_all_addresses, parse_address};
 pub(in crate::kernel) use event::parse_event;
-pub(super) use link::{emit_all_links, emit_link_state, emit_tunnel, parse_link};
+pub(super) use link::{emit_all_links, emit_link_state, emit_tunnel, parse_link, parse_seen_link};
 pub(super) use neighbour::{emit_all_neighbours, parse_neighbour};
 pub(super) use route::{emit_all_routes, emit_host_route, parse_route};
+pub(super) use way::{Question, emit_question, parse_way};
 
 pub(super) const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use attack::{Attack, NOT_YET};
+use attack::Attack;
 
 /// The first round's seed when the command line names none.
 const FIRST_SEED: u64 = 1;
@@ -141,8 +141,5 @@ fn list() {
                 .unwrap_or_default();
             println!("   {:<18} {help}", value.get_name());
         }
-    }
-    for (attack, why) in NOT_YET {
-        println!("Only when it is named, {}: {why}", attack.name());
     }
 }

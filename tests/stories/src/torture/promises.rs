@@ -46,7 +46,8 @@ pub(super) const PROMISES: [(&str, &[Attack]); 5] = [
         &[RefusedReload, MistakenReload, ForeignKey, KilledReloading],
     ),
     (
-        "A check that could not run counts neither as failed nor as passed.",
+        "A check that could not run counts neither as failed nor as passed. While the way from the director to the \
+         servers is gone (interface down, no carrier, no route), it removes no server.",
         &[ChecksNotRun, Suspended, LinkDown],
     ),
 ];
@@ -58,7 +59,7 @@ mod tests {
     use clap::ValueEnum;
 
     use super::PROMISES;
-    use crate::torture::attack::{Attack, NOT_YET};
+    use crate::torture::attack::Attack;
 
     /// The items of the README's list of promises, each as one line.
     fn promised() -> BTreeSet<String> {
@@ -85,9 +86,7 @@ mod tests {
         let attacked: BTreeSet<String> = PROMISES.iter().map(|(it, _)| (*it).to_owned()).collect();
         assert_eq!(attacked, promised, "left: attacked, right: in the README");
         for (promise, attacks) in PROMISES {
-            let mut played = attacks.to_vec();
-            played.retain(|attack| NOT_YET.iter().all(|(it, _)| it != attack));
-            assert!(!played.is_empty(), "no attack on: {promise}");
+            assert!(!attacks.is_empty(), "no attack on: {promise}");
         }
     }
 

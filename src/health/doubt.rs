@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Whose failure it is when nobody answers a probe: the server's, or that of the way from this host.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::event::RunId;
+use super::links::{Links, Side};
+use crate::model::{Probe, ProbeOutcome, ProbeReport, RouteKind, Timestamp, Way};
+
+/// A report that nobody answered. Its checker gets it when it is known whose failure that is.
+#[derive(Debug, Clone)]
+pub(super) struct Doubt {
+    pub(super) run: RunId,
+    pub(super) report: ProbeReport,
+}
+
+/// Whose failure it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The server's.
+    Server,
+    /// The server's, or that of somebody who closed the way to it on purpose: clients do not reach it either.
+    Closed(&'static str),
+    /// This host's, or that of the way from it.
+    Host(Box<str>),
+    /// Nobody knows yet: others on the same side have not been asked since.
+    Open,
+}
+
+/// What the other probes on the same side found since this one started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    /// No other host is asked there, beside those that are down.
+    Alone,
+    /// Somebody answered.
+    Answered,
+    /// None of so many hosts answered.
+    Silent(usize),
+    /// Some did not answer, and the others have not been asked.
+    Unasked,
+}
+
+impl Doubt {
+    /// The moment from which an answer on the same side shows that the way was open: the middle of the probe.
+    fn proof(&self) -> Timestamp {
+        self.report.started + self.report.latency / 2
+    }
+
+    /// The report, as the checker gets it; `None` while nobody knows.
+    pub(super) fn judged(&self, blame: Blame) -> Option<ProbeReport> {
+        let (outcome, reason) = match blame {
+            Blame::Open => return None,
+            Blame::Server => (ProbeOutcome::Down, self.report.reason.clone()),
+            Blame::Closed(why) => (ProbeOutcome::Down, why.into()),
+            Blame::Host(why) => (ProbeOutcome::CouldNotRun, why),
+        };
+        Some(ProbeReport {
+            outcome,
+            reason,
+            ..self.report.clone()
+        })
+    }
+}
+
+/// Decides. `grace` is the time after a link has come back in which a failure counts for nothing.
+pub(super) fn blame(
+    doubt: &Doubt,
+    probe: &Probe,
+    way: Way,
+    grace: Duration,
+    links: &Links,
+    company: impl FnOnce(Side, IpAddr) -> Company,
+) -> Blame {
+    let target = probe.target.ip();
+    let link = match way {
+        Way::NoRoute => return Blame::Host("there is no route to it (ENETUNREACH)".into()),
+        Way::Closed(kind) => return Blame::Closed(closed(kind)),
+        Way::Unknown => return Blame::Server,
+        Way::Out { link, .. } => link,
+    };
+    let trouble = links.trouble(link, doubt.report.started, grace);
+    if let Some(why) = trouble.or_else(|| links.detour(target, link)) {
+        return Blame::Host(why.into());
+    }
+    let side = links.side(target, link);
+    match company(side, target) {
+        Company::Alone | Company::Answered => Blame::Server,
+        Company::Silent(hosts) => {
+            let place = match side {
+                Side::On(_) => "on",
+                Side::Beyond => "beyond",
+            };
+            let name = links.name(link);
+            Blame::Host(format!("none of {hosts} servers answers {place} {name}").into())
+        }
+        Company::Unasked => Blame::Open,
+    }
+}
+
+const fn closed(kind: RouteKind) -> &'static str {
+    match kind {
+        RouteKind::Blackhole => "the route to it is a blackhole",
+        RouteKind::Prohibit => "the route to it prohibits all traffic",
+        RouteKind::Unreachable
+        | RouteKind::Unicast
+        | RouteKind::Local
+        | RouteKind::Broadcast
+        | RouteKind::Anycast
+        | RouteKind::Multicast
+        | RouteKind::Throw
+        | RouteKind::Other(_) => "the route to it is unreachable",
+    }
+}
+
+/// What was heard from a host last, by one of its checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// An answer, whatever it said.
+    Answer(Timestamp),
+    /// Nothing.
+    Silence(Timestamp),
+}
+
+/// What was heard on one side.
+#[derive(Debug, Default)]
+pub(super) struct Voices {
+    answered: Option<Timestamp>,
+    /// Of each host that is not down: when it was silent last, if that was the last that was heard.
+    hosts: BTreeMap<IpAddr, Timestamp>,
+}
+
+impl Voices {
+    /// Adds what a check of this host heard last.
+    pub(super) fn add(&mut self, host: IpAddr, heard: Heard, is_down: bool) {
+        let silent = match heard {
+            Heard::Answer(at) => {
+                self.answered = self.answered.max(Some(at));
+                Timestamp::ZERO
+            }
+            Heard::Silence(at) => at,
+        };
+        if !is_down {
+            let last = self.hosts.entry(host).or_default();
+            *last = silent.max(*last);
+        }
+    }
+
+    /// The company of a probe of this host.
+    pub(super) fn company(&self, host: IpAddr, doubt: &Doubt) -> Company {
+        if self.answered.is_some_and(|at| at >= doubt.proof()) {
+            return Company::Answered;
+        }
+        let others = || self.hosts.iter().filter(|(other, _)| **other != host);
+        match others().count() {
+            0 => Company::Alone,
+            number if others().all(|(_, silent)| *silent >= doubt.report.started) => {
+                Company::Silent(number + 1)
+            }
+            _ => Company::Unasked,
+        }
+    }
+}

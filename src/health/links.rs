@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The links of this host: whether packets can pass, and when they last could not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::model::{HostEvent, InterfaceAddress, Link, Sighting, Timestamp};
+
+/// What is known of the links.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Links {
+    known: BTreeMap<u32, Known>,
+    /// Whether the kernel has been asked for all of them.
+    looked: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    name: Box<str>,
+    state: State,
+    /// How often the carrier had come or gone when the kernel was asked last.
+    carrier_changes: Option<u32>,
+    /// The last moment at which packets could perhaps not pass.
+    shut: Option<Timestamp>,
+    /// The addresses that it had while packets could pass. An IPv6 address goes when its link goes down.
+    addresses: Vec<InterfaceAddress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Passes,
+    NoCarrier,
+    Down,
+}
+
+/// The targets that are reached in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Side {
+    /// The neighbours on this link.
+    On(u32),
+    /// Everybody who is on no link of this host.
+    Beyond,
+}
+
+impl Links {
+    /// A change that the kernel reported.
+    pub(super) fn happened(&mut self, now: Timestamp, event: &HostEvent) {
+        match event {
+            HostEvent::LinkChanged(link) => self.note(now, link, None),
+            HostEvent::LinkGone(link) => {
+                self.known.remove(&link.index);
+            }
+            HostEvent::Lost => {
+                for known in self.known.values_mut() {
+                    known.shut = Some(now);
+                }
+            }
+            HostEvent::AddressAdded(_)
+            | HostEvent::AddressRemoved(_)
+            | HostEvent::NeighbourChanged(_)
+            | HostEvent::NeighbourGone(_)
+            | HostEvent::RouteChanged(_)
+            | HostEvent::RouteGone(_) => {}
+        }
+    }
+
+    /// The answer to a question.
+    pub(super) fn seen(&mut self, now: Timestamp, sighting: &Sighting) {
+        for event in &sighting.happened {
+            self.happened(now, event);
+        }
+        let there = sighting.links.iter().map(|seen| seen.link.index);
+        let there: BTreeSet<u32> = there.collect();
+        self.known.retain(|index, _| there.contains(index));
+        for seen in &sighting.links {
+            self.note(now, &seen.link, Some(seen.carrier_changes));
+        }
+        for (index, known) in &mut self.known {
+            let has = sighting.addresses.iter().filter(|it| it.index == *index);
+            if known.state == State::Passes {
+                known.addresses = has.cloned().collect();
+            } else {
+                let new = has.filter(|it| !known.addresses.contains(it));
+                let new: Vec<InterfaceAddress> = new.cloned().collect();
+                known.addresses.extend(new);
+            }
+        }
+        self.looked = true;
+    }
+
+    fn note(&mut self, now: Timestamp, link: &Link, carrier_changes: Option<u32>) {
+        let state = match (link.up, link.running) {
+            (false, _) => State::Down,
+            (true, false) => State::NoCarrier,
+            (true, true) => State::Passes,
+        };
+        let is_new = self.looked.then_some(now);
+        let known = self.known.entry(link.index).or_insert_with(|| Known {
+            name: link.name.as_str().into(),
+            state,
+            carrier_changes: None,
+            shut: is_new,
+            addresses: Vec::new(),
+        });
+        let flapped = match (known.carrier_changes, carrier_changes) {
+            (Some(before), Some(after)) => before != after,
+            (None, _) | (_, None) => false,
+        };
+        if flapped || known.state != State::Passes || state != State::Passes {
+            known.shut = Some(now);
+        }
+        known.state = state;
+        known.carrier_changes = carrier_changes.or(known.carrier_changes);
+        if *known.name != *link.name {
+            known.name = link.name.as_str().into();
+        }
+    }
+
+    /// Why this host is to blame for a probe by this link that started then. After a link has come back, nothing counts
+    /// for the time of `grace`: the neighbours have to be found again.
+    pub(super) fn trouble(&self, link: u32, started: Timestamp, grace: Duration) -> Option<String> {
+        let known = self.known.get(&link)?;
+        let shut = known.shut.is_some_and(|shut| started < shut + grace);
+        match known.state {
+            State::Passes if shut => Some(format!("{} was down a moment ago", known.name)),
+            State::Passes => None,
+            State::NoCarrier | State::Down => known.closed(),
+        }
+    }
+
+    /// Why the link that this target is on does not pass packets, when they leave by another link for that reason.
+    pub(super) fn detour(&self, target: IpAddr, link: u32) -> Option<String> {
+        if self.has_neighbour(link, target) {
+            return None;
+        }
+        let homes = self.known.values().filter(|known| known.is_home_of(target));
+        homes.map(Known::closed).find_map(|closed| closed)
+    }
+
+    /// The side on which a target is that is reached by this link.
+    pub(super) fn side(&self, target: IpAddr, link: u32) -> Side {
+        if self.has_neighbour(link, target) {
+            Side::On(link)
+        } else {
+            Side::Beyond
+        }
+    }
+
+    /// Whether a target is on this side.
+    pub(super) fn is_on(&self, side: Side, target: IpAddr) -> bool {
+        match side {
+            Side::On(link) => self.has_neighbour(link, target),
+            Side::Beyond => !self.known.values().any(|known| known.is_home_of(target)),
+        }
+    }
+
+    /// The name of a link.
+    pub(super) fn name(&self, link: u32) -> String {
+        let known = self.known.get(&link);
+        known.map_or_else(
+            || format!("interface {link}"),
+            |known| known.name.clone().into(),
+        )
+    }
+
+    fn has_neighbour(&self, link: u32, target: IpAddr) -> bool {
+        let known = self.known.get(&link);
+        known.is_some_and(|known| known.is_home_of(target))
+    }
+}
+
+impl Known {
+    fn is_home_of(&self, target: IpAddr) -> bool {
+        self.addresses.iter().any(|it| it.is_on_link(target))
+    }
+
+    fn closed(&self) -> Option<String> {
+        match self.state {
+            State::Passes => None,
+            State::NoCarrier => Some(format!("{} has no carrier", self.name)),
+            State::Down => Some(format!("{} is down", self.name)),
+        }
+    }
+}

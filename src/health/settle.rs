@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reports that nobody answered: they wait until the links and ways have been looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::net::IpAddr;
+
+use super::checker::CheckerEvent;
+use super::doubt::{Blame, Company, Doubt, Heard, Voices, blame};
+use super::event::HealthAction;
+use super::links::Side;
+use super::monitor::Health;
+use crate::model::{Probe, ProbeOutcome, Sighting, Standing, Timestamp, Way};
+
+impl Health {
+    /// Whether the links and ways must be looked at, although no report waits for it: addresses have changed.
+    #[must_use]
+    pub fn wants_look(&self) -> bool {
+        self.sources.wants_look()
+    }
+
+    /// The probes whose ways to look at: each was not answered, and a verdict may depend on it; or all, when their source
+    /// addresses must be chosen.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Probe> {
+        if self.sources.wants_ways() {
+            let checkers = self.roster.checkers.iter();
+            let probes = checkers.map(|slot| slot.checker.check().probe.clone());
+            return probes.collect::<BTreeSet<_>>().into_iter().collect();
+        }
+        let doubts = self.doubts.iter();
+        let checkers = doubts.filter_map(|doubt| self.roster.checker(doubt.run.check));
+        let probes = checkers.map(|checker| checker.check().probe.clone());
+        probes.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The links, and the ways of the probes in question.
+    pub(super) fn seen(&mut self, now: Timestamp, sighting: Sighting, out: &mut Vec<HealthAction>) {
+        self.links.seen(now, &sighting);
+        let moved = self.sources.seen(&sighting);
+        let ways = sighting.ways.into_iter().collect();
+        self.settle_doubts(now, &ways, &moved, out);
+    }
+
+    /// The links and ways could not be looked at: every failure counts as the server's.
+    pub(super) fn not_seen(&mut self, now: Timestamp, out: &mut Vec<HealthAction>) {
+        self.sources.not_seen();
+        for doubt in mem::take(&mut self.doubts) {
+            self.settle(now, &doubt, Blame::Server, out);
+        }
+    }
+
+    /// A report that changes nothing for a server that is down need not wait.
+    pub(super) fn reported(
+        &mut self,
+        now: Timestamp,
+        position: usize,
+        came: Doubt,
+        out: &mut Vec<HealthAction>,
+    ) {
+        let Some(slot) = self.roster.checkers.get_mut(position) else {
+            return;
+        };
+        if !slot.checker.awaits(came.run.run) {
+            return;
+        }
+        slot.checker.hear(&came.report);
+        let silent = came.report.outcome == ProbeOutcome::Silent;
+        if silent && slot.checker.standing() != Standing::Down {
+            self.doubts.push(came);
+            return;
+        }
+        let event = CheckerEvent::Reported(came.run.run, came.report);
+        self.feed(now, position, event, out);
+    }
+
+    /// Hands the reports over of which it is now known whose failure they are.
+    fn settle_doubts(
+        &mut self,
+        now: Timestamp,
+        ways: &BTreeMap<Probe, Way>,
+        moved: &BTreeMap<Probe, IpAddr>,
+        out: &mut Vec<HealthAction>,
+    ) {
+        let (mut heard, mut unasked) = (BTreeMap::new(), BTreeSet::new());
+        let mut blames = Vec::new();
+        for doubt in mem::take(&mut self.doubts) {
+            let Some(checker) = self.roster.checker(doubt.run.check) else {
+                continue;
+            };
+            let (probe, grace) = (&checker.check().probe, checker.check().schedule.timeout);
+            if !checker.awaits(doubt.run.run) {
+                continue;
+            }
+            let Some(way) = ways.get(probe) else {
+                self.doubts.push(doubt);
+                continue;
+            };
+            if let Some(vip) = moved.get(probe) {
+                let why = format!("the probe left from the virtual address {vip}");
+                blames.push((doubt, Blame::Host(why.into())));
+                continue;
+            }
+            let blame = blame(&doubt, probe, *way, grace, &self.links, |side, host| {
+                let voices = heard.entry(side).or_insert_with(|| self.voices(side));
+                let company = voices.company(host, &doubt);
+                if company == Company::Unasked {
+                    unasked.insert(side);
+                }
+                company
+            });
+            blames.push((doubt, blame));
+        }
+        for (doubt, blame) in blames {
+            self.settle(now, &doubt, blame, out);
+        }
+        for side in unasked {
+            self.ask_another(now, side);
+        }
+    }
+
+    fn settle(&mut self, now: Timestamp, doubt: &Doubt, blame: Blame, out: &mut Vec<HealthAction>) {
+        let Some(report) = doubt.judged(blame) else {
+            self.doubts.push(doubt.clone());
+            return;
+        };
+        if let Some(position) = self.roster.position(doubt.run.check) {
+            let event = CheckerEvent::Reported(doubt.run.run, report);
+            self.feed(now, position, event, out);
+        }
+    }
+
+    /// What was heard on one side.
+    fn voices(&self, side: Side) -> Voices {
+        let mut voices = Voices::default();
+        for slot in &self.roster.checkers {
+            let host = slot.checker.check().probe.target.ip();
+            if let Some(heard) = slot.checker.heard()
+                && self.links.is_on(side, host)
+            {
+                voices.add(host, heard, slot.checker.standing() == Standing::Down);
+            }
+        }
+        voices
+    }
+
+    /// Asks the server on this side that answered last.
+    fn ask_another(&mut self, now: Timestamp, side: Side) {
+        let checkers = self.roster.checkers.iter().enumerate();
+        let waiting = checkers.filter_map(|(position, slot)| {
+            let Some(Heard::Answer(at)) = slot.checker.heard() else {
+                return None;
+            };
+            let on = self
+                .links
+                .is_on(side, slot.checker.check().probe.target.ip());
+            (on && slot.checker.is_waiting()).then_some((at, position))
+        });
+        let Some((_, position)) = waiting.max() else {
+            return;
+        };
+        if let Some(slot) = self.roster.checkers.get_mut(position) {
+            self.due.remove(&(slot.checker.deadline(), position));
+            slot.checker.hasten(now);
+            self.due.insert((slot.checker.deadline(), position));
+        }
+    }
+}
