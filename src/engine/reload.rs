@@ -203,7 +203,9 @@ impl Engine {
         if next.health_events == self.health_events {
             self.health = next.health;
         } else {
-            // Reports have come since it was planned with.
+            // Reports have come since it was planned with. It goes first: three of them would be the most memory that the
+            // director ever takes.
+            drop(next.health);
             self.health = configured(&self.health, &self.config, &self.observed, now);
         }
         // The virtual addresses may be others now.
