@@ -31,7 +31,7 @@ use crate::health::{ProbeRequest, RunId};
 use crate::kernel::{Ipvs, Lookout};
 use crate::model::{Config, ProbeReport, Timestamp};
 use crate::probe;
-use crate::system::share_one_arena;
+use crate::system::keep_memory_small;
 
 /// Descriptors kept back from probes: sockets, log, state files, control clients.
 const RESERVED_DESCRIPTORS: u64 = 128;
@@ -48,7 +48,7 @@ pub(super) struct Options {
 
 /// The command.
 pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
-    share_one_arena();
+    keep_memory_small();
     let log = log::start(options.level)
         .map_err(|error| Failure::failed(format!("start the log's thread: {error}")))?;
     // Use the log: standard error may be a pipe that nobody reads.

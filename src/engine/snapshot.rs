@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::event::ReloadId;
 use super::history::History;
 use crate::model::{
-    Check, Config, KnowsStandings, ServerKey, ServiceKey, Standing, Timestamp, Weight,
+    Check, Config, Few, KnowsStandings, ServerKey, ServiceKey, Standing, Timestamp, Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -54,7 +54,7 @@ pub struct ServerView {
     /// Its weight in the kernel; `None` when it is not in the table.
     pub weight: Option<Weight>,
     /// Its checks.
-    pub checks: Box<[CheckView]>,
+    pub checks: Few<CheckView>,
 }
 
 /// One check of a server.

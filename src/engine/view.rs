@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::machine::Engine;
 use super::snapshot::{CheckView, ServerView, ServiceView, Snapshot};
 use crate::health::ServerHealth;
-use crate::model::{ConfiguredServer, Recalled, ServerKey, ServiceKey, Timestamp};
+use crate::model::{ConfiguredServer, Few, Recalled, ServerKey, ServiceKey, Timestamp};
 
 impl Engine {
     /// Whether something is different from the last snapshot, beside what was told.
@@ -74,7 +74,7 @@ impl Engine {
                 standing: None,
                 since: self.started,
                 weight,
-                checks: Box::default(),
+                checks: Few::NONE,
             };
         };
         ServerView {
@@ -87,7 +87,7 @@ impl Engine {
     }
 }
 
-fn checks(health: &ServerHealth<'_>) -> Box<[CheckView]> {
+fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
     let views = health.checks().map(|check| CheckView {
         check: Arc::clone(check.check),
         standing: check.standing,

@@ -4,16 +4,20 @@
 /// What the C library takes from the kernel by `brk`, and keeps when it is freed: less than its smallest `mmap`.
 const PIECE: libc::c_int = 120 * 1024;
 
-/// Makes all threads share one arena. By default each thread has its own, and cannot use what another one frees: a
-/// large configuration that one thread reads and another keeps would cost its memory twice. Call it before the first
-/// thread starts.
+/// Keeps no memory that is not in use, for a program that runs for months. Call it before the first thread starts.
+///
+/// All threads share one arena. By default each thread has its own, and cannot use what another one frees: a large
+/// configuration that one thread reads and another keeps would cost its memory twice. And a list of more than 128 KiB
+/// always gets memory of its own, which goes back to the kernel with the list. By default the first such list that is
+/// freed raises that limit to its own size.
 #[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
-pub fn share_one_arena() {
+pub fn keep_memory_small() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt only sets a parameter of the allocator; it may be called at any time, and a failure changes
+    // SAFETY: mallopt only sets parameters of the allocator; it may be called at any time, and a failure changes
     // nothing.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 * 1024);
     }
 }
 

@@ -15,6 +15,6 @@ pub use file::{
     write_atomically_with,
 };
 pub use lock::{FileLock, LockError};
-pub use memory::{bring_memory_in, share_one_arena};
+pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};
 pub use terminal::{terminal_size, time_of_day};

@@ -9,7 +9,9 @@ use crate::config;
 use crate::control::tests::Served;
 use crate::control::{Client, ClientError, Status, Told};
 use crate::engine::{CheckView, Counters, History, Reloads, ServerView, ServiceView, VerdictDelay};
-use crate::model::{Condition, Config, Effect, Object, Standing, Timestamp, Transition, Weight};
+use crate::model::{
+    Condition, Config, Effect, Few, Object, Standing, Timestamp, Transition, Weight,
+};
 
 const TWO: &str = "virtual_services: [{address: '192.0.2.10:80', scheduler: wrr, servers: [{address: 10.0.0.1, weight: 5}, \
                    10.0.0.2]}, {address: '192.0.2.10:81', check: none, servers: [10.0.0.1]}]";
@@ -75,7 +77,7 @@ fn snapshot() -> Snapshot {
             let checks = server.checks.each.iter();
             let down = key.to_string() == "10.0.0.2:80";
             let standing = if down { Standing::Down } else { Standing::UP };
-            let checks: Box<[CheckView]> = checks
+            let checks: Few<CheckView> = checks
                 .map(|check| CheckView {
                     check: Arc::clone(check),
                     standing,

@@ -110,7 +110,7 @@ fn while_the_link_has_no_carrier_no_verdict_moves() {
     let now = stand.now;
     let snapshot = stand.engine.snapshot(now);
     let servers = snapshot.services.values().flat_map(|it| &it.servers);
-    for check in servers.flat_map(|server| &server.checks) {
+    for check in servers.flat_map(|server| server.checks.iter()) {
         let since = check.not_checked_since.unwrap();
         assert!(now.since(since).as_secs() >= 55, "{check:?}");
     }

@@ -49,7 +49,10 @@ fn what_a_machine_lacks_is_told_in_a_line_with_the_cure() {
             "there is no /dev/net/tun: as root: modprobe tun",
         ),
         (
-            format!("{noexec}; {SCRIPT} kernel"),
+            // The checkout itself may be below /tmp.
+            format!(
+                "{noexec}; mkdir -p /run/check/target; CARGO_TARGET_DIR=/run/check/target {SCRIPT} kernel"
+            ),
             "mounted noexec: set TMPDIR to a directory without it",
         ),
         (
