@@ -2,12 +2,13 @@
 //! The command line.
 
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use lvs_director::system::{Reader, print};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -254,8 +255,8 @@ fn explain(error: &clap::Error) -> u8 {
         // When standard error cannot be written there is nowhere left to say so.
         return 2;
     }
-    match heard(printed.and_then(|()| io::stdout().flush())) {
-        Ok(()) => 0,
+    match Reader::of(printed.and_then(|()| io::stdout().flush())) {
+        Ok(_) => 0,
         Err(error) => complain(&Failure::Output(error)),
     }
 }
@@ -264,19 +265,6 @@ fn explain(error: &clap::Error) -> u8 {
 fn complain(failure: &Failure) -> u8 {
     let _ = writeln!(io::stderr(), "realserver: {failure}");
     failure.exit_code()
-}
-
-fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
-
-/// A reader that went away, such as `head`, is not a failure of this program.
-fn heard(written: io::Result<()>) -> io::Result<()> {
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! Standard output for text of any length.
 
 use std::fmt;
-use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write as _};
+use std::io::{self, BufWriter, StdoutLock, Write as _};
+
+use crate::system::Reader;
 
 /// Standard output with a buffer. A reader that went away (`lvsadm -Ln | head -1`) has what it wanted: the rest is
 /// dropped silently.
@@ -27,10 +29,7 @@ impl Output {
         };
         // After a write error, do not try again at the end.
         drop(self.writer.into_parts());
-        result.or_else(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(error),
-        })
+        Reader::of(result).map(|_| ())
     }
 }
 

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use super::args::{DEFAULT_FILE, Failure};
 use super::render::{event, skipped, status as render_status};
-use super::say::{Reader, complain, printable, say};
+use super::say::{complain, printable, say};
 use crate::config;
 use crate::control::{Client, ClientError, Hello, Item, Request};
 use crate::engine::count;
 use crate::model::ServiceKey;
-use crate::system::read_limited;
+use crate::system::{Reader, read_limited};
 
 /// The director to ask.
 #[derive(Debug)]

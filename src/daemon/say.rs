@@ -1,34 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The output of the commands, and what happens when it cannot be written.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 
 use super::args::Failure;
-
-/// Whether a program or a person still reads standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    /// The reader is there.
-    There,
-    /// The other end of the pipe is closed. That is not an error.
-    Gone,
-}
+use crate::system::{self, Reader};
 
 /// Prints on standard output. A command that has more to print may stop when the reader is gone.
 pub(super) fn say(text: &str) -> Result<Reader, Failure> {
-    let mut out = io::stdout().lock();
-    heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    system::print(text).map_err(|error| unwritten(&error))
 }
 
 /// The result of a write to standard output.
 pub(super) fn heard(written: io::Result<()>) -> Result<Reader, Failure> {
-    match written {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => Err(Failure::failed(format!(
-            "write to standard output: {error}"
-        ))),
-    }
+    Reader::of(written).map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::failed(format!("write to standard output: {error}"))
 }
 
 /// Prints a line on standard error. If that fails there is nowhere left to say so.
@@ -47,6 +36,8 @@ pub(super) fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     #[test]

@@ -203,8 +203,8 @@ impl Engine {
         if next.health_events == self.health_events {
             self.health = next.health;
         } else {
-            // Reports have come since it was planned with. It goes first: three of them would be the most memory that the
-            // director ever takes.
+            // Reports have come since it was planned with. It goes first: three of them would be the most memory that
+            // the director ever takes.
             drop(next.health);
             self.health = configured(&self.health, &self.config, &self.observed, now);
         }

@@ -24,10 +24,7 @@ pub(super) struct Sources {
 impl Sources {
     /// The sources for this configuration; the addresses of this host are not known yet.
     pub(super) fn of(config: &Config) -> Self {
-        let vips = config.services.keys().filter_map(|key| match key {
-            ServiceKey::Address { address, .. } => Some(*address),
-            ServiceKey::Fwmark { .. } => None,
-        });
+        let vips = config.services.keys().filter_map(ServiceKey::address);
         Self {
             vips: vips.collect(),
             ..Self::default()

@@ -11,8 +11,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::{Answer, path};
 use crate::model::ProbePath;
 
-/// Connects to `at` by `path`, or as the kernel routes, within `timeout`. A reset closes the connection: thousands of probes a second leave
-/// nothing behind on either side. RabbitMQ (3.10, default log level) does not log it.
+/// Connects to `at` by `path`, or as the kernel routes, within `timeout`. A reset closes the connection: thousands of
+/// probes a second leave nothing behind on either side. RabbitMQ (3.10, default log level) does not log it.
 pub(super) async fn probe(at: SocketAddr, path: Option<&ProbePath>, timeout: Duration) -> Answer {
     match tokio::time::timeout(timeout, connect(at, path)).await {
         Ok(answer) => answer,

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How the C library keeps memory.
 
-/// What the C library takes from the kernel by `brk`, and keeps when it is freed: less than its smallest `mmap`.
-const PIECE: libc::c_int = 120 * 1024;
+/// From this size on an allocation gets memory of its own, by `mmap`: the C library's default. Setting it keeps it: by
+/// default the first such allocation that is freed raises it to its own size.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: libc::c_int = 128 * 1024;
 
 /// Keeps no memory that is not in use, for a program that runs for months. Call it before the first thread starts.
 ///
 /// All threads share one arena. By default each thread has its own, and cannot use what another one frees: a large
-/// configuration that one thread reads and another keeps would cost its memory twice. And a list of more than 128 KiB
-/// always gets memory of its own, which goes back to the kernel with the list. By default the first such list that is
-/// freed raises that limit to its own size.
+/// configuration that one thread reads and another keeps would cost its memory twice. And a
+/// large list always gets memory of its own, which goes back to the kernel with the list.
 #[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
 pub fn keep_memory_small() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -17,7 +18,7 @@ pub fn keep_memory_small() {
     // nothing.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 * 1024);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 
@@ -27,14 +28,15 @@ pub fn keep_memory_small() {
 pub fn bring_memory_in() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
+        /// Small enough to be taken by `brk`, and so to be kept when it is freed.
+        const PIECE: usize = 120 * 1024;
         const PAGE: usize = 4096;
         // SAFETY: as above: both only set parameters of the allocator.
         unsafe {
-            libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * PIECE);
-            libc::mallopt(libc::M_MMAP_THRESHOLD, PIECE + 8 * 1024);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * LARGE);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
         }
-        let room = usize::try_from(PIECE).unwrap_or(0);
-        let mut pieces: [Vec<u8>; 2] = [Vec::with_capacity(room), Vec::with_capacity(room)];
+        let mut pieces: [Vec<u8>; 2] = [Vec::with_capacity(PIECE), Vec::with_capacity(PIECE)];
         for piece in &mut pieces {
             let room = piece.spare_capacity_mut();
             let skipped = room.as_ptr().align_offset(PAGE);

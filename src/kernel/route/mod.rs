@@ -54,12 +54,8 @@ impl Route {
 
     /// All interfaces.
     pub fn links(&mut self) -> Result<Vec<Link>, RouteError> {
-        self.list(
-            "list the interfaces",
-            message::RTM_GETLINK,
-            message::emit_all_links,
-            message::parse_link,
-        )
+        let seen = self.seen_links()?.into_iter();
+        Ok(seen.map(|seen| seen.link).collect())
     }
 
     /// All interfaces, each with the number of changes of its carrier.
