@@ -30,7 +30,7 @@ pub(super) enum Blame {
 }
 
 /// What the other probes on the same side found since this one started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Company {
     /// No other host is asked there, beside those that are down.
     Alone,
@@ -64,12 +64,16 @@ impl Doubt {
     }
 }
 
-/// Decides. `grace` is the time after a link has come back in which a failure counts for nothing.
+/// When a packet to a neighbour was lost, the kernel asks for that neighbour again, or sends the SYN again, after one
+/// second (`retrans_time_ms`; RFC 6298, section 2.1). This is that second, with some room.
+const SENT_AGAIN: Duration = Duration::from_millis(1_100);
+
+/// Decides. `timeout` is that of the probe.
 pub(super) fn blame(
     doubt: &Doubt,
     probe: &Probe,
     way: Way,
-    grace: Duration,
+    timeout: Duration,
     links: &Links,
     company: impl FnOnce(Side, IpAddr) -> Company,
 ) -> Blame {
@@ -80,20 +84,30 @@ pub(super) fn blame(
         Way::Unknown => return Blame::Server,
         Way::Out { link, .. } => link,
     };
-    let trouble = links.trouble(link, doubt.report.started, grace);
+    // After a link has come back its neighbours have to be found again.
+    let started = doubt.report.started;
+    let trouble = links.trouble(link, started, timeout.max(SENT_AGAIN));
     if let Some(why) = trouble.or_else(|| links.detour(target, link)) {
         return Blame::Host(why.into());
     }
     let side = links.side(target, link);
+    let place = || {
+        let word = match side {
+            Side::On(_) => "on",
+            Side::Beyond => "beyond",
+        };
+        format!("{word} {}", links.name(link))
+    };
     match company(side, target) {
+        // The answer of somebody else does not show that this server could be reached: a switch may begin to pass
+        // packets long after its carrier came, and then each neighbour is found in its own time.
+        Company::Answered if !links.open_for(side, started, SENT_AGAIN.saturating_sub(timeout)) => {
+            let why = format!("the first answer {} has only just come", place());
+            Blame::Host(why.into())
+        }
         Company::Alone | Company::Answered => Blame::Server,
         Company::Silent(hosts) => {
-            let place = match side {
-                Side::On(_) => "on",
-                Side::Beyond => "beyond",
-            };
-            let name = links.name(link);
-            Blame::Host(format!("none of {hosts} servers answers {place} {name}").into())
+            Blame::Host(format!("none of {hosts} servers answers {}", place()).into())
         }
         Company::Unasked => Blame::Open,
     }

@@ -13,6 +13,20 @@ pub(super) struct Links {
     known: BTreeMap<u32, Known>,
     /// Whether the kernel has been asked for all of them.
     looked: bool,
+    /// The way to everybody who is on no link of this host.
+    beyond: Opening,
+}
+
+/// Since when somebody on a side is known to be reached.
+#[derive(Debug, Clone, Copy, Default)]
+enum Opening {
+    /// Since before the first look.
+    #[default]
+    Always,
+    /// It was shut, and nobody has answered since.
+    Unproven,
+    /// It was shut, and this was the first answer after it.
+    Proven(Timestamp),
 }
 
 #[derive(Debug, Clone)]
@@ -23,6 +37,7 @@ struct Known {
     carrier_changes: Option<u32>,
     /// The last moment at which packets could perhaps not pass.
     shut: Option<Timestamp>,
+    opening: Opening,
     /// The addresses that it had while packets could pass. An IPv6 address goes when its link goes down.
     addresses: Vec<InterfaceAddress>,
 }
@@ -52,8 +67,9 @@ impl Links {
                 self.known.remove(&link.index);
             }
             HostEvent::Lost => {
+                self.beyond = Opening::Unproven;
                 for known in self.known.values_mut() {
-                    known.shut = Some(now);
+                    known.close(now);
                 }
             }
             HostEvent::AddressAdded(_)
@@ -95,20 +111,22 @@ impl Links {
             (true, false) => State::NoCarrier,
             (true, true) => State::Passes,
         };
-        let is_new = self.looked.then_some(now);
+        let is_new = self.looked && !self.known.contains_key(&link.index);
         let known = self.known.entry(link.index).or_insert_with(|| Known {
             name: link.name.as_str().into(),
             state,
             carrier_changes: None,
-            shut: is_new,
+            shut: None,
+            opening: Opening::Always,
             addresses: Vec::new(),
         });
         let flapped = match (known.carrier_changes, carrier_changes) {
             (Some(before), Some(after)) => before != after,
             (None, _) | (_, None) => false,
         };
-        if flapped || known.state != State::Passes || state != State::Passes {
-            known.shut = Some(now);
+        if is_new || flapped || known.state != State::Passes || state != State::Passes {
+            known.close(now);
+            self.beyond = Opening::Unproven;
         }
         known.state = state;
         known.carrier_changes = carrier_changes.or(known.carrier_changes);
@@ -118,7 +136,7 @@ impl Links {
     }
 
     /// Why this host is to blame for a probe by this link that started then. After a link has come back, nothing counts
-    /// for the time of `grace`: the neighbours have to be found again.
+    /// for the time of `grace`.
     pub(super) fn trouble(&self, link: u32, started: Timestamp, grace: Duration) -> Option<String> {
         let known = self.known.get(&link)?;
         let shut = known.shut.is_some_and(|shut| started < shut + grace);
@@ -126,6 +144,51 @@ impl Links {
             State::Passes if shut => Some(format!("{} was down a moment ago", known.name)),
             State::Passes => None,
             State::NoCarrier | State::Down => known.closed(),
+        }
+    }
+
+    /// Somebody answered.
+    pub(super) fn answered(&mut self, at: Timestamp, target: IpAddr) {
+        let beyond = matches!(self.beyond, Opening::Unproven);
+        let unproven = |known: &Known| matches!(known.opening, Opening::Unproven);
+        // This is so after a link was shut, and not for every answer.
+        if !beyond && !self.known.values().any(unproven) {
+            return;
+        }
+        let mut is_beyond = true;
+        for known in self.known.values_mut() {
+            if known.is_home_of(target) {
+                known.opening.prove(at);
+                is_beyond = false;
+            }
+        }
+        if is_beyond {
+            self.beyond.prove(at);
+        }
+    }
+
+    /// Nobody on this side answers: that is as if it were shut.
+    pub(super) fn nobody_answers(&mut self, side: Side) {
+        match side {
+            Side::On(link) => {
+                if let Some(known) = self.known.get_mut(&link) {
+                    known.opening = Opening::Unproven;
+                }
+            }
+            Side::Beyond => self.beyond = Opening::Unproven,
+        }
+    }
+
+    /// Whether somebody on this side was reached so long before this moment, and after the side was shut last.
+    pub(super) fn open_for(&self, side: Side, at: Timestamp, before: Duration) -> bool {
+        let opening = match side {
+            Side::On(link) => self.known.get(&link).map(|known| known.opening),
+            Side::Beyond => Some(self.beyond),
+        };
+        match opening {
+            Some(Opening::Proven(since)) => since + before <= at,
+            Some(Opening::Unproven) => false,
+            Some(Opening::Always) | None => true,
         }
     }
 
@@ -170,7 +233,21 @@ impl Links {
     }
 }
 
+impl Opening {
+    /// Somebody answered at this moment.
+    const fn prove(&mut self, at: Timestamp) {
+        if let Self::Unproven = self {
+            *self = Self::Proven(at);
+        }
+    }
+}
+
 impl Known {
+    const fn close(&mut self, now: Timestamp) {
+        self.shut = Some(now);
+        self.opening = Opening::Unproven;
+    }
+
     fn is_home_of(&self, target: IpAddr) -> bool {
         self.addresses.iter().any(|it| it.is_on_link(target))
     }

@@ -32,6 +32,8 @@ pub struct Health {
     /// Reports of which nobody knows yet whose failure they are.
     pub(super) doubts: Vec<Doubt>,
     pub(super) sources: Sources,
+    /// How many looks at the links have failed since the last that did not.
+    pub(super) failed_looks: u32,
 }
 
 impl Health {
@@ -47,6 +49,7 @@ impl Health {
             links: Links::default(),
             doubts: Vec::new(),
             sources: Sources::default(),
+            failed_looks: 0,
         }
     }
 
@@ -132,6 +135,7 @@ impl Health {
             links: self.links.clone(),
             doubts: self.doubts.clone(),
             sources: Sources::of(config),
+            failed_looks: self.failed_looks,
         }
     }
 

@@ -12,6 +12,9 @@ use super::links::Side;
 use super::monitor::Health;
 use crate::model::{Probe, ProbeOutcome, Sighting, Standing, Timestamp, Way};
 
+/// So many looks may fail in a row before silence counts as the server's failure.
+const FAILED_LOOKS: u32 = 3;
+
 impl Health {
     /// Whether the links and ways must be looked at, although no report waits for it: addresses have changed.
     #[must_use]
@@ -36,17 +39,25 @@ impl Health {
 
     /// The links, and the ways of the probes in question.
     pub(super) fn seen(&mut self, now: Timestamp, sighting: Sighting, out: &mut Vec<HealthAction>) {
+        self.failed_looks = 0;
         self.links.seen(now, &sighting);
         let moved = self.sources.seen(&sighting);
         let ways = sighting.ways.into_iter().collect();
         self.settle_doubts(now, &ways, &moved, out);
     }
 
-    /// The links and ways could not be looked at: every failure counts as the server's.
+    /// The links and ways could not be looked at. That is this host's trouble; but who can never look must believe what
+    /// the probes say.
     pub(super) fn not_seen(&mut self, now: Timestamp, out: &mut Vec<HealthAction>) {
         self.sources.not_seen();
+        self.failed_looks = self.failed_looks.saturating_add(1);
+        let blame = if self.failed_looks > FAILED_LOOKS {
+            Blame::Server
+        } else {
+            Blame::Host("nobody answers, and this host could not look at its links".into())
+        };
         for doubt in mem::take(&mut self.doubts) {
-            self.settle(now, &doubt, Blame::Server, out);
+            self.settle(now, &doubt, blame.clone(), out);
         }
     }
 
@@ -65,6 +76,10 @@ impl Health {
             return;
         }
         slot.checker.hear(&came.report);
+        if let Some(Heard::Answer(at)) = slot.checker.heard() {
+            let host = slot.checker.check().probe.target.ip();
+            self.links.answered(at, host);
+        }
         let silent = came.report.outcome == ProbeOutcome::Silent;
         if silent && slot.checker.standing() != Standing::Down {
             self.doubts.push(came);
@@ -82,13 +97,13 @@ impl Health {
         moved: &BTreeMap<Probe, IpAddr>,
         out: &mut Vec<HealthAction>,
     ) {
-        let (mut heard, mut unasked) = (BTreeMap::new(), BTreeSet::new());
+        let (mut heard, mut companies) = (BTreeMap::new(), BTreeSet::new());
         let mut blames = Vec::new();
         for doubt in mem::take(&mut self.doubts) {
             let Some(checker) = self.roster.checker(doubt.run.check) else {
                 continue;
             };
-            let (probe, grace) = (&checker.check().probe, checker.check().schedule.timeout);
+            let (probe, timeout) = (&checker.check().probe, checker.check().schedule.timeout);
             if !checker.awaits(doubt.run.run) {
                 continue;
             }
@@ -101,12 +116,10 @@ impl Health {
                 blames.push((doubt, Blame::Host(why.into())));
                 continue;
             }
-            let blame = blame(&doubt, probe, *way, grace, &self.links, |side, host| {
+            let blame = blame(&doubt, probe, *way, timeout, &self.links, |side, host| {
                 let voices = heard.entry(side).or_insert_with(|| self.voices(side));
                 let company = voices.company(host, &doubt);
-                if company == Company::Unasked {
-                    unasked.insert(side);
-                }
+                companies.insert((side, company));
                 company
             });
             blames.push((doubt, blame));
@@ -114,8 +127,12 @@ impl Health {
         for (doubt, blame) in blames {
             self.settle(now, &doubt, blame, out);
         }
-        for side in unasked {
-            self.ask_another(now, side);
+        for (side, company) in companies {
+            match company {
+                Company::Unasked => self.ask_another(now, side),
+                Company::Silent(_) => self.links.nobody_answers(side),
+                Company::Alone | Company::Answered => {}
+            }
         }
     }
 

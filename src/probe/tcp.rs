@@ -43,14 +43,16 @@ async fn connect(at: SocketAddr, path: Option<&ProbePath>) -> Answer {
 }
 
 /// What an error of `connect` says. A route that was closed on purpose gives EACCES or EINVAL; so may a source or an
-/// interface that does not fit.
+/// interface that does not fit. The kernel's route tells whether it was that.
 fn failed(error: &io::Error, path: Option<&ProbePath>) -> Answer {
     let chosen = path.is_some_and(|path| path.source.is_some() || path.interface.is_some());
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EINVAL) if !chosen => {
-            Answer::down("connect: the route is a blackhole (EINVAL)")
+            Answer::silent("connect: the route is a blackhole (EINVAL)")
         }
-        Some(Errno::EACCES) if !chosen => Answer::down("connect: the route prohibits it (EACCES)"),
+        Some(Errno::EACCES) if !chosen => {
+            Answer::silent("connect: the route prohibits it (EACCES)")
+        }
         Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT) => Answer::silent(describe("connect", error)),
         _ if lies_with_this_host(error) => Answer::could_not_run(describe("connect", error)),
         _ => Answer::down(describe("connect", error)),

@@ -8,7 +8,7 @@
     reason = "a test that cannot run fails, and says why at length"
 )]
 
-use super::beside::{IPVSADM, LVSADM, Lines, Pair, feed, feed_as, same, succeed, table};
+use super::beside::{IPVSADM, LVSADM, Lines, Outcome, Pair, feed, feed_as, same, succeed, table};
 
 /// The tests of this file.
 pub(crate) fn tests() -> Vec<(&'static str, fn())> {
@@ -429,6 +429,23 @@ fn replacing_changes_what_differs() {
     assert_eq!(succeed(LVSADM, &["-Sn"]).stdout, "");
 }
 
+/// A listing of connections without the column "expire", and that column.
+fn without_expiry(mut listed: Outcome) -> (Outcome, Vec<String>) {
+    let mut times = Vec::new();
+    let lines = listed.stdout.split_inclusive('\n').map(|line| {
+        let Some((time, rest)) = line.get(4..).and_then(|rest| rest.split_once(' ')) else {
+            return line.to_owned();
+        };
+        if !time.contains(':') {
+            return line.to_owned();
+        }
+        times.push(time.to_owned());
+        format!("{} {rest}", &line[..4])
+    });
+    listed.stdout = lines.collect();
+    (listed, times)
+}
+
 /// Three datagrams and a few connections to servers that are not there leave connections enough.
 fn connections_are_listed_the_same() {
     succeed("ip", &["address", "add", "10.0.0.100/32", "dev", "lo"]);
@@ -455,12 +472,18 @@ fn connections_are_listed_the_same() {
         &["-L", "-c", "-n", "--persistent-conn"],
         &["-Lnc", "--nosort", "--exact", "--tun-info", "--syncid", "7"],
     ] {
-        // Seconds pass, and now and then from one program to the other.
-        let alike = (0..5).any(|_| {
-            let [ipvsadm, lvsadm] = super::beside::both(arguments);
-            ipvsadm == lvsadm
-        });
-        assert!(alike, "{arguments:?}: {listed}");
+        // Time passes from one program to the next: ours runs between two runs of ipvsadm.
+        let [before, ours, after] = [IPVSADM, LVSADM, IPVSADM].map(|it| feed(it, arguments, ""));
+        let [before, ours, after] = [before, ours, after].map(without_expiry);
+        assert_eq!(ours.0, before.0, "{arguments:?}");
+        assert!(ours.1.len() >= 3, "{:?}", ours.0);
+        let times = before.1.iter().zip(&ours.1).zip(&after.1);
+        for ((before, ours), after) in times {
+            assert!(
+                before >= ours && ours >= after,
+                "{arguments:?}: {before} {ours} {after}"
+            );
+        }
     }
     for (filter, count) in [
         (&["--service", "udp:10.0.0.100:53"] as &[&str], 1),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::configurations::{config, moment};
 use super::{probe, report};
 use crate::health::doubt::{Blame, Company, Doubt, Heard, Voices, blame};
-use crate::health::links::Links;
+use crate::health::links::{Links, Side};
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest, RunId};
 use crate::model::{
     Check, CheckSchedule, Checks, HostEvent, InterfaceAddress, Link, ProbeOutcome, ProbeReport,
@@ -58,6 +58,19 @@ fn all_pass(carrier_changes: u32) -> Sighting {
 enum Before {
     Event(u64, HostEvent),
     Seen(u64, Sighting),
+    Answer(u64, &'static str),
+    Silence(Side),
+}
+
+trait And {
+    fn and(self, next: Before) -> Self;
+}
+
+impl And for Vec<Before> {
+    fn and(mut self, next: Before) -> Self {
+        self.push(next);
+        self
+    }
 }
 
 fn doubt(started: u64, latency: u64) -> Doubt {
@@ -74,17 +87,38 @@ fn doubt(started: u64, latency: u64) -> Doubt {
     }
 }
 
+fn changed(up: bool, running: bool) -> HostEvent {
+    HostEvent::LinkChanged(link(2, up, running))
+}
+
+/// `eth0` goes down, and comes up.
+fn flap(down: u64, up: u64) -> Vec<Before> {
+    vec![
+        Before::Event(down, changed(false, false)),
+        Before::Event(up, changed(true, true)),
+    ]
+}
+
+/// Whose failure it is, after this, that a probe was not answered.
+fn blamed(target: &str, before: Vec<Before>, way: Way, company: Company) -> Blame {
+    let mut links = Links::default();
+    links.seen(moment(1), &all_pass(1));
+    for it in before {
+        match it {
+            Before::Event(at, event) => links.happened(moment(at), &event),
+            Before::Seen(at, sighting) => links.seen(moment(at), &sighting),
+            Before::Answer(at, from) => links.answered(moment(at), from.parse().unwrap()),
+            Before::Silence(side) => links.nobody_answers(side),
+        }
+    }
+    let (doubt, probe) = (doubt(100, 2), probe(target));
+    blame(&doubt, &probe, way, GRACE, &links, |_, _| company)
+}
+
 /// The probe started at 100 s. After a link has come back nothing counts for 3 s.
 #[test]
 fn a_failure_is_the_servers_when_the_way_was_open_all_the_time() {
-    use Before::{Event, Seen};
-    let changed = |up, running| HostEvent::LinkChanged(link(2, up, running));
-    let flap = |down: u64, up: u64| {
-        vec![
-            Event(down, changed(false, false)),
-            Event(up, changed(true, true)),
-        ]
-    };
+    use Before::{Answer, Event, Seen};
     let host = |why: &str| Blame::Host(why.into());
     let eth1_down = || {
         vec![Seen(
@@ -109,8 +143,8 @@ fn a_failure_is_the_servers_when_the_way_was_open_all_the_time() {
         // The link is closed, or was so a moment ago.
         (near, vec![Event(101, changed(false, false))], BY_ETH0, Company::Answered, host("eth0 is down")),
         (near, vec![Event(101, changed(true, false))], BY_ETH0, Company::Answered, host("eth0 has no carrier")),
-        (near, flap(90, 96), BY_ETH0, Company::Answered, Blame::Server),
-        (near, flap(90, 97), BY_ETH0, Company::Answered, Blame::Server),
+        (near, flap(90, 96).and(Answer(96, "10.0.0.9")), BY_ETH0, Company::Answered, Blame::Server),
+        (near, flap(90, 97).and(Answer(100, "10.0.0.9")), BY_ETH0, Company::Answered, Blame::Server),
         (near, flap(90, 98), BY_ETH0, Company::Answered, host("eth0 was down a moment ago")),
         (near, flap(101, 102), BY_ETH0, Company::Answered, host("eth0 was down a moment ago")),
         (near, vec![Seen(102, all_pass(3))], BY_ETH0, Company::Answered, host("eth0 was down a moment ago")),
@@ -123,23 +157,72 @@ fn a_failure_is_the_servers_when_the_way_was_open_all_the_time() {
         (home, vec![], BY_ETH0, Company::Answered, Blame::Server),
     ];
     for (number, (target, before, way, company, expected)) in table.into_iter().enumerate() {
+        let found = blamed(target, before, way, company);
+        assert_eq!(found, expected, "row {number}");
+    }
+}
+
+/// The probe started at 100 s.
+#[test]
+fn an_answer_shows_that_a_probe_could_pass_when_somebody_answered_before_it_too() {
+    use Before::{Answer, Event, Silence};
+    let just_come =
+        |place| Blame::Host(format!("the first answer {place} has only just come").into());
+    let (near, far) = ("10.0.0.5:80", "203.0.113.5:80");
+    #[rustfmt::skip]
+    let table: Vec<(&str, Vec<Before>, Company, Blame)> = vec![
+        // A switch that passes packets long after its carrier came: nobody had been reached when the probe left.
+        (near, flap(90, 91), Company::Answered, just_come("on eth0")),
+        (near, flap(90, 91).and(Answer(89, "10.0.0.9")).and(Answer(101, "10.0.0.9")), Company::Answered, Blame::Server),
+        (near, flap(90, 91).and(Answer(101, "10.0.0.9")).and(Answer(102, "10.0.0.9")), Company::Answered, just_come("on eth0")),
+        (near, flap(90, 91).and(Answer(99, "192.168.0.9")), Company::Answered, just_come("on eth0")),
+        (near, flap(90, 91), Company::Alone, Blame::Server),
+        (far, flap(90, 91).and(Answer(99, "10.0.0.9")), Company::Answered, just_come("beyond eth0")),
+        (far, flap(90, 91).and(Answer(99, "198.51.100.9")), Company::Answered, Blame::Server),
+        (near, vec![Event(60, HostEvent::Lost)], Company::Answered, just_come("on eth0")),
+        // A switch that was silent while its carrier stayed.
+        (near, vec![Silence(Side::On(2))], Company::Answered, just_come("on eth0")),
+        (near, vec![Silence(Side::On(3))], Company::Answered, Blame::Server),
+        (near, vec![Silence(Side::On(2)), Answer(70, "10.0.0.9")], Company::Answered, Blame::Server),
+        (far, vec![Silence(Side::Beyond)], Company::Answered, just_come("beyond eth0")),
+    ];
+    for (number, (target, before, company, expected)) in table.into_iter().enumerate() {
+        let found = blamed(target, before, BY_ETH0, company);
+        assert_eq!(found, expected, "row {number}");
+    }
+}
+
+/// The probe started at 100 s and waited for 300 ms. The kernel asks for a neighbour again after a second.
+#[test]
+fn a_short_timeout_leaves_the_kernel_time_to_find_the_neighbours_again() {
+    let host = |why: &str| Blame::Host(why.into());
+    let ms = |number| Timestamp::after_start(Duration::from_millis(number));
+    let found = |back: u64, answered: u64, company| {
         let mut links = Links::default();
         links.seen(moment(1), &all_pass(1));
-        for it in before {
-            match it {
-                Event(at, event) => links.happened(moment(at), &event),
-                Seen(at, sighting) => links.seen(moment(at), &sighting),
-            }
-        }
-        let found = blame(
-            &doubt(100, 2),
-            &probe(target),
-            way,
-            GRACE,
-            &links,
-            |_, _| company,
+        links.seen(ms(back), &all_pass(3));
+        links.answered(ms(answered), "10.0.0.9".parse().unwrap());
+        let (doubt, probe) = (doubt(100, 0), probe("10.0.0.5:80"));
+        let timeout = Duration::from_millis(300);
+        blame(&doubt, &probe, BY_ETH0, timeout, &links, |_, _| company)
+    };
+    let moment_ago = host("eth0 was down a moment ago");
+    let just_come = host("the first answer on eth0 has only just come");
+    for (back, answered, company, expected) in [
+        (99_000, 99_050, Company::Answered, moment_ago.clone()),
+        (99_000, 99_050, Company::Alone, moment_ago),
+        (98_800, 98_850, Company::Answered, Blame::Server),
+        (98_800, 98_850, Company::Alone, Blame::Server),
+        (90_000, 99_300, Company::Answered, just_come.clone()),
+        (90_000, 99_200, Company::Answered, Blame::Server),
+        (90_000, 99_900, Company::Answered, just_come),
+        (90_000, 99_900, Company::Alone, Blame::Server),
+    ] {
+        assert_eq!(
+            found(back, answered, company),
+            expected,
+            "{back} {answered}"
         );
-        assert_eq!(found, expected, "row {number}");
     }
 }
 
@@ -434,5 +517,71 @@ proptest! {
                 Happening::Report(_) => {}
             }
         }
+    }
+}
+
+/// The carrier is there, and the switch passes nothing for some seconds more.
+#[test]
+fn a_switch_that_passes_packets_late_costs_no_server() {
+    let mut servers = Servers::new(3);
+    servers.all_up();
+    servers.sighting = all_pass(3);
+    servers.see();
+    servers.pass(RASH.timeout * 3);
+    let request = servers.next();
+    servers.pass(RASH.timeout);
+    assert_eq!(servers.report(&request, ProbeOutcome::Silent), []);
+    let asked = servers.due();
+    let mut actions = Vec::new();
+    for request in &asked {
+        actions.extend(servers.report(request, ProbeOutcome::Up(None)));
+    }
+    assert!(!went_down(&actions), "{actions:?}");
+    assert_eq!(not_checked(&actions), 1);
+
+    // The way is known to be open now.
+    let again = loop {
+        servers.now = servers.health.deadline().unwrap();
+        let mut due = servers.due();
+        due.retain(|it| {
+            let is_it = it.run.check == request.run.check;
+            if !is_it {
+                servers.report(it, ProbeOutcome::Up(None));
+            }
+            is_it
+        });
+        if let Some(again) = due.pop() {
+            break again;
+        }
+    };
+    servers.pass(RASH.timeout);
+    assert_eq!(servers.report(&again, ProbeOutcome::Silent), []);
+    let asked = servers.due();
+    let actions = servers.report(&asked[0], ProbeOutcome::Up(None));
+    assert!(went_down(&actions), "{actions:?}");
+}
+
+#[test]
+fn who_cannot_look_at_the_links_believes_silence_after_some_tries() {
+    let mut servers = Servers::new(2);
+    servers.all_up();
+    for round in 1..=4 {
+        let request = servers.next();
+        servers.pass(RASH.timeout);
+        let report = ProbeReport {
+            started: request.asked,
+            latency: RASH.timeout,
+            ..report(ProbeOutcome::Silent, "connect timed out")
+        };
+        let mut actions = Vec::new();
+        let reported = HealthEvent::Reported(request.run, report);
+        for event in [reported, HealthEvent::NotSeen] {
+            servers.health.handle(servers.now, event, &mut actions);
+        }
+        assert_eq!(
+            went_down(&actions),
+            round == 4,
+            "round {round}: {actions:?}"
+        );
     }
 }

@@ -32,6 +32,10 @@ pub(super) fn tests() -> Vec<Test> {
         ),
         ("no_connection_is_lost_while_the_interface_flaps", flapping),
         (
+            "no_connection_is_lost_while_the_switch_passes_packets_late",
+            late_switch,
+        ),
+        (
             "no_connection_is_lost_while_nobody_answers_on_the_link",
             nobody_answers,
         ),
@@ -163,6 +167,21 @@ fn flapping() {
     scene.unharmed();
 }
 
+/// The carrier is there, and the switch begins to pass packets some time later: as one does that learns its place first.
+fn late_switch() {
+    let scene = Scene::new();
+    for round in 0..10 {
+        let host = &scene.stage.director;
+        host.plug(false).unwrap();
+        scene.stage.switch(false);
+        host.plug(true).unwrap();
+        std::thread::sleep(Duration::from_millis(600 + 33 * round));
+        scene.stage.switch(true);
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    scene.unharmed();
+}
+
 /// The switch is broken; the card still has its carrier.
 fn nobody_answers() {
     let scene = Scene::new();
@@ -176,8 +195,8 @@ fn nobody_answers() {
 /// Clients of this server get no answer, either.
 fn closed_routes() {
     for (kind, words) in [
-        ("blackhole", "the route is a blackhole (EINVAL)"),
-        ("prohibit", "the route prohibits it (EACCES)"),
+        ("blackhole", "the route to it is a blackhole"),
+        ("prohibit", "the route to it prohibits all traffic"),
         ("unreachable", "the route to it is unreachable"),
     ] {
         let mut scene = Scene::new();
