@@ -44,6 +44,15 @@ const NO_SERVICES: &str = "write virtual_services: [] if you want none";
 ///
 /// `name` is the file's name in diagnostics.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
+    parse_beside(None, name, bytes)
+}
+
+/// As [`parse`]. What is the same in `running` is in the memory once.
+pub fn parse_beside(
+    running: Option<&Config>,
+    name: &str,
+    bytes: &[u8],
+) -> Result<Config, Diagnostics> {
     let mut out = Findings::default();
     let (text, config) = if bytes.len() > MAX_BYTES {
         out.error(
@@ -53,7 +62,7 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
         (Cow::Borrowed(""), Err(Wrong))
     } else {
         match str::from_utf8(bytes) {
-            Ok(text) => (Cow::Borrowed(text), read_text(text, &mut out)),
+            Ok(text) => (Cow::Borrowed(text), read_text(running, text, &mut out)),
             Err(error) => {
                 out.push(not_utf8(bytes, error.valid_up_to()));
                 (String::from_utf8_lossy(bytes), Err(Wrong))
@@ -80,17 +89,22 @@ fn not_utf8(bytes: &[u8], at: usize) -> Finding {
     })
 }
 
-fn read_text(text: &str, out: &mut Findings) -> Result<Config, Wrong> {
+fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result<Config, Wrong> {
     let Some(root) = yaml::compose(text, out)?.filter(|root| !root.is_null()) else {
         let finding = Finding::new(Span::new(0, 0), "the file is empty");
         out.push(finding.help(NO_SERVICES));
         return Err(Wrong);
     };
     let entries = value::map(&FILE, &root, out)?;
-    read_file(&root, entries, out)
+    read_file(running, &root, entries, out)
 }
 
-fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Result<Config, Wrong> {
+fn read_file(
+    running: Option<&Config>,
+    root: &Node<'_>,
+    entries: &[Entry<'_>],
+    out: &mut Findings,
+) -> Result<Config, Wrong> {
     let section = |name| entries.iter().find(|entry| &*entry.key == name);
     let known: Vec<_> = FILE.keys().collect();
     for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
@@ -102,7 +116,7 @@ fn read_file(root: &Node<'_>, entries: &[Entry<'_>], out: &mut Findings) -> Resu
     let defaults = defaults.unwrap_or_default();
     let pools = section("pools").map(|entry| pool::Pools::read(&entry.value, out));
     let pools = pools.unwrap_or_default();
-    let mut services = service::Services::default();
+    let mut services = service::Services::beside(running);
     if let Some(entry) = section("virtual_services") {
         let nodes = value::list("virtual_services", &entry.value, NO_SERVICES, out)?;
         for node in nodes {

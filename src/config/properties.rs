@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{parse, to_yaml};
+use super::{parse, parse_beside, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService,
@@ -220,7 +220,7 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
 fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {
     key().prop_flat_map(|key| {
         (settings(key), vec(server(key), 0..4)).prop_map(move |(settings, servers)| {
-            let servers = servers.into_iter().collect();
+            let servers = Arc::new(servers.into_iter().collect());
             (key, ConfiguredService { settings, servers })
         })
     })
@@ -327,6 +327,23 @@ proptest! {
     fn what_is_written_out_reads_back(config in config()) {
         let text = to_yaml(&config);
         prop_assert_eq!(parse("effective", text.as_bytes()), Ok(config), "{}", text);
+    }
+
+    /// The running configuration has some of the same services, and some of the same servers in others.
+    #[test]
+    fn a_file_means_the_same_whatever_runs(config in config(), changes in vec(0_u8..4, 4)) {
+        let mut running = config.clone();
+        for (service, change) in running.services.values_mut().zip(changes) {
+            let servers = Arc::make_mut(&mut service.servers);
+            match change {
+                0 => {}
+                1 => drop(servers.pop_first()),
+                2 => servers.clear(),
+                _ => servers.values_mut().for_each(|it| it.checks = Checks::NONE),
+            }
+        }
+        let text = to_yaml(&config);
+        prop_assert_eq!(parse_beside(Some(&running), "effective", text.as_bytes()), Ok(config));
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::tree::Node;
 use super::value::{choice, fwmark, list, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    AddressFamily, ConfiguredServer, ConfiguredService, ForwardingMethod, Protocol, ServerKey,
-    ServiceKey,
+    AddressFamily, Config, ConfiguredServer, ConfiguredService, ForwardingMethod, Protocol,
+    ServerKey, ServiceKey,
 };
 
 /// The most real servers that all services of a file have together. A pool counts in each service that uses it. In the
@@ -47,8 +47,10 @@ impl Defaults {
 }
 
 /// The virtual services read so far, and the place of each.
-#[derive(Debug, Default)]
-pub(super) struct Services {
+#[derive(Debug)]
+pub(super) struct Services<'a> {
+    /// The configuration in force, to share with.
+    running: Option<&'a Config>,
     /// The services without errors.
     pub(super) all: BTreeMap<ServiceKey, ConfiguredService>,
     places: BTreeMap<ServiceKey, Span>,
@@ -69,7 +71,17 @@ struct ServiceItem<'n, 'a> {
     server: ServerLayer,
 }
 
-impl Services {
+impl<'a> Services<'a> {
+    /// No services yet.
+    pub(super) const fn beside(running: Option<&'a Config>) -> Self {
+        Self {
+            running,
+            all: BTreeMap::new(),
+            places: BTreeMap::new(),
+            listed: 0,
+        }
+    }
+
     /// Reads one service, with all its servers.
     pub(super) fn take(
         &mut self,
@@ -103,9 +115,14 @@ impl Services {
         let settings = item.settings(&subject, place, defaults, out);
         let listed = pool.iter().chain(&own);
         let servers = item.servers(listed, &subject, defaults, out);
-        let (settings, servers) = (settings?, servers?);
-        self.all
-            .insert(key, ConfiguredService { settings, servers });
+        let (settings, servers) = (settings?, Arc::new(servers?));
+        let service = ConfiguredService { settings, servers };
+        let running = self.running.and_then(|it| it.services.get(&key));
+        let service = match running {
+            Some(running) => service.sharing(running),
+            None => service,
+        };
+        self.all.insert(key, service);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The meaning of files, layer by layer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -236,4 +237,29 @@ fn an_alias_counts_as_if_it_were_written_out() {
         "{}",
         bad(&nested)
     );
+}
+
+#[test]
+fn what_stays_is_shared_with_the_running_configuration() {
+    let text = |weight| {
+        format!(
+            "defaults: {{check: {{tcp: {{}}}}}}\nvirtual_services:\n  - {{address: '10.0.0.1:80', servers: [10.0.0.2, 10.0.0.3]}}\n  \
+             - {{address: '10.0.0.1:81', servers: [{{address: 10.0.0.2, weight: {weight}}}, 10.0.0.3]}}\n"
+        )
+    };
+    let running = parse("a.yaml", text(1).as_bytes()).unwrap();
+    let next = parse_beside(Some(&running), "a.yaml", text(2).as_bytes()).unwrap();
+    let shared = |(old, new): (&ConfiguredService, &ConfiguredService)| {
+        let servers = Arc::ptr_eq(&old.servers, &new.servers);
+        let pairs = old.servers.values().zip(new.servers.values());
+        let mut checks =
+            pairs.flat_map(|(old, new)| old.checks.each.iter().zip(new.checks.each.iter()));
+        (servers, checks.all(|(old, new)| Arc::ptr_eq(old, new)))
+    };
+    let pairs = running.services.values().zip(next.services.values());
+    assert_eq!(
+        pairs.map(shared).collect::<Vec<_>>(),
+        [(true, true), (false, true)]
+    );
+    assert_eq!(next, parse("a.yaml", text(2).as_bytes()).unwrap());
 }

@@ -8,7 +8,8 @@ use std::thread;
 
 use tracing::error;
 
-use super::oneshot::load;
+use super::oneshot::load_beside;
+use super::published::Published;
 use crate::engine::{Event, ReloadId};
 
 /// Reads the configuration on request, on a thread of its own: a large file delays no checks and no signals. For any
@@ -16,6 +17,7 @@ use crate::engine::{Event, ReloadId};
 pub(super) struct Loader {
     path: PathBuf,
     events: Sender<Event>,
+    published: Arc<Published>,
     requests: Mutex<Requests>,
 }
 
@@ -26,10 +28,15 @@ struct Requests {
 }
 
 impl Loader {
-    pub(super) fn new(path: PathBuf, events: Sender<Event>) -> Arc<Self> {
+    pub(super) fn new(
+        path: PathBuf,
+        events: Sender<Event>,
+        published: Arc<Published>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             path,
             events,
+            published,
             requests: Mutex::default(),
         })
     }
@@ -56,10 +63,12 @@ impl Loader {
     fn read_until_nobody_asks(&self) {
         loop {
             let asked = self.requests().last;
-            let event = match load(&self.path, false) {
+            let running = self.published.latest().map(|it| Arc::clone(&it.config));
+            let event = match load_beside(running.as_deref(), &self.path, false) {
                 Ok(config) => Event::Next(asked, Box::new(config)),
                 Err(failure) => Event::NextRefused(asked, failure.message.into()),
             };
+            drop(running);
             self.send(event);
             let mut requests = self.requests();
             if requests.last == asked {

@@ -25,6 +25,15 @@ use crate::system::{FileCause, read_limited};
 
 /// Reads and checks a configuration file. Diagnostics for a terminal may have colours.
 pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
+    load_beside(None, path, color)
+}
+
+/// As [`load`]. What is the same in `running` is in the memory once.
+pub(super) fn load_beside(
+    running: Option<&Config>,
+    path: &Path,
+    color: bool,
+) -> Result<Config, Failure> {
     let limit = u64::try_from(config::MAX_BYTES).unwrap_or(u64::MAX);
     let bytes = read_limited(path, limit).map_err(|error| match error.cause {
         FileCause::NotPermitted => Failure::permission(error),
@@ -34,7 +43,7 @@ pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
         },
     })?;
     let color = color && std::io::stderr().is_terminal();
-    let config = config::parse(&path.display().to_string(), &bytes)
+    let config = config::parse_beside(running, &path.display().to_string(), &bytes)
         .map_err(|diagnostics| Failure::config(&diagnostics.render(color)))?;
     match files::is_the_configuration(path, &config.director) {
         Some(why) => Err(Failure::config(&printable(&why))),

@@ -84,7 +84,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             shell.run(Event::Start(Box::new(start)), &inbox)
         })
         .map_err(|error| Failure::failed(format!("start the engine's thread: {error}")))?;
-    let loader = Loader::new(path.to_owned(), events.clone());
+    let loader = Loader::new(path.to_owned(), events.clone(), Arc::clone(&published));
     let desk = Desk {
         published,
         reload: {

@@ -19,7 +19,7 @@ impl Engine {
         &mut self,
         now: Timestamp,
         id: ReloadId,
-        mut config: Box<Config>,
+        config: Box<Config>,
         out: &mut Vec<Action>,
     ) {
         if let Work::NotStarted | Work::Ended = self.work {
@@ -32,29 +32,12 @@ impl Engine {
             let why = "director: settings cannot change while the director runs; restart it (no connection is lost)";
             return self.reload_refused(now, id, why, out);
         }
-        self.share_checks(&mut config);
         self.next = Some(Wanted {
             id,
             config: Arc::from(config),
             tries: 0,
             looked: false,
         });
-    }
-
-    /// Checks that stay are those of the running configuration: thousands of them are in the memory once.
-    fn share_checks(&self, config: &mut Config) {
-        for (key, service) in &mut config.services {
-            let Some(running) = self.config.services.get(key) else {
-                continue;
-            };
-            for (server, new) in &mut service.servers {
-                if let Some(old) = running.servers.get(server)
-                    && old.checks == new.checks
-                {
-                    new.checks = old.checks.clone();
-                }
-            }
-        }
     }
 
     fn overtaken(&self, id: ReloadId) -> bool {

@@ -121,7 +121,12 @@ impl Checker {
         }
     }
 
-    /// Notes that a server of this check takes connections. This matters until the first verdict.
+    /// Whether it matters that a server of this check takes connections: until the first verdict.
+    pub(super) const fn wants_serving(&self) -> bool {
+        matches!(self.standing, Standing::Unknown) && !self.serving
+    }
+
+    /// Notes that a server of this check takes connections.
     pub(super) const fn note_serving(&mut self) {
         self.serving = true;
     }

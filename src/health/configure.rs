@@ -42,7 +42,7 @@ pub(super) fn roster(
     let mut draft = Draft::keeping(config, origin);
     for (key, service) in &config.services {
         let mut servers = Vec::with_capacity(service.servers.len());
-        for (server, configured) in &service.servers {
+        for (server, configured) in service.servers.iter() {
             if configured.checks.each.is_empty() {
                 continue;
             }
@@ -61,10 +61,7 @@ pub(super) fn roster(
             });
         }
         if !servers.is_empty() {
-            draft.roster.services.push(ServiceSlot {
-                key: *key,
-                servers: servers.into(),
-            });
+            draft.push(*key, servers);
         }
     }
     draft.finish()
@@ -118,10 +115,10 @@ impl<'a> Draft<'a> {
                 && knows_nothing
                 && !kept
             {
-                slot.checker = before.rescheduled(check, self.origin.now);
+                slot.checker = Arc::new(before.rescheduled(check, self.origin.now));
             }
-            if serving {
-                slot.checker.note_serving();
+            if serving && slot.checker.wants_serving() {
+                slot.change().note_serving();
             }
             slot.users.push(user);
             checkers.push(position);
@@ -137,7 +134,7 @@ impl<'a> Draft<'a> {
             let checker = Checker::new(Arc::clone(check), recalled, origin.now, origin.jitter);
             self.roster.checkers.push(Slot {
                 id: CheckId(*origin.last_id),
-                checker,
+                checker: Arc::new(checker),
                 users: Few::NONE,
             });
             self.roster.checkers.len() - 1
@@ -157,13 +154,40 @@ impl<'a> Draft<'a> {
             .find(|checker| checker.check().probe == check.probe)
     }
 
+    /// Adds a service. When its servers have the same checkers as before, they are those of before.
+    fn push(&mut self, key: ServiceKey, servers: Vec<ServerSlot>) {
+        let stays = |(new, old): (&ServerSlot, &ServerSlot)| {
+            let mut checkers = new.checkers.iter();
+            new.is_checked_like(old) && checkers.all(|position| self.is_as_before(*position))
+        };
+        let all_stay = |before: &&ServiceSlot| {
+            before.servers.len() == servers.len()
+                && servers.iter().zip(before.servers.iter()).all(stays)
+        };
+        let before = self.origin.before.service(&key).filter(all_stay);
+        let servers = before.map_or_else(|| servers.into(), |before| Arc::clone(&before.servers));
+        self.roster.services.push(ServiceSlot { key, servers });
+    }
+
+    /// Whether the checker at this position is the one that was there before.
+    fn is_as_before(&self, position: usize) -> bool {
+        let before = self.origin.before.checkers.get(position);
+        let now = self.roster.checkers.get(position);
+        position < self.kept && before.map(|slot| slot.id) == now.map(|slot| slot.id)
+    }
+
     /// Fills in the standings of the servers from their checkers, and since when.
     fn finish(mut self) -> Roster {
         self.roster.combine_all();
         for service in &mut self.roster.services {
-            for server in &mut service.servers {
-                let before = self.origin.before.server(&service.key, &server.key);
-                if let Some(before) = before
+            let Some(before) = self.origin.before.service(&service.key) else {
+                continue;
+            };
+            if Arc::ptr_eq(&before.servers, &service.servers) {
+                continue;
+            }
+            for server in service.change() {
+                if let Some(before) = before.server(&server.key)
                     && before.standing.word() == server.standing.word()
                 {
                     server.since = before.since;

@@ -238,7 +238,7 @@ impl Health {
         };
         let before = slot.checker.deadline();
         let mut actions = Vec::new();
-        slot.checker
+        slot.change()
             .handle(now, event, &mut self.jitter, &mut actions);
         let after = slot.checker.deadline();
         if before != after {

@@ -2,6 +2,8 @@
 //! Which servers are checked, by which checkers: the lists that [`super::Health`] works on. Elements refer to each
 //! other by position.
 
+use std::sync::Arc;
+
 use super::checker::Checker;
 use super::combine::combine;
 use super::event::{CheckId, HealthAction};
@@ -20,7 +22,8 @@ pub(super) struct Roster {
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
     pub(super) id: CheckId,
-    pub(super) checker: Checker,
+    /// Shared with the roster before or after this one, until one of them changes it.
+    pub(super) checker: Arc<Checker>,
     pub(super) users: Few<User>,
 }
 
@@ -36,7 +39,9 @@ pub(super) struct User {
 pub(super) struct ServiceSlot {
     pub(super) key: ServiceKey,
     /// In the order of their keys. Servers without checks are not among them.
-    pub(super) servers: Box<[ServerSlot]>,
+    ///
+    /// Shared with the roster before or after this one, until one of them changes them.
+    pub(super) servers: Arc<[ServerSlot]>,
 }
 
 /// One server that is checked.
@@ -48,6 +53,35 @@ pub(super) struct ServerSlot {
     pub(super) since: Timestamp,
     /// The positions of its checkers, in the order of the configuration.
     pub(super) checkers: Few<usize>,
+}
+
+impl Slot {
+    /// The checker, to change it.
+    pub(super) fn change(&mut self) -> &mut Checker {
+        Arc::make_mut(&mut self.checker)
+    }
+}
+
+impl ServerSlot {
+    /// Whether it is the same server with the same checkers.
+    pub(super) fn is_checked_like(&self, other: &Self) -> bool {
+        self.key == other.key
+            && self.need == other.need
+            && self.checkers.iter().eq(other.checkers.iter())
+    }
+}
+
+impl ServiceSlot {
+    /// A server, if it is checked.
+    pub(super) fn server(&self, key: &ServerKey) -> Option<&ServerSlot> {
+        let at = self.servers.binary_search_by_key(key, |slot| slot.key);
+        self.servers.get(at.ok()?)
+    }
+
+    /// The servers, to change them.
+    pub(super) fn change(&mut self) -> &mut [ServerSlot] {
+        Arc::make_mut(&mut self.servers)
+    }
 }
 
 impl Roster {
@@ -73,10 +107,13 @@ impl Roster {
 
     /// A server, if it is checked.
     pub(super) fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<&ServerSlot> {
-        let at = self.services.binary_search_by_key(service, |slot| slot.key);
-        let servers = &self.services.get(at.ok()?)?.servers;
-        let at = servers.binary_search_by_key(server, |slot| slot.key).ok()?;
-        servers.get(at)
+        self.service(service)?.server(server)
+    }
+
+    /// A service, if one of its servers is checked.
+    pub(super) fn service(&self, key: &ServiceKey) -> Option<&ServiceSlot> {
+        let at = self.services.binary_search_by_key(key, |slot| slot.key);
+        self.services.get(at.ok()?)
     }
 
     /// The checkers of a server.
@@ -97,15 +134,21 @@ impl Roster {
             if let Some(slot) = self.checkers.get_mut(position)
                 && slot.checker.check().probe == believed.probe
             {
-                slot.checker.believe(believed.standing);
+                slot.change().believe(believed.standing);
             }
         }
     }
 
     /// Computes the standing of every server from its checks, without reporting changes.
     pub(super) fn combine_all(&mut self) {
-        for server in self.services.iter_mut().flat_map(|it| &mut it.servers) {
-            server.standing = combined(&self.checkers, server);
+        let Self { checkers, services } = self;
+        for service in services {
+            let stale = |slot: &ServerSlot| slot.standing != combined(checkers, slot);
+            if service.servers.iter().any(stale) {
+                for slot in service.change() {
+                    slot.standing = combined(checkers, slot);
+                }
+            }
         }
     }
 
@@ -120,13 +163,16 @@ impl Roster {
                 continue;
             };
             let key = service.key;
-            let Some(server) = service.servers.get_mut(user.server) else {
+            let Some(server) = service.servers.get(user.server) else {
                 continue;
             };
             let (from, to) = (server.standing, combined(checkers, server));
             if from == to {
                 continue;
             }
+            let Some(server) = service.change().get_mut(user.server) else {
+                continue;
+            };
             server.standing = to;
             if from.word() != to.word() {
                 server.since = slot.checker.since();
@@ -164,7 +210,7 @@ fn checkers_of<'a>(
     server: &'a ServerSlot,
 ) -> impl Iterator<Item = &'a Checker> {
     let positions = server.checkers.iter();
-    positions.filter_map(|position| Some(&checkers.get(*position)?.checker))
+    positions.filter_map(|position| Some(&*checkers.get(*position)?.checker))
 }
 
 /// The standing of a server, from all of its checks.

@@ -75,7 +75,7 @@ impl Health {
         if !slot.checker.awaits(came.run.run) {
             return;
         }
-        slot.checker.hear(&came.report);
+        slot.change().hear(&came.report);
         if let Some(Heard::Answer(at)) = slot.checker.heard() {
             let host = slot.checker.check().probe.target.ip();
             self.links.answered(at, host);
@@ -178,7 +178,7 @@ impl Health {
         };
         if let Some(slot) = self.roster.checkers.get_mut(position) {
             self.due.remove(&(slot.checker.deadline(), position));
-            slot.checker.hasten(now);
+            slot.change().hasten(now);
             self.due.insert((slot.checker.deadline(), position));
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,27 @@ pub struct Config {
 pub struct ConfiguredService {
     /// How it spreads connections.
     pub settings: ServiceSettings,
-    /// To whom.
-    pub servers: BTreeMap<ServerKey, ConfiguredServer>,
+    /// To whom. Two configurations may share a list that is the same in both.
+    pub servers: Arc<BTreeMap<ServerKey, ConfiguredServer>>,
+}
+
+impl ConfiguredService {
+    /// The same service. What is the same in `other` is in the memory once.
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        if self.servers == other.servers {
+            self.servers = Arc::clone(&other.servers);
+            return self;
+        }
+        for (server, new) in Arc::make_mut(&mut self.servers) {
+            if let Some(old) = other.servers.get(server)
+                && old.checks == new.checks
+            {
+                new.checks = old.checks.clone();
+            }
+        }
+        self
+    }
 }
 
 /// One real server of one service as configured.

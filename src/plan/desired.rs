@@ -64,7 +64,7 @@ fn with<S: KnowsStandings + ?Sized>(
     absent: Absent,
 ) -> VirtualService {
     let mut desired = VirtualService::new(configured.settings.clone());
-    for (server, it) in &configured.servers {
+    for (server, it) in configured.servers.iter() {
         let standing = if it.checks.each.is_empty() {
             Standing::UP
         } else {

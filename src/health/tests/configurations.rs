@@ -33,7 +33,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
         });
         let configured = ConfiguredService {
             settings: ServiceSettings::new(Scheduler::WLC),
-            servers: servers.collect(),
+            servers: Arc::new(servers.collect()),
         };
         (self::service(service), configured)
     });
