@@ -70,7 +70,7 @@ pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
 fn of_config(config: &Config) -> Wanted {
     let mut wanted = Wanted::default();
     for (key, service) in &config.services {
-        for (server, configured) in &service.servers {
+        for (server, configured) in service.servers.iter() {
             match placement(key, server, configured.real_server.forwarding) {
                 Ok(placement) => wanted.placements.extend(placement),
                 Err(note) if wanted.notes.contains(&note) => {}
