@@ -6,6 +6,7 @@
     reason = "measuring time is what this file is for"
 )]
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -42,6 +43,11 @@ pub(crate) struct Daemon {
     pub(crate) reload_line: Option<String>,
 }
 
+/// The keepalived to measure: `KEEPALIVED` names another than this machine's.
+pub(crate) fn keepalived() -> OsString {
+    std::env::var_os("KEEPALIVED").unwrap_or_else(|| "keepalived".into())
+}
+
 impl Bench {
     /// Start, reload with one changed weight, and peak memory of the director.
     pub(crate) fn director_run(&self) -> Result<Daemon> {
@@ -53,7 +59,7 @@ impl Bench {
 
     /// The same for keepalived: only its checker (`-C`), like a director without VRRP.
     pub(crate) fn keepalived_run(&self) -> Result<Daemon> {
-        let mut command = Command::new("keepalived");
+        let mut command = Command::new(keepalived());
         command
             .args(["-C", "-n", "-l", "-f"])
             .arg(self.path("keepalived.conf"));

@@ -2,11 +2,12 @@
 //! The director beside ipvsadm and keepalived: same table, same kernel, same boot, turn and turn about.
 //!
 //! `make bench` (or `cargo bench --bench side_by_side`) prints what was measured, the ratios, and whether each goal is
-//! met; with `-- lvsadm` it leaves the daemons out, with `-- floor` all but the first of the following. It fails when `lvsadm -R` takes more than [`report::MOST_OF_FLOOR`]
-//! times as long as an empty process and the kernel's own part together: no program can be faster than these. The
-//! other goals of time are figures, because they depend on the machine: ipvsadm makes sixteen system calls for each
-//! rule and we make few, and a system call of the lab's kernel costs a fifth where another program keeps the
-//! processors awake.
+//! met; with `-- lvsadm` it leaves the daemons out, with `-- floor` all but the first of the following. It fails when
+//! `lvsadm -R` takes more than [`report::MOST_OF_FLOOR`] times as long as an empty process and the kernel's own part
+//! together: no program can be faster than these. That has a boot of its own, in which the processors do not sleep
+//! ([`awake`]). The other goals of time are figures, because they depend on the machine: ipvsadm makes sixteen system
+//! calls for each rule and we make few, and a system call of the lab's kernel costs a fifth where another program keeps
+//! the processors awake.
 //!
 //! Times in the lab's kernel mean nothing by themselves: a system call costs ten times what it costs on hardware, and
 //! there is one processor. Measure on a machine with nothing else to do. Each run gets a fresh network namespace,
@@ -19,6 +20,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod awake;
 mod daemon;
 mod inputs;
 mod measure;
@@ -30,6 +32,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use awake::Awake;
 use inputs::Scale;
 use measure::Bench;
 use report::{Directors, Report, Tables};
@@ -53,16 +56,43 @@ const SHORT_RUNS: usize = 5;
 const LISTINGS: usize = 15;
 
 fn main() -> ExitCode {
-    let inside = std::env::var_os(lab::kernel::INSIDE).is_some();
-    if !inside && !lab::kernel::ipvs_here() {
-        return lab::kernel::rerun_inside(std::env::args_os().skip(1));
-    }
     let asked = |what: &str| std::env::args().any(|argument| argument == what);
-    let extent = match (asked("floor"), asked("lvsadm")) {
-        (true, _) => Extent::Floor,
-        (false, true) => Extent::Lvsadm,
-        (false, false) => Extent::All,
+    if asked(awake::ARGUMENT) {
+        return awake::keep();
+    }
+    let only = Extent::ALL.into_iter().find(|extent| asked(extent.word()));
+    if std::env::var_os(lab::kernel::INSIDE).is_some() {
+        return measure(only.unwrap_or(Extent::All));
+    }
+    let mut extents = vec![Extent::Floor];
+    extents.extend(only.or(Some(Extent::All)).filter(|it| *it != Extent::Floor));
+    let mut failed = None;
+    for extent in extents {
+        let code = boot(extent);
+        if code != ExitCode::SUCCESS {
+            failed.get_or_insert(code);
+        }
+    }
+    failed.unwrap_or(ExitCode::SUCCESS)
+}
+
+/// Measures on the running kernel, or in a boot of the lab's.
+fn boot(extent: Extent) -> ExitCode {
+    let _awake = match (extent == Extent::Floor).then(Awake::begin).transpose() {
+        Ok(awake) => awake,
+        Err(error) => {
+            eprintln!("bench: keep the processors awake: {error:#}");
+            return ExitCode::FAILURE;
+        }
     };
+    if lab::kernel::ipvs_here() {
+        measure(extent)
+    } else {
+        lab::kernel::rerun_inside([extent.word()])
+    }
+}
+
+fn measure(extent: Extent) -> ExitCode {
     let directory = tempfile::tempdir().expect("make a directory for the inputs");
     match run(directory.path(), extent) {
         Ok(report) => {
@@ -80,15 +110,28 @@ fn main() -> ExitCode {
     }
 }
 
-/// How much is measured.
+/// What is measured in one boot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
     /// `lvsadm -R` and its floor: what the bench fails by, in half a minute.
     Floor,
-    /// That, and lvsadm beside ipvsadm.
+    /// lvsadm beside ipvsadm.
     Lvsadm,
     /// That, and the director beside keepalived.
     All,
+}
+
+impl Extent {
+    const ALL: [Self; 3] = [Self::Floor, Self::Lvsadm, Self::All];
+
+    /// The argument that asks for it.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Lvsadm => "lvsadm",
+            Self::All => "all",
+        }
+    }
 }
 
 fn run(directory: &Path, extent: Extent) -> Result<Report> {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The versions of the compared programs.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+
+use crate::daemon::keepalived;
 
 /// The versions of the kernel and of our peers, as they call themselves.
 pub(crate) struct Versions(Vec<String>);
@@ -13,24 +16,27 @@ impl Versions {
     /// The kernel's and ipvsadm's, and keepalived's if it is measured.
     pub(crate) fn read(with_keepalived: bool) -> Result<Self> {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
-        let mut all = vec![format!("Linux {}", kernel.trim()), first_line("ipvsadm")?];
+        let mut all = vec![
+            format!("Linux {}", kernel.trim()),
+            first_line("ipvsadm".as_ref())?,
+        ];
         if with_keepalived {
-            all.push(first_line("keepalived")?);
+            all.push(first_line(&keepalived())?);
         }
         Ok(Self(all))
     }
 }
 
 /// The first line that a program prints with `-v`, on either stream.
-fn first_line(program: &str) -> Result<String> {
+fn first_line(program: &OsStr) -> Result<String> {
     let mut command = Command::new(program);
     let output = command.arg("-v").output();
-    let output = output.with_context(|| format!("run {program} -v"))?;
+    let output = output.with_context(|| format!("run {} -v", program.display()))?;
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     let line = said.lines().find(|line| !line.trim().is_empty());
     Ok(line
-        .with_context(|| format!("{program} -v says nothing"))?
+        .with_context(|| format!("{} -v says nothing", program.display()))?
         .trim()
         .to_owned())
 }
