@@ -38,7 +38,7 @@ struct Known {
     /// The last moment at which packets could perhaps not pass.
     shut: Option<Timestamp>,
     opening: Opening,
-    /// The addresses that it had while packets could pass. An IPv6 address goes when its link goes down.
+    /// The addresses with neighbours that it had while packets could pass. An IPv6 address goes when its link goes down.
     addresses: Vec<InterfaceAddress>,
 }
 
@@ -93,7 +93,9 @@ impl Links {
             self.note(now, &seen.link, Some(seen.carrier_changes));
         }
         for (index, known) in &mut self.known {
-            let has = sighting.addresses.iter().filter(|it| it.index == *index);
+            // A thousand virtual addresses stand alone.
+            let has = sighting.addresses.iter();
+            let has = has.filter(|it| it.index == *index && it.has_neighbours());
             if known.state == State::Passes {
                 known.addresses = has.cloned().collect();
             } else {

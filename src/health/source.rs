@@ -7,14 +7,12 @@ use std::net::IpAddr;
 
 use crate::model::{AddressLifetime, AddressScope, InterfaceAddress, Seconds, Way};
 
-/// Where a probe leaves from.
+/// Where a probe leaves from that the kernel would send from a virtual address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
-    /// The kernel chooses well.
-    Kernel,
-    /// The kernel would choose a virtual address. This one is on the same interface.
+    /// Another address of the same interface.
     From(IpAddr),
-    /// The kernel would choose this virtual address, and the interface has no other.
+    /// The interface has none but this virtual address.
     Missing(IpAddr),
 }
 
@@ -36,22 +34,22 @@ pub(super) fn risky(vips: &BTreeSet<IpAddr>, addresses: &[InterfaceAddress]) -> 
     risky
 }
 
-/// Chooses the source of a probe to `target` that goes this way.
+/// Chooses the source of a probe to `target` that goes this way; `None` where the kernel chooses well.
 pub(super) fn choose(
     target: IpAddr,
     way: Way,
     vips: &BTreeSet<IpAddr>,
     addresses: &[InterfaceAddress],
-) -> Source {
+) -> Option<Source> {
     let Way::Out {
         link,
         source: Some(vip),
     } = way
     else {
-        return Source::Kernel;
+        return None;
     };
     if !vips.contains(&vip) {
-        return Source::Kernel;
+        return None;
     }
     let scope = addresses.iter().find(|it| it.address == vip);
     let scope = scope.map_or(AddressScope::Global, |it| it.scope);
@@ -66,8 +64,8 @@ pub(super) fn choose(
     };
     let usable: Vec<&InterfaceAddress> = addresses.iter().filter(usable).collect();
     let near = usable.iter().find(|it| it.is_on_link(target));
-    near.or_else(|| usable.first())
-        .map_or(Source::Missing(vip), |it| Source::From(it.address))
+    let chosen = near.or_else(|| usable.first());
+    Some(chosen.map_or(Source::Missing(vip), |it| Source::From(it.address)))
 }
 
 fn is_deprecated(lifetime: AddressLifetime) -> bool {

@@ -82,16 +82,14 @@ impl Sources {
                 continue;
             }
             let before = self.chosen.remove(probe);
-            match choose(probe.target.ip(), *way, &self.vips, &sighting.addresses) {
-                Source::Kernel => {}
-                source @ (Source::From(_) | Source::Missing(_)) => {
-                    if before.is_none()
-                        && let Some(vip) = way.source()
-                    {
-                        moved.insert(probe.clone(), vip);
-                    }
-                    self.chosen.insert(probe.clone(), source);
+            let target = probe.target.ip();
+            if let Some(source) = choose(target, *way, &self.vips, &sighting.addresses) {
+                if before.is_none()
+                    && let Some(vip) = way.source()
+                {
+                    moved.insert(probe.clone(), vip);
                 }
+                self.chosen.insert(probe.clone(), source);
             }
         }
         moved
@@ -106,7 +104,7 @@ impl Sources {
     /// The check as its probe is to be made, or why it cannot be made.
     pub(super) fn check(&self, check: &Arc<Check>) -> Result<Arc<Check>, Box<str>> {
         match self.chosen.get(&check.probe) {
-            None | Some(Source::Kernel) => Ok(Arc::clone(check)),
+            None => Ok(Arc::clone(check)),
             Some(Source::From(source)) => {
                 let mut from = Check::clone(check);
                 let path = from.probe.path.take().map_or_else(ProbePath::default, |it| *it);

@@ -56,39 +56,39 @@ fn the_kernel_may_choose_a_virtual_address_that_is_first_or_has_a_network() {
 
 #[test]
 fn a_probe_leaves_from_another_address_of_the_interface_or_not_at_all() {
-    use Source::{From, Kernel, Missing};
+    let from = |address: &str| Some(Source::From(ip(address)));
+    let missing = |vip: &str| Some(Source::Missing(ip(vip)));
     let out = |source: &str| Way::Out {
         link: 2,
         source: Some(ip(source)),
     };
-    let vip = ip("10.0.0.10");
-    let table: &[(&str, Way, &[&str], Source)] = &[
-        ("10.0.0.1", out("10.0.0.11"), &["2 10.0.0.11/8"], Kernel),
-        ("10.0.0.1", Way::NoRoute, &["2 10.0.0.10/8"], Kernel),
+    let table: &[(&str, Way, &[&str], Option<Source>)] = &[
+        ("10.0.0.1", out("10.0.0.11"), &["2 10.0.0.11/8"], None),
+        ("10.0.0.1", Way::NoRoute, &["2 10.0.0.10/8"], None),
         (
             "10.0.0.1",
             out("10.0.0.10"),
             &["2 10.0.0.10/8"],
-            Missing(vip),
+            missing("10.0.0.10"),
         ),
         (
             "10.0.0.1",
             out("10.0.0.10"),
             &["2 10.0.0.10/8", "2 10.0.0.11/8"],
-            From(ip("10.0.0.11")),
+            from("10.0.0.11"),
         ),
         // One in the target's network, before one in another.
         (
             "10.0.0.1",
             out("10.0.0.10"),
             &["2 10.0.0.10/8", "2 192.168.0.1/16", "2 10.0.0.11/8"],
-            From(ip("10.0.0.11")),
+            from("10.0.0.11"),
         ),
         (
             "203.0.113.1",
             out("10.0.0.10"),
             &["2 10.0.0.10/8", "2 192.168.0.1/16"],
-            From(ip("192.168.0.1")),
+            from("192.168.0.1"),
         ),
         // Another virtual address, another interface, another family, and what cannot be used.
         (
@@ -100,7 +100,7 @@ fn a_probe_leaves_from_another_address_of_the_interface_or_not_at_all() {
                 "3 10.0.0.11/8",
                 "2 2001:db8::11/64",
             ],
-            Missing(vip),
+            missing("10.0.0.10"),
         ),
         (
             "2001:db8::1",
@@ -111,13 +111,13 @@ fn a_probe_leaves_from_another_address_of_the_interface_or_not_at_all() {
                 "2 2001:db8::13/64 d",
                 "2 fe80::1/64 l",
             ],
-            Missing(ip("2001:db8::10")),
+            missing("2001:db8::10"),
         ),
         (
             "2001:db8::1",
             out("2001:db8::10"),
             &["2 2001:db8::10/64", "2 2001:db8::11/64"],
-            From(ip("2001:db8::11")),
+            from("2001:db8::11"),
         ),
     ];
     for (target, way, found, expected) in table {

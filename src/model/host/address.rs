@@ -48,6 +48,15 @@ impl InterfaceAddress {
         }
     }
 
+    /// Whether others can be in its network.
+    #[must_use]
+    pub const fn has_neighbours(&self) -> bool {
+        match self.address {
+            IpAddr::V4(_) => self.prefix < 32,
+            IpAddr::V6(_) => self.prefix < 128,
+        }
+    }
+
     /// Whether the other address is in its network. An address that stands alone (`/32`, `/128`) has none.
     #[must_use]
     pub fn is_on_link(&self, other: IpAddr) -> bool {
