@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address;
+use super::http::HttpLayer;
 use super::path::PathLayer;
 use super::section::{CHECK, CHECK_TCP};
 use super::setting::{Setting, Subject, innermost, innermost_or};
-use super::tree::{Node, Value};
+use super::tree::{Entry, Node, Value};
 use super::value::{choice, duration, integer, kind, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    Check, CheckSchedule, Checks, Probe, ProbeKind, Protocol, ServerKey, ServiceKey,
+    Check, CheckSchedule, Checks, HttpProbe, Probe, ProbeKind, Protocol, ServerKey, ServiceKey,
 };
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
@@ -22,7 +23,7 @@ const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::f
 const COUNT: RangeInclusive<u32> = 1..=100;
 
 /// Two seconds each, and at most seven from the failure of a server to its removal.
-pub(super) const SCHEDULE: CheckSchedule = CheckSchedule {
+const SCHEDULE: CheckSchedule = CheckSchedule {
     interval: Duration::from_secs(2),
     timeout: Duration::from_secs(2),
     rise: 2,
@@ -36,8 +37,8 @@ pub(super) struct CheckLayer {
     /// Where it stands.
     span: Option<Span>,
     kind: Setting<Kind>,
-    port: Setting<u16>,
-    address: Setting<IpAddr>,
+    tcp: TargetLayer,
+    http: HttpLayer,
     interval: Setting<Duration>,
     timeout: Setting<Duration>,
     rise: Setting<u32>,
@@ -50,14 +51,67 @@ pub(super) struct CheckLayer {
 enum Kind {
     None,
     Tcp,
+    Http,
+}
+
+/// Where a kind of check goes, in one layer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TargetLayer {
+    port: Setting<u16>,
+    address: Setting<IpAddr>,
+}
+
+/// What the checks of the servers before have: servers nearly always share these.
+#[derive(Debug)]
+pub(super) struct Shared {
+    schedule: Arc<CheckSchedule>,
+    http: Option<Arc<HttpProbe>>,
+}
+
+impl Shared {
+    /// Nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            schedule: Arc::new(SCHEDULE),
+            http: None,
+        }
+    }
+}
+
+impl TargetLayer {
+    /// Reads a key if it is a setting of the target, and returns whether it is.
+    pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
+        let (name, node) = (&*entry.key, &entry.value);
+        match name {
+            "port" => {
+                let port = integer(name, node, 1..=65_535, None, out);
+                let port = port.and_then(|port| u16::try_from(port).map_err(|_| Wrong));
+                self.port = Setting::read(node, port);
+            }
+            "address" => {
+                let address = address::read_bare(name, node, "write port: beside it", out);
+                self.address = Setting::read(node, address);
+            }
+            _ => return false,
+        }
+        true
+    }
 }
 
 impl CheckLayer {
     /// `none`, the name of a type, or a map.
     pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Self {
-        const KINDS: [(&str, Kind); 2] = [("none", Kind::None), ("tcp", Kind::Tcp)];
-        const OTHERS: [(&str, &str); 3] =
-            [("tcp_check", "tcp"), ("false", "none"), ("off", "none")];
+        const KINDS: [(&str, Kind); 3] = [
+            ("none", Kind::None),
+            ("tcp", Kind::Tcp),
+            ("http", Kind::Http),
+        ];
+        const OTHERS: [(&str, &str); 4] = [
+            ("tcp_check", "tcp"),
+            ("http_get", "http"),
+            ("false", "none"),
+            ("off", "none"),
+        ];
         let mut layer = Self {
             span: Some(node.span),
             ..Self::default()
@@ -68,7 +122,10 @@ impl CheckLayer {
                 layer.kind = Setting::read(node, choice(name, node, &KINDS, &OTHERS, out));
             }
             Value::Scalar { .. } | Value::List(_) => {
-                let message = format!("{name} must be none, tcp or a map, got {}", kind(node));
+                let message = format!(
+                    "{name} must be none, tcp, http or a map, got {}",
+                    kind(node)
+                );
                 out.push(Finding::new(node.span, message).help("write {interval: 2s}"));
                 layer.kind = Setting::Wrong;
             }
@@ -84,8 +141,12 @@ impl CheckLayer {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
                 "tcp" => {
-                    self.kind = Setting::Set(Kind::Tcp, entry.span);
-                    self.read_tcp(node, out);
+                    let read = self.read_tcp(node, out);
+                    self.take_kind(Kind::Tcp, read, entry, out);
+                }
+                "http" => {
+                    let read = self.http.read(node, out);
+                    self.take_kind(Kind::Http, read, entry, out);
                 }
                 "interval" => {
                     self.interval = Setting::read(node, duration(name, node, INTERVAL, out));
@@ -102,38 +163,57 @@ impl CheckLayer {
         }
     }
 
-    fn read_tcp(&mut self, node: &Node<'_>, out: &mut Findings) {
-        let Ok(entries) = map(&CHECK_TCP, node, out) else {
-            self.kind = Setting::Wrong;
-            return;
-        };
-        for entry in entries {
-            let (name, node) = (&*entry.key, &entry.value);
-            match name {
-                "port" => {
-                    let port = integer(name, node, 1..=65_535, None, out);
-                    let port = port.and_then(|port| u16::try_from(port).map_err(|_| Wrong));
-                    self.port = Setting::read(node, port);
-                }
-                "address" => {
-                    let address = address::read_bare(name, node, "write port: beside it", out);
-                    self.address = Setting::read(node, address);
-                }
-                _ => CHECK_TCP.unknown_key(entry, entries, out),
+    /// A map has one type at most.
+    fn take_kind(
+        &mut self,
+        kind: Kind,
+        read: Result<(), Wrong>,
+        entry: &Entry<'_>,
+        out: &mut Findings,
+    ) {
+        self.kind = match (read, &self.kind) {
+            (Ok(()), Setting::Unset) => Setting::Set(kind, entry.span),
+            (Ok(()), Setting::Set(_, first)) => {
+                let finding = Finding::new(entry.span, "a check has one type: tcp or http");
+                out.push(finding.first(*first));
+                Setting::Wrong
             }
-        }
+            (Ok(()), Setting::Wrong) | (Err(Wrong), _) => Setting::Wrong,
+        };
     }
 
-    /// The check of a server, from all layers, the innermost first. It shares `schedule`, that of the server before it,
-    /// when it has the same.
+    fn read_tcp(&mut self, node: &Node<'_>, out: &mut Findings) -> Result<(), Wrong> {
+        let entries = map(&CHECK_TCP, node, out)?;
+        for entry in entries {
+            if !self.tcp.take(entry, out) {
+                CHECK_TCP.unknown_key(entry, entries, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// The check of a server, from all layers, the innermost first. It shares with the servers before it what is the
+    /// same.
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,
         server: ServerKey,
-        schedule: &mut Arc<CheckSchedule>,
+        shared: &mut Shared,
         out: &mut Findings,
     ) -> Result<Checks, Wrong> {
-        let Some(target) = target(layers, subject, server, out)? else {
+        let kind = innermost(layers, |layer| &layer.kind)?;
+        let kind = kind.map(|found| (*found.value, found.span));
+        let targets: fn(&Self) -> &TargetLayer = match kind {
+            Some((Kind::None, _)) => return Ok(Checks::NONE),
+            Some((Kind::Tcp, _)) | None => |layer| &layer.tcp,
+            Some((Kind::Http, _)) => |layer| &layer.http.target,
+        };
+        let written = kind.map(|(_, span)| span).or_else(|| {
+            let mut spans = layers.iter().filter_map(|layer| layer.span);
+            spans.find(|span| subject.span.contains(*span))
+        });
+        let targets: Vec<&TargetLayer> = layers.iter().map(|layer| targets(layer)).collect();
+        let Some(target) = target(&targets, written, subject, server, out)? else {
             return Ok(Checks::NONE);
         };
         let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
@@ -145,15 +225,17 @@ impl CheckLayer {
             fall: innermost_or(layers, |layer| &layer.fall, SCHEDULE.fall)?,
             retry_delay: innermost_or(layers, |layer| &layer.retry_delay, SCHEDULE.retry_delay)?,
         };
-        let probe = Probe {
-            kind: ProbeKind::Tcp,
-            target,
-            path,
+        let kind = if let Some((Kind::Http, _)) = kind {
+            let layers: Vec<&HttpLayer> = layers.iter().map(|layer| &layer.http).collect();
+            ProbeKind::Http(HttpLayer::resolve(&layers, &mut shared.http)?)
+        } else {
+            ProbeKind::Tcp
         };
-        if **schedule != own {
-            *schedule = Arc::new(own);
+        let probe = Probe { kind, target, path };
+        if *shared.schedule != own {
+            shared.schedule = Arc::new(own);
         }
-        let schedule = Arc::clone(schedule);
+        let schedule = Arc::clone(&shared.schedule);
         Ok(Checks::one(Check { probe, schedule }))
     }
 }
@@ -161,22 +243,14 @@ impl CheckLayer {
 /// The target of a server's check; `None` when nothing checks it.
 ///
 /// A check without a port is left out. It is an error when the file names a type, or has the check at this service or
-/// server: then somebody wants it to run.
+/// server: then somebody wants it to run. `written` is where it does.
 fn target(
-    layers: &[&CheckLayer],
+    layers: &[&TargetLayer],
+    written: Option<Span>,
     subject: &Subject,
     server: ServerKey,
     out: &mut Findings,
 ) -> Result<Option<SocketAddr>, Wrong> {
-    let kind = innermost(layers, |layer| &layer.kind)?.map(|found| (*found.value, found.span));
-    let written = match kind {
-        Some((Kind::None, _)) => return Ok(None),
-        Some((Kind::Tcp, span)) => Some(span),
-        None => {
-            let mut spans = layers.iter().filter_map(|layer| layer.span);
-            spans.find(|span| subject.span.contains(*span))
-        }
-    };
     let port = innermost(layers, |layer| &layer.port)?;
     let to = port.map(|found| *found.value);
     let Some(to) = to.or_else(|| own_port(&subject.key, server)) else {

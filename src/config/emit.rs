@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::duration;
 use crate::model::{
     AddressFamily, Check, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
-    ForwardingMethod, IpvsSettings, ProbePath, Protocol, Scheduler, SchedulerFlags, Seconds,
-    ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
+    ForwardingMethod, HttpProbe, IpvsSettings, ProbeKind, ProbePath, Protocol, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum,
+    TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -209,11 +210,14 @@ fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let at = check.probe.target;
     let schedule = &check.schedule;
     f.write_str("        check:\n")?;
+    let (word, asked) = match &check.probe.kind {
+        ProbeKind::Tcp => ("tcp", String::new()),
+        ProbeKind::Http(http) => ("http", write_http(http)),
+    };
+    let (ip, port) = (at.ip(), at.port());
     writeln!(
         f,
-        "          tcp: {{address: \"{}\", port: {}}}",
-        at.ip(),
-        at.port()
+        "          {word}: {{address: \"{ip}\", port: {port}{asked}}}"
     )?;
     for (key, value) in [
         ("interval", schedule.interval),
@@ -226,6 +230,24 @@ fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "          fall: {}", schedule.fall)?;
     let path = check.probe.path.as_deref();
     path.map_or(Ok(()), |path| write_path(path, f))
+}
+
+/// What is asked, after the target.
+fn write_http(http: &HttpProbe) -> String {
+    let HttpProbe {
+        method,
+        path,
+        host,
+        statuses: _,
+    } = http;
+    let host = host
+        .as_ref()
+        .map_or_else(String::new, |host| format!(", host: {}", Quoted(host)));
+    let (method, path) = (method.word(), Quoted(path));
+    format!(
+        ", method: {method}, path: {path}{host}, status: [{}]",
+        http.accepted()
+    )
 }
 
 fn write_path(path: &ProbePath, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ mod check;
 mod director;
 mod duration;
 mod emit;
+mod http;
 mod path;
 mod persistence;
 mod pool;

@@ -13,9 +13,10 @@ use super::{parse, parse_beside, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService,
-    DirectorSettings, ForwardingMethod, Fwmark, Granularity, IpvsSettings, PersistenceEngine,
-    Probe, ProbeKind, ProbePath, Protocol, RealServer, Scheduler, SchedulerFlags, Seconds,
-    ServerKey, ServiceKey, ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod, HttpProbe, IpvsSettings,
+    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RealServer, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds,
+    Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -138,6 +139,26 @@ fn path(family: AddressFamily) -> impl Strategy<Value = Option<Box<ProbePath>>> 
     })
 }
 
+fn probe_kind() -> impl Strategy<Value = ProbeKind> {
+    let method = prop::sample::select(vec![HttpMethod::Get, HttpMethod::Head, HttpMethod::Options]);
+    let status = (200_u16..=599, 200_u16..=599).prop_map(|(one, other)| StatusRange {
+        first: one.min(other),
+        last: one.max(other),
+    });
+    let host = option::of("[a-zA-Z0-9.:_-]{1,20}".prop_map(Into::into));
+    let http = (method, "/[!-~]{0,20}", host, vec(status, 1..4)).prop_map(
+        |(method, path, host, statuses)| {
+            ProbeKind::Http(Arc::new(HttpProbe {
+                method,
+                path: path.into(),
+                host,
+                statuses: statuses.into(),
+            }))
+        },
+    );
+    prop_oneof![Just(ProbeKind::Tcp), http]
+}
+
 fn check() -> impl Strategy<Value = Check> {
     let at = family().prop_flat_map(|family| (address(family), 1_u16.., path(family)));
     let times = (
@@ -145,19 +166,22 @@ fn check() -> impl Strategy<Value = Check> {
         milliseconds(1..=60_000),
         milliseconds(10..=3_600_000),
     );
-    (at, times, 1_u32..=100, 1_u32..=100).prop_map(|((ip, port, path), times, rise, fall)| Check {
-        probe: Probe {
-            kind: ProbeKind::Tcp,
-            target: SocketAddr::new(ip, port),
-            path,
-        },
-        schedule: Arc::new(CheckSchedule {
-            interval: times.0,
-            timeout: times.1,
-            retry_delay: times.2,
-            rise,
-            fall,
-        }),
+    let counts = (1_u32..=100, 1_u32..=100);
+    (at, probe_kind(), times, counts).prop_map(|((ip, port, path), kind, times, (rise, fall))| {
+        Check {
+            probe: Probe {
+                kind,
+                target: SocketAddr::new(ip, port),
+                path,
+            },
+            schedule: Arc::new(CheckSchedule {
+                interval: times.0,
+                timeout: times.1,
+                retry_delay: times.2,
+                rise,
+                fall,
+            }),
+        }
     })
 }
 

@@ -85,6 +85,7 @@ pub(super) const CHECK: Section = Section {
     name: "check",
     own: &[
         "tcp",
+        "http",
         "interval",
         "timeout",
         "rise",
@@ -102,9 +103,15 @@ pub(super) const CHECK_TCP: Section = Section {
     own: &["port", "address"],
     shared: &[],
 };
+/// `check.http`.
+pub(super) const CHECK_HTTP: Section = Section {
+    name: "check.http",
+    own: &["port", "address", "method", "path", "host", "status"],
+    shared: &[],
+};
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 10] = [
+pub static SECTIONS: [Section; 11] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -115,6 +122,7 @@ pub static SECTIONS: [Section; 10] = [
     TUNNEL,
     CHECK,
     CHECK_TCP,
+    CHECK_HTTP,
 ];
 
 /// Our keys for the words of keepalived and others.

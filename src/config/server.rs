@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Real servers: an address, and settings in three layers.
 
-use std::sync::Arc;
-
 use super::address::{self, Address};
-use super::check::CheckLayer;
+use super::check::{CheckLayer, Shared};
 use super::section::SERVER;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
 use super::tree::{Entry, Node, Value};
@@ -12,8 +10,8 @@ use super::tunnel::TunnelLayer;
 use super::value::{boolean, choice, integer, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    AddressFamily, CheckSchedule, ConfiguredServer, ForwardingMethod, RealServer, ServerKey,
-    ServiceKey, Thresholds, Weight,
+    AddressFamily, ConfiguredServer, ForwardingMethod, RealServer, ServerKey, ServiceKey,
+    Thresholds, Weight,
 };
 
 /// The real-server settings of one layer.
@@ -144,7 +142,7 @@ impl ServerItem {
         &self,
         outer: [&ServerLayer; 2],
         subject: &Subject,
-        schedule: &mut Arc<CheckSchedule>,
+        shared: &mut Shared,
         out: &mut Findings,
     ) -> Result<ConfiguredServer, Wrong> {
         let [service, defaults] = outer;
@@ -154,7 +152,7 @@ impl ServerItem {
         let thresholds = thresholds(&layers, subject, out);
         let checks = layers.iter().filter_map(|layer| layer.check.as_deref());
         let checks: Vec<&CheckLayer> = checks.collect();
-        let checks = CheckLayer::resolve(&checks, subject, key, schedule, out);
+        let checks = CheckLayer::resolve(&checks, subject, key, shared, out);
         Ok(ConfiguredServer {
             real_server: RealServer {
                 forwarding: forwarding?,

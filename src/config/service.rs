@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::address;
-use super::check::SCHEDULE;
+use super::check::Shared;
 use super::pool::Pools;
 use super::scheduling::SchedulingLayer;
 use super::section::{DEFAULTS, SERVICE};
@@ -298,7 +298,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         let mut servers = BTreeMap::new();
         let mut result = Ok(());
         let mut tunneled = false;
-        let mut schedule = Arc::new(SCHEDULE);
+        let mut shared = Shared::new();
         for item in listed {
             let key = item.key(&subject.key);
             if let Some(first) = places.get(&key) {
@@ -311,7 +311,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
                 continue;
             }
             places.insert(key, item.span);
-            match item.resolve(outer, subject, &mut schedule, out) {
+            match item.resolve(outer, subject, &mut shared, out) {
                 Ok(server) => {
                     let method = server.real_server.forwarding;
                     tunneled |= matches!(method, ForwardingMethod::Tunneling(_));

@@ -174,6 +174,7 @@ fn every_key_that_a_section_lists_is_read() {
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
                 "a real server" => format!("pools: {{p: [{{{key}: }}]}}"),
                 "check.tcp" => format!("defaults: {{check: {{tcp: {{{key}: }}}}}}"),
+                "check.http" => format!("defaults: {{check: {{http: {{{key}: }}}}}}"),
                 name => format!("defaults: {{{name}: {{{key}: }}}}"),
             };
             assert!(

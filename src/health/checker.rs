@@ -186,6 +186,8 @@ impl Checker {
         let ended = report.started + report.latency;
         self.heard = match report.outcome {
             ProbeOutcome::Silent => Some(Heard::Silence(ended)),
+            // It took the connection, some time after the start.
+            ProbeOutcome::Stalled => Some(Heard::Answer(report.started)),
             ProbeOutcome::CouldNotRun => None,
             ProbeOutcome::Up(_)
             | ProbeOutcome::Down
@@ -256,7 +258,7 @@ impl Checker {
         self.last_run = Some((report.started, report.latency));
         let found = match report.outcome {
             ProbeOutcome::Up(weight) => Standing::Up(weight),
-            ProbeOutcome::Down | ProbeOutcome::Silent => Standing::Down,
+            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => Standing::Down,
             ProbeOutcome::Drain => Standing::Drain,
             ProbeOutcome::Maintenance => Standing::Maintenance,
             ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => {

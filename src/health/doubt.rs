@@ -90,6 +90,10 @@ pub(super) fn blame(
     if let Some(why) = trouble.or_else(|| links.detour(target, link)) {
         return Blame::Host(why.into());
     }
+    if doubt.report.outcome == ProbeOutcome::Stalled {
+        // The link was open all the time, and the server had taken the connection.
+        return Blame::Server;
+    }
     let side = links.side(target, link);
     let place = || {
         let word = match side {

@@ -17,6 +17,7 @@ fn outcome() -> impl Strategy<Value = ProbeOutcome> {
         4 => Just(ProbeOutcome::Up(None)),
         3 => Just(ProbeOutcome::Down),
         1 => Just(ProbeOutcome::Silent),
+        1 => Just(ProbeOutcome::Stalled),
         1 => (0_u32..3).prop_map(|weight| ProbeOutcome::Up(Weight::new(weight))),
         1 => Just(ProbeOutcome::Drain),
         1 => Just(ProbeOutcome::Maintenance),
@@ -127,7 +128,7 @@ proptest! {
             let to = checker.standing();
             let told = actions.iter().any(|it| matches!(it, CheckerAction::Changed { .. }));
             prop_assert_eq!(told, from != to);
-            let failed = |it| matches!(it, ProbeOutcome::Down | ProbeOutcome::Silent);
+            let failed = |it| matches!(it, ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled);
             let failures = in_a_row(&results, failed);
             let successes = in_a_row(&results, |it| matches!(it, ProbeOutcome::Up(_)));
             if to == Standing::Down && from != to && (from != Standing::Unknown || serving) {

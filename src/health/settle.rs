@@ -80,8 +80,9 @@ impl Health {
             let host = slot.checker.check().probe.target.ip();
             self.links.answered(at, host);
         }
-        let silent = came.report.outcome == ProbeOutcome::Silent;
-        if silent && slot.checker.standing() != Standing::Down {
+        let outcome = came.report.outcome;
+        let doubtful = matches!(outcome, ProbeOutcome::Silent | ProbeOutcome::Stalled);
+        if doubtful && slot.checker.standing() != Standing::Down {
             self.doubts.push(came);
             return;
         }

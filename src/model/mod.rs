@@ -8,6 +8,7 @@ mod config;
 mod counters;
 mod few;
 mod host;
+mod http;
 mod probe;
 mod protocol;
 mod scheduler;
@@ -28,6 +29,7 @@ pub use host::{
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
+pub use http::{HttpMethod, HttpProbe, StatusRange};
 pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
 };

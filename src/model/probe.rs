@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Few, Fwmark, Timestamp, Weight};
+use super::{Few, Fwmark, HttpMethod, HttpProbe, StatusRange, Timestamp, Weight};
 
 /// One probe of one server: its kind, its target and its path.
 ///
@@ -31,14 +31,8 @@ pub struct Probe {
 pub enum ProbeKind {
     /// Whether a TCP connection can be opened. The probe resets it at once.
     Tcp,
-}
-
-impl fmt::Display for ProbeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tcp => "tcp",
-        })
-    }
+    /// Whether an HTTP request is answered with a status that is a success.
+    Http(Arc<HttpProbe>),
 }
 
 /// The path of a probe; the kernel's routing chooses what is absent. [`ProbePath::chosen`] makes it a probe's.
@@ -53,6 +47,22 @@ pub struct ProbePath {
 }
 
 impl Probe {
+    /// What is as it always is, is left out.
+    fn fmt_http(&self, http: &HttpProbe, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("http ")?;
+        if http.method != HttpMethod::Get {
+            write!(f, "{} ", http.method.word())?;
+        }
+        write!(f, "{}{}", self.target, http.path)?;
+        if let Some(host) = &http.host {
+            write!(f, " host {host}")?;
+        }
+        if *http.statuses != [StatusRange::SUCCESS] {
+            write!(f, " status {}", http.accepted())?;
+        }
+        Ok(())
+    }
+
     /// The address it is to come from, if one is chosen.
     #[must_use]
     pub fn source(&self) -> Option<IpAddr> {
@@ -102,9 +112,12 @@ mod written_path {
 }
 
 impl fmt::Display for Probe {
-    /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`
+    /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`, `http HEAD 10.0.0.5:80/ready host a.example status 200`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.target)?;
+        match &self.kind {
+            ProbeKind::Tcp => write!(f, "tcp {}", self.target)?,
+            ProbeKind::Http(http) => self.fmt_http(http, f)?,
+        }
         let Some(path) = &self.path else {
             return Ok(());
         };
@@ -217,6 +230,8 @@ pub enum ProbeOutcome {
     Down,
     /// Nobody answered. That is the server's failure, or that of the way to it.
     Silent,
+    /// The server took the connection, and then nothing came: it hangs, or the way to it was cut meanwhile.
+    Stalled,
     /// The server asks for no new connections; its present ones live on.
     Drain,
     /// The server is in maintenance: like [`ProbeOutcome::Drain`], but somebody asked for it.

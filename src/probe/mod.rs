@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Probes: one file per kind. Each returns an answer and has no opinion; `health` judges.
 
+mod http;
 mod open;
 mod path;
 mod tcp;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use self::http::HttpAnswer;
 use self::open::OpenRun;
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{Check, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
@@ -48,6 +50,13 @@ impl Answer {
     fn silent(reason: impl Into<Box<str>>) -> Self {
         Self {
             outcome: ProbeOutcome::Silent,
+            reason: reason.into(),
+        }
+    }
+
+    fn stalled(reason: impl Into<Box<str>>) -> Self {
+        Self {
+            outcome: ProbeOutcome::Stalled,
             reason: reason.into(),
         }
     }
@@ -120,7 +129,9 @@ fn is_given_up(request: &ProbeRequest, now: Timestamp) -> bool {
 
 async fn probe(check: Arc<Check>) -> Answer {
     let (probe, timeout) = (&check.probe, check.schedule.timeout);
-    match probe.kind {
-        ProbeKind::Tcp => tcp::probe(probe.target, probe.path.as_deref(), timeout).await,
+    let (target, path) = (probe.target, probe.path.as_deref());
+    match &probe.kind {
+        ProbeKind::Tcp => tcp::probe(target, path, timeout).await,
+        ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
     }
 }

@@ -21,30 +21,35 @@ pub(super) async fn probe(at: SocketAddr, path: Option<&ProbePath>, timeout: Dur
 }
 
 async fn connect(at: SocketAddr, path: Option<&ProbePath>) -> Answer {
+    open(at, path)
+        .await
+        .map_or_else(|answer| answer, |_| Answer::up())
+}
+
+/// A connection to `at` that a reset will close, or the answer of a probe that could not open it.
+pub(super) async fn open(at: SocketAddr, path: Option<&ProbePath>) -> Result<TcpStream, Answer> {
     let socket = match at {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     };
-    let socket = match socket.and_then(|socket| socket.set_zero_linger().map(|()| socket)) {
-        Ok(socket) => socket,
-        Err(error) => return Answer::could_not_run(describe("open a socket", &error)),
-    };
-    let set_out = path.map_or(Ok(()), |path| path::set_out(&socket, path));
-    if let Err(reason) = set_out {
-        return Answer::could_not_run(reason);
+    let socket = socket
+        .and_then(|socket| socket.set_zero_linger().map(|()| socket))
+        .map_err(|error| Answer::could_not_run(describe("open a socket", &error)))?;
+    if let Some(path) = path {
+        path::set_out(&socket, path).map_err(Answer::could_not_run)?;
     }
     match socket.connect(at).await {
         Ok(stream) if is_connected_to_itself(&stream) => {
-            Answer::down("nobody listens: the probe met itself")
+            Err(Answer::down("nobody listens: the probe met itself"))
         }
-        Ok(_) => Answer::up(),
-        Err(error) => failed(&error, path),
+        Ok(stream) => Ok(stream),
+        Err(error) => Err(not_connected(&error, path)),
     }
 }
 
 /// What an error of `connect` says. A route that was closed on purpose gives EACCES or EINVAL; so may a source or an
 /// interface that does not fit. The kernel's route tells whether it was that.
-fn failed(error: &io::Error, path: Option<&ProbePath>) -> Answer {
+fn not_connected(error: &io::Error, path: Option<&ProbePath>) -> Answer {
     let chosen = path.is_some_and(|path| path.source.is_some() || path.interface.is_some());
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EINVAL) if !chosen => {
@@ -53,9 +58,17 @@ fn failed(error: &io::Error, path: Option<&ProbePath>) -> Answer {
         Some(Errno::EACCES) if !chosen => {
             Answer::silent("connect: the route prohibits it (EACCES)")
         }
-        Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT) => Answer::silent(describe("connect", error)),
-        _ if lies_with_this_host(error) => Answer::could_not_run(describe("connect", error)),
-        _ => Answer::down(describe("connect", error)),
+        _ => failed("connect", error),
+    }
+}
+
+/// What an error of a connection says.
+pub(super) fn failed(operation: &str, error: &io::Error) -> Answer {
+    let reason = describe(operation, error);
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT) => Answer::silent(reason),
+        _ if lies_with_this_host(error) => Answer::could_not_run(reason),
+        _ => Answer::down(reason),
     }
 }
 

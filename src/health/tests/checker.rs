@@ -41,6 +41,7 @@ impl Alone {
         let reason = match outcome {
             ProbeOutcome::Up(_) => "",
             ProbeOutcome::Down | ProbeOutcome::Silent => "connect timed out",
+            ProbeOutcome::Stalled => "no answer",
             ProbeOutcome::Drain => "drain",
             ProbeOutcome::Maintenance => "maintenance",
             ProbeOutcome::Unsupported => "404 Not Found",
@@ -60,30 +61,30 @@ impl Alone {
 }
 
 /// How each result changes a standing, with `rise` 2 and `fall` 3. Each result and standing has a letter: `+` up, `5`
-/// up with weight 5, `x` down, `s` silent, `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
+/// up with weight 5, `x` down, `s` silent, `h` stalled (hangs), `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
 #[test]
 fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
-    let results = "+5xsdm?!";
+    let results = "+5xshdm?!";
     let table = [
         // Results before, the standing then, and the standing after each result.
-        ("", '-', "+5xxdm--"),
-        ("+", '+', "+5++dm++"),
-        ("+x", '+', "+5++dm++"),
-        ("+xx", '+', "+5xxdm++"),
-        ("+xx+", '+', "+5++dm++"),
-        ("+xx?", '+', "+5xxdm++"),
-        ("5", '5', "+555dm55"),
-        ("5xx", '5', "+5xxdm55"),
-        ("x", 'x', "xxxxdmxx"),
-        ("x+", 'x', "+5xxdmxx"),
-        ("x+!", 'x', "+5xxdmxx"),
-        ("x+x", 'x', "xxxxdmxx"),
-        ("d", 'd', "+5dddmdd"),
-        ("dx", 'd', "+5dddmdd"),
-        ("dxx", 'd', "+5xxdmdd"),
-        ("dxxd", 'd', "+5dddmdd"),
-        ("m", 'm', "+5mmdmmm"),
-        ("mxx", 'm', "+5xxdmmm"),
+        ("", '-', "+5xxxdm--"),
+        ("+", '+', "+5+++dm++"),
+        ("+x", '+', "+5+++dm++"),
+        ("+xx", '+', "+5xxxdm++"),
+        ("+xx+", '+', "+5+++dm++"),
+        ("+xx?", '+', "+5xxxdm++"),
+        ("5", '5', "+5555dm55"),
+        ("5xx", '5', "+5xxxdm55"),
+        ("x", 'x', "xxxxxdmxx"),
+        ("x+", 'x', "+5xxxdmxx"),
+        ("x+!", 'x', "+5xxxdmxx"),
+        ("x+x", 'x', "xxxxxdmxx"),
+        ("d", 'd', "+5ddddmdd"),
+        ("dx", 'd', "+5ddddmdd"),
+        ("dxx", 'd', "+5xxxdmdd"),
+        ("dxxd", 'd', "+5ddddmdd"),
+        ("m", 'm', "+5mmmdmmm"),
+        ("mxx", 'm', "+5xxxdmmm"),
     ];
     for (before, standing, expected) in table {
         for (result, expected) in results.chars().zip(expected.chars()) {
@@ -105,6 +106,7 @@ fn outcome(letter: char) -> ProbeOutcome {
         '5' => ProbeOutcome::Up(weight(5)),
         'x' => ProbeOutcome::Down,
         's' => ProbeOutcome::Silent,
+        'h' => ProbeOutcome::Stalled,
         'd' => ProbeOutcome::Drain,
         'm' => ProbeOutcome::Maintenance,
         '?' => ProbeOutcome::Unsupported,

@@ -192,6 +192,32 @@ fn an_answer_shows_that_a_probe_could_pass_when_somebody_answered_before_it_too(
     }
 }
 
+/// The server took the connection and then hung. The others say nothing of that; only the link does.
+#[test]
+fn a_server_that_hangs_is_down_unless_the_link_was_cut_meanwhile() {
+    let found = |before: Vec<HostEvent>| {
+        let mut links = Links::default();
+        links.seen(moment(1), &all_pass(1));
+        for event in before {
+            links.happened(moment(101), &event);
+        }
+        let mut doubt = doubt(100, 2);
+        doubt.report.outcome = ProbeOutcome::Stalled;
+        let company = |_, _| panic!("nobody else is asked");
+        blame(
+            &doubt,
+            &probe("10.0.0.5:80"),
+            BY_ETH0,
+            GRACE,
+            &links,
+            company,
+        )
+    };
+    assert_eq!(found(vec![]), Blame::Server);
+    let cut = vec![changed(true, false), changed(true, true)];
+    assert_eq!(found(cut), Blame::Host("eth0 was down a moment ago".into()));
+}
+
 /// The probe started at 100 s and waited for 300 ms. The kernel asks for a neighbour again after a second.
 #[test]
 fn a_short_timeout_leaves_the_kernel_time_to_find_the_neighbours_again() {

@@ -4,6 +4,7 @@
 mod checks;
 mod foreign;
 mod foretold;
+mod http;
 mod kill;
 mod log;
 mod once;
@@ -24,6 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
         once::tests(),
         run::tests(),
         checks::tests(),
+        http::tests(),
         repair::tests(),
         reload::tests(),
         refusal::tests(),

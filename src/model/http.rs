@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an HTTP probe asks, and which answers are successes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One request, and the status codes of a healthy server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HttpProbe {
+    /// The method.
+    pub method: HttpMethod,
+    /// Path and query: visible ASCII, beginning with a slash.
+    pub path: Box<str>,
+    /// The `Host` header; `None` is the target's address and port.
+    pub host: Option<Box<str>>,
+    /// The status codes that are a success; not empty.
+    pub statuses: Box<[StatusRange]>,
+}
+
+/// A method without a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// `GET`
+    Get,
+    /// `HEAD`
+    Head,
+    /// `OPTIONS`
+    Options,
+}
+
+/// Status codes from the first to the last, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StatusRange {
+    /// The first.
+    pub first: u16,
+    /// The last.
+    pub last: u16,
+}
+
+impl HttpProbe {
+    /// Whether this status code is a success.
+    #[must_use]
+    pub fn accepts(&self, status: u16) -> bool {
+        let mut ranges = self.statuses.iter();
+        ranges.any(|range| (range.first..=range.last).contains(&status))
+    }
+
+    /// The accepted status codes: `200-299, 401`.
+    #[must_use]
+    pub fn accepted(&self) -> String {
+        let ranges: Vec<String> = self.statuses.iter().map(ToString::to_string).collect();
+        ranges.join(", ")
+    }
+}
+
+impl StatusRange {
+    /// `200-299`: what counts when nothing is written.
+    pub const SUCCESS: Self = Self {
+        first: 200,
+        last: 299,
+    };
+}
+
+impl fmt::Display for StatusRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
+}
+
+impl HttpMethod {
+    /// As the request has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+        }
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The HTTP checker against servers that answer well, and against hostile ones.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use super::*;
+use crate::model::{HttpMethod, ProbeOutcome, StatusRange};
+
+fn http(host: Option<&str>) -> HttpProbe {
+    HttpProbe {
+        method: HttpMethod::Get,
+        path: "/health?full=1".into(),
+        host: host.map(Into::into),
+        statuses: [StatusRange::SUCCESS].into(),
+    }
+}
+
+/// What a server does with the first connection, and where it listens.
+fn server(act: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    thread::spawn(move || act(listener.accept().unwrap().0));
+    at
+}
+
+fn run(http: &HttpProbe, at: SocketAddr, timeout: Duration) -> Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(probe(http, at, None, timeout))
+}
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A server that reads the request and sends this; the request comes out.
+fn answering(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
+    let (asked, requests) = channel();
+    let answer = answer.into();
+    let at = server(move |mut stream| {
+        let mut request = Vec::new();
+        let mut byte = [0];
+        while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            request.push(byte[0]);
+        }
+        let _ = asked.send(String::from_utf8(request).unwrap());
+        // The probe may have had enough.
+        let _ = stream.write_all(&answer);
+    });
+    (at, requests)
+}
+
+#[test]
+fn the_status_decides() {
+    let table: &[(&str, Answer)] = &[
+        ("HTTP/1.1 200 OK\r\n\r\n", Answer::up()),
+        (
+            "HTTP/1.1 299 Fine\r\ncontent-length: 5\r\n\r\nhello",
+            Answer::up(),
+        ),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\n\r\n",
+            Answer::down("status 503 Service Unavailable, not 200-299"),
+        ),
+        (
+            "HTTP/1.1 302\r\nlocation: /login\r\n\r\n",
+            Answer::down("status 302, not 200-299"),
+        ),
+        (
+            "HTTP/1.1 500 \x1b[31mred\x07\r\n\r\n",
+            Answer::down("the answer is not HTTP/1"),
+        ),
+        (
+            "220 mail.example ESMTP\r\n",
+            Answer::down("the answer is not HTTP/1"),
+        ),
+        (
+            "",
+            Answer::down("the server closed the connection without an answer"),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\n",
+            Answer::down("the server closed the connection without an answer"),
+        ),
+    ];
+    for (sent, expected) in table {
+        let (at, _requests) = answering(*sent);
+        assert_eq!(run(&http(None), at, LONG), *expected, "{sent:?}");
+    }
+}
+
+#[test]
+fn the_request_says_what_is_asked_of_whom() {
+    let (at, requests) = answering("HTTP/1.1 204 No Content\r\n\r\n");
+    assert_eq!(run(&http(None), at, LONG), Answer::up());
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        requests.recv().unwrap(),
+        format!(
+            "GET /health?full=1 HTTP/1.1\r\nHost: {at}\r\nUser-Agent: lvs-director/{version}\r\n\
+             Accept: */*\r\nConnection: close\r\n\r\n"
+        )
+    );
+    let (at, requests) = answering("HTTP/1.1 200 OK\r\n\r\n");
+    let named = HttpProbe {
+        method: HttpMethod::Head,
+        ..http(Some("a.example"))
+    };
+    assert_eq!(run(&named, at, LONG), Answer::up());
+    let request = requests.recv().unwrap();
+    assert!(request.starts_with("HEAD /health?full=1 HTTP/1.1\r\nHost: a.example\r\n"));
+    for (at, host) in [
+        ("10.0.0.5:80", "10.0.0.5"),
+        ("10.0.0.5:8080", "10.0.0.5:8080"),
+        ("[2001:db8::5]:80", "[2001:db8::5]"),
+        ("[2001:db8::5]:180", "[2001:db8::5]:180"),
+    ] {
+        assert_eq!(host_of(at.parse().unwrap()), host);
+    }
+}
+
+/// It takes the connection and hangs.
+#[test]
+fn a_server_that_hangs_is_stalled() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let answer = run(&http(None), listener.local_addr().unwrap(), SHORT);
+    assert_eq!(
+        answer,
+        Answer::stalled("connected, but no answer came in time")
+    );
+}
+
+/// A byte now and then, for ever: the whole probe has one deadline.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a server that is slow")]
+fn a_server_that_dribbles_is_stalled_at_the_deadline() {
+    let at = server(|mut stream| {
+        for byte in b"HTTP/1.1 200 OK\r\nx: "
+            .iter()
+            .chain(std::iter::repeat(&b'y'))
+        {
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert_eq!(run(&http(None), at, SHORT).outcome, ProbeOutcome::Stalled);
+}
+
+#[test]
+fn a_server_that_floods_is_down_after_sixteen_kibibytes() {
+    let flood = |head: &str, body: &'static [u8]| {
+        let head = head.to_owned();
+        server(move |mut stream| {
+            let _ = stream.write_all(head.as_bytes());
+            while stream.write_all(body).is_ok() {}
+        })
+    };
+    let headers = flood("HTTP/1.1 200 OK\r\n", &[b'a'; 4096]);
+    let why = "the head of the answer has more than 16 KiB";
+    assert_eq!(run(&http(None), headers, LONG), Answer::down(why));
+    let interim = flood("", b"HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(run(&http(None), interim, LONG).outcome, ProbeOutcome::Down);
+    // A body of any length is not read.
+    let body = flood("HTTP/1.1 200 OK\r\n\r\n", &[b'a'; 4096]);
+    assert_eq!(run(&http(None), body, LONG), Answer::up());
+}
+
+#[test]
+fn a_server_that_resets_the_connection_is_down() {
+    let at = server(|stream| {
+        // A request that was not read makes the end a reset.
+        let mut byte = [0];
+        stream.peek(&mut byte).unwrap();
+    });
+    let answer = run(&http(None), at, LONG);
+    assert_eq!(answer.outcome, ProbeOutcome::Down, "{answer:?}");
+}
+
+#[test]
+fn nobody_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    drop(listener);
+    assert_eq!(run(&http(None), at, LONG), Answer::down("connect refused"));
+}
+
+#[test]
+fn a_probe_leaves_nothing_behind() {
+    let (at, _requests) = answering("HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(run(&http(None), at, LONG), Answer::up());
+    let port = format!(":{:04X} ", at.port());
+    let connections = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let waiting = |line: &&str| line.contains(&port) && line.contains(" 06 ");
+    assert_eq!(connections.lines().filter(waiting).count(), 0);
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Servers whose health an HTTP answer tells.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use lab::netns::Host;
+use lvs_director::model::Protocol::Tcp;
+
+use super::process::{Files, QUICK, Running, wait_for_weights};
+use crate::Test;
+use crate::stage::Stage;
+
+const VIP: &str = "192.168.0.10:80";
+const RS1: &str = "192.168.0.2:80";
+const RS2: &str = "192.168.0.3:80";
+/// The status of a server that takes connections and never answers.
+const HANGS: u16 = 0;
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        (
+            "a_server_whose_status_is_no_success_leaves_and_returns",
+            status,
+        ),
+        (
+            "servers_that_take_connections_and_never_answer_are_down_to_http_and_up_to_tcp",
+            hang,
+        ),
+    ]
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// A server on port 8080 that answers every request with one status, until it is dropped.
+struct Web {
+    status: Arc<AtomicU16>,
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Web {
+    fn start(host: &Host) -> Self {
+        let listener = host.run(|| TcpListener::bind("0.0.0.0:8080").unwrap());
+        listener.set_nonblocking(true).unwrap();
+        let (status, ends) = (
+            Arc::new(AtomicU16::new(200)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (now, over) = (Arc::clone(&status), Arc::clone(&ends));
+        let thread = thread::spawn(move || {
+            let mut held = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                match (listener.accept(), now.load(Ordering::Relaxed)) {
+                    (Ok((stream, _)), HANGS) => held.push(stream),
+                    (Ok((stream, _)), status) => answer(stream, status),
+                    (Err(_), _) => thread::sleep(Duration::from_millis(5)),
+                }
+            }
+        });
+        Self {
+            status,
+            ends,
+            thread: Some(thread),
+        }
+    }
+
+    fn answers(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// The probe may have given up.
+fn answer(mut stream: TcpStream, status: u16) {
+    let _ = stream.set_nonblocking(false);
+    let _ = stream.read(&mut [0; 1024]);
+    let _ =
+        stream.write_all(format!("HTTP/1.1 {status} Word\r\ncontent-length: 0\r\n\r\n").as_bytes());
+}
+
+/// Two servers behind [`VIP`], with a web server on each.
+fn set_up(yaml: &str) -> (Stage, Files, [Web; 2]) {
+    let (mut stage, files) = (Stage::new(2), Files::new());
+    stage.vip(address(VIP).ip());
+    stage.servers_hold(address(VIP).ip(), "lo");
+    stage.serve_everywhere(Tcp, address("0.0.0.0:80"));
+    files.write(yaml);
+    let webs = [0, 1].map(|index| Web::start(&stage.servers[index]));
+    (stage, files, webs)
+}
+
+fn status() {
+    let (mut stage, files, webs) = set_up(&format!(
+        "defaults: {{{QUICK}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    \
+         check: {{http: {{port: 8080, path: /ready}}}}\n    servers: [192.168.0.2, 192.168.0.3]\n"
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+
+    webs[0].answers(503);
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    director.wait_for(
+        "real server 192.168.0.2:80 of TCP 192.168.0.10:80: up -> down (status 503 Word, not 200-299, 3/3), weight 1 -> removed",
+    );
+    let said = files.once(&stage.director, "status", &[]);
+    assert!(
+        said.out.contains("status 503 Word, not 200-299"),
+        "{said:?}"
+    );
+
+    webs[0].answers(204);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    director.wait_for("down -> up (check passed, 2/2), added with weight 1");
+}
+
+fn hang() {
+    let service = |port: u16, check: &str| {
+        format!(
+            "  - {{address: 192.168.0.10:{port}, check: {{{check}: {{port: 8080}}}}, servers: [192.168.0.2, 192.168.0.3]}}\n"
+        )
+    };
+    let (mut stage, files, webs) = set_up(&format!(
+        "defaults: {{{QUICK}}}\nvirtual_services:\n{}{}",
+        service(80, "http"),
+        service(81, "tcp")
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    let (other1, other2) = ("192.168.0.2:81", "192.168.0.3:81");
+    wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
+
+    for web in &webs {
+        web.answers(HANGS);
+    }
+    wait_for_weights(&mut stage, &[(other1, 1), (other2, 1)]);
+    director
+        .wait_for("up -> down (connected, but no answer came in time, 3/3), weight 1 -> removed");
+
+    for web in &webs {
+        web.answers(200);
+    }
+    wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
+    assert_eq!(director.count(":81: up -> down"), 0, "{}", director.log());
+}
