@@ -25,12 +25,13 @@ impl HttpAnswer {
     /// Reads what has come. Interim answers (`100 Continue`, RFC 9110 section 15.2) are passed over.
     #[must_use]
     pub fn read(mut bytes: &[u8]) -> Self {
+        let is_full = bytes.len() >= MOST_BYTES;
         loop {
             let mut headers = [EMPTY_HEADER; MOST_HEADERS];
             let mut response = Response::new(&mut headers);
             let end = match response.parse(bytes) {
                 Ok(Status::Complete(end)) => end,
-                Ok(Status::Partial) if bytes.len() >= MOST_BYTES => {
+                Ok(Status::Partial) if is_full => {
                     return Self::Wrong("the head of the answer has more than 16 KiB");
                 }
                 Ok(Status::Partial) => return Self::Partial,

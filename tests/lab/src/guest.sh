@@ -28,6 +28,8 @@ $B cat /run/lab-stdout >&8 8>&- 9>&- &
 out=$!
 $B cat /run/lab-stderr >&9 8>&- 9>&- &
 err=$!
+# Each waits for its reader. Later the end of some child could interrupt that, and the job would not run at all.
+exec 5>/run/lab-stdout 6>/run/lab-stderr
 input=/dev/null
 if [ -n "$LAB_INPUT" ]; then
     # Whoever types knows these two keys only: the end of what was typed so far, and the next is no key.
@@ -37,11 +39,11 @@ if [ -n "$LAB_INPUT" ]; then
         eol undef eol2 undef susp undef swtch undef start undef stop undef <&7
     input=/run/lab-stdin
     $B mkfifo "$input"
-    $B cat <&7 >"$input" 7<&- 8>&- 9>&- &
+    $B cat <&7 >"$input" 5>&- 6>&- 7<&- 8>&- 9>&- &
     exec 7<&-
     echo >/run/lab/input
 fi
-/bin/sh /run/lab/job <"$input" >/run/lab-stdout 2>/run/lab-stderr 8>&- 9>&-
+/bin/sh /run/lab/job <"$input" >&5 2>&6 5>&- 6>&- 8>&- 9>&-
 status=$?
 
 # Whatever the job left running ends here; then the pipes run dry, and the consoles after them.
@@ -49,6 +51,7 @@ for process in /proc/[0-9]*; do
     pid=${process#/proc/}
     case $pid in 1 | "$out" | "$err") ;; *) $B kill -9 "$pid" 2>/dev/null ;; esac
 done
+exec 5>&- 6>&-
 wait "$out" "$err"
 $B stty raw <&8
 $B stty raw <&9

@@ -76,7 +76,9 @@ fn a_kernel_has_the_labs_names_whatever_this_machine_has() {
     let paths = files.map(|file| format!("/etc/{file}"));
     let mut command = vec!["kernel", "cat"];
     command.extend(paths.iter().map(String::as_str));
-    let there = text(&lab(&command, b"").stdout);
+    let output = lab(&command, b"");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let there = text(&output.stdout);
     for ours in [
         include_str!("../src/etc/hosts"),
         include_str!("../src/etc/resolv.conf"),
