@@ -9,11 +9,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 pub use self::answer::HttpAnswer;
 use self::answer::MOST_BYTES;
 use super::{Answer, tcp};
 use crate::model::{HttpProbe, ProbePath};
+
+/// A probe that ends so long after its deadline, or by a quarter of its timeout, tells that this host had no time for it:
+/// it hung, or was suspended.
+const LATE: Duration = Duration::from_millis(100);
 
 /// Asks, within `timeout` from the connection's first packet to the end of the answer's head.
 ///
@@ -33,8 +38,18 @@ pub(super) async fn probe(
         connected = true;
         ask(stream, http, at).await
     };
-    match tokio::time::timeout(timeout, asking).await {
+    let deadline = Instant::now() + timeout;
+    let ended = tokio::time::timeout_at(deadline, asking).await;
+    let late = deadline.elapsed();
+    match ended {
         Ok(answer) => answer,
+        // The request may have left only at the end.
+        Err(_) if connected && late > LATE.max(timeout / 4) => {
+            let late = late.as_millis();
+            Answer::could_not_run(format!(
+                "this host was busy: the probe ended {late} ms late"
+            ))
+        }
         Err(_) if connected => Answer::stalled("connected, but no answer came in time"),
         Err(_) => Answer::silent("connect timed out"),
     }

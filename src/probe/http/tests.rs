@@ -134,6 +134,28 @@ fn a_server_that_hangs_is_stalled() {
     );
 }
 
+/// The director is suspended between the connection and the request, for longer than the probe may take.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a host that hangs")]
+fn a_host_that_hangs_blames_no_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let asked = http(None);
+    let (answer, ()) = runtime.block_on(async {
+        let hang = async { thread::sleep(SHORT * 3) };
+        tokio::join!(biased; probe(&asked, at, None, SHORT), hang)
+    });
+    assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun, "{answer:?}");
+    assert!(
+        answer.reason.starts_with("this host was busy"),
+        "{answer:?}"
+    );
+}
+
 /// A byte now and then, for ever: the whole probe has one deadline.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a server that is slow")]
