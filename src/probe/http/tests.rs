@@ -34,6 +34,16 @@ fn run(http: &HttpProbe, at: SocketAddr, timeout: Duration) -> Answer {
     runtime.block_on(probe(http, at, None, timeout))
 }
 
+/// A short probe of a server made for it; again, while this machine was too busy for it.
+fn run_in_time(http: &HttpProbe, at: impl Fn() -> SocketAddr) -> Answer {
+    loop {
+        let answer = run(http, at(), SHORT);
+        if answer.outcome != ProbeOutcome::CouldNotRun {
+            return answer;
+        }
+    }
+}
+
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -127,7 +137,7 @@ fn the_request_says_what_is_asked_of_whom() {
 #[test]
 fn a_server_that_hangs_is_stalled() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let answer = run(&http(None), listener.local_addr().unwrap(), SHORT);
+    let answer = run_in_time(&http(None), || listener.local_addr().unwrap());
     assert_eq!(
         answer,
         Answer::stalled("connected, but no answer came in time")
@@ -160,7 +170,7 @@ fn a_host_that_hangs_blames_no_server() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a server that is slow")]
 fn a_server_that_dribbles_is_stalled_at_the_deadline() {
-    let at = server(|mut stream| {
+    let dribble = |mut stream: TcpStream| {
         for byte in b"HTTP/1.1 200 OK\r\nx: "
             .iter()
             .chain(std::iter::repeat(&b'y'))
@@ -170,8 +180,9 @@ fn a_server_that_dribbles_is_stalled_at_the_deadline() {
             }
             thread::sleep(Duration::from_millis(5));
         }
-    });
-    assert_eq!(run(&http(None), at, SHORT).outcome, ProbeOutcome::Stalled);
+    };
+    let answer = run_in_time(&http(None), || server(dribble));
+    assert_eq!(answer.outcome, ProbeOutcome::Stalled);
 }
 
 #[test]
