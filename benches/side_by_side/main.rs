@@ -64,16 +64,16 @@ fn main() -> ExitCode {
     if std::env::var_os(lab::kernel::INSIDE).is_some() {
         return measure(only.unwrap_or(Extent::All));
     }
-    let mut extents = vec![Extent::Floor];
-    extents.extend(only.or(Some(Extent::All)).filter(|it| *it != Extent::Floor));
-    let mut failed = None;
-    for extent in extents {
-        let code = boot(extent);
-        if code != ExitCode::SUCCESS {
-            failed.get_or_insert(code);
-        }
+    let floor = boot(Extent::Floor);
+    let rest = match only.unwrap_or(Extent::All) {
+        Extent::Floor => ExitCode::SUCCESS,
+        extent => boot(extent),
+    };
+    if floor == ExitCode::SUCCESS {
+        rest
+    } else {
+        floor
     }
-    failed.unwrap_or(ExitCode::SUCCESS)
 }
 
 /// Measures on the running kernel, or in a boot of the lab's.

@@ -62,19 +62,17 @@ pub(super) struct TargetLayer {
 }
 
 /// What the checks of the servers before have: servers nearly always share these.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Shared {
-    schedule: Arc<CheckSchedule>,
+    schedule: Option<Arc<CheckSchedule>>,
     http: Option<Arc<HttpProbe>>,
 }
 
-impl Shared {
-    /// Nothing yet.
-    pub(super) fn new() -> Self {
-        Self {
-            schedule: Arc::new(SCHEDULE),
-            http: None,
-        }
+/// The last value if it is the same; otherwise this one, which is the last from now on.
+fn share<T: PartialEq>(last: &mut Option<Arc<T>>, own: T) -> Arc<T> {
+    match last {
+        Some(last) if **last == own => Arc::clone(last),
+        Some(_) | None => Arc::clone(last.insert(Arc::new(own))),
     }
 }
 
@@ -227,15 +225,12 @@ impl CheckLayer {
         };
         let kind = if let Some((Kind::Http, _)) = kind {
             let layers: Vec<&HttpLayer> = layers.iter().map(|layer| &layer.http).collect();
-            ProbeKind::Http(HttpLayer::resolve(&layers, &mut shared.http)?)
+            ProbeKind::Http(share(&mut shared.http, HttpLayer::resolve(&layers)?))
         } else {
             ProbeKind::Tcp
         };
         let probe = Probe { kind, target, path };
-        if *shared.schedule != own {
-            shared.schedule = Arc::new(own);
-        }
-        let schedule = Arc::clone(&shared.schedule);
+        let schedule = share(&mut shared.schedule, own);
         Ok(Checks::one(Check { probe, schedule }))
     }
 }

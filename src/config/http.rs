@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check.http`: what is asked, and which answers are successes.
 
-use std::sync::Arc;
-
 use super::check::TargetLayer;
 use super::section::CHECK_HTTP;
 use super::setting::{Setting, innermost, innermost_or};
 use super::tree::{Node, Value};
-use super::value::{choice, decimal, kind, map, text};
+use super::value::{choice, decimal, kind, map, text_that};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 use crate::model::{HttpMethod, HttpProbe, StatusRange};
 
 /// The longest path or host name, in bytes.
 const LONGEST: usize = 1024;
 const METHODS: [(&str, HttpMethod); 3] = [
-    ("GET", HttpMethod::Get),
-    ("HEAD", HttpMethod::Head),
-    ("OPTIONS", HttpMethod::Options),
+    (HttpMethod::Get.word(), HttpMethod::Get),
+    (HttpMethod::Head.word(), HttpMethod::Head),
+    (HttpMethod::Options.word(), HttpMethod::Options),
 ];
 
 /// The HTTP settings of one layer.
@@ -49,16 +47,12 @@ impl HttpLayer {
         Ok(())
     }
 
-    /// What is asked, from all layers, the innermost first. It is `before`, that of the server before it, when that
-    /// asks the same.
-    pub(super) fn resolve(
-        layers: &[&Self],
-        before: &mut Option<Arc<HttpProbe>>,
-    ) -> Result<Arc<HttpProbe>, Wrong> {
+    /// What is asked, from all layers, the innermost first.
+    pub(super) fn resolve(layers: &[&Self]) -> Result<HttpProbe, Wrong> {
         let path = innermost(layers, |layer| &layer.path)?;
         let host = innermost(layers, |layer| &layer.host)?;
         let statuses = innermost(layers, |layer| &layer.statuses)?;
-        let own = HttpProbe {
+        Ok(HttpProbe {
             method: innermost_or(layers, |layer| &layer.method, HttpMethod::Get)?,
             path: path.map_or_else(|| "/".into(), |found| found.value.clone()),
             host: host.map(|found| found.value.clone()),
@@ -66,40 +60,30 @@ impl HttpLayer {
                 || [StatusRange::SUCCESS].into(),
                 |found| found.value.clone(),
             ),
-        };
-        match before {
-            Some(before) if **before == own => Ok(Arc::clone(before)),
-            _ => Ok(Arc::clone(before.insert(Arc::new(own)))),
-        }
+        })
     }
 }
 
 /// A path with its query.
 fn path(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
-    const WANTED: &str = "a path that begins with /";
-    let text = text(name, node, WANTED, out)?;
-    if text.starts_with('/') && text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic())
-    {
-        return Ok(text.into());
-    }
-    let message = format!("{name} must be {WANTED}, got {}", Shown(text));
+    let possible = |text: &str| {
+        let visible = text.bytes().all(|b| b.is_ascii_graphic());
+        text.starts_with('/') && text.len() <= LONGEST && visible
+    };
+    let wanted = "a path that begins with /";
     let help = "at most 1024 visible ASCII characters: /health; write others as %20";
-    out.push(Finding::new(node.span, message).help(help));
-    Err(Wrong)
+    text_that(possible, name, node, wanted, help, out)
 }
 
 /// What the `Host` header says.
 fn host(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
-    const WANTED: &str = "a host name";
-    let text = text(name, node, WANTED, out)?;
-    let possible = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
-    if (1..=LONGEST).contains(&text.len()) && text.bytes().all(possible) {
-        return Ok(text.into());
-    }
-    let message = format!("{name} must be {WANTED}, got {}", Shown(text));
+    let possible = |text: &str| {
+        let mut bytes = text.bytes();
+        (1..=LONGEST).contains(&text.len())
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
+    };
     let help = "it becomes the Host header: app.example, or app.example:8080";
-    out.push(Finding::new(node.span, message).help(help));
-    Err(Wrong)
+    text_that(possible, name, node, "a host name", help, out)
 }
 
 /// One status, a range, or a list of them.

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use super::address;
 use super::setting::{Setting, Subject, innermost};
 use super::tree::{Entry, Node, Value};
-use super::value::{fwmark, text};
-use crate::diagnostic::{Finding, Findings, Shown, Wrong};
+use super::value::{fwmark, text_that};
+use crate::diagnostic::{Finding, Findings, Wrong};
 use crate::model::{AddressFamily, Fwmark, ProbePath};
 
 /// The longest name of an interface, in bytes (the kernel's `IFNAMSIZ` less its NUL).
@@ -108,14 +108,11 @@ fn refuse_virtual_source(check: &Node<'_>, vips: &BTreeSet<IpAddr>, out: &mut Fi
 
 /// The name of an interface, as the kernel takes it.
 fn interface(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
-    const WANTED: &str = "the name of an interface";
-    let text = text(name, node, WANTED, out)?;
-    let possible = |c: char| !matches!(c, '/' | ':') && !c.is_whitespace() && !c.is_control();
-    if (1..=LONGEST_INTERFACE).contains(&text.len()) && text.chars().all(possible) {
-        return Ok(text.into());
-    }
-    let message = format!("{name} must be {WANTED}, got {}", Shown(text));
+    let possible = |text: &str| {
+        let fits = |c: char| !matches!(c, '/' | ':') && !c.is_whitespace() && !c.is_control();
+        (1..=LONGEST_INTERFACE).contains(&text.len()) && text.chars().all(fits)
+    };
+    let wanted = "the name of an interface";
     let help = "1 to 15 bytes without a slash, a colon or a space: eth1";
-    out.push(Finding::new(node.span, message).help(help));
-    Err(Wrong)
+    text_that(possible, name, node, wanted, help, out)
 }

@@ -298,7 +298,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         let mut servers = BTreeMap::new();
         let mut result = Ok(());
         let mut tunneled = false;
-        let mut shared = Shared::new();
+        let mut shared = Shared::default();
         for item in listed {
             let key = item.key(&subject.key);
             if let Some(first) = places.get(&key) {

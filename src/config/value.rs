@@ -24,6 +24,24 @@ pub(super) fn text<'n>(
     })
 }
 
+/// The text of a scalar that is `possible`. Otherwise the error says what it must be, and `help` how.
+pub(super) fn text_that(
+    possible: impl Fn(&str) -> bool,
+    name: &str,
+    node: &Node<'_>,
+    wanted: &str,
+    help: &'static str,
+    out: &mut Findings,
+) -> Result<Box<str>, Wrong> {
+    let text = text(name, node, wanted, out)?;
+    if possible(text) {
+        return Ok(text.into());
+    }
+    let message = format!("{name} must be {wanted}, got {}", Shown(text));
+    out.push(Finding::new(node.span, message).help(help));
+    Err(Wrong)
+}
+
 /// The kind of a node, in words.
 pub(super) fn kind(node: &Node<'_>) -> String {
     match &node.value {

@@ -61,16 +61,19 @@ impl InterfaceAddress {
     #[must_use]
     pub fn is_on_link(&self, other: IpAddr) -> bool {
         let prefix = u32::from(self.prefix);
+        if !self.has_neighbours() {
+            return false;
+        }
         match (self.address, other) {
-            (IpAddr::V4(own), IpAddr::V4(other)) if prefix < 32 => {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
                 let differs = own.to_bits() ^ other.to_bits();
                 differs.leading_zeros() >= prefix
             }
-            (IpAddr::V6(own), IpAddr::V6(other)) if prefix < 128 => {
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
                 let differs = own.to_bits() ^ other.to_bits();
                 differs.leading_zeros() >= prefix
             }
-            (IpAddr::V4(_) | IpAddr::V6(_), _) => false,
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
     }
 }

@@ -74,13 +74,9 @@ async fn ask(mut stream: TcpStream, http: &HttpProbe, at: SocketAddr) -> Answer 
             HttpAnswer::Partial => {}
             HttpAnswer::Complete(status, _) if http.accepts(status) => return Answer::up(),
             HttpAnswer::Complete(status, phrase) => {
-                let phrase = if phrase.is_empty() {
-                    String::new()
-                } else {
-                    format!(" {phrase}")
-                };
+                let said = format!("status {status} {phrase}");
                 let accepted = http.accepted();
-                return Answer::down(format!("status {status}{phrase}, not {accepted}"));
+                return Answer::down(format!("{}, not {accepted}", said.trim_end()));
             }
             HttpAnswer::Wrong(why) => return Answer::down(why),
         }

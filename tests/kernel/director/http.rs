@@ -2,14 +2,13 @@
 //! Servers whose health an HTTP answer tells.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use lab::netns::Host;
-use lvs_director::model::Protocol::Tcp;
 
 use super::process::{Files, QUICK, Running, wait_for_weights};
 use crate::Test;
@@ -32,10 +31,6 @@ pub(super) fn tests() -> Vec<Test> {
             hang,
         ),
     ]
-}
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().unwrap()
 }
 
 /// A server on port 8080 that answers every request with one status, until it is dropped.
@@ -93,10 +88,8 @@ fn answer(mut stream: TcpStream, status: u16) {
 
 /// Two servers behind [`VIP`], with a web server on each.
 fn set_up(yaml: &str) -> (Stage, Files, [Web; 2]) {
-    let (mut stage, files) = (Stage::new(2), Files::new());
-    stage.vip(address(VIP).ip());
-    stage.servers_hold(address(VIP).ip(), "lo");
-    stage.serve_everywhere(Tcp, address("0.0.0.0:80"));
+    let stage = Stage::direct_routing(2, &[VIP.parse().unwrap()]);
+    let files = Files::new();
     files.write(yaml);
     let webs = [0, 1].map(|index| Web::start(&stage.servers[index]));
     (stage, files, webs)
