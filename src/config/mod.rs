@@ -10,6 +10,7 @@ mod check;
 mod director;
 mod duration;
 mod emit;
+mod follower;
 mod http;
 mod path;
 mod persistence;
@@ -25,15 +26,20 @@ mod value;
 mod yaml;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub use director::default_director;
 pub use emit::to_yaml;
+pub use follower::Follower;
 pub use section::{SECTIONS, Section};
 
 use crate::diagnostic::{Diagnostics, Finding, Findings, SourceMap, Span, Wrong};
 use crate::model::{Config, ServiceKey};
+use follower::{Outline, Parts};
+use pool::Pools;
 use section::FILE;
-use tree::{Entry, Node};
+use service::{Defaults, Services};
+use tree::{Entry, Value};
 
 /// The longest file that is read: 16 MiB.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -45,17 +51,18 @@ const NO_SERVICES: &str = "write virtual_services: [] if you want none";
 ///
 /// `name` is the file's name in diagnostics.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
-    parse_beside(None, name, bytes)
+    let whole = checked(name, bytes, |text, out| read_text(None, text, out))?;
+    Ok(whole.config)
 }
 
-/// As [`parse`]. What is the same in `running` is in the memory once.
-pub fn parse_beside(
-    running: Option<&Config>,
+/// What `read` makes of the text; or all errors, when there is one.
+fn checked<T>(
     name: &str,
     bytes: &[u8],
-) -> Result<Config, Diagnostics> {
+    read: impl FnOnce(&str, &mut Findings) -> Result<T, Wrong>,
+) -> Result<T, Diagnostics> {
     let mut out = Findings::default();
-    let (text, config) = if bytes.len() > MAX_BYTES {
+    let (text, result) = if bytes.len() > MAX_BYTES {
         out.error(
             Span::default(),
             format!("longer than 16 MiB: {} bytes", bytes.len()),
@@ -63,15 +70,15 @@ pub fn parse_beside(
         (Cow::Borrowed(""), Err(Wrong))
     } else {
         match str::from_utf8(bytes) {
-            Ok(text) => (Cow::Borrowed(text), read_text(running, text, &mut out)),
+            Ok(text) => (Cow::Borrowed(text), read(text, &mut out)),
             Err(error) => {
                 out.push(not_utf8(bytes, error.valid_up_to()));
                 (String::from_utf8_lossy(bytes), Err(Wrong))
             }
         }
     };
-    match config {
-        Ok(config) if out.is_empty() => Ok(config),
+    match result {
+        Ok(result) if out.is_empty() => Ok(result),
         Ok(_) | Err(Wrong) => Err(Diagnostics::new(&SourceMap::of(name, text), out)),
     }
 }
@@ -90,22 +97,22 @@ fn not_utf8(bytes: &[u8], at: usize) -> Finding {
     })
 }
 
-fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result<Config, Wrong> {
-    let Some(root) = yaml::compose(text, out)?.filter(|root| !root.is_null()) else {
+/// A whole file.
+struct Whole {
+    config: Config,
+    /// What is needed to read a part of it later.
+    parts: Option<Parts>,
+}
+
+/// What is the same in `running` is in the memory once.
+fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result<Whole, Wrong> {
+    let document = yaml::compose(text, out)?;
+    let Some(root) = document.root.as_ref().filter(|root| !root.is_null()) else {
         let finding = Finding::new(Span::new(0, 0), "the file is empty");
         out.push(finding.help(NO_SERVICES));
         return Err(Wrong);
     };
-    let entries = value::map(&FILE, &root, out)?;
-    read_file(running, &root, entries, out)
-}
-
-fn read_file(
-    running: Option<&Config>,
-    root: &Node<'_>,
-    entries: &[Entry<'_>],
-    out: &mut Findings,
-) -> Result<Config, Wrong> {
+    let entries = value::map(&FILE, root, out)?;
     let section = |name| entries.iter().find(|entry| &*entry.key == name);
     let known: Vec<_> = FILE.keys().collect();
     for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
@@ -113,31 +120,71 @@ fn read_file(
     }
     let director = section("director").map(|entry| director::read_director(&entry.value, out));
     let ipvs = section("ipvs").map(|entry| director::read_ipvs(&entry.value, out));
-    let defaults = section("defaults").map(|entry| service::Defaults::read(&entry.value, out));
+    let defaults = section("defaults").map(|entry| Defaults::read(&entry.value, out));
     let defaults = defaults.unwrap_or_default();
-    let pools = section("pools").map(|entry| pool::Pools::read(&entry.value, out));
+    let pools = section("pools").map(|entry| Pools::read(&entry.value, out));
     let pools = pools.unwrap_or_default();
-    let mut services = service::Services::beside(running);
-    if let Some(entry) = section("virtual_services") {
-        let nodes = value::list("virtual_services", &entry.value, NO_SERVICES, out)?;
-        for node in nodes {
-            // The errors of one are noted already; the others are still read.
-            let _ = services.take(node, &defaults, &pools, out);
-            if services.is_full() {
-                break;
-            }
-        }
+    let mut services = Services::beside(running);
+    let keys = if let Some(entry) = section("virtual_services") {
+        read_services(entry, &mut services, (&defaults, &pools), out)?
     } else {
         let at = entries.first().map_or(root.span, |entry| entry.span);
         out.push(Finding::new(at, "the file has no virtual_services").help(NO_SERVICES));
-    }
+        Vec::new()
+    };
     let vips = services.all.keys().filter_map(ServiceKey::address);
     path::refuse_virtual_sources(root, &vips.collect(), out);
-    Ok(Config {
-        services: services.all,
-        ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
-        director: director.unwrap_or_else(director::default_director),
+    let outline = outline(text, entries, keys).filter(|_| !document.anchors);
+    Ok(Whole {
+        config: Config {
+            services: services.all,
+            ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
+            director: director.unwrap_or_else(director::default_director),
+        },
+        parts: outline.map(|outline| Parts {
+            outline,
+            defaults: Arc::new(defaults),
+            pools: Arc::new(pools),
+            nodes: document.nodes,
+        }),
     })
+}
+
+/// Reads the list of services, and tells who they are.
+fn read_services(
+    entry: &Entry<'_>,
+    services: &mut Services<'_>,
+    (defaults, pools): (&Defaults, &Pools),
+    out: &mut Findings,
+) -> Result<Vec<ServiceKey>, Wrong> {
+    let nodes = value::list("virtual_services", &entry.value, NO_SERVICES, out)?;
+    let mut keys = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        // The errors of one are noted already; the others are still read.
+        keys.extend(services.take(node, defaults, pools, out));
+        if services.is_full() {
+            break;
+        }
+    }
+    Ok(keys)
+}
+
+/// Where the services of a text are: they end where the next section begins.
+fn outline(text: &str, entries: &[Entry<'_>], keys: Vec<ServiceKey>) -> Option<Outline> {
+    let at = entries
+        .iter()
+        .position(|entry| &*entry.key == "virtual_services")?;
+    let Value::List(nodes) = &entries.get(at)?.value.value else {
+        return None;
+    };
+    let end = match entries.get(at + 1) {
+        None => text.len(),
+        Some(next) => {
+            let before = text.get(..next.span.start())?;
+            before.rfind('\n')? + 1
+        }
+    };
+    Outline::of(text, nodes, keys, end)
 }
 
 #[cfg(test)]

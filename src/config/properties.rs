@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{parse, parse_beside, to_yaml};
+use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService,
@@ -367,7 +367,10 @@ proptest! {
             }
         }
         let text = to_yaml(&config);
-        prop_assert_eq!(parse_beside(Some(&running), "effective", text.as_bytes()), Ok(config));
+        let mut follower = Follower::default();
+        let before = to_yaml(&running).into_bytes();
+        prop_assert_eq!(follower.read("effective", before).map(Arc::unwrap_or_clone), Ok(running));
+        prop_assert_eq!(follower.read("effective", text.into_bytes()).map(Arc::unwrap_or_clone), Ok(config));
     }
 
     #[test]

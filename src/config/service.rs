@@ -82,6 +82,19 @@ impl<'a> Services<'a> {
         }
     }
 
+    /// Adds the services of a configuration without errors.
+    pub(super) fn keep(&mut self, config: &Config) {
+        self.all.clone_from(&config.services);
+        self.listed = config.services.values().map(|it| it.servers.len()).sum();
+    }
+
+    /// Takes a service away.
+    pub(super) fn remove(&mut self, key: &ServiceKey) {
+        if let Some(service) = self.all.remove(key) {
+            self.listed -= service.servers.len();
+        }
+    }
+
     /// Reads one service, with all its servers.
     pub(super) fn take(
         &mut self,
@@ -89,7 +102,7 @@ impl<'a> Services<'a> {
         defaults: &Defaults,
         pools: &Pools,
         out: &mut Findings,
-    ) -> Result<(), Wrong> {
+    ) -> Result<ServiceKey, Wrong> {
         let item = ServiceItem::read(node, out)?;
         let key = item.key(out);
         let own = item.own_servers(out);
@@ -123,7 +136,7 @@ impl<'a> Services<'a> {
             None => service,
         };
         self.all.insert(key, service);
-        Ok(())
+        Ok(key)
     }
 
     /// Counts the servers of one more service. Too many are an error before they take any memory.

@@ -248,8 +248,9 @@ fn what_stays_is_shared_with_the_running_configuration() {
              - {{address: '10.0.0.1:81', servers: [{{address: 10.0.0.2, weight: {weight}}}, 10.0.0.3]}}\n"
         )
     };
-    let running = parse("a.yaml", text(1).as_bytes()).unwrap();
-    let next = parse_beside(Some(&running), "a.yaml", text(2).as_bytes()).unwrap();
+    let mut follower = Follower::default();
+    let running = follower.read("a.yaml", text(1).into()).unwrap();
+    let next = follower.read("a.yaml", text(2).into()).unwrap();
     let shared = |(old, new): (&ConfiguredService, &ConfiguredService)| {
         let servers = Arc::ptr_eq(&old.servers, &new.servers);
         let pairs = old.servers.values().zip(new.servers.values());
@@ -262,5 +263,5 @@ fn what_stays_is_shared_with_the_running_configuration() {
         pairs.map(shared).collect::<Vec<_>>(),
         [(true, true), (false, true)]
     );
-    assert_eq!(next, parse("a.yaml", text(2).as_bytes()).unwrap());
+    assert_eq!(*next, parse("a.yaml", text(2).as_bytes()).unwrap());
 }

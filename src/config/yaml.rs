@@ -14,12 +14,22 @@ use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong, line, position};
 /// How deep lists and maps may be nested.
 const MAX_DEPTH: usize = 64;
 /// How many values a file may have, including those that aliases repeat.
-const MAX_NODES: usize = 1_000_000;
+pub(super) const MAX_NODES: usize = 1_000_000;
 
 const QUOTES: &str = "an IPv6 address with a port needs quotes: \"[2001:db8::1]:5672\"";
 
-/// The one document in `text`, or `None` when there is none. Duplicate keys are reported and left out.
-pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Option<Node<'a>>, Wrong> {
+/// The one document of a text.
+pub(super) struct Document<'a> {
+    /// `None` when there is no document.
+    pub(super) root: Option<Node<'a>>,
+    /// How many values it has, those of aliases included.
+    pub(super) nodes: usize,
+    /// Whether a value has an anchor: one place of the text can then stand for another one.
+    pub(super) anchors: bool,
+}
+
+/// Reads the one document in `text`. Duplicate keys are reported and left out.
+pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Document<'a>, Wrong> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some(finding) = not_text(text) {
         out.push(finding);
@@ -49,7 +59,11 @@ pub(super) fn compose<'a>(text: &'a str, out: &mut Findings) -> Result<Option<No
             return Err(Wrong);
         }
     }
-    Ok(composer.root)
+    Ok(Document {
+        root: composer.root,
+        nodes: composer.nodes,
+        anchors: !composer.anchors.is_empty(),
+    })
 }
 
 /// The first character that a YAML file may not have. The library takes a NUL for the end of the file.

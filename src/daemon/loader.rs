@@ -8,8 +8,8 @@ use std::thread;
 
 use tracing::error;
 
-use super::oneshot::load_beside;
-use super::published::Published;
+use super::oneshot::follow;
+use crate::config::Follower;
 use crate::engine::{Event, ReloadId};
 
 /// Reads the configuration on request, on a thread of its own: a large file delays no checks and no signals. For any
@@ -17,7 +17,7 @@ use crate::engine::{Event, ReloadId};
 pub(super) struct Loader {
     path: PathBuf,
     events: Sender<Event>,
-    published: Arc<Published>,
+    follower: Mutex<Follower>,
     requests: Mutex<Requests>,
 }
 
@@ -28,22 +28,19 @@ struct Requests {
 }
 
 impl Loader {
-    pub(super) fn new(
-        path: PathBuf,
-        events: Sender<Event>,
-        published: Arc<Published>,
-    ) -> Arc<Self> {
+    /// `follower` has read the file before.
+    pub(super) fn new(path: PathBuf, follower: Follower, events: Sender<Event>) -> Arc<Self> {
         Arc::new(Self {
             path,
             events,
-            published,
+            follower: Mutex::new(follower),
             requests: Mutex::default(),
         })
     }
 
     /// Asks for a reading that starts after this call. Returns the number of the request.
     pub(super) fn ask(self: &Arc<Self>) -> ReloadId {
-        let mut requests = self.requests();
+        let mut requests = locked(&self.requests);
         requests.last.0 += 1;
         let asked = requests.last;
         if !requests.reading {
@@ -62,15 +59,13 @@ impl Loader {
 
     fn read_until_nobody_asks(&self) {
         loop {
-            let asked = self.requests().last;
-            let running = self.published.latest().map(|it| Arc::clone(&it.config));
-            let event = match load_beside(running.as_deref(), &self.path, false) {
-                Ok(config) => Event::Next(asked, Box::new(config)),
+            let asked = locked(&self.requests).last;
+            let event = match follow(&mut locked(&self.follower), &self.path, false) {
+                Ok(config) => Event::Next(asked, config),
                 Err(failure) => Event::NextRefused(asked, failure.message.into()),
             };
-            drop(running);
             self.send(event);
-            let mut requests = self.requests();
+            let mut requests = locked(&self.requests);
             if requests.last == asked {
                 requests.reading = false;
                 return;
@@ -83,8 +78,8 @@ impl Loader {
             error!("reload: the engine has ended");
         }
     }
+}
 
-    fn requests(&self) -> std::sync::MutexGuard<'_, Requests> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(it: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
 }

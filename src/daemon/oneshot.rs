@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::args::Failure;
 use super::beside::Beside;
@@ -13,7 +14,7 @@ use super::clock::Clock;
 use super::files;
 use super::say::{printable, say};
 use super::state::{OwnedFile, read_owned};
-use crate::config;
+use crate::config::{self, Follower};
 use crate::control::ControlSocket;
 use crate::engine::{count, steps};
 use crate::kernel::{Ipvs, OpenError};
@@ -25,15 +26,16 @@ use crate::system::{FileCause, read_limited};
 
 /// Reads and checks a configuration file. Diagnostics for a terminal may have colours.
 pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
-    load_beside(None, path, color)
+    let config = follow(&mut Follower::default(), path, color)?;
+    Ok(Arc::unwrap_or_clone(config))
 }
 
-/// As [`load`]. What is the same in `running` is in the memory once.
-pub(super) fn load_beside(
-    running: Option<&Config>,
+/// As [`load`], by one who reads the file again and again.
+pub(super) fn follow(
+    follower: &mut Follower,
     path: &Path,
     color: bool,
-) -> Result<Config, Failure> {
+) -> Result<Arc<Config>, Failure> {
     let limit = u64::try_from(config::MAX_BYTES).unwrap_or(u64::MAX);
     let bytes = read_limited(path, limit).map_err(|error| match error.cause {
         FileCause::NotPermitted => Failure::permission(error),
@@ -43,7 +45,8 @@ pub(super) fn load_beside(
         },
     })?;
     let color = color && std::io::stderr().is_terminal();
-    let config = config::parse_beside(running, &path.display().to_string(), &bytes)
+    let config = follower
+        .read(&path.display().to_string(), bytes)
         .map_err(|diagnostics| Failure::config(&diagnostics.render(color)))?;
     match files::is_the_configuration(path, &config.director) {
         Some(why) => Err(Failure::config(&printable(&why))),

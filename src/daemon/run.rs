@@ -20,11 +20,12 @@ use super::clock::Clock;
 use super::desk::{self, Desk};
 use super::loader::Loader;
 use super::log;
-use super::oneshot::{load, open};
+use super::oneshot::{follow, open};
 use super::published::Published;
 use super::recorder::Recorder;
 use super::shell::Shell;
 use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime};
+use crate::config::Follower;
 use crate::control::ControlSocket;
 use crate::engine::{Engine, Event, Probed, Start};
 use crate::health::{ProbeRequest, RunId};
@@ -68,7 +69,8 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         Signals::listen()
             .map_err(|error| Failure::failed(format!("listen for signals: {error}")))?
     };
-    let config = load(path, true)?;
+    let mut follower = Follower::default();
+    let config = follow(&mut follower, path, true)?;
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
@@ -84,7 +86,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             shell.run(Event::Start(Box::new(start)), &inbox)
         })
         .map_err(|error| Failure::failed(format!("start the engine's thread: {error}")))?;
-    let loader = Loader::new(path.to_owned(), events.clone(), Arc::clone(&published));
+    let loader = Loader::new(path.to_owned(), follower, events.clone());
     let desk = Desk {
         published,
         reload: {
@@ -112,7 +114,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
 
 /// The shell with everything that it owns, and the engine's first event.
 fn furnish(
-    config: Config,
+    config: Arc<Config>,
     options: &Options,
     clock: Clock,
     probes: UnboundedSender<ProbeRequest>,

@@ -40,7 +40,7 @@ pub enum Event {
     /// To [`Action::WriteOwned`].
     OwnedWritten(Result<(), Box<str>>),
     /// A new configuration has been read and checked, for this request.
-    Next(ReloadId, Box<Config>),
+    Next(ReloadId, Arc<Config>),
     /// A new configuration has errors, or could not be read.
     NextRefused(ReloadId, Box<str>),
     /// The director should end. With `release` it removes its own services.
@@ -54,7 +54,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// The configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The services that are ours by the state file.
     pub owned: BTreeSet<ServiceKey>,
     /// The standings of the servers that an earlier director knew.

@@ -19,7 +19,7 @@ impl Engine {
         &mut self,
         now: Timestamp,
         id: ReloadId,
-        config: Box<Config>,
+        config: Arc<Config>,
         out: &mut Vec<Action>,
     ) {
         if let Work::NotStarted | Work::Ended = self.work {
@@ -34,7 +34,7 @@ impl Engine {
         }
         self.next = Some(Wanted {
             id,
-            config: Arc::from(config),
+            config,
             tries: 0,
             looked: false,
         });

@@ -19,7 +19,7 @@ impl Engine {
         };
         self.started = now;
         self.next_round = now + start.config.director.repair_interval;
-        self.config = Arc::new(start.config);
+        self.config = start.config;
         self.owned = Arc::new(start.owned);
         self.owned_written = true;
         self.health.recall(start.recalled, now);

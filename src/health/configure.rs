@@ -8,7 +8,8 @@ use super::checker::Checker;
 use super::event::CheckId;
 use super::roster::{Roster, ServerSlot, ServiceSlot, Slot, User};
 use crate::model::{
-    Check, Config, ConfiguredServer, Few, Probe, ServerKey, ServiceKey, Standing, Timestamp,
+    Check, Config, ConfiguredServer, ConfiguredService, Few, Probe, ServerKey, ServiceKey,
+    Standing, Timestamp,
 };
 
 /// The standings that an earlier director knew, by probe, and since when.
@@ -35,6 +36,77 @@ struct Draft<'a> {
 
 /// The roster of a configuration. Checkers of a check that stays are kept, with all they know.
 pub(super) fn roster(
+    config: &Config,
+    serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
+    origin: Origin<'_>,
+) -> Roster {
+    kept(config, &serving, origin.before).unwrap_or_else(|| made(config, serving, origin))
+}
+
+/// The roster before, if the configuration has the same checks. Most reloads change no check, and a roster of many
+/// servers takes long to make.
+pub(super) fn kept(
+    config: &Config,
+    serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
+    before: &Roster,
+) -> Option<Roster> {
+    if !checks_alike(config, before) {
+        return None;
+    }
+    let mut roster = before.clone();
+    note_serving(&mut roster, serving);
+    Some(roster)
+}
+
+/// Whether a configuration has the same checks of the same servers as a roster.
+fn checks_alike(config: &Config, roster: &Roster) -> bool {
+    let services = config.services.iter();
+    let checked = services.filter(|(_, it)| checked_servers(it).next().is_some());
+    checked.clone().count() == roster.services.len()
+        && checked
+            .zip(&roster.services)
+            .all(|((key, service), slot)| *key == slot.key && servers_alike(service, slot, roster))
+}
+
+fn servers_alike(service: &ConfiguredService, slot: &ServiceSlot, roster: &Roster) -> bool {
+    checked_servers(service).count() == slot.servers.len()
+        && checked_servers(service)
+            .zip(slot.servers.iter())
+            .all(|((key, server), slot)| {
+                let before = roster.checkers_of(slot).map(Checker::check);
+                *key == slot.key
+                    && server.checks.need == slot.need
+                    && before.eq(server.checks.each.iter())
+            })
+}
+
+fn checked_servers(
+    service: &ConfiguredService,
+) -> impl Iterator<Item = (&ServerKey, &ConfiguredServer)> {
+    let servers = service.servers.iter();
+    servers.filter(|(_, it)| !it.checks.each.is_empty())
+}
+
+/// Tells the checkers without a verdict which of their servers take connections.
+fn note_serving(roster: &mut Roster, serving: impl Fn(&ServiceKey, &ServerKey) -> bool) {
+    let Roster { checkers, services } = roster;
+    for slot in checkers {
+        if !slot.checker.wants_serving() {
+            continue;
+        }
+        let serves = |user: &User| {
+            let service = services.get(user.service)?;
+            let server = service.servers.get(user.server)?;
+            Some(serving(&service.key, &server.key))
+        };
+        if slot.users.iter().any(|user| serves(user) == Some(true)) {
+            slot.change().note_serving();
+        }
+    }
+}
+
+/// The roster, made anew.
+pub(super) fn made(
     config: &Config,
     serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
     origin: Origin<'_>,

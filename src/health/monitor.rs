@@ -145,6 +145,30 @@ impl Health {
         self.due.first().map(|(at, _)| *at)
     }
 
+    /// The roster for a configuration, made anew; and the one that is kept, if it can be kept.
+    #[cfg(test)]
+    pub(super) fn rosters(
+        &self,
+        config: &Config,
+        serving: impl Fn(&ServiceKey, &ServerKey) -> bool,
+        now: Timestamp,
+    ) -> (String, Option<String>) {
+        let (mut last_id, mut jitter) = (self.last_id, self.jitter.clone());
+        let origin = Origin {
+            before: &self.roster,
+            recalled: &self.recalled,
+            now,
+            last_id: &mut last_id,
+            jitter: &mut jitter,
+        };
+        let kept = super::configure::kept(config, &serving, &self.roster);
+        let made = super::configure::made(config, serving, origin);
+        (
+            format!("{made:#?}"),
+            kept.map(|roster| format!("{roster:#?}")),
+        )
+    }
+
     /// How many entries the list of deadlines has.
     #[cfg(test)]
     pub(super) fn due_entries(&self) -> usize {

@@ -16,14 +16,12 @@ fn any_event() -> impl Strategy<Value = Event> {
     let key = super::stand::key();
     let config = || {
         prop::sample::select(vec![1_u32, 5, 9]).prop_map(|weight| {
-            Box::new(parse(
-                &TWO_SERVERS.replace("weight: 5", &format!("weight: {weight}")),
-            ))
+            parse(&TWO_SERVERS.replace("weight: 5", &format!("weight: {weight}")))
         })
     };
     let start = config().prop_map(|config| {
         let start = Start {
-            config: *config,
+            config,
             owned: std::collections::BTreeSet::new(),
             recalled: Vec::new(),
         };

@@ -135,11 +135,8 @@ fn a_server_that_a_reload_adds_waits_for_its_verdict_unless_the_service_would_lo
 #[test]
 fn the_last_request_wins_whichever_is_read_first() {
     let mut stand = running(TWO_SERVERS);
-    let weight = |weight: u32| {
-        Box::new(parse(
-            &TWO_SERVERS.replace("weight: 5", &format!("weight: {weight}")),
-        ))
-    };
+    let weight =
+        |weight: u32| parse(&TWO_SERVERS.replace("weight: 5", &format!("weight: {weight}")));
     stand.event(Event::Next(ReloadId(2), weight(8)));
     stand.event(Event::Next(ReloadId(1), weight(7)));
     stand.event(Event::NextRefused(ReloadId(1), "too late".into()));

@@ -42,13 +42,15 @@ pub(super) struct Stand {
     reloads: u64,
 }
 
-pub(super) fn parse(services: &str) -> Config {
+pub(super) fn parse(services: &str) -> Arc<Config> {
     let text = format!(
         "director: {{repair_interval: 10s}}\n\
          defaults: {{check: {{interval: 2s, timeout: 1s, rise: 2, fall: 3, retry_delay: 1s}}}}\n\
          virtual_services:\n{services}"
     );
-    config::parse("test.yaml", text.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
+    config::parse("test.yaml", text.as_bytes())
+        .unwrap_or_else(|errors| panic!("{errors}"))
+        .into()
 }
 
 impl Stand {
@@ -226,10 +228,10 @@ impl Stand {
         self.reload_to(parse(services))
     }
 
-    pub(super) fn reload_to(&mut self, config: Config) -> Option<String> {
+    pub(super) fn reload_to(&mut self, config: Arc<Config>) -> Option<String> {
         self.reloads += 1;
         let id = ReloadId(self.reloads);
-        self.event(Event::Next(id, Box::new(config)));
+        self.event(Event::Next(id, config));
         let reloads = self.engine.snapshot(self.now).reloads;
         assert_eq!(reloads.answered, id);
         reloads.refused.map(|why| why.to_string())

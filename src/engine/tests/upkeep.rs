@@ -165,8 +165,9 @@ fn settings_of_the_host_are_told_when_they_are_made_and_not_again() {
     };
     let mut stand = Stand::new(kernel);
     let mut config = super::stand::parse(TWO_SERVERS);
-    config.ipvs.tcp_timeout = Some(Seconds(800));
-    config.ipvs.expire_nodest_conn = Some(true);
+    let ipvs = &mut std::sync::Arc::make_mut(&mut config).ipvs;
+    ipvs.tcp_timeout = Some(Seconds(800));
+    ipvs.expire_nodest_conn = Some(true);
     let start = crate::engine::Start {
         config,
         owned: std::collections::BTreeSet::new(),

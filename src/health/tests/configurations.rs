@@ -6,6 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::{SCHEDULE, check, probe, report};
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest};
 use crate::model::{
@@ -435,4 +439,56 @@ fn requests_serialise_and_are_read_again() {
         serde_json::from_str::<ProbeRequest>(&text).unwrap(),
         request
     );
+}
+
+/// A configuration with services of some of these servers, each with some of a few checks.
+fn some_config() -> impl Strategy<Value = Config> {
+    let checks = (0_usize..4, any::<bool>()).prop_map(|(which, any)| {
+        let each: [&[&str]; 4] = [
+            &[],
+            &["10.0.0.2:80"],
+            &["10.0.0.9:9"],
+            &["10.0.0.9:9", "10.0.0.2:80"],
+        ];
+        Checks {
+            need: if any { Need::Any } else { Need::All },
+            each: each[which].iter().map(|at| Arc::new(check(at))).collect(),
+        }
+    });
+    let servers = btree_map(select(vec!["10.0.0.2:80", "10.0.0.3:80"]), checks, 0..3);
+    let services = btree_map(select(vec![VIP, "192.0.2.10:81"]), servers, 0..3);
+    services.prop_map(|services| {
+        let servers = |it: BTreeMap<&'static str, Checks>| it.into_iter().collect::<Vec<_>>();
+        let services: Vec<_> = services
+            .into_iter()
+            .map(|(key, it)| (key, servers(it)))
+            .collect();
+        let services: Vec<_> = services
+            .iter()
+            .map(|(key, it)| (*key, it.as_slice()))
+            .collect();
+        config(&services)
+    })
+}
+
+proptest! {
+    /// Where no check changes, the roster is not made anew, and yet it is as if it were.
+    #[test]
+    fn what_is_not_made_anew_is_as_if_it_were(
+        before in some_config(),
+        after in some_config(),
+        stays: bool,
+        seconds in 0_u64..30,
+        outcomes in vec(select(vec![ProbeOutcome::Up(None), ProbeOutcome::Down]), 2),
+        serving: bool,
+    ) {
+        let mut checked = Checked::new(&before);
+        checked.pass(Duration::from_secs(seconds), |probe| outcomes[usize::from(probe.target.port() == 9)]);
+        let after = if stays { before } else { after };
+        let (made, kept) = checked.health.rosters(&after, |_, _| serving, checked.now);
+        prop_assert!(!stays || kept.is_some());
+        if let Some(kept) = kept {
+            prop_assert_eq!(made, kept);
+        }
+    }
 }
