@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address;
+use super::amqp::AmqpLayer;
 use super::http::HttpLayer;
 use super::path::PathLayer;
 use super::section::{CHECK, CHECK_TCP};
@@ -15,7 +16,8 @@ use super::tree::{Entry, Node, Value};
 use super::value::{choice, duration, integer, kind, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    Check, CheckSchedule, Checks, HttpProbe, Probe, ProbeKind, Protocol, ServerKey, ServiceKey,
+    AmqpProbe, Check, CheckSchedule, Checks, HttpProbe, Probe, ProbeKind, Protocol, ServerKey,
+    ServiceKey,
 };
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
@@ -39,6 +41,7 @@ pub(super) struct CheckLayer {
     kind: Setting<Kind>,
     tcp: TargetLayer,
     http: HttpLayer,
+    amqp: AmqpLayer,
     interval: Setting<Duration>,
     timeout: Setting<Duration>,
     rise: Setting<u32>,
@@ -52,6 +55,7 @@ enum Kind {
     None,
     Tcp,
     Http,
+    Amqp,
 }
 
 /// Where a kind of check goes, in one layer.
@@ -66,6 +70,7 @@ pub(super) struct TargetLayer {
 pub(super) struct Shared {
     schedule: Option<Arc<CheckSchedule>>,
     http: Option<Arc<HttpProbe>>,
+    amqp: Option<Arc<AmqpProbe>>,
 }
 
 /// The last value if it is the same; otherwise this one, which is the last from now on.
@@ -99,10 +104,11 @@ impl TargetLayer {
 impl CheckLayer {
     /// `none`, the name of a type, or a map.
     pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Self {
-        const KINDS: [(&str, Kind); 3] = [
+        const KINDS: [(&str, Kind); 4] = [
             ("none", Kind::None),
             ("tcp", Kind::Tcp),
             ("http", Kind::Http),
+            ("amqp", Kind::Amqp),
         ];
         const OTHERS: [(&str, &str); 4] = [
             ("tcp_check", "tcp"),
@@ -121,7 +127,7 @@ impl CheckLayer {
             }
             Value::Scalar { .. } | Value::List(_) => {
                 let message = format!(
-                    "{name} must be none, tcp, http or a map, got {}",
+                    "{name} must be none, tcp, http, amqp or a map, got {}",
                     kind(node)
                 );
                 out.push(Finding::new(node.span, message).help("write {interval: 2s}"));
@@ -145,6 +151,10 @@ impl CheckLayer {
                 "http" => {
                     let read = self.http.read(node, out);
                     self.take_kind(Kind::Http, read, entry, out);
+                }
+                "amqp" => {
+                    let read = self.amqp.read(node, out);
+                    self.take_kind(Kind::Amqp, read, entry, out);
                 }
                 "interval" => {
                     self.interval = Setting::read(node, duration(name, node, INTERVAL, out));
@@ -172,7 +182,7 @@ impl CheckLayer {
         self.kind = match (read, &self.kind) {
             (Ok(()), Setting::Unset) => Setting::Set(kind, entry.span),
             (Ok(()), Setting::Set(_, first)) => {
-                let finding = Finding::new(entry.span, "a check has one type: tcp or http");
+                let finding = Finding::new(entry.span, "a check has one type: tcp, http or amqp");
                 out.push(finding.first(*first));
                 Setting::Wrong
             }
@@ -205,6 +215,7 @@ impl CheckLayer {
             Some((Kind::None, _)) => return Ok(Checks::NONE),
             Some((Kind::Tcp, _)) | None => |layer| &layer.tcp,
             Some((Kind::Http, _)) => |layer| &layer.http.target,
+            Some((Kind::Amqp, _)) => |layer| &layer.amqp.target,
         };
         let written = kind.map(|(_, span)| span).or_else(|| {
             let mut spans = layers.iter().filter_map(|layer| layer.span);
@@ -223,11 +234,17 @@ impl CheckLayer {
             fall: innermost_or(layers, |layer| &layer.fall, SCHEDULE.fall)?,
             retry_delay: innermost_or(layers, |layer| &layer.retry_delay, SCHEDULE.retry_delay)?,
         };
-        let kind = if let Some((Kind::Http, _)) = kind {
-            let layers: Vec<&HttpLayer> = layers.iter().map(|layer| &layer.http).collect();
-            ProbeKind::Http(share(&mut shared.http, HttpLayer::resolve(&layers)?))
-        } else {
-            ProbeKind::Tcp
+        let kind = match kind {
+            Some((Kind::Http, _)) => {
+                let layers: Vec<&HttpLayer> = layers.iter().map(|layer| &layer.http).collect();
+                ProbeKind::Http(share(&mut shared.http, HttpLayer::resolve(&layers)?))
+            }
+            Some((Kind::Amqp, _)) => {
+                let layers: Vec<&AmqpLayer> = layers.iter().map(|layer| &layer.amqp).collect();
+                let amqp = AmqpLayer::resolve(&layers, subject, out)?;
+                ProbeKind::Amqp(share(&mut shared.amqp, amqp))
+            }
+            Some((Kind::Tcp | Kind::None, _)) | None => ProbeKind::Tcp,
         };
         let probe = Probe { kind, target, path };
         let schedule = share(&mut shared.schedule, own);

@@ -152,7 +152,7 @@ fn timeout(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Sec
 }
 
 /// The absolute path of a file, and its place; `None` when it is wrong.
-fn file(name: &str, node: &Node<'_>, out: &mut Findings) -> Option<(PathBuf, Span)> {
+pub(super) fn file(name: &str, node: &Node<'_>, out: &mut Findings) -> Option<(PathBuf, Span)> {
     let text = text(name, node, "an absolute path", out).ok()?;
     let path = Path::new(text);
     let message = if !text.starts_with('/') || text.contains('\0') {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::duration;
 use crate::model::{
-    AddressFamily, Check, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
-    ForwardingMethod, HttpProbe, IpvsSettings, ProbeKind, ProbePath, Protocol, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum,
-    TunnelKind,
+    AddressFamily, AmqpLogin, AmqpProbe, Check, Config, ConfiguredServer, ConfiguredService,
+    DirectorSettings, ForwardingMethod, HttpProbe, IpvsSettings, ProbeKind, ProbePath, Protocol,
+    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel,
+    TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -213,6 +213,7 @@ fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (word, asked) = match &check.probe.kind {
         ProbeKind::Tcp => ("tcp", String::new()),
         ProbeKind::Http(http) => ("http", write_http(http)),
+        ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
     };
     let (ip, port) = (at.ip(), at.port());
     writeln!(
@@ -248,6 +249,21 @@ fn write_http(http: &HttpProbe) -> String {
         ", method: {method}, path: {path}{host}, status: [{}]",
         http.accepted()
     )
+}
+
+fn write_amqp(amqp: &AmqpProbe) -> String {
+    let AmqpProbe { login } = amqp;
+    let Some(login) = login else {
+        return String::new();
+    };
+    let AmqpLogin {
+        user,
+        password_file,
+        vhost,
+    } = login;
+    let file = password_file.to_string_lossy();
+    let (user, file, vhost) = (Quoted(user), Quoted(&file), Quoted(vhost));
+    format!(", user: {user}, password_file: {file}, vhost: {vhost}")
 }
 
 fn write_path(path: &ProbePath, f: &mut fmt::Formatter<'_>) -> fmt::Result {

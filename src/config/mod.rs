@@ -6,6 +6,7 @@
 //! real server. So a default is checked only where something uses it.
 
 mod address;
+mod amqp;
 mod check;
 mod director;
 mod duration;

@@ -2,6 +2,7 @@
 //! What is true for every file and every configuration.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use proptest::prelude::*;
 use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
-    AddressFamily, Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService,
-    DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod, HttpProbe, IpvsSettings,
-    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RealServer, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds,
-    Tunnel, TunnelChecksum, TunnelKind, Weight,
+    AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
+    ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
+    HttpProbe, IpvsSettings, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RealServer,
+    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange,
+    Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -156,7 +157,16 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
             }))
         },
     );
-    prop_oneof![Just(ProbeKind::Tcp), http]
+    let name = "[^\0]{1,20}";
+    let login = option::of((name, "/[^\0/]{0,20}x", name)).prop_map(|login| {
+        let login = login.map(|(user, file, vhost)| AmqpLogin {
+            user: user.into(),
+            password_file: PathBuf::from(file).into(),
+            vhost: vhost.into(),
+        });
+        ProbeKind::Amqp(Arc::new(AmqpProbe { login }))
+    });
+    prop_oneof![Just(ProbeKind::Tcp), http, login]
 }
 
 fn check() -> impl Strategy<Value = Check> {

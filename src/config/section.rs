@@ -86,6 +86,7 @@ pub(super) const CHECK: Section = Section {
     own: &[
         "tcp",
         "http",
+        "amqp",
         "interval",
         "timeout",
         "rise",
@@ -110,8 +111,15 @@ pub(super) const CHECK_HTTP: Section = Section {
     shared: &[],
 };
 
+/// `check.amqp`.
+pub(super) const CHECK_AMQP: Section = Section {
+    name: "check.amqp",
+    own: &["port", "address", "user", "password_file", "vhost"],
+    shared: &[],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 11] = [
+pub static SECTIONS: [Section; 12] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -123,6 +131,7 @@ pub static SECTIONS: [Section; 11] = [
     CHECK,
     CHECK_TCP,
     CHECK_HTTP,
+    CHECK_AMQP,
 ];
 
 /// Our keys for the words of keepalived and others.
@@ -162,6 +171,10 @@ const FOREIGN: &[(&str, &str)] = &[
     ("real_server", "real servers are a list named servers"),
     ("real_servers", "real servers are a list named servers"),
     ("backends", "real servers are a list named servers"),
+    (
+        "password",
+        "put it into a file of its own, and write password_file: with its path",
+    ),
     ("mask", "write persistence: {granularity: 255.255.255.0}"),
 ];
 

@@ -4,6 +4,7 @@
 //! [`IpvsTable`] is the centre. The table that the configuration wants, the kernel's table and the table of a test's
 //! fake kernel are all values of this type. A plan is the difference between two of them.
 
+mod amqp;
 mod config;
 mod counters;
 mod few;
@@ -21,6 +22,7 @@ mod table;
 mod transition;
 mod units;
 
+pub use amqp::{AmqpLogin, AmqpProbe};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
 pub use few::Few;

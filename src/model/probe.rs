@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Few, Fwmark, HttpMethod, HttpProbe, StatusRange, Timestamp, Weight};
+use super::{AmqpProbe, Few, Fwmark, HttpMethod, HttpProbe, StatusRange, Timestamp, Weight};
 
 /// One probe of one server: its kind, its target and its path.
 ///
@@ -31,6 +31,8 @@ pub struct Probe {
 pub enum ProbeKind {
     /// Whether a TCP connection can be opened. The probe resets it at once.
     Tcp,
+    /// Whether an AMQP broker greets, and lets a user log in.
+    Amqp(Arc<AmqpProbe>),
     /// Whether an HTTP request is answered with a status that is a success.
     Http(Arc<HttpProbe>),
 }
@@ -112,10 +114,17 @@ mod written_path {
 }
 
 impl fmt::Display for Probe {
-    /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`, `http HEAD 10.0.0.5:80/ready host a.example status 200`
+    /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`, `http HEAD 10.0.0.5:80/ready host a.example status 200`,
+    /// `amqp 10.0.0.5:5672 user monitor vhost /`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ProbeKind::Tcp => write!(f, "tcp {}", self.target)?,
+            ProbeKind::Amqp(amqp) => {
+                write!(f, "amqp {}", self.target)?;
+                if let Some(login) = &amqp.login {
+                    write!(f, " user {} vhost {}", login.user, login.vhost)?;
+                }
+            }
             ProbeKind::Http(http) => self.fmt_http(http, f)?,
         }
         let Some(path) = &self.path else {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Probes: one file per kind. Each returns an answer and has no opinion; `health` judges.
 
+mod amqp;
+mod conversation;
 mod http;
 mod open;
 mod path;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+pub use self::amqp::{AmqpAnswer, FromServer};
 pub use self::http::HttpAnswer;
 use self::open::OpenRun;
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
@@ -57,6 +60,13 @@ impl Answer {
     fn stalled(reason: impl Into<Box<str>>) -> Self {
         Self {
             outcome: ProbeOutcome::Stalled,
+            reason: reason.into(),
+        }
+    }
+
+    fn drain(reason: impl Into<Box<str>>) -> Self {
+        Self {
+            outcome: ProbeOutcome::Drain,
             reason: reason.into(),
         }
     }
@@ -132,6 +142,7 @@ async fn probe(check: Arc<Check>) -> Answer {
     let (target, path) = (probe.target, probe.path.as_deref());
     match &probe.kind {
         ProbeKind::Tcp => tcp::probe(target, path, timeout).await,
+        ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
     }
 }

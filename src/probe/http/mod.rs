@@ -3,56 +3,29 @@
 
 mod answer;
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 pub use self::answer::HttpAnswer;
 use self::answer::MOST_BYTES;
-use super::{Answer, tcp};
+use super::Answer;
+use super::conversation::{self, failed};
 use crate::model::{HttpProbe, ProbePath};
 
-/// A probe that ends so long after its deadline, or by a quarter of its timeout, tells that this host had no time for it:
-/// it hung, or was suspended.
-const LATE: Duration = Duration::from_millis(100);
-
 /// Asks, within `timeout` from the connection's first packet to the end of the answer's head.
-///
-/// A reset closes the connection then: no side keeps it in `TIME_WAIT`.
 pub(super) async fn probe(
     http: &HttpProbe,
     at: SocketAddr,
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let mut connected = false;
-    let asking = async {
-        let stream = match tcp::open(at, path).await {
-            Ok(stream) => stream,
-            Err(answer) => return answer,
-        };
-        connected = true;
+    conversation::hold(at, path, timeout, async |stream| {
         ask(stream, http, at).await
-    };
-    let deadline = Instant::now() + timeout;
-    let ended = tokio::time::timeout_at(deadline, asking).await;
-    let late = deadline.elapsed();
-    match ended {
-        Ok(answer) => answer,
-        // The request may have left only at the end.
-        Err(_) if connected && late > LATE.max(timeout / 4) => {
-            let late = late.as_millis();
-            Answer::could_not_run(format!(
-                "this host was busy: the probe ended {late} ms late"
-            ))
-        }
-        Err(_) if connected => Answer::stalled("connected, but no answer came in time"),
-        Err(_) => Answer::silent("connect timed out"),
-    }
+    })
+    .await
 }
 
 async fn ask(mut stream: TcpStream, http: &HttpProbe, at: SocketAddr) -> Answer {
@@ -106,16 +79,6 @@ fn host_of(at: SocketAddr) -> String {
         (IpAddr::V6(ip), 80) => format!("[{ip}]"),
         (IpAddr::V4(ip), 80) => ip.to_string(),
         _ => at.to_string(),
-    }
-}
-
-/// The connection was open.
-fn failed(operation: &str, error: &io::Error) -> Answer {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            Answer::down("the server reset the connection without an answer")
-        }
-        _ => tcp::failed(operation, error),
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program `director` on a host with IPVS, with real servers beside it.
 
+mod amqp;
 mod checks;
 mod foreign;
 mod foretold;
@@ -25,6 +26,7 @@ pub(crate) fn tests() -> Vec<Test> {
         once::tests(),
         run::tests(),
         checks::tests(),
+        amqp::tests(),
         http::tests(),
         repair::tests(),
         reload::tests(),
