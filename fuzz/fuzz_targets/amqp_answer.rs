@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::probe::{AmqpAnswer, FromServer};
+use lvs_director::codec::amqp::{AmqpAnswer, FromServer};
 
 fuzz_target!(|bytes: &[u8]| {
     let whole = AmqpAnswer::read(bytes);

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub use self::amqp::{AmqpAnswer, FromServer};
 pub use self::http::HttpAnswer;
 use self::open::OpenRun;
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};

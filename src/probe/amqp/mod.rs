@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The AMQP 0-9-1 checker: the greeting of a broker, or a whole login and a proper goodbye.
 
-mod frame;
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-pub use self::frame::{AmqpAnswer, FromServer};
-use self::frame::{MOST_BYTES, PROTOCOL_HEADER};
 use super::Answer;
 use super::conversation::{self, failed};
+use crate::codec::amqp::{self as frame, AmqpAnswer, FromServer, MOST_BYTES, PROTOCOL_HEADER};
 use crate::model::{AmqpLogin, AmqpProbe, ProbePath};
 use crate::system::read_limited;
 

@@ -4,9 +4,9 @@
 //! Source: AMQP 0-9-1 specification, sections 4.2 (frames, fields) and 1.4 (class connection).
 
 /// What a client says first: it wants AMQP 0-9-1.
-pub(super) const PROTOCOL_HEADER: &[u8; 8] = b"AMQP\0\x00\x09\x01";
+pub const PROTOCOL_HEADER: &[u8; 8] = b"AMQP\0\x00\x09\x01";
 /// The longest frame that is read, with its head and its end. RabbitMQ's `Connection.Start` has some 500 bytes.
-pub(super) const MOST_BYTES: usize = 64 * 1024;
+pub const MOST_BYTES: usize = 64 * 1024;
 
 /// The longest text of a server that is shown, in characters.
 const LONGEST_TEXT: usize = 200;
@@ -189,7 +189,8 @@ impl<'a> Fields<'a> {
 }
 
 /// `Connection.Start-Ok`: who we are, and the login by PLAIN.
-pub(super) fn start_ok(user: &str, password: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn start_ok(user: &str, password: &[u8]) -> Vec<u8> {
     // With this capability a server says why it refuses a login, and does not only close the connection.
     let mut capabilities = Vec::new();
     short_string(&mut capabilities, b"authentication_failure_close");
@@ -217,7 +218,8 @@ pub(super) fn start_ok(user: &str, password: &[u8]) -> Vec<u8> {
 }
 
 /// `Connection.Tune-Ok` without heartbeats, and `Connection.Open`.
-pub(super) fn tune_ok_and_open(channel_max: u16, frame_max: u32, vhost: &str) -> Vec<u8> {
+#[must_use]
+pub fn tune_ok_and_open(channel_max: u16, frame_max: u32, vhost: &str) -> Vec<u8> {
     let mut limits = channel_max.to_be_bytes().to_vec();
     limits.extend(frame_max.to_be_bytes());
     limits.extend([0, 0]);
@@ -229,7 +231,8 @@ pub(super) fn tune_ok_and_open(channel_max: u16, frame_max: u32, vhost: &str) ->
 }
 
 /// `Connection.Close`: we are done.
-pub(super) fn close() -> Vec<u8> {
+#[must_use]
+pub fn close() -> Vec<u8> {
     let mut arguments = 200_u16.to_be_bytes().to_vec();
     short_string(&mut arguments, b"health check done");
     arguments.extend([0; 4]);
@@ -237,7 +240,8 @@ pub(super) fn close() -> Vec<u8> {
 }
 
 /// `Connection.Close-Ok`: the answer to a close of the server.
-pub(super) fn close_ok() -> Vec<u8> {
+#[must_use]
+pub fn close_ok() -> Vec<u8> {
     frame(method::CLOSE_OK, &[])
 }
 
@@ -263,3 +267,6 @@ fn long_string(to: &mut Vec<u8>, text: &[u8]) {
     to.extend(length.to_be_bytes());
     to.extend(text);
 }
+
+#[cfg(test)]
+mod tests;
