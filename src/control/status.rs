@@ -91,6 +91,18 @@ pub struct CheckStatus {
     pub latency_microseconds: Option<u64>,
     /// What the last failed probe saw.
     pub last_failure: Option<String>,
+    /// Whether the last probe was a success; absent until one has come back.
+    #[serde(default)]
+    pub last_succeeded: Option<bool>,
+    /// How many results in a row speak against the standing.
+    #[serde(default)]
+    pub against: u32,
+    /// How many of them change it: from down to up, otherwise to down.
+    #[serde(default)]
+    pub against_needed: u32,
+    /// In how many milliseconds the next probe starts; absent while one is out.
+    #[serde(default)]
+    pub next_milliseconds: Option<u64>,
     /// How long ago the last probe started, in seconds; absent until one has come back.
     pub checked_seconds_ago: Option<u64>,
     /// How many probes in a row could not run, for reasons of this host.

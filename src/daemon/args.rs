@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::ask::{self, Whom};
 use super::say::{complain, heard, printable};
+use super::why::{self, Whose};
 use super::{oneshot, replay, run};
 use crate::model::ServiceKey;
 
@@ -88,6 +89,20 @@ enum Command {
         /// Print it again after every change, until interrupted; with --json one line each time
         #[arg(long)]
         watch: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the running director why a real server is where it is: its standing, its checks, what happened to it
+    Why {
+        /// The real server: 10.0.0.5, or 10.0.0.5:5672
+        #[arg(value_name = "SERVER")]
+        server: Whose,
+        #[command(flatten)]
+        whom: Director,
+        /// Only in this virtual service, as ipvsadm lists it: "TCP 192.0.2.10:80". May be repeated
+        #[arg(long, value_name = "SERVICE")]
+        service: Vec<ServiceKey>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -212,6 +227,12 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             watch,
             json,
         } => ask::status(whom.into(), service, watch, json),
+        Command::Why {
+            server,
+            whom,
+            service,
+            json,
+        } => why::why(whom.into(), server, service, json),
         Command::Events {
             whom,
             since_number,

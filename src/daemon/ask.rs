@@ -46,7 +46,7 @@ impl Whom {
         }
     }
 
-    fn connect(self) -> Result<Client, Failure> {
+    pub(super) fn connect(self) -> Result<Client, Failure> {
         let client = Client::connect(&self.find())?;
         let (theirs, ours) = (&client.director().program, &Hello::ours().program);
         if theirs != ours {
@@ -168,7 +168,7 @@ pub(super) fn reload(whom: Whom, wait: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn to_json(text: serde_json::Result<String>) -> Result<String, Failure> {
+pub(super) fn to_json(text: serde_json::Result<String>) -> Result<String, Failure> {
     let mut text = text.map_err(Failure::failed)?;
     text.push('\n');
     Ok(text)

@@ -32,5 +32,6 @@ mod say;
 mod shell;
 mod state;
 mod status;
+mod why;
 
 pub use args::main;

@@ -109,6 +109,10 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         since_seconds: now.since(view.since).as_secs(),
         latency_microseconds: view.last_started.map(|_| microseconds(view.last_latency)),
         last_failure: view.last_failure.as_deref().map(str::to_owned),
+        last_succeeded: view.last_started.map(|_| view.last_succeeded),
+        against: view.against.0,
+        against_needed: view.against.1,
+        next_milliseconds: view.next.map(|at| milliseconds(at.since(now))),
         checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
         could_not_run: view.could_not_run,
         not_checked_seconds: view.not_checked_since.map(|at| now.since(at).as_secs()),
@@ -145,11 +149,15 @@ pub(super) fn told(
 ) -> serde_json::Result<Told> {
     Ok(Told {
         number,
-        milliseconds_ago: u64::try_from(now.since(transition.at).as_millis()).unwrap_or(u64::MAX),
+        milliseconds_ago: milliseconds(now.since(transition.at)),
         severity: transition.severity(),
         text: transition.to_string(),
         transition: serde_json::to_value(transition)?,
     })
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn microseconds(time: Duration) -> u64 {

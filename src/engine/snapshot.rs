@@ -72,6 +72,12 @@ pub struct CheckView {
     pub last_started: Option<Timestamp>,
     /// How long it took.
     pub last_latency: Duration,
+    /// Whether the server answered it as it should.
+    pub last_succeeded: bool,
+    /// How many results in a row speak against the standing, and how many change it.
+    pub against: (u32, u32),
+    /// When the next probe starts; `None` while one is out.
+    pub next: Option<Timestamp>,
     /// How many probes in a row could not run.
     pub could_not_run: u32,
     /// When the first of them started; `None` when the last probe gave a result.

@@ -95,6 +95,9 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         last_failure: check.last_failure.cloned(),
         last_started: check.last_started,
         last_latency: check.last_latency,
+        last_succeeded: check.last_succeeded,
+        against: check.against,
+        next: check.next,
         could_not_run: check.could_not_run,
         not_checked_since: check.not_checked_since,
     });

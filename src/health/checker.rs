@@ -70,8 +70,18 @@ pub(super) struct Checker {
     /// The number of the last run.
     run: u64,
     last_failure: Option<Arc<str>>,
-    /// When the last run that came back started, and how long it took.
-    last_run: Option<(Timestamp, Duration)>,
+    last_run: Option<LastRun>,
+}
+
+/// The last run that came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LastRun {
+    /// When it started.
+    pub(super) started: Timestamp,
+    /// How long it took.
+    pub(super) latency: Duration,
+    /// Whether the server answered as it should.
+    pub(super) succeeded: bool,
 }
 
 impl Checker {
@@ -161,9 +171,28 @@ impl Checker {
         self.last_failure.as_ref()
     }
 
-    /// When the last run that came back started, and how long it took.
-    pub(super) const fn last_run(&self) -> Option<(Timestamp, Duration)> {
+    /// The last run that came back.
+    pub(super) const fn last_run(&self) -> Option<LastRun> {
         self.last_run
+    }
+
+    /// How many results in a row speak against the standing, and how many change it: to down, or from down to up.
+    pub(super) fn progress(&self) -> (u32, u32) {
+        let other = match self.standing {
+            Standing::Down => Standing::UP,
+            Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
+                Standing::Down
+            }
+        };
+        (self.against, self.needed(other))
+    }
+
+    /// When the next probe starts; `None` while one is out.
+    pub(super) const fn next(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Waiting(at) => Some(at),
+            Phase::Probing(_) => None,
+        }
     }
 
     /// When the first of the probes without a result started.
@@ -255,7 +284,11 @@ impl Checker {
     }
 
     fn judge(&mut self, now: Timestamp, report: ProbeReport, out: &mut Vec<CheckerAction>) {
-        self.last_run = Some((report.started, report.latency));
+        self.last_run = Some(LastRun {
+            started: report.started,
+            latency: report.latency,
+            succeeded: matches!(report.outcome, ProbeOutcome::Up(_)),
+        });
         let found = match report.outcome {
             ProbeOutcome::Up(weight) => Standing::Up(weight),
             ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => Standing::Down,

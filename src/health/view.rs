@@ -34,6 +34,12 @@ pub struct CheckHealth<'a> {
     pub last_started: Option<Timestamp>,
     /// How long it took; zero when none has come back.
     pub last_latency: Duration,
+    /// Whether the server answered it as it should.
+    pub last_succeeded: bool,
+    /// How many results in a row speak against the standing, and how many change it.
+    pub against: (u32, u32),
+    /// When the next probe starts; `None` while one is out.
+    pub next: Option<Timestamp>,
     /// How many probes in a row could not run, or met a server that does not understand them.
     pub could_not_run: u32,
     /// When the first of them started; `None` when the last probe gave a result.
@@ -64,8 +70,11 @@ impl<'a> CheckHealth<'a> {
             standing: checker.standing(),
             since: checker.since(),
             last_failure: checker.last_failure(),
-            last_started: last_run.map(|(started, _)| started),
-            last_latency: last_run.map_or(Duration::ZERO, |(_, latency)| latency),
+            last_started: last_run.map(|run| run.started),
+            last_latency: last_run.map_or(Duration::ZERO, |run| run.latency),
+            last_succeeded: last_run.is_some_and(|run| run.succeeded),
+            against: checker.progress(),
+            next: checker.next(),
             could_not_run: checker.not_checked(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),
         }

@@ -193,6 +193,10 @@ fn full_status() -> Status {
                     since_seconds: 5,
                     latency_microseconds: Some(120),
                     last_failure: Some("connect refused".to_owned()),
+                    last_succeeded: Some(false),
+                    against: 0,
+                    against_needed: 2,
+                    next_milliseconds: Some(800),
                     checked_seconds_ago: Some(1),
                     could_not_run: 0,
                     not_checked_seconds: None,
@@ -216,6 +220,7 @@ fn a_status_is_the_json_that_people_use() {
                 "checks": [{
                     "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
                     "latency_microseconds": 120, "last_failure": "connect refused",
+                    "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
                     "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
                 }],
             }],

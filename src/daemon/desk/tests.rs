@@ -85,6 +85,9 @@ fn snapshot() -> Snapshot {
                     last_failure: down.then(|| "connect refused".into()),
                     last_started: Some(Timestamp::ZERO),
                     last_latency: Duration::from_micros(120),
+                    last_succeeded: !down,
+                    against: (0, 3),
+                    next: None,
                     could_not_run: 0,
                     not_checked_since: None,
                 })

@@ -114,6 +114,35 @@ fn status() {
         "{said:?}"
     );
 
+    let why = files.why(&stage.director, "192.168.0.2", &[]);
+    assert_eq!(why.code, Some(0), "{why:?}");
+    for words in [
+        "TCP 192.168.0.10:80 -> 192.168.0.2:80\n  down for ",
+        ", not in the kernel; while it is up it has weight 1\n",
+        "  check http 192.168.0.2:8080/ready\n",
+        "0 of 2 successes in a row to be up\n",
+        ": status 503 Word, not 200-299\n",
+        ": unknown -> up (check passed, 1/1), added with weight 1\n",
+        ": up -> down (status 503 Word, not 200-299, 3/3), weight 1 -> removed\n",
+    ] {
+        assert!(why.out.contains(words), "{words:?} in\n{}", why.out);
+    }
+    assert!(!why.out.contains("192.168.0.3"), "{}", why.out);
+    let json = files.why(&stage.director, "192.168.0.3:80", &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json[0]["health"], "up");
+    assert_eq!(json[0]["checks"][0]["last_succeeded"], true);
+    assert_eq!(
+        json[0]["events"][0]["transition"]["to"]["standing"]["up"],
+        serde_json::Value::Null
+    );
+    let nobody = files.why(&stage.director, "192.168.0.9", &[]);
+    assert_eq!(nobody.code, Some(1), "{nobody:?}");
+    assert!(
+        nobody.err.contains("has the real server 192.168.0.9"),
+        "{nobody:?}"
+    );
+
     webs[0].answers(204);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     director.wait_for("down -> up (check passed, 2/2), added with weight 1");

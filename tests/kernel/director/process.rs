@@ -74,6 +74,16 @@ impl Files {
         said(host, &mut program)
     }
 
+    /// Runs `director why SERVER FILE OPTIONS...`.
+    pub(super) fn why(&self, host: &Host, server: &str, options: &[&str]) -> Said {
+        let mut program = Command::new(PROGRAM);
+        program
+            .args(["why", server])
+            .arg(self.config())
+            .args(options);
+        said(host, &mut program)
+    }
+
     pub(super) fn status(&self, host: &Host) -> Status {
         let said = self.once(host, "status", &["--json"]);
         assert_eq!(said.code, Some(0), "{said:?}");

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `director why`: all that the running director knows about one real server.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::args::Failure;
+use super::ask::{Whom, to_json};
+use super::render::event;
+use super::say::{printable, say};
+use crate::control::{CheckStatus, Client, Item, Request, ServerStatus, Told};
+use crate::model::{Object, ServerKey, ServiceKey};
+
+/// How many events are shown: the last ones.
+const MOST_EVENTS: usize = 10;
+
+/// A real server as a person names it: with its port, or on all ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whose {
+    address: IpAddr,
+    port: Option<u16>,
+}
+
+impl FromStr for Whose {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.parse() {
+            let port = None;
+            return Ok(Self { address, port });
+        }
+        let at: SocketAddr = text
+            .parse()
+            .map_err(|_| "write an address, or an address and a port: 10.0.0.5:5672")?;
+        Ok(Self {
+            address: at.ip(),
+            port: Some(at.port()),
+        })
+    }
+}
+
+impl Whose {
+    fn is(self, server: &ServerKey) -> bool {
+        self.address == server.address && self.port.is_none_or(|port| port == server.port)
+    }
+}
+
+impl std::fmt::Display for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            Some(port) => SocketAddr::new(self.address, port).fmt(f),
+            None => self.address.fmt(f),
+        }
+    }
+}
+
+/// One server of one service, and why it is where it is.
+#[derive(Debug, Serialize)]
+struct Why {
+    service: ServiceKey,
+    /// Why the kernel is not as it should be, if it is not.
+    error: Option<String>,
+    #[serde(flatten)]
+    server: ServerStatus,
+    /// What happened to it, the latest last.
+    events: Vec<Told>,
+}
+
+/// The command.
+pub(super) fn why(
+    whom: Whom,
+    whose: Whose,
+    services: Vec<ServiceKey>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let mut client = whom.connect()?;
+    let mut found = servers(&mut client, whose, services)?;
+    if found.is_empty() {
+        return Err(Failure::failed(format!(
+            "no virtual service that was asked about has the real server {whose}; director status lists them"
+        )));
+    }
+    for told in history(&mut client)? {
+        let Some(transition) = told.transition() else {
+            continue;
+        };
+        let (Object::Server(service, server) | Object::Check(service, server)) = transition.object
+        else {
+            continue;
+        };
+        let about = |it: &&mut Why| it.service == service && it.server.server == server;
+        if let Some(why) = found.iter_mut().find(about) {
+            why.events.push(told);
+        }
+    }
+    for why in &mut found {
+        let surplus = why.events.len().saturating_sub(MOST_EVENTS);
+        why.events.drain(..surplus);
+    }
+    let text = if json {
+        to_json(serde_json::to_string_pretty(&found))?
+    } else {
+        let texts: Vec<String> = found.iter().map(render).collect();
+        texts.join("\n")
+    };
+    say(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn servers(
+    client: &mut Client,
+    whose: Whose,
+    services: Vec<ServiceKey>,
+) -> Result<Vec<Why>, Failure> {
+    let mut found = Vec::new();
+    let watch = false;
+    for item in client.ask(Request::Status { services, watch })? {
+        let Item::Status(status) = item? else {
+            continue;
+        };
+        for service in status.services {
+            let servers = service.servers.into_iter();
+            found.extend(servers.filter(|it| whose.is(&it.server)).map(|server| Why {
+                service: service.service,
+                error: service.error.clone(),
+                server,
+                events: Vec::new(),
+            }));
+        }
+    }
+    Ok(found)
+}
+
+fn history(client: &mut Client) -> Result<Vec<Told>, Failure> {
+    let (after, follow) = (None, false);
+    let mut events = Vec::new();
+    for item in client.ask(Request::Events { after, follow })? {
+        if let Item::Event(told) = item? {
+            events.push(told);
+        }
+    }
+    Ok(events)
+}
+
+/// The answer in words. Writing to a String cannot fail.
+fn render(why: &Why) -> String {
+    let server = &why.server;
+    let mut text = format!("{} -> {}\n", why.service, server.server);
+    let _ = writeln!(text, "  {}, {}", standing(server), place(server));
+    if let Some(error) = &why.error {
+        let _ = writeln!(text, "  error: {error}");
+    }
+    for check in &server.checks {
+        render_check(check, &mut text);
+    }
+    if server.checks.is_empty() {
+        text.push_str("  nothing checks it: it counts as up\n");
+    }
+    if !why.events.is_empty() {
+        text.push_str("  what happened, the latest last\n");
+    }
+    let mut text = printable(&text);
+    for told in &why.events {
+        let _ = write!(text, "    {}", event(told));
+    }
+    text
+}
+
+fn standing(server: &ServerStatus) -> String {
+    match server.since_seconds {
+        Some(seconds) => format!("{} for {seconds} s", server.health),
+        None => server.health.to_string(),
+    }
+}
+
+/// Where it is in the kernel, and where it is while it is up.
+fn place(server: &ServerStatus) -> String {
+    let configured = server.configured_weight;
+    match server.weight {
+        Some(weight) if weight == configured => format!("in the kernel with weight {weight}"),
+        Some(weight) => format!("in the kernel with weight {weight}, configured {configured}"),
+        None => format!("not in the kernel; while it is up it has weight {configured}"),
+    }
+}
+
+fn render_check(check: &CheckStatus, text: &mut String) {
+    let _ = writeln!(text, "  check {}", check.probe);
+    let _ = writeln!(text, "    {}", verdict(check));
+    let _ = writeln!(text, "    {}", last_probe(check));
+    let _ = match check.next_milliseconds {
+        Some(wait) => writeln!(text, "    next probe in {}", time(wait * 1000)),
+        None => writeln!(text, "    a probe is out"),
+    };
+}
+
+/// The standing by this check, and how far it is from another one.
+fn verdict(check: &CheckStatus) -> String {
+    let (results, to) = if check.standing == "down" {
+        ("successes", "up")
+    } else {
+        ("failures", "down")
+    };
+    format!(
+        "{} for {} s; {} of {} {results} in a row to be {to}",
+        check.standing, check.since_seconds, check.against, check.against_needed
+    )
+}
+
+fn last_probe(check: &CheckStatus) -> String {
+    let failure = check.last_failure.as_deref().unwrap_or("no reason known");
+    if check.could_not_run > 0 {
+        let seconds = check.not_checked_seconds.unwrap_or_default();
+        let times = check.could_not_run;
+        return format!("could not run {times} times in a row, for {seconds} s: {failure}");
+    }
+    let (Some(ago), Some(took)) = (check.checked_seconds_ago, check.latency_microseconds) else {
+        return "no probe has come back yet".to_owned();
+    };
+    let last = format!("last probe {ago} s ago, took {}", time(took));
+    if check.last_succeeded == Some(false) {
+        return format!("{last}: {failure}");
+    }
+    match &check.last_failure {
+        Some(before) => format!("{last}: success (the last failure was: {before})"),
+        None => format!("{last}: success"),
+    }
+}
+
+/// A time in microseconds, with three digits at most.
+fn time(microseconds: u64) -> String {
+    let time = Duration::from_micros(microseconds);
+    match microseconds {
+        0..1_000 => format!("{microseconds} us"),
+        1_000..1_000_000 => format!("{} ms", time.as_millis()),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Severity;
+
+    fn check() -> CheckStatus {
+        CheckStatus {
+            probe: "amqp 10.0.0.5:5672 user monitor vhost /".to_owned(),
+            standing: "down".into(),
+            since_seconds: 12,
+            latency_microseconds: Some(2_350),
+            last_failure: Some("connect refused".to_owned()),
+            last_succeeded: Some(true),
+            against: 1,
+            against_needed: 2,
+            next_milliseconds: Some(1_800),
+            checked_seconds_ago: Some(0),
+            could_not_run: 0,
+            not_checked_seconds: None,
+        }
+    }
+
+    fn down(checks: Vec<CheckStatus>) -> Why {
+        Why {
+            service: "TCP 192.0.2.10:5672".parse().unwrap(),
+            error: None,
+            server: ServerStatus {
+                server: "10.0.0.5:5672".parse().unwrap(),
+                health: "down".into(),
+                since_seconds: Some(12),
+                weight: None,
+                configured_weight: 5,
+                reason: None,
+                checks,
+            },
+            events: vec![Told {
+                number: 7,
+                milliseconds_ago: 0,
+                severity: Severity::Info,
+                text: "real server 10.0.0.5:5672: up -> down".to_owned(),
+                transition: serde_json::Value::Null,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_person_reads_where_a_server_is_and_why() {
+        let text = render(&down(vec![check()]));
+        let (said, events) = text.split_once("    7 ").unwrap();
+        assert_eq!(
+            said,
+            "TCP 192.0.2.10:5672 -> 10.0.0.5:5672\n  \
+             down for 12 s, not in the kernel; while it is up it has weight 5\n  \
+             check amqp 10.0.0.5:5672 user monitor vhost /\n    \
+             down for 12 s; 1 of 2 successes in a row to be up\n    \
+             last probe 0 s ago, took 2 ms: success (the last failure was: connect refused)\n    \
+             next probe in 1.8 s\n  \
+             what happened, the latest last\n"
+        );
+        assert!(events.ends_with(" info real server 10.0.0.5:5672: up -> down\n"));
+    }
+
+    #[test]
+    fn a_check_says_what_its_last_probe_saw() {
+        let failed = CheckStatus {
+            standing: "up".into(),
+            last_succeeded: Some(false),
+            against: 1,
+            against_needed: 3,
+            latency_microseconds: Some(120),
+            ..check()
+        };
+        let mut text = String::new();
+        render_check(&failed, &mut text);
+        assert!(text.contains("up for 12 s; 1 of 3 failures in a row to be down\n"));
+        assert!(text.contains("last probe 0 s ago, took 120 us: connect refused\n"));
+        let idle = CheckStatus {
+            could_not_run: 4,
+            not_checked_seconds: Some(9),
+            last_failure: Some("eth0 is down".to_owned()),
+            next_milliseconds: None,
+            ..check()
+        };
+        render_check(&idle, &mut text);
+        assert!(text.ends_with(
+            "    could not run 4 times in a row, for 9 s: eth0 is down\n    a probe is out\n"
+        ));
+        let new = CheckStatus {
+            latency_microseconds: None,
+            ..check()
+        };
+        assert_eq!(last_probe(&new), "no probe has come back yet");
+    }
+
+    #[test]
+    fn what_a_server_sent_does_not_reach_the_terminal_as_it_is() {
+        let hostile = CheckStatus {
+            last_succeeded: Some(false),
+            last_failure: Some("\u{1b}[31mred".to_owned()),
+            ..check()
+        };
+        assert!(!render(&down(vec![hostile])).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_server_is_named_with_its_port_or_without() {
+        let key: ServerKey = "10.0.0.5:5672".parse().unwrap();
+        for (text, is) in [
+            ("10.0.0.5", true),
+            ("10.0.0.5:5672", true),
+            ("10.0.0.5:80", false),
+            ("10.0.0.6", false),
+        ] {
+            let whose: Whose = text.parse().unwrap();
+            assert_eq!((whose.is(&key), whose.to_string()), (is, text.to_owned()));
+        }
+        let key: ServerKey = "[2001:db8::5]:5672".parse().unwrap();
+        assert!("2001:db8::5".parse::<Whose>().unwrap().is(&key));
+        assert!("[2001:db8::5]:5672".parse::<Whose>().unwrap().is(&key));
+        for wrong in ["", "rabbit1", "10.0.0.5:", "10.0.0.5:99999"] {
+            wrong.parse::<Whose>().unwrap_err();
+        }
+    }
+}
