@@ -1,38 +1,49 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A listing of services that misses none, even when the kernel rearranges its table meanwhile.
+//! A listing of services that misses none, whatever happens to the kernel's table meanwhile.
 //!
-//! The kernel sends a long listing in several parts. It begins each part after as many services as it has sent before.
-//! Linux 7.1 and later move all services to a larger table a moment after many were made. A move between two parts
-//! changes the order of the services: the kernel sends some twice, and as many others not at all. No flag shows this.
-//! But a service that is listed twice does, because the kernel never sends more services than exist.
+//! The kernel sends a long listing in several parts. It begins each part after as many services as it has passed before.
+//! What changes that number between two parts hides services or shows them twice, and no flag tells
+//! (`ip_vs_genl_dump_services` in `net/netfilter/ipvs/ip_vs_ctl.c`):
+//!
+//! - Linux 7.1 and later move all services to a larger table a moment after many were made: some are there twice, and
+//!   as many others not at all.
+//! - Older kernels have one table for all network namespaces, and count the services of the others. When those leave,
+//!   some of ours are not listed; when more come, some are listed twice.
+//!
+//! So a long listing counts when the next one has the same services.
 
 use std::collections::HashSet;
 
 use crate::codec::ipvs::ServiceEntry;
 use crate::model::ServiceKey;
 
-/// A growing table keeps still after this many listings.
+/// So many services always come in one part: the kernel's smallest one has 3,776 bytes, and a service has at most 360.
+const IN_ONE_PART: usize = 8;
+/// A table that changes once keeps still after this many listings.
 const FEW: usize = 4;
 /// The most listings of a table that never keeps still.
 const MOST: usize = 20;
 
-/// Lists until no service is there twice. If another program changes the table all the time, that may never happen.
-/// Then it lists until it has seen as many services as a listing is long, and asks by name for those that are not in
-/// the last listing: they are missing there, or gone by now.
+/// Lists until two listings in a row have the same services, each of them once. If another program changes the table all
+/// the time, that may never happen. Then it lists until it has seen as many services as a listing is long, and asks by
+/// name for those that are not in the last listing: they are missing there, or gone by now.
 pub(super) fn every_service<K, E>(
     kernel: &mut K,
     list: impl Fn(&mut K) -> Result<Vec<ServiceEntry>, E>,
     ask: impl Fn(&mut K, &ServiceKey) -> Result<Option<ServiceEntry>, E>,
 ) -> Result<Vec<ServiceEntry>, E> {
     let mut seen = HashSet::new();
+    let mut before: Option<HashSet<ServiceKey>> = None;
     let mut listings = 0;
     loop {
         let services = list(kernel)?;
         let listed: HashSet<ServiceKey> = services.iter().map(|service| service.key).collect();
-        if listed.len() == services.len() {
+        let once = listed.len() == services.len();
+        if once && (services.len() <= IN_ONE_PART || before.as_ref() == Some(&listed)) {
             return Ok(services);
         }
-        seen.extend(listed);
+        seen.extend(&listed);
+        before = Some(listed);
         listings += 1;
         if (listings >= FEW && seen.len() >= services.len()) || listings == MOST {
             return complete(kernel, services, &seen, ask);
@@ -107,14 +118,31 @@ mod tests {
         (ports.collect(), kernel.listed, kernel.asked)
     }
 
+    /// So many services that the kernel sends them in several parts, and these.
+    fn many(others: &[u16]) -> Vec<u16> {
+        (101..=108).chain(others.iter().copied()).collect()
+    }
+
     #[test]
-    fn a_table_is_listed_until_no_service_is_there_twice() {
+    fn a_short_listing_has_no_service_twice() {
         let still = |listings| outcome(listings, &[1, 2, 3]);
         assert_eq!(still(&[&[]]), (vec![], 1, 0));
         assert_eq!(still(&[&[3, 1, 2]]), (vec![3, 1, 2], 1, 0));
         assert_eq!(still(&[&[1, 2, 1], &[3, 2, 1]]), (vec![3, 2, 1], 2, 0));
         let twice: [&[u16]; 3] = [&[1, 2, 1], &[1, 1, 2], &[2, 3, 1]];
         assert_eq!(still(&twice), (vec![2, 3, 1], 3, 0));
+    }
+
+    #[test]
+    fn a_long_listing_counts_when_the_next_one_has_the_same_services() {
+        let (all, hole, order) = (many(&[1, 2]), many(&[1]), many(&[2, 1]));
+        assert_eq!(outcome(&[&all], &all), (all.clone(), 2, 0));
+        assert_eq!(outcome(&[&all, &order], &all), (order.clone(), 2, 0));
+        assert_eq!(outcome(&[&hole, &all], &all), (all.clone(), 3, 0));
+        assert_eq!(outcome(&[&all, &hole, &all], &all), (all.clone(), 4, 0));
+        // The last one has a hole, and what is missing is asked for.
+        let holes: [&[u16]; 4] = [&all, &hole, &all, &hole];
+        assert_eq!(outcome(&holes, &all), (all.clone(), FEW, 1));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) fn tests() -> Vec<Test> {
         a_listing_that_could_not_be_read_does_not_spoil_the_next,
         somebody_else_may_change_the_table_while_it_is_read,
         services_that_were_just_made_are_all_listed_while_the_kernel_enlarges_its_table,
+        services_are_all_listed_while_those_of_another_namespace_leave,
         lvsadm_lists_and_saves_all_services_while_the_kernel_resizes_its_table,
     ]
 }
@@ -192,6 +193,28 @@ fn services_that_were_just_made_are_all_listed_while_the_kernel_enlarges_its_tab
             let distinct: BTreeSet<ServiceKey> = keys.iter().copied().collect();
             let missing = expected.difference(&distinct).count();
             assert_eq!((missing, keys.len()), (0, 1000), "round {round}");
+        }
+    }
+}
+
+/// Linux before 7.1 has one table for all network namespaces. A namespace that ends takes its services out of it at some
+/// moment afterwards.
+fn services_are_all_listed_while_those_of_another_namespace_leave() {
+    let steps: Vec<Step> = (0..600)
+        .map(|number| Step::AddService(vip(number), settings("rr")))
+        .collect();
+    let mut ipvs = Ipvs::open().unwrap();
+    take(&mut ipvs, &steps);
+    let expected: BTreeSet<ServiceKey> = (0..600).map(vip).collect();
+    for round in 0..20 {
+        let other = Namespace::fresh().unwrap();
+        other.run(|| take(&mut Ipvs::open().unwrap(), &steps));
+        drop(other);
+        for _ in 0..15 {
+            let services = ipvs.services().unwrap();
+            let listed: BTreeSet<ServiceKey> = services.iter().map(|it| it.key).collect();
+            let missing = expected.difference(&listed).count();
+            assert_eq!((missing, services.len()), (0, 600), "round {round}");
         }
     }
 }
