@@ -7,9 +7,18 @@ use lvs_director::probe::HttpAnswer;
 
 fuzz_target!(|bytes: &[u8]| {
     let whole = HttpAnswer::read(bytes);
-    if let HttpAnswer::Complete(status, phrase) = &whole {
-        assert!(!(100..200).contains(status));
-        assert!(!phrase.chars().any(char::is_control), "{phrase:?}");
+    if let HttpAnswer::Complete(head) = &whole {
+        assert!(!(100..200).contains(&head.status));
+        assert!(!head.phrase.chars().any(char::is_control), "{head:?}");
+        let body = bytes.get(head.length..).expect("the head was there");
+        if let Ok(content) = head.body.read(body, false) {
+            assert!(content.bytes.len() <= body.len());
+            // The content only grows, until it has ended.
+            let half = body.get(..body.len() / 2).unwrap_or_default();
+            let early = head.body.read(half, false).expect("more was right");
+            assert!(content.bytes.starts_with(&early.bytes));
+            assert!(!early.ended || content == early);
+        }
     }
     // What has come first decides, and more does not change it.
     let middle = bytes.get(..bytes.len() / 2).unwrap_or_default();

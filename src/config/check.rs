@@ -237,7 +237,8 @@ impl CheckLayer {
         let kind = match kind {
             Some((Kind::Http, _)) => {
                 let layers: Vec<&HttpLayer> = layers.iter().map(|layer| &layer.http).collect();
-                ProbeKind::Http(share(&mut shared.http, HttpLayer::resolve(&layers)?))
+                let http = HttpLayer::resolve(&layers, subject, out)?;
+                ProbeKind::Http(share(&mut shared.http, http))
             }
             Some((Kind::Amqp, _)) => {
                 let layers: Vec<&AmqpLayer> = layers.iter().map(|layer| &layer.amqp).collect();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::duration;
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, Config, ConfiguredServer, ConfiguredService,
-    DirectorSettings, ForwardingMethod, HttpProbe, IpvsSettings, ProbeKind, ProbePath, Protocol,
-    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel,
+    DirectorSettings, ForwardingMethod, HttpProbe, IpvsSettings, Login, ProbeKind, ProbePath,
+    Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel,
     TunnelChecksum, TunnelKind,
 };
 
@@ -239,14 +239,29 @@ fn write_http(http: &HttpProbe) -> String {
         method,
         path,
         host,
+        headers,
+        login,
         statuses: _,
+        contains,
     } = http;
     let host = host
         .as_ref()
         .map_or_else(String::new, |host| format!(", host: {}", Quoted(host)));
     let (method, path) = (method.word(), Quoted(path));
+    let headers: Vec<String> = headers
+        .iter()
+        .map(|(name, value)| format!("{}: {}", Quoted(name), Quoted(value)))
+        .collect();
+    let headers = match headers.as_slice() {
+        [] => String::new(),
+        headers => format!(", headers: {{{}}}", headers.join(", ")),
+    };
+    let login = login.as_ref().map_or_else(String::new, write_login);
+    let contains = contains
+        .as_ref()
+        .map_or_else(String::new, |part| format!(", contains: {}", Quoted(part)));
     format!(
-        ", method: {method}, path: {path}{host}, status: [{}]",
+        ", method: {method}, path: {path}{host}{headers}{login}, status: [{}]{contains}",
         http.accepted()
     )
 }
@@ -256,14 +271,17 @@ fn write_amqp(amqp: &AmqpProbe) -> String {
     let Some(login) = login else {
         return String::new();
     };
-    let AmqpLogin {
+    let AmqpLogin { who, vhost } = login;
+    format!("{}, vhost: {}", write_login(who), Quoted(vhost))
+}
+
+fn write_login(login: &Login) -> String {
+    let Login {
         user,
         password_file,
-        vhost,
     } = login;
     let file = password_file.to_string_lossy();
-    let (user, file, vhost) = (Quoted(user), Quoted(&file), Quoted(vhost));
-    format!(", user: {user}, password_file: {file}, vhost: {vhost}")
+    format!(", user: {}, password_file: {}", Quoted(user), Quoted(&file))
 }
 
 fn write_path(path: &ProbePath, f: &mut fmt::Formatter<'_>) -> fmt::Result {

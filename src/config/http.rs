@@ -2,8 +2,9 @@
 //! `check.http`: what is asked, and which answers are successes.
 
 use super::check::TargetLayer;
+use super::login::LoginLayer;
 use super::section::CHECK_HTTP;
-use super::setting::{Setting, innermost, innermost_or};
+use super::setting::{Setting, Subject, innermost, innermost_or};
 use super::tree::{Node, Value};
 use super::value::{choice, decimal, kind, map, text_that};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
@@ -17,6 +18,8 @@ const METHODS: [(&str, HttpMethod); 3] = [
     (HttpMethod::Options.word(), HttpMethod::Options),
 ];
 
+const HEADERS: &str = "at most 1024 visible ASCII characters: headers: {Accept: application/json}";
+
 /// The HTTP settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HttpLayer {
@@ -24,8 +27,14 @@ pub(super) struct HttpLayer {
     method: Setting<HttpMethod>,
     path: Setting<Box<str>>,
     host: Setting<Box<str>>,
+    headers: Setting<Headers>,
+    login: LoginLayer,
     statuses: Setting<Box<[StatusRange]>>,
+    contains: Setting<Box<str>>,
 }
+
+/// Names and values of header lines.
+type Headers = Box<[(Box<str>, Box<str>)]>;
 
 impl HttpLayer {
     /// Reads the map; an error makes the whole check wrong.
@@ -40,7 +49,9 @@ impl HttpLayer {
                 "path" => self.path = Setting::read(node, path(name, node, out)),
                 "host" => self.host = Setting::read(node, host(name, node, out)),
                 "status" => self.statuses = Setting::read(node, statuses(name, node, out)),
-                _ if self.target.take(entry, out) => {}
+                "headers" => self.headers = Setting::read(node, headers(name, node, out)),
+                "contains" => self.contains = Setting::read(node, contains(name, node, out)),
+                _ if self.login.take(entry, out) || self.target.take(entry, out) => {}
                 _ => CHECK_HTTP.unknown_key(entry, entries, out),
             }
         }
@@ -48,18 +59,46 @@ impl HttpLayer {
     }
 
     /// What is asked, from all layers, the innermost first.
-    pub(super) fn resolve(layers: &[&Self]) -> Result<HttpProbe, Wrong> {
+    pub(super) fn resolve(
+        layers: &[&Self],
+        subject: &Subject,
+        out: &mut Findings,
+    ) -> Result<HttpProbe, Wrong> {
         let path = innermost(layers, |layer| &layer.path)?;
         let host = innermost(layers, |layer| &layer.host)?;
         let statuses = innermost(layers, |layer| &layer.statuses)?;
+        let headers = innermost(layers, |layer| &layer.headers)?;
+        let logins: Vec<&LoginLayer> = layers.iter().map(|layer| &layer.login).collect();
+        let login = LoginLayer::resolve(&logins, subject, out)?;
+        if let Some(login) = &login
+            && login.user.contains(':')
+        {
+            let user = logins.iter().find_map(|layer| layer.user_span());
+            let message = "the user of an HTTP login cannot have a colon";
+            out.push(subject.finding(user.unwrap_or(subject.span), message));
+            return Err(Wrong);
+        }
+        let method = innermost_or(layers, |layer| &layer.method, HttpMethod::Get)?;
+        let contains = innermost(layers, |layer| &layer.contains)?;
+        if let Some(contains) = contains
+            && method == HttpMethod::Head
+        {
+            let message = "contains, but the answer to HEAD has no body";
+            let finding = subject.finding(contains.span, message);
+            out.push(finding.help("write method: GET, or remove contains"));
+            return Err(Wrong);
+        }
         Ok(HttpProbe {
-            method: innermost_or(layers, |layer| &layer.method, HttpMethod::Get)?,
+            method,
             path: path.map_or_else(|| "/".into(), |found| found.value.clone()),
             host: host.map(|found| found.value.clone()),
+            headers: headers.map_or_else(Headers::default, |found| found.value.clone()),
+            login,
             statuses: statuses.map_or_else(
                 || [StatusRange::SUCCESS].into(),
                 |found| found.value.clone(),
             ),
+            contains: contains.map(|found| found.value.clone()),
         })
     }
 }
@@ -84,6 +123,54 @@ fn host(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wro
     };
     let help = "it becomes the Host header: app.example, or app.example:8080";
     text_that(possible, name, node, "a host name", help, out)
+}
+
+/// Header lines: a map of names and values.
+fn headers(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Headers, Wrong> {
+    const OURS: [&str; 5] = [
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "authorization",
+    ];
+    const INSTEAD: &str = "write host: for Host, user: and password_file: for Authorization";
+    let Value::Map(entries) = &node.value else {
+        let message = format!("{name} must be a map, got {}", kind(node));
+        out.push(Finding::new(node.span, message).help(HEADERS));
+        return Err(Wrong);
+    };
+    let read = entries.iter().map(|entry| {
+        let key = &*entry.key;
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if !(1..=LONGEST).contains(&key.len()) || !key.bytes().all(token) {
+            let message = format!("{} cannot be the name of a header", Shown(key));
+            out.push(Finding::new(entry.span, message).help(HEADERS));
+            return Err(Wrong);
+        }
+        if OURS.iter().any(|ours| key.eq_ignore_ascii_case(ours)) {
+            let message = format!("the check itself sets the header {}", Shown(key));
+            out.push(Finding::new(entry.span, message).help(INSTEAD));
+            return Err(Wrong);
+        }
+        let possible = |text: &str| {
+            let visible = |b: u8| b.is_ascii_graphic() || b == b' ';
+            text.len() <= LONGEST && text.bytes().all(visible)
+        };
+        let wanted = "the value of a header";
+        let value = text_that(possible, key, &entry.value, wanted, HEADERS, out)?;
+        Ok((key.into(), value))
+    });
+    // All errors of the map are told.
+    let read: Vec<_> = read.collect();
+    read.into_iter().collect()
+}
+
+/// A part of the body.
+fn contains(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
+    let possible = |text: &str| (1..=LONGEST).contains(&text.len());
+    let help = "1 to 1024 bytes: '\"status\":\"ok\"'";
+    text_that(possible, name, node, "a part of the answer", help, out)
 }
 
 /// One status, a range, or a list of them.

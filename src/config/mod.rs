@@ -13,6 +13,7 @@ mod duration;
 mod emit;
 mod follower;
 mod http;
+mod login;
 mod path;
 mod persistence;
 mod pool;

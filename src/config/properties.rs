@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
@@ -15,9 +15,9 @@ use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
     ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
-    HttpProbe, IpvsSettings, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RealServer,
-    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange,
-    Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    HttpProbe, IpvsSettings, Login, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol,
+    RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -140,6 +140,13 @@ fn path(family: AddressFamily) -> impl Strategy<Value = Option<Box<ProbePath>>> 
     })
 }
 
+fn login() -> impl Strategy<Value = Login> {
+    ("[^:\\p{C}]{1,20}", "/[^\0/]{0,20}x").prop_map(|(user, file)| Login {
+        user: user.into(),
+        password_file: PathBuf::from(file).into(),
+    })
+}
+
 fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let method = prop::sample::select(vec![HttpMethod::Get, HttpMethod::Head, HttpMethod::Options]);
     let status = (200_u16..=599, 200_u16..=599).prop_map(|(one, other)| StatusRange {
@@ -147,26 +154,33 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
         last: one.max(other),
     });
     let host = option::of("[a-zA-Z0-9.:_-]{1,20}".prop_map(Into::into));
-    let http = (method, "/[!-~]{0,20}", host, vec(status, 1..4)).prop_map(
-        |(method, path, host, statuses)| {
+    let headers = btree_map("X-[a-zA-Z]{1,9}", "[!-~]([ -~]{0,9}[!-~])?", 0..3);
+    let contains = option::of("\\PC{1,20}".prop_map(Into::into));
+    let more = (headers, option::of(login()), contains);
+    let http = (method, "/[!-~]{0,20}", host, vec(status, 1..4), more).prop_map(
+        |(method, path, host, statuses, (headers, login, contains))| {
             ProbeKind::Http(Arc::new(HttpProbe {
                 method,
                 path: path.into(),
                 host,
+                headers: headers
+                    .into_iter()
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect(),
+                login,
                 statuses: statuses.into(),
+                contains: contains.filter(|_| method != HttpMethod::Head),
             }))
         },
     );
-    let name = "[^\0]{1,20}";
-    let login = option::of((name, "/[^\0/]{0,20}x", name)).prop_map(|login| {
-        let login = login.map(|(user, file, vhost)| AmqpLogin {
-            user: user.into(),
-            password_file: PathBuf::from(file).into(),
+    let amqp = option::of((login(), "\\PC{1,20}")).prop_map(|login| {
+        let login = login.map(|(who, vhost)| AmqpLogin {
+            who,
             vhost: vhost.into(),
         });
         ProbeKind::Amqp(Arc::new(AmqpProbe { login }))
     });
-    prop_oneof![Just(ProbeKind::Tcp), http, login]
+    prop_oneof![Just(ProbeKind::Tcp), http, amqp]
 }
 
 fn check() -> impl Strategy<Value = Check> {

@@ -107,7 +107,18 @@ pub(super) const CHECK_TCP: Section = Section {
 /// `check.http`.
 pub(super) const CHECK_HTTP: Section = Section {
     name: "check.http",
-    own: &["port", "address", "method", "path", "host", "status"],
+    own: &[
+        "port",
+        "address",
+        "method",
+        "path",
+        "host",
+        "headers",
+        "user",
+        "password_file",
+        "status",
+        "contains",
+    ],
     shared: &[],
 };
 

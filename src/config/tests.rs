@@ -173,8 +173,9 @@ fn every_key_that_a_section_lists_is_read() {
                 name @ ("director" | "ipvs" | "defaults") => format!("{name}: {{{key}: }}"),
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
                 "a real server" => format!("pools: {{p: [{{{key}: }}]}}"),
-                "check.tcp" => format!("defaults: {{check: {{tcp: {{{key}: }}}}}}"),
-                "check.http" => format!("defaults: {{check: {{http: {{{key}: }}}}}}"),
+                name if let Some(kind) = name.strip_prefix("check.") => {
+                    format!("defaults: {{check: {{{kind}: {{{key}: }}}}}}")
+                }
                 name => format!("defaults: {{{name}: {{{key}: }}}}"),
             };
             assert!(

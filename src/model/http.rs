@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Login;
+
 /// One request, and the status codes of a healthy server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HttpProbe {
@@ -14,8 +16,14 @@ pub struct HttpProbe {
     pub path: Box<str>,
     /// The `Host` header; `None` is the target's address and port.
     pub host: Option<Box<str>>,
+    /// More header lines: a name, and a value of visible ASCII and blanks.
+    pub headers: Box<[(Box<str>, Box<str>)]>,
+    /// Who logs in, by the `Basic` scheme.
+    pub login: Option<Login>,
     /// The status codes that are a success; not empty.
     pub statuses: Box<[StatusRange]>,
+    /// What the body must have somewhere; not empty. `None` when it is not read.
+    pub contains: Option<Box<str>>,
 }
 
 /// A method without a body.

@@ -10,6 +10,7 @@ mod counters;
 mod few;
 mod host;
 mod http;
+mod login;
 mod probe;
 mod protocol;
 mod scheduler;
@@ -32,6 +33,7 @@ pub use host::{
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use http::{HttpMethod, HttpProbe, StatusRange};
+pub use login::Login;
 pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
 };

@@ -59,8 +59,17 @@ impl Probe {
         if let Some(host) = &http.host {
             write!(f, " host {host}")?;
         }
+        for (name, value) in &http.headers {
+            write!(f, " header {name}: {value}")?;
+        }
+        if let Some(login) = &http.login {
+            write!(f, " user {}", login.user)?;
+        }
         if *http.statuses != [StatusRange::SUCCESS] {
             write!(f, " status {}", http.accepted())?;
+        }
+        if let Some(part) = &http.contains {
+            write!(f, " contains {part:?}")?;
         }
         Ok(())
     }
@@ -122,7 +131,7 @@ impl fmt::Display for Probe {
             ProbeKind::Amqp(amqp) => {
                 write!(f, "amqp {}", self.target)?;
                 if let Some(login) = &amqp.login {
-                    write!(f, " user {} vhost {}", login.user, login.vhost)?;
+                    write!(f, " user {} vhost {}", login.who.user, login.vhost)?;
                 }
             }
             ProbeKind::Http(http) => self.fmt_http(http, f)?,

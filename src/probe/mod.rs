@@ -5,6 +5,7 @@ mod amqp;
 mod conversation;
 mod http;
 mod open;
+mod password;
 mod path;
 mod tcp;
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub use self::http::HttpAnswer;
+pub use self::http::{HttpAnswer, HttpBody, HttpContent, HttpHead};
 use self::open::OpenRun;
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{Check, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};

@@ -2,20 +2,15 @@
 //! The AMQP 0-9-1 checker: the greeting of a broker, or a whole login and a proper goodbye.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::Answer;
 use super::conversation::{self, failed};
+use super::{Answer, password};
 use crate::codec::amqp::{self as frame, AmqpAnswer, FromServer, MOST_BYTES, PROTOCOL_HEADER};
 use crate::model::{AmqpLogin, AmqpProbe, ProbePath};
-use crate::system::read_limited;
-
-/// The longest file of a password, in bytes.
-const MOST_OF_PASSWORD_FILE: u64 = 4096;
 
 /// Reply codes of a server (AMQP 0-9-1 specification, section 1.1), as RabbitMQ uses them.
 mod reply {
@@ -34,9 +29,9 @@ pub(super) async fn probe(
 ) -> Answer {
     let login = match &amqp.login {
         None => None,
-        Some(login) => match password(&login.password_file).await {
+        Some(login) => match password::read(&login.who.password_file).await {
             Ok(password) => Some((login, password)),
-            Err(why) => return Answer::could_not_run(why),
+            Err(answer) => return answer,
         },
     };
     let talk = async |stream| {
@@ -51,19 +46,6 @@ pub(super) async fn probe(
         talked.err().unwrap_or_else(Answer::up)
     };
     conversation::hold(at, path, timeout, talk).await
-}
-
-/// The first line of the file. A disk that hangs delays this probe only.
-async fn password(file: &Path) -> Result<Vec<u8>, String> {
-    let file = file.to_owned();
-    let read = move || read_limited(&file, MOST_OF_PASSWORD_FILE);
-    let mut bytes = match tokio::task::spawn_blocking(read).await {
-        Ok(read) => read.map_err(|error| error.to_string())?,
-        Err(error) => return Err(format!("read the password file: {error}")),
-    };
-    let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-    bytes.truncate(end.unwrap_or(bytes.len()));
-    Ok(bytes)
 }
 
 /// A connection to a broker. An error is the answer of the probe.
@@ -98,7 +80,7 @@ impl Broker {
     async fn log_in(&mut self, login: &AmqpLogin, password: &[u8]) -> Result<(), Answer> {
         const TUNE: &str = "the answer to the login";
         const OPEN: &str = "the virtual host";
-        let start_ok = frame::start_ok(&login.user, password);
+        let start_ok = frame::start_ok(&login.who.user, password);
         self.send(&start_ok, "log in").await?;
         let (channel_max, frame_max) = match self.next(TUNE, Some(login)).await? {
             FromServer::Tune {
@@ -108,7 +90,7 @@ impl Broker {
             FromServer::Secure => {
                 let why = format!(
                     "the server wants more than a password of user {}",
-                    login.user
+                    login.who.user
                 );
                 return Err(Answer::could_not_run(why));
             }
@@ -184,7 +166,7 @@ fn closed(code: u16, text: &str, login: Option<&AmqpLogin>) -> Answer {
         (reply::ACCESS_REFUSED | reply::NOT_ALLOWED, Some(login)) => {
             Answer::could_not_run(format!(
                 "login of user {} to virtual host {} refused: {said}",
-                login.user, login.vhost
+                login.who.user, login.vhost
             ))
         }
         _ => Answer::down(format!("the server closed the connection: {said}")),

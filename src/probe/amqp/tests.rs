@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use super::*;
-use crate::model::ProbeOutcome;
+use crate::model::{Login, ProbeOutcome};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
@@ -84,8 +84,10 @@ fn login(password: &str) -> (AmqpProbe, tempfile::TempDir) {
     let file = directory.path().join("password");
     std::fs::write(&file, password).unwrap();
     let login = AmqpLogin {
-        user: "monitor".into(),
-        password_file: file.into(),
+        who: Login {
+            user: "monitor".into(),
+            password_file: file.into(),
+        },
         vhost: "/".into(),
     };
     (AmqpProbe { login: Some(login) }, directory)
@@ -144,7 +146,7 @@ fn a_refused_login_is_our_mistake_and_not_the_servers_failure() {
 fn a_password_file_that_cannot_be_read_says_nothing_of_the_server() {
     let (mut amqp, directory) = login("secret");
     let file = directory.path().join("none");
-    amqp.login.as_mut().unwrap().password_file = file.clone().into();
+    amqp.login.as_mut().unwrap().who.password_file = file.clone().into();
     let answer = run(&amqp, "127.0.0.1:9".parse().unwrap(), LONG);
     assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun);
     assert!(

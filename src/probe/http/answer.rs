@@ -3,6 +3,8 @@
 
 use httparse::{EMPTY_HEADER, Error, Response, Status};
 
+use super::body::HttpBody;
+
 /// The longest head, interim answers included. Few servers send more than 2 KiB.
 pub(super) const MOST_BYTES: usize = 16 * 1024;
 /// The most header lines of one answer.
@@ -15,22 +17,37 @@ const LONGEST_PHRASE: usize = 40;
 pub enum HttpAnswer {
     /// The head has not ended yet.
     Partial,
-    /// The head of the final answer: its status code and its reason phrase, printable.
-    Complete(u16, Box<str>),
+    /// The head of the final answer.
+    Complete(HttpHead),
     /// Why this is no answer.
     Wrong(&'static str),
+}
+
+/// The head of a final answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpHead {
+    /// Its status code.
+    pub status: u16,
+    /// Its reason phrase, printable.
+    pub phrase: Box<str>,
+    /// How many bytes it has, interim answers included: the body begins there.
+    pub length: usize,
+    /// Where the body ends.
+    pub body: HttpBody,
 }
 
 impl HttpAnswer {
     /// Reads what has come. Interim answers (`100 Continue`, RFC 9110 section 15.2) are passed over.
     #[must_use]
-    pub fn read(mut bytes: &[u8]) -> Self {
+    pub fn read(bytes: &[u8]) -> Self {
         let is_full = bytes.len() >= MOST_BYTES;
+        let mut begin = 0;
         loop {
             let mut headers = [EMPTY_HEADER; MOST_HEADERS];
             let mut response = Response::new(&mut headers);
-            let end = match response.parse(bytes) {
-                Ok(Status::Complete(end)) => end,
+            let rest = bytes.get(begin..).unwrap_or_default();
+            let end = match response.parse(rest) {
+                Ok(Status::Complete(end)) => begin + end,
                 Ok(Status::Partial) if is_full => {
                     return Self::Wrong("the head of the answer has more than 16 KiB");
                 }
@@ -40,12 +57,20 @@ impl HttpAnswer {
                 }
                 Err(_) => return Self::Wrong("the answer is not HTTP/1"),
             };
-            let code = response.code.unwrap_or_default();
-            if (100..200).contains(&code) {
-                bytes = bytes.get(end..).unwrap_or_default();
+            let status = response.code.unwrap_or_default();
+            if (100..200).contains(&status) {
+                begin = end;
                 continue;
             }
-            return Self::Complete(code, phrase(response.reason.unwrap_or_default()));
+            return match HttpBody::of(status, response.headers) {
+                Ok(body) => Self::Complete(HttpHead {
+                    status,
+                    phrase: phrase(response.reason.unwrap_or_default()),
+                    length: end,
+                    body,
+                }),
+                Err(why) => Self::Wrong(why),
+            };
         }
     }
 }
@@ -63,53 +88,62 @@ mod tests {
 
     use super::*;
 
+    /// A final status and its phrase, nothing yet, or what is wrong.
+    type Seen<'a> = Result<Option<(u16, &'a str)>, &'a str>;
+
+    fn shown(answer: &HttpAnswer) -> Seen<'_> {
+        match answer {
+            HttpAnswer::Partial => Ok(None),
+            HttpAnswer::Complete(head) => Ok(Some((head.status, &head.phrase))),
+            HttpAnswer::Wrong(why) => Err(why),
+        }
+    }
+
     #[test]
     fn the_first_final_status_is_the_answer() {
-        use HttpAnswer::{Complete, Partial, Wrong};
         let many = "a: b\r\n".repeat(200);
         let long = "a".repeat(MOST_BYTES);
-        let table: &[(&str, HttpAnswer)] = &[
-            ("", Partial),
-            ("HTTP/1.1 200 OK\r\n", Partial),
-            ("HTTP/1.1 200 OK\r\n\r\n", Complete(200, "OK".into())),
-            (
-                "HTTP/1.0 204\r\nserver: x\r\n\r\nbody",
-                Complete(204, "".into()),
-            ),
+        let table: &[(&str, Seen<'_>)] = &[
+            ("", Ok(None)),
+            ("HTTP/1.1 200 OK\r\n", Ok(None)),
+            ("HTTP/1.1 200 OK\r\n\r\n", Ok(Some((200, "OK")))),
+            ("HTTP/1.0 204\r\nserver: x\r\n\r\nbody", Ok(Some((204, "")))),
             (
                 "HTTP/1.1 503 Service Unavailable\n\n",
-                Complete(503, "Service Unavailable".into()),
+                Ok(Some((503, "Service Unavailable"))),
             ),
-            ("HTTP/1.1 100 Continue\r\n\r\n", Partial),
+            ("HTTP/1.1 100 Continue\r\n\r\n", Ok(None)),
             (
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\na: b\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n",
-                Complete(404, "Not Found".into()),
+                Ok(Some((404, "Not Found"))),
             ),
-            ("HTTP/1.1 500 a\tb\r\n\r\n", Complete(500, "ab".into())),
-            ("HTTP/2 200\r\n\r\n", Wrong("the answer is not HTTP/1")),
-            ("AMQP\0\0\x09\x01", Wrong("the answer is not HTTP/1")),
-            (
-                "HTTP/1.1 99999 OK\r\n\r\n",
-                Wrong("the answer is not HTTP/1"),
-            ),
+            ("HTTP/1.1 500 a\tb\r\n\r\n", Ok(Some((500, "ab")))),
+            ("HTTP/2 200\r\n\r\n", Err("the answer is not HTTP/1")),
+            ("AMQP\0\0\x09\x01", Err("the answer is not HTTP/1")),
+            ("HTTP/1.1 99999 OK\r\n\r\n", Err("the answer is not HTTP/1")),
             (
                 &format!("HTTP/1.1 200 OK\r\n{many}\r\n"),
-                Wrong("the answer has more than 100 header lines"),
+                Err("the answer has more than 100 header lines"),
             ),
             (
                 &format!("HTTP/1.1 200 OK\r\na: {long}"),
-                Wrong("the head of the answer has more than 16 KiB"),
+                Err("the head of the answer has more than 16 KiB"),
             ),
         ];
         for (bytes, expected) in table {
             let start: String = bytes.chars().take(60).collect();
-            assert_eq!(HttpAnswer::read(bytes.as_bytes()), *expected, "{start:?}");
+            assert_eq!(
+                shown(&HttpAnswer::read(bytes.as_bytes())),
+                *expected,
+                "{start:?}"
+            );
         }
         let long_phrase = format!("HTTP/1.1 200 {}\r\n\r\n", "ab ".repeat(100));
-        let HttpAnswer::Complete(200, phrase) = HttpAnswer::read(long_phrase.as_bytes()) else {
+        let HttpAnswer::Complete(head) = HttpAnswer::read(long_phrase.as_bytes()) else {
             panic!("no status");
         };
-        assert!(phrase.len() <= LONGEST_PHRASE, "{phrase}");
+        assert!(head.phrase.len() <= LONGEST_PHRASE, "{head:?}");
+        assert_eq!(head.length, long_phrase.len());
     }
 
     proptest! {
@@ -128,9 +162,10 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let HttpAnswer::Complete(code, phrase) = HttpAnswer::read(&bytes) {
-                prop_assert!(!(100..200).contains(&code));
-                prop_assert!(!phrase.chars().any(char::is_control));
+            if let HttpAnswer::Complete(head) = HttpAnswer::read(&bytes) {
+                prop_assert!(!(100..200).contains(&head.status));
+                prop_assert!(!head.phrase.chars().any(char::is_control));
+                prop_assert!(head.length <= bytes.len());
             }
         }
     }

@@ -7,14 +7,17 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use super::*;
-use crate::model::{HttpMethod, ProbeOutcome, StatusRange};
+use crate::model::{HttpMethod, Login, ProbeOutcome, StatusRange};
 
 fn http(host: Option<&str>) -> HttpProbe {
     HttpProbe {
         method: HttpMethod::Get,
         path: "/health?full=1".into(),
         host: host.map(Into::into),
+        headers: Box::default(),
+        login: None,
         statuses: [StatusRange::SUCCESS].into(),
+        contains: None,
     }
 }
 
@@ -131,6 +134,87 @@ fn the_request_says_what_is_asked_of_whom() {
     ] {
         assert_eq!(host_of(at.parse().unwrap()), host);
     }
+}
+
+#[test]
+fn headers_and_a_login_go_with_the_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    let mut asked = http(Some("a.example"));
+    asked.headers = [
+        ("Accept".into(), "application/json".into()),
+        ("X-Probe".into(), "a b".into()),
+    ]
+    .into();
+    asked.login = Some(Login {
+        user: "monitor".into(),
+        password_file: file.clone().into(),
+    });
+    let (at, _requests) = answering("HTTP/1.1 200 OK\r\n\r\n");
+    let answer = run(&asked, at, LONG);
+    assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun, "{answer:?}");
+    std::fs::write(&file, "open sesame\n").unwrap();
+    let (at, requests) = answering("HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(run(&asked, at, LONG), Answer::up());
+    let request = requests.recv().unwrap();
+    let ends = "Connection: close\r\nAccept: application/json\r\nX-Probe: a b\r\n\
+                Authorization: Basic bW9uaXRvcjpvcGVuIHNlc2FtZQ==\r\n\r\n";
+    assert!(request.ends_with(ends), "{request}");
+    assert_eq!(request.matches("Accept").count(), 1, "{request}");
+    // A wrong password is our mistake, and not the failure of every server.
+    let (at, _requests) = answering("HTTP/1.1 401 Unauthorized\r\n\r\n");
+    let why = "login of user monitor refused: status 401 Unauthorized";
+    assert_eq!(run(&asked, at, LONG), Answer::could_not_run(why));
+    let (at, _requests) = answering("HTTP/1.1 401 Unauthorized\r\n\r\n");
+    let why = "status 401 Unauthorized, not 200-299";
+    assert_eq!(run(&http(None), at, LONG), Answer::down(why));
+}
+
+#[test]
+fn the_body_has_what_is_asked_for_or_not() {
+    let mut asked = http(None);
+    asked.contains = Some("\"ok\"".into());
+    let no = Answer::down("the answer does not contain \"\\\"ok\\\"\"");
+    let long = "x".repeat(100_000);
+    let table = [
+        (
+            "content-length: 15\r\n\r\n{\"status\":\"ok\"}",
+            Answer::up(),
+        ),
+        ("content-length: 9\r\n\r\n{\"status\":\"ok\"}", no.clone()),
+        ("\r\n{\"status\":\"ok\"}", Answer::up()),
+        ("\r\n{\"status\":\"bad\"}", no.clone()),
+        ("content-length: 0\r\n\r\n", no),
+        (
+            "transfer-encoding: chunked\r\n\r\n3\r\n\"ok\r\n1\r\n\"\r\n0\r\n\r\n",
+            Answer::up(),
+        ),
+        (
+            "transfer-encoding: chunked\r\n\r\nzz\r\n",
+            Answer::down("the answer has a broken chunk"),
+        ),
+        (
+            "content-length: 99\r\n\r\nshort",
+            Answer::down("the server closed the connection within the answer"),
+        ),
+        (
+            "content-length: 1\r\ncontent-length: 2\r\n\r\nab",
+            Answer::down("the answer has an impossible Content-Length"),
+        ),
+        (
+            &format!("\r\n{long}\"ok\""),
+            Answer::down("the first 64 KiB of the answer do not contain \"\\\"ok\\\"\""),
+        ),
+    ];
+    for (rest, expected) in table {
+        let (at, _requests) = answering(format!("HTTP/1.1 200 OK\r\n{rest}"));
+        let start: String = rest.chars().take(60).collect();
+        assert_eq!(run(&asked, at, LONG), expected, "{start}");
+    }
+    // The status comes first.
+    let (at, _requests) = answering("HTTP/1.1 500 Oh\r\n\r\n\"ok\"");
+    let why = "status 500 Oh, not 200-299";
+    assert_eq!(run(&asked, at, LONG), Answer::down(why));
 }
 
 /// It takes the connection and hangs.
