@@ -10,14 +10,15 @@ use super::address;
 use super::amqp::AmqpLayer;
 use super::http::HttpLayer;
 use super::path::PathLayer;
+use super::rabbitmq::RabbitmqLayer;
 use super::section::{CHECK, CHECK_TCP};
 use super::setting::{Setting, Subject, innermost, innermost_or};
 use super::tree::{Entry, Node, Value};
 use super::value::{choice, duration, integer, kind, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    AmqpProbe, Check, CheckSchedule, Checks, HttpProbe, Probe, ProbeKind, Protocol, ServerKey,
-    ServiceKey,
+    AmqpProbe, Check, CheckSchedule, Checks, HttpProbe, Probe, ProbeKind, Protocol, RabbitmqProbe,
+    ServerKey, ServiceKey,
 };
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
@@ -42,6 +43,7 @@ pub(super) struct CheckLayer {
     tcp: TargetLayer,
     http: HttpLayer,
     amqp: AmqpLayer,
+    rabbitmq: RabbitmqLayer,
     interval: Setting<Duration>,
     timeout: Setting<Duration>,
     rise: Setting<u32>,
@@ -56,6 +58,7 @@ enum Kind {
     Tcp,
     Http,
     Amqp,
+    Rabbitmq,
 }
 
 /// Where a kind of check goes, in one layer.
@@ -71,6 +74,7 @@ pub(super) struct Shared {
     schedule: Option<Arc<CheckSchedule>>,
     http: Option<Arc<HttpProbe>>,
     amqp: Option<Arc<AmqpProbe>>,
+    rabbitmq: Option<Arc<RabbitmqProbe>>,
 }
 
 /// The last value if it is the same; otherwise this one, which is the last from now on.
@@ -87,9 +91,7 @@ impl TargetLayer {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
             "port" => {
-                let port = integer(name, node, 1..=65_535, None, out);
-                let port = port.and_then(|port| u16::try_from(port).map_err(|_| Wrong));
-                self.port = Setting::read(node, port);
+                self.port = Setting::read(node, port(name, node, out));
             }
             "address" => {
                 let address = address::read_bare(name, node, "write port: beside it", out);
@@ -104,11 +106,12 @@ impl TargetLayer {
 impl CheckLayer {
     /// `none`, the name of a type, or a map.
     pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Self {
-        const KINDS: [(&str, Kind); 4] = [
+        const KINDS: [(&str, Kind); 5] = [
             ("none", Kind::None),
             ("tcp", Kind::Tcp),
             ("http", Kind::Http),
             ("amqp", Kind::Amqp),
+            ("rabbitmq", Kind::Rabbitmq),
         ];
         const OTHERS: [(&str, &str); 4] = [
             ("tcp_check", "tcp"),
@@ -127,7 +130,7 @@ impl CheckLayer {
             }
             Value::Scalar { .. } | Value::List(_) => {
                 let message = format!(
-                    "{name} must be none, tcp, http, amqp or a map, got {}",
+                    "{name} must be none, tcp, http, amqp, rabbitmq or a map, got {}",
                     kind(node)
                 );
                 out.push(Finding::new(node.span, message).help("write {interval: 2s}"));
@@ -156,6 +159,10 @@ impl CheckLayer {
                     let read = self.amqp.read(node, out);
                     self.take_kind(Kind::Amqp, read, entry, out);
                 }
+                "rabbitmq" => {
+                    let read = self.rabbitmq.read(node, out);
+                    self.take_kind(Kind::Rabbitmq, read, entry, out);
+                }
                 "interval" => {
                     self.interval = Setting::read(node, duration(name, node, INTERVAL, out));
                 }
@@ -182,7 +189,10 @@ impl CheckLayer {
         self.kind = match (read, &self.kind) {
             (Ok(()), Setting::Unset) => Setting::Set(kind, entry.span),
             (Ok(()), Setting::Set(_, first)) => {
-                let finding = Finding::new(entry.span, "a check has one type: tcp, http or amqp");
+                let finding = Finding::new(
+                    entry.span,
+                    "a check has one type: tcp, http, amqp or rabbitmq",
+                );
                 out.push(finding.first(*first));
                 Setting::Wrong
             }
@@ -216,18 +226,24 @@ impl CheckLayer {
             Some((Kind::Tcp, _)) | None => |layer| &layer.tcp,
             Some((Kind::Http, _)) => |layer| &layer.http.target,
             Some((Kind::Amqp, _)) => |layer| &layer.amqp.target,
+            Some((Kind::Rabbitmq, _)) => |layer| &layer.rabbitmq.target,
         };
         let written = kind.map(|(_, span)| span).or_else(|| {
             let mut spans = layers.iter().filter_map(|layer| layer.span);
             spans.find(|span| subject.span.contains(*span))
         });
         let targets: Vec<&TargetLayer> = layers.iter().map(|layer| targets(layer)).collect();
-        let Some(target) = target(&targets, written, subject, server, out)? else {
+        let own = own_port(&subject.key, server);
+        let usual = match kind {
+            Some((Kind::Rabbitmq, _)) => Some(RabbitmqProbe::PORT),
+            Some((Kind::None | Kind::Tcp | Kind::Http | Kind::Amqp, _)) | None => own,
+        };
+        let Some(target) = target(&targets, usual, written, subject, server, out)? else {
             return Ok(Checks::NONE);
         };
         let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
         let path = PathLayer::resolve(&paths, subject, target.ip(), out)?;
-        let own = CheckSchedule {
+        let schedule = CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, SCHEDULE.interval)?,
             timeout: innermost_or(layers, |layer| &layer.timeout, SCHEDULE.timeout)?,
             rise: innermost_or(layers, |layer| &layer.rise, SCHEDULE.rise)?,
@@ -245,20 +261,33 @@ impl CheckLayer {
                 let amqp = AmqpLayer::resolve(&layers, subject, out)?;
                 ProbeKind::Amqp(share(&mut shared.amqp, amqp))
             }
+            Some((Kind::Rabbitmq, _)) => {
+                let layers: Vec<&RabbitmqLayer> =
+                    layers.iter().map(|layer| &layer.rabbitmq).collect();
+                let rabbitmq = RabbitmqLayer::resolve(&layers, own, subject, out)?;
+                ProbeKind::Rabbitmq(share(&mut shared.rabbitmq, rabbitmq))
+            }
             Some((Kind::Tcp | Kind::None, _)) | None => ProbeKind::Tcp,
         };
         let probe = Probe { kind, target, path };
-        let schedule = share(&mut shared.schedule, own);
+        let schedule = share(&mut shared.schedule, schedule);
         Ok(Checks::one(Check { probe, schedule }))
     }
+}
+
+/// A port.
+pub(super) fn port(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<u16, Wrong> {
+    let port = integer(name, node, 1..=65_535, None, out)?;
+    u16::try_from(port).map_err(|_| Wrong)
 }
 
 /// The target of a server's check; `None` when nothing checks it.
 ///
 /// A check without a port is left out. It is an error when the file names a type, or has the check at this service or
-/// server: then somebody wants it to run. `written` is where it does.
+/// server: then somebody wants it to run. `written` is where it does. `usual` is the port when none is named.
 fn target(
     layers: &[&TargetLayer],
+    usual: Option<u16>,
     written: Option<Span>,
     subject: &Subject,
     server: ServerKey,
@@ -266,7 +295,7 @@ fn target(
 ) -> Result<Option<SocketAddr>, Wrong> {
     let port = innermost(layers, |layer| &layer.port)?;
     let to = port.map(|found| *found.value);
-    let Some(to) = to.or_else(|| own_port(&subject.key, server)) else {
+    let Some(to) = to.or(usual) else {
         let Some(span) = written else {
             return Ok(None);
         };

@@ -8,8 +8,8 @@ use super::duration;
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, Config, ConfiguredServer, ConfiguredService,
     DirectorSettings, ForwardingMethod, HttpProbe, IpvsSettings, Login, ProbeKind, ProbePath,
-    Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel,
-    TunnelChecksum, TunnelKind,
+    Protocol, RabbitmqProbe, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
+    ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -214,6 +214,7 @@ fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ProbeKind::Tcp => ("tcp", String::new()),
         ProbeKind::Http(http) => ("http", write_http(http)),
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
+        ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
     };
     let (ip, port) = (at.ip(), at.port());
     writeln!(
@@ -273,6 +274,12 @@ fn write_amqp(amqp: &AmqpProbe) -> String {
     };
     let AmqpLogin { who, vhost } = login;
     format!("{}, vhost: {}", write_login(who), Quoted(vhost))
+}
+
+fn write_rabbitmq(rabbitmq: &RabbitmqProbe) -> String {
+    let RabbitmqProbe { login, listener } = rabbitmq;
+    let login = login.as_ref().map_or_else(String::new, write_login);
+    format!(", listener: {listener}{login}")
 }
 
 fn write_login(login: &Login) -> String {

@@ -17,6 +17,7 @@ mod login;
 mod path;
 mod persistence;
 mod pool;
+mod rabbitmq;
 mod scheduling;
 mod section;
 mod server;

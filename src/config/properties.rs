@@ -16,8 +16,8 @@ use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
     ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
     HttpProbe, IpvsSettings, Login, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol,
-    RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
-    StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
+    ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -180,7 +180,10 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
         });
         ProbeKind::Amqp(Arc::new(AmqpProbe { login }))
     });
-    prop_oneof![Just(ProbeKind::Tcp), http, amqp]
+    let rabbitmq = (option::of(login()), 1_u16..).prop_map(|(login, listener)| {
+        ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe { login, listener }))
+    });
+    prop_oneof![Just(ProbeKind::Tcp), http, amqp, rabbitmq]
 }
 
 fn check() -> impl Strategy<Value = Check> {

@@ -87,6 +87,7 @@ pub(super) const CHECK: Section = Section {
         "tcp",
         "http",
         "amqp",
+        "rabbitmq",
         "interval",
         "timeout",
         "rise",
@@ -129,8 +130,15 @@ pub(super) const CHECK_AMQP: Section = Section {
     shared: &[],
 };
 
+/// `check.rabbitmq`.
+pub(super) const CHECK_RABBITMQ: Section = Section {
+    name: "check.rabbitmq",
+    own: &["port", "address", "listener", "user", "password_file"],
+    shared: &[],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 12] = [
+pub static SECTIONS: [Section; 13] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -143,6 +151,7 @@ pub static SECTIONS: [Section; 12] = [
     CHECK_TCP,
     CHECK_HTTP,
     CHECK_AMQP,
+    CHECK_RABBITMQ,
 ];
 
 /// Our keys for the words of keepalived and others.

@@ -48,6 +48,20 @@ pub struct StatusRange {
 }
 
 impl HttpProbe {
+    /// A request for this path, and nothing else that could be left out.
+    #[must_use]
+    pub fn get(path: &str) -> Self {
+        Self {
+            method: HttpMethod::Get,
+            path: path.into(),
+            host: None,
+            headers: Box::default(),
+            login: None,
+            statuses: [StatusRange::SUCCESS].into(),
+            contains: None,
+        }
+    }
+
     /// Whether this status code is a success.
     #[must_use]
     pub fn accepts(&self, status: u16) -> bool {

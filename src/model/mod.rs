@@ -13,6 +13,7 @@ mod http;
 mod login;
 mod probe;
 mod protocol;
+mod rabbitmq;
 mod scheduler;
 mod server;
 mod service;
@@ -38,6 +39,7 @@ pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
 };
 pub use protocol::{AddressFamily, Protocol};
+pub use rabbitmq::RabbitmqProbe;
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AmqpProbe, Few, Fwmark, HttpMethod, HttpProbe, StatusRange, Timestamp, Weight};
+use super::{
+    AmqpProbe, Few, Fwmark, HttpMethod, HttpProbe, RabbitmqProbe, StatusRange, Timestamp, Weight,
+};
 
 /// One probe of one server: its kind, its target and its path.
 ///
@@ -33,6 +35,8 @@ pub enum ProbeKind {
     Tcp,
     /// Whether an AMQP broker greets, and lets a user log in.
     Amqp(Arc<AmqpProbe>),
+    /// Whether a RabbitMQ node says that it is ready to serve clients.
+    Rabbitmq(Arc<RabbitmqProbe>),
     /// Whether an HTTP request is answered with a status that is a success.
     Http(Arc<HttpProbe>),
 }
@@ -132,6 +136,12 @@ impl fmt::Display for Probe {
                 write!(f, "amqp {}", self.target)?;
                 if let Some(login) = &amqp.login {
                     write!(f, " user {} vhost {}", login.who.user, login.vhost)?;
+                }
+            }
+            ProbeKind::Rabbitmq(rabbitmq) => {
+                write!(f, "rabbitmq {} listener {}", self.target, rabbitmq.listener)?;
+                if let Some(login) = &rabbitmq.login {
+                    write!(f, " user {}", login.user)?;
                 }
             }
             ProbeKind::Http(http) => self.fmt_http(http, f)?,

@@ -7,6 +7,7 @@ mod http;
 mod open;
 mod password;
 mod path;
+mod rabbitmq;
 mod tcp;
 
 #[cfg(test)]
@@ -67,6 +68,13 @@ impl Answer {
     fn drain(reason: impl Into<Box<str>>) -> Self {
         Self {
             outcome: ProbeOutcome::Drain,
+            reason: reason.into(),
+        }
+    }
+
+    fn unsupported(reason: impl Into<Box<str>>) -> Self {
+        Self {
+            outcome: ProbeOutcome::Unsupported,
             reason: reason.into(),
         }
     }
@@ -143,6 +151,7 @@ async fn probe(check: Arc<Check>) -> Answer {
     match &probe.kind {
         ProbeKind::Tcp => tcp::probe(target, path, timeout).await,
         ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,
+        ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
     }
 }

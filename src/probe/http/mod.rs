@@ -5,7 +5,6 @@ mod answer;
 mod body;
 
 use std::fmt::Write as _;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -44,29 +43,71 @@ async fn ask(
     at: SocketAddr,
     authorization: Option<&str>,
 ) -> Answer {
-    let request = request(http, at, authorization);
-    if let Err(error) = stream.write_all(request.as_bytes()).await {
-        return failed("send the request", &error);
+    let asked = head(&mut stream, http, at, authorization).await;
+    let (head, came) = match asked {
+        Ok(answer) => answer,
+        Err(answer) => return answer,
+    };
+    if let Some(answer) = refused(&head, http) {
+        return answer;
     }
-    let mut answer = Vec::new();
+    match &http.contains {
+        None => Answer::up(),
+        Some(part) => find(part, &mut stream, &head, came).await,
+    }
+}
+
+/// Sends the request, and reads the head of the answer; the bytes that came may have some of the body.
+pub(super) async fn head(
+    stream: &mut TcpStream,
+    http: &HttpProbe,
+    at: SocketAddr,
+    authorization: Option<&str>,
+) -> Result<(HttpHead, Vec<u8>), Answer> {
+    let request = request(http, at, authorization);
+    let sent = stream.write_all(request.as_bytes()).await;
+    sent.map_err(|error| failed("send the request", &error))?;
+    let mut came = Vec::new();
     loop {
-        match more(&mut stream, MOST_BYTES, &mut answer).await {
-            Ok(0) => return Answer::down("the server closed the connection without an answer"),
-            Ok(_) => {}
-            Err(error) => return failed("read the answer", &error),
+        if more(stream, MOST_BYTES, &mut came).await? == 0 {
+            return Err(Answer::down(
+                "the server closed the connection without an answer",
+            ));
         }
-        let head = match HttpAnswer::read(&answer) {
-            HttpAnswer::Partial => continue,
-            HttpAnswer::Wrong(why) => return Answer::down(why),
-            HttpAnswer::Complete(head) => head,
-        };
-        if let Some(answer) = refused(&head, http) {
-            return answer;
+        match HttpAnswer::read(&came) {
+            HttpAnswer::Partial => {}
+            HttpAnswer::Wrong(why) => return Err(Answer::down(why)),
+            HttpAnswer::Complete(head) => return Ok((head, came)),
         }
-        return match &http.contains {
-            None => Answer::up(),
-            Some(part) => find(part, &mut stream, &head, answer).await,
-        };
+    }
+}
+
+/// What was read of a body.
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    /// Whether it is all of it.
+    pub(super) whole: bool,
+}
+
+/// Reads the body until that is enough, or it has ended, or 64 KiB have come.
+pub(super) async fn body(
+    stream: &mut TcpStream,
+    head: &HttpHead,
+    mut came: Vec<u8>,
+    enough: impl Fn(&[u8]) -> bool,
+) -> Result<Body, Answer> {
+    let most = head.length + body::MOST_BYTES;
+    let mut closed = false;
+    loop {
+        let framed = came.get(head.length..).unwrap_or_default();
+        let content = head.body.read(framed, closed).map_err(Answer::down)?;
+        if content.ended || came.len() >= most || enough(&content.bytes) {
+            return Ok(Body {
+                whole: content.ended,
+                bytes: content.bytes.into_owned(),
+            });
+        }
+        closed = more(stream, most, &mut came).await? == 0;
     }
 }
 
@@ -88,40 +129,25 @@ fn refused(head: &HttpHead, http: &HttpProbe) -> Option<Answer> {
 }
 
 /// Reads the body until it has this part.
-async fn find(part: &str, stream: &mut TcpStream, head: &HttpHead, mut came: Vec<u8>) -> Answer {
-    let most = head.length + body::MOST_BYTES;
-    let mut closed = false;
-    loop {
-        let body = came.get(head.length..).unwrap_or_default();
-        let content = match head.body.read(body, closed) {
-            Ok(content) => content,
-            Err(why) => return Answer::down(why),
-        };
-        let has_it = content
-            .bytes
-            .windows(part.len())
-            .any(|it| it == part.as_bytes());
-        if has_it {
-            return Answer::up();
+async fn find(part: &str, stream: &mut TcpStream, head: &HttpHead, came: Vec<u8>) -> Answer {
+    let has_it = |bytes: &[u8]| bytes.windows(part.len()).any(|it| it == part.as_bytes());
+    match body(stream, head, came, has_it).await {
+        Ok(body) if has_it(&body.bytes) => Answer::up(),
+        Ok(Body { whole: true, .. }) => {
+            Answer::down(format!("the answer does not contain {part:?}"))
         }
-        if content.ended {
-            return Answer::down(format!("the answer does not contain {part:?}"));
-        }
-        if came.len() >= most {
-            let why = format!("the first 64 KiB of the answer do not contain {part:?}");
-            return Answer::down(why);
-        }
-        match more(stream, most, &mut came).await {
-            Ok(bytes) => closed = bytes == 0,
-            Err(error) => return failed("read the answer", &error),
-        }
+        Ok(_) => Answer::down(format!(
+            "the first 64 KiB of the answer do not contain {part:?}"
+        )),
+        Err(answer) => answer,
     }
 }
 
-/// Reads more, so that no more than `most` bytes are there in all.
-async fn more(stream: &mut TcpStream, most: usize, came: &mut Vec<u8>) -> io::Result<usize> {
+/// Reads more, so that no more than `most` bytes are there in all; 0 tells that the server has closed the connection.
+async fn more(stream: &mut TcpStream, most: usize, came: &mut Vec<u8>) -> Result<usize, Answer> {
     let room = u64::try_from(most.saturating_sub(came.len())).unwrap_or_default();
-    stream.take(room).read_buf(came).await
+    let read = stream.take(room).read_buf(came).await;
+    read.map_err(|error| failed("read the answer", &error))
 }
 
 fn request(http: &HttpProbe, at: SocketAddr, authorization: Option<&str>) -> String {
@@ -154,7 +180,7 @@ fn request(http: &HttpProbe, at: SocketAddr, authorization: Option<&str>) -> Str
 }
 
 /// The `Authorization` header of a login (RFC 7617).
-async fn authorization(login: &Login) -> Result<String, Answer> {
+pub(super) async fn authorization(login: &Login) -> Result<String, Answer> {
     let mut pair = login.user.as_bytes().to_vec();
     pair.push(b':');
     pair.extend(password::read(&login.password_file).await?);

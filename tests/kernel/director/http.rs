@@ -30,6 +30,10 @@ pub(super) fn tests() -> Vec<Test> {
             "servers_that_take_connections_and_never_answer_are_down_to_http_and_up_to_tcp",
             hang,
         ),
+        (
+            "a_rabbitmq_node_that_drains_gets_no_new_connections_and_returns",
+            drain,
+        ),
     ]
 }
 
@@ -82,8 +86,10 @@ impl Drop for Web {
 fn answer(mut stream: TcpStream, status: u16) {
     let _ = stream.set_nonblocking(false);
     let _ = stream.read(&mut [0; 1024]);
-    let _ =
-        stream.write_all(format!("HTTP/1.1 {status} Word\r\ncontent-length: 0\r\n\r\n").as_bytes());
+    let body = "{\"reason\":\"the node is not currently available to serve clients\"}";
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} Word\r\ncontent-length: {length}\r\n\r\n{body}");
+    let _ = stream.write_all(answer.as_bytes());
 }
 
 /// Two servers behind [`VIP`], with a web server on each.
@@ -175,4 +181,26 @@ fn hang() {
     }
     wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
     assert_eq!(director.count(":81: up -> down"), 0, "{}", director.log());
+}
+
+fn drain() {
+    let (mut stage, files, webs) = set_up(&format!(
+        "defaults: {{{QUICK}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    \
+         check: {{rabbitmq: {{port: 8080}}}}\n    servers: [192.168.0.2, 192.168.0.3]\n"
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+
+    webs[0].answers(503);
+    wait_for_weights(&mut stage, &[(RS1, 0), (RS2, 1)]);
+    director.wait_for(
+        "up -> drain (the node drains or boots: the node is not currently available to serve clients), weight 1 -> 0",
+    );
+    webs[0].answers(200);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+
+    // Too old for the question, and nobody logs in: that is no failure of the server.
+    webs[0].answers(404);
+    director.wait_for("could not run (1 in a row): this node is older than RabbitMQ 4.1");
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `check.rabbitmq`: who asks the management API, and for which listener.
+
+use super::check::{TargetLayer, port};
+use super::login::LoginLayer;
+use super::section::CHECK_RABBITMQ;
+use super::setting::{Setting, Subject, innermost_or};
+use super::tree::Node;
+use super::value::map;
+use crate::diagnostic::{Findings, Wrong};
+use crate::model::RabbitmqProbe;
+
+/// The RabbitMQ settings of one layer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RabbitmqLayer {
+    pub(super) target: TargetLayer,
+    login: LoginLayer,
+    listener: Setting<u16>,
+}
+
+impl RabbitmqLayer {
+    /// Reads the map; an error makes the whole check wrong.
+    pub(super) fn read(&mut self, node: &Node<'_>, out: &mut Findings) -> Result<(), Wrong> {
+        let entries = map(&CHECK_RABBITMQ, node, out)?;
+        for entry in entries {
+            let (name, node) = (&*entry.key, &entry.value);
+            match name {
+                "listener" => self.listener = Setting::read(node, port(name, node, out)),
+                _ if self.login.take(entry, out) || self.target.take(entry, out) => {}
+                _ => CHECK_RABBITMQ.unknown_key(entry, entries, out),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is asked, from all layers, the innermost first. `own` is the server's port, if it has one.
+    pub(super) fn resolve(
+        layers: &[&Self],
+        own: Option<u16>,
+        subject: &Subject,
+        out: &mut Findings,
+    ) -> Result<RabbitmqProbe, Wrong> {
+        let logins: Vec<&LoginLayer> = layers.iter().map(|layer| &layer.login).collect();
+        let usual = own.unwrap_or(RabbitmqProbe::LISTENER);
+        Ok(RabbitmqProbe {
+            login: LoginLayer::resolve(&logins, subject, out)?,
+            listener: innermost_or(layers, |layer| &layer.listener, usual)?,
+        })
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a probe of RabbitMQ's management API asks.
+
+use serde::{Deserialize, Serialize};
+
+use super::Login;
+
+/// Whether a node is ready to serve clients.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RabbitmqProbe {
+    /// Who asks a node that is too old for the question without a login; `None` when nobody does.
+    pub login: Option<Login>,
+    /// The port on which such a node must listen for clients.
+    pub listener: u16,
+}
+
+impl RabbitmqProbe {
+    /// The port of the management API.
+    pub const PORT: u16 = 15672;
+    /// The port of AMQP.
+    pub const LISTENER: u16 = 5672;
+}
