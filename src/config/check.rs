@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check`: how a real server is probed.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -14,16 +15,18 @@ use super::rabbitmq::RabbitmqLayer;
 use super::section::{CHECK, CHECK_TCP};
 use super::setting::{Setting, Subject, innermost, innermost_or};
 use super::tree::{Entry, Node, Value};
-use super::value::{choice, duration, integer, kind, map};
-use crate::diagnostic::{Finding, Findings, Span, Wrong};
+use super::value::{choice, decimal, duration, integer, kind, list, map, text};
+use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{
-    AmqpProbe, Check, CheckSchedule, Checks, HttpProbe, Probe, ProbeKind, Protocol, RabbitmqProbe,
-    ServerKey, ServiceKey,
+    AmqpProbe, Check, CheckSchedule, Checks, HttpProbe, Need, Probe, ProbeKind, Protocol,
+    RabbitmqProbe, ServerKey, ServiceKey,
 };
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 const COUNT: RangeInclusive<u32> = 1..=100;
+/// The most checks of one server.
+const MOST_CHECKS: usize = 8;
 
 /// Two seconds each, and at most seven from the failure of a server to its removal.
 const SCHEDULE: CheckSchedule = CheckSchedule {
@@ -34,12 +37,17 @@ const SCHEDULE: CheckSchedule = CheckSchedule {
     retry_delay: Duration::from_secs(1),
 };
 
+const SEVERAL: &str = "write each: [tcp, {amqp: {port: 5672}, interval: 10s}]";
+
 /// The check settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CheckLayer {
     /// Where it stands.
     span: Option<Span>,
     kind: Setting<Kind>,
+    /// The checks of a list, each with its type.
+    each: Vec<Self>,
+    need: Setting<Need>,
     tcp: TargetLayer,
     http: HttpLayer,
     amqp: AmqpLayer,
@@ -59,6 +67,8 @@ enum Kind {
     Http,
     Amqp,
     Rabbitmq,
+    /// Several: those of a list.
+    Several,
 }
 
 /// Where a kind of check goes, in one layer.
@@ -71,18 +81,26 @@ pub(super) struct TargetLayer {
 /// What the checks of the servers before have: servers nearly always share these.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    schedule: Option<Arc<CheckSchedule>>,
-    http: Option<Arc<HttpProbe>>,
-    amqp: Option<Arc<AmqpProbe>>,
-    rabbitmq: Option<Arc<RabbitmqProbe>>,
+    schedule: Last<CheckSchedule>,
+    http: Last<HttpProbe>,
+    amqp: Last<AmqpProbe>,
+    rabbitmq: Last<RabbitmqProbe>,
 }
 
-/// The last value if it is the same; otherwise this one, which is the last from now on.
-fn share<T: PartialEq>(last: &mut Option<Arc<T>>, own: T) -> Arc<T> {
-    match last {
-        Some(last) if **last == own => Arc::clone(last),
-        Some(_) | None => Arc::clone(last.insert(Arc::new(own))),
+/// The last values, the latest last: as many as a server can have checks.
+type Last<T> = VecDeque<Arc<T>>;
+
+/// One of the last values if it is the same; otherwise this one, which is among them from now on.
+fn share<T: PartialEq>(last: &mut Last<T>, own: T) -> Arc<T> {
+    if let Some(same) = last.iter().rev().find(|it| ***it == own) {
+        return Arc::clone(same);
     }
+    if last.len() >= MOST_CHECKS {
+        last.pop_front();
+    }
+    let own = Arc::new(own);
+    last.push_back(Arc::clone(&own));
+    own
 }
 
 impl TargetLayer {
@@ -163,6 +181,11 @@ impl CheckLayer {
                     let read = self.rabbitmq.read(node, out);
                     self.take_kind(Kind::Rabbitmq, read, entry, out);
                 }
+                "each" => {
+                    let read = self.read_each(node, out);
+                    self.take_kind(Kind::Several, read, entry, out);
+                }
+                "need" => self.need = Setting::read(node, need(name, node, out)),
                 "interval" => {
                     self.interval = Setting::read(node, duration(name, node, INTERVAL, out));
                 }
@@ -193,7 +216,7 @@ impl CheckLayer {
                     entry.span,
                     "a check has one type: tcp, http, amqp or rabbitmq",
                 );
-                out.push(finding.first(*first));
+                out.push(finding.first(*first).help(SEVERAL));
                 Setting::Wrong
             }
             (Ok(()), Setting::Wrong) | (Err(Wrong), _) => Setting::Wrong,
@@ -210,7 +233,39 @@ impl CheckLayer {
         Ok(())
     }
 
-    /// The check of a server, from all layers, the innermost first. It shares with the servers before it what is the
+    /// A list of checks, each with a type of its own.
+    fn read_each(&mut self, node: &Node<'_>, out: &mut Findings) -> Result<(), Wrong> {
+        let nodes = list("each", node, SEVERAL, out)?;
+        if nodes.is_empty() || nodes.len() > MOST_CHECKS {
+            let message = format!(
+                "each must have 1 to {MOST_CHECKS} checks, got {}",
+                nodes.len()
+            );
+            out.push(Finding::new(node.span, message).help("for none write check: none"));
+            return Err(Wrong);
+        }
+        let mut result = Ok(());
+        for node in nodes {
+            let item = Self::read("a check of the list", node, out);
+            match item.kind {
+                Setting::Wrong => result = Err(Wrong),
+                Setting::Set(Kind::None | Kind::Several, span) => {
+                    let finding = Finding::new(span, "a list of checks has neither lists nor none");
+                    out.push(finding.help(SEVERAL));
+                    result = Err(Wrong);
+                }
+                Setting::Unset => {
+                    let finding = Finding::new(node.span, "a check of a list needs a type");
+                    out.push(finding.help(SEVERAL));
+                    result = Err(Wrong);
+                }
+                Setting::Set(..) => self.each.push(item),
+            }
+        }
+        result
+    }
+
+    /// The checks of a server, from all layers, the innermost first. They share with the servers before what is the
     /// same.
     pub(super) fn resolve(
         layers: &[&Self],
@@ -220,9 +275,64 @@ impl CheckLayer {
         out: &mut Findings,
     ) -> Result<Checks, Wrong> {
         let kind = innermost(layers, |layer| &layer.kind)?;
+        let need = innermost(layers, |layer| &layer.need)?;
+        let several = kind.filter(|kind| *kind.value == Kind::Several);
+        let Some(several) = several else {
+            if let Some(need) = need
+                && kind.is_none_or(|kind| need.layer <= kind.layer)
+            {
+                let finding = subject.finding(need.span, "need is only for a list of checks");
+                out.push(finding.help(SEVERAL));
+                return Err(Wrong);
+            }
+            let check = Self::one(layers, subject, server, shared, out)?;
+            return Ok(check.map_or(Checks::NONE, Checks::one));
+        };
+        let items = layers
+            .get(several.layer)
+            .map_or(&[][..], |layer| &layer.each);
+        let mut each: Vec<Arc<Check>> = Vec::with_capacity(items.len());
+        for item in items {
+            let layers: Vec<&Self> = std::iter::once(item)
+                .chain(layers.iter().copied())
+                .collect();
+            let check = Self::one(&layers, subject, server, shared, out)?;
+            if check
+                .as_ref()
+                .is_some_and(|check| each.iter().any(|it| it.probe == check.probe))
+            {
+                let span = item.span.unwrap_or(several.span);
+                out.push(subject.finding(span, "the list has this check twice"));
+                return Err(Wrong);
+            }
+            each.extend(check.map(Arc::new));
+        }
+        let all = u32::try_from(each.len()).unwrap_or(u32::MAX);
+        if let Some(need) = need
+            && matches!(*need.value, Need::AtLeast(number) if number > all)
+        {
+            let message = format!("need is more than the {all} checks of the list");
+            out.push(subject.finding(need.span, message));
+            return Err(Wrong);
+        }
+        Ok(Checks {
+            need: need.map_or(Need::All, |need| *need.value),
+            each: each.into(),
+        })
+    }
+
+    /// One check of a server; `None` when there is none.
+    fn one(
+        layers: &[&Self],
+        subject: &Subject,
+        server: ServerKey,
+        shared: &mut Shared,
+        out: &mut Findings,
+    ) -> Result<Option<Check>, Wrong> {
+        let kind = innermost(layers, |layer| &layer.kind)?;
         let kind = kind.map(|found| (*found.value, found.span));
         let targets: fn(&Self) -> &TargetLayer = match kind {
-            Some((Kind::None, _)) => return Ok(Checks::NONE),
+            Some((Kind::None | Kind::Several, _)) => return Ok(None),
             Some((Kind::Tcp, _)) | None => |layer| &layer.tcp,
             Some((Kind::Http, _)) => |layer| &layer.http.target,
             Some((Kind::Amqp, _)) => |layer| &layer.amqp.target,
@@ -236,10 +346,12 @@ impl CheckLayer {
         let own = own_port(&subject.key, server);
         let usual = match kind {
             Some((Kind::Rabbitmq, _)) => Some(RabbitmqProbe::PORT),
-            Some((Kind::None | Kind::Tcp | Kind::Http | Kind::Amqp, _)) | None => own,
+            Some((Kind::None | Kind::Several | Kind::Tcp | Kind::Http | Kind::Amqp, _)) | None => {
+                own
+            }
         };
         let Some(target) = target(&targets, usual, written, subject, server, out)? else {
-            return Ok(Checks::NONE);
+            return Ok(None);
         };
         let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
         let path = PathLayer::resolve(&paths, subject, target.ip(), out)?;
@@ -267,11 +379,28 @@ impl CheckLayer {
                 let rabbitmq = RabbitmqLayer::resolve(&layers, own, subject, out)?;
                 ProbeKind::Rabbitmq(share(&mut shared.rabbitmq, rabbitmq))
             }
-            Some((Kind::Tcp | Kind::None, _)) | None => ProbeKind::Tcp,
+            Some((Kind::Tcp | Kind::None | Kind::Several, _)) | None => ProbeKind::Tcp,
         };
         let probe = Probe { kind, target, path };
         let schedule = share(&mut shared.schedule, schedule);
-        Ok(Checks::one(Check { probe, schedule }))
+        Ok(Some(Check { probe, schedule }))
+    }
+}
+
+/// `all`, `any`, or a number.
+fn need(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Need, Wrong> {
+    const WANTED: &str = "all, any or a number of checks";
+    match text(name, node, WANTED, out)? {
+        "all" => Ok(Need::All),
+        "any" => Ok(Need::Any),
+        number => match decimal(number) {
+            Some(number) if number > 0 => Ok(Need::AtLeast(number)),
+            Some(_) | None => {
+                let message = format!("{name} must be {WANTED}, got {}", Shown(number));
+                out.push(Finding::new(node.span, message));
+                Err(Wrong)
+            }
+        },
     }
 }
 

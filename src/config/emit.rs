@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::duration;
 use crate::model::{
-    AddressFamily, AmqpLogin, AmqpProbe, Check, Config, ConfiguredServer, ConfiguredService,
-    DirectorSettings, ForwardingMethod, HttpProbe, IpvsSettings, Login, ProbeKind, ProbePath,
-    Protocol, RabbitmqProbe, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
+    AddressFamily, AmqpLogin, AmqpProbe, Check, Checks, Config, ConfiguredServer,
+    ConfiguredService, DirectorSettings, ForwardingMethod, HttpProbe, IpvsSettings, Login, Need,
+    ProbeKind, ProbePath, Protocol, RabbitmqProbe, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -184,9 +184,27 @@ fn write_server(
         "        inhibit_on_failure: {}",
         server.inhibit_on_failure
     )?;
-    match server.checks.each.first() {
-        Some(check) => write_check(check, f),
-        None => f.write_str("        check: none\n"),
+    write_checks(&server.checks, f)
+}
+
+fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let one = "          ";
+    match (&*checks.each, checks.need) {
+        ([], _) => f.write_str("        check: none\n"),
+        ([check], Need::All) => {
+            f.write_str("        check:\n")?;
+            write_check(check, [one, one], f)
+        }
+        (each, need) => {
+            let need = match need {
+                Need::All => "all".to_owned(),
+                Need::Any => "any".to_owned(),
+                Need::AtLeast(number) => number.to_string(),
+            };
+            writeln!(f, "        check:\n{one}need: {need}\n{one}each:")?;
+            let mut each = each.iter();
+            each.try_for_each(|check| write_check(check, ["            - ", "              "], f))
+        }
     }
 }
 
@@ -206,10 +224,11 @@ fn write_tunnel(tunnel: Tunnel, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// `indents` are those of the first line and of the others.
+fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let [first, indent] = indents;
     let at = check.probe.target;
     let schedule = &check.schedule;
-    f.write_str("        check:\n")?;
     let (word, asked) = match &check.probe.kind {
         ProbeKind::Tcp => ("tcp", String::new()),
         ProbeKind::Http(http) => ("http", write_http(http)),
@@ -219,19 +238,19 @@ fn write_check(check: &Check, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (ip, port) = (at.ip(), at.port());
     writeln!(
         f,
-        "          {word}: {{address: \"{ip}\", port: {port}{asked}}}"
+        "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"
     )?;
     for (key, value) in [
         ("interval", schedule.interval),
         ("timeout", schedule.timeout),
         ("retry_delay", schedule.retry_delay),
     ] {
-        writeln!(f, "          {key}: {}", duration::write(value))?;
+        writeln!(f, "{indent}{key}: {}", duration::write(value))?;
     }
-    writeln!(f, "          rise: {}", schedule.rise)?;
-    writeln!(f, "          fall: {}", schedule.fall)?;
+    writeln!(f, "{indent}rise: {}", schedule.rise)?;
+    writeln!(f, "{indent}fall: {}", schedule.fall)?;
     let path = check.probe.path.as_deref();
-    path.map_or(Ok(()), |path| write_path(path, f))
+    path.map_or(Ok(()), |path| write_path(path, indent, f))
 }
 
 /// What is asked, after the target.
@@ -291,19 +310,19 @@ fn write_login(login: &Login) -> String {
     format!(", user: {}, password_file: {}", Quoted(user), Quoted(&file))
 }
 
-fn write_path(path: &ProbePath, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write_path(path: &ProbePath, indent: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let ProbePath {
         source,
         interface,
         mark,
     } = path;
     if let Some(source) = source {
-        writeln!(f, "          source: \"{source}\"")?;
+        writeln!(f, "{indent}source: \"{source}\"")?;
     }
     if let Some(interface) = interface {
-        writeln!(f, "          interface: {}", Quoted(interface))?;
+        writeln!(f, "{indent}interface: {}", Quoted(interface))?;
     }
-    mark.map_or(Ok(()), |mark| writeln!(f, "          fwmark: {mark}"))
+    mark.map_or(Ok(()), |mark| writeln!(f, "{indent}fwmark: {mark}"))
 }
 
 fn whole_seconds(seconds: Seconds) -> String {

@@ -15,7 +15,7 @@ use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
     ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
-    HttpProbe, IpvsSettings, Login, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol,
+    HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol,
     RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
     ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
@@ -212,6 +212,32 @@ fn check() -> impl Strategy<Value = Check> {
     })
 }
 
+/// None, one, or several different ones.
+fn checks() -> impl Strategy<Value = Checks> {
+    let need = prop_oneof![
+        Just(Need::All),
+        Just(Need::Any),
+        (1_u32..=3).prop_map(Need::AtLeast)
+    ];
+    (vec(check(), 0..4), need).prop_map(|(checks, need)| {
+        let mut each: Vec<Arc<Check>> = Vec::new();
+        for check in checks {
+            if each.iter().all(|it| it.probe != check.probe) {
+                each.push(Arc::new(check));
+            }
+        }
+        let need = match need {
+            _ if each.is_empty() => Need::All,
+            Need::AtLeast(number) => Need::AtLeast(number.min(each.len().try_into().unwrap())),
+            need => need,
+        };
+        Checks {
+            need,
+            each: each.into(),
+        }
+    })
+}
+
 fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredServer)> {
     let forwarding = prop_oneof![
         Just(ForwardingMethod::DirectRouting),
@@ -228,44 +254,30 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
         0..=Weight::MAX.get(),
         0..=Weight::MAX.get(),
     );
-    (
-        forwarding,
-        addresses,
-        limits,
-        option::of(check()),
-        any::<bool>(),
-    )
-        .prop_map(
-            move |(
+    (forwarding, addresses, limits, checks(), any::<bool>()).prop_map(
+        move |(forwarding, (own, any, port), (weight, one, other), checks, inhibit_on_failure)| {
+            let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
+            let kept = service.port().unwrap_or(0);
+            let address = if tunneled { any } else { own };
+            let key = ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
+            let real_server = RealServer {
                 forwarding,
-                (own, any, port),
-                (weight, one, other),
-                check,
-                inhibit_on_failure,
-            )| {
-                let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
-                let kept = service.port().unwrap_or(0);
-                let address = if tunneled { any } else { own };
-                let key =
-                    ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
-                let real_server = RealServer {
-                    forwarding,
-                    weight: Weight::new(weight).unwrap(),
-                    thresholds: Thresholds {
-                        upper: one.max(other),
-                        lower: one.min(other),
-                    },
-                };
-                (
-                    key,
-                    ConfiguredServer {
-                        real_server,
-                        checks: check.map_or(Checks::NONE, Checks::one),
-                        inhibit_on_failure,
-                    },
-                )
-            },
-        )
+                weight: Weight::new(weight).unwrap(),
+                thresholds: Thresholds {
+                    upper: one.max(other),
+                    lower: one.min(other),
+                },
+            };
+            (
+                key,
+                ConfiguredServer {
+                    real_server,
+                    checks,
+                    inhibit_on_failure,
+                },
+            )
+        },
+    )
 }
 
 fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {

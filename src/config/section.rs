@@ -88,6 +88,8 @@ pub(super) const CHECK: Section = Section {
         "http",
         "amqp",
         "rabbitmq",
+        "each",
+        "need",
         "interval",
         "timeout",
         "rise",

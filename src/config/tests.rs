@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Checks, ConfiguredServer, ConfiguredService, ForwardingMethod, Granularity, ServerKey,
+    Checks, ConfiguredServer, ConfiguredService, ForwardingMethod, Granularity, Need, ServerKey,
     ServiceKey, Tunnel, TunnelKind, Weight,
 };
 
@@ -265,4 +265,29 @@ fn what_stays_is_shared_with_the_running_configuration() {
         [(true, true), (false, true)]
     );
     assert_eq!(*next, parse("a.yaml", text(2).as_bytes()).unwrap());
+}
+
+#[test]
+fn checks_of_a_list_take_from_the_outer_layers_what_they_do_not_say() {
+    let config = good(
+        "defaults: {check: {interval: 5s, need: any, http: {path: /up}}}\nvirtual_services:\n- address: 10.0.0.1:80\n  \
+         check: {rise: 1, each: [tcp, {http: {port: 8080}, interval: 10s}]}\n  servers: [10.0.0.2, {address: 10.0.0.3, check: tcp}]\n",
+    );
+    let several = &server(&config, "10.0.0.2:80").checks;
+    assert_eq!(several.need, Need::Any);
+    let told: Vec<String> = several
+        .each
+        .iter()
+        .map(|check| {
+            let schedule = &check.schedule;
+            format!("{} {:?} {}", check.probe, schedule.interval, schedule.rise)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        ["tcp 10.0.0.2:80 5s 1", "http 10.0.0.2:8080/up 10s 1",]
+    );
+    // An inner layer with one check wins over the list.
+    let one = &server(&config, "10.0.0.3:80").checks;
+    assert_eq!((one.need, one.each.len()), (Need::All, 1));
 }

@@ -34,6 +34,10 @@ pub(super) fn tests() -> Vec<Test> {
             "a_rabbitmq_node_that_drains_gets_no_new_connections_and_returns",
             drain,
         ),
+        (
+            "a_server_with_several_checks_needs_all_of_them_or_any",
+            several,
+        ),
     ]
 }
 
@@ -203,4 +207,38 @@ fn drain() {
     webs[0].answers(404);
     director.wait_for("could not run (1 in a row): this node is older than RabbitMQ 4.1");
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+}
+
+fn several() {
+    let service = |port: u16, need: &str| {
+        format!(
+            "  - {{address: 192.168.0.10:{port}, check: {{need: {need}, each: [{{tcp: {{port: 8080}}}}, \
+             {{http: {{port: 8080}}}}]}}, servers: [192.168.0.2, 192.168.0.3]}}\n"
+        )
+    };
+    let (mut stage, files, webs) = set_up(&format!(
+        "defaults: {{{QUICK}}}\nvirtual_services:\n{}{}",
+        service(80, "all"),
+        service(81, "any")
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    let (other1, other2) = ("192.168.0.2:81", "192.168.0.3:81");
+    wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
+
+    webs[0].answers(500);
+    wait_for_weights(&mut stage, &[(other1, 1), (RS2, 1), (other2, 1)]);
+    director.wait_for(
+        "(http 192.168.0.2:8080/: status 500 Word, not 200-299, 3/3), weight 1 -> removed",
+    );
+    let why = files.why(&stage.director, "192.168.0.2:81", &[]);
+    for words in [
+        "  check tcp 192.168.0.2:8080\n",
+        "  check http 192.168.0.2:8080/\n    down for ",
+    ] {
+        assert!(why.out.contains(words), "{words:?} in\n{}", why.out);
+    }
+
+    webs[0].answers(200);
+    wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
+    assert_eq!(director.count(":81: up -> down"), 0, "{}", director.log());
 }
