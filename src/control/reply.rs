@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::hello::Hello;
 use super::status::Status;
 use crate::engine::ReloadId;
-use crate::model::{Config, Recalled, ServiceKey, Severity, Transition};
+use crate::model::{Config, Ordered, Recalled, ServiceKey, Severity, Transition};
 
 /// One part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +27,8 @@ pub enum Item {
     },
     /// How far a reload is.
     Reload(Reloaded),
+    /// For how many servers an order changed something.
+    Ordered(u64),
     /// What `director plan` needs to know from the running director.
     Standings(Remembered),
 }
@@ -80,6 +82,9 @@ pub struct Remembered {
     pub owned: BTreeSet<ServiceKey>,
     /// The configuration in force.
     pub config: Config,
+    /// What operators have ordered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Ordered>,
 }
 
 /// One line of a director.
@@ -117,6 +122,7 @@ struct ReadItem {
     event: Option<Told>,
     skipped: Option<ReadSkipped>,
     reload: Option<Reloaded>,
+    ordered: Option<u64>,
     standings: Option<Remembered>,
 }
 
@@ -136,6 +142,7 @@ impl ReadItem {
             .or(self.event.map(Item::Event))
             .or(skipped)
             .or(self.reload.map(Item::Reload))
+            .or(self.ordered.map(Item::Ordered))
             .or(self.standings.map(Item::Standings))
     }
 }

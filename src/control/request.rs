@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hello::Hello;
-use crate::model::ServiceKey;
+use crate::model::{Order, ServerKey, ServiceKey};
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,19 +34,30 @@ pub enum Request {
         #[serde(default)]
         wait: bool,
     },
+    /// Order something for single servers, or take it back: one [`super::Item::Ordered`].
+    Order {
+        /// For whom: real servers of services of the running configuration.
+        servers: Vec<(ServiceKey, ServerKey)>,
+        /// The order; absent takes one back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<Order>,
+        /// Also when a service is left without a server that takes new connections.
+        #[serde(default)]
+        force: bool,
+    },
     /// What `director plan` needs to know from the running director: one [`super::Item::Standings`].
     Standings,
 }
 
 /// The requests that are known, as the lines name them.
-const KINDS: [&str; 4] = ["status", "events", "reload", "standings"];
+const KINDS: [&str; 5] = ["status", "events", "reload", "order", "standings"];
 
 impl Request {
     /// Whether it changes something.
     #[must_use]
     pub const fn changes(&self) -> bool {
         match self {
-            Self::Reload { .. } => true,
+            Self::Reload { .. } | Self::Order { .. } => true,
             Self::Status { .. } | Self::Events { .. } | Self::Standings => false,
         }
     }

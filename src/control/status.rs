@@ -73,6 +73,9 @@ pub struct ServerStatus {
     pub configured_weight: u32,
     /// What the last failed probe saw.
     pub reason: Option<String>,
+    /// What an operator has ordered for it: `drain`, `disable`, `weight 5`.
+    #[serde(default)]
+    pub order: Option<String>,
     /// Its checks.
     #[serde(default)]
     pub checks: Vec<CheckStatus>,

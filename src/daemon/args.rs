@@ -5,15 +5,17 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::ask::{self, Whom};
+use super::order::{self, Wish};
 use super::say::{complain, heard, printable};
 use super::why::{self, Whose};
 use super::{oneshot, replay, run};
-use crate::model::ServiceKey;
+use crate::model::{self, Order, ServiceKey};
 
 /// The configuration file when the command line names none.
 pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
@@ -107,6 +109,45 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Order that real servers get no new connections; the present ones live on. The order lasts until director enable
+    Drain {
+        #[command(flatten)]
+        whom: Servers,
+        /// Also when a service is left without a server for new connections
+        #[arg(long)]
+        force: bool,
+        /// Wait until the servers have no active connections; exit with 1 when some are left after the timeout
+        #[arg(long)]
+        wait: bool,
+        /// How long to wait, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+        timeout: u64,
+    },
+    /// Order that real servers leave the kernel's table, with their connections. The order lasts until director enable
+    Disable {
+        #[command(flatten)]
+        whom: Servers,
+        /// Also when a service is left without a server for new connections
+        #[arg(long)]
+        force: bool,
+    },
+    /// Take back what was ordered for real servers: they are again as the configuration and their checks say
+    #[command(visible_alias = "undrain")]
+    Enable {
+        #[command(flatten)]
+        whom: Servers,
+    },
+    /// Order a weight for a real server in place of the configured one. The order lasts until director enable
+    Weight {
+        /// The weight: 0 to 2147483647
+        #[arg(value_name = "WEIGHT", value_parser = weight)]
+        weight: model::Weight,
+        #[command(flatten)]
+        whom: Servers,
+        /// Also when a service is left without a server for new connections
+        #[arg(long)]
+        force: bool,
+    },
     /// Ask the running director what happened: the last 1000 events, each with its number and time
     Events {
         #[command(flatten)]
@@ -129,6 +170,49 @@ enum Command {
         #[arg(long)]
         wait: bool,
     },
+}
+
+/// Which servers are meant, and which director is asked.
+#[derive(Debug, Args)]
+struct Servers {
+    /// The real servers: 10.0.0.5 in all its services, or 10.0.0.5:5672
+    #[arg(value_name = "SERVER", required = true)]
+    server: Vec<Whose>,
+    /// Only in this virtual service, as ipvsadm lists it: "TCP 192.0.2.10:80". May be repeated
+    #[arg(long, value_name = "SERVICE")]
+    service: Vec<ServiceKey>,
+    /// The director's control socket, in place of the one in the usual configuration
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl Servers {
+    /// Orders this for them.
+    fn order(
+        self,
+        order: Option<Order>,
+        force: bool,
+        wait: Option<Duration>,
+    ) -> Result<ExitCode, Failure> {
+        let Self {
+            server: servers,
+            service: services,
+            socket,
+        } = self;
+        let wish = Wish {
+            servers,
+            services,
+            order,
+            force,
+            wait,
+        };
+        order::order(Whom { socket, file: None }, &wish)
+    }
+}
+
+fn weight(text: &str) -> Result<model::Weight, String> {
+    let number = text.parse().ok().and_then(model::Weight::new);
+    number.ok_or_else(|| format!("write 0 to {}", model::Weight::MAX))
 }
 
 /// Which director is asked.
@@ -233,6 +317,22 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             service,
             json,
         } => why::why(whom.into(), server, service, json),
+        Command::Drain {
+            whom,
+            force,
+            wait,
+            timeout,
+        } => {
+            let wait = wait.then(|| Duration::from_secs(timeout));
+            whom.order(Some(Order::Drain), force, wait)
+        }
+        Command::Disable { whom, force } => whom.order(Some(Order::Disable), force, None),
+        Command::Enable { whom } => whom.order(None, true, None),
+        Command::Weight {
+            weight,
+            whom,
+            force,
+        } => whom.order(Some(Order::Weight(weight)), force, None),
         Command::Events {
             whom,
             since_number,

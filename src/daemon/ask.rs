@@ -125,7 +125,9 @@ pub(super) fn events(
             Item::Skipped { .. } if json => to_json(serde_json::to_string(&item))?,
             Item::Event(told) => event(told),
             Item::Skipped { first, last } => skipped(*first, *last),
-            Item::Status(_) | Item::Reload(_) | Item::Standings(_) => continue,
+            Item::Status(_) | Item::Reload(_) | Item::Ordered(_) | Item::Standings(_) => {
+                continue;
+            }
         };
         if say(&text)? == Reader::Gone {
             break;

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::args::Failure;
 use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
-use crate::model::{AllUp, Config, IpvsTable, Role, ServerKey, ServiceKey, Timestamp};
+use crate::model::{AllUp, Config, IpvsTable, Role, ServerKey, ServiceKey, Timestamp, WithOrders};
 use crate::plan::desired;
 
 /// Who looks after the servers meanwhile.
@@ -40,7 +40,11 @@ impl Beside {
         let serving =
             |service: &ServiceKey, server: &ServerKey| observed.has_serving(service, server);
         health.configure(config, serving, Timestamp::ZERO);
-        desired(config, &health, Role::Serving, observed)
+        let known = WithOrders {
+            standings: &health,
+            orders: &known.orders.iter().copied().collect(),
+        };
+        desired(config, &known, Role::Serving, observed)
     }
 
     /// Our services: those of the state file, and those of the running configuration.
@@ -89,6 +93,7 @@ mod tests {
             ],
             owned: BTreeSet::new(),
             config: running.clone(),
+            orders: Vec::new(),
         };
         let beside = Beside::Director(Box::new(known));
         let next = parse(

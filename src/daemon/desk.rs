@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where the control socket's requests are answered: from snapshots, never by the engine.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use tokio::time::{Instant, sleep_until};
 use super::clock::Clock;
 use super::published::Published;
 use super::status::{remembered, status, told};
-use crate::control::{self, Asked, ControlSocket, Item, Reloaded, Replies, Request, Unanswered};
-use crate::engine::{ReloadId, Snapshot};
+use crate::control::{
+    self, Asked, ControlSocket, Item, Peer, Reloaded, Replies, Request, Unanswered,
+};
+use crate::engine::{Command, CommandId, ReloadId, Snapshot};
 use crate::model::ServiceKey;
 
 /// A client that watches gets at most one update in this time.
@@ -25,6 +28,10 @@ pub(super) struct Desk {
     pub(super) published: Arc<Published>,
     /// Asks for a reload, and returns the request's number.
     pub(super) reload: Box<dyn Fn() -> ReloadId>,
+    /// Hands an operator's command to the engine.
+    pub(super) order: Box<dyn Fn(Command)>,
+    /// The number of the last command.
+    pub(super) commands: Cell<u64>,
     /// The clock that the snapshots' moments come from.
     pub(super) clock: Clock,
     /// The configuration file.
@@ -54,16 +61,24 @@ impl Desk {
             } => self.watch(&services.into(), replies).await,
             Request::Events { after, follow } => self.events(after, follow, replies).await,
             Request::Reload { wait } => {
-                tracing::info!(
-                    "reload asked for by user {}{}",
-                    asked.peer.uid,
-                    asked
-                        .peer
-                        .pid
-                        .map(|pid| format!(" (pid {pid})"))
-                        .unwrap_or_default()
-                );
+                tracing::info!("reload asked for by {}", who(asked.peer));
                 self.reload(wait, replies).await
+            }
+            Request::Order {
+                servers,
+                order,
+                force,
+            } => {
+                let id = CommandId(self.commands.get() + 1);
+                self.commands.set(id.0);
+                let command = Command {
+                    id,
+                    servers,
+                    order,
+                    force,
+                    by: who(asked.peer).into(),
+                };
+                self.order(command, replies).await
             }
             Request::Standings => {
                 let (snapshot, now) = (self.latest()?, self.clock.now());
@@ -193,6 +208,26 @@ impl Desk {
         replies.item(Item::Reload(answer)).await
     }
 
+    async fn order(&self, command: Command, replies: &Replies) -> Result<(), Unanswered> {
+        let mut changes = self.published.changes();
+        self.latest()?;
+        let id = command.id;
+        (self.order)(command);
+        let answer = loop {
+            if let Some(answer) = self.latest()?.answers.get(&id) {
+                break answer.clone();
+            }
+            next(&mut changes).await?;
+        };
+        match answer {
+            Ok(servers) => {
+                let servers = u64::try_from(servers).unwrap_or(u64::MAX);
+                replies.item(Item::Ordered(servers)).await
+            }
+            Err(why) => Err(Unanswered::Refused(why.to_string())),
+        }
+    }
+
     /// The outcome of a reload; `None` until it is answered.
     fn answer_to(&self, reload: ReloadId) -> Option<Reloaded> {
         let snapshot = self.published.latest()?;
@@ -207,6 +242,12 @@ impl Desk {
             },
         })
     }
+}
+
+/// Who asks: `user 0 (pid 77)`.
+fn who(peer: Peer) -> String {
+    let pid = peer.pid.map(|pid| format!(" (pid {pid})"));
+    format!("user {}{}", peer.uid, pid.unwrap_or_default())
 }
 
 /// Returns when something has been published since the last time.

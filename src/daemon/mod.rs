@@ -23,6 +23,7 @@ mod kernel;
 mod loader;
 mod log;
 mod oneshot;
+mod order;
 mod published;
 mod recorder;
 mod render;

@@ -61,6 +61,9 @@ fn server(text: &mut String, it: &ServerStatus) {
             let _ = write!(text, ", weight - of {}", it.configured_weight);
         }
     }
+    if let Some(order) = &it.order {
+        let _ = write!(text, ", ordered: {order}");
+    }
     if let Some(check) = idle {
         let why = check.last_failure.as_deref();
         let _ = write!(text, ": {}", why.unwrap_or("for no known reason"));
@@ -119,6 +122,7 @@ mod tests {
             weight: Some(10),
             configured_weight: 10,
             reason: None,
+            order: None,
             checks: Vec::new(),
         };
         change(&mut it);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director run`: the threads, the signals, the end.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -93,6 +94,12 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             let loader = Arc::clone(&loader);
             Box::new(move || loader.ask())
         },
+        order: {
+            let events = events.clone();
+            // The engine may have ended by itself.
+            Box::new(move |command| drop(events.send(Event::Ordered(Box::new(command)))))
+        },
+        commands: Cell::new(0),
         clock,
         path: path.to_owned(),
     };
@@ -125,6 +132,7 @@ fn furnish(
     let start = Start {
         owned: owned.read().map_err(Failure::failed)?,
         recalled: remembered.recalled(WallTime::now()),
+        orders: remembered.orders().to_vec(),
         config,
     };
     let kernel = open()?;

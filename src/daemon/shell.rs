@@ -16,7 +16,7 @@ use super::kernel::Kernel;
 use super::log;
 use super::published::Published;
 use super::recorder::Recorder;
-use super::state::{LAST_WRITE, OwnedFile, RememberedWriter, WRITE_INTERVAL};
+use super::state::{LAST_WRITE, Noted, OwnedFile, RememberedWriter, WRITE_INTERVAL};
 use crate::engine::{Action, Engine, Event};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
@@ -77,6 +77,7 @@ where
     /// Hands an event in, and carries out all that follows from it.
     fn handle(&mut self, event: Event) {
         self.news |= !matches!(event, Event::Deadline);
+        let ordered = matches!(event, Event::Ordered(_));
         let mut actions = VecDeque::new();
         let reports = matches!(event, Event::Probed(_));
         self.hand_in(event, &mut actions);
@@ -89,7 +90,12 @@ where
                 self.hand_in(answer, &mut actions);
             }
         }
-        if self.clock.now().since(self.last_published) >= PUBLISH_EVERY {
+        if ordered {
+            // Who ordered it waits for the answer, and relies on it over a kill.
+            let noted = self.noted(self.clock.now());
+            self.remembered.note_now(noted);
+            self.publish();
+        } else if self.clock.now().since(self.last_published) >= PUBLISH_EVERY {
             self.publish();
         }
     }
@@ -220,12 +226,21 @@ where
         Event::Probed(reports)
     }
 
-    /// Has the standings of the servers written down.
+    /// Has the standings of the servers, and the orders, written down.
     fn note(&mut self, now: Timestamp) {
+        let noted = self.noted(now);
+        self.remembered.note(noted);
+    }
+
+    fn noted(&mut self, now: Timestamp) -> impl FnOnce() -> Noted + Send + 'static {
         self.verdicts = false;
         self.last_noted = now;
-        let standings = self.engine.remembered(now);
-        self.remembered.note(move || standings);
+        let recalled = self.engine.remembered(now);
+        let orders = Arc::clone(self.engine.orders());
+        move || Noted {
+            recalled,
+            orders: orders.iter().collect(),
+        }
     }
 
     fn publish(&mut self) {

@@ -10,8 +10,8 @@ use crate::control::{
 };
 use crate::engine::{CheckView, ServerView, Snapshot};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Recalled, ServiceKey, Standing, Timestamp, Transition,
-    Weight,
+    ConfiguredServer, ConfiguredService, Order, Recalled, ServiceKey, Standing, Timestamp,
+    Transition, Weight,
 };
 
 /// The text for a server that nothing checks.
@@ -64,13 +64,19 @@ fn service_status(
         servers: servers
             .filter_map(|(server, configured)| {
                 let view = snapshot.server(&key, server)?;
-                Some(server_status(view, now, configured))
+                let order = snapshot.orders.get(&key, server);
+                Some(server_status(view, now, configured, order))
             })
             .collect(),
     }
 }
 
-fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServer) -> ServerStatus {
+fn server_status(
+    view: &ServerView,
+    now: Timestamp,
+    configured: &ConfiguredServer,
+    order: Option<Order>,
+) -> ServerStatus {
     ServerStatus {
         server: view.key,
         health: Cow::Borrowed(view.standing.map_or(UNCHECKED, Standing::word)),
@@ -78,6 +84,7 @@ fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServe
         weight: view.weight.map(Weight::get),
         configured_weight: configured.real_server.weight.get(),
         reason: reason(&view.checks),
+        order: order.map(|order| order.to_string()),
         checks: view
             .checks
             .iter()
@@ -138,6 +145,7 @@ pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
         recalled: recalled.collect(),
         owned: (*snapshot.owned).clone(),
         config: (*snapshot.config).clone(),
+        orders: snapshot.orders.iter().collect(),
     }
 }
 

@@ -61,12 +61,12 @@ impl std::fmt::Display for Whose {
 
 /// One server of one service, and why it is where it is.
 #[derive(Debug, Serialize)]
-struct Why {
-    service: ServiceKey,
+pub(super) struct Why {
+    pub(super) service: ServiceKey,
     /// Why the kernel is not as it should be, if it is not.
     error: Option<String>,
     #[serde(flatten)]
-    server: ServerStatus,
+    pub(super) server: ServerStatus,
     /// What happened to it, the latest last.
     events: Vec<Told>,
 }
@@ -79,12 +79,7 @@ pub(super) fn why(
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
-    let mut found = servers(&mut client, whose, services)?;
-    if found.is_empty() {
-        return Err(Failure::failed(format!(
-            "no virtual service that was asked about has the real server {whose}; director status lists them"
-        )));
-    }
+    let mut found = named(&mut client, whose, services)?;
     for told in history(&mut client)? {
         let Some(transition) = told.transition() else {
             continue;
@@ -112,7 +107,8 @@ pub(super) fn why(
     Ok(ExitCode::SUCCESS)
 }
 
-fn servers(
+/// A server, in each of these services that has it; in all services when none is named. None at all is an error.
+pub(super) fn named(
     client: &mut Client,
     whose: Whose,
     services: Vec<ServiceKey>,
@@ -133,6 +129,11 @@ fn servers(
             }));
         }
     }
+    if found.is_empty() {
+        return Err(Failure::failed(format!(
+            "no virtual service that was asked about has the real server {whose}; director status lists them"
+        )));
+    }
     Ok(found)
 }
 
@@ -152,6 +153,9 @@ fn render(why: &Why) -> String {
     let server = &why.server;
     let mut text = format!("{} -> {}\n", why.service, server.server);
     let _ = writeln!(text, "  {}, {}", standing(server), place(server));
+    if let Some(order) = &server.order {
+        let _ = writeln!(text, "  {order} is ordered; director enable takes it back");
+    }
     if let Some(error) = &why.error {
         let _ = writeln!(text, "  error: {error}");
     }
@@ -274,6 +278,7 @@ mod tests {
                 weight: None,
                 configured_weight: 5,
                 reason: None,
+                order: None,
                 checks,
             },
             events: vec![Told {

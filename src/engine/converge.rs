@@ -6,8 +6,9 @@ use std::mem;
 
 use super::event::Action;
 use super::machine::{Engine, Purpose, Work};
+use super::orders::known;
 use crate::health::Health;
-use crate::model::{Config, IpvsTable, ServiceKey, Timestamp};
+use crate::model::{Config, IpvsTable, Orders, ServiceKey, Timestamp, VirtualService};
 use crate::plan::{Change, Outcome, Plan, Rule, Step, StepFailure, desired_service, diff_service};
 
 /// How often we plan again for a service that differs from what we knew, until the next round.
@@ -33,10 +34,20 @@ impl Engine {
                 continue;
             }
             let observed = self.observed.services.get(key);
-            let desired = desired_service(config, health, self.role, key, observed);
+            let known = known(health, &self.orders);
+            let desired = desired_service(config, &known, self.role, key, observed);
             diff_service(key, desired.as_ref(), observed, &mut plan);
         }
         plan
+    }
+
+    /// Whether these orders would leave a service without a server for new connections, and it has one now.
+    pub(super) fn is_emptied_by(&self, orders: &Orders, key: &ServiceKey) -> bool {
+        let serves = |service: &VirtualService| service.can_serve();
+        let observed = self.observed.services.get(key);
+        let known = known(&self.health, orders);
+        let desired = desired_service(&self.config, &known, self.role, key, observed);
+        observed.is_some_and(serves) && !desired.as_ref().is_some_and(serves)
     }
 
     /// Begins to carry a plan out.

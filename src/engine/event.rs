@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::{ProbeRequest, RunId};
 use crate::model::{
-    Config, Host, HostEvent, IpvsTable, Probe, ProbeReport, Recalled, ServiceKey, Sighting,
-    Timestamp, Transition, VirtualService,
+    Config, Host, HostEvent, IpvsTable, Order, Ordered, Probe, ProbeReport, Recalled, ServerKey,
+    ServiceKey, Sighting, Timestamp, Transition, VirtualService,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -43,6 +43,8 @@ pub enum Event {
     Next(ReloadId, Arc<Config>),
     /// A new configuration has errors, or could not be read.
     NextRefused(ReloadId, Box<str>),
+    /// An operator orders something for single servers.
+    Ordered(Box<Command>),
     /// The director should end. With `release` it removes its own services.
     Stop {
         /// Whether to take the services away.
@@ -59,7 +61,31 @@ pub struct Start {
     pub owned: BTreeSet<ServiceKey>,
     /// The standings of the servers that an earlier director knew.
     pub recalled: Vec<Recalled>,
+    /// The orders in force when it ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Ordered>,
 }
+
+/// What an operator orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Numbers the commands.
+    pub id: CommandId,
+    /// For whom: real servers of services of the configuration.
+    pub servers: Vec<(ServiceKey, ServerKey)>,
+    /// The order; `None` takes one back.
+    pub order: Option<Order>,
+    /// Also when a service is left without a server that takes new connections.
+    pub force: bool,
+    /// Who ordered it, in words.
+    pub by: Box<str>,
+}
+
+/// Numbers the commands of operators, in their order.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct CommandId(pub u64);
 
 /// One probe has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

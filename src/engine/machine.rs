@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::event::{Action, Event, ReloadId};
 use super::history::History;
+use super::orders::Answers;
 use super::queue::Queue;
 use super::repair::Strikes;
 use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
-use crate::model::{Config, Host, IpvsTable, Role, ServiceKey, Timestamp};
+use crate::model::{Config, Host, IpvsTable, Orders, Role, ServiceKey, Timestamp};
 use crate::plan::{Change, HostStep, Rule};
 
 /// Does one piece of work after the other, and keeps the kernel's table as it should be.
@@ -69,6 +70,10 @@ pub struct Engine {
     pub(super) reported: Timestamp,
     pub(super) counters: Counters,
     pub(super) reloads: Reloads,
+    /// What operators have ordered.
+    pub(super) orders: Arc<Orders>,
+    /// What they were answered.
+    pub(super) answers: Arc<Answers>,
     pub(super) history: Arc<History>,
     pub(super) views: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
     /// The services whose view must be made again.
@@ -185,6 +190,8 @@ impl Engine {
             reported: Timestamp::ZERO,
             counters: Counters::default(),
             reloads: Reloads::default(),
+            orders: Arc::default(),
+            answers: Arc::default(),
             history: Arc::default(),
             views: Arc::default(),
             stale: BTreeSet::new(),
@@ -230,6 +237,7 @@ impl Engine {
             Event::OwnedWritten(written) => self.owned_written(now, written, out),
             Event::Next(id, config) => self.next_came(now, id, config, out),
             Event::NextRefused(id, why) => self.reload_refused(now, id, &why, out),
+            Event::Ordered(command) => self.ordered(now, &command),
             Event::Stop { release } => self.ending = Some(release),
         }
         self.turn(now, out);

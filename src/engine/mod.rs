@@ -21,6 +21,7 @@ mod event;
 mod history;
 mod host;
 mod machine;
+mod orders;
 mod owned;
 mod queue;
 mod reload;
@@ -34,7 +35,8 @@ mod verdicts;
 mod view;
 
 pub use describe::{count, steps};
-pub use event::{Action, Event, Probed, ReloadId, Start};
+pub use event::{Action, Command, CommandId, Event, Probed, ReloadId, Start};
 pub use history::History;
 pub use machine::Engine;
+pub use orders::Answers;
 pub use snapshot::{CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay};

@@ -183,6 +183,7 @@ impl Engine {
         let settings = next.wanted.config.ipvs != self.config.ipvs;
         self.look_at_changed_services(&next.wanted.config);
         self.config = next.wanted.config;
+        self.forget_orders();
         if next.health_events == self.health_events {
             self.health = next.health;
         } else {

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use super::event::ReloadId;
 use super::history::History;
+use super::orders::Answers;
 use crate::model::{
-    Check, Config, Few, KnowsStandings, ServerKey, ServiceKey, Standing, Timestamp, Weight,
+    Check, Config, Few, KnowsStandings, Order, Orders, ServerKey, ServiceKey, Standing, Timestamp,
+    Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -29,6 +31,10 @@ pub struct Snapshot {
     pub counters: Counters,
     /// The reloads so far.
     pub reloads: Reloads,
+    /// What operators have ordered.
+    pub orders: Arc<Orders>,
+    /// What they were answered.
+    pub answers: Arc<Answers>,
     /// The last transitions.
     pub history: Arc<History>,
 }
@@ -139,5 +145,9 @@ impl Snapshot {
 impl KnowsStandings for Snapshot {
     fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing> {
         self.server(service, server)?.standing
+    }
+
+    fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
+        self.orders.get(service, server)
     }
 }

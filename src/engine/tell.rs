@@ -9,8 +9,10 @@ use std::sync::Arc;
 use super::describe::found;
 use super::event::Action;
 use super::machine::Engine;
+use super::orders::known;
 use crate::model::{
-    Condition, Effect, Object, ServerKey, ServiceKey, Standing, Timestamp, Transition, Weight,
+    Condition, Effect, Object, Order, ServerKey, ServiceKey, Standing, Timestamp, Transition,
+    Weight,
 };
 use crate::plan::{Plan, Step, desired_service};
 
@@ -25,6 +27,18 @@ pub(super) enum Untold {
         from: Standing,
         to: Standing,
         because: Box<str>,
+        /// Its weight in the kernel before.
+        before: Option<Weight>,
+    },
+    /// An operator has ordered something for a server, or taken it back.
+    Ordered {
+        at: Timestamp,
+        service: ServiceKey,
+        server: ServerKey,
+        from: Option<Order>,
+        to: Option<Order>,
+        /// Who.
+        by: Box<str>,
         /// Its weight in the kernel before.
         before: Option<Weight>,
     },
@@ -43,7 +57,7 @@ pub(super) enum Untold {
 impl Untold {
     pub(super) const fn service(&self) -> &ServiceKey {
         match self {
-            Self::Verdict { service, .. } => service,
+            Self::Verdict { service, .. } | Self::Ordered { service, .. } => service,
             Self::Repair { step, .. } => step.service(),
         }
     }
@@ -65,6 +79,22 @@ impl Untold {
                 from: Condition::Standing(from),
                 to: Condition::Standing(to),
                 why: because,
+                effect,
+            },
+            Self::Ordered {
+                at,
+                service,
+                server,
+                from,
+                to,
+                by,
+                ..
+            } => Transition {
+                at,
+                object: Object::Server(service, server),
+                from: Condition::Ordered(from),
+                to: Condition::Ordered(to),
+                why: by,
                 effect,
             },
             Self::Repair {
@@ -109,6 +139,12 @@ impl Engine {
                 server,
                 before,
                 ..
+            }
+            | Untold::Ordered {
+                service,
+                server,
+                before,
+                ..
             } => {
                 let after = self.weight(service, server);
                 match refusal {
@@ -133,7 +169,8 @@ impl Engine {
 
     fn wanted_weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
         let observed = self.observed.services.get(service);
-        let desired = desired_service(&self.config, &self.health, self.role, service, observed)?;
+        let known = known(&self.health, &self.orders);
+        let desired = desired_service(&self.config, &known, self.role, service, observed)?;
         Some(desired.servers.get(server)?.weight)
     }
 

@@ -38,6 +38,8 @@ impl Engine {
             owned: Arc::clone(&self.owned),
             counters: self.counters,
             reloads: self.reloads.clone(),
+            orders: Arc::clone(&self.orders),
+            answers: Arc::clone(&self.answers),
             history: Arc::clone(&self.history),
         }
     }

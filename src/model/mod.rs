@@ -11,6 +11,7 @@ mod few;
 mod host;
 mod http;
 mod login;
+mod order;
 mod probe;
 mod protocol;
 mod rabbitmq;
@@ -35,6 +36,7 @@ pub use host::{
 };
 pub use http::{HttpMethod, HttpProbe, StatusRange};
 pub use login::Login;
+pub use order::{Order, Ordered, Orders};
 pub use probe::{
     Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
 };
@@ -49,7 +51,7 @@ pub use service::{
     Granularity, PersistenceEngine, PersistenceEngineNameError, ServiceKey, ServiceKeyError,
     ServiceSettings,
 };
-pub use standing::{AllUp, KnowsStandings, Recalled, Role, Standing, Standings};
+pub use standing::{AllUp, KnowsStandings, Recalled, Role, Standing, Standings, WithOrders};
 pub use step::Step;
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Probe, ServerKey, ServiceKey, Weight};
+use super::{Order, Orders, Probe, ServerKey, ServiceKey, Weight};
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +77,30 @@ pub struct Standings(pub BTreeMap<ServiceKey, BTreeMap<ServerKey, Standing>>);
 pub trait KnowsStandings {
     /// The standing of this server of this service; `None` when nothing checks it yet.
     fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing>;
+
+    /// What an operator has ordered for this server, if anything.
+    fn order(&self, _: &ServiceKey, _: &ServerKey) -> Option<Order> {
+        None
+    }
+}
+
+/// Standings, and the orders beside them.
+#[derive(Debug, Clone, Copy)]
+pub struct WithOrders<'a, S: ?Sized> {
+    /// Who knows the standings.
+    pub standings: &'a S,
+    /// The orders.
+    pub orders: &'a Orders,
+}
+
+impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
+    fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing> {
+        self.standings.standing(service, server)
+    }
+
+    fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
+        self.orders.get(service, server)
+    }
 }
 
 impl KnowsStandings for Standings {

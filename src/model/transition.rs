@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ServerKey, ServiceKey, Standing, Timestamp, Weight};
+use super::{Order, ServerKey, ServiceKey, Standing, Timestamp, Weight};
 
 /// One change. It is reported once, and kept in a ring; the log and others render it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub enum Condition {
     Outdated,
     /// Made by somebody else; ours from now on.
     Foreign,
+    /// An operator's order for it, or none.
+    Ordered(Option<Order>),
     /// Its probes cannot run, or the server does not understand them.
     NotChecked,
 }
@@ -143,6 +145,7 @@ impl Transition {
                 Severity::Warning
             }
             Condition::Standing(_)
+            | Condition::Ordered(_)
             | Condition::Absent
             | Condition::Running
             | Condition::Stopped
@@ -188,6 +191,19 @@ impl fmt::Display for Effect {
     }
 }
 
+/// What changes between two orders.
+struct Change(Option<Order>, Option<Order>);
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(_, Some(order)) => write!(f, "{order} ordered"),
+            Self(Some(order), None) => write!(f, "{order} taken back"),
+            Self(None, None) => f.write_str("nothing ordered"),
+        }
+    }
+}
+
 impl fmt::Display for Transition {
     /// One line for the log, without its time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,6 +225,10 @@ impl fmt::Display for Transition {
                     f,
                     "real server {server} of {service}: {from} -> {to} ({why}), {effect}"
                 )
+            }
+            (Object::Server(service, server), Condition::Ordered(from), Condition::Ordered(to)) => {
+                write!(f, "real server {server} of {service}: ")?;
+                write!(f, "{} by {why}, {effect}", Change(*from, *to))
             }
             (Object::Check(service, server), _, Condition::NotChecked) => {
                 write!(

@@ -2,8 +2,8 @@
 //! The one maker of desired state: our part of the kernel's table as it should be.
 
 use crate::model::{
-    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, RealServer, Role,
-    ServiceKey, Standing, VirtualService, Weight,
+    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, RealServer,
+    Role, ServiceKey, Standing, VirtualService, Weight,
 };
 
 /// Our part of the kernel's table as it should be.
@@ -76,11 +76,51 @@ fn with<S: KnowsStandings + ?Sized>(
             (Standing::Unknown, None, Absent::Enters) => Standing::UP,
             (standing, ..) => standing,
         };
-        if let Some(real) = desired_server(it, standing, present) {
+        let order = standings.order(key, server);
+        if let Some(real) = ordered_server(it, standing, order, present) {
             desired.servers.insert(*server, real);
         }
     }
     desired
+}
+
+/// As [`desired_server`], with what an operator has ordered. A server that is down is down whatever was ordered.
+fn ordered_server(
+    configured: &ConfiguredServer,
+    standing: Standing,
+    order: Option<Order>,
+    observed: Option<&RealServer>,
+) -> Option<RealServer> {
+    match order {
+        None => desired_server(configured, standing, observed),
+        Some(Order::Disable) => None,
+        Some(Order::Drain) => {
+            let standing = match standing {
+                Standing::Down => Standing::Down,
+                Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
+                    Standing::Drain
+                }
+            };
+            desired_server(configured, standing, observed)
+        }
+        Some(Order::Weight(weight)) => {
+            let real_server = RealServer {
+                weight,
+                ..configured.real_server
+            };
+            let configured = ConfiguredServer {
+                real_server,
+                ..configured.clone()
+            };
+            let standing = match standing {
+                Standing::Up(_) => Standing::UP,
+                Standing::Unknown | Standing::Down | Standing::Drain | Standing::Maintenance => {
+                    standing
+                }
+            };
+            desired_server(&configured, standing, observed)
+        }
+    }
 }
 
 /// The server as the kernel should have it; `None` when it should not have it at all.
@@ -116,6 +156,39 @@ mod tests {
             ForwardingMethod::DirectRouting,
             Weight::new(weight).unwrap(),
         )
+    }
+
+    #[test]
+    fn an_order_wins_over_a_standing_but_not_over_down() {
+        let (drain, disable) = (Some(Order::Drain), Some(Order::Disable));
+        let weight = |number| Some(Order::Weight(Weight::new(number).unwrap()));
+        let four = Standing::Up(Weight::new(4));
+        let table = [
+            (Standing::UP, drain, Some(10), Some(0)),
+            (Standing::UP, drain, None, Some(0)),
+            (Standing::Unknown, drain, Some(10), Some(0)),
+            (Standing::Unknown, drain, None, Some(0)),
+            (Standing::Down, drain, Some(0), None),
+            (Standing::UP, disable, Some(10), None),
+            (Standing::Unknown, disable, Some(10), None),
+            (Standing::Down, disable, None, None),
+            (Standing::UP, weight(7), Some(10), Some(7)),
+            (four, weight(7), Some(4), Some(7)),
+            (Standing::Unknown, weight(7), Some(7), Some(7)),
+            (Standing::Unknown, weight(7), None, None),
+            (Standing::Down, weight(7), Some(7), None),
+            (Standing::Drain, weight(7), Some(7), Some(0)),
+        ];
+        for (standing, order, observed, expected) in table {
+            let configured = ConfiguredServer {
+                real_server: server(10),
+                checks: Checks::NONE,
+                inhibit_on_failure: false,
+            };
+            let observed = observed.map(server);
+            let desired = ordered_server(&configured, standing, order, observed.as_ref());
+            assert_eq!(desired, expected.map(server), "{standing:?} {order:?}");
+        }
     }
 
     /// A server with weight 10: its standing and its present weight in the kernel give its next weight there.

@@ -54,6 +54,7 @@ fn status(services: usize) -> Item {
             weight: Some(1),
             configured_weight: 1,
             reason: None,
+            order: None,
             checks: Vec::new(),
         }],
     });
@@ -93,6 +94,10 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
                 std::future::pending::<()>().await;
             }
             Ok(())
+        }
+        Request::Order { servers, .. } => {
+            let all = u64::try_from(servers.len()).unwrap();
+            replies.item(Item::Ordered(all)).await
         }
         Request::Reload { wait } => {
             let (reload, refused) = (ReloadId(1), Some("director.yaml:3: no\u{7}".to_owned()));

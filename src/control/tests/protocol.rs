@@ -10,8 +10,8 @@ use crate::control::{
 use crate::engine::ReloadId;
 
 use crate::model::{
-    Condition, Config, Effect, Object, Probe, ProbeKind, Recalled, Severity, Standing, Timestamp,
-    Transition,
+    Condition, Config, Effect, Object, Order, Probe, ProbeKind, Recalled, Severity, Standing,
+    Timestamp, Transition, Weight,
 };
 use std::time::Duration;
 
@@ -67,6 +67,17 @@ fn requests_are_these_lines() {
         (
             request(4, Request::Reload { wait: true }),
             r#"{"id":4,"request":"reload","wait":true}"#,
+        ),
+        (
+            request(
+                6,
+                Request::Order {
+                    servers: vec![("FWM 7".parse().unwrap(), "10.0.0.5:80".parse().unwrap())],
+                    order: Some(Order::Weight(Weight::ONE)),
+                    force: true,
+                },
+            ),
+            r#"{"id":6,"request":"order","servers":[["FWM 7","10.0.0.5:80"]],"order":{"weight":1},"force":true}"#,
         ),
         (
             request(5, Request::Standings),
@@ -126,7 +137,7 @@ fn what_is_no_request_is_told_with_its_number_and_its_reason() {
         why,
         format!(
             "director {} (control protocol 2) does not know the request \"drain\"; it knows status, events, reload, \
-             standings",
+             order, standings",
             env!("CARGO_PKG_VERSION")
         )
     );
@@ -187,6 +198,7 @@ fn full_status() -> Status {
                 weight: None,
                 configured_weight: 10,
                 reason: Some("connect refused".to_owned()),
+                order: Some("drain".to_owned()),
                 checks: vec![CheckStatus {
                     probe: "tcp 10.0.0.5:80".to_owned(),
                     standing: "down".into(),
@@ -216,7 +228,7 @@ fn a_status_is_the_json_that_people_use() {
             "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null,
             "servers": [{
                 "server": "10.0.0.5:80", "health": "down", "since_seconds": 5, "weight": null,
-                "configured_weight": 10, "reason": "connect refused",
+                "configured_weight": 10, "reason": "connect refused", "order": "drain",
                 "checks": [{
                     "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
                     "latency_microseconds": 120, "last_failure": "connect refused",
@@ -268,6 +280,7 @@ fn replies_are_these_lines() {
         recalled: vec![recalled],
         owned: std::iter::once("FWM 7".parse().unwrap()).collect(),
         config: Config::default(),
+        orders: Vec::new(),
     };
     let done = Reloaded {
         reload: ReloadId(2),
@@ -298,6 +311,10 @@ fn replies_are_these_lines() {
         (
             ReplyLine::Item(1, Some(Item::Event(told()))),
             r#"{"id":1,"item":{"event":{"number":8,"milliseconds_ago":12,"severity":"info","text":"IPVS answers again","transition":{"at":0,"from":"refused","object":"ipvs","to":"right"}}}}"#,
+        ),
+        (
+            ReplyLine::Item(1, Some(Item::Ordered(2))),
+            r#"{"id":1,"item":{"ordered":2}}"#,
         ),
         (
             ReplyLine::Item(1, Some(Item::Reload(done))),

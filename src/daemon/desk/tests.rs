@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests and their answers, from snapshots that a test publishes in the engine's place.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -37,6 +38,8 @@ impl Office {
                     asked.send(()).unwrap();
                     ReloadId(number.fetch_add(1, Ordering::Relaxed) + 1)
                 }),
+                order: Box::new(|_| ()),
+                commands: Cell::new(0),
                 clock: Clock::start(),
                 path: PathBuf::from("/etc/lvs-director/director.yaml"),
             };
@@ -111,6 +114,8 @@ fn snapshot() -> Snapshot {
         started: Timestamp::ZERO,
         services: Arc::new(keys.map(|key| (*key, view(key))).collect()),
         owned: Arc::new(config.services.keys().copied().collect()),
+        orders: Arc::default(),
+        answers: Arc::default(),
         counters: Counters {
             drift_repairs: 3,
             probes_not_run: 4,

@@ -17,7 +17,7 @@ mod writer;
 
 pub(in crate::daemon) use error::StateError;
 pub(in crate::daemon) use owned::{OwnedFile, read_owned};
-pub(in crate::daemon) use remembered::Remembered;
+pub(in crate::daemon) use remembered::{Noted, Remembered};
 pub(in crate::daemon) use remembered_file::{RememberedFile, refuse_other_kinds};
 pub(in crate::daemon) use wall::WallTime;
 pub(in crate::daemon) use writer::{LAST_WRITE, RememberedWriter, WRITE_INTERVAL};

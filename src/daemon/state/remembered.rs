@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::wall::WallTime;
-use crate::model::{Probe, Recalled, ServerKey, ServiceKey, Standing};
+use crate::model::{Ordered, Probe, Recalled, ServerKey, ServiceKey, Standing};
 
 /// The kind that the file names.
 const KIND: &str = "lvs-director remembered";
@@ -21,12 +21,31 @@ const VERSION: u64 = 1;
 /// The oldest version whose director understands what this one writes.
 const READABLE_BY: u64 = 1;
 
+/// What is to be remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::daemon) struct Noted {
+    /// The standings of the servers, with their ages.
+    pub(in crate::daemon) recalled: Vec<Recalled>,
+    /// The orders in force.
+    pub(in crate::daemon) orders: Vec<Ordered>,
+}
+
+impl From<Vec<Recalled>> for Noted {
+    fn from(recalled: Vec<Recalled>) -> Self {
+        let orders = Vec::new();
+        Self { recalled, orders }
+    }
+}
+
 /// What a director remembers over a restart.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::daemon) struct Remembered {
     version: u64,
     readable_by: u64,
     standings: BTreeMap<Identity, Held>,
+    orders: Vec<Ordered>,
+    /// Lines of `orders` that only a newer director understands.
+    other_orders: Vec<Value>,
     /// Lines of `standings` that only a newer director understands.
     others: Vec<Value>,
     /// Fields that only a newer director understands.
@@ -51,6 +70,8 @@ struct Document<'a> {
     readable_by: u64,
     written: WallTime,
     standings: Standings<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    orders: Vec<Value>,
     #[serde(flatten)]
     rest: &'a Map<String, Value>,
 }
@@ -100,6 +121,8 @@ impl Default for Remembered {
             version: VERSION,
             readable_by: READABLE_BY,
             standings: BTreeMap::new(),
+            orders: Vec::new(),
+            other_orders: Vec::new(),
             others: Vec::new(),
             rest: Map::new(),
         }
@@ -126,6 +149,14 @@ impl Remembered {
             ));
         }
         fields.remove("written");
+        if let Some(Value::Array(lines)) = fields.remove("orders") {
+            for line in lines {
+                match understood(&line) {
+                    Some(order) => remembered.orders.push(order),
+                    None => remembered.other_orders.push(line),
+                }
+            }
+        }
         remembered.version = version.max(VERSION);
         remembered.readable_by = readable_by.max(READABLE_BY);
         remembered.rest = fields;
@@ -138,7 +169,7 @@ impl Remembered {
     }
 
     fn take(&mut self, line: Value) {
-        match understood(&line) {
+        match understood::<Entry>(&line) {
             Some(entry) => {
                 let (identity, held) = entry.into_held();
                 self.standings.insert(identity, held);
@@ -162,12 +193,22 @@ impl Remembered {
         self.standings.iter().map(recalled).collect()
     }
 
-    /// The file's content with these standings, to be serialised. Ages count until `now`.
+    /// The orders that were in force.
+    pub(super) fn orders(&self) -> &[Ordered] {
+        &self.orders
+    }
+
+    /// The file's content with what was noted, to be serialised. Ages count until `now`.
     pub(super) fn document<'a>(
         &'a self,
-        recalled: &'a [Recalled],
+        noted: &'a Noted,
         now: WallTime,
     ) -> impl Serialize + use<'a> {
+        let recalled = &noted.recalled;
+        let orders = noted.orders.iter();
+        // A value of strings and numbers always serialises.
+        let orders = orders.filter_map(|order| serde_json::to_value(order).ok());
+        let orders = orders.chain(self.other_orders.iter().cloned()).collect();
         Document {
             kind: KIND,
             version: self.version,
@@ -178,6 +219,7 @@ impl Remembered {
                 now,
                 kept: self,
             },
+            orders,
             rest: &self.rest,
         }
     }
@@ -269,8 +311,8 @@ impl Entry {
 
 /// A line, if we understand it as its writer did: a probe with an unknown option is another probe than the one without
 /// it.
-fn understood(line: &Value) -> Option<Entry> {
-    let entry = Entry::deserialize(line).ok()?;
+fn understood<T: DeserializeOwned + Serialize>(line: &Value) -> Option<T> {
+    let entry = T::deserialize(line).ok()?;
     let again = serde_json::to_value(&entry).ok()?;
     says_all_of(&again, line).then_some(entry)
 }
@@ -290,6 +332,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::model::Order;
 
     const NOW: WallTime = WallTime(1_800_000_000);
 
@@ -315,7 +358,7 @@ mod tests {
     }
 
     fn text(remembered: &Remembered, recalled: &[Recalled]) -> Value {
-        serde_json::to_value(remembered.document(recalled, NOW)).unwrap()
+        serde_json::to_value(remembered.document(&recalled.to_vec().into(), NOW)).unwrap()
     }
 
     fn read(text: &Value) -> Remembered {
@@ -354,13 +397,45 @@ mod tests {
     }
 
     #[test]
+    fn orders_are_kept_and_those_of_a_newer_director_too() {
+        let ordered = |server: &str, order| Ordered {
+            service: "FWM 7".parse().unwrap(),
+            server: server.parse().unwrap(),
+            order,
+        };
+        let weight = Order::Weight(crate::model::Weight::new(9).unwrap());
+        let noted = Noted {
+            recalled: two(),
+            orders: vec![
+                ordered("10.0.0.1:80", Order::Drain),
+                ordered("10.0.0.2:80", weight),
+            ],
+        };
+        let mut text = serde_json::to_value(Remembered::default().document(&noted, NOW)).unwrap();
+        assert_eq!(
+            text["orders"][1],
+            serde_json::json!({"service": "FWM 7", "server": "10.0.0.2:80", "order": {"weight": 9}})
+        );
+        assert_eq!(read(&text).orders(), noted.orders);
+        let newer =
+            serde_json::json!({"service": "FWM 7", "server": "10.0.0.3:80", "order": "later"});
+        text["orders"].as_array_mut().unwrap().push(newer.clone());
+        let again = read(&text);
+        assert_eq!(again.orders(), noted.orders);
+        let none = Noted::default();
+        let text = serde_json::to_value(again.document(&none, NOW)).unwrap();
+        assert_eq!(text["orders"], serde_json::json!([newer]));
+    }
+
+    #[test]
     fn a_clock_that_stepped_back_gives_no_age() {
         let written = read(&text(&Remembered::default(), &two()));
         for standing in written.recalled(WallTime(5)) {
             assert_eq!(standing.age, Duration::ZERO);
         }
         // A clock that shows an earlier time than the age is long.
-        let early = serde_json::to_value(Remembered::default().document(&two(), WallTime(5)));
+        let early =
+            serde_json::to_value(Remembered::default().document(&two().into(), WallTime(5)));
         assert_eq!(
             read(&early.unwrap()).recalled(WallTime(5))[0].age.as_secs(),
             5

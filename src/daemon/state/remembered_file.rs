@@ -11,8 +11,8 @@ use tracing::warn;
 
 use super::owned::{destination, lock, nothing_there};
 use super::wall::WallTime;
-use super::{LARGEST, Remembered, StateError};
-use crate::model::Recalled;
+use super::{LARGEST, Noted, Remembered, StateError};
+use crate::model::{Ordered, Recalled};
 use crate::system::{FileCause, FileLock, read_limited, write_atomically_with};
 
 /// Its name in messages, and its key in the configuration.
@@ -84,8 +84,13 @@ impl RememberedFile {
         recalled
     }
 
-    /// Replaces the standings in the file, with ages counted until `now`. A failure leaves the file unchanged.
-    pub(super) fn write(&mut self, recalled: &[Recalled], now: WallTime) -> Result<(), StateError> {
+    /// The orders that were in force when the file was written.
+    pub(in crate::daemon) fn orders(&self) -> &[Ordered] {
+        self.content.orders()
+    }
+
+    /// Replaces the standings and orders in the file, with ages counted until `now`. A failure leaves the file unchanged.
+    pub(super) fn write(&mut self, noted: &Noted, now: WallTime) -> Result<(), StateError> {
         refuse_other_kinds(&self.path)?;
         if self.lock.is_none() {
             self.lock = Some(lock(WHAT, &self.path)?);
@@ -94,14 +99,14 @@ impl RememberedFile {
         if self.seen.is_none() || Seen::at(&self.path) != self.seen {
             self.read()?;
         }
-        let written = self.write_content(recalled, now);
+        let written = self.write_content(noted, now);
         self.content.forget_known();
         self.seen = Seen::at(&self.path);
         written
     }
 
-    fn write_content(&self, recalled: &[Recalled], now: WallTime) -> Result<(), StateError> {
-        let document = self.content.document(recalled, now);
+    fn write_content(&self, noted: &Noted, now: WallTime) -> Result<(), StateError> {
+        let document = self.content.document(noted, now);
         write_atomically_with(&self.path, 0o600, |file| {
             let mut out = BufWriter::new(file);
             serde_json::to_writer(&mut out, &document)?;
@@ -209,7 +214,7 @@ mod tests {
         let (_directory, path) = place();
         let mut file = RememberedFile::open(&path).unwrap();
         assert_eq!(file.recalled(NOW), []);
-        file.write(&one(), NOW).unwrap();
+        file.write(&one().into(), NOW).unwrap();
         drop(file);
         let mut file = RememberedFile::open(&path).unwrap();
         assert_eq!(file.recalled(NOW), one());
@@ -234,7 +239,7 @@ mod tests {
         }
         fs::write(&path, "the tenth").unwrap();
         let mut file = RememberedFile::open(&path).unwrap();
-        let error = file.write(&one(), NOW).unwrap_err().to_string();
+        let error = file.write(&one().into(), NOW).unwrap_err().to_string();
         assert!(error.contains("remove those"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "the tenth");
     }
@@ -243,14 +248,14 @@ mod tests {
     fn what_comes_there_while_the_director_runs_is_kept_too() {
         let (_directory, path) = place();
         let mut file = RememberedFile::open(&path).unwrap();
-        file.write(&one(), NOW).unwrap();
+        file.write(&one().into(), NOW).unwrap();
         fs::write(&path, "dear diary").unwrap();
-        file.write(&one(), NOW).unwrap();
+        file.write(&one().into(), NOW).unwrap();
         let bad = format!("{}.bad", path.display());
         assert_eq!(fs::read_to_string(bad).unwrap(), "dear diary");
         fs::remove_file(&path).unwrap();
         symlink("/dev/null", &path).unwrap();
-        assert!(file.write(&one(), NOW).is_err());
+        assert!(file.write(&one().into(), NOW).is_err());
         assert_eq!(path.read_link().unwrap(), Path::new("/dev/null"));
     }
 
@@ -275,8 +280,8 @@ mod tests {
         let blocked = directory.path().join("blocked");
         fs::write(&blocked, "").unwrap();
         let mut file = RememberedFile::open(&blocked.join("remembered.json")).unwrap();
-        assert!(file.write(&one(), NOW).is_err());
+        assert!(file.write(&one().into(), NOW).is_err());
         fs::remove_file(&blocked).unwrap();
-        file.write(&one(), NOW).unwrap();
+        file.write(&one().into(), NOW).unwrap();
     }
 }

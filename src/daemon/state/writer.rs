@@ -8,9 +8,8 @@ use std::{io, thread};
 use tracing::{info, warn};
 
 use super::wall::WallTime;
-use super::{RememberedFile, StateError};
+use super::{Noted, RememberedFile, StateError};
 use crate::daemon::clock::Clock;
-use crate::model::Recalled;
 use crate::model::Timestamp;
 
 /// The shortest time between two writes: a bad night must not wear out a disk.
@@ -18,8 +17,8 @@ pub(in crate::daemon) const WRITE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the end of the director waits for the last write.
 pub(in crate::daemon) const LAST_WRITE: Duration = Duration::from_secs(1);
 
-/// Gives the standings to remember, with ages counted until the note.
-type Note = Box<dyn FnOnce() -> Vec<Recalled> + Send>;
+/// Gives what to remember, with ages counted until the note.
+type Note = Box<dyn FnOnce() -> Noted + Send>;
 
 /// The thread that writes the remembered file.
 #[derive(Debug)]
@@ -37,6 +36,8 @@ struct Desk {
 #[derive(Default)]
 struct State {
     note: Option<(WallTime, Note)>,
+    /// It must not wait for the interval.
+    urgent: bool,
     closing: bool,
     done: bool,
 }
@@ -47,12 +48,12 @@ impl RememberedWriter {
         mut file: RememberedFile,
         interval: Duration,
     ) -> io::Result<Self> {
-        Self::start_with(interval, move |recalled, now| file.write(recalled, now))
+        Self::start_with(interval, move |noted, now| file.write(noted, now))
     }
 
     fn start_with(
         interval: Duration,
-        write: impl FnMut(&[Recalled], WallTime) -> Result<(), StateError> + Send + 'static,
+        write: impl FnMut(&Noted, WallTime) -> Result<(), StateError> + Send + 'static,
     ) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let writer = Writer {
@@ -71,12 +72,18 @@ impl RememberedWriter {
 
     /// Notes what to remember from now on; only the last note is written. Never waits. `note` runs on the writer's
     /// thread, or not at all, and must count ages until this call.
-    pub(in crate::daemon) fn note(&self, note: impl FnOnce() -> Vec<Recalled> + Send + 'static) {
+    pub(in crate::daemon) fn note(&self, note: impl FnOnce() -> Noted + Send + 'static) {
         let note: Note = Box::new(note);
         let before = self.desk.state().note.replace((WallTime::now(), note));
         self.desk.changed.notify_all();
         // Drop it outside the lock: it may have the last reference to a large table.
         drop(before);
+    }
+
+    /// As [`Self::note`], and it is written at once: somebody relies on it.
+    pub(in crate::daemon) fn note_now(&self, note: impl FnOnce() -> Noted + Send + 'static) {
+        self.desk.state().urgent = true;
+        self.note(note);
     }
 
     /// Writes the last note, if it is not written yet, and ends the thread. Waits at most `patience`; `false` when that
@@ -122,7 +129,7 @@ struct Writer<W> {
     clock: Clock,
     write: W,
     /// The failure of a write, until a newer note comes.
-    unwritten: Option<(WallTime, Vec<Recalled>)>,
+    unwritten: Option<(WallTime, Noted)>,
     failing: bool,
     /// The last field: the file is released before this is dropped.
     _done: Done,
@@ -138,7 +145,7 @@ impl Drop for Done {
     }
 }
 
-impl<W: FnMut(&[Recalled], WallTime) -> Result<(), StateError>> Writer<W> {
+impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
     fn run(mut self) {
         let mut earliest = Timestamp::ZERO;
         loop {
@@ -166,7 +173,9 @@ impl<W: FnMut(&[Recalled], WallTime) -> Result<(), StateError>> Writer<W> {
         loop {
             let something = state.note.is_some() || self.unwritten.is_some();
             let left = earliest.since(self.clock.now());
-            if state.closing || (something && left.is_zero()) {
+            let now = left.is_zero() || (state.urgent && state.note.is_some());
+            if state.closing || (something && now) {
+                state.urgent = false;
                 return (state.note.take(), state.closing);
             }
             state = if something {
@@ -200,13 +209,14 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
+    use crate::model::Recalled;
 
     /// Longer than anything takes that works.
     const PATIENCE: Duration = Duration::from_secs(60);
     const LONG: Duration = Duration::from_hours(1);
 
-    fn one(last: u8) -> Vec<Recalled> {
-        vec![Recalled {
+    fn one(last: u8) -> Noted {
+        let recalled = Recalled {
             service: "TCP 192.0.2.10:80".parse().unwrap(),
             server: format!("10.0.0.{last}:80").parse().unwrap(),
             probe: crate::model::Probe {
@@ -216,7 +226,8 @@ mod tests {
             },
             standing: crate::model::Standing::Down,
             age: Duration::ZERO,
-        }]
+        };
+        Noted::from(vec![recalled])
     }
 
     fn failure() -> StateError {
@@ -232,7 +243,7 @@ mod tests {
     fn only_the_last_of_many_notes_is_written() {
         let (done, attempts) = channel();
         let writer = RememberedWriter::start_with(LONG, move |recalled, _| {
-            done.send(recalled.to_vec()).unwrap();
+            done.send(recalled.clone()).unwrap();
             Ok(())
         });
         let writer = writer.unwrap();
@@ -247,11 +258,28 @@ mod tests {
     }
 
     #[test]
+    fn an_urgent_note_does_not_wait_for_the_interval() {
+        let (done, attempts) = channel();
+        let writer = RememberedWriter::start_with(LONG, move |noted, _| {
+            done.send(noted.clone()).unwrap();
+            Ok(())
+        });
+        let writer = writer.unwrap();
+        for last in 1..4 {
+            writer.note_now(move || one(last));
+            assert_eq!(attempts.recv_timeout(PATIENCE).unwrap(), one(last));
+        }
+        writer.note(|| one(9));
+        assert!(attempts.try_recv().is_err(), "the interval is not over");
+        assert!(writer.close(PATIENCE));
+    }
+
+    #[test]
     fn a_write_that_failed_is_tried_again_without_a_new_note() {
         let (done, attempts) = channel();
         let mut failures = 3;
         let writer = RememberedWriter::start_with(Duration::from_millis(1), move |recalled, at| {
-            done.send((recalled.to_vec(), at)).unwrap();
+            done.send((recalled.clone(), at)).unwrap();
             failures -= 1;
             if failures > 0 { Err(failure()) } else { Ok(()) }
         });
@@ -301,6 +329,6 @@ mod tests {
         assert!(writer.close(PATIENCE));
         // The lock ended with the thread.
         let mut file = RememberedFile::open(&path).unwrap();
-        assert_eq!(file.recalled(WallTime(0)), one(9));
+        assert_eq!(file.recalled(WallTime(0)), one(9).recalled);
     }
 }

@@ -24,6 +24,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             config,
             owned: std::collections::BTreeSet::new(),
             recalled: Vec::new(),
+            orders: Vec::new(),
         };
         Event::Start(Box::new(start))
     });

@@ -2,6 +2,7 @@
 //! The engine with a simulated kernel, and with a clock that is an argument.
 
 mod laws;
+mod orders;
 mod reload;
 mod stand;
 mod trouble;

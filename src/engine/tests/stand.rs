@@ -69,6 +69,7 @@ impl Stand {
             config: parse(services),
             owned,
             recalled,
+            orders: Vec::new(),
         };
         stand.event(Event::Start(Box::new(start)));
         stand

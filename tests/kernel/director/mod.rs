@@ -9,6 +9,7 @@ mod http;
 mod kill;
 mod log;
 mod once;
+mod order;
 mod process;
 mod recording;
 mod refusal;
@@ -28,6 +29,7 @@ pub(crate) fn tests() -> Vec<Test> {
         checks::tests(),
         amqp::tests(),
         http::tests(),
+        order::tests(),
         repair::tests(),
         reload::tests(),
         refusal::tests(),

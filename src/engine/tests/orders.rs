@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What operators order, and what comes of it.
+
+use super::stand::{Stand, TWO_SERVERS, all, key, parse, weights};
+use crate::engine::{Command, CommandId, Event, Start};
+use crate::model::{Order, Ordered, ServerKey, Weight};
+use crate::plan::SimulatedKernel;
+
+const BOTH: [(&str, u32); 2] = [("10.0.0.1:80", 1), ("10.0.0.2:80", 5)];
+
+fn running() -> Stand {
+    let mut stand = Stand::start(SimulatedKernel::default(), TWO_SERVERS);
+    stand.seconds(1, all);
+    assert_eq!(stand.weights(), weights(&BOTH));
+    stand
+}
+
+fn server(at: &str) -> ServerKey {
+    at.parse().unwrap()
+}
+
+/// Orders something for these servers. Returns how many changed, or why it was refused.
+fn order(
+    stand: &mut Stand,
+    servers: &[&str],
+    order: Option<Order>,
+    force: bool,
+) -> Result<usize, String> {
+    let now = stand.now;
+    let last = stand.engine.snapshot(now).answers.keys().last().copied();
+    let id = CommandId(last.map_or(1, |last| last.0 + 1));
+    let servers = servers.iter().map(|at| (key(), server(at))).collect();
+    stand.event(Event::Ordered(Box::new(Command {
+        id,
+        servers,
+        order,
+        force,
+        by: "user 0".into(),
+    })));
+    let answer = stand.engine.snapshot(now).answers[&id].clone();
+    answer.map_err(|why| why.to_string())
+}
+
+#[test]
+fn a_drained_server_gets_nothing_until_that_is_taken_back() {
+    let mut stand = running();
+    assert_eq!(
+        order(&mut stand, &["10.0.0.2:80"], Some(Order::Drain), false),
+        Ok(1)
+    );
+    let drained = weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 0)]);
+    assert_eq!(stand.weights(), drained);
+    assert_eq!(
+        stand.count(
+            "real server 10.0.0.2:80 of TCP 192.0.2.10:80: drain ordered by user 0, weight 5 -> 0"
+        ),
+        1
+    );
+    // Checks, repairs and reloads leave it so.
+    stand.seconds(30, all);
+    assert_eq!(
+        stand.reload(&TWO_SERVERS.replace("weight: 5", "weight: 6")),
+        None
+    );
+    assert_eq!(stand.weights(), drained);
+    assert_eq!(
+        order(&mut stand, &["10.0.0.2:80"], Some(Order::Drain), false),
+        Ok(0)
+    );
+    assert_eq!(order(&mut stand, &["10.0.0.2:80"], None, false), Ok(1));
+    assert_eq!(
+        stand.weights(),
+        weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 6)])
+    );
+    assert_eq!(stand.count("drain taken back by user 0, weight 0 -> 6"), 1);
+}
+
+#[test]
+fn a_disabled_server_is_out_and_a_weight_replaces_the_configured_one() {
+    let mut stand = running();
+    order(&mut stand, &["10.0.0.2:80"], Some(Order::Disable), false).unwrap();
+    assert_eq!(stand.weights(), weights(&[("10.0.0.1:80", 1)]));
+    let nine = Order::Weight(Weight::new(9).unwrap());
+    order(&mut stand, &["10.0.0.2:80"], Some(nine), false).unwrap();
+    let weighed = weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 9)]);
+    assert_eq!(stand.weights(), weighed);
+    assert_eq!(
+        stand.count("weight 9 ordered by user 0, added with weight 9"),
+        1
+    );
+    // It may fail and come back.
+    stand.seconds(20, |at| at != "10.0.0.2:80");
+    assert_eq!(stand.weights(), weights(&[("10.0.0.1:80", 1)]));
+    stand.seconds(20, all);
+    assert_eq!(stand.weights(), weighed);
+}
+
+#[test]
+fn the_last_server_is_only_taken_out_by_force() {
+    let mut stand = running();
+    let refused = |answer: Result<usize, String>| {
+        let why = answer.unwrap_err();
+        assert!(
+            why.contains("TCP 192.0.2.10:80 would have no server for new connections"),
+            "{why}"
+        );
+    };
+    let zero = Some(Order::Weight(Weight::ZERO));
+    let both = ["10.0.0.1:80", "10.0.0.2:80"];
+    for wish in [Some(Order::Drain), Some(Order::Disable), zero] {
+        refused(order(&mut stand, &both, wish, false));
+        assert_eq!(stand.weights(), weights(&BOTH));
+    }
+    order(&mut stand, &["10.0.0.1:80"], Some(Order::Drain), false).unwrap();
+    refused(order(
+        &mut stand,
+        &["10.0.0.2:80"],
+        Some(Order::Drain),
+        false,
+    ));
+    order(&mut stand, &["10.0.0.2:80"], Some(Order::Drain), true).unwrap();
+    assert_eq!(
+        stand.weights(),
+        weights(&[("10.0.0.1:80", 0), ("10.0.0.2:80", 0)])
+    );
+    order(&mut stand, &both, None, false).unwrap();
+    assert_eq!(stand.weights(), weights(&BOTH));
+}
+
+#[test]
+fn an_order_for_a_server_that_is_not_configured_changes_nothing() {
+    let mut stand = running();
+    let why = order(
+        &mut stand,
+        &["10.0.0.1:80", "10.0.0.9:80"],
+        Some(Order::Drain),
+        true,
+    );
+    assert_eq!(
+        why.unwrap_err(),
+        "TCP 192.0.2.10:80 has no real server 10.0.0.9:80 in the running configuration"
+    );
+    assert_eq!(stand.weights(), weights(&BOTH));
+}
+
+#[test]
+fn an_order_outlives_a_restart_and_ends_with_its_server() {
+    let mut stand = running();
+    order(&mut stand, &["10.0.0.2:80"], Some(Order::Drain), false).unwrap();
+    let orders: Vec<Ordered> = stand.engine.orders().iter().collect();
+    let drained = weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 0)]);
+    let mut next = Stand::new(stand.kernel);
+    let start = Start {
+        config: parse(TWO_SERVERS),
+        owned: stand.owned,
+        recalled: Vec::new(),
+        orders,
+    };
+    next.event(Event::Start(Box::new(start)));
+    assert_eq!(next.weights(), drained);
+    next.seconds(5, all);
+    assert_eq!(next.weights(), drained);
+    let one = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1]}\n";
+    assert_eq!(next.reload(one), None);
+    assert_eq!(next.reload(TWO_SERVERS), None);
+    next.seconds(5, all);
+    assert_eq!(next.weights(), weights(&BOTH));
+}
