@@ -11,6 +11,14 @@ pub mod ipvs;
 pub mod message;
 pub mod sockopt;
 
+/// What a stranger wrote, for a person: visible ASCII and blanks, at most so many characters.
+#[must_use]
+pub fn shown(text: &str, most: usize) -> String {
+    let printable = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ');
+    let short: String = printable.take(most).collect();
+    short.trim().to_owned()
+}
+
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {

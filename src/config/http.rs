@@ -127,12 +127,13 @@ fn host(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wro
 
 /// Header lines: a map of names and values.
 fn headers(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Headers, Wrong> {
-    const OURS: [&str; 5] = [
+    const OURS: [&str; 6] = [
         "host",
         "connection",
         "content-length",
         "transfer-encoding",
         "authorization",
+        "proxy-authorization",
     ];
     const INSTEAD: &str = "write host: for Host, user: and password_file: for Authorization";
     let Value::Map(entries) = &node.value else {

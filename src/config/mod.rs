@@ -136,7 +136,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
         Vec::new()
     };
     let vips = services.all.keys().filter_map(ServiceKey::address);
-    path::refuse_virtual_sources(root, &vips.collect(), out);
+    let sources = path::refuse_virtual_sources(root, &vips.collect(), out);
     let outline = outline(text, entries, keys).filter(|_| !document.anchors);
     Ok(Whole {
         config: Config {
@@ -149,6 +149,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
             defaults: Arc::new(defaults),
             pools: Arc::new(pools),
             nodes: document.nodes,
+            sources,
         }),
     })
 }
@@ -184,7 +185,13 @@ fn outline(text: &str, entries: &[Entry<'_>], keys: Vec<ServiceKey>) -> Option<O
         None => text.len(),
         Some(next) => {
             let before = text.get(..next.span.start())?;
-            before.rfind('\n')? + 1
+            let start = before.rfind('\n')? + 1;
+            let own = text.get(..entries.get(at)?.span.start())?;
+            let own_start = own.rfind('\n').map_or(0, |at| at + 1);
+            if before.get(start..)? != own.get(own_start..)? {
+                return None;
+            }
+            start
         }
     };
     Outline::of(text, nodes, keys, end)

@@ -67,42 +67,43 @@ impl PathLayer {
     }
 }
 
-/// Finds each `source` of a check that is the address of a virtual service.
-pub(super) fn refuse_virtual_sources(node: &Node<'_>, vips: &BTreeSet<IpAddr>, out: &mut Findings) {
+/// Finds each `source` of a check that is the address of a virtual service. Returns whether there is any `source`.
+pub(super) fn refuse_virtual_sources(
+    node: &Node<'_>,
+    vips: &BTreeSet<IpAddr>,
+    out: &mut Findings,
+) -> bool {
+    let mut any = false;
     match &node.value {
         Value::Scalar { .. } => {}
         Value::List(nodes) => {
             for node in nodes.iter() {
-                refuse_virtual_sources(node, vips, out);
+                any |= refuse_virtual_sources(node, vips, out);
             }
         }
         Value::Map(entries) => {
-            for entry in entries.iter() {
-                if &*entry.key == "check" {
-                    refuse_virtual_source(&entry.value, vips, out);
-                } else {
-                    refuse_virtual_sources(&entry.value, vips, out);
+            // A header may have any name.
+            for entry in entries.iter().filter(|entry| &*entry.key != "headers") {
+                any |= refuse_virtual_sources(&entry.value, vips, out);
+                if &*entry.key == "source" {
+                    any = true;
+                    refuse_virtual_source(entry, vips, out);
                 }
             }
         }
     }
+    any
 }
 
-fn refuse_virtual_source(check: &Node<'_>, vips: &BTreeSet<IpAddr>, out: &mut Findings) {
-    let Value::Map(entries) = &check.value else {
-        return;
-    };
-    let sources = entries.iter().filter(|entry| &*entry.key == "source");
-    for entry in sources {
-        let source = entry.value.text().and_then(|text| text.parse().ok());
-        if let Some(source) = source
-            && vips.contains(&source)
-        {
-            let message = format!("source {source} is the address of a virtual service");
-            let help = "the real servers have that address, too, and no answer would come back; write another \
-                        address of this host, or leave source out";
-            out.push(Finding::new(entry.value.span, message).help(help));
-        }
+fn refuse_virtual_source(entry: &Entry<'_>, vips: &BTreeSet<IpAddr>, out: &mut Findings) {
+    let source = entry.value.text().and_then(|text| text.parse().ok());
+    if let Some(source) = source
+        && vips.contains(&source)
+    {
+        let message = format!("source {source} is the address of a virtual service");
+        let help = "the real servers have that address, too, and no answer would come back; write another \
+                    address of this host, or leave source out";
+        out.push(Finding::new(entry.value.span, message).help(help));
     }
 }
 

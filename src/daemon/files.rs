@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Checks what is at the paths of the director's own files in a configuration.
 
+use std::collections::BTreeSet;
 use std::fs::{Metadata, metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::state::{StateError, read_owned, refuse_other_kinds};
-use crate::model::DirectorSettings;
+use crate::model::{Config, DirectorSettings};
 use crate::system::FileCause;
 
 /// Why the configuration at `path` cannot be used: one of the director's own files is that very file.
@@ -43,6 +44,20 @@ pub(super) fn refused(settings: &DirectorSettings) -> Vec<String> {
             )
         });
     [state, remembered, socket].into_iter().flatten().collect()
+}
+
+/// The password files of checks that do not exist. One that we may not look at may exist.
+pub(super) fn missing_passwords(config: &Config) -> BTreeSet<PathBuf> {
+    let services = config.services.values();
+    let checks = services.flat_map(|it| it.servers.values().flat_map(|it| it.checks.each.iter()));
+    let logins = checks.filter_map(|check| check.probe.login());
+    let files: BTreeSet<PathBuf> = logins
+        .map(|login| login.password_file.to_path_buf())
+        .collect();
+    let missing = |path: &PathBuf| {
+        metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    files.into_iter().filter(missing).collect()
 }
 
 const fn named(settings: &DirectorSettings) -> [(&'static str, &PathBuf); 3] {

@@ -12,7 +12,7 @@ use super::args::Failure;
 use super::beside::Beside;
 use super::clock::Clock;
 use super::files;
-use super::say::{printable, say};
+use super::say::{complain, printable, say};
 use super::state::{OwnedFile, read_owned};
 use crate::config::{self, Follower};
 use crate::control::ControlSocket;
@@ -68,6 +68,12 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     let refused = files::refused(&config.director);
     if !refused.is_empty() {
         return Err(Failure::config(&printable(&refused.join("\n"))));
+    }
+    for file in files::missing_passwords(&config) {
+        complain(&printable(&format!(
+            "director: note: there is no password file {}; its checks cannot run",
+            file.display()
+        )));
     }
     if print {
         say(&config::to_yaml(&config))?;

@@ -114,9 +114,12 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let release = options.release;
     // The engine may have ended by itself: then nobody receives this.
     let _ = events.send(Event::Stop { release });
-    engine
+    let ended = engine
         .join()
-        .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"))
+        .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"));
+    // A thread that reads a password from a disk that hangs must not keep the director.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The shell with everything that it owns, and the engine's first event.

@@ -209,10 +209,14 @@ fn verdict(check: &CheckStatus) -> String {
     } else {
         ("failures", "down")
     };
-    format!(
+    let verdict = format!(
         "{} for {} s; {} of {} {results} in a row to be {to}",
         check.standing, check.since_seconds, check.against, check.against_needed
-    )
+    );
+    match &*check.standing {
+        "up" | "down" => verdict,
+        _ => format!("{verdict}, 1 success to be up"),
+    }
 }
 
 fn last_probe(check: &CheckStatus) -> String {
@@ -318,6 +322,12 @@ mod tests {
             latency_microseconds: Some(120),
             ..check()
         };
+        let drained = CheckStatus {
+            standing: "drain".into(),
+            ..failed.clone()
+        };
+        let said = "drain for 12 s; 1 of 3 failures in a row to be down, 1 success to be up";
+        assert_eq!(verdict(&drained), said);
         let mut text = String::new();
         render_check(&failed, &mut text);
         assert!(text.contains("up for 12 s; 1 of 3 failures in a row to be down\n"));

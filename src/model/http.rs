@@ -17,6 +17,7 @@ pub struct HttpProbe {
     /// The `Host` header; `None` is the target's address and port.
     pub host: Option<Box<str>>,
     /// More header lines: a name, and a value of visible ASCII and blanks.
+    #[serde(default)]
     pub headers: Box<[(Box<str>, Box<str>)]>,
     /// Who logs in, by the `Basic` scheme.
     pub login: Option<Login>,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AmqpProbe, Few, Fwmark, HttpMethod, HttpProbe, RabbitmqProbe, StatusRange, Timestamp, Weight,
+    AmqpProbe, Few, Fwmark, HttpMethod, HttpProbe, Login, RabbitmqProbe, StatusRange, Timestamp,
+    Weight,
 };
 
 /// One probe of one server: its kind, its target and its path.
@@ -63,8 +64,9 @@ impl Probe {
         if let Some(host) = &http.host {
             write!(f, " host {host}")?;
         }
-        for (name, value) in &http.headers {
-            write!(f, " header {name}: {value}")?;
+        for (name, _) in &http.headers {
+            // The value may be a token.
+            write!(f, " header {name}")?;
         }
         if let Some(login) = &http.login {
             write!(f, " user {}", login.user)?;
@@ -76,6 +78,17 @@ impl Probe {
             write!(f, " contains {part:?}")?;
         }
         Ok(())
+    }
+
+    /// Who logs in, if anybody does.
+    #[must_use]
+    pub fn login(&self) -> Option<&Login> {
+        match &self.kind {
+            ProbeKind::Tcp => None,
+            ProbeKind::Amqp(amqp) => amqp.login.as_ref().map(|login| &login.who),
+            ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
+            ProbeKind::Http(http) => http.login.as_ref(),
+        }
     }
 
     /// The address it is to come from, if one is chosen.

@@ -15,16 +15,33 @@ use crate::model::ProbePath;
 /// it hung, or was suspended.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Connects and talks, within `timeout` from the connection's first packet to the last answer.
+/// The time that a probe has, from its first packet to the last answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time {
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl Time {
+    /// This long, from now on.
+    pub(super) fn from_now(timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout;
+        Self { deadline, timeout }
+    }
+}
+
+/// Connects and talks within the time. `met` tells that the server has answered this probe before.
 ///
 /// A reset closes the connection then: no side keeps it in `TIME_WAIT`.
 pub(super) async fn hold(
     at: SocketAddr,
     path: Option<&ProbePath>,
-    timeout: Duration,
+    time: Time,
+    met: bool,
     talk: impl AsyncFnOnce(TcpStream) -> Answer,
 ) -> Answer {
-    let mut connected = false;
+    let Time { deadline, timeout } = time;
+    let mut connected = met;
     let asking = async {
         let stream = match tcp::open(at, path).await {
             Ok(stream) => stream,
@@ -33,7 +50,6 @@ pub(super) async fn hold(
         connected = true;
         talk(stream).await
     };
-    let deadline = Instant::now() + timeout;
     let ended = tokio::time::timeout_at(deadline, asking).await;
     let late = deadline.elapsed();
     match ended {

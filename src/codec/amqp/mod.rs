@@ -3,6 +3,8 @@
 //!
 //! Source: AMQP 0-9-1 specification, sections 4.2 (frames, fields) and 1.4 (class connection).
 
+use super::shown;
+
 /// What a client says first: it wants AMQP 0-9-1.
 pub const PROTOCOL_HEADER: &[u8; 8] = b"AMQP\0\x00\x09\x01";
 /// The longest frame that is read, with its head and its end. RabbitMQ's `Connection.Start` has some 500 bytes.
@@ -140,7 +142,7 @@ impl FromServer {
             method::OPEN_OK => Self::OpenOk,
             method::CLOSE => Self::Close {
                 code: fields.short()?,
-                text: shown(fields.short_string()?),
+                text: text(fields.short_string()?),
             },
             method::CLOSE_OK => Self::CloseOk,
             _ => Self::Other,
@@ -149,11 +151,8 @@ impl FromServer {
 }
 
 /// A server may write anything there.
-fn shown(text: &[u8]) -> Box<str> {
-    let text = String::from_utf8_lossy(text);
-    let printable = text.chars().filter(|c| !c.is_control());
-    let short: String = printable.take(LONGEST_TEXT).collect();
-    short.trim().into()
+fn text(bytes: &[u8]) -> Box<str> {
+    shown(&String::from_utf8_lossy(bytes), LONGEST_TEXT).into()
 }
 
 /// The fields of a method, from the first on.

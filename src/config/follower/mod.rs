@@ -43,6 +43,8 @@ pub(super) struct Parts {
     pub(super) pools: Arc<Pools>,
     /// How many values the file has at most.
     pub(super) nodes: usize,
+    /// Whether a check of the file has a source.
+    pub(super) sources: bool,
 }
 
 impl Follower {
@@ -99,15 +101,16 @@ impl Reading {
             },
         };
         let (config, keys) = self.with(parts, &difference, nodes, &mut out)?;
-        if let Some(root) = &document.root {
-            let vips = config.services.keys().filter_map(ServiceKey::address);
-            refuse_virtual_sources(root, &vips.collect(), &mut out);
-        }
+        let vips = config.services.keys().filter_map(ServiceKey::address);
+        let vips = vips.collect();
+        let root = document.root.as_ref();
+        let sources = root.is_some_and(|root| refuse_virtual_sources(root, &vips, &mut out));
         let total = parts.nodes + document.nodes;
         let outline = parts.outline.after(&difference, part, nodes, &keys)?;
         let parts = Parts {
             outline,
             nodes: total,
+            sources: parts.sources || sources,
             ..parts.clone()
         };
         (out.is_empty() && total <= MAX_NODES).then(|| (Arc::new(config), parts))
@@ -134,7 +137,7 @@ impl Reading {
         let keys: Vec<ServiceKey> = keys.collect::<Result<_, _>>().ok()?;
         let twice = services.all.len() != stay + keys.len();
         let none = services.all.is_empty();
-        if twice || none || self.has_sources_for(&services) {
+        if twice || none || (parts.sources && self.has_new_address(&services)) {
             return None;
         }
         let config = Config {
@@ -145,14 +148,14 @@ impl Reading {
         Some((config, keys))
     }
 
-    /// Whether a source that was right may be wrong now: a virtual address is new.
-    fn has_sources_for(&self, services: &Services<'_>) -> bool {
+    /// Whether a virtual address is new: a source that was right may be wrong now.
+    fn has_new_address(&self, services: &Services<'_>) -> bool {
         let addresses = |it: &mut dyn Iterator<Item = &ServiceKey>| -> BTreeSet<_> {
             it.filter_map(ServiceKey::address).collect()
         };
         let new = addresses(&mut services.all.keys());
         let old = addresses(&mut self.config.services.keys());
-        !new.is_subset(&old) && self.text.contains("source")
+        !new.is_subset(&old)
     }
 }
 

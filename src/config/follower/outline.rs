@@ -12,7 +12,7 @@ use crate::model::ServiceKey;
 
 /// What can make a text reach beyond its own lines, or be reached from elsewhere: anchors, aliases, tags, block scalars
 /// and directives.
-const FAR_REACHING: [char; 6] = ['&', '*', '!', '|', '>', '%'];
+const FAR_REACHING: [char; 7] = ['&', '*', '!', '|', '>', '%', '\u{feff}'];
 /// What begins and ends a document, at the start of a line.
 const DOCUMENT_MARKS: [&str; 2] = ["---", "..."];
 
@@ -121,7 +121,7 @@ impl Outline {
 fn stands_alone(text: &str, more_follows: bool) -> bool {
     let ends = !more_follows || text.ends_with('\n');
     let marked = |line: &str| DOCUMENT_MARKS.iter().any(|mark| line.starts_with(mark));
-    ends && !text.contains(FAR_REACHING) && !text.lines().any(marked)
+    ends && !text.contains(FAR_REACHING) && !text.split(['\n', '\r']).any(marked)
 }
 
 /// Where the lines of these services start; `None` unless each begins with a dash after `indent` spaces.

@@ -49,6 +49,29 @@ virtual_services:
     timeout: 50s
   servers: [10.0.0.2]";
 
+/// The root is indented, between the marks of a document.
+const INDENTED: &str = "\
+---
+  pools: {a: [10.0.0.2]}
+  virtual_services:
+  - address: 10.0.0.1:1
+    servers: []
+  - address: 10.0.0.1:2
+    pool: a
+  defaults: {scheduler: rr}
+...
+";
+/// Keys with a question mark.
+const EXPLICIT: &str = "\
+virtual_services:
+- {address: 10.0.0.1:1, servers: []}
+- address: 10.0.0.1:2
+  servers: [10.0.0.2]
+?
+  defaults
+: {scheduler: rr}
+";
+
 fn followed(texts: &[&str]) -> Follower {
     let mut follower = Follower::default();
     for text in texts {
@@ -118,6 +141,9 @@ fn what_reaches_beyond_a_service_is_read_whole() {
         BLOCK.replace("weight: 3}", "weight: 3"),
         BLOCK.replace("scheduler: wlc", "scheduler: best"),
         BLOCK.replace("pool: rabbit", "pool: *rabbit"),
+        // YAML breaks lines here, too.
+        BLOCK.replace("servers: [10.0.0.4]}\n", "servers: [10.0.0.4]}\r...\n"),
+        BLOCK.replace("defaults:", "\u{feff} # More.\ndefaults:"),
         // It could be read alone, but not what refers to it.
         BLOCK.replace("10.0.0.1:80", "&a 10.0.0.1:80"),
         BLOCK.replace("scheduler: wlc", "scheduler: >\n      wlc"),
@@ -127,6 +153,12 @@ fn what_reaches_beyond_a_service_is_read_whole() {
     // A new virtual address may be the source of a check somewhere else.
     let text = LAST.replace("10.0.0.1:2", "10.9.9.9:2");
     assert!(!is_read_alone(LAST, &text));
+    let escaped = LAST.replace("source:", "\"s\\x6furce\":");
+    assert!(!is_read_alone(
+        &escaped,
+        &escaped.replace("10.0.0.1:2", "10.9.9.9:2")
+    ));
+    assert!(!is_read_alone(EXPLICIT, &EXPLICIT.replace("?\n", "")));
     let told = parse(NAME, text.as_bytes()).unwrap_err();
     assert_eq!(followed(&[LAST]).read(NAME, text.into()).unwrap_err(), told);
     for text in [
@@ -180,7 +212,17 @@ fn the_limits_of_a_file_hold_for_its_parts() {
 }
 
 /// Pieces of YAML that are easily read in another way beside others.
-const PIECES: [&str; 36] = [
+const PIECES: [&str; 46] = [
+    "\r",
+    "\r...\n",
+    "\r---\n",
+    "\u{feff}",
+    "?\n",
+    "? pools\n",
+    "defaults\n",
+    ": {}\n",
+    "\"s\\x6furce\": 10.0.0.1\n",
+    "\u{2028}",
     "  - {address: 10.0.0.1:81, servers: []}\n",
     "  - address: 10.0.0.1:82\n    servers: [10.0.0.2]\n",
     "- {address: 10.0.0.1:83, servers: []}\n",
@@ -240,7 +282,7 @@ fn edited(text: &str, at: Index, length: usize, lines: bool, piece: &str) -> Str
 proptest! {
     #[test]
     fn a_file_means_the_same_whatever_it_was_before(
-        base in select(vec![BLOCK, LAST]),
+        base in select(vec![BLOCK, LAST, INDENTED, EXPLICIT]),
         edits in vec((any::<Index>(), 0_usize..5, any::<bool>(), piece()), 1..8),
     ) {
         let mut text = base.to_owned();

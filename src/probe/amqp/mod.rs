@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::conversation::{self, failed};
+use super::conversation::{self, Time, failed};
 use super::{Answer, password};
 use crate::codec::amqp::{self as frame, AmqpAnswer, FromServer, MOST_BYTES, PROTOCOL_HEADER};
 use crate::model::{AmqpLogin, AmqpProbe, ProbePath};
@@ -29,7 +29,7 @@ pub(super) async fn probe(
 ) -> Answer {
     let login = match &amqp.login {
         None => None,
-        Some(login) => match password::read(&login.who.password_file).await {
+        Some(login) => match password::read(&login.who.password_file, timeout).await {
             Ok(password) => Some((login, password)),
             Err(answer) => return answer,
         },
@@ -38,6 +38,8 @@ pub(super) async fn probe(
         let mut broker = Broker {
             stream,
             came: Vec::new(),
+            read: 0,
+            passed_over: 0,
         };
         let login = login
             .as_ref()
@@ -45,15 +47,22 @@ pub(super) async fn probe(
         let talked = broker.talk(login).await;
         talked.err().unwrap_or_else(Answer::up)
     };
-    conversation::hold(at, path, timeout, talk).await
+    conversation::hold(at, path, Time::from_now(timeout), false, talk).await
 }
 
 /// A connection to a broker. An error is the answer of the probe.
 struct Broker {
     stream: TcpStream,
-    /// What has come and was not read yet.
+    /// What has come.
     came: Vec<u8>,
+    /// How many bytes of it were read.
+    read: usize,
+    /// How many messages needed no answer.
+    passed_over: usize,
 }
+
+/// The most messages that a probe passes over: a healthy broker sends none.
+const MOST_PASSED_OVER: usize = 16;
 
 impl Broker {
     async fn talk(&mut self, login: Option<(&AmqpLogin, &[u8])>) -> Result<(), Answer> {
@@ -116,13 +125,17 @@ impl Broker {
         login: Option<&AmqpLogin>,
     ) -> Result<FromServer, Answer> {
         loop {
-            match AmqpAnswer::read(&self.came) {
+            let unread = self.came.get(self.read..).unwrap_or_default();
+            match AmqpAnswer::read(unread) {
                 AmqpAnswer::Partial => self.more(wanted).await?,
                 AmqpAnswer::Wrong(why) => return Err(Answer::down(why)),
                 AmqpAnswer::Complete(message, length) => {
-                    self.came.drain(..length);
+                    self.read += length;
                     match message {
-                        FromServer::Other => {}
+                        FromServer::Other if self.passed_over < MOST_PASSED_OVER => {
+                            self.passed_over += 1;
+                        }
+                        FromServer::Other => return Err(unexpected(wanted)),
                         FromServer::Close { code, text } => {
                             // It is a courtesy: the answer is known.
                             let _ = self.stream.write_all(&frame::close_ok()).await;
@@ -136,6 +149,8 @@ impl Broker {
     }
 
     async fn more(&mut self, wanted: &str) -> Result<(), Answer> {
+        self.came.drain(..self.read);
+        self.read = 0;
         let room = MOST_BYTES.saturating_sub(self.came.len());
         let room = u64::try_from(room).unwrap_or_default();
         let read = (&mut self.stream).take(room).read_buf(&mut self.came).await;

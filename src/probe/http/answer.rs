@@ -4,6 +4,7 @@
 use httparse::{EMPTY_HEADER, Error, Response, Status};
 
 use super::body::HttpBody;
+use crate::codec::shown;
 
 /// The longest head, interim answers included. Few servers send more than 2 KiB.
 pub(super) const MOST_BYTES: usize = 16 * 1024;
@@ -62,24 +63,19 @@ impl HttpAnswer {
                 begin = end;
                 continue;
             }
-            return match HttpBody::of(status, response.headers) {
-                Ok(body) => Self::Complete(HttpHead {
-                    status,
-                    phrase: phrase(response.reason.unwrap_or_default()),
-                    length: end,
-                    body,
-                }),
-                Err(why) => Self::Wrong(why),
-            };
+            return Self::Complete(HttpHead {
+                status,
+                phrase: phrase(response.reason.unwrap_or_default()),
+                length: end,
+                body: HttpBody::of(status, response.headers),
+            });
         }
     }
 }
 
 /// A server may write anything there.
 fn phrase(reason: &str) -> Box<str> {
-    let shown = reason.chars().filter(|c| c.is_ascii_graphic() || *c == ' ');
-    let shown: String = shown.take(LONGEST_PHRASE).collect();
-    shown.trim().into()
+    shown(reason, LONGEST_PHRASE).into()
 }
 
 #[cfg(test)]

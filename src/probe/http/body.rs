@@ -17,6 +17,8 @@ pub enum HttpBody {
     Chunked,
     /// Where the connection ends.
     ToTheEnd,
+    /// Nobody can know where, because the length is impossible.
+    Unknown,
 }
 
 /// What has come of a body.
@@ -29,37 +31,39 @@ pub struct HttpContent<'a> {
 }
 
 impl HttpBody {
-    /// The body of an answer with this status and these headers. An error says why nobody can know where it ends.
-    pub(super) fn of(status: u16, headers: &[Header<'_>]) -> Result<Self, &'static str> {
+    /// The body of an answer with this status and these headers.
+    pub(super) fn of(status: u16, headers: &[Header<'_>]) -> Self {
         let named = |name: &str| {
             let headers = headers.iter();
             let name = name.to_owned();
             headers.filter(move |header| header.name.eq_ignore_ascii_case(&name))
         };
         if matches!(status, 204 | 304) {
-            return Ok(Self::Bytes(0));
+            return Self::Bytes(0);
         }
         if let Some(encoding) = named("transfer-encoding").next_back() {
             let value = encoding.value.trim_ascii();
             let last = value.rsplit(|byte| *byte == b',').next();
             let chunked = last.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"chunked"));
-            return Ok(if chunked {
+            return if chunked {
                 Self::Chunked
             } else {
                 Self::ToTheEnd
-            });
+            };
         }
+        // The same length may be there several times (RFC 9110, section 8.6).
+        let values = named("content-length").flat_map(|it| it.value.split(|byte| *byte == b','));
         let mut length = None;
-        for header in named("content-length") {
-            let text = str::from_utf8(header.value.trim_ascii()).ok();
+        for value in values {
+            let text = str::from_utf8(value.trim_ascii()).ok();
             let digits = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
             let bytes: Option<u64> = digits.and_then(|digits| digits.parse().ok());
             if bytes.is_none() || length.is_some_and(|length| Some(length) != bytes) {
-                return Err("the answer has an impossible Content-Length");
+                return Self::Unknown;
             }
             length = bytes;
         }
-        Ok(length.map_or(Self::ToTheEnd, Self::Bytes))
+        length.map_or(Self::ToTheEnd, Self::Bytes)
     }
 
     /// Reads what has come behind the head. `closed` tells that no more comes. An error says what is wrong with it.
@@ -71,6 +75,7 @@ impl HttpBody {
                 let ended = came.len() >= length;
                 HttpContent { bytes, ended }
             }
+            Self::Unknown => return Err("the answer has an impossible Content-Length"),
             Self::Chunked => chunks(came)?,
             Self::ToTheEnd => HttpContent {
                 bytes: came.into(),
@@ -118,7 +123,7 @@ fn chunks(mut came: &[u8]) -> Result<HttpContent<'static>, &'static str> {
 mod tests {
     use super::*;
 
-    fn of(headers: &[(&str, &str)]) -> Result<HttpBody, &'static str> {
+    fn of(headers: &[(&str, &str)]) -> HttpBody {
         let headers: Vec<Header<'_>> = headers
             .iter()
             .map(|(name, value)| Header {
@@ -131,32 +136,37 @@ mod tests {
 
     #[test]
     fn the_headers_say_where_a_body_ends() {
-        let impossible = Err("the answer has an impossible Content-Length");
         for (headers, expected) in [
-            (&[][..], Ok(HttpBody::ToTheEnd)),
-            (&[("Content-Length", "12")], Ok(HttpBody::Bytes(12))),
+            (&[][..], HttpBody::ToTheEnd),
+            (&[("Content-Length", "12")], HttpBody::Bytes(12)),
             (
                 &[("content-length", "12"), ("Content-Length", " 12 ")],
-                Ok(HttpBody::Bytes(12)),
+                HttpBody::Bytes(12),
             ),
             (
                 &[("content-length", "12"), ("content-length", "13")],
-                impossible,
+                HttpBody::Unknown,
             ),
-            (&[("content-length", "-1")], impossible),
-            (&[("content-length", "99999999999999999999")], impossible),
+            (&[("content-length", "-1")], HttpBody::Unknown),
+            (&[("content-length", "")], HttpBody::Unknown),
+            (&[("content-length", "5, 5")], HttpBody::Bytes(5)),
+            (&[("content-length", "5, 6")], HttpBody::Unknown),
+            (
+                &[("content-length", "99999999999999999999")],
+                HttpBody::Unknown,
+            ),
             (
                 &[
                     ("Transfer-Encoding", "gzip, Chunked"),
                     ("Content-Length", "x"),
                 ],
-                Ok(HttpBody::Chunked),
+                HttpBody::Chunked,
             ),
-            (&[("transfer-encoding", "gzip")], Ok(HttpBody::ToTheEnd)),
+            (&[("transfer-encoding", "gzip")], HttpBody::ToTheEnd),
         ] {
             assert_eq!(of(headers), expected, "{headers:?}");
         }
-        assert_eq!(HttpBody::of(204, &[]), Ok(HttpBody::Bytes(0)));
+        assert_eq!(HttpBody::of(204, &[]), HttpBody::Bytes(0));
     }
 
     #[test]

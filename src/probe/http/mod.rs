@@ -15,11 +15,14 @@ use tokio::net::TcpStream;
 use self::answer::MOST_BYTES;
 pub use self::answer::{HttpAnswer, HttpHead};
 pub use self::body::{HttpBody, HttpContent};
-use super::conversation::{self, failed};
+use super::conversation::{self, Time, failed};
 use super::{Answer, password};
 use crate::model::{HttpProbe, Login, ProbePath};
 
-/// Asks, within `timeout` from the connection's first packet to the end of the answer's head.
+/// As much of what the body must have is shown, in characters.
+const LONGEST_PART: usize = 60;
+
+/// Asks, within `timeout` from the connection's first packet to the last byte that matters.
 pub(super) async fn probe(
     http: &HttpProbe,
     at: SocketAddr,
@@ -28,13 +31,13 @@ pub(super) async fn probe(
 ) -> Answer {
     let authorization = match &http.login {
         None => None,
-        Some(login) => match authorization(login).await {
+        Some(login) => match authorization(login, timeout).await {
             Ok(value) => Some(value),
             Err(answer) => return answer,
         },
     };
     let talk = async |stream| ask(stream, http, at, authorization.as_deref()).await;
-    conversation::hold(at, path, timeout, talk).await
+    conversation::hold(at, path, Time::from_now(timeout), false, talk).await
 }
 
 async fn ask(
@@ -130,14 +133,15 @@ fn refused(head: &HttpHead, http: &HttpProbe) -> Option<Answer> {
 
 /// Reads the body until it has this part.
 async fn find(part: &str, stream: &mut TcpStream, head: &HttpHead, came: Vec<u8>) -> Answer {
+    let start: String = part.chars().take(LONGEST_PART).collect();
     let has_it = |bytes: &[u8]| bytes.windows(part.len()).any(|it| it == part.as_bytes());
     match body(stream, head, came, has_it).await {
         Ok(body) if has_it(&body.bytes) => Answer::up(),
         Ok(Body { whole: true, .. }) => {
-            Answer::down(format!("the answer does not contain {part:?}"))
+            Answer::down(format!("the answer does not contain {start:?}"))
         }
         Ok(_) => Answer::down(format!(
-            "the first 64 KiB of the answer do not contain {part:?}"
+            "the first 64 KiB of the answer do not contain {start:?}"
         )),
         Err(answer) => answer,
     }
@@ -180,10 +184,10 @@ fn request(http: &HttpProbe, at: SocketAddr, authorization: Option<&str>) -> Str
 }
 
 /// The `Authorization` header of a login (RFC 7617).
-pub(super) async fn authorization(login: &Login) -> Result<String, Answer> {
+pub(super) async fn authorization(login: &Login, timeout: Duration) -> Result<String, Answer> {
     let mut pair = login.user.as_bytes().to_vec();
     pair.push(b':');
-    pair.extend(password::read(&login.password_file).await?);
+    pair.extend(&*password::read(&login.password_file, timeout).await?);
     Ok(format!("Basic {}", BASE64.encode(&pair)))
 }
 

@@ -148,12 +148,13 @@ fn headers_and_a_login_go_with_the_request() {
     .into();
     asked.login = Some(Login {
         user: "monitor".into(),
-        password_file: file.clone().into(),
+        password_file: directory.path().join("none").into(),
     });
     let (at, _requests) = answering("HTTP/1.1 200 OK\r\n\r\n");
     let answer = run(&asked, at, LONG);
     assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun, "{answer:?}");
     std::fs::write(&file, "open sesame\n").unwrap();
+    asked.login.as_mut().unwrap().password_file = file.into();
     let (at, requests) = answering("HTTP/1.1 200 OK\r\n\r\n");
     assert_eq!(run(&asked, at, LONG), Answer::up());
     let request = requests.recv().unwrap();

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
+use super::Answer;
+use super::conversation::{self, Time};
 use super::http::{self, HttpHead};
-use super::{Answer, conversation};
-use crate::model::{HttpProbe, ProbePath, RabbitmqProbe};
+use crate::codec::shown;
+use crate::model::{HttpProbe, Login, ProbePath, RabbitmqProbe};
 
 const READY: &str = "/api/health/checks/ready-to-serve-clients";
 const VIRTUAL_HOSTS: &str = "/api/health/checks/virtual-hosts";
@@ -41,43 +42,56 @@ pub(super) async fn probe(
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let way = Way {
+    // Its time is not the server's.
+    let authorization = match &rabbitmq.login {
+        None => None,
+        Some(login) => match http::authorization(login, timeout).await {
+            Ok(value) => Some((login, value)),
+            Err(answer) => return answer,
+        },
+    };
+    let mut way = Way {
         at,
         path,
-        deadline: Instant::now() + timeout,
+        time: Time::from_now(timeout),
+        met: false,
     };
-    way.all(rabbitmq).await.err().unwrap_or_else(Answer::up)
+    let login = authorization.as_ref();
+    let login = login.map(|(login, value)| (*login, &**value));
+    let said = way.all(rabbitmq.listener, login).await;
+    said.err().unwrap_or_else(Answer::up)
 }
 
 /// How a node is reached.
 struct Way<'a> {
     at: SocketAddr,
     path: Option<&'a ProbePath>,
-    deadline: Instant,
+    time: Time,
+    /// Whether it has answered a question.
+    met: bool,
 }
 
 impl Way<'_> {
     /// All questions. An error is the answer of the probe.
-    async fn all(&self, rabbitmq: &RabbitmqProbe) -> Result<(), Answer> {
+    async fn all(&mut self, listener: u16, login: Option<(&Login, &str)>) -> Result<(), Answer> {
         match self.ask(READY, None).await? {
             Said::Yes => return Ok(()),
             Said::No(reason) => return Err(not_ready(&reason)),
             Said::Else(status) => return Err(Answer::down(status)),
             Said::Unknown | Said::Refused => {}
         }
-        let Some(login) = &rabbitmq.login else {
+        let Some((login, authorization)) = login else {
             return Err(Answer::unsupported(
                 "this node is older than RabbitMQ 4.1, and says nothing without a login: write user and password_file, \
                  or an amqp check",
             ));
         };
-        let authorization = http::authorization(login).await?;
-        let listener = format!("/api/health/checks/port-listener/{}", rabbitmq.listener);
+        let listener = format!("/api/health/checks/port-listener/{listener}");
         for (question, what) in [
             (&*listener, "no listener for clients"),
             (VIRTUAL_HOSTS, "a virtual host is down"),
         ] {
-            match self.ask(question, Some(&authorization)).await? {
+            match self.ask(question, Some(authorization)).await? {
                 Said::Yes => {}
                 Said::No(reason) if reason.is_empty() => return Err(Answer::down(what)),
                 Said::No(reason) => return Err(Answer::down(format!("{what}: {reason}"))),
@@ -96,8 +110,7 @@ impl Way<'_> {
         Ok(())
     }
 
-    async fn ask(&self, question: &str, authorization: Option<&str>) -> Result<Said, Answer> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    async fn ask(&mut self, question: &str, authorization: Option<&str>) -> Result<Said, Answer> {
         let mut said = None;
         let talk = async |stream| match exchange(stream, question, self.at, authorization).await {
             Ok((head, body)) => {
@@ -106,7 +119,8 @@ impl Way<'_> {
             }
             Err(answer) => answer,
         };
-        let answer = conversation::hold(self.at, self.path, left, talk).await;
+        let answer = conversation::hold(self.at, self.path, self.time, self.met, talk).await;
+        self.met |= said.is_some();
         said.ok_or(answer)
     }
 }
@@ -143,8 +157,7 @@ fn reason(body: &[u8]) -> String {
     let failed = serde_json::from_slice(body).unwrap_or(Failed {
         reason: String::new(),
     });
-    let printable = failed.reason.chars().filter(|c| !c.is_control());
-    printable.take(LONGEST_REASON).collect()
+    shown(&failed.reason, LONGEST_REASON)
 }
 
 /// What it means that a node is not ready. A full one, and one that drains or boots, keeps the connections that it has.

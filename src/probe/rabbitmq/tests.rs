@@ -151,8 +151,10 @@ fn what_says_nothing_of_the_node_moves_no_verdict() {
     let (at, _requests) = node(&[UNKNOWN, UNKNOWN]);
     assert_eq!(run(&rabbitmq, at).outcome, ProbeOutcome::Unsupported);
     drop(directory);
+    let (fresh, directory) = somebody();
+    drop(directory);
     let (at, _requests) = node(&[UNKNOWN]);
-    assert_eq!(run(&rabbitmq, at).outcome, ProbeOutcome::CouldNotRun);
+    assert_eq!(run(&fresh, at).outcome, ProbeOutcome::CouldNotRun);
 }
 
 #[test]
@@ -161,4 +163,26 @@ fn a_node_that_does_not_answer_is_down() {
     let at = listener.local_addr().unwrap();
     drop(listener);
     assert_eq!(run(&NOBODY, at), Answer::down("connect refused"));
+}
+
+/// The director is suspended while the first answer is on its way, for longer than the probe may take.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a host that hangs")]
+fn a_host_that_hangs_blames_no_node() {
+    let (rabbitmq, _directory) = somebody();
+    let (at, _requests) = node(&[UNKNOWN, YES, YES]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let timeout = Duration::from_millis(300);
+    let answer = runtime.block_on(async {
+        // The password is known by then.
+        let first = probe(&rabbitmq, at, None, LONG).await;
+        assert_eq!(first, Answer::up());
+        let (at, _requests) = node(&[UNKNOWN, YES, YES]);
+        let hang = async { thread::sleep(timeout * 4) };
+        tokio::join!(biased; probe(&rabbitmq, at, None, timeout), hang).0
+    });
+    assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun, "{answer:?}");
 }
