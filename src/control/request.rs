@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The requests to a running director, as lines.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::hello::Hello;
 use crate::model::{Order, ServerKey, ServiceKey};
@@ -38,8 +38,8 @@ pub enum Request {
     Order {
         /// For whom: real servers of services of the running configuration.
         servers: Vec<(ServiceKey, ServerKey)>,
-        /// The order; absent takes one back.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// The order; `null` takes one back.
+        #[serde(deserialize_with = "written")]
         order: Option<Order>,
         /// Also when a service is left without a server that takes new connections.
         #[serde(default)]
@@ -47,6 +47,11 @@ pub enum Request {
     },
     /// What `director plan` needs to know from the running director: one [`super::Item::Standings`].
     Standings,
+}
+
+/// A field that must be there, also when it is `null`: what is left out by mistake must not take an order back.
+fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Order>, D::Error> {
+    Option::deserialize(from)
 }
 
 /// The requests that are known, as the lines name them.

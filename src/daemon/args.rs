@@ -120,7 +120,12 @@ enum Command {
         #[arg(long)]
         wait: bool,
         /// How long to wait, in seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            default_value_t = 3600,
+            requires = "wait"
+        )]
         timeout: u64,
     },
     /// Order that real servers leave the kernel's table, with their connections. The order lasts until director enable

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director drain`, `disable`, `enable` and `weight`: orders for single servers of a running director.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::engine::count;
 use crate::kernel::Ipvs;
 use crate::model::{Order, ServerKey, ServiceKey};
 
+/// So many servers fit into a line of the control socket.
+const MOST_AT_A_TIME: usize = 400;
 /// How often the connections of a draining server are counted.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
@@ -34,36 +37,51 @@ pub(super) struct Wish {
 /// The commands.
 pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
-    let servers = find(&mut client, wish)?;
-    let request = Request::Order {
-        servers: servers.clone(),
-        order: wish.order,
-        force: wish.force,
+    let kernel = match wish.wait {
+        Some(patience) => Some((open()?, patience)),
+        None => None,
     };
-    for item in client.ask(request)? {
-        let Item::Ordered(changed) = item? else {
-            continue;
-        };
-        let changed = usize::try_from(changed).unwrap_or(usize::MAX);
-        let what = match wish.order {
-            Some(order) => order.to_string(),
-            None => "no order".to_owned(),
-        };
-        let all = servers.len();
-        say(&format!(
-            "{what}: {changed} of {} changed\n",
-            count(all, "server")
-        ))?;
+    let servers: Vec<(ServiceKey, ServerKey)> = find(&mut client, wish)?.into_iter().collect();
+    let mut changed = 0;
+    // In the order of the services, so that nearly every service is in one request.
+    for some in servers.chunks(MOST_AT_A_TIME) {
+        changed += ask(&mut client, some, wish)?;
     }
-    match wish.wait {
-        Some(patience) => wait(&servers, patience),
+    let what = match wish.order {
+        Some(order) => order.to_string(),
+        None => "no order".to_owned(),
+    };
+    let all = count(servers.len(), "server");
+    say(&format!("{what}: {changed} of {all} changed\n"))?;
+    match kernel {
+        Some((ipvs, patience)) => wait(ipvs, &servers, patience),
         None => Ok(ExitCode::SUCCESS),
     }
 }
 
+/// Returns for how many servers it changed something.
+fn ask(
+    client: &mut Client,
+    servers: &[(ServiceKey, ServerKey)],
+    wish: &Wish,
+) -> Result<usize, Failure> {
+    let mut all = 0;
+    let request = Request::Order {
+        servers: servers.to_vec(),
+        order: wish.order,
+        force: wish.force,
+    };
+    for item in client.ask(request)? {
+        if let Item::Ordered(changed) = item? {
+            all += usize::try_from(changed).unwrap_or(usize::MAX);
+        }
+    }
+    Ok(all)
+}
+
 /// The servers that are meant, in each of the services that are meant.
-fn find(client: &mut Client, wish: &Wish) -> Result<Vec<(ServiceKey, ServerKey)>, Failure> {
-    let mut servers = Vec::new();
+fn find(client: &mut Client, wish: &Wish) -> Result<BTreeSet<(ServiceKey, ServerKey)>, Failure> {
+    let mut servers = BTreeSet::new();
     for whose in &wish.servers {
         let found = named(client, *whose, wish.services.clone())?;
         servers.extend(found.iter().map(|why| (why.service, why.server.server)));
@@ -76,8 +94,12 @@ fn find(client: &mut Client, wish: &Wish) -> Result<Vec<(ServiceKey, ServerKey)>
     clippy::disallowed_methods,
     reason = "the kernel tells nobody that a connection has ended"
 )]
-fn wait(servers: &[(ServiceKey, ServerKey)], patience: Duration) -> Result<ExitCode, Failure> {
-    let (mut ipvs, clock) = (open()?, Clock::start());
+fn wait(
+    mut ipvs: Ipvs,
+    servers: &[(ServiceKey, ServerKey)],
+    patience: Duration,
+) -> Result<ExitCode, Failure> {
+    let clock = Clock::start();
     let end = clock.now() + patience;
     let mut told = None;
     loop {
@@ -100,14 +122,23 @@ fn wait(servers: &[(ServiceKey, ServerKey)], patience: Duration) -> Result<ExitC
     }
 }
 
-/// How many connections are established to these servers. A server that is not in the table has none.
+/// How many connections are established to these servers. A server that is not in the table has none; one that gets new
+/// ones again is an error.
 fn connections(ipvs: &mut Ipvs, servers: &[(ServiceKey, ServerKey)]) -> Result<usize, Failure> {
     let mut all = 0;
     for (service, server) in servers {
+        ipvs.service(service).map_err(Failure::failed)?;
         let entries = ipvs.servers(service).map_err(Failure::failed)?;
-        let mine = entries.iter().filter(|entry| entry.key == *server);
-        let active: u32 = mine.map(|entry| entry.connections.active).sum();
-        all += usize::try_from(active).unwrap_or(usize::MAX);
+        let Some(entry) = entries.iter().find(|entry| entry.key == *server) else {
+            continue;
+        };
+        let weight = entry.server.weight;
+        if !weight.is_zero() {
+            return Err(Failure::failed(format!(
+                "real server {server} of {service} has weight {weight}: it does not drain any more"
+            )));
+        }
+        all += usize::try_from(entry.connections.active).unwrap_or(usize::MAX);
     }
     Ok(all)
 }

@@ -6,10 +6,13 @@ use std::mem;
 
 use super::event::Action;
 use super::machine::{Engine, Purpose, Work};
-use super::orders::known;
+use super::orders::{all_are_out, known};
 use crate::health::Health;
 use crate::model::{Config, IpvsTable, Orders, ServiceKey, Timestamp, VirtualService};
-use crate::plan::{Change, Outcome, Plan, Rule, Step, StepFailure, desired_service, diff_service};
+use crate::plan::{
+    Change, Outcome, Plan, Rule, Step, StepFailure, desired_cautiously, desired_service,
+    diff_service,
+};
 
 /// How often we plan again for a service that differs from what we knew, until the next round.
 pub(super) const TRIES: u32 = 4;
@@ -41,13 +44,16 @@ impl Engine {
         plan
     }
 
-    /// Whether these orders would leave a service without a server for new connections, and it has one now.
+    /// Whether these orders would leave a service without a server for new connections that it has now, or for good.
     pub(super) fn is_emptied_by(&self, orders: &Orders, key: &ServiceKey) -> bool {
-        let serves = |service: &VirtualService| service.can_serve();
+        let Some(service) = self.config.services.get(key) else {
+            return false;
+        };
         let observed = self.observed.services.get(key);
-        let known = known(&self.health, orders);
-        let desired = desired_service(&self.config, &known, self.role, key, observed);
-        observed.is_some_and(serves) && !desired.as_ref().is_some_and(serves)
+        // A server without a verdict may be dead.
+        let cautious = desired_cautiously(service, key, &known(&self.health, orders), observed);
+        let empties = observed.is_some_and(VirtualService::can_serve) && !cautious.can_serve();
+        empties || all_are_out(service, key, orders)
     }
 
     /// Begins to carry a plan out.

@@ -74,6 +74,8 @@ pub struct Engine {
     pub(super) orders: Arc<Orders>,
     /// What they were answered.
     pub(super) answers: Arc<Answers>,
+    /// What they will be answered when the kernel has answered.
+    pub(super) unanswered: Answers,
     pub(super) history: Arc<History>,
     pub(super) views: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
     /// The services whose view must be made again.
@@ -192,6 +194,7 @@ impl Engine {
             reloads: Reloads::default(),
             orders: Arc::default(),
             answers: Arc::default(),
+            unanswered: Answers::new(),
             history: Arc::default(),
             views: Arc::default(),
             stale: BTreeSet::new(),

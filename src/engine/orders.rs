@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::event::{Command, CommandId};
+use super::event::{Action, Command, CommandId};
 use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::Health;
-use crate::model::{Config, Orders, ServerKey, ServiceKey, Timestamp, WithOrders};
+use crate::model::{
+    Condition, Config, ConfiguredService, Effect, Object, Order, Ordered, Orders, ServerKey,
+    ServiceKey, Timestamp, Transition, VirtualService, WithOrders,
+};
 
-/// The answers that are kept for those who asked: the last ones.
-const MOST_ANSWERS: usize = 256;
+/// The answers that are kept for those who asked: more than clients may ask at a time.
+const MOST_ANSWERS: usize = 2048;
 
 /// The answers to commands, by number: how many servers it changed, or why it was refused.
 pub type Answers = BTreeMap<CommandId, Result<usize, Arc<str>>>;
@@ -23,12 +26,46 @@ impl Engine {
             return;
         }
         let mut orders = Orders::clone(&self.orders);
-        let answer = match self.refusal(command, &mut orders) {
-            Some(why) => Err(why.into()),
-            None => Ok(self.take_orders(now, command, orders)),
+        if let Some(why) = self.refusal(command, &mut orders) {
+            return self.answer(command.id, Err(why.into()));
+        }
+        let changed = self.take_orders(now, command, orders);
+        self.unanswered.insert(command.id, Ok(changed));
+        self.answer_commands();
+    }
+
+    /// Notes what the kernel said to an order.
+    pub(super) fn note_order(&mut self, untold: &Untold, effect: &Effect) {
+        if let (Untold::Ordered { id, .. }, Effect::Refused(why)) = (untold, effect) {
+            let why = format!(
+                "ordered, but the kernel refused: {why}; the order stays, and the director tries again"
+            );
+            self.unanswered.insert(*id, Err(why.into()));
+        }
+    }
+
+    /// Answers the commands that the kernel has answered.
+    pub(super) fn answer_commands(&mut self) {
+        let waits = |id: &CommandId| {
+            let of = |it: &Untold| matches!(it, Untold::Ordered { id: of, .. } if of == id);
+            self.untold.iter().any(of)
         };
+        let answered: Vec<CommandId> = self
+            .unanswered
+            .keys()
+            .filter(|id| !waits(id))
+            .copied()
+            .collect();
+        for id in answered {
+            if let Some(answer) = self.unanswered.remove(&id) {
+                self.answer(id, answer);
+            }
+        }
+    }
+
+    fn answer(&mut self, id: CommandId, answer: Result<usize, Arc<str>>) {
         let answers = Arc::make_mut(&mut self.answers);
-        answers.insert(command.id, answer);
+        answers.insert(id, answer);
         while answers.len() > MOST_ANSWERS {
             answers.pop_first();
         }
@@ -60,13 +97,15 @@ impl Engine {
     /// Puts the orders in force. Returns for how many servers something is different now.
     fn take_orders(&mut self, now: Timestamp, command: &Command, orders: Orders) -> usize {
         let mut changed = 0;
-        for &(service, server) in &command.servers {
+        let servers: BTreeSet<_> = command.servers.iter().copied().collect();
+        for (service, server) in servers {
             let before = self.orders.get(&service, &server);
             if before == command.order {
                 continue;
             }
             changed += 1;
             self.untold.push(Untold::Ordered {
+                id: command.id,
                 at: now,
                 service,
                 server,
@@ -82,13 +121,52 @@ impl Engine {
         changed
     }
 
-    /// Forgets the orders for servers that the configuration does not have any more.
-    pub(super) fn forget_orders(&mut self) {
+    /// Forgets the orders for servers that the configuration does not have any more, and tells so.
+    pub(super) fn forget_orders(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        let orders = Arc::clone(&self.orders);
+        self.keep_configured_orders();
+        for Ordered {
+            service,
+            server,
+            order,
+        } in orders.iter()
+        {
+            if self.orders.get(&service, &server).is_none() {
+                let told = Transition {
+                    at: now,
+                    object: Object::Server(service, server),
+                    from: Condition::Ordered(Some(order)),
+                    to: Condition::Ordered(None),
+                    why: "the configuration, which has the server no more".into(),
+                    effect: Effect::Weight {
+                        before: None,
+                        after: None,
+                    },
+                };
+                self.tell(told, out);
+            }
+        }
+    }
+
+    /// The orders are those for servers of the configuration.
+    pub(super) fn keep_configured_orders(&mut self) {
         let lasts =
             |it: &crate::model::Ordered| is_configured(&self.config, &it.service, &it.server);
         if !self.orders.iter().all(|it| lasts(&it)) {
             self.orders = Arc::new(self.orders.iter().filter(lasts).collect());
         }
+    }
+
+    /// The service that a new configuration would leave without a server for new connections, because all of its servers
+    /// are ordered out, and that has one now.
+    pub(super) fn emptied_by(&self, config: &Config) -> Option<ServiceKey> {
+        let mut services = config.services.iter();
+        let emptied = services.find(|(key, service)| {
+            let observed = self.observed.services.get(key);
+            observed.is_some_and(VirtualService::can_serve)
+                && all_are_out(service, key, &self.orders)
+        });
+        emptied.map(|(key, _)| *key)
     }
 
     /// The orders in force, for a later director.
@@ -101,6 +179,16 @@ impl Engine {
 fn is_configured(config: &Config, service: &ServiceKey, server: &ServerKey) -> bool {
     let service = config.services.get(service);
     service.is_some_and(|service| service.servers.contains_key(server))
+}
+
+/// Whether every server of a service gets nothing, because that was ordered.
+pub(super) fn all_are_out(service: &ConfiguredService, key: &ServiceKey, orders: &Orders) -> bool {
+    let out = |server: &ServerKey| match orders.get(key, server) {
+        Some(Order::Drain | Order::Disable) => true,
+        Some(Order::Weight(weight)) => weight.is_zero(),
+        None => false,
+    };
+    !service.servers.is_empty() && service.servers.keys().all(out)
 }
 
 /// What the maker of desired state is told.

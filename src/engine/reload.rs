@@ -32,6 +32,13 @@ impl Engine {
             let why = "director: settings cannot change while the director runs; restart it (no connection is lost)";
             return self.reload_refused(now, id, why, out);
         }
+        if let Some(service) = self.emptied_by(&config) {
+            let why = format!(
+                "{service} would have no server for new connections: all of its servers are ordered out; director enable takes \
+                 an order back"
+            );
+            return self.reload_refused(now, id, &why, out);
+        }
         self.next = Some(Wanted {
             id,
             config,
@@ -183,7 +190,7 @@ impl Engine {
         let settings = next.wanted.config.ipvs != self.config.ipvs;
         self.look_at_changed_services(&next.wanted.config);
         self.config = next.wanted.config;
-        self.forget_orders();
+        self.forget_orders(now, out);
         if next.health_events == self.health_events {
             self.health = next.health;
         } else {

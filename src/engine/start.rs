@@ -21,7 +21,7 @@ impl Engine {
         self.next_round = now + start.config.director.repair_interval;
         self.config = start.config;
         self.orders = Arc::new(start.orders.into_iter().collect());
-        self.forget_orders();
+        self.keep_configured_orders();
         self.owned = Arc::new(start.owned);
         self.owned_written = true;
         self.health.recall(start.recalled, now);

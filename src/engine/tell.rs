@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::describe::found;
-use super::event::Action;
+use super::event::{Action, CommandId};
 use super::machine::Engine;
 use super::orders::known;
 use crate::model::{
@@ -32,6 +32,8 @@ pub(super) enum Untold {
     },
     /// An operator has ordered something for a server, or taken it back.
     Ordered {
+        /// By which command.
+        id: CommandId,
         at: Timestamp,
         service: ServiceKey,
         server: ServerKey,
@@ -123,8 +125,10 @@ impl Engine {
                 continue;
             }
             let effect = self.confirmed(&untold);
+            self.note_order(&untold, &effect);
             self.tell(untold.told(effect), out);
         }
+        self.answer_commands();
         if self.untold.is_empty() {
             self.decided = None;
         }
@@ -177,8 +181,11 @@ impl Engine {
     /// The exchange failed that should have confirmed it.
     pub(super) fn tell_refused(&mut self, why: &str, out: &mut Vec<Action>) {
         for untold in mem::take(&mut self.untold) {
-            self.tell(untold.told(Effect::Refused(why.into())), out);
+            let effect = Effect::Refused(why.into());
+            self.note_order(&untold, &effect);
+            self.tell(untold.told(effect), out);
         }
+        self.answer_commands();
         self.decided = None;
     }
 

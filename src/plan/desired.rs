@@ -42,11 +42,21 @@ pub fn desired_service<S: KnowsStandings + ?Sized>(
         Role::Serving => config.services.get(key)?,
         Role::Leaving => return None,
     };
-    let cautious = with(configured, key, standings, observed, Absent::Waits);
+    let cautious = desired_cautiously(configured, key, standings, observed);
     if !cautious.can_serve() && observed.is_some_and(VirtualService::can_serve) {
         return Some(with(configured, key, standings, observed, Absent::Enters));
     }
     Some(cautious)
+}
+
+/// The same service when every server without a verdict waits outside the table.
+pub fn desired_cautiously<S: KnowsStandings + ?Sized>(
+    configured: &ConfiguredService,
+    key: &ServiceKey,
+    standings: &S,
+    observed: Option<&VirtualService>,
+) -> VirtualService {
+    with(configured, key, standings, observed, Absent::Waits)
 }
 
 /// How to treat a server that has no verdict and is not in the kernel's table.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -149,11 +149,13 @@ impl Remembered {
             ));
         }
         fields.remove("written");
-        if let Some(Value::Array(lines)) = fields.remove("orders") {
+        if let Some(Value::Array(lines)) = fields.get_mut("orders").map(Value::take) {
+            fields.remove("orders");
             for line in lines {
-                match understood(&line) {
-                    Some(order) => remembered.orders.push(order),
-                    None => remembered.other_orders.push(line),
+                // What a newer director says beside an order does not change what it is.
+                match Ordered::deserialize(&line) {
+                    Ok(order) => remembered.orders.push(order),
+                    Err(_) => remembered.other_orders.push(line),
                 }
             }
         }
@@ -169,7 +171,7 @@ impl Remembered {
     }
 
     fn take(&mut self, line: Value) {
-        match understood::<Entry>(&line) {
+        match understood(&line) {
             Some(entry) => {
                 let (identity, held) = entry.into_held();
                 self.standings.insert(identity, held);
@@ -208,7 +210,18 @@ impl Remembered {
         let orders = noted.orders.iter();
         // A value of strings and numbers always serialises.
         let orders = orders.filter_map(|order| serde_json::to_value(order).ok());
-        let orders = orders.chain(self.other_orders.iter().cloned()).collect();
+        // An order that only a newer director understands ends with the next one for its server.
+        let other = |line: &&Value| {
+            let is =
+                |name, it: Option<String>| line.get(name).and_then(Value::as_str) == it.as_deref();
+            let mut orders = noted.orders.iter();
+            !orders.any(|order| {
+                is("service", Some(order.service.to_string()))
+                    && is("server", Some(order.server.to_string()))
+            })
+        };
+        let others = self.other_orders.iter().filter(other).cloned();
+        let orders = orders.chain(others).collect();
         Document {
             kind: KIND,
             version: self.version,
@@ -311,8 +324,8 @@ impl Entry {
 
 /// A line, if we understand it as its writer did: a probe with an unknown option is another probe than the one without
 /// it.
-fn understood<T: DeserializeOwned + Serialize>(line: &Value) -> Option<T> {
-    let entry = T::deserialize(line).ok()?;
+fn understood(line: &Value) -> Option<Entry> {
+    let entry = Entry::deserialize(line).ok()?;
     let again = serde_json::to_value(&entry).ok()?;
     says_all_of(&again, line).then_some(entry)
 }
@@ -425,6 +438,18 @@ mod tests {
         let none = Noted::default();
         let text = serde_json::to_value(again.document(&none, NOW)).unwrap();
         assert_eq!(text["orders"], serde_json::json!([newer]));
+        // What a newer director says beside an order does not hide it, and an order for the same server replaces its own.
+        let more = serde_json::json!([{"service": "FWM 7", "server": "10.0.0.1:80", "order": "drain", "by": "user 0"}, newer]);
+        let mut text = serde_json::to_value(Remembered::default().document(&none, NOW)).unwrap();
+        text["orders"] = more;
+        let again = read(&text);
+        assert_eq!(again.orders(), &noted.orders[..1]);
+        let replaced = Noted {
+            recalled: Vec::new(),
+            orders: vec![ordered("10.0.0.3:80", Order::Disable)],
+        };
+        let text = serde_json::to_value(again.document(&replaced, NOW)).unwrap();
+        assert_eq!(text["orders"].as_array().unwrap().len(), 1);
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl RememberedFile {
         refuse_other_kinds(&file.path)?;
         match lock(WHAT, &file.path) {
             Ok(lock) => file.lock = Some(lock),
-            Err(StateError::File(_)) => return Ok(file),
+            Err(StateError::File(_)) => {
+                file.look();
+                return Ok(file);
+            }
             Err(error) => return Err(error),
         }
         if let Err(error) = file.read() {
@@ -116,6 +119,15 @@ impl RememberedFile {
         Ok(())
     }
 
+    /// Reads the file without taking it: the disk may allow no more.
+    fn look(&mut self) {
+        let read = read_limited(&self.path, LARGEST).map_err(|error| error.to_string());
+        match read.and_then(|bytes| Remembered::parse(&bytes)) {
+            Ok(content) => self.content = content,
+            Err(why) => warn!("read the remembered file {}: {why}", self.path.display()),
+        }
+    }
+
     /// Reads the file, if there is one. It moves an unreadable file aside: nothing must be lost in silence.
     fn read(&mut self) -> Result<(), StateError> {
         let why = match read_limited(&self.path, LARGEST) {
@@ -132,7 +144,7 @@ impl RememberedFile {
         };
         let bad = move_aside(&self.path, &why)?;
         warn!(
-            "read the remembered file {}: {why}; moved to {}, and its records of the servers are not used",
+            "read the remembered file {}: {why}; moved to {}, and its records of the servers, and the orders in it, are not used",
             self.path.display(),
             bad.display()
         );

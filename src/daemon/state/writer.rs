@@ -73,17 +73,23 @@ impl RememberedWriter {
     /// Notes what to remember from now on; only the last note is written. Never waits. `note` runs on the writer's
     /// thread, or not at all, and must count ages until this call.
     pub(in crate::daemon) fn note(&self, note: impl FnOnce() -> Noted + Send + 'static) {
-        let note: Note = Box::new(note);
-        let before = self.desk.state().note.replace((WallTime::now(), note));
-        self.desk.changed.notify_all();
-        // Drop it outside the lock: it may have the last reference to a large table.
-        drop(before);
+        self.put(Box::new(note), false);
     }
 
     /// As [`Self::note`], and it is written at once: somebody relies on it.
     pub(in crate::daemon) fn note_now(&self, note: impl FnOnce() -> Noted + Send + 'static) {
-        self.desk.state().urgent = true;
-        self.note(note);
+        self.put(Box::new(note), true);
+    }
+
+    fn put(&self, note: Note, urgent: bool) {
+        let before = {
+            let mut state = self.desk.state();
+            state.urgent |= urgent;
+            state.note.replace((WallTime::now(), note))
+        };
+        self.desk.changed.notify_all();
+        // Drop it outside the lock: it may have the last reference to a large table.
+        drop(before);
     }
 
     /// Writes the last note, if it is not written yet, and ends the thread. Waits at most `patience`; `false` when that

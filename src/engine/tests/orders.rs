@@ -162,7 +162,62 @@ fn an_order_outlives_a_restart_and_ends_with_its_server() {
     assert_eq!(next.weights(), drained);
     let one = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1]}\n";
     assert_eq!(next.reload(one), None);
+    let forgotten =
+        "drain taken back by the configuration, which has the server no more, not in the kernel";
+    assert_eq!(next.count(forgotten), 1);
     assert_eq!(next.reload(TWO_SERVERS), None);
     next.seconds(5, all);
     assert_eq!(next.weights(), weights(&BOTH));
+}
+
+#[test]
+fn an_order_is_answered_when_the_kernel_has_answered() {
+    let mut stand = running();
+    stand.deaf = Some("no answer");
+    let why = order(&mut stand, &["10.0.0.2:80"], Some(Order::Drain), false).unwrap_err();
+    assert!(
+        why.starts_with("ordered, but the kernel refused: "),
+        "{why}"
+    );
+    stand.deaf = None;
+    stand.seconds(20, all);
+    let drained = weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 0)]);
+    assert_eq!(stand.weights(), drained);
+    // The same server twice is one.
+    let twice = ["10.0.0.2:80", "10.0.0.2:80"];
+    assert_eq!(order(&mut stand, &twice, None, false), Ok(1));
+}
+
+#[test]
+fn a_server_that_no_check_has_passed_is_no_reason_to_take_the_others_out() {
+    let mut stand = running();
+    let three = TWO_SERVERS.replace("[10.0.0.1,", "[10.0.0.1, 10.0.0.3,");
+    assert_eq!(stand.reload(&three), None);
+    let both = ["10.0.0.1:80", "10.0.0.2:80"];
+    order(&mut stand, &both, Some(Order::Drain), false).unwrap_err();
+    assert_eq!(stand.weights(), weights(&BOTH));
+    stand.seconds(5, all);
+    order(&mut stand, &both, Some(Order::Drain), false).unwrap();
+    let drained = [("10.0.0.1:80", 0), ("10.0.0.2:80", 0), ("10.0.0.3:80", 1)];
+    assert_eq!(stand.weights(), weights(&drained));
+}
+
+#[test]
+fn neither_a_bad_moment_nor_a_reload_empties_a_pool() {
+    let mut stand = running();
+    // While all are down, nothing is taken away by an order for all, until they are back.
+    stand.seconds(20, |_| false);
+    let both = ["10.0.0.1:80", "10.0.0.2:80"];
+    order(&mut stand, &both, Some(Order::Disable), false).unwrap_err();
+    stand.seconds(20, all);
+    assert_eq!(stand.weights(), weights(&BOTH));
+    // The file takes the server away that serves.
+    order(&mut stand, &["10.0.0.1:80"], Some(Order::Drain), false).unwrap();
+    let one = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1]}\n";
+    let why = stand.reload(one).expect("refused");
+    assert!(why.contains("all of its servers are ordered out"), "{why}");
+    assert_eq!(
+        stand.weights(),
+        weights(&[("10.0.0.1:80", 0), ("10.0.0.2:80", 5)])
+    );
 }
