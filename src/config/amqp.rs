@@ -25,7 +25,7 @@ impl AmqpLayer {
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
-                "vhost" => self.vhost = Setting::read(node, short(name, node, "a name", out)),
+                "vhost" => self.vhost = Setting::read(node, short(name, node, out)),
                 _ if self.login.take(entry, out) || self.target.take(entry, out) => {}
                 _ => CHECK_AMQP.unknown_key(entry, entries, out),
             }

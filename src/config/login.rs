@@ -25,7 +25,7 @@ impl LoginLayer {
     pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
-            "user" => self.user = Setting::read(node, user(name, node, out)),
+            "user" => self.user = Setting::read(node, short(name, node, out)),
             "password_file" => {
                 let path = director::file(name, node, out);
                 let path = path.map(|(path, _)| path.into_boxed_path());
@@ -77,19 +77,10 @@ pub(super) fn needs(span: Span, what: &str, subject: &Subject, out: &mut Finding
     Wrong
 }
 
-fn user(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
-    short(name, node, "a name", out)
-}
-
-/// 1 to 255 bytes without control characters.
-pub(super) fn short(
-    name: &str,
-    node: &Node<'_>,
-    wanted: &'static str,
-    out: &mut Findings,
-) -> Result<Box<str>, Wrong> {
+/// A name: 1 to 255 bytes without control characters.
+pub(super) fn short(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
     let possible =
         |text: &str| (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control);
     let help = "1 to 255 bytes without control characters";
-    text_that(possible, name, node, wanted, help, out)
+    text_that(possible, name, node, "a name", help, out)
 }

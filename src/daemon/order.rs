@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director drain`, `disable`, `enable` and `weight`: orders for single servers of a running director.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -41,9 +40,13 @@ pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
         Some(patience) => Some((open()?, patience)),
         None => None,
     };
-    let servers: Vec<(ServiceKey, ServerKey)> = find(&mut client, wish)?.into_iter().collect();
+    // By service, and each once: nearly every service is in one request.
+    let found = named(&mut client, &wish.servers, wish.services.clone())?;
+    let servers: Vec<(ServiceKey, ServerKey)> = found
+        .iter()
+        .map(|why| (why.service, why.server.server))
+        .collect();
     let mut changed = 0;
-    // In the order of the services, so that nearly every service is in one request.
     for some in servers.chunks(MOST_AT_A_TIME) {
         changed += ask(&mut client, some, wish)?;
     }
@@ -77,16 +80,6 @@ fn ask(
         }
     }
     Ok(all)
-}
-
-/// The servers that are meant, in each of the services that are meant.
-fn find(client: &mut Client, wish: &Wish) -> Result<BTreeSet<(ServiceKey, ServerKey)>, Failure> {
-    let mut servers = BTreeSet::new();
-    for whose in &wish.servers {
-        let found = named(client, *whose, wish.services.clone())?;
-        servers.extend(found.iter().map(|why| (why.service, why.server.server)));
-    }
-    Ok(servers)
 }
 
 /// Counts the connections of these servers until there are none.

@@ -79,7 +79,7 @@ pub(super) fn why(
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
-    let mut found = named(&mut client, whose, services)?;
+    let mut found = named(&mut client, &[whose], services)?;
     for told in history(&mut client)? {
         let Some(transition) = told.transition() else {
             continue;
@@ -107,10 +107,11 @@ pub(super) fn why(
     Ok(ExitCode::SUCCESS)
 }
 
-/// A server, in each of these services that has it; in all services when none is named. None at all is an error.
+/// These servers, in each of these services that has them; in all services when none is named. A server that none has is
+/// an error.
 pub(super) fn named(
     client: &mut Client,
-    whose: Whose,
+    whose: &[Whose],
     services: Vec<ServiceKey>,
 ) -> Result<Vec<Why>, Failure> {
     let mut found = Vec::new();
@@ -121,7 +122,8 @@ pub(super) fn named(
         };
         for service in status.services {
             let servers = service.servers.into_iter();
-            found.extend(servers.filter(|it| whose.is(&it.server)).map(|server| Why {
+            let meant = servers.filter(|it| whose.iter().any(|whose| whose.is(&it.server)));
+            found.extend(meant.map(|server| Why {
                 service: service.service,
                 error: service.error.clone(),
                 server,
@@ -129,7 +131,8 @@ pub(super) fn named(
             }));
         }
     }
-    if found.is_empty() {
+    let has = |whose: &&Whose| found.iter().any(|why: &Why| whose.is(&why.server.server));
+    if let Some(whose) = whose.iter().find(|whose| !has(whose)) {
         return Err(Failure::failed(format!(
             "no virtual service that was asked about has the real server {whose}; director status lists them"
         )));

@@ -123,38 +123,30 @@ impl Engine {
 
     /// Forgets the orders for servers that the configuration does not have any more, and tells so.
     pub(super) fn forget_orders(&mut self, now: Timestamp, out: &mut Vec<Action>) {
-        let orders = Arc::clone(&self.orders);
-        self.keep_configured_orders();
-        for Ordered {
-            service,
-            server,
-            order,
-        } in orders.iter()
-        {
-            if self.orders.get(&service, &server).is_none() {
-                let told = Transition {
-                    at: now,
-                    object: Object::Server(service, server),
-                    from: Condition::Ordered(Some(order)),
-                    to: Condition::Ordered(None),
-                    why: "the configuration, which has the server no more".into(),
-                    effect: Effect::Weight {
-                        before: None,
-                        after: None,
-                    },
-                };
-                self.tell(told, out);
-            }
+        for gone in self.keep_configured_orders() {
+            let told = Transition {
+                at: now,
+                object: Object::Server(gone.service, gone.server),
+                from: Condition::Ordered(Some(gone.order)),
+                to: Condition::Ordered(None),
+                why: "the configuration, which has the server no more".into(),
+                effect: Effect::Weight {
+                    before: None,
+                    after: None,
+                },
+            };
+            self.tell(told, out);
         }
     }
 
-    /// The orders are those for servers of the configuration.
-    pub(super) fn keep_configured_orders(&mut self) {
-        let lasts =
-            |it: &crate::model::Ordered| is_configured(&self.config, &it.service, &it.server);
-        if !self.orders.iter().all(|it| lasts(&it)) {
-            self.orders = Arc::new(self.orders.iter().filter(lasts).collect());
+    /// The orders are those for servers of the configuration. Returns the others.
+    pub(super) fn keep_configured_orders(&mut self) -> Vec<Ordered> {
+        let lasts = |it: &Ordered| is_configured(&self.config, &it.service, &it.server);
+        let (kept, gone): (Vec<_>, Vec<_>) = self.orders.iter().partition(lasts);
+        if !gone.is_empty() {
+            self.orders = Arc::new(kept.into_iter().collect());
         }
+        gone
     }
 
     /// The service that a new configuration would leave without a server for new connections, because all of its servers

@@ -116,14 +116,7 @@ impl Health {
         now: Timestamp,
     ) -> Self {
         let (mut last_id, mut jitter) = (self.last_id, self.jitter.clone());
-        let origin = Origin {
-            before: &self.roster,
-            recalled: &self.recalled,
-            now,
-            last_id: &mut last_id,
-            jitter: &mut jitter,
-        };
-        let roster = roster(config, serving, origin);
+        let roster = roster(config, serving, self.origin(now, &mut last_id, &mut jitter));
         let checkers = roster.checkers.iter().enumerate();
         let due = checkers.map(|(position, slot)| (slot.checker.deadline(), position));
         Self {
@@ -136,6 +129,22 @@ impl Health {
             doubts: self.doubts.clone(),
             sources: Sources::of(config),
             failed_looks: self.failed_looks,
+        }
+    }
+
+    /// The input for a roster after this one.
+    const fn origin<'a>(
+        &'a self,
+        now: Timestamp,
+        last_id: &'a mut u64,
+        jitter: &'a mut fastrand::Rng,
+    ) -> Origin<'a> {
+        Origin {
+            before: &self.roster,
+            recalled: &self.recalled,
+            now,
+            last_id,
+            jitter,
         }
     }
 
@@ -154,13 +163,7 @@ impl Health {
         now: Timestamp,
     ) -> (String, Option<String>) {
         let (mut last_id, mut jitter) = (self.last_id, self.jitter.clone());
-        let origin = Origin {
-            before: &self.roster,
-            recalled: &self.recalled,
-            now,
-            last_id: &mut last_id,
-            jitter: &mut jitter,
-        };
+        let origin = self.origin(now, &mut last_id, &mut jitter);
         let kept = super::configure::kept(config, &serving, &self.roster);
         let made = super::configure::made(config, serving, origin);
         (

@@ -36,54 +36,38 @@ struct Answer {
 }
 
 impl Answer {
+    fn new(outcome: ProbeOutcome, reason: impl Into<Box<str>>) -> Self {
+        let reason = reason.into();
+        Self { outcome, reason }
+    }
+
     /// It succeeded, and there is no reason to give.
     fn up() -> Self {
-        Self {
-            outcome: ProbeOutcome::Up(None),
-            reason: "".into(),
-        }
+        Self::new(ProbeOutcome::Up(None), "")
     }
 
     fn down(reason: impl Into<Box<str>>) -> Self {
-        Self {
-            outcome: ProbeOutcome::Down,
-            reason: reason.into(),
-        }
+        Self::new(ProbeOutcome::Down, reason)
     }
 
     fn silent(reason: impl Into<Box<str>>) -> Self {
-        Self {
-            outcome: ProbeOutcome::Silent,
-            reason: reason.into(),
-        }
+        Self::new(ProbeOutcome::Silent, reason)
     }
 
     fn stalled(reason: impl Into<Box<str>>) -> Self {
-        Self {
-            outcome: ProbeOutcome::Stalled,
-            reason: reason.into(),
-        }
+        Self::new(ProbeOutcome::Stalled, reason)
     }
 
     fn drain(reason: impl Into<Box<str>>) -> Self {
-        Self {
-            outcome: ProbeOutcome::Drain,
-            reason: reason.into(),
-        }
+        Self::new(ProbeOutcome::Drain, reason)
     }
 
     fn unsupported(reason: impl Into<Box<str>>) -> Self {
-        Self {
-            outcome: ProbeOutcome::Unsupported,
-            reason: reason.into(),
-        }
+        Self::new(ProbeOutcome::Unsupported, reason)
     }
 
     fn could_not_run(reason: impl Into<Box<str>>) -> Self {
-        Self {
-            outcome: ProbeOutcome::CouldNotRun,
-            reason: reason.into(),
-        }
+        Self::new(ProbeOutcome::CouldNotRun, reason)
     }
 }
 

@@ -29,12 +29,9 @@ pub(super) async fn probe(
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let authorization = match &http.login {
-        None => None,
-        Some(login) => match authorization(login, timeout).await {
-            Ok(value) => Some(value),
-            Err(answer) => return answer,
-        },
+    let authorization = match authorization(http.login.as_ref(), timeout).await {
+        Ok(value) => value,
+        Err(answer) => return answer,
     };
     let talk = async |stream| ask(stream, http, at, authorization.as_deref()).await;
     conversation::hold(at, path, Time::from_now(timeout), false, talk).await
@@ -183,12 +180,18 @@ fn request(http: &HttpProbe, at: SocketAddr, authorization: Option<&str>) -> Str
     text
 }
 
-/// The `Authorization` header of a login (RFC 7617).
-pub(super) async fn authorization(login: &Login, timeout: Duration) -> Result<String, Answer> {
+/// The `Authorization` header of a login, if there is one (RFC 7617).
+pub(super) async fn authorization(
+    login: Option<&Login>,
+    timeout: Duration,
+) -> Result<Option<String>, Answer> {
+    let Some(login) = login else {
+        return Ok(None);
+    };
     let mut pair = login.user.as_bytes().to_vec();
     pair.push(b':');
     pair.extend(&*password::read(&login.password_file, timeout).await?);
-    Ok(format!("Basic {}", BASE64.encode(&pair)))
+    Ok(Some(format!("Basic {}", BASE64.encode(&pair))))
 }
 
 /// The `Host` header for an address. It has no port where that is the usual one (RFC 9110, section 7.2).

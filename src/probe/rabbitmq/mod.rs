@@ -43,12 +43,9 @@ pub(super) async fn probe(
     timeout: Duration,
 ) -> Answer {
     // Its time is not the server's.
-    let authorization = match &rabbitmq.login {
-        None => None,
-        Some(login) => match http::authorization(login, timeout).await {
-            Ok(value) => Some((login, value)),
-            Err(answer) => return answer,
-        },
+    let authorization = match http::authorization(rabbitmq.login.as_ref(), timeout).await {
+        Ok(value) => value,
+        Err(answer) => return answer,
     };
     let mut way = Way {
         at,
@@ -56,8 +53,7 @@ pub(super) async fn probe(
         time: Time::from_now(timeout),
         met: false,
     };
-    let login = authorization.as_ref();
-    let login = login.map(|(login, value)| (*login, &**value));
+    let login = rabbitmq.login.as_ref().zip(authorization.as_deref());
     let said = way.all(rabbitmq.listener, login).await;
     said.err().unwrap_or_else(Answer::up)
 }

@@ -3,14 +3,10 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::thread::{self, JoinHandle};
+use std::net::TcpStream;
 use std::time::Duration;
 
-use lab::netns::Host;
-
+use super::peer::{HANGS, Peer};
 use super::process::{Files, QUICK, Running, wait_for_weights};
 use crate::Test;
 use crate::stage::Stage;
@@ -26,68 +22,10 @@ pub(super) fn tests() -> Vec<Test> {
     )]
 }
 
-/// What a broker does with every connection.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Acts {
-    LetsIn,
-    Hangs,
-    IsFull,
-    RefusesTheLogin,
-}
-
-const ACTS: [Acts; 4] = [
-    Acts::LetsIn,
-    Acts::Hangs,
-    Acts::IsFull,
-    Acts::RefusesTheLogin,
-];
-
-/// A broker on port 5673, until it is dropped.
-struct Broker {
-    acts: Arc<AtomicU8>,
-    ends: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Broker {
-    fn start(host: &Host) -> Self {
-        let listener = host.run(|| TcpListener::bind("0.0.0.0:5673").unwrap());
-        listener.set_nonblocking(true).unwrap();
-        let acts = Arc::new(AtomicU8::new(Acts::LetsIn as u8));
-        let ends = Arc::new(AtomicBool::new(false));
-        let (now, over) = (Arc::clone(&acts), Arc::clone(&ends));
-        let thread = thread::spawn(move || {
-            let mut held = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                match (
-                    listener.accept(),
-                    ACTS[usize::from(now.load(Ordering::Relaxed))],
-                ) {
-                    (Ok((stream, _)), Acts::Hangs) => held.push(stream),
-                    (Ok((stream, _)), acts) => talk(stream, acts),
-                    (Err(_), _) => thread::sleep(Duration::from_millis(5)),
-                }
-            }
-        });
-        Self {
-            acts,
-            ends,
-            thread: Some(thread),
-        }
-    }
-
-    fn now(&self, acts: Acts) {
-        self.acts.store(acts as u8, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.ends.store(true, Ordering::Relaxed);
-        self.thread.take().map(JoinHandle::join);
-    }
-}
+/// What a broker does with every connection, if it does not hang.
+const LETS_IN: u16 = 1;
+const IS_FULL: u16 = 2;
+const REFUSES_THE_LOGIN: u16 = 3;
 
 /// A method of class connection.
 fn method(number: u8, arguments: &[u8]) -> Vec<u8> {
@@ -105,8 +43,7 @@ fn close(code: u16, text: &str) -> Vec<u8> {
 }
 
 /// The broker's part of a login. The probe may have given up.
-fn talk(mut stream: TcpStream, acts: Acts) {
-    let _ = stream.set_nonblocking(false);
+fn talk(mut stream: TcpStream, acts: u16) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
     let start = method(10, b"\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US");
     let tune = method(30, &[0, 0, 0, 2, 0, 0, 0, 60]);
@@ -116,9 +53,10 @@ fn talk(mut stream: TcpStream, acts: Acts) {
         "connection refused: node connection limit (9) is reached",
     );
     let answers = match acts {
-        Acts::LetsIn | Acts::Hangs => vec![start, tune, method(41, &[0]), method(51, &[])],
-        Acts::IsFull => vec![start, tune, full],
-        Acts::RefusesTheLogin => vec![start, refused],
+        LETS_IN => vec![start, tune, method(41, &[0]), method(51, &[])],
+        IS_FULL => vec![start, tune, full],
+        REFUSES_THE_LOGIN => vec![start, refused],
+        other => unreachable!("a broker that does {other}"),
     };
     for answer in answers {
         if !matches!(stream.read(&mut [0; 4096]), Ok(1..)) {
@@ -131,7 +69,7 @@ fn talk(mut stream: TcpStream, acts: Acts) {
 
 fn broker() {
     let mut stage = Stage::direct_routing(2, &[VIP.parse().unwrap()]);
-    let brokers = [0, 1].map(|index| Broker::start(&stage.servers[index]));
+    let brokers = [0, 1].map(|index| Peer::start(&stage.servers[index], 5673, LETS_IN, talk));
     let files = Files::new();
     let password = files.path("password");
     fs::write(&password, "secret\n").unwrap();
@@ -143,27 +81,27 @@ fn broker() {
     let director = Running::start(&stage.director, &files, &[]);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 
-    brokers[0].now(Acts::Hangs);
+    brokers[0].acts(HANGS);
     wait_for_weights(&mut stage, &[(RS2, 1)]);
     director
         .wait_for("up -> down (connected, but no answer came in time, 3/3), weight 1 -> removed");
-    brokers[0].now(Acts::LetsIn);
+    brokers[0].acts(LETS_IN);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 
-    brokers[0].now(Acts::IsFull);
+    brokers[0].acts(IS_FULL);
     wait_for_weights(&mut stage, &[(RS1, 0), (RS2, 1)]);
     director.wait_for("up -> drain (the server takes no more connections: 530");
-    brokers[0].now(Acts::LetsIn);
+    brokers[0].acts(LETS_IN);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 
     for broker in &brokers {
-        broker.now(Acts::RefusesTheLogin);
+        broker.acts(REFUSES_THE_LOGIN);
     }
     director.wait_for("login of user monitor to virtual host / refused: 403 ACCESS_REFUSED");
     director.wait_for("could not run (4 in a row)");
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     for broker in &brokers {
-        broker.now(Acts::LetsIn);
+        broker.acts(LETS_IN);
     }
     fs::remove_file(&password).unwrap();
     director.wait_for("password: no such file or directory (ENOENT)");

@@ -2,14 +2,9 @@
 //! Servers whose health an HTTP answer tells.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::net::TcpStream;
 
-use lab::netns::Host;
-
+use super::peer::{HANGS, Peer};
 use super::process::{Files, QUICK, Running, wait_for_weights};
 use crate::Test;
 use crate::stage::Stage;
@@ -17,8 +12,6 @@ use crate::stage::Stage;
 const VIP: &str = "192.168.0.10:80";
 const RS1: &str = "192.168.0.2:80";
 const RS2: &str = "192.168.0.3:80";
-/// The status of a server that takes connections and never answers.
-const HANGS: u16 = 0;
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
@@ -41,54 +34,8 @@ pub(super) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A server on port 8080 that answers every request with one status, until it is dropped.
-struct Web {
-    status: Arc<AtomicU16>,
-    ends: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Web {
-    fn start(host: &Host) -> Self {
-        let listener = host.run(|| TcpListener::bind("0.0.0.0:8080").unwrap());
-        listener.set_nonblocking(true).unwrap();
-        let (status, ends) = (
-            Arc::new(AtomicU16::new(200)),
-            Arc::new(AtomicBool::new(false)),
-        );
-        let (now, over) = (Arc::clone(&status), Arc::clone(&ends));
-        let thread = thread::spawn(move || {
-            let mut held = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                match (listener.accept(), now.load(Ordering::Relaxed)) {
-                    (Ok((stream, _)), HANGS) => held.push(stream),
-                    (Ok((stream, _)), status) => answer(stream, status),
-                    (Err(_), _) => thread::sleep(Duration::from_millis(5)),
-                }
-            }
-        });
-        Self {
-            status,
-            ends,
-            thread: Some(thread),
-        }
-    }
-
-    fn answers(&self, status: u16) {
-        self.status.store(status, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Web {
-    fn drop(&mut self) {
-        self.ends.store(true, Ordering::Relaxed);
-        self.thread.take().map(JoinHandle::join);
-    }
-}
-
 /// The probe may have given up.
 fn answer(mut stream: TcpStream, status: u16) {
-    let _ = stream.set_nonblocking(false);
     let _ = stream.read(&mut [0; 1024]);
     let body = "{\"reason\":\"the node is not currently available to serve clients\"}";
     let length = body.len();
@@ -97,11 +44,11 @@ fn answer(mut stream: TcpStream, status: u16) {
 }
 
 /// Two servers behind [`VIP`], with a web server on each.
-fn set_up(yaml: &str) -> (Stage, Files, [Web; 2]) {
+fn set_up(yaml: &str) -> (Stage, Files, [Peer; 2]) {
     let stage = Stage::direct_routing(2, &[VIP.parse().unwrap()]);
     let files = Files::new();
     files.write(yaml);
-    let webs = [0, 1].map(|index| Web::start(&stage.servers[index]));
+    let webs = [0, 1].map(|index| Peer::start(&stage.servers[index], 8080, 200, answer));
     (stage, files, webs)
 }
 
@@ -113,7 +60,7 @@ fn status() {
     let director = Running::start(&stage.director, &files, &[]);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 
-    webs[0].answers(503);
+    webs[0].acts(503);
     wait_for_weights(&mut stage, &[(RS2, 1)]);
     director.wait_for(
         "real server 192.168.0.2:80 of TCP 192.168.0.10:80: up -> down (status 503 Word, not 200-299, 3/3), weight 1 -> removed",
@@ -153,7 +100,7 @@ fn status() {
         "{nobody:?}"
     );
 
-    webs[0].answers(204);
+    webs[0].acts(204);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     director.wait_for("down -> up (check passed, 2/2), added with weight 1");
 }
@@ -174,14 +121,14 @@ fn hang() {
     wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
 
     for web in &webs {
-        web.answers(HANGS);
+        web.acts(HANGS);
     }
     wait_for_weights(&mut stage, &[(other1, 1), (other2, 1)]);
     director
         .wait_for("up -> down (connected, but no answer came in time, 3/3), weight 1 -> removed");
 
     for web in &webs {
-        web.answers(200);
+        web.acts(200);
     }
     wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
     assert_eq!(director.count(":81: up -> down"), 0, "{}", director.log());
@@ -195,16 +142,16 @@ fn drain() {
     let director = Running::start(&stage.director, &files, &[]);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 
-    webs[0].answers(503);
+    webs[0].acts(503);
     wait_for_weights(&mut stage, &[(RS1, 0), (RS2, 1)]);
     director.wait_for(
         "up -> drain (the node drains or boots: the node is not currently available to serve clients), weight 1 -> 0",
     );
-    webs[0].answers(200);
+    webs[0].acts(200);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 
     // Too old for the question, and nobody logs in: that is no failure of the server.
-    webs[0].answers(404);
+    webs[0].acts(404);
     director.wait_for("could not run (1 in a row): this node is older than RabbitMQ 4.1");
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 }
@@ -225,7 +172,7 @@ fn several() {
     let (other1, other2) = ("192.168.0.2:81", "192.168.0.3:81");
     wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
 
-    webs[0].answers(500);
+    webs[0].acts(500);
     wait_for_weights(&mut stage, &[(other1, 1), (RS2, 1), (other2, 1)]);
     director.wait_for(
         "(http 192.168.0.2:8080/: status 500 Word, not 200-299, 3/3), weight 1 -> removed",
@@ -238,7 +185,7 @@ fn several() {
         assert!(why.out.contains(words), "{words:?} in\n{}", why.out);
     }
 
-    webs[0].answers(200);
+    webs[0].acts(200);
     wait_for_weights(&mut stage, &[(RS1, 1), (other1, 1), (RS2, 1), (other2, 1)]);
     assert_eq!(director.count(":81: up -> down"), 0, "{}", director.log());
 }

@@ -10,6 +10,7 @@ mod kill;
 mod log;
 mod once;
 mod order;
+mod peer;
 mod process;
 mod recording;
 mod refusal;
