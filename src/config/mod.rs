@@ -6,18 +6,13 @@
 //! real server. So a default is checked only where something uses it.
 
 mod address;
-mod amqp;
 mod check;
 mod director;
 mod duration;
 mod emit;
 mod follower;
-mod http;
-mod login;
-mod path;
 mod persistence;
 mod pool;
-mod rabbitmq;
 mod scheduling;
 mod section;
 mod server;
@@ -136,7 +131,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
         Vec::new()
     };
     let vips = services.all.keys().filter_map(ServiceKey::address);
-    let sources = path::refuse_virtual_sources(root, &vips.collect(), out);
+    let sources = check::refuse_virtual_sources(root, &vips.collect(), out);
     let outline = outline(text, entries, keys).filter(|_| !document.anchors);
     Ok(Whole {
         config: Config {

@@ -4,17 +4,14 @@
 //! [`IpvsTable`] is the centre. The table that the configuration wants, the kernel's table and the table of a test's
 //! fake kernel are all values of this type. A plan is the difference between two of them.
 
-mod amqp;
+mod check;
 mod config;
 mod counters;
 mod few;
 mod host;
-mod http;
-mod login;
 mod order;
 mod probe;
 mod protocol;
-mod rabbitmq;
 mod scheduler;
 mod server;
 mod service;
@@ -25,7 +22,7 @@ mod table;
 mod transition;
 mod units;
 
-pub use amqp::{AmqpLogin, AmqpProbe};
+pub use check::{Check, CheckSchedule, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
 pub use few::Few;
@@ -34,14 +31,12 @@ pub use host::{
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
-pub use http::{HttpMethod, HttpProbe, StatusRange};
-pub use login::Login;
 pub use order::{Order, Ordered, Orders};
 pub use probe::{
-    Check, CheckSchedule, Checks, Need, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
+    AmqpLogin, AmqpProbe, HttpMethod, HttpProbe, Login, Probe, ProbeKind, ProbeOutcome, ProbePath,
+    ProbeReport, RabbitmqProbe, StatusRange,
 };
 pub use protocol::{AddressFamily, Protocol};
-pub use rabbitmq::RabbitmqProbe;
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,

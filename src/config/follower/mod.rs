@@ -6,7 +6,7 @@ mod outline;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::path::refuse_virtual_sources;
+use super::check::refuse_virtual_sources;
 use super::pool::Pools;
 use super::service::{Defaults, Services};
 use super::tree::{Node, Value};

@@ -2,6 +2,7 @@
 //! What an HTTP probe asks, and which answers are successes.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,32 @@ impl HttpProbe {
     pub fn accepts(&self, status: u16) -> bool {
         let mut ranges = self.statuses.iter();
         ranges.any(|range| (range.first..=range.last).contains(&status))
+    }
+
+    /// What it asks, and of whom: as [`super::Probe`] is printed. What is as it always is, is left out.
+    pub(super) fn fmt_asked(&self, at: SocketAddr, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("http ")?;
+        if self.method != HttpMethod::Get {
+            write!(f, "{} ", self.method.word())?;
+        }
+        write!(f, "{at}{}", self.path)?;
+        if let Some(host) = &self.host {
+            write!(f, " host {host}")?;
+        }
+        for (name, _) in &self.headers {
+            // The value may be a token.
+            write!(f, " header {name}")?;
+        }
+        if let Some(login) = &self.login {
+            write!(f, " user {}", login.user)?;
+        }
+        if *self.statuses != [StatusRange::SUCCESS] {
+            write!(f, " status {}", self.accepted())?;
+        }
+        if let Some(part) = &self.contains {
+            write!(f, " contains {part:?}")?;
+        }
+        Ok(())
     }
 
     /// The accepted status codes: `200-299, 401`.

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::address;
-use super::setting::{Setting, Subject, innermost};
-use super::tree::{Entry, Node, Value};
-use super::value::{fwmark, text_that};
+use crate::config::address;
+use crate::config::setting::{Setting, Subject, innermost};
+use crate::config::tree::{Entry, Node, Value};
+use crate::config::value::{fwmark, text_that};
 use crate::diagnostic::{Finding, Findings, Wrong};
 use crate::model::{AddressFamily, Fwmark, ProbePath};
 
@@ -68,7 +68,7 @@ impl PathLayer {
 }
 
 /// Finds each `source` of a check that is the address of a virtual service. Returns whether there is any `source`.
-pub(super) fn refuse_virtual_sources(
+pub(in crate::config) fn refuse_virtual_sources(
     node: &Node<'_>,
     vips: &BTreeSet<IpAddr>,
     out: &mut Findings,

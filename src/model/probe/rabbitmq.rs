@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a probe of RabbitMQ's management API asks.
 
+use std::fmt;
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::Login;
@@ -19,4 +22,11 @@ impl RabbitmqProbe {
     pub const PORT: u16 = 15672;
     /// The port of AMQP.
     pub const LISTENER: u16 = 5672;
+
+    /// What it asks, and of whom: as [`super::Probe`] is printed.
+    pub(super) fn fmt_asked(&self, at: SocketAddr, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rabbitmq {at} listener {}", self.listener)?;
+        let login = self.login.as_ref();
+        login.map_or(Ok(()), |login| write!(f, " user {}", login.user))
+    }
 }

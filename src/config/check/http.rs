@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check.http`: what is asked, and which answers are successes.
 
-use super::check::TargetLayer;
 use super::login::LoginLayer;
-use super::section::CHECK_HTTP;
-use super::setting::{Setting, Subject, innermost, innermost_or};
-use super::tree::{Node, Value};
-use super::value::{choice, decimal, kind, map, text_that};
+use super::target::TargetLayer;
+use crate::config::section::CHECK_HTTP;
+use crate::config::setting::{Setting, Subject, innermost, innermost_or};
+use crate::config::tree::{Node, Value};
+use crate::config::value::{choice, decimal, kind, map, text_that};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 use crate::model::{HttpMethod, HttpProbe, StatusRange};
 
@@ -38,24 +38,25 @@ type Headers = Box<[(Box<str>, Box<str>)]>;
 
 impl HttpLayer {
     /// Reads the map; an error makes the whole check wrong.
-    pub(super) fn read(&mut self, node: &Node<'_>, out: &mut Findings) -> Result<(), Wrong> {
+    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Result<Self, Wrong> {
+        let mut layer = Self::default();
         let entries = map(&CHECK_HTTP, node, out)?;
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
                 "method" => {
-                    self.method = Setting::read(node, choice(name, node, &METHODS, &[], out));
+                    layer.method = Setting::read(node, choice(name, node, &METHODS, &[], out));
                 }
-                "path" => self.path = Setting::read(node, path(name, node, out)),
-                "host" => self.host = Setting::read(node, host(name, node, out)),
-                "status" => self.statuses = Setting::read(node, statuses(name, node, out)),
-                "headers" => self.headers = Setting::read(node, headers(name, node, out)),
-                "contains" => self.contains = Setting::read(node, contains(name, node, out)),
-                _ if self.login.take(entry, out) || self.target.take(entry, out) => {}
+                "path" => layer.path = Setting::read(node, path(name, node, out)),
+                "host" => layer.host = Setting::read(node, host(name, node, out)),
+                "status" => layer.statuses = Setting::read(node, statuses(name, node, out)),
+                "headers" => layer.headers = Setting::read(node, headers(name, node, out)),
+                "contains" => layer.contains = Setting::read(node, contains(name, node, out)),
+                _ if layer.login.take(entry, out) || layer.target.take(entry, out) => {}
                 _ => CHECK_HTTP.unknown_key(entry, entries, out),
             }
         }
-        Ok(())
+        Ok(layer)
     }
 
     /// What is asked, from all layers, the innermost first.

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use super::director;
-use super::setting::{Found, Setting, Subject, innermost};
-use super::tree::{Entry, Node};
-use super::value::text_that;
+use crate::config::director;
+use crate::config::setting::{Found, Setting, Subject, innermost};
+use crate::config::tree::{Entry, Node};
+use crate::config::value::text_that;
 use crate::diagnostic::{Findings, Span, Wrong};
 use crate::model::Login;
 

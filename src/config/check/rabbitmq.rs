@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check.rabbitmq`: who asks the management API, and for which listener.
 
-use super::check::{TargetLayer, port};
 use super::login::LoginLayer;
-use super::section::CHECK_RABBITMQ;
-use super::setting::{Setting, Subject, innermost_or};
-use super::tree::Node;
-use super::value::map;
+use super::target::{TargetLayer, port};
+use crate::config::section::CHECK_RABBITMQ;
+use crate::config::setting::{Setting, Subject, innermost_or};
+use crate::config::tree::Node;
+use crate::config::value::map;
 use crate::diagnostic::{Findings, Wrong};
 use crate::model::RabbitmqProbe;
 
@@ -20,17 +20,18 @@ pub(super) struct RabbitmqLayer {
 
 impl RabbitmqLayer {
     /// Reads the map; an error makes the whole check wrong.
-    pub(super) fn read(&mut self, node: &Node<'_>, out: &mut Findings) -> Result<(), Wrong> {
+    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Result<Self, Wrong> {
+        let mut layer = Self::default();
         let entries = map(&CHECK_RABBITMQ, node, out)?;
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
-                "listener" => self.listener = Setting::read(node, port(name, node, out)),
-                _ if self.login.take(entry, out) || self.target.take(entry, out) => {}
+                "listener" => layer.listener = Setting::read(node, port(name, node, out)),
+                _ if layer.login.take(entry, out) || layer.target.take(entry, out) => {}
                 _ => CHECK_RABBITMQ.unknown_key(entry, entries, out),
             }
         }
-        Ok(())
+        Ok(layer)
     }
 
     /// What is asked, from all layers, the innermost first. `own` is the server's port, if it has one.

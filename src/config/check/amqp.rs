@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check.amqp`: whether a user logs in, and who.
 
-use super::check::TargetLayer;
 use super::login::{LoginLayer, needs, short};
-use super::section::CHECK_AMQP;
-use super::setting::{Setting, Subject, innermost};
-use super::tree::Node;
-use super::value::map;
+use super::target::TargetLayer;
+use crate::config::section::CHECK_AMQP;
+use crate::config::setting::{Setting, Subject, innermost};
+use crate::config::tree::Node;
+use crate::config::value::map;
 use crate::diagnostic::{Findings, Wrong};
 use crate::model::{AmqpLogin, AmqpProbe};
 
@@ -20,17 +20,18 @@ pub(super) struct AmqpLayer {
 
 impl AmqpLayer {
     /// Reads the map; an error makes the whole check wrong.
-    pub(super) fn read(&mut self, node: &Node<'_>, out: &mut Findings) -> Result<(), Wrong> {
+    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Result<Self, Wrong> {
+        let mut layer = Self::default();
         let entries = map(&CHECK_AMQP, node, out)?;
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
-                "vhost" => self.vhost = Setting::read(node, short(name, node, out)),
-                _ if self.login.take(entry, out) || self.target.take(entry, out) => {}
+                "vhost" => layer.vhost = Setting::read(node, short(name, node, out)),
+                _ if layer.login.take(entry, out) || layer.target.take(entry, out) => {}
                 _ => CHECK_AMQP.unknown_key(entry, entries, out),
             }
         }
-        Ok(())
+        Ok(layer)
     }
 
     /// What is asked, from all layers, the innermost first.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What an AMQP probe asks.
 
+use std::fmt;
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::Login;
@@ -10,6 +13,16 @@ use super::Login;
 pub struct AmqpProbe {
     /// Who logs in, and to which virtual host; `None` when nobody does.
     pub login: Option<AmqpLogin>,
+}
+
+impl AmqpProbe {
+    /// What it asks, and of whom: as [`super::Probe`] is printed.
+    pub(super) fn fmt_asked(&self, at: SocketAddr, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "amqp {at}")?;
+        self.login.as_ref().map_or(Ok(()), |login| {
+            write!(f, " user {} vhost {}", login.who.user, login.vhost)
+        })
+    }
 }
 
 /// A login to a broker.

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where the probes of a check go: `address` and `port`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::address;
+use crate::config::setting::{Setting, Subject, innermost};
+use crate::config::tree::{Entry, Node};
+use crate::config::value::integer;
+use crate::diagnostic::{Finding, Findings, Span, Wrong};
+use crate::model::{Protocol, ServerKey, ServiceKey};
+
+/// Where a kind of check goes, in one layer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TargetLayer {
+    port: Setting<u16>,
+    address: Setting<IpAddr>,
+}
+
+impl TargetLayer {
+    /// Reads a key if it is a setting of the target, and returns whether it is.
+    pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
+        let (name, node) = (&*entry.key, &entry.value);
+        match name {
+            "port" => {
+                self.port = Setting::read(node, port(name, node, out));
+            }
+            "address" => {
+                let address = address::read_bare(name, node, "write port: beside it", out);
+                self.address = Setting::read(node, address);
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A port.
+pub(super) fn port(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<u16, Wrong> {
+    let port = integer(name, node, 1..=65_535, None, out)?;
+    u16::try_from(port).map_err(|_| Wrong)
+}
+
+/// The target of a server's check; `None` when nothing checks it.
+///
+/// A check without a port is left out. It is an error when the file names a type, or has the check at this service or
+/// server: then somebody wants it to run. `written` is where it does. `usual` is the port when none is named.
+pub(super) fn target(
+    layers: &[&TargetLayer],
+    usual: Option<u16>,
+    written: Option<Span>,
+    subject: &Subject,
+    server: ServerKey,
+    out: &mut Findings,
+) -> Result<Option<SocketAddr>, Wrong> {
+    let port = innermost(layers, |layer| &layer.port)?;
+    let to = port.map(|found| *found.value);
+    let Some(to) = to.or(usual) else {
+        let Some(span) = written else {
+            return Ok(None);
+        };
+        out.push(needs_port(span, subject, server));
+        return Err(Wrong);
+    };
+    let address = innermost(layers, |layer| &layer.address)?;
+    let target = SocketAddr::new(address.map_or(server.address, |found| *found.value), to);
+    if is_the_service(&subject.key, target) {
+        let spans = [
+            address.map(|found| found.span),
+            port.map(|found| found.span),
+        ];
+        let span = spans.into_iter().flatten().next().or(written);
+        let message = format!("a check of {target} would ask the virtual service itself");
+        let help =
+            "write check: {tcp: {address: 10.0.0.5}} with an address of the server, or check: none";
+        out.push(
+            subject
+                .finding(span.unwrap_or(subject.span), message)
+                .help(help),
+        );
+        return Err(Wrong);
+    }
+    Ok(Some(target))
+}
+
+/// Whether a connection to `target` goes to this service: then any of its servers may answer.
+fn is_the_service(service: &ServiceKey, target: SocketAddr) -> bool {
+    match *service {
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            address,
+            port,
+        } => address == target.ip() && (port == target.port() || port == 0),
+        ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => false,
+    }
+}
+
+/// The port of a TCP check that names no port.
+pub(super) fn own_port(service: &ServiceKey, server: ServerKey) -> Option<u16> {
+    let tcp = matches!(
+        service,
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            ..
+        }
+    );
+    Some(server.port).filter(|port| tcp && *port != 0)
+}
+
+fn needs_port(span: Span, subject: &Subject, server: ServerKey) -> Finding {
+    let why = match subject.key {
+        ServiceKey::Fwmark { .. } => "a fwmark service has no port of its own".to_owned(),
+        ServiceKey::Address { .. } if server.port == 0 => "the service has every port".to_owned(),
+        ServiceKey::Address { protocol, .. } => format!("the service is {protocol}"),
+    };
+    let message = format!("a check needs a port here: {why}");
+    let help = "write check: {tcp: {port: 5672}}, or check: none";
+    subject.finding(span, message).help(help)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Probes as values: what is asked, of whom, by which path; and what they report.
+
+mod amqp;
+mod http;
+mod login;
+mod path;
+mod rabbitmq;
+mod report;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::amqp::{AmqpLogin, AmqpProbe};
+pub use self::http::{HttpMethod, HttpProbe, StatusRange};
+pub use self::login::Login;
+pub use self::path::ProbePath;
+use self::path::written_path;
+pub use self::rabbitmq::RabbitmqProbe;
+pub use self::report::{ProbeOutcome, ProbeReport};
+
+/// One probe of one server: its kind, its target and its path.
+///
+/// All of it is its identity. Two services with the same probe share one; a probe that differs in any part is another
+/// one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Probe {
+    /// The kind of probe.
+    pub kind: ProbeKind,
+    /// Whom.
+    pub target: SocketAddr,
+    /// The path; `None` when the kernel's routing chooses all of it, as it nearly always does.
+    #[serde(with = "written_path")]
+    pub path: Option<Box<ProbePath>>,
+}
+
+/// What a probe asks, with all of its options.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeKind {
+    /// Whether a TCP connection can be opened. The probe resets it at once.
+    Tcp,
+    /// Whether an AMQP broker greets, and lets a user log in.
+    Amqp(Arc<AmqpProbe>),
+    /// Whether a RabbitMQ node says that it is ready to serve clients.
+    Rabbitmq(Arc<RabbitmqProbe>),
+    /// Whether an HTTP request is answered with a status that is a success.
+    Http(Arc<HttpProbe>),
+}
+
+impl Probe {
+    /// Who logs in, if anybody does.
+    #[must_use]
+    pub fn login(&self) -> Option<&Login> {
+        match &self.kind {
+            ProbeKind::Tcp => None,
+            ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
+            ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
+            ProbeKind::Http(http) => http.login.as_ref(),
+        }
+    }
+
+    /// The address it is to come from, if one is chosen.
+    #[must_use]
+    pub fn source(&self) -> Option<IpAddr> {
+        self.path.as_ref()?.source
+    }
+}
+
+impl fmt::Display for Probe {
+    /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`, `http HEAD 10.0.0.5:80/ready host a.example status 200`,
+    /// `amqp 10.0.0.5:5672 user monitor vhost /`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.target;
+        match &self.kind {
+            ProbeKind::Tcp => write!(f, "tcp {at}")?,
+            ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
+            ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
+            ProbeKind::Http(http) => http.fmt_asked(at, f)?,
+        }
+        self.path.as_ref().map_or(Ok(()), |path| path.fmt(f))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Fwmark;
+
+    #[test]
+    fn a_probe_says_what_it_asks_of_whom_and_by_which_way() {
+        let mut probe = Probe {
+            kind: ProbeKind::Tcp,
+            target: "10.0.0.5:5672".parse().unwrap(),
+            path: None,
+        };
+        assert_eq!(probe.to_string(), "tcp 10.0.0.5:5672");
+        probe.path = ProbePath {
+            source: Some("10.0.0.1".parse().unwrap()),
+            interface: Some("eth1".into()),
+            mark: Fwmark::new(7),
+        }
+        .chosen();
+        assert_eq!(
+            probe.to_string(),
+            "tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7"
+        );
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a probe reports.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Timestamp, Weight};
+
+/// The result of one run of a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// The answer.
+    pub outcome: ProbeOutcome,
+    /// What the probe saw, in words: `connect refused`. Empty for a plain success.
+    pub reason: Box<str>,
+    /// When the probe really started: not while it waited for its turn.
+    pub started: Timestamp,
+    /// From its start to its result.
+    pub latency: Duration,
+}
+
+/// The answer of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeOutcome {
+    /// The server answered as it should, and may have told the weight it wants.
+    Up(Option<Weight>),
+    /// The server did not answer as it should.
+    Down,
+    /// Nobody answered. That is the server's failure, or that of the way to it.
+    Silent,
+    /// The server took the connection, and then nothing came: it hangs, or the way to it was cut meanwhile.
+    Stalled,
+    /// The server asks for no new connections; its present ones live on.
+    Drain,
+    /// The server is in maintenance: like [`ProbeOutcome::Drain`], but somebody asked for it.
+    Maintenance,
+    /// The server does not understand this probe. That says nothing about its health.
+    Unsupported,
+    /// The probe could not run, for a reason on this host.
+    CouldNotRun,
+}
