@@ -14,10 +14,11 @@ use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
-    ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
-    HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol,
-    RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    ConfiguredService, DirectorSettings, DrainTerms, ForwardingMethod, Fwmark, Granularity,
+    HttpMethod, HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe, ProbeKind,
+    ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
+    Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -213,6 +214,14 @@ fn check() -> impl Strategy<Value = Check> {
 }
 
 /// None, one, or several different ones.
+fn drain() -> impl Strategy<Value = Option<DrainTerms>> {
+    let terms = (1..=2_592_000_u64, any::<bool>()).prop_map(|(seconds, templates)| DrainTerms {
+        deadline: Some(Duration::from_secs(seconds)),
+        templates,
+    });
+    prop::option::of(terms)
+}
+
 fn checks() -> impl Strategy<Value = Checks> {
     let need = prop_oneof![
         Just(Need::All),
@@ -254,30 +263,45 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
         0..=Weight::MAX.get(),
         0..=Weight::MAX.get(),
     );
-    (forwarding, addresses, limits, checks(), any::<bool>()).prop_map(
-        move |(forwarding, (own, any, port), (weight, one, other), checks, inhibit_on_failure)| {
-            let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
-            let kept = service.port().unwrap_or(0);
-            let address = if tunneled { any } else { own };
-            let key = ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
-            let real_server = RealServer {
-                forwarding,
-                weight: Weight::new(weight).unwrap(),
-                thresholds: Thresholds {
-                    upper: one.max(other),
-                    lower: one.min(other),
-                },
-            };
-            (
-                key,
-                ConfiguredServer {
-                    real_server,
-                    checks,
-                    inhibit_on_failure,
-                },
-            )
-        },
+    (
+        forwarding,
+        addresses,
+        limits,
+        checks(),
+        (any::<bool>(), drain()),
     )
+        .prop_map(
+            move |(
+                forwarding,
+                (own, any, port),
+                (weight, one, other),
+                checks,
+                (inhibit_on_failure, drain),
+            )| {
+                let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
+                let kept = service.port().unwrap_or(0);
+                let address = if tunneled { any } else { own };
+                let key =
+                    ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
+                let real_server = RealServer {
+                    forwarding,
+                    weight: Weight::new(weight).unwrap(),
+                    thresholds: Thresholds {
+                        upper: one.max(other),
+                        lower: one.min(other),
+                    },
+                };
+                (
+                    key,
+                    ConfiguredServer {
+                        real_server,
+                        checks,
+                        inhibit_on_failure,
+                        drain,
+                    },
+                )
+            },
+        )
 }
 
 fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {

@@ -23,6 +23,7 @@ const SERVER_SETTINGS: &[&str] = &[
     "upper_threshold",
     "lower_threshold",
     "inhibit_on_failure",
+    "drain",
     "check",
 ];
 
@@ -78,6 +79,12 @@ pub(super) const PERSISTENCE: Section = Section {
 pub(super) const TUNNEL: Section = Section {
     name: "tunnel",
     own: &["type", "port", "checksum"],
+    shared: &[],
+};
+/// `drain`.
+pub(super) const DRAIN: Section = Section {
+    name: "drain",
+    own: &["deadline", "templates"],
     shared: &[],
 };
 /// `check`.
@@ -140,7 +147,7 @@ pub(super) const CHECK_RABBITMQ: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 13] = [
+pub static SECTIONS: [Section; 14] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -149,6 +156,7 @@ pub static SECTIONS: [Section; 13] = [
     SERVER,
     PERSISTENCE,
     TUNNEL,
+    DRAIN,
     CHECK,
     CHECK_TCP,
     CHECK_HTTP,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::Failure;
 use super::ask::{Whom, to_json};
-use super::render::event;
+use super::render::{drain, event};
 use super::say::{printable, say};
 use crate::control::{CheckStatus, Client, Item, Request, ServerStatus, Told};
 use crate::model::{Object, ServerKey, ServiceKey};
@@ -159,6 +159,9 @@ fn render(why: &Why) -> String {
     if let Some(order) = &server.order {
         let _ = writeln!(text, "  {order} is ordered; director enable takes it back");
     }
+    if let Some(it) = &server.drain {
+        let _ = writeln!(text, "  {}", drain(it));
+    }
     if let Some(error) = &why.error {
         let _ = writeln!(text, "  error: {error}");
     }
@@ -286,6 +289,7 @@ mod tests {
                 configured_weight: 5,
                 reason: None,
                 order: None,
+                drain: None,
                 checks,
             },
             events: vec![Told {

@@ -10,8 +10,8 @@ use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
 use crate::model::{
-    Check, Config, Few, KnowsStandings, Order, Orders, ServerKey, ServiceKey, Standing, Timestamp,
-    Weight,
+    Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, ServerKey, ServiceKey,
+    Standing, Timestamp, Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub reloads: Reloads,
     /// What operators have ordered.
     pub orders: Arc<Orders>,
+    /// The servers that drain, or have drained.
+    pub drains: Arc<Drains>,
     /// What they were answered.
     pub answers: Arc<Answers>,
     /// The last transitions.
@@ -149,5 +151,12 @@ impl KnowsStandings for Snapshot {
 
     fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
         self.orders.get(service, server)
+    }
+
+    fn drains(&self, service: &ServiceKey) -> Vec<(ServerKey, Drain)> {
+        self.drains
+            .of(service)
+            .map(|(key, it)| (*key, *it))
+            .collect()
     }
 }

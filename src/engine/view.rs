@@ -39,6 +39,7 @@ impl Engine {
             counters: self.counters,
             reloads: self.reloads.clone(),
             orders: Arc::clone(&self.orders),
+            drains: Arc::clone(&self.drains),
             answers: Arc::clone(&self.answers),
             history: Arc::clone(&self.history),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checks, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
+use super::{Checks, DrainTerms, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
 
 /// Everything a configuration file says, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub struct ConfiguredServer {
     pub checks: Checks,
     /// When down: weight 0 instead of removal.
     pub inhibit_on_failure: bool,
+    /// How it drains when it leaves the configuration; `None` removes it at once.
+    #[serde(default)]
+    pub drain: Option<DrainTerms>,
 }
 
 /// Settings of the kernel's IPVS as a whole.

@@ -7,6 +7,7 @@
 mod check;
 mod config;
 mod counters;
+mod drain;
 mod few;
 mod host;
 mod order;
@@ -25,6 +26,7 @@ mod units;
 pub use check::{Check, CheckSchedule, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
+pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};
 pub use few::Few;
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,

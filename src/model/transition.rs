@@ -72,6 +72,10 @@ pub enum Condition {
     Foreign,
     /// An operator's order for it, or none.
     Ordered(Option<Order>),
+    /// It left the configuration, and keeps its connections until they end.
+    Draining,
+    /// It drained, and has left the table.
+    Drained,
     /// Its probes cannot run, or the server does not understand them.
     NotChecked,
 }
@@ -146,6 +150,8 @@ impl Transition {
             }
             Condition::Standing(_)
             | Condition::Ordered(_)
+            | Condition::Draining
+            | Condition::Drained
             | Condition::Absent
             | Condition::Running
             | Condition::Stopped
@@ -204,6 +210,23 @@ impl fmt::Display for Change {
     }
 }
 
+impl Transition {
+    /// What became of a real server.
+    fn fmt_server(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { why, effect, .. } = self;
+        match (self.from, self.to) {
+            (Condition::Ordered(from), Condition::Ordered(to)) => {
+                write!(f, "{} by {why}, {effect}", Change(from, to))
+            }
+            (Condition::Standing(from), Condition::Standing(to)) => {
+                write!(f, "{from} -> {to} ({why}), {effect}")
+            }
+            (_, Condition::Draining) => write!(f, "drains ({why}), {effect}"),
+            (..) => write!(f, "drained ({why}), {effect}"),
+        }
+    }
+}
+
 impl fmt::Display for Transition {
     /// One line for the log, without its time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,17 +241,14 @@ impl fmt::Display for Transition {
         match (object, from, to) {
             (
                 Object::Server(service, server),
-                Condition::Standing(from),
-                Condition::Standing(to),
+                _,
+                Condition::Standing(_)
+                | Condition::Ordered(_)
+                | Condition::Draining
+                | Condition::Drained,
             ) => {
-                write!(
-                    f,
-                    "real server {server} of {service}: {from} -> {to} ({why}), {effect}"
-                )
-            }
-            (Object::Server(service, server), Condition::Ordered(from), Condition::Ordered(to)) => {
                 write!(f, "real server {server} of {service}: ")?;
-                write!(f, "{} by {why}, {effect}", Change(*from, *to))
+                self.fmt_server(f)
             }
             (Object::Check(service, server), _, Condition::NotChecked) => {
                 write!(

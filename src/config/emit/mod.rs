@@ -9,9 +9,9 @@ use std::time::Duration;
 use self::check::write_checks;
 use super::duration;
 use crate::model::{
-    AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
-    IpvsSettings, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
+    AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
+    ForwardingMethod, IpvsSettings, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -186,7 +186,22 @@ fn write_server(
         "        inhibit_on_failure: {}",
         server.inhibit_on_failure
     )?;
+    write_drain(server.drain, f)?;
     write_checks(&server.checks, f)
+}
+
+fn write_drain(drain: Option<DrainTerms>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(DrainTerms {
+        deadline,
+        templates,
+    }) = drain
+    else {
+        return f.write_str("        drain: none\n");
+    };
+    let deadline = deadline.map_or_else(String::new, |deadline| {
+        format!("deadline: {}, ", duration::write(deadline))
+    });
+    writeln!(f, "        drain: {{{deadline}templates: {templates}}}")
 }
 
 fn write_tunnel(tunnel: Tunnel, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -115,6 +115,7 @@ fn snapshot() -> Snapshot {
         services: Arc::new(keys.map(|key| (*key, view(key))).collect()),
         owned: Arc::new(config.services.keys().copied().collect()),
         orders: Arc::default(),
+        drains: Arc::default(),
         answers: Arc::default(),
         counters: Counters {
             drift_repairs: 3,

@@ -32,6 +32,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
                 real_server: RealServer::new(ForwardingMethod::DirectRouting, Weight::ONE),
                 checks: checks.clone(),
                 inhibit_on_failure: false,
+                drain: None,
             };
             (server(at), configured)
         });
