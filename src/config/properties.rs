@@ -320,14 +320,23 @@ fn config() -> impl Strategy<Value = Config> {
         option::of(seconds()),
         any::<Option<bool>>(),
         any::<Option<bool>>(),
+        option::of(0..=2_u8),
     );
     let ipvs = ipvs.prop_map(
-        |(tcp_timeout, tcp_fin_timeout, udp_timeout, expire_nodest_conn, template)| IpvsSettings {
+        |(
+            tcp_timeout,
+            tcp_fin_timeout,
+            udp_timeout,
+            expire_nodest_conn,
+            template,
+            conn_reuse_mode,
+        )| IpvsSettings {
             tcp_timeout,
             tcp_fin_timeout,
             udp_timeout,
             expire_nodest_conn,
             expire_quiescent_template: template,
+            conn_reuse_mode,
         },
     );
     let director = (

@@ -48,6 +48,7 @@ pub(super) const IPVS: Section = Section {
         "udp_timeout",
         "expire_nodest_conn",
         "expire_quiescent_template",
+        "conn_reuse_mode",
     ],
     shared: &[],
 };

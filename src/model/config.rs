@@ -78,6 +78,10 @@ pub struct IpvsSettings {
     /// `net.ipv4.vs.expire_quiescent_template`: a client bound by persistence to a server of weight 0 gets another
     /// server with its next connection. `None` leaves it as it is.
     pub expire_quiescent_template: Option<bool>,
+    /// `net.ipv4.vs.conn_reuse_mode`, 0 to 2: whether a new connection from the port of an old one is scheduled anew.
+    /// `None` leaves it as it is.
+    #[serde(default)]
+    pub conn_reuse_mode: Option<u8>,
 }
 
 /// Settings of the director itself.

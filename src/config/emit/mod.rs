@@ -70,6 +70,7 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         udp_timeout,
         expire_nodest_conn,
         expire_quiescent_template,
+        conn_reuse_mode,
     } = ipvs;
     let timeout = |seconds: &Option<Seconds>| seconds.map_or("keep".to_owned(), whole_seconds);
     f.write_str("ipvs:\n")?;
@@ -79,7 +80,9 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let switch = |on: &Option<bool>| on.map_or("keep".to_owned(), |on| on.to_string());
     writeln!(f, "  expire_nodest_conn: {}", switch(expire_nodest_conn))?;
     let template = switch(expire_quiescent_template);
-    writeln!(f, "  expire_quiescent_template: {template}")
+    writeln!(f, "  expire_quiescent_template: {template}")?;
+    let mode = conn_reuse_mode.map_or("keep".to_owned(), |mode| mode.to_string());
+    writeln!(f, "  conn_reuse_mode: {mode}")
 }
 
 fn write_service(

@@ -333,7 +333,7 @@ fn replies_are_these_lines() {
         ),
         (
             ReplyLine::Item(1, Some(Item::Standings(Box::new(remembered)))),
-            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
+            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null,"conn_reuse_mode":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
         ),
     ];
     for (line, text) in golden {

@@ -50,6 +50,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             udp_timeout: None,
             expire_nodest_conn: None,
             expire_quiescent_template: None,
+            conn_reuse_mode: None,
         },
         director: DirectorSettings {
             remembered_file: "/nowhere".into(),
