@@ -113,6 +113,9 @@ pub struct CheckStatus {
     pub latency_microseconds: Option<u64>,
     /// What the last failed probe saw.
     pub last_failure: Option<String>,
+    /// What the last success warned of: a certificate that ends soon.
+    #[serde(default)]
+    pub warning: Option<String>,
     /// Whether the last probe was a success; absent until one has come back.
     #[serde(default)]
     pub last_succeeded: Option<bool>,

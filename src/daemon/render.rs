@@ -165,6 +165,7 @@ mod tests {
             since_seconds: 5,
             latency_microseconds: None,
             last_failure: Some("no descriptor left".to_owned()),
+            warning: None,
             last_succeeded: None,
             against: 0,
             against_needed: 3,

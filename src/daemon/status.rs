@@ -155,6 +155,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         since_seconds: now.since(view.since).as_secs(),
         latency_microseconds: view.last_started.map(|_| microseconds(view.last_latency)),
         last_failure: view.last_failure.as_deref().map(str::to_owned),
+        warning: view.warning.as_deref().map(str::to_owned),
         last_succeeded: view.last_started.map(|_| view.last_succeeded),
         against: view.against.0,
         against_needed: view.against.1,

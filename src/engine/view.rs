@@ -96,6 +96,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         standing: check.standing,
         since: check.since,
         last_failure: check.last_failure.cloned(),
+        warning: check.warning.cloned(),
         last_started: check.last_started,
         last_latency: check.last_latency,
         last_succeeded: check.last_succeeded,

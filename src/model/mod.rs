@@ -35,8 +35,8 @@ pub use host::{
 };
 pub use order::{Order, Ordered, Orders};
 pub use probe::{
-    AmqpLogin, AmqpProbe, HttpMethod, HttpProbe, Login, Probe, ProbeKind, ProbeOutcome, ProbePath,
-    ProbeReport, RabbitmqProbe, StatusRange,
+    AmqpLogin, AmqpProbe, ClientCertificate, HttpMethod, HttpProbe, Login, Probe, ProbeKind,
+    ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange, Tls,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};

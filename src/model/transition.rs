@@ -78,6 +78,8 @@ pub enum Condition {
     Drained,
     /// Its probes cannot run, or the server does not understand them.
     NotChecked,
+    /// Its probes are successes, and warn of something.
+    Warned,
 }
 
 /// The effect of a transition in the kernel.
@@ -139,7 +141,7 @@ impl Transition {
                 | Object::Server(..)
                 | Object::Check(..) => Severity::Error,
             },
-            Condition::NotChecked | Condition::Drifted => Severity::Warning,
+            Condition::NotChecked | Condition::Warned | Condition::Drifted => Severity::Warning,
             Condition::Right
                 if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
             {
@@ -250,14 +252,14 @@ impl fmt::Display for Transition {
                 write!(f, "real server {server} of {service}: ")?;
                 self.fmt_server(f)
             }
-            (Object::Check(service, server), _, Condition::NotChecked) => {
-                write!(
-                    f,
-                    "check of real server {server} of {service} could not run {why}"
-                )
-            }
-            (Object::Check(service, server), ..) => {
-                write!(f, "check of real server {server} of {service} runs again")
+            (Object::Check(service, server), from, to) => {
+                write!(f, "check of real server {server} of {service} ")?;
+                match (from, to) {
+                    (_, Condition::NotChecked) => write!(f, "could not run {why}"),
+                    (_, Condition::Warned) => write!(f, "warns: {why}"),
+                    (Condition::Warned, _) => f.write_str("warns no more"),
+                    _ => f.write_str("runs again"),
+                }
             }
             (Object::Configuration, _, Condition::Refused) => {
                 write!(f, "reload refused, the running configuration stays: {why}")
@@ -362,6 +364,33 @@ mod tests {
             refused
                 .to_string()
                 .ends_with(", the kernel refused: not permitted (EPERM)")
+        );
+    }
+
+    #[test]
+    fn a_check_that_warns_is_told_when_it_begins_and_when_it_ends() {
+        let check = Object::Check(
+            "TCP 192.0.2.10:443".parse().unwrap(),
+            "10.0.0.5:443".parse().unwrap(),
+        );
+        let begins = Transition {
+            why: "the server's certificate ends soon".into(),
+            ..transition(check.clone(), Condition::Right, Condition::Warned)
+        };
+        assert_eq!(
+            (begins.to_string().as_str(), begins.severity()),
+            (
+                "check of real server 10.0.0.5:443 of TCP 192.0.2.10:443 warns: the server's certificate ends soon",
+                Severity::Warning
+            )
+        );
+        let ends = transition(check, Condition::Warned, Condition::Right);
+        assert_eq!(
+            (ends.to_string().as_str(), ends.severity()),
+            (
+                "check of real server 10.0.0.5:443 of TCP 192.0.2.10:443 warns no more",
+                Severity::Info
+            )
         );
     }
 

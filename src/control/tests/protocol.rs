@@ -214,6 +214,7 @@ fn full_status() -> Status {
                     since_seconds: 5,
                     latency_microseconds: Some(120),
                     last_failure: Some("connect refused".to_owned()),
+                    warning: None,
                     last_succeeded: Some(false),
                     against: 0,
                     against_needed: 2,
@@ -242,7 +243,7 @@ fn a_status_is_the_json_that_people_use() {
                 "checks": [{
                     "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
                     "latency_microseconds": 120, "last_failure": "connect refused",
-                    "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
+                    "warning": null, "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
                     "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
                 }],
             }],

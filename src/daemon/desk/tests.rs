@@ -86,6 +86,7 @@ fn snapshot() -> Snapshot {
                     standing,
                     since: Timestamp::ZERO,
                     last_failure: down.then(|| "connect refused".into()),
+                    warning: None,
                     last_started: Some(Timestamp::ZERO),
                     last_latency: Duration::from_micros(120),
                     last_succeeded: !down,

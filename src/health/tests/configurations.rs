@@ -124,6 +124,7 @@ impl Checked {
             HealthAction::Probe(request) => request,
             HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
+            | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. } => panic!("{action:?}"),
         });
         requests.collect()
@@ -194,6 +195,7 @@ fn services_with_an_equal_check_share_one_probe_and_each_is_told() {
             other @ (HealthAction::Probe(_)
             | HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
+            | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. }) => panic!("{other:?}"),
         })
         .collect();

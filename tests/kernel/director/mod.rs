@@ -18,6 +18,7 @@ mod reload;
 mod repair;
 mod run;
 mod state;
+mod tls;
 mod verdict;
 mod way;
 
@@ -30,6 +31,7 @@ pub(crate) fn tests() -> Vec<Test> {
         checks::tests(),
         amqp::tests(),
         http::tests(),
+        tls::tests(),
         order::tests(),
         repair::tests(),
         reload::tests(),
