@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Servers that die and come back.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use lab::question::{Conversation, connect};
@@ -36,7 +37,14 @@ pub(super) fn tests() -> Vec<Test> {
             persistent,
         ),
         ("probes_take_the_way_that_is_written", by_a_way),
-        ("services_with_the_same_check_share_one_probe", shared),
+        (
+            "fifty_services_with_the_same_check_of_a_server_make_one_probe_a_period",
+            shared,
+        ),
+        (
+            "two_different_checks_of_one_address_are_never_merged",
+            never_merged,
+        ),
         (
             "the_first_probe_of_every_server_is_its_first_verdict",
             first_verdicts,
@@ -203,12 +211,12 @@ fn by_a_way() {
     wait_for_weights(&mut stage, &[(RS1, 1)]);
 }
 
-/// 20 services, and a server that counts the probes.
+/// 50 services, and a server that counts the probes.
 fn shared() {
     let (mut stage, files) = (Stage::new(1), Files::new());
     let mut yaml =
         "defaults: {check: {interval: 1s, tcp: {port: 9}}}\nvirtual_services:\n".to_owned();
-    for port in 10_000..10_020 {
+    for port in 10_000..10_050 {
         yaml.push_str(&format!(
             "  - {{address: 192.168.0.10:{port}, servers: [192.168.0.2]}}\n"
         ));
@@ -219,7 +227,7 @@ fn shared() {
     let begun = Instant::now();
     let director = Running::start(&stage.director, &files, &[]);
     wait_for("every service has its verdict", || {
-        (director.count("unknown -> up (check passed, 1/1)") == 20).then_some(())
+        (director.count("unknown -> up (check passed, 1/1)") == 50).then_some(())
     });
     for _ in 0..5 {
         wait_for("a probe comes", || server.accept().ok());
@@ -230,7 +238,56 @@ fn shared() {
         "{:?}",
         begun.elapsed()
     );
-    assert_eq!(weights(&mut stage).len(), 20);
+    assert_eq!(weights(&mut stage).len(), 50);
+}
+
+/// Services that check one address and port, each in its own way: by TCP, by HTTP, with another path, another deadline,
+/// another number of failures. A server tells how it was asked.
+fn never_merged() {
+    let (stage, files) = (Stage::new(1), Files::new());
+    let checks = [
+        "tcp: {port: 9}",
+        "tcp: {port: 9}, timeout: 3s",
+        "tcp: {port: 9}, fall: 5",
+        "http: {port: 9}",
+        "http: {port: 9, path: /ready}",
+    ];
+    let mut yaml = "defaults: {check: {interval: 1h}}\nvirtual_services:\n".to_owned();
+    for (number, check) in checks.iter().enumerate() {
+        // Each check is that of two services.
+        for port in [20_000 + number, 21_000 + number] {
+            yaml.push_str(&format!(
+                "  - {{address: 192.168.0.10:{port}, check: {{{check}}}, servers: [192.168.0.2]}}\n"
+            ));
+        }
+    }
+    files.write(&yaml);
+    let server = stage.servers[0].run(|| TcpListener::bind("192.168.0.2:9").unwrap());
+    server.set_nonblocking(true).unwrap();
+    let director = Running::start(&stage.director, &files, &[]);
+    let mut asked = Vec::new();
+    wait_for(
+        "every check has asked and every service has its verdict",
+        || {
+            while let Ok((stream, _)) = server.accept() {
+                asked.push(answer(stream));
+            }
+            let verdicts = director.count("unknown -> up (check passed, 1/1)");
+            (verdicts == 2 * checks.len() && asked.len() >= checks.len()).then_some(())
+        },
+    );
+    asked.sort_unstable();
+    assert_eq!(asked, ["", "", "", "GET / HTTP/1.1", "GET /ready HTTP/1.1"]);
+}
+
+/// Answers a request that is a success. Returns its first line, which is empty when there was none.
+fn answer(mut stream: TcpStream) -> String {
+    stream.set_nonblocking(false).unwrap();
+    let mut line = String::new();
+    // A probe by TCP ends by a reset.
+    let _ = BufReader::new(&stream).read_line(&mut line);
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    line.trim_end().to_owned()
 }
 
 /// 50 services of four servers: up, refusing, silent, and with no host at the address.
