@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use lab::namespace::Namespace;
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::ServiceKey;
 
 use crate::inputs::{PORT, Scale};
 use crate::measure::{Bench, DIRECTOR};
+use crate::usage::{peak_memory, processes};
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(15);
@@ -94,7 +95,8 @@ impl Bench {
         self.until(&namespace, &mut child, |ipvs| self.has_weight(ipvs, 7))?;
         let reload = hangup.elapsed();
         thread::sleep(SETTLE);
-        let (peak_memory_kib, processes) = peak_memory(child.0.id())?;
+        let pids = processes(child.0.id())?;
+        let (peak_memory_kib, processes) = (peak_memory(&pids)?, pids.len());
         let text = fs::read_to_string(&log)?;
         let reload_line = text
             .lines()
@@ -157,7 +159,7 @@ impl Bench {
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
-    fn signal(&self, signal: nix::sys::signal::Signal) -> Result<()> {
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) -> Result<()> {
         let pid = nix::unistd::Pid::from_raw(self.0.id().try_into()?);
         Ok(nix::sys::signal::kill(pid, signal)?)
     }
@@ -176,22 +178,6 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// `VmHWM` of a process and its children together, and how many they are.
-fn peak_memory(pid: u32) -> Result<(u64, usize)> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    let pids: Vec<u32> = std::iter::once(Ok(pid))
-        .chain(children.split_whitespace().map(str::parse))
-        .collect::<Result<_, _>>()?;
-    let mut total = 0;
-    for pid in &pids {
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let figure = line.and_then(|line| line.split_whitespace().next());
-        total += figure.context("no VmHWM")?.parse::<u64>()?;
-    }
-    Ok((total, pids.len()))
 }
 
 /// Accepts, and closes, every connection to the port in a namespace.

@@ -20,6 +20,12 @@ pub(crate) struct Scale {
 
 /// The one port of everything.
 pub(crate) const PORT: u16 = 5672;
+/// Where servers are checked that will fail together, each by itself.
+pub(crate) const FAILING_PORT: u16 = 5673;
+/// Where the server is checked that all services have.
+pub(crate) const SHARED_PORT: u16 = 5674;
+/// Its address.
+const SHARED_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 200, 0, 1);
 
 impl Scale {
     /// How many rules ipvsadm needs for it.
@@ -124,14 +130,48 @@ impl Scale {
         text
     }
 
-    /// A `keepalived.conf`.
-    pub(crate) fn for_keepalived(self, weight: u32) -> String {
+    /// A `director.yaml` that checks every server this often, in seconds. With `failing` the first server of each
+    /// service is checked at [`FAILING_PORT`], and each service has a server more: one host for all of them.
+    pub(crate) fn for_checks(self, directory: &str, interval: u32, failing: bool) -> String {
+        let mut text = format!(
+            "director: {{state_file: {directory}/state.json, socket: {directory}/director.sock}}\n\
+             defaults: {{scheduler: wrr, forwarding: dr, \
+             check: {{interval: {interval}s, timeout: 3s, fall: 3, retry_delay: 1s}}}}\n\
+             virtual_services:\n"
+        );
+        for service in 0..self.services {
+            let address = Self::virtual_address(service);
+            let _ = writeln!(text, "  - address: {address}:{PORT}\n    servers:");
+            for server in 0..self.servers {
+                let real = self.server_address(service, server);
+                let at = if failing && server == 0 {
+                    FAILING_PORT
+                } else {
+                    PORT
+                };
+                let _ = writeln!(
+                    text,
+                    "      - {{address: {real}, check: {{tcp: {{port: {at}}}}}}}"
+                );
+            }
+            if failing {
+                let _ = writeln!(
+                    text,
+                    "      - {{address: {SHARED_ADDRESS}, check: {{tcp: {{port: {SHARED_PORT}}}}}}}"
+                );
+            }
+        }
+        text
+    }
+
+    /// A `keepalived.conf` that checks every server this often, in seconds.
+    pub(crate) fn for_keepalived(self, weight: u32, delay_loop: u32) -> String {
         let mut text = String::new();
         for service in 0..self.services {
             let address = Self::virtual_address(service);
             let _ = writeln!(
                 text,
-                "virtual_server {address} {PORT} {{\n  delay_loop 60\n  lvs_sched wrr\n  lvs_method DR\n  \
+                "virtual_server {address} {PORT} {{\n  delay_loop {delay_loop}\n  lvs_sched wrr\n  lvs_method DR\n  \
                  persistence_timeout 50\n  protocol TCP"
             );
             for server in 0..self.servers {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The director beside ipvsadm and keepalived: same table, same kernel, same boot, turn and turn about.
+//! The director beside ipvsadm, keepalived and HAProxy: same table, same kernel, same boot, turn and turn about.
 //!
 //! `make bench` (or `cargo bench --bench side_by_side`) prints what was measured, the ratios, and whether each goal is
 //! met; with `-- lvsadm` it leaves the daemons out, with `-- floor` all but the first of the following. It fails when
@@ -8,6 +8,9 @@
 //! ([`awake`]). The other goals of time are figures, because they depend on the machine: ipvsadm makes sixteen system
 //! calls for each rule and we make few, and a system call of the lab's kernel costs a fifth where another program keeps
 //! the processors awake.
+//!
+//! The checks have parts of their own, each in its own boot or natively: [`scale`], [`detection`], [`rate`]; `-- checks`
+//! measures these three.
 //!
 //! Times in the lab's kernel mean nothing by themselves: a system call costs ten times what it costs on hardware, and
 //! there is one processor. Measure on a machine with nothing else to do. Each run gets a fresh network namespace,
@@ -20,11 +23,17 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod answer;
 mod awake;
 mod daemon;
+mod detection;
+mod figure;
 mod inputs;
 mod measure;
+mod rate;
 mod report;
+mod scale;
+mod usage;
 mod verdicts;
 mod versions;
 
@@ -56,36 +65,52 @@ const SHORT_RUNS: usize = 5;
 const LISTINGS: usize = 15;
 
 fn main() -> ExitCode {
+    if let Err(error) = answer::allow_many_descriptors() {
+        return said(Err(error));
+    }
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some(awake::ARGUMENT) => return awake::keep(),
+        Some(answer::ARGUMENT) => return said(answer::serve(arguments)),
+        Some(rate::checker::ARGUMENT) => {
+            let file = arguments.next().unwrap_or_default();
+            return said(rate::checker::check(Path::new(&file)));
+        }
+        Some(_) | None => {}
+    }
     let asked = |what: &str| std::env::args().any(|argument| argument == what);
-    if asked(awake::ARGUMENT) {
-        return awake::keep();
-    }
-    let only = Extent::ALL.into_iter().find(|extent| asked(extent.word()));
+    let extents = asked_for(asked);
     if std::env::var_os(lab::kernel::INSIDE).is_some() {
-        return measure(only.unwrap_or(Extent::All));
+        return measure(extents.last().copied().unwrap_or(Extent::All));
     }
-    let floor = boot(Extent::Floor);
-    let rest = match only.unwrap_or(Extent::All) {
-        Extent::Floor => ExitCode::SUCCESS,
-        extent => boot(extent),
-    };
-    if floor == ExitCode::SUCCESS {
-        rest
-    } else {
-        floor
+    // The others still run after one that failed.
+    let ends: Vec<ExitCode> = extents.iter().map(|extent| boot(*extent)).collect();
+    let failed = ends.into_iter().find(|end| *end != ExitCode::SUCCESS);
+    failed.unwrap_or(ExitCode::SUCCESS)
+}
+
+/// What the arguments ask for.
+fn asked_for(asked: impl Fn(&str) -> bool) -> Vec<Extent> {
+    const CHECKS: [Extent; 3] = [Extent::Scale, Extent::Detection, Extent::Rate];
+    let named = Extent::ALL.into_iter().find(|it| asked(it.word()));
+    match named {
+        Some(Extent::Lvsadm) => vec![Extent::Floor, Extent::Lvsadm],
+        Some(one @ (Extent::Floor | Extent::Scale | Extent::Detection | Extent::Rate)) => vec![one],
+        None if asked("checks") => CHECKS.into(),
+        Some(Extent::All) | None => [&[Extent::Floor, Extent::All][..], &CHECKS].concat(),
     }
 }
 
 /// Measures on the running kernel, or in a boot of the lab's.
 fn boot(extent: Extent) -> ExitCode {
-    let _awake = match (extent == Extent::Floor).then(Awake::begin).transpose() {
+    let _awake = match extent.is_awake().then(Awake::begin).transpose() {
         Ok(awake) => awake,
         Err(error) => {
             eprintln!("bench: keep the processors awake: {error:#}");
             return ExitCode::FAILURE;
         }
     };
-    if lab::kernel::ipvs_here() {
+    if extent == Extent::Rate || lab::kernel::ipvs_here() {
         measure(extent)
     } else {
         lab::kernel::rerun_inside([extent.word()])
@@ -94,7 +119,24 @@ fn boot(extent: Extent) -> ExitCode {
 
 fn measure(extent: Extent) -> ExitCode {
     let directory = tempfile::tempdir().expect("make a directory for the inputs");
-    match run(directory.path(), extent) {
+    let figures = match extent {
+        Extent::Floor | Extent::Lvsadm | Extent::All => return tables_of(directory.path(), extent),
+        Extent::Scale => scale::run(directory.path()),
+        Extent::Detection => detection::run(directory.path()),
+        Extent::Rate => rate::run(directory.path()),
+    };
+    said(figures.and_then(|figures| {
+        print!("{}", Versions::read(extent)?);
+        for figure in figures {
+            print!("{figure}");
+        }
+        Ok(())
+    }))
+}
+
+/// The tables, and those that run them.
+fn tables_of(directory: &Path, extent: Extent) -> ExitCode {
+    match run(directory, extent) {
         Ok(report) => {
             print!("{report}");
             if report.holds() {
@@ -103,6 +145,14 @@ fn measure(extent: Extent) -> ExitCode {
                 ExitCode::FAILURE
             }
         }
+        Err(error) => said(Err(error)),
+    }
+}
+
+/// Says why something failed.
+fn said(done: Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
             ExitCode::FAILURE
@@ -119,10 +169,23 @@ enum Extent {
     Lvsadm,
     /// That, and the director beside keepalived.
     All,
+    /// Ten thousand checks.
+    Scale,
+    /// How soon a server that fails is out.
+    Detection,
+    /// Checks each second, natively.
+    Rate,
 }
 
 impl Extent {
-    const ALL: [Self; 3] = [Self::Floor, Self::Lvsadm, Self::All];
+    const ALL: [Self; 6] = [
+        Self::Floor,
+        Self::Lvsadm,
+        Self::All,
+        Self::Scale,
+        Self::Detection,
+        Self::Rate,
+    ];
 
     /// The argument that asks for it.
     const fn word(self) -> &'static str {
@@ -130,6 +193,17 @@ impl Extent {
             Self::Floor => "floor",
             Self::Lvsadm => "lvsadm",
             Self::All => "all",
+            Self::Scale => "scale",
+            Self::Detection => "detection",
+            Self::Rate => "rate",
+        }
+    }
+
+    /// Whether the processors are kept awake.
+    const fn is_awake(self) -> bool {
+        match self {
+            Self::Floor | Self::Scale | Self::Detection => true,
+            Self::Lvsadm | Self::All | Self::Rate => false,
         }
     }
 }
@@ -137,7 +211,7 @@ impl Extent {
 fn run(directory: &Path, extent: Extent) -> Result<Report> {
     let few = Bench::prepare(MANY_SERVERS, directory)?;
     let mut report = Report {
-        versions: Versions::read(extent == Extent::All)?,
+        versions: Versions::read(extent)?,
         tables: vec![tables(&few, MANY_SERVERS, extent)?],
         directors: None,
     };

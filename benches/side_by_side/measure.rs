@@ -72,7 +72,7 @@ impl Bench {
         )?;
         fs::write(
             self.path("keepalived.conf"),
-            self.scale.for_keepalived(weight),
+            self.scale.for_keepalived(weight, 60),
         )?;
         Ok(())
     }
@@ -238,7 +238,7 @@ fn settle() -> Result<()> {
 }
 
 /// The total time and the idle time, in ticks. Source: `proc_stat(5)`.
-fn processor_time() -> Result<(u64, u64)> {
+pub(crate) fn processor_time() -> Result<(u64, u64)> {
     let text = fs::read_to_string("/proc/stat")?;
     let first = text.lines().next().unwrap_or_default();
     let ticks: Vec<u64> = first

@@ -71,7 +71,7 @@ fn until(done: impl Fn() -> Result<bool>) -> Result<()> {
 }
 
 /// The figures of the log after its first `before` ones.
-fn delays(log: &str, before: usize) -> Result<Vec<Duration>> {
+pub(crate) fn delays(log: &str, before: usize) -> Result<Vec<Duration>> {
     log.lines()
         .filter_map(|line| line.split_once(TOLD))
         .skip(before)

@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The versions of the compared programs.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::Extent;
 use crate::daemon::keepalived;
 
 /// The versions of the kernel and of our peers, as they call themselves.
 pub(crate) struct Versions(Vec<String>);
 
 impl Versions {
-    /// The kernel's and ipvsadm's, and keepalived's if it is measured.
-    pub(crate) fn read(with_keepalived: bool) -> Result<Self> {
+    /// Those of the programs that are measured to this extent.
+    pub(crate) fn read(extent: Extent) -> Result<Self> {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
-        let mut all = vec![
-            format!("Linux {}", kernel.trim()),
-            first_line("ipvsadm".as_ref())?,
-        ];
-        if with_keepalived {
-            all.push(first_line(&keepalived())?);
+        let mut all = vec![format!("Linux {}", kernel.trim())];
+        let (ipvsadm, keepalived, haproxy) =
+            (OsString::from("ipvsadm"), keepalived(), "haproxy".into());
+        let programs = match extent {
+            Extent::Floor | Extent::Lvsadm => vec![ipvsadm],
+            Extent::All => vec![ipvsadm, keepalived],
+            Extent::Scale => vec![keepalived],
+            Extent::Detection => vec![keepalived, haproxy],
+            Extent::Rate => vec![haproxy],
+        };
+        for program in programs {
+            all.push(first_line(&program)?);
         }
         Ok(Self(all))
     }
