@@ -28,7 +28,7 @@ use super::shell::Shell;
 use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime};
 use crate::config::Follower;
 use crate::control::ControlSocket;
-use crate::engine::{Engine, Event, Probed, Start};
+use crate::engine::{Engine, Event, Start};
 use crate::health::{ProbeRequest, RunId};
 use crate::kernel::{Ipvs, Lookout};
 use crate::model::{Config, ProbeReport, Timestamp};
@@ -168,12 +168,11 @@ fn furnish(
 /// Hands the reports of probes to the engine.
 fn reporter(events: &Sender<Event>, clock: Clock) -> impl Fn(RunId, ProbeReport) + Clone + 'static {
     let events = events.clone();
-    move |run, report| {
-        let at = clock.now();
-        let probed = Probed { run, report, at };
+    let hand_over = move |reports| {
         // The engine may have ended by itself.
-        let _ = events.send(Event::Probed(vec![probed]));
-    }
+        let _ = events.send(Event::Probed(reports));
+    };
+    probe::together(move || clock.now(), hand_over)
 }
 
 /// The signals that we handle. One that comes during the start is handled afterwards.

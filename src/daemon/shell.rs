@@ -17,7 +17,7 @@ use super::log;
 use super::published::Published;
 use super::recorder::Recorder;
 use super::state::{LAST_WRITE, Noted, OwnedFile, RememberedWriter, WRITE_INTERVAL};
-use crate::engine::{Action, Counted, Engine, Event};
+use crate::engine::{Action, Counted, Engine, Event, STEP};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
 use crate::model::{Condition, Object, ServiceKey, Timestamp, Transition};
@@ -208,7 +208,9 @@ where
         }
         self.publish();
         let deadline = self.engine.deadline();
-        let patience = deadline.map_or(LONGEST_REST, |at| at.since(self.clock.now()));
+        let patience = deadline.map_or(LONGEST_REST, |at| {
+            at.rounded_up(STEP).since(self.clock.now())
+        });
         match inbox.recv_timeout(patience) {
             Ok(event) => self.gather(event, inbox),
             Err(RecvTimeoutError::Timeout) => Event::Deadline,

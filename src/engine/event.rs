@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::health::{ProbeRequest, RunId};
+use crate::health::{ProbeRequest, Probed};
 use crate::model::{
     Config, ConnectionCounts, DrainTerms, Host, HostEvent, IpvsTable, Order, Ordered, Probe,
-    ProbeReport, Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
-    VirtualService,
+    Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Transition, VirtualService,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -104,17 +103,6 @@ pub struct Command {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct CommandId(pub u64);
-
-/// One probe has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Probed {
-    /// Which run of which check.
-    pub run: RunId,
-    /// Its result.
-    pub report: ProbeReport,
-    /// When it came back.
-    pub at: Timestamp,
-}
 
 /// Numbers the requests to reload, in their order.
 #[derive(

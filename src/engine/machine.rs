@@ -17,6 +17,10 @@ use crate::health::{Health, HealthEvent};
 use crate::model::{Config, Drains, Host, IpvsTable, Orders, Role, ServiceKey, Timestamp};
 use crate::plan::{Change, HostStep, Rule};
 
+/// A shell may call the engine so much later than it asks for: at multiples of this. Thousands of probes a second then
+/// start in a few hundred steps.
+pub const STEP: Duration = Duration::from_millis(5);
+
 /// Does one piece of work after the other, and keeps the kernel's table as it should be.
 ///
 /// The shell hands in each event with its moment, carries out the actions in their order, and hands in the answers

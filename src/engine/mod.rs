@@ -35,10 +35,11 @@ mod tests;
 mod verdicts;
 mod view;
 
+pub use crate::health::Probed;
 pub use describe::{count, steps};
 pub use drains::living;
-pub use event::{Action, Command, CommandId, Counted, Event, Probed, ReloadId, Start};
+pub use event::{Action, Command, CommandId, Counted, Event, ReloadId, Start};
 pub use history::History;
-pub use machine::Engine;
+pub use machine::{Engine, STEP};
 pub use orders::Answers;
 pub use snapshot::{CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From the reports of probes to the services they change.
 
-use super::event::{Action, Probed};
+use super::event::Action;
 use super::machine::{Engine, Work};
 use super::tell::Untold;
-use crate::health::{HealthAction, HealthEvent};
+use crate::health::{HealthAction, HealthEvent, Probed};
 use crate::model::{
     Condition, Effect, HostEvent, Object, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
     Weight,

@@ -33,6 +33,17 @@ pub struct ProbeRequest {
     pub asked: Timestamp,
 }
 
+/// One probe has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// Which run of which check.
+    pub run: RunId,
+    /// Its result.
+    pub report: ProbeReport,
+    /// When it came back.
+    pub at: Timestamp,
+}
+
 /// What happens to the checkers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthEvent {

@@ -50,6 +50,6 @@ mod properties;
 mod tests;
 
 pub use checker::LOST_AFTER;
-pub use event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
+pub use event::{CheckId, HealthAction, HealthEvent, ProbeRequest, Probed, RunId};
 pub use monitor::Health;
 pub use view::{CheckHealth, ServerHealth};

@@ -154,6 +154,13 @@ impl Timestamp {
         Duration::from_micros(self.0)
     }
 
+    /// The next moment that is a multiple of this step; itself, if it is one.
+    #[must_use]
+    pub fn rounded_up(self, step: Duration) -> Self {
+        let step = u64::try_from(step.as_micros()).unwrap_or(u64::MAX).max(1);
+        Self(self.0.div_ceil(step).saturating_mul(step))
+    }
+
     /// So long before; the clock's zero when that was before it.
     #[must_use]
     pub fn before(self, earlier: Duration) -> Self {
@@ -187,6 +194,16 @@ mod tests {
     fn weight_stops_at_the_kernels_int() {
         assert_eq!(Weight::new(2_147_483_647), Some(Weight::MAX));
         assert_eq!(Weight::new(2_147_483_648), None);
+    }
+
+    #[test]
+    fn a_moment_is_rounded_up_to_the_next_step() {
+        let at = |milliseconds| Timestamp::after_start(Duration::from_millis(milliseconds));
+        let step = Duration::from_millis(5);
+        for (moment, rounded) in [(0, 0), (1, 5), (5, 5), (12, 15)] {
+            assert_eq!(at(moment).rounded_up(step), at(rounded));
+        }
+        assert_eq!(at(7).rounded_up(Duration::ZERO), at(7));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod rabbitmq;
 mod reading;
 mod tcp;
 mod tls;
+mod together;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use self::http::{HttpAnswer, HttpBody, HttpContent, HttpHead};
 use self::open::OpenRun;
+pub use self::together::together;
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{Check, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -39,7 +40,7 @@ pub(super) async fn open(at: SocketAddr, path: Option<&ProbePath>) -> Result<Tcp
         path::set_out(&socket, path).map_err(Answer::could_not_run)?;
     }
     match socket.connect(at).await {
-        Ok(stream) if is_connected_to_itself(&stream) => {
+        Ok(stream) if is_connected_to_itself(&stream, at) => {
             Err(Answer::down("nobody listens: the probe met itself"))
         }
         Ok(stream) => Ok(stream),
@@ -73,8 +74,20 @@ pub(super) fn failed(operation: &str, error: &io::Error) -> Answer {
 }
 
 /// A connection to a free port of this very host can, by chance, be given that same port as its source.
-fn is_connected_to_itself(stream: &TcpStream) -> bool {
-    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
+fn is_connected_to_itself(stream: &TcpStream, at: SocketAddr) -> bool {
+    may_be_given(at.port()) && stream.local_addr().is_ok_and(|local| local == at)
+}
+
+/// Whether the kernel may give this port to a connection that names none. Most servers have others; they are not asked
+/// for.
+fn may_be_given(port: u16) -> bool {
+    const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+    static FIRST: LazyLock<u16> = LazyLock::new(|| {
+        let range = std::fs::read_to_string(RANGE).unwrap_or_default();
+        let first = range.split_whitespace().next();
+        first.and_then(|first| first.parse().ok()).unwrap_or(0)
+    });
+    port >= *FIRST
 }
 
 /// Errors that say something about this host and nothing about the server.

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 use lvs_director::config;
-use lvs_director::engine::{Action, Engine, Event, Probed, Start};
-use lvs_director::health::{ProbeRequest, RunId};
-use lvs_director::model::{Config, ProbeReport, Timestamp};
+use lvs_director::engine::{Action, Engine, Event, STEP, Start};
+use lvs_director::health::ProbeRequest;
+use lvs_director::model::{Config, Timestamp};
 use lvs_director::plan::{SimulatedKernel, Target as _};
 use lvs_director::probe;
 use lvs_director::system::keep_memory_small;
@@ -45,10 +45,9 @@ pub(crate) fn check(file: &Path) -> Result<()> {
     thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || run(config.into(), clock, probes, &inbox))?;
-    let report = move |run: RunId, report: ProbeReport| {
-        let at = clock();
-        let _ = events.send(Event::Probed(vec![Probed { run, report, at }]));
-    };
+    let report = probe::together(clock, move |reports| {
+        let _ = events.send(Event::Probed(reports));
+    });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -117,7 +116,9 @@ struct Shell<C: Fn() -> Timestamp> {
 impl<C: Fn() -> Timestamp> Shell<C> {
     fn patience(&self) -> Duration {
         let deadline = self.engine.deadline();
-        deadline.map_or(Duration::ZERO, |at| at.since((self.clock)()))
+        deadline.map_or(Duration::ZERO, |at| {
+            at.rounded_up(STEP).since((self.clock)())
+        })
     }
 
     fn handle(&mut self, event: Event) {
