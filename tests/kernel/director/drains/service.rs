@@ -11,6 +11,8 @@ use super::clients::{Held, Sample};
 
 pub(super) const SERVERS: u8 = 3;
 const FIRST_PORT: u16 = 5000;
+/// So much of what is wrong with one service is told.
+const TOLD: usize = 3;
 /// A drain that ends by its connections, or not at all, may have this deadline.
 const FAR: u64 = 600;
 
@@ -228,9 +230,9 @@ impl Service {
             self.scheduler,
             self.way.word()
         );
-        if self.scheduler == "sh" {
+        if ["mh", "sh"].contains(&self.scheduler) {
             // Without it the clients of a server of weight 0 get no server.
-            yaml.push_str("    scheduler_flags: [sh-fallback]\n");
+            let _ = writeln!(yaml, "    scheduler_flags: [{}-fallback]", self.scheduler);
         }
         if self.persistence {
             yaml.push_str("    persistence: 50s\n");
@@ -288,7 +290,7 @@ impl Service {
             }
         }
         let about = format!("{} {self:?}", self.key());
-        let wrong = wrong.into_iter();
+        let wrong = wrong.into_iter().take(TOLD);
         wrong.map(|it| format!("{it}; {about}")).collect()
     }
 
