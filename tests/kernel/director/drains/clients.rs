@@ -24,12 +24,12 @@ const HELD: usize = 4;
 /// The pause between two: the lab's kernel has one processor.
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// How a connection ended.
+/// Who ended a connection, or that a reset did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Close {
-    ByClient,
-    ByServer,
-    ByReset,
+    Client,
+    Server,
+    Reset,
 }
 
 /// A new connection and one question on it.
@@ -183,7 +183,7 @@ fn open(shared: &Shared, sources: &[IpAddr], to: SocketAddr, mut rng: Rng) {
         let again = again.then(|| used.swap_remove(rng.usize(..used.len())));
         let fresh = SocketAddr::new(sources[rng.usize(..sources.len())], 0);
         let from = again.map_or(fresh, |(from, _)| from);
-        let close = [Close::ByClient, Close::ByServer, Close::ByReset][rng.usize(..3)];
+        let close = [Close::Client, Close::Server, Close::Reset][rng.usize(..3)];
         let begun = Instant::now();
         let opened = connect_again(from, to, PATIENCE);
         if let (Some(again), Err(error)) = (again, &opened)
@@ -216,7 +216,7 @@ fn open(shared: &Shared, sources: &[IpAddr], to: SocketAddr, mut rng: Rng) {
 /// One question, and the end of the connection.
 fn ask(stream: TcpStream, close: Close) -> io::Result<String> {
     let end = Instant::now() + PATIENCE;
-    if close == Close::ByReset {
+    if close == Close::Reset {
         let at_once = libc::linger {
             l_onoff: 1,
             l_linger: 0,
@@ -225,8 +225,8 @@ fn ask(stream: TcpStream, close: Close) -> io::Result<String> {
     }
     let mut conversation = Conversation::new(stream)?;
     let answer = match close {
-        Close::ByClient | Close::ByReset => conversation.ask("hello", end)?,
-        Close::ByServer => {
+        Close::Client | Close::Reset => conversation.ask("hello", end)?,
+        Close::Server => {
             let answer = conversation.ask(LAST, end)?;
             conversation.wait_for_end(end)?;
             answer

@@ -292,15 +292,15 @@ impl Round {
 
     /// Every drain ends in its own way; then some of the servers come back.
     fn end(&mut self, clients: &[Clients]) {
-        for number in 0..self.services.len() {
+        for (number, clients) in clients.iter().enumerate() {
             let service = &self.services[number];
             match service.end {
-                End::Closed => clients[number].let_go(&service.name()),
+                End::Closed => clients.let_go(&service.name()),
                 End::Deadline => {}
                 End::Back => self.take_back(number),
             }
         }
-        for number in 0..self.services.len() {
+        for (number, clients) in clients.iter().enumerate() {
             if self.services[number].end == End::Back {
                 continue;
             }
@@ -309,7 +309,7 @@ impl Round {
             let out = Instant::now();
             // Those who still hold a connection find that it has ended.
             wait_for("the clients have asked", || {
-                (clients[number].asked_since(out)).then_some(())
+                clients.asked_since(out).then_some(())
             });
             if self.rng.bool() {
                 self.take_back(number);

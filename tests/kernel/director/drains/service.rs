@@ -106,9 +106,8 @@ pub(super) enum End {
 pub(super) struct Service {
     pub(super) vip: SocketAddr,
     pub(super) way: Way,
-    scheduler: &'static str,
-    persistence: bool,
-    checked: bool,
+    /// Lines of the file.
+    settings: String,
     weights: [u32; 3],
     pub(super) kind: Kind,
     pub(super) end: End,
@@ -145,12 +144,25 @@ impl Service {
             (_, End::Deadline) => Some(rng.u64(3..8)),
             _ => rng.bool().then_some(FAR),
         };
+        let scheduler = schedulers[rng.usize(..schedulers.len())];
+        let mut settings = format!("    scheduler: {scheduler}\n");
+        if ["mh", "sh"].contains(&scheduler) {
+            // Without it the clients of a server of weight 0 get no server.
+            let _ = writeln!(settings, "    scheduler_flags: [{scheduler}-fallback]");
+        }
+        if persistence {
+            settings.push_str("    persistence: 50s\n");
+        }
+        if rng.bool() {
+            settings.push_str("    check: none\n");
+        }
+        if let (Kind::LeavesFile, Some(deadline)) = (kind, deadline) {
+            let _ = writeln!(settings, "    drain: {deadline}s");
+        }
         Self {
             vip: SocketAddr::new(way.vip(), FIRST_PORT + number),
             way,
-            scheduler: schedulers[rng.usize(..schedulers.len())],
-            persistence,
-            checked: rng.bool(),
+            settings,
             weights: [1; 3],
             kind,
             end,
@@ -225,24 +237,11 @@ impl Service {
 
     pub(super) fn yaml(&self) -> String {
         let mut yaml = format!(
-            "  - address: \"{}\"\n    scheduler: {}\n    forwarding: {}\n",
+            "  - address: \"{}\"\n    forwarding: {}\n{}",
             self.vip,
-            self.scheduler,
-            self.way.word()
+            self.way.word(),
+            self.settings
         );
-        if ["mh", "sh"].contains(&self.scheduler) {
-            // Without it the clients of a server of weight 0 get no server.
-            let _ = writeln!(yaml, "    scheduler_flags: [{}-fallback]", self.scheduler);
-        }
-        if self.persistence {
-            yaml.push_str("    persistence: 50s\n");
-        }
-        if !self.checked {
-            yaml.push_str("    check: none\n");
-        }
-        if let (Kind::LeavesFile, Some(deadline)) = (self.kind, self.deadline) {
-            let _ = writeln!(yaml, "    drain: {deadline}s");
-        }
         yaml.push_str("    servers:\n");
         for (index, weight) in (0..SERVERS).zip(self.weights) {
             if index != self.target || self.is_in_file {
