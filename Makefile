@@ -18,7 +18,7 @@ KERNELS := $(TARGET)/kernels
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-checks lab fuzz kernels matrix
+.PHONY: help demo test bench bench-checks lab fuzz drains kernels matrix
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
 	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
 	@echo 'make matrix  the tests that need a kernel, and the demonstration, on each of these kernels'
+	@echo 'make drains  1,000 random drains of real servers with clients at work, in the lab (DRAINS=N, SEED=N)'
 	@echo 'make fuzz    every fuzz target for a minute (fuzz/README.md)'
 
 demo:
@@ -97,6 +98,22 @@ matrix:
 	@$(CARGO) test --no-run --test kernel --package lvs-director
 	@$(CARGO) test --no-run --test kernel --test tunnel --package realserver
 	@CARGO='$(CARGO)' tests/lab/matrix.sh $(TARGET)/debug $(KERNELS) $(RELEASES)
+
+# Each boot of the lab's kernel plays so many of them: one boot may not take as long as all.
+DRAINS ?= 1000
+SEED ?= 1
+DRAINS_EACH := 200
+DRAINS_EACH_ROUND := 10
+
+drains:
+	@$(CHECK) kernel
+	@$(INSTALL) $(LAB_PACKAGES) $(LINKER)
+	@left=$(DRAINS); seed=$(SEED); failed=; while [ $$left -gt 0 ]; do \
+		now=$$(( left < $(DRAINS_EACH) ? left : $(DRAINS_EACH) )); \
+		DRAINS=$$now SEED=$$seed $(CARGO) test --test kernel random_drains -- --nocapture || failed="$$failed $$seed"; \
+		left=$$(( left - now )); seed=$$(( seed + $(DRAINS_EACH) / $(DRAINS_EACH_ROUND) )); \
+	done; \
+	[ -z "$$failed" ] || { echo "make drains: failed in the boots that began with the seeds$$failed" >&2; exit 1; }
 
 fuzz:
 	@$(INSTALL) $(LINKER) g++

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::clock::Clock;
 use super::published::Published;
@@ -21,6 +21,8 @@ use crate::model::{DrainTerms, ServiceKey};
 
 /// A client that watches gets at most one update in this time.
 const WATCH_PERIOD: Duration = Duration::from_millis(250);
+/// How long the answer to an order waits until it is written down.
+const LONGEST_WRITE: Duration = Duration::from_secs(2);
 
 /// The sources of answers.
 pub(super) struct Desk {
@@ -30,6 +32,8 @@ pub(super) struct Desk {
     pub(super) reload: Box<dyn Fn() -> ReloadId>,
     /// Hands an operator's command to the engine.
     pub(super) order: Box<dyn Fn(Command)>,
+    /// The last command whose outcome was written, or could not be.
+    pub(super) written: watch::Receiver<CommandId>,
     /// The number of the last command.
     pub(super) commands: Cell<u64>,
     /// The clock that the snapshots' moments come from.
@@ -225,6 +229,9 @@ impl Desk {
             }
             next(&mut changes).await?;
         };
+        // A director that is killed now must know it when it starts again. Nobody waits longer for a disk that hangs.
+        let mut written = self.written.clone();
+        let _ = timeout(LONGEST_WRITE, written.wait_for(|it| *it >= id)).await;
         match answer {
             Ok(servers) => {
                 let servers = u64::try_from(servers).unwrap_or(u64::MAX);

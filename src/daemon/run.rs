@@ -78,6 +78,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let clock = Clock::start();
     let (shell, start) = furnish(config, options, clock, probes)?;
     let published = Arc::clone(&shell.published);
+    let written = shell.remembered.tried();
     let (running, ended) = oneshot::channel::<()>();
     let engine = thread::Builder::new()
         .name("engine".to_owned())
@@ -99,6 +100,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             // The engine may have ended by itself.
             Box::new(move |command| drop(events.send(Event::Ordered(Box::new(command)))))
         },
+        written,
         commands: Cell::new(0),
         clock,
         path: path.to_owned(),

@@ -77,7 +77,10 @@ where
     /// Hands an event in, and carries out all that follows from it.
     fn handle(&mut self, event: Event) {
         self.news |= !matches!(event, Event::Deadline);
-        let ordered = matches!(event, Event::Ordered(_));
+        let ordered = match &event {
+            Event::Ordered(command) => Some(command.id),
+            _ => None,
+        };
         let mut actions = VecDeque::new();
         let reports = matches!(event, Event::Probed(_));
         self.hand_in(event, &mut actions);
@@ -90,10 +93,10 @@ where
                 self.hand_in(answer, &mut actions);
             }
         }
-        if ordered {
-            // Who ordered it waits for the answer, and relies on it over a kill.
+        if let Some(command) = ordered {
+            // Who ordered it waits for the answer until this is written, and relies on it over a kill.
             let noted = self.noted(self.clock.now());
-            self.remembered.note_now(noted);
+            self.remembered.note_now(command, noted);
             self.publish();
         } else if self.clock.now().since(self.last_published) >= PUBLISH_EVERY {
             self.publish();

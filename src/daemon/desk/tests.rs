@@ -39,6 +39,7 @@ impl Office {
                     ReloadId(number.fetch_add(1, Ordering::Relaxed) + 1)
                 }),
                 order: Box::new(|_| ()),
+                written: tokio::sync::watch::channel(CommandId(u64::MAX)).1,
                 commands: Cell::new(0),
                 clock: Clock::start(),
                 path: PathBuf::from("/etc/lvs-director/director.yaml"),

@@ -162,7 +162,8 @@ impl DrainLine {
             },
             leaving: self.leaving,
             ended: self.ended,
-            age: self.since.age(now),
+            // Both times are whole seconds: without this a deadline could come a second early.
+            age: self.since.age(now).saturating_sub(Duration::from_secs(1)),
         }
     }
 }

@@ -5,11 +5,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::wall::WallTime;
 use super::{Noted, RememberedFile, StateError};
 use crate::daemon::clock::Clock;
+use crate::engine::CommandId;
 use crate::model::Timestamp;
 
 /// The shortest time between two writes: a bad night must not wear out a disk.
@@ -24,6 +26,7 @@ type Note = Box<dyn FnOnce() -> Noted + Send>;
 #[derive(Debug)]
 pub(in crate::daemon) struct RememberedWriter {
     desk: Arc<Desk>,
+    tried: watch::Receiver<CommandId>,
 }
 
 /// Where the last note lies until it is written.
@@ -36,8 +39,8 @@ struct Desk {
 #[derive(Default)]
 struct State {
     note: Option<(WallTime, Note)>,
-    /// It must not wait for the interval.
-    urgent: bool,
+    /// It must not wait for the interval: it is the outcome of this command.
+    urgent: Option<CommandId>,
     closing: bool,
     done: bool,
 }
@@ -56,6 +59,7 @@ impl RememberedWriter {
         write: impl FnMut(&Noted, WallTime) -> Result<(), StateError> + Send + 'static,
     ) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
+        let (tell_tried, tried) = watch::channel(CommandId::default());
         let writer = Writer {
             desk: Arc::clone(&desk),
             interval,
@@ -63,28 +67,38 @@ impl RememberedWriter {
             write,
             unwritten: None,
             failing: false,
+            tried: tell_tried,
             _done: Done(Arc::clone(&desk)),
         };
         let thread = thread::Builder::new().name("remember".to_owned());
         thread.spawn(move || writer.run())?;
-        Ok(Self { desk })
+        Ok(Self { desk, tried })
     }
 
     /// Notes what to remember from now on; only the last note is written. Never waits. `note` runs on the writer's
     /// thread, or not at all, and must count ages until this call.
     pub(in crate::daemon) fn note(&self, note: impl FnOnce() -> Noted + Send + 'static) {
-        self.put(Box::new(note), false);
+        self.put(Box::new(note), None);
     }
 
-    /// As [`Self::note`], and it is written at once: somebody relies on it.
-    pub(in crate::daemon) fn note_now(&self, note: impl FnOnce() -> Noted + Send + 'static) {
-        self.put(Box::new(note), true);
+    /// As [`Self::note`], and it is written at once: whoever gave this command relies on it.
+    pub(in crate::daemon) fn note_now(
+        &self,
+        command: CommandId,
+        note: impl FnOnce() -> Noted + Send + 'static,
+    ) {
+        self.put(Box::new(note), Some(command));
     }
 
-    fn put(&self, note: Note, urgent: bool) {
+    /// The last command whose outcome was written, or could not be.
+    pub(in crate::daemon) fn tried(&self) -> watch::Receiver<CommandId> {
+        self.tried.clone()
+    }
+
+    fn put(&self, note: Note, urgent: Option<CommandId>) {
         let before = {
             let mut state = self.desk.state();
-            state.urgent |= urgent;
+            state.urgent = state.urgent.max(urgent);
             state.note.replace((WallTime::now(), note))
         };
         self.desk.changed.notify_all();
@@ -128,6 +142,13 @@ impl Desk {
     }
 }
 
+/// What the thread has taken from the desk.
+struct Taken {
+    note: Option<(WallTime, Note)>,
+    urgent: Option<CommandId>,
+    closing: bool,
+}
+
 /// The thread's side.
 struct Writer<W> {
     desk: Arc<Desk>,
@@ -137,6 +158,7 @@ struct Writer<W> {
     /// The failure of a write, until a newer note comes.
     unwritten: Option<(WallTime, Noted)>,
     failing: bool,
+    tried: watch::Sender<CommandId>,
     /// The last field: the file is released before this is dropped.
     _done: Done,
 }
@@ -155,7 +177,11 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
     fn run(mut self) {
         let mut earliest = Timestamp::ZERO;
         loop {
-            let (note, closing) = self.wait(earliest);
+            let Taken {
+                note,
+                urgent,
+                closing,
+            } = self.wait(earliest);
             if let Some((at, note)) = note {
                 self.unwritten = Some((at, note()));
             }
@@ -167,6 +193,9 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
                 self.tell(written);
                 earliest = self.clock.now() + self.interval;
             }
+            if let Some(command) = urgent {
+                self.tried.send_replace(command);
+            }
             if closing {
                 return;
             }
@@ -174,15 +203,18 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
     }
 
     /// Waits until there is something to write and it may be written, or the director ends.
-    fn wait(&self, earliest: Timestamp) -> (Option<(WallTime, Note)>, bool) {
+    fn wait(&self, earliest: Timestamp) -> Taken {
         let mut state = self.desk.state();
         loop {
             let something = state.note.is_some() || self.unwritten.is_some();
             let left = earliest.since(self.clock.now());
-            let now = left.is_zero() || (state.urgent && state.note.is_some());
+            let now = left.is_zero() || (state.urgent.is_some() && state.note.is_some());
             if state.closing || (something && now) {
-                state.urgent = false;
-                return (state.note.take(), state.closing);
+                return Taken {
+                    note: state.note.take(),
+                    urgent: state.urgent.take(),
+                    closing: state.closing,
+                };
             }
             state = if something {
                 let waited = self.desk.changed.wait_timeout(state, left);
@@ -272,9 +304,13 @@ mod tests {
         });
         let writer = writer.unwrap();
         for last in 1..4 {
-            writer.note_now(move || one(last));
+            writer.note_now(CommandId(last.into()), move || one(last));
             assert_eq!(attempts.recv_timeout(PATIENCE).unwrap(), one(last));
         }
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let mut tried = writer.tried();
+        let last = tried.wait_for(|it| *it == CommandId(3));
+        assert!(runtime.unwrap().block_on(last).is_ok());
         writer.note(|| one(9));
         assert!(attempts.try_recv().is_err(), "the interval is not over");
         assert!(writer.close(PATIENCE));

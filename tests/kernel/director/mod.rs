@@ -3,6 +3,7 @@
 
 mod amqp;
 mod checks;
+mod drains;
 mod foreign;
 mod foretold;
 mod http;
@@ -33,6 +34,7 @@ pub(crate) fn tests() -> Vec<Test> {
         http::tests(),
         tls::tests(),
         order::tests(),
+        drains::tests(),
         repair::tests(),
         reload::tests(),
         refusal::tests(),

@@ -10,12 +10,25 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect as connect_socket,
-    getsockopt, socket, sockopt,
+    getsockopt, setsockopt, socket, sockopt,
 };
 use std::os::fd::AsRawFd;
 
 /// Connects to `to` from source address `from`, or whichever the kernel chooses.
 pub fn connect(from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    connect_by(from.map(|from| SocketAddr::new(from, 0)), to, timeout)
+}
+
+/// Connects to `to` from this address and port, which an earlier connection may have had.
+pub fn connect_again(from: SocketAddr, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    connect_by(Some(from), to, timeout)
+}
+
+fn connect_by(
+    from: Option<SocketAddr>,
+    to: SocketAddr,
+    timeout: Duration,
+) -> io::Result<TcpStream> {
     let deadline = Instant::now() + timeout;
     let family = if to.is_ipv4() {
         AddressFamily::Inet
@@ -25,10 +38,10 @@ pub fn connect(from: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::R
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family, SockType::Stream, flags, None)?;
     if let Some(from) = from {
-        bind(
-            socket.as_raw_fd(),
-            &SockaddrStorage::from(SocketAddr::new(from, 0)),
-        )?;
+        if from.port() != 0 {
+            setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        }
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(from))?;
     }
     match connect_socket(socket.as_raw_fd(), &SockaddrStorage::from(to)) {
         Ok(()) => {}
@@ -113,6 +126,18 @@ impl Conversation {
             ));
         }
         Ok(answer.trim_end().to_owned())
+    }
+
+    /// Waits until the server closes the connection.
+    pub fn wait_for_end(&mut self, deadline: Instant) -> io::Result<()> {
+        self.reader
+            .get_mut()
+            .set_read_timeout(Some(left(deadline)?))?;
+        let mut more = String::new();
+        match self.reader.read_line(&mut more).map_err(timed_out)? {
+            0 => Ok(()),
+            _ => Err(io::Error::other("more than an answer")),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A service that names the server that answered: each line (TCP) or datagram (UDP) comes back with the server's name
-//! before it.
+//! before it. After the line [`LAST`] the server closes a connection.
 
 use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -15,6 +15,9 @@ use nix::sys::socket::{Backlog, listen};
 const MOST_CONNECTIONS: usize = 16 * 1024;
 /// No client sends longer lines; such a connection is closed.
 const LONGEST_LINE: usize = 64 * 1024;
+
+/// The server closes a connection when it has answered this line.
+pub const LAST: &str = "bye";
 
 /// A running service; it stops when dropped, and its connections close.
 #[derive(Debug)]
@@ -147,6 +150,7 @@ fn serve_tcp(listener: &TcpListener, stop: &PipeReader, prefix: &[u8]) -> io::Re
                         stream,
                         line: Vec::new(),
                         answer: Vec::new(),
+                        is_last: false,
                     },
                 );
                 next += 1;
@@ -161,6 +165,8 @@ struct Connection {
     stream: TcpStream,
     line: Vec<u8>,
     answer: Vec<u8>,
+    /// Whether the server closes it after the answer.
+    is_last: bool,
 }
 
 impl Connection {
@@ -184,6 +190,7 @@ impl Connection {
             }
             while let Some(end) = self.line.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.line.drain(..=end).collect();
+                self.is_last |= line.trim_ascii() == LAST.as_bytes();
                 self.answer.extend(prefix.iter().chain(&line));
             }
         }
@@ -193,7 +200,7 @@ impl Connection {
                 Err(error) => return is_temporary(&error),
             }
         }
-        self.line.len() <= LONGEST_LINE
+        self.line.len() <= LONGEST_LINE && !self.is_last
     }
 }
 

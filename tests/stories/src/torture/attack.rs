@@ -24,6 +24,8 @@ pub(crate) enum Attack {
     Suspended,
     /// Weights, schedulers, servers and services changed by hand
     EditedByHand,
+    /// Orders for a server: drain, disable, weight, enable; with a kill, a reload or an edit after each
+    Ordered,
     /// `ipvsadm -C`
     Wiped,
     /// IPVS and its schedulers unloaded

@@ -15,6 +15,7 @@ mod kills;
 mod link;
 mod losses;
 mod moment;
+mod orders;
 mod promises;
 mod reloads;
 mod round;

@@ -6,8 +6,8 @@
 
 use super::attack::Attack::{
     self, ChecksNotRun, EditedByHand, ForeignKey, IpvsUnloaded, KilledAtWork, KilledReloading,
-    KilledStarting, LinkDown, LogDiskFull, MistakenReload, RefusedReload, Restarted, StateDiskFull,
-    Suspended, Wiped,
+    KilledStarting, LinkDown, LogDiskFull, MistakenReload, Ordered, RefusedReload, Restarted,
+    StateDiskFull, Suspended, Wiped,
 };
 
 /// The sentences of the README, and the attacks on them.
@@ -18,6 +18,7 @@ pub(super) const PROMISES: [(&str, &[Attack]); 5] = [
         &[
             KilledAtWork,
             Restarted,
+            Ordered,
             KilledStarting,
             KilledReloading,
             Suspended,

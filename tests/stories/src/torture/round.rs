@@ -14,7 +14,7 @@ use super::files::{self, Ages};
 use super::goal::{Goal, LIVE};
 use super::losses::{Excuse, Span, clients, judge};
 use super::moment::Random;
-use super::{checks, disks, hands, kills, link, reloads};
+use super::{checks, disks, hands, kills, link, orders, reloads};
 use crate::director::{FOREIGN, HOST, Mark, Table};
 use crate::stage::{LONG, SERVERS, Server, Stage, VIP, run, wait_for};
 use crate::story::Story;
@@ -133,6 +133,7 @@ impl Torture<'_> {
             Attack::KilledReloading => kills::reloading(self),
             Attack::Suspended => hands::suspended(self),
             Attack::EditedByHand => hands::edited(self),
+            Attack::Ordered => orders::given(self),
             Attack::Wiped => hands::wiped(self),
             Attack::IpvsUnloaded => hands::unloaded(self),
             Attack::RefusedReload => reloads::refused(self),
