@@ -18,7 +18,9 @@ mod reload;
 mod repair;
 mod run;
 mod state;
+mod talk;
 mod tls;
+mod udp;
 mod verdict;
 mod way;
 
@@ -31,7 +33,9 @@ pub(crate) fn tests() -> Vec<Test> {
         checks::tests(),
         amqp::tests(),
         http::tests(),
+        talk::tests(),
         tls::tests(),
+        udp::tests(),
         order::tests(),
         repair::tests(),
         reload::tests(),
