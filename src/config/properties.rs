@@ -15,10 +15,10 @@ use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ClientCertificate, Config,
     ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms, ForwardingMethod, Fwmark,
-    Granularity, HttpMethod, HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe,
-    ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds,
-    ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds, Tls, Tunnel, TunnelChecksum,
-    TunnelKind, Weight,
+    Granularity, HttpMethod, HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, Need, Payload,
+    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, TcpTalk,
+    Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -148,6 +148,33 @@ fn login() -> impl Strategy<Value = Login> {
     })
 }
 
+/// Bytes of a probe, written as every byte can be.
+fn payload(length: std::ops::Range<usize>) -> impl Strategy<Value = Payload> {
+    vec(any::<u8>(), length).prop_map(|bytes| {
+        let escape = |text: String, byte: &u8| text + &format!("\\x{byte:02x}");
+        let text = bytes.iter().fold(String::new(), escape);
+        Payload::parse(&text).unwrap()
+    })
+}
+
+fn json() -> impl Strategy<Value = Box<[JsonMatch]>> {
+    let value = prop_oneof![
+        Just(JsonScalar::Null),
+        any::<bool>().prop_map(JsonScalar::Bool),
+        any::<i64>().prop_map(|number| JsonScalar::Number(number.to_string().into())),
+        "-?[1-9]{1,3}[.][0-9]{1,3}(e-?[0-9]{1,2})?"
+            .prop_map(|number| JsonScalar::Number(number.into())),
+        "(true|null|~|[0-9]{1,3}|\\PC{0,9})".prop_map(|text| JsonScalar::Text(text.into())),
+    ];
+    btree_map("(/([^\\p{C}~]|~0|~1){0,9})?", value, 0..3).prop_map(|map| {
+        let each = map.into_iter().map(|(pointer, value)| JsonMatch {
+            pointer: pointer.into(),
+            value,
+        });
+        each.collect()
+    })
+}
+
 fn tls() -> impl Strategy<Value = Tls> {
     let name = prop_oneof![
         "[a-z][a-z0-9_]{0,9}([.][a-z][a-z0-9]{0,9}){0,2}",
@@ -183,9 +210,15 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let host = option::of("[a-zA-Z0-9.:_-]{1,20}".prop_map(Into::into));
     let headers = btree_map("X-[a-zA-Z]{1,9}", "[!-~]([ -~]{0,9}[!-~])?", 0..3);
     let contains = option::of("\\PC{1,20}".prop_map(Into::into));
-    let more = (headers, option::of(login()), contains, option::of(tls()));
+    let more = (
+        headers,
+        option::of(login()),
+        contains,
+        json(),
+        option::of(tls()),
+    );
     let http = (method, "/[!-~]{0,20}", host, vec(status, 1..4), more).prop_map(
-        |(method, path, host, statuses, (headers, login, contains, tls))| {
+        |(method, path, host, statuses, (headers, login, contains, json, tls))| {
             // A name there is the server's name, too, unless another one is written.
             let host = host.filter(|_| tls.as_ref().is_none_or(|tls| tls.server_name.is_some()));
             ProbeKind::Http(Arc::new(HttpProbe {
@@ -199,6 +232,11 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
                 login,
                 statuses: statuses.into(),
                 contains: contains.filter(|_| method != HttpMethod::Head),
+                json: if method == HttpMethod::Head {
+                    Box::default()
+                } else {
+                    json
+                },
                 tls,
             }))
         },
@@ -219,8 +257,12 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
             tls,
         }))
     });
+    let talk = (payload(0..9), payload(1..9))
+        .prop_map(|(send, expect)| ProbeKind::TcpTalk(Arc::new(TcpTalk { send, expect })));
+    let udp = (payload(0..9), option::of(payload(1..9)))
+        .prop_map(|(send, expect)| ProbeKind::Udp(Arc::new(UdpProbe { send, expect })));
     let tls = tls().prop_map(|tls| ProbeKind::Tls(Arc::new(tls)));
-    prop_oneof![Just(ProbeKind::Tcp), tls, http, amqp, rabbitmq]
+    prop_oneof![Just(ProbeKind::Tcp), talk, tls, http, amqp, rabbitmq, udp]
 }
 
 fn check() -> impl Strategy<Value = Check> {

@@ -39,6 +39,7 @@ const HTTP_SETTINGS: &[&str] = &[
     "password_file",
     "status",
     "contains",
+    "json",
 ];
 /// Settings of every check that speaks TLS.
 const TLS_SETTINGS: &[&str] = &[
@@ -121,6 +122,7 @@ pub(super) const CHECK: Section = Section {
         "https",
         "amqp",
         "rabbitmq",
+        "udp",
         "each",
         "need",
         "interval",
@@ -137,7 +139,7 @@ pub(super) const CHECK: Section = Section {
 /// `check.tcp`.
 pub(super) const CHECK_TCP: Section = Section {
     name: "check.tcp",
-    own: &["port", "address"],
+    own: &["port", "address", "send", "expect"],
     shared: &[],
 };
 /// `check.tls`.
@@ -194,8 +196,15 @@ pub(super) const CHECK_RABBITMQ_TLS: Section = Section {
     shared: &[TLS_SETTINGS],
 };
 
+/// `check.udp`.
+pub(super) const CHECK_UDP: Section = Section {
+    name: "check.udp",
+    own: &["port", "address", "send", "expect"],
+    shared: &[],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 18] = [
+pub static SECTIONS: [Section; 19] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -214,6 +223,7 @@ pub static SECTIONS: [Section; 18] = [
     CHECK_AMQP_TLS,
     CHECK_RABBITMQ,
     CHECK_RABBITMQ_TLS,
+    CHECK_UDP,
 ];
 
 /// Our keys for the words of keepalived and others.
@@ -229,6 +239,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("lvs_method", "forwarding sets the forwarding method"),
     ("method", "forwarding sets the forwarding method"),
     ("delay_loop", "write check: {interval: 6s}"),
+    ("payload", "write send: 'PING\\r\\n'"),
+    ("require_reply", "write expect: PONG"),
     ("connect_timeout", "write check: {timeout: 3s}"),
     (
         "retry",
@@ -288,7 +300,7 @@ impl Section {
         } else if SERVICE_SETTINGS.contains(&key) {
             format!("{key} belongs to the virtual service")
         } else if CHECK.own.contains(&key)
-            && !["tcp", "fwmark"].contains(&key)
+            && !["tcp", "udp", "fwmark"].contains(&key)
             && self.keys().any(|own| own == "check")
         {
             format!("{key} belongs in check")

@@ -227,7 +227,7 @@ impl Checker {
             ProbeOutcome::Silent => Some(Heard::Silence(ended)),
             // It took the connection, some time after the start.
             ProbeOutcome::Stalled => Some(Heard::Answer(report.started)),
-            ProbeOutcome::CouldNotRun => None,
+            ProbeOutcome::Quiet | ProbeOutcome::CouldNotRun => None,
             ProbeOutcome::Up(_)
             | ProbeOutcome::Down
             | ProbeOutcome::Drain
@@ -297,10 +297,11 @@ impl Checker {
         self.last_run = Some(LastRun {
             started: report.started,
             latency: report.latency,
-            succeeded: matches!(report.outcome, ProbeOutcome::Up(_)),
+            succeeded: matches!(report.outcome, ProbeOutcome::Up(_) | ProbeOutcome::Quiet),
         });
         let found = match report.outcome {
             ProbeOutcome::Up(weight) => Standing::Up(weight),
+            ProbeOutcome::Quiet => Standing::Up(None),
             ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => Standing::Down,
             ProbeOutcome::Drain => Standing::Drain,
             ProbeOutcome::Maintenance => Standing::Maintenance,

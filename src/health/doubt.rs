@@ -9,7 +9,7 @@ use super::event::RunId;
 use super::links::{Links, Side};
 use crate::model::{Probe, ProbeOutcome, ProbeReport, RouteKind, Timestamp, Way};
 
-/// A report that nobody answered. Its checker gets it when it is known whose failure that is.
+/// A report that nobody answered, although an answer was wanted or might have come. Its checker gets it when it is known whose failure that is.
 #[derive(Debug, Clone)]
 pub(super) struct Doubt {
     pub(super) run: RunId,
@@ -48,11 +48,26 @@ impl Doubt {
         self.report.started + self.report.latency / 2
     }
 
+    /// What it means when it says something of the server.
+    fn of_the_server(&self) -> ProbeOutcome {
+        match self.report.outcome {
+            ProbeOutcome::Quiet => ProbeOutcome::Quiet,
+            ProbeOutcome::Up(_)
+            | ProbeOutcome::Down
+            | ProbeOutcome::Silent
+            | ProbeOutcome::Stalled
+            | ProbeOutcome::Drain
+            | ProbeOutcome::Maintenance
+            | ProbeOutcome::Unsupported
+            | ProbeOutcome::CouldNotRun => ProbeOutcome::Down,
+        }
+    }
+
     /// The report, as the checker gets it; `None` while nobody knows.
     pub(super) fn judged(&self, blame: Blame) -> Option<ProbeReport> {
         let (outcome, reason) = match blame {
             Blame::Open => return None,
-            Blame::Server => (ProbeOutcome::Down, self.report.reason.clone()),
+            Blame::Server => (self.of_the_server(), self.report.reason.clone()),
             Blame::Closed(why) => (ProbeOutcome::Down, why.into()),
             Blame::Host(why) => (ProbeOutcome::CouldNotRun, why),
         };
@@ -90,8 +105,11 @@ pub(super) fn blame(
     if let Some(why) = trouble.or_else(|| links.detour(target, link)) {
         return Blame::Host(why.into());
     }
-    if doubt.report.outcome == ProbeOutcome::Stalled {
-        // The link was open all the time, and the server had taken the connection.
+    if matches!(
+        doubt.report.outcome,
+        ProbeOutcome::Stalled | ProbeOutcome::Quiet
+    ) {
+        // The link was open all the time, and the server had taken the connection, or owed no answer.
         return Blame::Server;
     }
     let side = links.side(target, link);

@@ -16,6 +16,7 @@ fn outcome() -> impl Strategy<Value = ProbeOutcome> {
     prop_oneof![
         4 => Just(ProbeOutcome::Up(None)),
         3 => Just(ProbeOutcome::Down),
+        1 => Just(ProbeOutcome::Quiet),
         1 => Just(ProbeOutcome::Silent),
         1 => Just(ProbeOutcome::Stalled),
         1 => (0_u32..3).prop_map(|weight| ProbeOutcome::Up(Weight::new(weight))),
@@ -130,7 +131,7 @@ proptest! {
             prop_assert_eq!(told, from != to);
             let failed = |it| matches!(it, ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled);
             let failures = in_a_row(&results, failed);
-            let successes = in_a_row(&results, |it| matches!(it, ProbeOutcome::Up(_)));
+            let successes = in_a_row(&results, |it| matches!(it, ProbeOutcome::Up(_) | ProbeOutcome::Quiet));
             if to == Standing::Down && from != to && (from != Standing::Unknown || serving) {
                 prop_assert!(failures >= fall as usize, "{:?} -> down by {:?}", from, results);
             }

@@ -61,7 +61,7 @@ impl Health {
         }
     }
 
-    /// A report that changes nothing for a server that is down need not wait.
+    /// A report that changes nothing for a server that is down, or up, need not wait.
     pub(super) fn reported(
         &mut self,
         now: Timestamp,
@@ -81,8 +81,18 @@ impl Health {
             self.links.answered(at, host);
         }
         let outcome = came.report.outcome;
-        let doubtful = matches!(outcome, ProbeOutcome::Silent | ProbeOutcome::Stalled);
-        if doubtful && slot.checker.standing() != Standing::Down {
+        let standing = slot.checker.standing();
+        let doubtful = match outcome {
+            ProbeOutcome::Silent | ProbeOutcome::Stalled => standing != Standing::Down,
+            ProbeOutcome::Quiet => !standing.is_up(),
+            ProbeOutcome::Up(_)
+            | ProbeOutcome::Down
+            | ProbeOutcome::Drain
+            | ProbeOutcome::Maintenance
+            | ProbeOutcome::Unsupported
+            | ProbeOutcome::CouldNotRun => false,
+        };
+        if doubtful {
             self.doubts.push(came);
             return;
         }

@@ -35,8 +35,9 @@ pub use host::{
 };
 pub use order::{Order, Ordered, Orders};
 pub use probe::{
-    AmqpLogin, AmqpProbe, ClientCertificate, HttpMethod, HttpProbe, Login, Probe, ProbeKind,
-    ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange, Tls,
+    AmqpLogin, AmqpProbe, ClientCertificate, HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login,
+    Payload, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange,
+    TcpTalk, Tls, UdpProbe, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};

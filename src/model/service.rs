@@ -61,6 +61,15 @@ impl ServiceKey {
         }
     }
 
+    /// The protocol, where there is one.
+    #[must_use]
+    pub const fn protocol(&self) -> Option<Protocol> {
+        match self {
+            Self::Address { protocol, .. } => Some(*protocol),
+            Self::Fwmark { .. } => None,
+        }
+    }
+
     /// The port, where there is one.
     #[must_use]
     pub const fn port(&self) -> Option<u16> {

@@ -29,6 +29,22 @@ impl Time {
         Self { deadline, timeout }
     }
 
+    /// What comes of this in time.
+    pub(super) async fn within<T>(self, asking: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout_at(self.deadline, asking).await.ok()
+    }
+
+    /// The answer of a probe whose time has passed so long ago that this host cannot have worked on it.
+    pub(super) fn missed(self) -> Option<Answer> {
+        let late = self.deadline.elapsed();
+        (late > LATE.max(self.timeout / 4)).then(|| {
+            let late = late.as_millis();
+            Answer::could_not_run(format!(
+                "this host was busy: the probe ended {late} ms late"
+            ))
+        })
+    }
+
     /// The end of so long from now on, and no later than the deadline.
     pub(super) fn at_most(self, duration: Duration) -> Instant {
         self.deadline.min(Instant::now() + duration)
@@ -98,26 +114,19 @@ pub(super) async fn hold(
     met: bool,
     talk: impl AsyncFnOnce(&mut Connection) -> Answer,
 ) -> Answer {
-    let Time { deadline, timeout } = time;
     let mut phase = Phase::Connecting;
-    let asking = whom.talk(&mut phase, talk);
-    let ended = tokio::time::timeout_at(deadline, asking).await;
-    let late = deadline.elapsed();
+    let ended = time.within(whom.talk(&mut phase, talk)).await;
     let connected = met || phase != Phase::Connecting;
     match ended {
-        Ok(Ok(answer) | Err(answer)) => answer,
+        Some(Ok(answer) | Err(answer)) => answer,
         // The request may have left only at the end.
-        Err(_) if connected && late > LATE.max(timeout / 4) => {
-            let late = late.as_millis();
-            Answer::could_not_run(format!(
-                "this host was busy: the probe ended {late} ms late"
-            ))
-        }
-        Err(_) if phase == Phase::ShakingHands => {
-            Answer::stalled("connected, but the TLS handshake did not end in time")
-        }
-        Err(_) if connected => Answer::stalled("connected, but no answer came in time"),
-        Err(_) => Answer::silent("connect timed out"),
+        None if connected => time.missed().unwrap_or_else(|| {
+            Answer::stalled(match phase {
+                Phase::ShakingHands => "connected, but the TLS handshake did not end in time",
+                Phase::Connecting | Phase::Talking => "connected, but no answer came in time",
+            })
+        }),
+        None => Answer::silent("connect timed out"),
     }
 }
 

@@ -4,15 +4,18 @@
 mod amqp;
 mod connection;
 mod conversation;
+mod datagram;
 mod http;
 mod open;
 mod password;
 mod path;
 mod rabbitmq;
 mod reading;
+mod talk;
 mod tcp;
 mod tls;
 mod together;
+mod udp;
 
 #[cfg(test)]
 mod tests;
@@ -144,6 +147,8 @@ async fn probe(check: Arc<Check>) -> Answer {
     let (target, path) = (probe.target, probe.path.as_deref());
     match &probe.kind {
         ProbeKind::Tcp => tcp::probe(target, path, timeout).await,
+        ProbeKind::TcpTalk(talk) => talk::probe(talk, target, path, timeout).await,
+        ProbeKind::Udp(udp) => udp::probe(udp, target, path, timeout).await,
         ProbeKind::Tls(tls) => tls::probe(tls, target, path, timeout).await,
         ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,

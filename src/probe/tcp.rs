@@ -50,7 +50,7 @@ pub(super) async fn open(at: SocketAddr, path: Option<&ProbePath>) -> Result<Tcp
 
 /// What an error of `connect` says. A route that was closed on purpose gives EACCES or EINVAL; so may a source or an
 /// interface that does not fit. The kernel's route tells whether it was that.
-fn not_connected(error: &io::Error, path: Option<&ProbePath>) -> Answer {
+pub(super) fn not_connected(error: &io::Error, path: Option<&ProbePath>) -> Answer {
     let chosen = path.is_some_and(|path| path.source.is_some() || path.interface.is_some());
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EINVAL) if !chosen => {

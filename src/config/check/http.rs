@@ -9,7 +9,7 @@ use crate::config::setting::{Setting, Subject, innermost, innermost_or};
 use crate::config::tree::{Node, Value};
 use crate::config::value::{choice, decimal, kind, map, text_that};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
-use crate::model::{HttpMethod, HttpProbe, StatusRange};
+use crate::model::{HttpMethod, HttpProbe, JsonMatch, JsonScalar, StatusRange};
 
 /// The longest path or host name, in bytes.
 const LONGEST: usize = 1024;
@@ -19,6 +19,12 @@ const METHODS: [(&str, HttpMethod); 3] = [
     (HttpMethod::Options.word(), HttpMethod::Options),
 ];
 
+/// The longest pointer, in bytes: a key of YAML has at most 1024 characters, escapes included.
+const LONGEST_POINTER: usize = 200;
+/// The most places of a JSON answer that are looked at.
+const MOST_POINTERS: usize = 32;
+const POINTERS: &str =
+    "write json: {/status: ok, /nodes/0/running: true}; in a name ~1 is a slash and ~0 a tilde";
 const HEADERS: &str = "at most 1024 visible ASCII characters: headers: {Accept: application/json}";
 
 /// The HTTP settings of one layer.
@@ -32,6 +38,7 @@ pub(super) struct HttpLayer {
     login: LoginLayer,
     statuses: Setting<Box<[StatusRange]>>,
     contains: Setting<Box<str>>,
+    json: Setting<Box<[JsonMatch]>>,
     /// Only an `https` check has any.
     tls: TlsLayer,
 }
@@ -56,6 +63,7 @@ impl HttpLayer {
                 "status" => layer.statuses = Setting::read(node, statuses(name, node, out)),
                 "headers" => layer.headers = Setting::read(node, headers(name, node, out)),
                 "contains" => layer.contains = Setting::read(node, contains(name, node, out)),
+                "json" => layer.json = Setting::read(node, json(name, node, out)),
                 _ if layer.login.take(entry, out) || layer.target.take(entry, out) => {}
                 _ if secure && layer.tls.take(entry, out) => {}
                 _ => section.unknown_key(entry, entries, out),
@@ -87,12 +95,15 @@ impl HttpLayer {
         }
         let method = innermost_or(layers, |layer| &layer.method, HttpMethod::Get)?;
         let contains = innermost(layers, |layer| &layer.contains)?;
-        if let Some(contains) = contains
+        let json = innermost(layers, |layer| &layer.json)?;
+        let of_a_body = contains.map(|found| ("contains", found.span));
+        let of_a_body = of_a_body.or(json.map(|found| ("json", found.span)));
+        if let Some((what, span)) = of_a_body
             && method == HttpMethod::Head
         {
-            let message = "contains, but the answer to HEAD has no body";
-            let finding = subject.finding(contains.span, message);
-            out.push(finding.help("write method: GET, or remove contains"));
+            let message = format!("{what}, but the answer to HEAD has no body");
+            let finding = subject.finding(span, message);
+            out.push(finding.help(format!("write method: GET, or remove {what}")));
             return Err(Wrong);
         }
         let tls = secure.then(|| {
@@ -111,6 +122,7 @@ impl HttpLayer {
                 |found| found.value.clone(),
             ),
             contains: contains.map(|found| found.value.clone()),
+            json: json.map_or_else(Box::default, |found| found.value.clone()),
             tls: tls.transpose()?,
         })
     }
@@ -185,6 +197,53 @@ fn contains(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>,
     let possible = |text: &str| (1..=LONGEST).contains(&text.len());
     let help = "1 to 1024 bytes: '\"status\":\"ok\"'";
     text_that(possible, name, node, "a part of the answer", help, out)
+}
+
+/// Pointers into a JSON answer, each with the value that must be there.
+fn json(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<[JsonMatch]>, Wrong> {
+    let entries = match &node.value {
+        Value::Map(entries) if (1..=MOST_POINTERS).contains(&entries.len()) => entries,
+        Value::Map(_) | Value::List(_) | Value::Scalar { .. } => {
+            let message = format!("{name} must be a map of 1 to {MOST_POINTERS} pointers");
+            out.push(Finding::new(node.span, message).help(POINTERS));
+            return Err(Wrong);
+        }
+    };
+    let read = entries.iter().map(|entry| {
+        let pointer = &*entry.key;
+        let usual = pointer.len() <= LONGEST_POINTER && !pointer.chars().any(char::is_control);
+        if !usual || !JsonMatch::is_pointer(pointer) {
+            let message = format!("{} is not a JSON pointer", Shown(pointer));
+            out.push(Finding::new(entry.span, message).help(POINTERS));
+            return Err(Wrong);
+        }
+        let value = match &entry.value.value {
+            Value::Scalar { .. } if entry.value.is_null() => JsonScalar::Null,
+            Value::Scalar { text, .. } if text.len() > LONGEST => {
+                let message = format!("the value of {pointer} has more than {LONGEST} bytes");
+                out.error(entry.value.span, message);
+                return Err(Wrong);
+            }
+            Value::Scalar { text, plain: true } => JsonScalar::plain(text),
+            Value::Scalar { text, plain: false } => JsonScalar::Text((**text).into()),
+            Value::List(_) | Value::Map(_) => {
+                let got = kind(&entry.value);
+                let message = format!(
+                    "{} must be a text, a number, true, false or null, got {got}",
+                    Shown(pointer)
+                );
+                out.push(Finding::new(entry.value.span, message).help(POINTERS));
+                return Err(Wrong);
+            }
+        };
+        Ok(JsonMatch {
+            pointer: pointer.into(),
+            value,
+        })
+    });
+    // All errors of the map are told.
+    let read: Vec<_> = read.collect();
+    read.into_iter().collect()
 }
 
 /// One status, a range, or a list of them.

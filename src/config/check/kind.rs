@@ -5,13 +5,14 @@ use super::amqp::AmqpLayer;
 use super::http::HttpLayer;
 use super::rabbitmq::RabbitmqLayer;
 use super::shared::{Shared, share};
+use super::talk::TalkLayer;
 use super::target::TargetLayer;
-use super::tcp::TcpLayer;
 use super::tls::{HandshakeLayer, TlsSwitch};
+use crate::config::section::{CHECK_TCP, CHECK_UDP};
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
 use crate::diagnostic::{Findings, Wrong};
-use crate::model::{ProbeKind, RabbitmqProbe, Tls};
+use crate::model::{ProbeKind, Protocol, RabbitmqProbe, Tls};
 
 /// A type of check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,28 +23,31 @@ pub(super) enum Kind {
     Https,
     Amqp,
     Rabbitmq,
+    Udp,
 }
 
 /// The settings of one type, in one layer.
 #[derive(Debug, Clone)]
 pub(super) enum KindLayer {
-    Tcp(TcpLayer),
+    Tcp(TalkLayer),
     Tls(HandshakeLayer),
     Http(HttpLayer),
     Https(HttpLayer),
     Amqp(AmqpLayer),
     Rabbitmq(RabbitmqLayer),
+    Udp(TalkLayer),
 }
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 6] = [
+    pub(super) const ALL: [(&str, Self); 7] = [
         ("tcp", Self::Tcp),
         ("tls", Self::Tls),
         ("http", Self::Http),
         ("https", Self::Https),
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
+        ("udp", Self::Udp),
     ];
 
     /// The type with this key.
@@ -60,16 +64,41 @@ impl Kind {
     /// Reads the settings of this type.
     pub(super) fn read(self, node: &Node<'_>, out: &mut Findings) -> Result<KindLayer, Wrong> {
         Ok(match self {
-            Self::Tcp => KindLayer::Tcp(TcpLayer::read(node, out)?),
+            Self::Tcp => KindLayer::Tcp(TalkLayer::read(&CHECK_TCP, node, out)?),
             Self::Tls => KindLayer::Tls(HandshakeLayer::read(node, out)?),
             Self::Http => KindLayer::Http(HttpLayer::read(false, node, out)?),
             Self::Https => KindLayer::Https(HttpLayer::read(true, node, out)?),
             Self::Amqp => KindLayer::Amqp(AmqpLayer::read(node, out)?),
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
+            Self::Udp => KindLayer::Udp(TalkLayer::read(&CHECK_UDP, node, out)?),
         })
     }
 
-    /// The port that is asked when none is written. `own` is the server's port, if TCP connections go there.
+    /// The type of a check that names none, for a service of this protocol.
+    pub(super) const fn usual(protocol: Option<Protocol>) -> Self {
+        match protocol {
+            Some(Protocol::Udp) => Self::Udp,
+            Some(Protocol::Tcp | Protocol::Sctp | Protocol::Other(_)) | None => Self::Tcp,
+        }
+    }
+
+    /// Its key.
+    pub(super) fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, kind)| *kind == self);
+        found.map_or("", |(word, _)| word)
+    }
+
+    /// Whether its probes could go to a port of a service of this protocol.
+    pub(super) const fn speaks(self, protocol: Protocol) -> bool {
+        match self {
+            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp | Self::Rabbitmq => {
+                matches!(protocol, Protocol::Tcp)
+            }
+            Self::Udp => matches!(protocol, Protocol::Udp),
+        }
+    }
+
+    /// The port that is asked when none is written. `own` is the server's port, if such probes can go there.
     pub(super) fn usual_port(
         self,
         own: Option<u16>,
@@ -81,7 +110,7 @@ impl Kind {
             Self::Rabbitmq if tls => Some(Tls::MANAGEMENT),
             Self::Rabbitmq => Some(RabbitmqProbe::PORT),
             Self::Amqp if tls => own.or(Some(Tls::AMQPS)),
-            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp => own,
+            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp | Self::Udp => own,
         })
     }
 
@@ -95,7 +124,12 @@ impl Kind {
         out: &mut Findings,
     ) -> Result<ProbeKind, Wrong> {
         Ok(match self {
-            Self::Tcp => ProbeKind::Tcp,
+            Self::Tcp => {
+                let talk = TalkLayer::resolve_tcp(&only(layers, KindLayer::tcp), subject, out)?;
+                talk.map_or(ProbeKind::Tcp, |talk| {
+                    ProbeKind::TcpTalk(share(&mut shared.tcp, talk))
+                })
+            }
             Self::Tls => {
                 let tls = HandshakeLayer::resolve(&only(layers, KindLayer::tls), subject, out)?;
                 ProbeKind::Tls(share(&mut shared.tls, tls))
@@ -113,6 +147,10 @@ impl Kind {
                 let layers = only(layers, KindLayer::rabbitmq);
                 let rabbitmq = RabbitmqLayer::resolve(&layers, own, subject, out)?;
                 ProbeKind::Rabbitmq(share(&mut shared.rabbitmq, rabbitmq))
+            }
+            Self::Udp => {
+                let udp = TalkLayer::resolve_udp(&only(layers, KindLayer::udp))?;
+                ProbeKind::Udp(share(&mut shared.udp, udp))
             }
         })
     }
@@ -136,6 +174,7 @@ impl KindLayer {
             Self::Https(_) => Kind::Https,
             Self::Amqp(_) => Kind::Amqp,
             Self::Rabbitmq(_) => Kind::Rabbitmq,
+            Self::Udp(_) => Kind::Udp,
         }
     }
 
@@ -147,6 +186,7 @@ impl KindLayer {
             Self::Http(http) | Self::Https(http) => &http.target,
             Self::Amqp(amqp) => &amqp.target,
             Self::Rabbitmq(rabbitmq) => &rabbitmq.target,
+            Self::Udp(udp) => &udp.target,
         }
     }
 
@@ -155,39 +195,49 @@ impl KindLayer {
         match self {
             Self::Amqp(amqp) => Some(&amqp.tls),
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.tls),
-            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) => None,
+            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) | Self::Udp(_) => None,
         }
+    }
+
+    const fn tcp(&self) -> Option<&TalkLayer> {
+        let Self::Tcp(layer) = self else {
+            return None;
+        };
+        Some(layer)
     }
 
     const fn tls(&self) -> Option<&HandshakeLayer> {
-        match self {
-            Self::Tls(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Https(_) | Self::Amqp(_) | Self::Rabbitmq(_) => {
-                None
-            }
-        }
+        let Self::Tls(layer) = self else {
+            return None;
+        };
+        Some(layer)
     }
 
     const fn http(&self) -> Option<&HttpLayer> {
-        match self {
-            Self::Http(layer) | Self::Https(layer) => Some(layer),
-            Self::Tcp(_) | Self::Tls(_) | Self::Amqp(_) | Self::Rabbitmq(_) => None,
-        }
+        let (Self::Http(layer) | Self::Https(layer)) = self else {
+            return None;
+        };
+        Some(layer)
     }
 
     const fn amqp(&self) -> Option<&AmqpLayer> {
-        match self {
-            Self::Amqp(layer) => Some(layer),
-            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) | Self::Rabbitmq(_) => {
-                None
-            }
-        }
+        let Self::Amqp(layer) = self else {
+            return None;
+        };
+        Some(layer)
     }
 
     const fn rabbitmq(&self) -> Option<&RabbitmqLayer> {
-        match self {
-            Self::Rabbitmq(layer) => Some(layer),
-            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) | Self::Amqp(_) => None,
-        }
+        let Self::Rabbitmq(layer) = self else {
+            return None;
+        };
+        Some(layer)
+    }
+
+    const fn udp(&self) -> Option<&TalkLayer> {
+        let Self::Udp(layer) = self else {
+            return None;
+        };
+        Some(layer)
     }
 }

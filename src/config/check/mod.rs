@@ -6,11 +6,12 @@ mod http;
 mod kind;
 mod login;
 mod path;
+mod payload;
 mod rabbitmq;
 mod schedule;
 mod shared;
+mod talk;
 mod target;
-mod tcp;
 mod tls;
 
 use std::sync::Arc;
@@ -229,7 +230,7 @@ impl CheckLayer {
         let kind = match chosen.map(|found| *found.value) {
             Some(Chosen::None | Chosen::Several) => return Ok(None),
             Some(Chosen::One(kind)) => kind,
-            None => Kind::Tcp,
+            None => Kind::usual(subject.key.protocol()),
         };
         let written = chosen.map(|found| found.span).or_else(|| {
             let mut spans = layers.iter().filter_map(|layer| layer.span);
@@ -241,9 +242,9 @@ impl CheckLayer {
             .filter(|layer| layer.kind() == kind)
             .collect();
         let targets: Vec<&TargetLayer> = kinds.iter().map(|layer| layer.target()).collect();
-        let own = own_port(&subject.key, server);
+        let own = own_port(kind, &subject.key, server);
         let usual = kind.usual_port(own, &kinds)?;
-        let Some(target) = target(&targets, usual, written, subject, server, out)? else {
+        let Some(target) = target(kind, &targets, usual, written, subject, server, out)? else {
             return Ok(None);
         };
         let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();

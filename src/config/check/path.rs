@@ -82,8 +82,9 @@ pub(in crate::config) fn refuse_virtual_sources(
             }
         }
         Value::Map(entries) => {
-            // A header may have any name.
-            for entry in entries.iter().filter(|entry| &*entry.key != "headers") {
+            // A header may have any name, and so may a part of a JSON answer.
+            let free = |entry: &&Entry<'_>| matches!(&*entry.key, "headers" | "json");
+            for entry in entries.iter().filter(|entry| !free(entry)) {
                 any |= refuse_virtual_sources(&entry.value, vips, out);
                 if &*entry.key == "source" {
                     any = true;

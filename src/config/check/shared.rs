@@ -5,15 +5,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::MOST_CHECKS;
-use crate::model::{AmqpProbe, CheckSchedule, HttpProbe, RabbitmqProbe, Tls};
+use crate::model::{AmqpProbe, CheckSchedule, HttpProbe, RabbitmqProbe, TcpTalk, Tls, UdpProbe};
 
 /// What the checks of the servers before have: servers nearly always share these.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Shared {
     pub(super) schedule: Last<CheckSchedule>,
+    pub(super) tcp: Last<TcpTalk>,
     pub(super) http: Last<HttpProbe>,
     pub(super) amqp: Last<AmqpProbe>,
     pub(super) rabbitmq: Last<RabbitmqProbe>,
+    pub(super) udp: Last<UdpProbe>,
     pub(super) tls: Last<Tls>,
 }
 

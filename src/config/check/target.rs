@@ -3,12 +3,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::kind::Kind;
 use crate::config::address;
 use crate::config::setting::{Setting, Subject, innermost};
 use crate::config::tree::{Entry, Node};
 use crate::config::value::integer;
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
-use crate::model::{Protocol, ServerKey, ServiceKey};
+use crate::model::{ServerKey, ServiceKey};
 
 /// Where a kind of check goes, in one layer.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +47,7 @@ pub(super) fn port(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<u1
 /// A check without a port is left out. It is an error when the file names a type, or has the check at this service or
 /// server: then somebody wants it to run. `written` is where it does. `usual` is the port when none is named.
 pub(super) fn target(
+    kind: Kind,
     layers: &[&TargetLayer],
     usual: Option<u16>,
     written: Option<Span>,
@@ -59,20 +61,22 @@ pub(super) fn target(
         let Some(span) = written else {
             return Ok(None);
         };
-        out.push(needs_port(span, subject, server));
+        out.push(needs_port(kind, span, subject, server));
         return Err(Wrong);
     };
     let address = innermost(layers, |layer| &layer.address)?;
     let target = SocketAddr::new(address.map_or(server.address, |found| *found.value), to);
-    if is_the_service(&subject.key, target) {
+    if is_the_service(kind, &subject.key, target) {
         let spans = [
             address.map(|found| found.span),
             port.map(|found| found.span),
         ];
         let span = spans.into_iter().flatten().next().or(written);
         let message = format!("a check of {target} would ask the virtual service itself");
-        let help =
-            "write check: {tcp: {address: 10.0.0.5}} with an address of the server, or check: none";
+        let help = format!(
+            "write check: {{{}: {{address: 10.0.0.5}}}} with an address of the server, or check: none",
+            kind.word()
+        );
         out.push(
             subject
                 .finding(span.unwrap_or(subject.span), message)
@@ -83,37 +87,37 @@ pub(super) fn target(
     Ok(Some(target))
 }
 
-/// Whether a connection to `target` goes to this service: then any of its servers may answer.
-fn is_the_service(service: &ServiceKey, target: SocketAddr) -> bool {
+/// Whether a probe of `target` goes to this service: then any of its servers may answer.
+fn is_the_service(kind: Kind, service: &ServiceKey, target: SocketAddr) -> bool {
     match *service {
         ServiceKey::Address {
-            protocol: Protocol::Tcp,
+            protocol,
             address,
             port,
-        } => address == target.ip() && (port == target.port() || port == 0),
-        ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => false,
+        } => {
+            let is_its_port = port == target.port() || port == 0;
+            kind.speaks(protocol) && address == target.ip() && is_its_port
+        }
+        ServiceKey::Fwmark { .. } => false,
     }
 }
 
-/// The port of a TCP check that names no port.
-pub(super) fn own_port(service: &ServiceKey, server: ServerKey) -> Option<u16> {
-    let tcp = matches!(
-        service,
-        ServiceKey::Address {
-            protocol: Protocol::Tcp,
-            ..
-        }
-    );
-    Some(server.port).filter(|port| tcp && *port != 0)
+/// The server's own port, if it has one and such a check can go there.
+pub(super) fn own_port(kind: Kind, service: &ServiceKey, server: ServerKey) -> Option<u16> {
+    let fits = service.protocol().is_some_and(|it| kind.speaks(it));
+    Some(server.port).filter(|port| fits && *port != 0)
 }
 
-fn needs_port(span: Span, subject: &Subject, server: ServerKey) -> Finding {
+fn needs_port(kind: Kind, span: Span, subject: &Subject, server: ServerKey) -> Finding {
     let why = match subject.key {
         ServiceKey::Fwmark { .. } => "a fwmark service has no port of its own".to_owned(),
         ServiceKey::Address { .. } if server.port == 0 => "the service has every port".to_owned(),
         ServiceKey::Address { protocol, .. } => format!("the service is {protocol}"),
     };
     let message = format!("a check needs a port here: {why}");
-    let help = "write check: {tcp: {port: 5672}}, or check: none";
+    let help = format!(
+        "write check: {{{}: {{port: 5672}}}}, or check: none",
+        kind.word()
+    );
     subject.finding(span, message).help(help)
 }

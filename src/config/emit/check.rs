@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, Login, Need, ProbeKind, ProbePath,
-    RabbitmqProbe, Tls,
+    AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, JsonMatch, JsonScalar, Login, Need, Payload,
+    ProbeKind, ProbePath, RabbitmqProbe, TcpTalk, Tls, UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,9 +39,11 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
     let schedule = &check.schedule;
     let (word, asked) = match &check.probe.kind {
         ProbeKind::Tcp => ("tcp", String::new()),
+        ProbeKind::TcpTalk(talk) => ("tcp", write_talk(talk)),
         ProbeKind::Tls(tls) => ("tls", format!(", {}", write_tls(tls))),
         ProbeKind::Http(http) => (http.scheme(), write_http(http)),
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
+        ProbeKind::Udp(udp) => ("udp", write_udp(udp)),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
     };
     let (ip, port) = (at.ip(), at.port());
@@ -72,6 +74,7 @@ fn write_http(http: &HttpProbe) -> String {
         login,
         statuses: _,
         contains,
+        json,
         tls,
     } = http;
     let host = host
@@ -94,9 +97,43 @@ fn write_http(http: &HttpProbe) -> String {
         .as_ref()
         .map_or_else(String::new, |tls| format!(", {}", write_tls(tls)));
     format!(
-        ", method: {method}, path: {path}{host}{headers}{login}, status: [{}]{contains}{tls}",
-        http.accepted()
+        ", method: {method}, path: {path}{host}{headers}{login}, status: [{}]{contains}{}{tls}",
+        http.accepted(),
+        write_json(json)
     )
+}
+
+fn write_talk(talk: &TcpTalk) -> String {
+    let TcpTalk { send, expect } = talk;
+    write_payload("send", send) + &write_payload("expect", expect)
+}
+
+fn write_udp(udp: &UdpProbe) -> String {
+    let UdpProbe { send, expect } = udp;
+    let expect = expect.as_ref();
+    let expect = expect.map_or_else(String::new, |expect| write_payload("expect", expect));
+    write_payload("send", send) + &expect
+}
+
+fn write_payload(key: &str, payload: &Payload) -> String {
+    format!(", {key}: {}", Quoted(&payload.to_string()))
+}
+
+fn write_json(json: &[JsonMatch]) -> String {
+    if json.is_empty() {
+        return String::new();
+    }
+    let each: Vec<String> = json
+        .iter()
+        .map(|JsonMatch { pointer, value }| {
+            let value = match value {
+                JsonScalar::Text(text) => Quoted(text).to_string(),
+                JsonScalar::Null | JsonScalar::Bool(_) | JsonScalar::Number(_) => value.to_string(),
+            };
+            format!("{}: {value}", Quoted(pointer))
+        })
+        .collect();
+    format!(", json: {{{}}}", each.join(", "))
 }
 
 fn write_amqp(amqp: &AmqpProbe) -> String {

@@ -39,7 +39,7 @@ impl Alone {
             panic!("no probe: {asked:?}");
         };
         let reason = match outcome {
-            ProbeOutcome::Up(_) => "",
+            ProbeOutcome::Up(_) | ProbeOutcome::Quiet => "",
             ProbeOutcome::Down | ProbeOutcome::Silent => "connect timed out",
             ProbeOutcome::Stalled => "no answer",
             ProbeOutcome::Drain => "drain",
@@ -71,31 +71,31 @@ impl Alone {
     }
 }
 
-/// How each result changes a standing, with `rise` 2 and `fall` 3. Each result and standing has a letter: `+` up, `5`
-/// up with weight 5, `x` down, `s` silent, `h` stalled (hangs), `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
+/// How each result changes a standing, with `rise` 2 and `fall` 3. Each result and standing has a letter: `+` up, `q`
+/// quiet, `5` up with weight 5, `x` down, `s` silent, `h` stalled (hangs), `d` drain, `m` maintenance, `?` unsupported, `!` could not run; `-` is unknown.
 #[test]
 fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
-    let results = "+5xshdm?!";
+    let results = "+q5xshdm?!";
     let table = [
         // Results before, the standing then, and the standing after each result.
-        ("", '-', "+5xxxdm--"),
-        ("+", '+', "+5+++dm++"),
-        ("+x", '+', "+5+++dm++"),
-        ("+xx", '+', "+5xxxdm++"),
-        ("+xx+", '+', "+5+++dm++"),
-        ("+xx?", '+', "+5xxxdm++"),
-        ("5", '5', "+5555dm55"),
-        ("5xx", '5', "+5xxxdm55"),
-        ("x", 'x', "xxxxxdmxx"),
-        ("x+", 'x', "+5xxxdmxx"),
-        ("x+!", 'x', "+5xxxdmxx"),
-        ("x+x", 'x', "xxxxxdmxx"),
-        ("d", 'd', "+5ddddmdd"),
-        ("dx", 'd', "+5ddddmdd"),
-        ("dxx", 'd', "+5xxxdmdd"),
-        ("dxxd", 'd', "+5ddddmdd"),
-        ("m", 'm', "+5mmmdmmm"),
-        ("mxx", 'm', "+5xxxdmmm"),
+        ("", '-', "++5xxxdm--"),
+        ("+", '+', "++5+++dm++"),
+        ("+x", '+', "++5+++dm++"),
+        ("+xx", '+', "++5xxxdm++"),
+        ("+xx+", '+', "++5+++dm++"),
+        ("+xx?", '+', "++5xxxdm++"),
+        ("5", '5', "++5555dm55"),
+        ("5xx", '5', "++5xxxdm55"),
+        ("x", 'x', "xxxxxxdmxx"),
+        ("x+", 'x', "++5xxxdmxx"),
+        ("x+!", 'x', "++5xxxdmxx"),
+        ("x+x", 'x', "xxxxxxdmxx"),
+        ("d", 'd', "++5ddddmdd"),
+        ("dx", 'd', "++5ddddmdd"),
+        ("dxx", 'd', "++5xxxdmdd"),
+        ("dxxd", 'd', "++5ddddmdd"),
+        ("m", 'm', "++5mmmdmmm"),
+        ("mxx", 'm', "++5xxxdmmm"),
     ];
     for (before, standing, expected) in table {
         for (result, expected) in results.chars().zip(expected.chars()) {
@@ -114,6 +114,7 @@ fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
 fn outcome(letter: char) -> ProbeOutcome {
     match letter {
         '+' => ProbeOutcome::Up(None),
+        'q' => ProbeOutcome::Quiet,
         '5' => ProbeOutcome::Up(weight(5)),
         'x' => ProbeOutcome::Down,
         's' => ProbeOutcome::Silent,

@@ -218,6 +218,51 @@ fn a_server_that_hangs_is_down_unless_the_link_was_cut_meanwhile() {
     assert_eq!(found(cut), Blame::Host("eth0 was down a moment ago".into()));
 }
 
+/// Such a probe is content when nothing comes. Nothing comes either when the cable is cut.
+#[test]
+fn a_server_that_owes_no_answer_is_up_only_when_the_link_is_open() {
+    for open in [true, false] {
+        let mut servers = Servers::new(1);
+        servers.pass(Duration::from_secs(1));
+        let request = servers.due().remove(0);
+        servers.sighting = sighting(link(2, true, open), link(3, true, true), 1);
+        let actions = servers.report(&request, ProbeOutcome::Quiet);
+        assert_eq!(not_checked(&actions), usize::from(!open), "{actions:?}");
+        let up = actions.iter().any(|it| {
+            matches!(
+                it,
+                HealthAction::Changed {
+                    to: Standing::Up(None),
+                    ..
+                }
+            )
+        });
+        assert_eq!(up, open, "{actions:?}");
+    }
+}
+
+/// Otherwise it would be the one that answers on a link where nobody does.
+#[test]
+fn a_server_that_owes_no_answer_is_no_witness_against_others() {
+    let mut servers = Servers::new(4);
+    servers.all_up();
+    let quiet = servers.next();
+    let mut asked = servers.due();
+    asked.push(servers.next());
+    let mut actions = Vec::new();
+    servers.pass(RASH.timeout);
+    servers.report(&quiet, ProbeOutcome::Quiet);
+    for _ in 0..3 {
+        for request in std::mem::take(&mut asked) {
+            actions.extend(servers.report(&request, ProbeOutcome::Silent));
+        }
+        asked = servers.due();
+        servers.pass(RASH.timeout);
+    }
+    assert!(!went_down(&actions), "{actions:?}");
+    assert_eq!(not_checked(&actions), 3, "{actions:?}");
+}
+
 /// The probe started at 100 s and waited for 300 ms. The kernel asks for a neighbour again after a second.
 #[test]
 fn a_short_timeout_leaves_the_kernel_time_to_find_the_neighbours_again() {

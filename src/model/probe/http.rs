@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Login, Tls};
+use super::{JsonMatch, Login, Tls};
 
 /// One request, and the status codes of a healthy server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct HttpProbe {
     pub statuses: Box<[StatusRange]>,
     /// What the body must have somewhere; not empty. `None` when it is not read.
     pub contains: Option<Box<str>>,
+    /// What the body, which is JSON then, must have where. When it is empty, the body may be anything.
+    #[serde(default)]
+    pub json: Box<[JsonMatch]>,
     /// How it speaks TLS; `None` when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
@@ -64,6 +67,7 @@ impl HttpProbe {
             login: None,
             statuses: [StatusRange::SUCCESS].into(),
             contains: None,
+            json: Box::default(),
             tls: None,
         }
     }
@@ -98,6 +102,9 @@ impl HttpProbe {
         }
         if let Some(part) = &self.contains {
             write!(f, " contains {part:?}")?;
+        }
+        for JsonMatch { pointer, value } in &self.json {
+            write!(f, " json {pointer} {value}")?;
         }
         self.tls.as_ref().map_or(Ok(()), |tls| tls.fmt_demands(f))
     }

@@ -3,10 +3,13 @@
 
 mod amqp;
 mod http;
+mod json;
 mod login;
 mod path;
+mod payload;
 mod rabbitmq;
 mod report;
+mod talk;
 mod tls;
 
 use std::fmt;
@@ -18,11 +21,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::amqp::{AmqpLogin, AmqpProbe};
 pub use self::http::{HttpMethod, HttpProbe, StatusRange};
+pub use self::json::{JsonMatch, JsonScalar};
 pub use self::login::Login;
 pub use self::path::ProbePath;
 use self::path::written_path;
+pub use self::payload::{Payload, WrongEscape};
 pub use self::rabbitmq::RabbitmqProbe;
 pub use self::report::{ProbeOutcome, ProbeReport};
+pub use self::talk::{TcpTalk, UdpProbe};
 pub use self::tls::{ClientCertificate, Tls};
 
 /// One probe of one server: its kind, its target and its path.
@@ -46,6 +52,10 @@ pub struct Probe {
 pub enum ProbeKind {
     /// Whether a TCP connection can be opened. The probe resets it at once.
     Tcp,
+    /// Whether a TCP server answers with a certain text.
+    TcpTalk(Arc<TcpTalk>),
+    /// Whether a datagram is answered, or at least meets no error.
+    Udp(Arc<UdpProbe>),
     /// Whether an AMQP broker greets, and lets a user log in.
     Amqp(Arc<AmqpProbe>),
     /// Whether a RabbitMQ node says that it is ready to serve clients.
@@ -61,7 +71,7 @@ impl Probe {
     #[must_use]
     pub fn login(&self) -> Option<&Login> {
         match &self.kind {
-            ProbeKind::Tcp | ProbeKind::Tls(_) => None,
+            ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Udp(_) | ProbeKind::Tls(_) => None,
             ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
             ProbeKind::Http(http) => http.login.as_ref(),
@@ -72,7 +82,7 @@ impl Probe {
     #[must_use]
     pub fn tls(&self) -> Option<&Tls> {
         match &self.kind {
-            ProbeKind::Tcp => None,
+            ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Udp(_) => None,
             ProbeKind::Amqp(amqp) => amqp.tls.as_ref(),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.tls.as_ref(),
             ProbeKind::Http(http) => http.tls.as_ref(),
@@ -101,6 +111,8 @@ impl fmt::Display for Probe {
         let at = self.target;
         match &self.kind {
             ProbeKind::Tcp => write!(f, "tcp {at}")?,
+            ProbeKind::TcpTalk(talk) => talk.fmt_asked(at, f)?,
+            ProbeKind::Udp(udp) => udp.fmt_asked(at, f)?,
             ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,

@@ -26,6 +26,8 @@ pub struct ProbeReport {
 pub enum ProbeOutcome {
     /// The server answered as it should, and may have told the weight it wants.
     Up(Option<Weight>),
+    /// Nothing came: no answer, which none was wanted, and no error. That is a success, but it says nothing of the way.
+    Quiet,
     /// The server did not answer as it should.
     Down,
     /// Nobody answered. That is the server's failure, or that of the way to it.

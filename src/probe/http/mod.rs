@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod json;
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -57,6 +58,7 @@ async fn ask(
         return answer;
     }
     match &http.contains {
+        _ if !http.json.is_empty() => read_json(http, stream, &head, came).await,
         None => Answer::up(),
         Some(part) => find(part, stream, &head, came).await,
     }
@@ -133,20 +135,52 @@ fn refused(head: &HttpHead, http: &HttpProbe) -> Option<Answer> {
     })
 }
 
+/// Reads the whole body, and looks for all that it must have.
+async fn read_json(
+    http: &HttpProbe,
+    stream: &mut Connection,
+    head: &HttpHead,
+    came: Vec<u8>,
+) -> Answer {
+    let body = match body(stream, head, came, |_| false).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    if !body.whole {
+        return Answer::down("the answer has more than 64 KiB: too much to be read as JSON");
+    }
+    if let Some(part) = &http.contains
+        && !has(&body.bytes, part)
+    {
+        return without(part);
+    }
+    json::has(&body.bytes, &http.json).map_or_else(Answer::down, |()| Answer::up())
+}
+
 /// Reads the body until it has this part.
 async fn find(part: &str, stream: &mut Connection, head: &HttpHead, came: Vec<u8>) -> Answer {
-    let start: String = part.chars().take(LONGEST_PART).collect();
-    let has_it = |bytes: &[u8]| bytes.windows(part.len()).any(|it| it == part.as_bytes());
-    match body(stream, head, came, has_it).await {
-        Ok(body) if has_it(&body.bytes) => Answer::up(),
-        Ok(Body { whole: true, .. }) => {
-            Answer::down(format!("the answer does not contain {start:?}"))
-        }
+    let start = start_of(part);
+    match body(stream, head, came, |bytes| has(bytes, part)).await {
+        Ok(body) if has(&body.bytes, part) => Answer::up(),
+        Ok(Body { whole: true, .. }) => without(part),
         Ok(_) => Answer::down(format!(
             "the first 64 KiB of the answer do not contain {start:?}"
         )),
         Err(answer) => answer,
     }
+}
+
+fn has(bytes: &[u8], part: &str) -> bool {
+    bytes.windows(part.len()).any(|it| it == part.as_bytes())
+}
+
+fn without(part: &str) -> Answer {
+    let start = start_of(part);
+    Answer::down(format!("the answer does not contain {start:?}"))
+}
+
+fn start_of(part: &str) -> String {
+    part.chars().take(LONGEST_PART).collect()
 }
 
 /// Reads more, so that no more than `most` bytes are there in all; 0 tells that the server has closed the connection.

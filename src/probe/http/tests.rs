@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use super::*;
-use crate::model::{HttpMethod, Login, ProbeOutcome, StatusRange};
+use crate::model::{HttpMethod, JsonMatch, JsonScalar, Login, ProbeOutcome, StatusRange};
 
 fn http(host: Option<&str>) -> HttpProbe {
     HttpProbe {
@@ -18,6 +18,7 @@ fn http(host: Option<&str>) -> HttpProbe {
         login: None,
         statuses: [StatusRange::SUCCESS].into(),
         contains: None,
+        json: Box::default(),
         tls: None,
     }
 }
@@ -319,4 +320,42 @@ fn a_probe_leaves_nothing_behind() {
     let connections = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
     let waiting = |line: &&str| line.contains(&port) && line.contains(" 06 ");
     assert_eq!(connections.lines().filter(waiting).count(), 0);
+}
+
+#[test]
+fn a_json_answer_must_have_its_values_and_come_whole() {
+    let mut asked = http(None);
+    asked.json = [("/status", "ok"), ("/nodes/0/running", "true")]
+        .map(|(pointer, value)| JsonMatch {
+            pointer: pointer.into(),
+            value: JsonScalar::plain(value),
+        })
+        .into();
+    asked.contains = Some("nodes".into());
+    let long = format!("{{\"nodes\":[],\"a\":\"{}\"}}", "a".repeat(70_000));
+    for (body, expected) in [
+        (
+            "{\"status\":\"ok\",\"nodes\":[{\"running\":true}]}",
+            Answer::up(),
+        ),
+        (
+            "{\"status\":\"starting\",\"nodes\":[]}",
+            Answer::down("/status of the answer is \"starting\", not \"ok\""),
+        ),
+        (
+            "{\"status\":\"ok\",\"nodes\":[]}",
+            Answer::down("the answer has no /nodes/0/running"),
+        ),
+        (
+            "{\"status\":\"ok\"}",
+            Answer::down("the answer does not contain \"nodes\""),
+        ),
+        (
+            &long,
+            Answer::down("the answer has more than 64 KiB: too much to be read as JSON"),
+        ),
+    ] {
+        let (at, _requests) = answering(format!("HTTP/1.1 200 OK\r\n\r\n{body}"));
+        assert_eq!(run(&asked, at, LONG), expected);
+    }
 }

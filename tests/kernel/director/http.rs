@@ -27,11 +27,18 @@ pub(super) fn tests() -> Vec<Test> {
             drain,
         ),
         (
+            "a_server_whose_json_answer_has_another_value_leaves_and_returns",
+            json,
+        ),
+        (
             "a_server_with_several_checks_needs_all_of_them_or_any",
             several,
         ),
     ]
 }
+
+/// It answers without a body.
+const EMPTY: u16 = 204;
 
 /// The probe may have given up.
 pub(super) fn answer(mut stream: impl Read + Write, status: u16) {
@@ -153,6 +160,27 @@ fn drain() {
     webs[0].acts(404);
     director.wait_for("could not run (1 in a row): this node is older than RabbitMQ 4.1");
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+}
+
+fn json() {
+    const DRAINS: &str = "the node is not currently available to serve clients";
+    let (mut stage, files, webs) = set_up(&format!(
+        "defaults: {{{QUICK}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    check: {{http: {{port: 8080, \
+         status: 200-599, json: {{/reason: {DRAINS}}}}}}}\n    servers: [192.168.0.2, {{address: 192.168.0.3, check: \
+         {{http: {{json: {{/reason: null, /status/0: 1}}}}}}}}]\n"
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+    director.wait_for(&format!(
+        "unknown -> down (/reason of the answer is \"{DRAINS}\", not null, 1/1)"
+    ));
+    webs[0].acts(EMPTY);
+    wait_for_weights(&mut stage, &[]);
+    director.wait_for(
+        "up -> down (the answer is not JSON: EOF while parsing a value at line 1 column 0, 3/3)",
+    );
+    webs[0].acts(200);
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
 }
 
 fn several() {

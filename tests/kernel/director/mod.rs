@@ -19,7 +19,9 @@ mod reload;
 mod repair;
 mod run;
 mod state;
+mod talk;
 mod tls;
+mod udp;
 mod verdict;
 mod way;
 
@@ -32,7 +34,9 @@ pub(crate) fn tests() -> Vec<Test> {
         checks::tests(),
         amqp::tests(),
         http::tests(),
+        talk::tests(),
         tls::tests(),
+        udp::tests(),
         order::tests(),
         drains::tests(),
         repair::tests(),
