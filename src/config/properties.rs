@@ -13,11 +13,12 @@ use proptest::prelude::*;
 use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
-    AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
-    ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
-    HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol,
-    RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config,
+    ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity,
+    HttpMethod, HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe, ProbeKind,
+    ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
+    Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -183,7 +184,9 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let rabbitmq = (option::of(login()), 1_u16..).prop_map(|(login, listener)| {
         ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe { login, listener }))
     });
-    prop_oneof![Just(ProbeKind::Tcp), http, amqp, rabbitmq]
+    let agent = option::of("\\PC{1,20}".prop_map(Into::into))
+        .prop_map(|send| ProbeKind::Agent(Arc::new(AgentProbe { send })));
+    prop_oneof![Just(ProbeKind::Tcp), http, amqp, rabbitmq, agent]
 }
 
 fn check() -> impl Strategy<Value = Check> {

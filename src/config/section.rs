@@ -88,6 +88,7 @@ pub(super) const CHECK: Section = Section {
         "http",
         "amqp",
         "rabbitmq",
+        "agent",
         "each",
         "need",
         "interval",
@@ -139,8 +140,15 @@ pub(super) const CHECK_RABBITMQ: Section = Section {
     shared: &[],
 };
 
+/// `check.agent`.
+pub(super) const CHECK_AGENT: Section = Section {
+    name: "check.agent",
+    own: &["port", "address", "send"],
+    shared: &[],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 13] = [
+pub static SECTIONS: [Section; 14] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -154,6 +162,7 @@ pub static SECTIONS: [Section; 13] = [
     CHECK_HTTP,
     CHECK_AMQP,
     CHECK_RABBITMQ,
+    CHECK_AGENT,
 ];
 
 /// Our keys for the words of keepalived and others.

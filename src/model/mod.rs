@@ -4,6 +4,7 @@
 //! [`IpvsTable`] is the centre. The table that the configuration wants, the kernel's table and the table of a test's
 //! fake kernel are all values of this type. A plan is the difference between two of them.
 
+mod asked;
 mod check;
 mod config;
 mod counters;
@@ -22,6 +23,7 @@ mod table;
 mod transition;
 mod units;
 
+pub use asked::{AskedWeight, Percent};
 pub use check::{Check, CheckSchedule, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
@@ -33,8 +35,8 @@ pub use host::{
 };
 pub use order::{Order, Ordered, Orders};
 pub use probe::{
-    AmqpLogin, AmqpProbe, HttpMethod, HttpProbe, Login, Probe, ProbeKind, ProbeOutcome, ProbePath,
-    ProbeReport, RabbitmqProbe, StatusRange,
+    AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, HttpMethod, HttpProbe,
+    Login, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};

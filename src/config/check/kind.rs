@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The types of checks: their words, and the settings that each has of its own.
 
+use super::agent::AgentLayer;
 use super::amqp::AmqpLayer;
 use super::http::HttpLayer;
 use super::rabbitmq::RabbitmqLayer;
+use super::schedule::Counts;
 use super::shared::{Shared, share};
-use super::target::TargetLayer;
+use super::target::{TargetLayer, UsualPort};
 use super::tcp::TcpLayer;
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
@@ -19,6 +21,7 @@ pub(super) enum Kind {
     Http,
     Amqp,
     Rabbitmq,
+    Agent,
 }
 
 /// The settings of one type, in one layer.
@@ -28,15 +31,17 @@ pub(super) enum KindLayer {
     Http(HttpLayer),
     Amqp(AmqpLayer),
     Rabbitmq(RabbitmqLayer),
+    Agent(AgentLayer),
 }
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 4] = [
+    pub(super) const ALL: [(&str, Self); 5] = [
         ("tcp", Self::Tcp),
         ("http", Self::Http),
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
+        ("agent", Self::Agent),
     ];
 
     /// The type with this key.
@@ -57,14 +62,25 @@ impl Kind {
             Self::Http => KindLayer::Http(HttpLayer::read(node, out)?),
             Self::Amqp => KindLayer::Amqp(AmqpLayer::read(node, out)?),
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
+            Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
         })
     }
 
     /// The port that is asked when none is written. `own` is the server's port, if TCP connections go there.
-    pub(super) const fn usual_port(self, own: Option<u16>) -> Option<u16> {
+    pub(super) const fn usual_port(self, own: Option<u16>) -> UsualPort {
+        match (self, own) {
+            (Self::Rabbitmq, _) => UsualPort::Is(RabbitmqProbe::PORT),
+            (Self::Agent, _) => UsualPort::OfAgent,
+            (Self::Tcp | Self::Http | Self::Amqp, Some(own)) => UsualPort::Is(own),
+            (Self::Tcp | Self::Http | Self::Amqp, None) => UsualPort::OfService,
+        }
+    }
+
+    /// How many results make a verdict when nothing is written.
+    pub(super) const fn usual_counts(self) -> Counts {
         match self {
-            Self::Rabbitmq => Some(RabbitmqProbe::PORT),
-            Self::Tcp | Self::Http | Self::Amqp => own,
+            Self::Agent => Counts::ONE,
+            Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq => Counts::SEVERAL,
         }
     }
 
@@ -92,6 +108,10 @@ impl Kind {
                 let rabbitmq = RabbitmqLayer::resolve(&layers, own, subject, out)?;
                 ProbeKind::Rabbitmq(share(&mut shared.rabbitmq, rabbitmq))
             }
+            Self::Agent => {
+                let agent = AgentLayer::resolve(&only(layers, KindLayer::agent))?;
+                ProbeKind::Agent(share(&mut shared.agent, agent))
+            }
         })
     }
 }
@@ -112,6 +132,7 @@ impl KindLayer {
             Self::Http(_) => Kind::Http,
             Self::Amqp(_) => Kind::Amqp,
             Self::Rabbitmq(_) => Kind::Rabbitmq,
+            Self::Agent(_) => Kind::Agent,
         }
     }
 
@@ -122,27 +143,35 @@ impl KindLayer {
             Self::Http(http) => &http.target,
             Self::Amqp(amqp) => &amqp.target,
             Self::Rabbitmq(rabbitmq) => &rabbitmq.target,
+            Self::Agent(agent) => &agent.target,
         }
     }
 
     const fn http(&self) -> Option<&HttpLayer> {
         match self {
             Self::Http(layer) => Some(layer),
-            Self::Tcp(_) | Self::Amqp(_) | Self::Rabbitmq(_) => None,
+            Self::Tcp(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::Agent(_) => None,
         }
     }
 
     const fn amqp(&self) -> Option<&AmqpLayer> {
         match self {
             Self::Amqp(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Rabbitmq(_) => None,
+            Self::Tcp(_) | Self::Http(_) | Self::Rabbitmq(_) | Self::Agent(_) => None,
         }
     }
 
     const fn rabbitmq(&self) -> Option<&RabbitmqLayer> {
         match self {
             Self::Rabbitmq(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) => None,
+            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Agent(_) => None,
+        }
+    }
+
+    const fn agent(&self) -> Option<&AgentLayer> {
+        match self {
+            Self::Agent(layer) => Some(layer),
+            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Rabbitmq(_) => None,
         }
     }
 }

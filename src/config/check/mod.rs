@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check`: how a real server is probed.
 
+mod agent;
 mod amqp;
 mod http;
 mod kind;
@@ -241,14 +242,14 @@ impl CheckLayer {
             .collect();
         let targets: Vec<&TargetLayer> = kinds.iter().map(|layer| layer.target()).collect();
         let own = own_port(&subject.key, server);
-        let usual = kind.usual_port(own);
-        let Some(target) = target(&targets, usual, written, subject, server, out)? else {
+        let port = kind.usual_port(own);
+        let Some(target) = target(&targets, port, written, subject, server, out)? else {
             return Ok(None);
         };
         let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
         let path = PathLayer::resolve(&paths, subject, target.ip(), out)?;
         let schedules: Vec<&ScheduleLayer> = layers.iter().map(|layer| &layer.schedule).collect();
-        let schedule = ScheduleLayer::resolve(&schedules)?;
+        let schedule = ScheduleLayer::resolve(&schedules, kind.usual_counts())?;
         let kind: ProbeKind = kind.resolve(&kinds, own, subject, shared, out)?;
         let probe = Probe { kind, target, path };
         let schedule = share(&mut shared.schedule, schedule);

@@ -6,7 +6,7 @@ use std::fmt;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, Login, Need, ProbeKind, ProbePath,
+    AgentProbe, AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, Login, Need, ProbeKind, ProbePath,
     RabbitmqProbe,
 };
 
@@ -41,6 +41,7 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Http(http) => ("http", write_http(http)),
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
+        ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
     };
     let (ip, port) = (at.ip(), at.port());
     writeln!(
@@ -106,6 +107,12 @@ fn write_rabbitmq(rabbitmq: &RabbitmqProbe) -> String {
     let RabbitmqProbe { login, listener } = rabbitmq;
     let login = login.as_ref().map_or_else(String::new, write_login);
     format!(", listener: {listener}{login}")
+}
+
+fn write_agent(agent: &AgentProbe) -> String {
+    let AgentProbe { send } = agent;
+    let send = send.as_ref();
+    send.map_or_else(String::new, |send| format!(", send: {}", Quoted(send)))
 }
 
 fn write_login(login: &Login) -> String {

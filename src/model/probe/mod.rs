@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Probes as values: what is asked, of whom, by which path; and what they report.
 
+mod agent;
 mod amqp;
 mod http;
 mod login;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::agent::{AgentAdmin, AgentHealth, AgentProbe, AgentState};
 pub use self::amqp::{AmqpLogin, AmqpProbe};
 pub use self::http::{HttpMethod, HttpProbe, StatusRange};
 pub use self::login::Login;
@@ -49,6 +51,8 @@ pub enum ProbeKind {
     Rabbitmq(Arc<RabbitmqProbe>),
     /// Whether an HTTP request is answered with a status that is a success.
     Http(Arc<HttpProbe>),
+    /// What an agent on the server tells.
+    Agent(Arc<AgentProbe>),
 }
 
 impl Probe {
@@ -56,7 +60,7 @@ impl Probe {
     #[must_use]
     pub fn login(&self) -> Option<&Login> {
         match &self.kind {
-            ProbeKind::Tcp => None,
+            ProbeKind::Tcp | ProbeKind::Agent(_) => None,
             ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
             ProbeKind::Http(http) => http.login.as_ref(),
@@ -80,6 +84,7 @@ impl fmt::Display for Probe {
             ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,
+            ProbeKind::Agent(agent) => agent.fmt_asked(at, f)?,
         }
         self.path.as_ref().map_or(Ok(()), |path| path.fmt(f))
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program `director` on a host with IPVS, with real servers beside it.
 
+mod agent;
 mod amqp;
 mod checks;
 mod foreign;
@@ -28,6 +29,7 @@ pub(crate) fn tests() -> Vec<Test> {
         once::tests(),
         run::tests(),
         checks::tests(),
+        agent::tests(),
         amqp::tests(),
         http::tests(),
         order::tests(),
