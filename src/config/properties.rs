@@ -14,11 +14,11 @@ use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config,
-    ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity,
-    HttpMethod, HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe, ProbeKind,
-    ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind,
-    Weight,
+    ConfiguredServer, ConfiguredService, DirectorSettings, FileProbe, ForwardingMethod, Fwmark,
+    Granularity, HttpMethod, HttpProbe, IpvsSettings, Login, MissingFile, Need, PersistenceEngine,
+    Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags,
+    Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds, Tunnel,
+    TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -186,7 +186,16 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     });
     let agent = option::of("\\PC{1,20}".prop_map(Into::into))
         .prop_map(|send| ProbeKind::Agent(Arc::new(AgentProbe { send })));
-    prop_oneof![Just(ProbeKind::Tcp), http, amqp, rabbitmq, agent]
+    let missing = prop::sample::select(vec![
+        MissingFile::Up,
+        MissingFile::Down,
+        MissingFile::Ignore,
+    ]);
+    let file = ("/[^\0/]{0,20}x", missing).prop_map(|(path, missing)| {
+        let path = PathBuf::from(path).into();
+        ProbeKind::File(Arc::new(FileProbe { path, missing }))
+    });
+    prop_oneof![Just(ProbeKind::Tcp), http, amqp, rabbitmq, agent, file]
 }
 
 fn check() -> impl Strategy<Value = Check> {
@@ -215,16 +224,20 @@ fn check() -> impl Strategy<Value = Check> {
     })
 }
 
-/// None, one, or several different ones.
-fn checks() -> impl Strategy<Value = Checks> {
+/// None, one, or several different ones, of this server.
+fn checks(server: ServerKey) -> impl Strategy<Value = Checks> {
     let need = prop_oneof![
         Just(Need::All),
         Just(Need::Any),
         (1_u32..=3).prop_map(Need::AtLeast)
     ];
-    (vec(check(), 0..4), need).prop_map(|(checks, need)| {
+    (vec(check(), 0..4), need).prop_map(move |(checks, need)| {
         let mut each: Vec<Arc<Check>> = Vec::new();
-        for check in checks {
+        for mut check in checks {
+            if !check.probe.uses_network() {
+                check.probe.target = SocketAddr::new(server.address, server.port);
+                check.probe.path = None;
+            }
             if each.iter().all(|it| it.probe != check.probe) {
                 each.push(Arc::new(check));
             }
@@ -257,8 +270,8 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
         0..=Weight::MAX.get(),
         0..=Weight::MAX.get(),
     );
-    (forwarding, addresses, limits, checks(), any::<bool>()).prop_map(
-        move |(forwarding, (own, any, port), (weight, one, other), checks, inhibit_on_failure)| {
+    (forwarding, addresses, limits, any::<bool>()).prop_flat_map(
+        move |(forwarding, (own, any, port), (weight, one, other), inhibit_on_failure)| {
             let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
             let kept = service.port().unwrap_or(0);
             let address = if tunneled { any } else { own };
@@ -271,14 +284,14 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
                     lower: one.min(other),
                 },
             };
-            (
-                key,
-                ConfiguredServer {
+            checks(key).prop_map(move |checks| {
+                let server = ConfiguredServer {
                     real_server,
                     checks,
                     inhibit_on_failure,
-                },
-            )
+                };
+                (key, server)
+            })
         },
     )
 }

@@ -89,6 +89,7 @@ pub(super) const CHECK: Section = Section {
         "amqp",
         "rabbitmq",
         "agent",
+        "file",
         "each",
         "need",
         "interval",
@@ -147,8 +148,15 @@ pub(super) const CHECK_AGENT: Section = Section {
     shared: &[],
 };
 
+/// `check.file`.
+pub(super) const CHECK_FILE: Section = Section {
+    name: "check.file",
+    own: &["path", "missing"],
+    shared: &[],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 14] = [
+pub static SECTIONS: [Section; 15] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -163,6 +171,7 @@ pub static SECTIONS: [Section; 14] = [
     CHECK_AMQP,
     CHECK_RABBITMQ,
     CHECK_AGENT,
+    CHECK_FILE,
 ];
 
 /// Our keys for the words of keepalived and others.

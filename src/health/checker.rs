@@ -226,6 +226,9 @@ impl Checker {
     /// Notes what the awaited report says of the way to the server.
     pub(super) fn hear(&mut self, report: &ProbeReport) {
         let ended = report.started + report.latency;
+        if !self.check.probe.uses_network() {
+            return;
+        }
         self.heard = match report.outcome {
             ProbeOutcome::Silent => Some(Heard::Silence(ended)),
             // It took the connection, some time after the start.

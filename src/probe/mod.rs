@@ -4,6 +4,8 @@
 mod agent;
 mod amqp;
 mod conversation;
+mod file;
+mod files;
 mod http;
 mod open;
 mod password;
@@ -143,5 +145,6 @@ async fn probe(check: Arc<Check>) -> Answer {
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
         ProbeKind::Agent(agent) => agent::probe(agent, target, path, timeout).await,
+        ProbeKind::File(file) => file::probe(file, &check.schedule).await,
     }
 }

@@ -3,6 +3,7 @@
 
 use super::agent::AgentLayer;
 use super::amqp::AmqpLayer;
+use super::file::FileLayer;
 use super::http::HttpLayer;
 use super::rabbitmq::RabbitmqLayer;
 use super::schedule::Counts;
@@ -11,7 +12,7 @@ use super::target::{TargetLayer, UsualPort};
 use super::tcp::TcpLayer;
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
-use crate::diagnostic::{Findings, Wrong};
+use crate::diagnostic::{Findings, Span, Wrong};
 use crate::model::{ProbeKind, RabbitmqProbe};
 
 /// A type of check.
@@ -22,6 +23,7 @@ pub(super) enum Kind {
     Amqp,
     Rabbitmq,
     Agent,
+    File,
 }
 
 /// The settings of one type, in one layer.
@@ -32,16 +34,27 @@ pub(super) enum KindLayer {
     Amqp(AmqpLayer),
     Rabbitmq(RabbitmqLayer),
     Agent(AgentLayer),
+    File(FileLayer),
+}
+
+/// Where a check stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The server's port, if TCP connections go there.
+    pub(super) own: Option<u16>,
+    /// Where its type is named.
+    pub(super) written: Span,
 }
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 5] = [
+    pub(super) const ALL: [(&str, Self); 6] = [
         ("tcp", Self::Tcp),
         ("http", Self::Http),
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
         ("agent", Self::Agent),
+        ("file", Self::File),
     ];
 
     /// The type with this key.
@@ -63,7 +76,16 @@ impl Kind {
             Self::Amqp => KindLayer::Amqp(AmqpLayer::read(node, out)?),
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
             Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
+            Self::File => KindLayer::File(FileLayer::read(node, out)?),
         })
+    }
+
+    /// Whether its probes send no packets themselves.
+    pub(super) const fn is_local(self) -> bool {
+        match self {
+            Self::File => true,
+            Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq | Self::Agent => false,
+        }
     }
 
     /// The port that is asked when none is written. `own` is the server's port, if TCP connections go there.
@@ -71,15 +93,15 @@ impl Kind {
         match (self, own) {
             (Self::Rabbitmq, _) => UsualPort::Is(RabbitmqProbe::PORT),
             (Self::Agent, _) => UsualPort::OfAgent,
-            (Self::Tcp | Self::Http | Self::Amqp, Some(own)) => UsualPort::Is(own),
-            (Self::Tcp | Self::Http | Self::Amqp, None) => UsualPort::OfService,
+            (Self::Tcp | Self::Http | Self::Amqp | Self::File, Some(own)) => UsualPort::Is(own),
+            (Self::Tcp | Self::Http | Self::Amqp | Self::File, None) => UsualPort::OfService,
         }
     }
 
     /// How many results make a verdict when nothing is written.
     pub(super) const fn usual_counts(self) -> Counts {
         match self {
-            Self::Agent => Counts::ONE,
+            Self::Agent | Self::File => Counts::ONE,
             Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq => Counts::SEVERAL,
         }
     }
@@ -88,7 +110,7 @@ impl Kind {
     pub(super) fn resolve(
         self,
         layers: &[&KindLayer],
-        own: Option<u16>,
+        place: Place,
         subject: &Subject,
         shared: &mut Shared,
         out: &mut Findings,
@@ -105,12 +127,17 @@ impl Kind {
             }
             Self::Rabbitmq => {
                 let layers = only(layers, KindLayer::rabbitmq);
-                let rabbitmq = RabbitmqLayer::resolve(&layers, own, subject, out)?;
+                let rabbitmq = RabbitmqLayer::resolve(&layers, place.own, subject, out)?;
                 ProbeKind::Rabbitmq(share(&mut shared.rabbitmq, rabbitmq))
             }
             Self::Agent => {
                 let agent = AgentLayer::resolve(&only(layers, KindLayer::agent))?;
                 ProbeKind::Agent(share(&mut shared.agent, agent))
+            }
+            Self::File => {
+                let layers = only(layers, KindLayer::file);
+                let file = FileLayer::resolve(&layers, place.written, subject, out)?;
+                ProbeKind::File(share(&mut shared.file, file))
             }
         })
     }
@@ -133,45 +160,62 @@ impl KindLayer {
             Self::Amqp(_) => Kind::Amqp,
             Self::Rabbitmq(_) => Kind::Rabbitmq,
             Self::Agent(_) => Kind::Agent,
+            Self::File(_) => Kind::File,
         }
     }
 
-    /// Where its probes go.
-    pub(super) const fn target(&self) -> &TargetLayer {
+    /// Where its probes go, if they send packets themselves.
+    pub(super) const fn target(&self) -> Option<&TargetLayer> {
         match self {
-            Self::Tcp(tcp) => &tcp.target,
-            Self::Http(http) => &http.target,
-            Self::Amqp(amqp) => &amqp.target,
-            Self::Rabbitmq(rabbitmq) => &rabbitmq.target,
-            Self::Agent(agent) => &agent.target,
+            Self::Tcp(tcp) => Some(&tcp.target),
+            Self::Http(http) => Some(&http.target),
+            Self::Amqp(amqp) => Some(&amqp.target),
+            Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.target),
+            Self::Agent(agent) => Some(&agent.target),
+            Self::File(_) => None,
         }
     }
 
     const fn http(&self) -> Option<&HttpLayer> {
         match self {
             Self::Http(layer) => Some(layer),
-            Self::Tcp(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::Agent(_) => None,
+            Self::Tcp(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::Agent(_) | Self::File(_) => {
+                None
+            }
         }
     }
 
     const fn amqp(&self) -> Option<&AmqpLayer> {
         match self {
             Self::Amqp(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Rabbitmq(_) | Self::Agent(_) => None,
+            Self::Tcp(_) | Self::Http(_) | Self::Rabbitmq(_) | Self::Agent(_) | Self::File(_) => {
+                None
+            }
         }
     }
 
     const fn rabbitmq(&self) -> Option<&RabbitmqLayer> {
         match self {
             Self::Rabbitmq(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Agent(_) => None,
+            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Agent(_) | Self::File(_) => None,
         }
     }
 
     const fn agent(&self) -> Option<&AgentLayer> {
         match self {
             Self::Agent(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Rabbitmq(_) => None,
+            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::File(_) => {
+                None
+            }
+        }
+    }
+
+    const fn file(&self) -> Option<&FileLayer> {
+        match self {
+            Self::File(layer) => Some(layer),
+            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::Agent(_) => {
+                None
+            }
         }
     }
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AgentProbe, AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, Login, Need, ProbeKind, ProbePath,
-    RabbitmqProbe,
+    AgentProbe, AmqpLogin, AmqpProbe, Check, Checks, FileProbe, HttpProbe, Login, Need, ProbeKind,
+    ProbePath, RabbitmqProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,12 +42,17 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
         ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
+        ProbeKind::File(file) => ("file", write_file(file)),
     };
-    let (ip, port) = (at.ip(), at.port());
-    writeln!(
-        f,
-        "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"
-    )?;
+    if check.probe.uses_network() {
+        let (ip, port) = (at.ip(), at.port());
+        writeln!(
+            f,
+            "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"
+        )?;
+    } else {
+        writeln!(f, "{first}{word}: {{{asked}}}")?;
+    }
     for (key, value) in [
         ("interval", schedule.interval),
         ("timeout", schedule.timeout),
@@ -113,6 +118,13 @@ fn write_agent(agent: &AgentProbe) -> String {
     let AgentProbe { send } = agent;
     let send = send.as_ref();
     send.map_or_else(String::new, |send| format!(", send: {}", Quoted(send)))
+}
+
+/// What is read: it has no target.
+fn write_file(file: &FileProbe) -> String {
+    let FileProbe { path, missing } = file;
+    let (path, missing) = (path.to_string_lossy(), missing.word());
+    format!("path: {}, missing: {missing}", Quoted(&path))
 }
 
 fn write_login(login: &Login) -> String {

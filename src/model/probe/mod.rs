@@ -3,6 +3,7 @@
 
 mod agent;
 mod amqp;
+mod file;
 mod http;
 mod login;
 mod path;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::agent::{AgentAdmin, AgentHealth, AgentProbe, AgentState};
 pub use self::amqp::{AmqpLogin, AmqpProbe};
+pub use self::file::{FileProbe, MissingFile};
 pub use self::http::{HttpMethod, HttpProbe, StatusRange};
 pub use self::login::Login;
 pub use self::path::ProbePath;
@@ -53,6 +55,8 @@ pub enum ProbeKind {
     Http(Arc<HttpProbe>),
     /// What an agent on the server tells.
     Agent(Arc<AgentProbe>),
+    /// What a file of this host says.
+    File(Arc<FileProbe>),
 }
 
 impl Probe {
@@ -60,10 +64,23 @@ impl Probe {
     #[must_use]
     pub fn login(&self) -> Option<&Login> {
         match &self.kind {
-            ProbeKind::Tcp | ProbeKind::Agent(_) => None,
+            ProbeKind::Tcp | ProbeKind::Agent(_) | ProbeKind::File(_) => None,
             ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
             ProbeKind::Http(http) => http.login.as_ref(),
+        }
+    }
+
+    /// Whether its packets are ours. Otherwise the target only says which server it is about, and there is no path.
+    #[must_use]
+    pub const fn uses_network(&self) -> bool {
+        match self.kind {
+            ProbeKind::Tcp
+            | ProbeKind::Amqp(_)
+            | ProbeKind::Rabbitmq(_)
+            | ProbeKind::Http(_)
+            | ProbeKind::Agent(_) => true,
+            ProbeKind::File(_) => false,
         }
     }
 
@@ -85,6 +102,7 @@ impl fmt::Display for Probe {
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,
             ProbeKind::Agent(agent) => agent.fmt_asked(at, f)?,
+            ProbeKind::File(file) => file.fmt_asked(at, f)?,
         }
         self.path.as_ref().map_or(Ok(()), |path| path.fmt(f))
     }

@@ -4,6 +4,7 @@
 mod agent;
 mod amqp;
 mod checks;
+mod file;
 mod foreign;
 mod foretold;
 mod http;
@@ -31,6 +32,7 @@ pub(crate) fn tests() -> Vec<Test> {
         checks::tests(),
         agent::tests(),
         amqp::tests(),
+        file::tests(),
         http::tests(),
         order::tests(),
         repair::tests(),
