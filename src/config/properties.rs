@@ -14,11 +14,11 @@ use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config,
-    ConfiguredServer, ConfiguredService, DirectorSettings, FileProbe, ForwardingMethod, Fwmark,
-    Granularity, HttpMethod, HttpProbe, IpvsSettings, Login, MissingFile, Need, PersistenceEngine,
-    Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags,
-    Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds, Tunnel,
-    TunnelChecksum, TunnelKind, Weight,
+    ConfiguredServer, ConfiguredService, DirectorSettings, ExecProbe, FileProbe, ForwardingMethod,
+    Fwmark, Granularity, HttpMethod, HttpProbe, IpvsSettings, Login, MissingFile, Need,
+    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds,
+    Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -195,7 +195,26 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
         let path = PathBuf::from(path).into();
         ProbeKind::File(Arc::new(FileProbe { path, missing }))
     });
-    prop_oneof![Just(ProbeKind::Tcp), http, amqp, rabbitmq, agent, file]
+    let user = option::of("\\PC{1,20}".prop_map(Into::into));
+    let exec = ("/\\PC{0,20}x", vec("\\PC{0,20}", 0..3), user, any::<bool>()).prop_map(
+        |(program, arguments, user, dynamic)| {
+            let words = std::iter::once(program).chain(arguments);
+            ProbeKind::Exec(Arc::new(ExecProbe {
+                command: words.map(Into::into).collect(),
+                user,
+                dynamic,
+            }))
+        },
+    );
+    prop_oneof![
+        Just(ProbeKind::Tcp),
+        http,
+        amqp,
+        rabbitmq,
+        agent,
+        file,
+        exec
+    ]
 }
 
 fn check() -> impl Strategy<Value = Check> {

@@ -90,6 +90,7 @@ pub(super) const CHECK: Section = Section {
         "rabbitmq",
         "agent",
         "file",
+        "exec",
         "each",
         "need",
         "interval",
@@ -155,8 +156,15 @@ pub(super) const CHECK_FILE: Section = Section {
     shared: &[],
 };
 
+/// `check.exec`.
+pub(super) const CHECK_EXEC: Section = Section {
+    name: "check.exec",
+    own: &["command", "user", "dynamic"],
+    shared: &[],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 15] = [
+pub static SECTIONS: [Section; 16] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -172,6 +180,7 @@ pub static SECTIONS: [Section; 15] = [
     CHECK_RABBITMQ,
     CHECK_AGENT,
     CHECK_FILE,
+    CHECK_EXEC,
 ];
 
 /// Our keys for the words of keepalived and others.

@@ -35,9 +35,9 @@ pub use host::{
 };
 pub use order::{Order, Ordered, Orders};
 pub use probe::{
-    AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, FileProbe, HttpMethod,
-    HttpProbe, Login, MissingFile, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport,
-    RabbitmqProbe, StatusRange,
+    AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ExecProbe, FileProbe,
+    HttpMethod, HttpProbe, Login, MissingFile, Probe, ProbeKind, ProbeOutcome, ProbePath,
+    ProbeReport, RabbitmqProbe, StatusRange,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};

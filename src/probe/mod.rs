@@ -4,6 +4,7 @@
 mod agent;
 mod amqp;
 mod conversation;
+mod exec;
 mod file;
 mod files;
 mod http;
@@ -145,6 +146,7 @@ async fn probe(check: Arc<Check>) -> Answer {
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
         ProbeKind::Agent(agent) => agent::probe(agent, target, path, timeout).await,
+        ProbeKind::Exec(exec) => exec::probe(exec, target, timeout).await,
         ProbeKind::File(file) => file::probe(file, &check.schedule).await,
     }
 }

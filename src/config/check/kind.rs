@@ -3,6 +3,7 @@
 
 use super::agent::AgentLayer;
 use super::amqp::AmqpLayer;
+use super::exec::ExecLayer;
 use super::file::FileLayer;
 use super::http::HttpLayer;
 use super::rabbitmq::RabbitmqLayer;
@@ -24,6 +25,7 @@ pub(super) enum Kind {
     Rabbitmq,
     Agent,
     File,
+    Exec,
 }
 
 /// The settings of one type, in one layer.
@@ -35,6 +37,7 @@ pub(super) enum KindLayer {
     Rabbitmq(RabbitmqLayer),
     Agent(AgentLayer),
     File(FileLayer),
+    Exec(ExecLayer),
 }
 
 /// Where a check stands.
@@ -48,13 +51,14 @@ pub(super) struct Place {
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 6] = [
+    pub(super) const ALL: [(&str, Self); 7] = [
         ("tcp", Self::Tcp),
         ("http", Self::Http),
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
         ("agent", Self::Agent),
         ("file", Self::File),
+        ("exec", Self::Exec),
     ];
 
     /// The type with this key.
@@ -77,13 +81,14 @@ impl Kind {
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
             Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
             Self::File => KindLayer::File(FileLayer::read(node, out)?),
+            Self::Exec => KindLayer::Exec(ExecLayer::read(node, out)?),
         })
     }
 
     /// Whether its probes send no packets themselves.
     pub(super) const fn is_local(self) -> bool {
         match self {
-            Self::File => true,
+            Self::File | Self::Exec => true,
             Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq | Self::Agent => false,
         }
     }
@@ -93,8 +98,12 @@ impl Kind {
         match (self, own) {
             (Self::Rabbitmq, _) => UsualPort::Is(RabbitmqProbe::PORT),
             (Self::Agent, _) => UsualPort::OfAgent,
-            (Self::Tcp | Self::Http | Self::Amqp | Self::File, Some(own)) => UsualPort::Is(own),
-            (Self::Tcp | Self::Http | Self::Amqp | Self::File, None) => UsualPort::OfService,
+            (Self::Tcp | Self::Http | Self::Amqp | Self::File | Self::Exec, Some(own)) => {
+                UsualPort::Is(own)
+            }
+            (Self::Tcp | Self::Http | Self::Amqp | Self::File | Self::Exec, None) => {
+                UsualPort::OfService
+            }
         }
     }
 
@@ -102,7 +111,7 @@ impl Kind {
     pub(super) const fn usual_counts(self) -> Counts {
         match self {
             Self::Agent | Self::File => Counts::ONE,
-            Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq => Counts::SEVERAL,
+            Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq | Self::Exec => Counts::SEVERAL,
         }
     }
 
@@ -139,6 +148,11 @@ impl Kind {
                 let file = FileLayer::resolve(&layers, place.written, subject, out)?;
                 ProbeKind::File(share(&mut shared.file, file))
             }
+            Self::Exec => {
+                let layers = only(layers, KindLayer::exec);
+                let exec = ExecLayer::resolve(&layers, place.written, subject, out)?;
+                ProbeKind::Exec(share(&mut shared.exec, exec))
+            }
         })
     }
 }
@@ -161,6 +175,7 @@ impl KindLayer {
             Self::Rabbitmq(_) => Kind::Rabbitmq,
             Self::Agent(_) => Kind::Agent,
             Self::File(_) => Kind::File,
+            Self::Exec(_) => Kind::Exec,
         }
     }
 
@@ -172,50 +187,79 @@ impl KindLayer {
             Self::Amqp(amqp) => Some(&amqp.target),
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.target),
             Self::Agent(agent) => Some(&agent.target),
-            Self::File(_) => None,
+            Self::File(_) | Self::Exec(_) => None,
         }
     }
 
     const fn http(&self) -> Option<&HttpLayer> {
         match self {
             Self::Http(layer) => Some(layer),
-            Self::Tcp(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::Agent(_) | Self::File(_) => {
-                None
-            }
+            Self::Tcp(_)
+            | Self::Amqp(_)
+            | Self::Rabbitmq(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
         }
     }
 
     const fn amqp(&self) -> Option<&AmqpLayer> {
         match self {
             Self::Amqp(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Rabbitmq(_) | Self::Agent(_) | Self::File(_) => {
-                None
-            }
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Rabbitmq(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
         }
     }
 
     const fn rabbitmq(&self) -> Option<&RabbitmqLayer> {
         match self {
             Self::Rabbitmq(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Agent(_) | Self::File(_) => None,
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Amqp(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
         }
     }
 
     const fn agent(&self) -> Option<&AgentLayer> {
         match self {
             Self::Agent(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::File(_) => {
-                None
-            }
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Amqp(_)
+            | Self::Rabbitmq(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
         }
     }
 
     const fn file(&self) -> Option<&FileLayer> {
         match self {
             Self::File(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) | Self::Rabbitmq(_) | Self::Agent(_) => {
-                None
-            }
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Amqp(_)
+            | Self::Rabbitmq(_)
+            | Self::Agent(_)
+            | Self::Exec(_) => None,
+        }
+    }
+
+    const fn exec(&self) -> Option<&ExecLayer> {
+        match self {
+            Self::Exec(layer) => Some(layer),
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Amqp(_)
+            | Self::Rabbitmq(_)
+            | Self::Agent(_)
+            | Self::File(_) => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod amqp;
+mod exec;
 mod file;
 mod http;
 mod kind;

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::MOST_CHECKS;
-use crate::model::{AgentProbe, AmqpProbe, CheckSchedule, FileProbe, HttpProbe, RabbitmqProbe};
+use crate::model::{
+    AgentProbe, AmqpProbe, CheckSchedule, ExecProbe, FileProbe, HttpProbe, RabbitmqProbe,
+};
 
 /// What the checks of the servers before have: servers nearly always share these.
 #[derive(Debug, Default)]
@@ -16,6 +18,7 @@ pub(in crate::config) struct Shared {
     pub(super) rabbitmq: Last<RabbitmqProbe>,
     pub(super) agent: Last<AgentProbe>,
     pub(super) file: Last<FileProbe>,
+    pub(super) exec: Last<ExecProbe>,
 }
 
 /// The last values, the latest last: as many as a server can have checks.

@@ -6,8 +6,8 @@ use std::fmt;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AgentProbe, AmqpLogin, AmqpProbe, Check, Checks, FileProbe, HttpProbe, Login, Need, ProbeKind,
-    ProbePath, RabbitmqProbe,
+    AgentProbe, AmqpLogin, AmqpProbe, Check, Checks, ExecProbe, FileProbe, HttpProbe, Login, Need,
+    ProbeKind, ProbePath, RabbitmqProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,6 +43,7 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
         ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
         ProbeKind::File(file) => ("file", write_file(file)),
+        ProbeKind::Exec(exec) => ("exec", write_exec(exec)),
     };
     if check.probe.uses_network() {
         let (ip, port) = (at.ip(), at.port());
@@ -125,6 +126,20 @@ fn write_file(file: &FileProbe) -> String {
     let FileProbe { path, missing } = file;
     let (path, missing) = (path.to_string_lossy(), missing.word());
     format!("path: {}, missing: {missing}", Quoted(&path))
+}
+
+/// What is run: it has no target.
+fn write_exec(exec: &ExecProbe) -> String {
+    let ExecProbe {
+        command,
+        user,
+        dynamic,
+    } = exec;
+    let command: Vec<String> = command.iter().map(|it| Quoted(it).to_string()).collect();
+    let command = command.join(", ");
+    let user = user.as_ref();
+    let user = user.map_or_else(String::new, |user| format!(", user: {}", Quoted(user)));
+    format!("command: [{command}]{user}, dynamic: {dynamic}")
 }
 
 fn write_login(login: &Login) -> String {

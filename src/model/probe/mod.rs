@@ -3,6 +3,7 @@
 
 mod agent;
 mod amqp;
+mod exec;
 mod file;
 mod http;
 mod login;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::agent::{AgentAdmin, AgentHealth, AgentProbe, AgentState};
 pub use self::amqp::{AmqpLogin, AmqpProbe};
+pub use self::exec::ExecProbe;
 pub use self::file::{FileProbe, MissingFile};
 pub use self::http::{HttpMethod, HttpProbe, StatusRange};
 pub use self::login::Login;
@@ -57,6 +59,8 @@ pub enum ProbeKind {
     Agent(Arc<AgentProbe>),
     /// What a file of this host says.
     File(Arc<FileProbe>),
+    /// What a program finds.
+    Exec(Arc<ExecProbe>),
 }
 
 impl Probe {
@@ -64,7 +68,7 @@ impl Probe {
     #[must_use]
     pub fn login(&self) -> Option<&Login> {
         match &self.kind {
-            ProbeKind::Tcp | ProbeKind::Agent(_) | ProbeKind::File(_) => None,
+            ProbeKind::Tcp | ProbeKind::Agent(_) | ProbeKind::File(_) | ProbeKind::Exec(_) => None,
             ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
             ProbeKind::Http(http) => http.login.as_ref(),
@@ -80,7 +84,7 @@ impl Probe {
             | ProbeKind::Rabbitmq(_)
             | ProbeKind::Http(_)
             | ProbeKind::Agent(_) => true,
-            ProbeKind::File(_) => false,
+            ProbeKind::File(_) | ProbeKind::Exec(_) => false,
         }
     }
 
@@ -103,6 +107,7 @@ impl fmt::Display for Probe {
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,
             ProbeKind::Agent(agent) => agent.fmt_asked(at, f)?,
             ProbeKind::File(file) => file.fmt_asked(at, f)?,
+            ProbeKind::Exec(exec) => exec.fmt_asked(at, f)?,
         }
         self.path.as_ref().map_or(Ok(()), |path| path.fmt(f))
     }

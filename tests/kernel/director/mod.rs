@@ -4,6 +4,7 @@
 mod agent;
 mod amqp;
 mod checks;
+mod exec;
 mod file;
 mod foreign;
 mod foretold;
@@ -33,6 +34,7 @@ pub(crate) fn tests() -> Vec<Test> {
         agent::tests(),
         amqp::tests(),
         file::tests(),
+        exec::tests(),
         http::tests(),
         order::tests(),
         repair::tests(),
