@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod amqp;
 pub mod attribute;
+pub mod certificate;
 pub mod connection;
 pub mod ipvs;
 pub mod message;

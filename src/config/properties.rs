@@ -13,12 +13,12 @@ use proptest::prelude::*;
 use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
-    AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config,
-    ConfiguredServer, ConfiguredService, DirectorSettings, ExecProbe, FileProbe, ForwardingMethod,
-    Fwmark, Granularity, HttpMethod, HttpProbe, IpvsSettings, Login, MissingFile, Need,
-    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds,
-    Tunnel, TunnelChecksum, TunnelKind, Weight,
+    AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
+    ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
+    ExecProbe, FileProbe, ForwardingMethod, Fwmark, Granularity, HttpMethod, HttpProbe,
+    IpvsSettings, Login, MissingFile, Need, PersistenceEngine, Probe, ProbeKind, ProbePath,
+    Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
+    ServiceSettings, StatusRange, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -148,42 +148,34 @@ fn login() -> impl Strategy<Value = Login> {
     })
 }
 
-fn probe_kind() -> impl Strategy<Value = ProbeKind> {
-    let method = prop::sample::select(vec![HttpMethod::Get, HttpMethod::Head, HttpMethod::Options]);
-    let status = (200_u16..=599, 200_u16..=599).prop_map(|(one, other)| StatusRange {
-        first: one.min(other),
-        last: one.max(other),
-    });
-    let host = option::of("[a-zA-Z0-9.:_-]{1,20}".prop_map(Into::into));
-    let headers = btree_map("X-[a-zA-Z]{1,9}", "[!-~]([ -~]{0,9}[!-~])?", 0..3);
-    let contains = option::of("\\PC{1,20}".prop_map(Into::into));
-    let more = (headers, option::of(login()), contains);
-    let http = (method, "/[!-~]{0,20}", host, vec(status, 1..4), more).prop_map(
-        |(method, path, host, statuses, (headers, login, contains))| {
-            ProbeKind::Http(Arc::new(HttpProbe {
-                method,
-                path: path.into(),
-                host,
-                headers: headers
-                    .into_iter()
-                    .map(|(name, value)| (name.into(), value.into()))
-                    .collect(),
-                login,
-                statuses: statuses.into(),
-                contains: contains.filter(|_| method != HttpMethod::Head),
-            }))
-        },
-    );
-    let amqp = option::of((login(), "\\PC{1,20}")).prop_map(|login| {
-        let login = login.map(|(who, vhost)| AmqpLogin {
-            who,
-            vhost: vhost.into(),
-        });
-        ProbeKind::Amqp(Arc::new(AmqpProbe { login }))
-    });
-    let rabbitmq = (option::of(login()), 1_u16..).prop_map(|(login, listener)| {
-        ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe { login, listener }))
-    });
+fn tls() -> impl Strategy<Value = Tls> {
+    let name = prop_oneof![
+        "[a-z][a-z0-9_]{0,9}([.][a-z][a-z0-9]{0,9}){0,2}",
+        family()
+            .prop_flat_map(address)
+            .prop_map(|ip| ip.to_string())
+    ];
+    let file = || "/[^\0/]{0,20}x".prop_map(|file| PathBuf::from(file).into_boxed_path());
+    let client = (file(), file());
+    let client = client.prop_map(|(certificate, key)| ClientCertificate { certificate, key });
+    (
+        option::of(name.prop_map(Into::into)),
+        option::of(file()),
+        any::<bool>(),
+        option::of(client),
+        option::of(1_u16..=3650),
+    )
+        .prop_map(|(server_name, ca_file, verify, client, min_days)| Tls {
+            server_name,
+            ca_file,
+            verify,
+            client,
+            min_days,
+        })
+}
+
+/// Agents, and what sends no packets.
+fn more_kinds() -> impl Strategy<Value = ProbeKind> {
     let agent = option::of("\\PC{1,20}".prop_map(Into::into))
         .prop_map(|send| ProbeKind::Agent(Arc::new(AgentProbe { send })));
     let missing = prop::sample::select(vec![
@@ -206,14 +198,62 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
             }))
         },
     );
+    prop_oneof![agent, file, exec]
+}
+
+fn probe_kind() -> impl Strategy<Value = ProbeKind> {
+    let method = prop::sample::select(vec![HttpMethod::Get, HttpMethod::Head, HttpMethod::Options]);
+    let status = (200_u16..=599, 200_u16..=599).prop_map(|(one, other)| StatusRange {
+        first: one.min(other),
+        last: one.max(other),
+    });
+    let host = option::of("[a-zA-Z0-9.:_-]{1,20}".prop_map(Into::into));
+    let headers = btree_map("X-[a-zA-Z]{1,9}", "[!-~]([ -~]{0,9}[!-~])?", 0..3);
+    let contains = option::of("\\PC{1,20}".prop_map(Into::into));
+    let more = (headers, option::of(login()), contains, option::of(tls()));
+    let http = (method, "/[!-~]{0,20}", host, vec(status, 1..4), more).prop_map(
+        |(method, path, host, statuses, (headers, login, contains, tls))| {
+            // A name there is the server's name, too, unless another one is written.
+            let host = host.filter(|_| tls.as_ref().is_none_or(|tls| tls.server_name.is_some()));
+            ProbeKind::Http(Arc::new(HttpProbe {
+                method,
+                path: path.into(),
+                host,
+                headers: headers
+                    .into_iter()
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect(),
+                login,
+                statuses: statuses.into(),
+                contains: contains.filter(|_| method != HttpMethod::Head),
+                tls,
+            }))
+        },
+    );
+    let amqp = (option::of((login(), "\\PC{1,20}")), option::of(tls()));
+    let amqp = amqp.prop_map(|(login, tls)| {
+        let login = login.map(|(who, vhost)| AmqpLogin {
+            who,
+            vhost: vhost.into(),
+        });
+        ProbeKind::Amqp(Arc::new(AmqpProbe { login, tls }))
+    });
+    let rabbitmq = (option::of(login()), 1_u16.., option::of(tls()));
+    let rabbitmq = rabbitmq.prop_map(|(login, listener, tls)| {
+        ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe {
+            login,
+            listener,
+            tls,
+        }))
+    });
+    let tls = tls().prop_map(|tls| ProbeKind::Tls(Arc::new(tls)));
     prop_oneof![
         Just(ProbeKind::Tcp),
+        tls,
         http,
         amqp,
         rabbitmq,
-        agent,
-        file,
-        exec
+        more_kinds()
     ]
 }
 
@@ -241,6 +281,14 @@ fn check() -> impl Strategy<Value = Check> {
             }),
         }
     })
+}
+
+fn drain() -> impl Strategy<Value = Option<DrainTerms>> {
+    let terms = (1..=2_592_000_u64, any::<bool>()).prop_map(|(seconds, templates)| DrainTerms {
+        deadline: Some(Duration::from_secs(seconds)),
+        templates,
+    });
+    prop::option::of(terms)
 }
 
 /// None, one, or several different ones, of this server.
@@ -289,8 +337,8 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
         0..=Weight::MAX.get(),
         0..=Weight::MAX.get(),
     );
-    (forwarding, addresses, limits, any::<bool>()).prop_flat_map(
-        move |(forwarding, (own, any, port), (weight, one, other), inhibit_on_failure)| {
+    (forwarding, addresses, limits, any::<bool>(), drain()).prop_flat_map(
+        move |(forwarding, (own, any, port), (weight, one, other), inhibit_on_failure, drain)| {
             let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
             let kept = service.port().unwrap_or(0);
             let address = if tunneled { any } else { own };
@@ -308,6 +356,7 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
                     real_server,
                     checks,
                     inhibit_on_failure,
+                    drain,
                 };
                 (key, server)
             })
@@ -331,14 +380,23 @@ fn config() -> impl Strategy<Value = Config> {
         option::of(seconds()),
         any::<Option<bool>>(),
         any::<Option<bool>>(),
+        option::of(0..=2_u8),
     );
     let ipvs = ipvs.prop_map(
-        |(tcp_timeout, tcp_fin_timeout, udp_timeout, expire_nodest_conn, template)| IpvsSettings {
+        |(
+            tcp_timeout,
+            tcp_fin_timeout,
+            udp_timeout,
+            expire_nodest_conn,
+            template,
+            conn_reuse_mode,
+        )| IpvsSettings {
             tcp_timeout,
             tcp_fin_timeout,
             udp_timeout,
             expire_nodest_conn,
             expire_quiescent_template: template,
+            conn_reuse_mode,
         },
     );
     let director = (

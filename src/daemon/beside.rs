@@ -7,8 +7,10 @@ use std::path::Path;
 use super::args::Failure;
 use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
-use crate::model::{AllUp, Config, IpvsTable, Role, ServerKey, ServiceKey, Timestamp, WithOrders};
-use crate::plan::desired;
+use crate::model::{
+    AllUp, Config, Drains, IpvsTable, Role, ServerKey, ServiceKey, Timestamp, WithOrders,
+};
+use crate::plan::{desired, drains_after};
 
 /// Who looks after the servers meanwhile.
 pub(super) enum Beside {
@@ -36,6 +38,13 @@ impl Beside {
             Self::Nobody => return desired(config, &AllUp, Role::Serving, observed),
             Self::Director(known) => known,
         };
+        let drains = drains_after(
+            &Drains::of_recalled(&known.drains, Timestamp::ZERO),
+            (&known.config, config),
+            &Health::believing(&known.config, &known.recalled, Timestamp::ZERO),
+            observed,
+            Timestamp::ZERO,
+        );
         let mut health = Health::believing(&known.config, &known.recalled, Timestamp::ZERO);
         let serving =
             |service: &ServiceKey, server: &ServerKey| observed.has_serving(service, server);
@@ -43,6 +52,7 @@ impl Beside {
         let known = WithOrders {
             standings: &health,
             orders: &known.orders.iter().copied().collect(),
+            drains: &drains,
         };
         desired(config, &known, Role::Serving, observed)
     }
@@ -94,6 +104,7 @@ mod tests {
             owned: BTreeSet::new(),
             config: running.clone(),
             orders: Vec::new(),
+            drains: Vec::new(),
         };
         let beside = Beside::Director(Box::new(known));
         let next = parse(

@@ -69,9 +69,9 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     if !refused.is_empty() {
         return Err(Failure::config(&printable(&refused.join("\n"))));
     }
-    for file in files::missing_passwords(&config) {
+    for file in files::missing_from_checks(&config) {
         complain(&printable(&format!(
-            "director: note: there is no password file {}; its checks cannot run",
+            "director: note: there is no file {}; the checks that read it cannot run",
             file.display()
         )));
     }

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use super::say::printable;
-use crate::control::{ServerStatus, Status, Told};
+use crate::control::{DrainStatus, ServerStatus, Status, Told};
+use crate::engine::count;
 use crate::model::Severity;
 use crate::system::time_of_day;
 
@@ -64,6 +65,9 @@ fn server(text: &mut String, it: &ServerStatus) {
     if let Some(order) = &it.order {
         let _ = write!(text, ", ordered: {order}");
     }
+    if let Some(it) = &it.drain {
+        let _ = write!(text, ", {}", drain(it));
+    }
     if let Some(check) = idle {
         let why = check.last_failure.as_deref();
         let _ = write!(text, ": {}", why.unwrap_or("for no known reason"));
@@ -71,6 +75,28 @@ fn server(text: &mut String, it: &ServerStatus) {
         let _ = write!(text, ": {reason}");
     }
     text.push('\n');
+}
+
+fn number(of: u32, what: &str) -> String {
+    count(usize::try_from(of).unwrap_or(usize::MAX), what)
+}
+
+/// How a drain goes on: `12 connections left, at most 3590 s more`.
+pub(super) fn drain(it: &DrainStatus) -> String {
+    if it.ended {
+        return format!("drained; the drain began {} s ago", it.since_seconds);
+    }
+    let mut text = match it.connections {
+        Some(left) => format!("{} left", number(left, "connection")),
+        None => "connections not counted yet".to_owned(),
+    };
+    if let Some(templates) = it.templates {
+        let _ = write!(text, ", {}", number(templates, "persistence template"));
+    }
+    if let Some(seconds) = it.deadline_seconds {
+        let _ = write!(text, ", at most {seconds} s more");
+    }
+    text
 }
 
 /// `12 14:03:22 warning drift: ...`, and `12 -1d 14:03:22 ...` for the day before.
@@ -123,6 +149,7 @@ mod tests {
             configured_weight: 10,
             reason: None,
             order: None,
+            drain: None,
             checks: Vec::new(),
         };
         change(&mut it);
@@ -138,6 +165,7 @@ mod tests {
             since_seconds: 5,
             latency_microseconds: None,
             last_failure: Some("no descriptor left".to_owned()),
+            warning: None,
             last_succeeded: None,
             against: 0,
             against_needed: 3,

@@ -8,6 +8,7 @@ mod asked;
 mod check;
 mod config;
 mod counters;
+mod drain;
 mod few;
 mod host;
 mod order;
@@ -27,6 +28,7 @@ pub use asked::{AskedWeight, Percent};
 pub use check::{Check, CheckSchedule, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
+pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};
 pub use few::Few;
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
@@ -35,9 +37,9 @@ pub use host::{
 };
 pub use order::{Order, Ordered, Orders};
 pub use probe::{
-    AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ExecProbe, FileProbe,
-    HttpMethod, HttpProbe, Login, MissingFile, Probe, ProbeKind, ProbeOutcome, ProbePath,
-    ProbeReport, RabbitmqProbe, StatusRange,
+    AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ClientCertificate,
+    ExecProbe, FileProbe, HttpMethod, HttpProbe, Login, MissingFile, Probe, ProbeKind,
+    ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange, Tls,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AskedWeight, Order, Orders, Probe, ServerKey, ServiceKey};
+use super::{AskedWeight, Drain, Drains, Order, Orders, Probe, ServerKey, ServiceKey};
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -82,15 +82,22 @@ pub trait KnowsStandings {
     fn order(&self, _: &ServiceKey, _: &ServerKey) -> Option<Order> {
         None
     }
+
+    /// The drains of the servers of this service.
+    fn drains(&self, _: &ServiceKey) -> Vec<(ServerKey, Drain)> {
+        Vec::new()
+    }
 }
 
-/// Standings, and the orders beside them.
+/// Standings, and the orders and drains beside them.
 #[derive(Debug, Clone, Copy)]
 pub struct WithOrders<'a, S: ?Sized> {
     /// Who knows the standings.
     pub standings: &'a S,
     /// The orders.
     pub orders: &'a Orders,
+    /// The drains.
+    pub drains: &'a Drains,
 }
 
 impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
@@ -100,6 +107,13 @@ impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
 
     fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
         self.orders.get(service, server)
+    }
+
+    fn drains(&self, service: &ServiceKey) -> Vec<(ServerKey, Drain)> {
+        self.drains
+            .of(service)
+            .map(|(key, it)| (*key, *it))
+            .collect()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::model::{
     Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, RealServer,
-    Role, ServiceKey, Standing, VirtualService, Weight,
+    Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
 };
 
 /// Our part of the kernel's table as it should be.
@@ -74,6 +74,16 @@ fn with<S: KnowsStandings + ?Sized>(
     absent: Absent,
 ) -> VirtualService {
     let mut desired = VirtualService::new(configured.settings.clone());
+    let drains = standings.drains(key);
+    let leaving = drains
+        .iter()
+        .filter_map(|(server, drain)| Some((*server, drain.leaving?)));
+    desired.servers.extend(leaving);
+    let drained = |server: &ServerKey| {
+        let at = drains.binary_search_by_key(server, |(it, _)| *it).ok();
+        at.and_then(|at| drains.get(at))
+            .is_some_and(|(_, drain)| drain.ended)
+    };
     for (server, it) in configured.servers.iter() {
         let standing = if it.checks.each.is_empty() {
             Standing::UP
@@ -86,7 +96,12 @@ fn with<S: KnowsStandings + ?Sized>(
             (Standing::Unknown, None, Absent::Enters) => Standing::UP,
             (standing, ..) => standing,
         };
-        let order = standings.order(key, server);
+        // One that has drained is gone, as one that is down is.
+        let (standing, order) = if drained(server) {
+            (Standing::Down, None)
+        } else {
+            (standing, standings.order(key, server))
+        };
         if let Some(real) = ordered_server(it, standing, order, present) {
             desired.servers.insert(*server, real);
         }
@@ -194,6 +209,7 @@ mod tests {
                 real_server: server(10),
                 checks: Checks::NONE,
                 inhibit_on_failure: false,
+                drain: None,
             };
             let observed = observed.map(server);
             let desired = ordered_server(&configured, standing, order, observed.as_ref());
@@ -229,6 +245,7 @@ mod tests {
                 real_server: server(10),
                 checks: Checks::NONE,
                 inhibit_on_failure,
+                drain: None,
             };
             let desired = desired_server(&configured, standing, observed.map(server).as_ref());
             assert_eq!(

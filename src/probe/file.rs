@@ -1,34 +1,58 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The checker that reads a file of this host: a weight, or words of an agent.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, files};
+use super::Answer;
+use super::reading::Readings;
 use crate::codec::agent::AgentLine;
 use crate::codec::shown;
 use crate::model::{
     AgentState, AskedWeight, CheckSchedule, FileProbe, MissingFile, ProbeOutcome, Standing, Weight,
 };
+use crate::system::{FileCause, read_limited};
 
 /// The longest line that is shown, in characters.
 const LONGEST_SHOWN: usize = 200;
 /// The longest time that one reading serves the checks of several servers.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// The largest file, in bytes.
+const MOST_BYTES: u64 = 4096;
+
+thread_local! {
+    /// Contents, by path; `None` when there is no such file.
+    static FILES: Readings<PathBuf, Option<Arc<[u8]>>> = Readings::default();
+}
+
 /// Reads the file. A reading for another check serves if it is fresh; but each probe of a check finds what was changed
 /// before the probe before it.
 pub(super) async fn probe(file: &FileProbe, schedule: &CheckSchedule) -> Answer {
     let fresh = FRESH.min(schedule.interval) / 4;
-    match files::read(&file.path, fresh, schedule.timeout).await {
-        Ok(bytes) => understand(&bytes)
-            .unwrap_or_else(|why| Answer::could_not_run(format!("{}: {why}", file.path.display()))),
-        Err(unread) if unread.missing => match file.missing {
+    let path = PathBuf::from(&*file.path);
+    let known = FILES.with(|files| files.of(&path));
+    let operation = format!("read {}", path.display());
+    let read = move || match read_limited(&path, MOST_BYTES) {
+        Ok(bytes) => Ok(Some(bytes.into())),
+        Err(error) if error.cause == FileCause::Missing => Ok(None),
+        Err(error) => Err(error.to_string().into()),
+    };
+    let content = match known.get(&operation, fresh, schedule.timeout, read).await {
+        Ok(content) => content,
+        Err(answer) => return answer,
+    };
+    let Some(bytes) = content else {
+        let why = format!("{operation}: no such file or directory (ENOENT)");
+        return match file.missing {
             MissingFile::Up => Answer::up(),
-            MissingFile::Down => Answer::down(unread.why),
-            MissingFile::Ignore => Answer::abstained(unread.why),
-        },
-        Err(unread) => Answer::could_not_run(unread.why),
-    }
+            MissingFile::Down => Answer::down(why),
+            MissingFile::Ignore => Answer::abstained(why),
+        };
+    };
+    understand(&bytes)
+        .unwrap_or_else(|why| Answer::could_not_run(format!("{}: {why}", file.path.display())))
 }
 
 /// The only line that is neither empty nor a comment. The file is all that is known: no word of an earlier content stays in
@@ -44,17 +68,14 @@ fn understand(bytes: &[u8]) -> Result<Answer, String> {
         return Err("has more than one line".to_owned());
     }
     let state = state(line)?;
-    let outcome = match state.standing() {
+    let why = || format!("the file says: {}", printable(line));
+    Ok(match state.standing() {
         Standing::Unknown => return Err("says nothing".to_owned()),
-        Standing::Up(weight) => ProbeOutcome::Up(weight),
-        Standing::Down => ProbeOutcome::Down,
-        Standing::Drain => ProbeOutcome::Drain,
-        Standing::Maintenance => ProbeOutcome::Maintenance,
-    };
-    Ok(Answer::new(
-        outcome,
-        format!("the file says: {}", printable(line)),
-    ))
+        Standing::Up(weight) => Answer::new(ProbeOutcome::Up(weight), ""),
+        Standing::Down => Answer::down(why()),
+        Standing::Drain => Answer::drain(why()),
+        Standing::Maintenance => Answer::new(ProbeOutcome::Maintenance, why()),
+    })
 }
 
 fn state(line: &[u8]) -> Result<AgentState, String> {

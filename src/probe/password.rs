@@ -1,22 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading the password of a login.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, files};
+use super::Answer;
+use super::reading::{Reading, Readings};
+use crate::system::read_limited;
 
-/// So long one reading serves all probes.
+/// The longest file of a password, in bytes.
+const MOST_BYTES: u64 = 4096;
+/// So long one reading serves all probes: thousands of checks may have the same login.
 const FRESH: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// First lines, by path.
+    static FILES: Readings<PathBuf, Arc<[u8]>> = Readings::default();
+}
 
 /// The first line of the file, within `timeout`. An error is the answer of the probe.
 pub(super) async fn read(file: &Path, timeout: Duration) -> Result<Arc<[u8]>, Answer> {
-    let content = files::read(file, FRESH, timeout).await;
-    match content {
+    let operation = format!("read {}", file.display());
+    let path = file.to_owned();
+    let read = move || match read_limited(&path, MOST_BYTES) {
         Ok(bytes) => Ok(first_line(&bytes).into()),
-        Err(unread) => Err(Answer::could_not_run(unread.why)),
-    }
+        Err(error) => Err(error.to_string().into()),
+    };
+    known(file).get(&operation, FRESH, timeout, read).await
+}
+
+fn known(file: &Path) -> Rc<Reading<Arc<[u8]>>> {
+    FILES.with(|files| files.of(file))
 }
 
 fn first_line(bytes: &[u8]) -> &[u8] {

@@ -55,6 +55,7 @@ fn status(services: usize) -> Item {
             configured_weight: 1,
             reason: None,
             order: None,
+            drain: None,
             checks: Vec::new(),
         }],
     });

@@ -11,16 +11,19 @@ use super::schedule::Counts;
 use super::shared::{Shared, share};
 use super::target::{TargetLayer, UsualPort};
 use super::tcp::TcpLayer;
+use super::tls::{HandshakeLayer, TlsSwitch};
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
 use crate::diagnostic::{Findings, Span, Wrong};
-use crate::model::{ProbeKind, RabbitmqProbe};
+use crate::model::{ProbeKind, RabbitmqProbe, Tls};
 
 /// A type of check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Tcp,
+    Tls,
     Http,
+    Https,
     Amqp,
     Rabbitmq,
     Agent,
@@ -32,7 +35,9 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) enum KindLayer {
     Tcp(TcpLayer),
+    Tls(HandshakeLayer),
     Http(HttpLayer),
+    Https(HttpLayer),
     Amqp(AmqpLayer),
     Rabbitmq(RabbitmqLayer),
     Agent(AgentLayer),
@@ -51,9 +56,11 @@ pub(super) struct Place {
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 7] = [
+    pub(super) const ALL: [(&str, Self); 9] = [
         ("tcp", Self::Tcp),
+        ("tls", Self::Tls),
         ("http", Self::Http),
+        ("https", Self::Https),
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
         ("agent", Self::Agent),
@@ -76,7 +83,9 @@ impl Kind {
     pub(super) fn read(self, node: &Node<'_>, out: &mut Findings) -> Result<KindLayer, Wrong> {
         Ok(match self {
             Self::Tcp => KindLayer::Tcp(TcpLayer::read(node, out)?),
-            Self::Http => KindLayer::Http(HttpLayer::read(node, out)?),
+            Self::Tls => KindLayer::Tls(HandshakeLayer::read(node, out)?),
+            Self::Http => KindLayer::Http(HttpLayer::read(false, node, out)?),
+            Self::Https => KindLayer::Https(HttpLayer::read(true, node, out)?),
             Self::Amqp => KindLayer::Amqp(AmqpLayer::read(node, out)?),
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
             Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
@@ -89,29 +98,51 @@ impl Kind {
     pub(super) const fn is_local(self) -> bool {
         match self {
             Self::File | Self::Exec => true,
-            Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq | Self::Agent => false,
+            Self::Tcp
+            | Self::Tls
+            | Self::Http
+            | Self::Https
+            | Self::Amqp
+            | Self::Rabbitmq
+            | Self::Agent => false,
         }
     }
 
     /// The port that is asked when none is written. `own` is the server's port, if TCP connections go there.
-    pub(super) const fn usual_port(self, own: Option<u16>) -> UsualPort {
-        match (self, own) {
-            (Self::Rabbitmq, _) => UsualPort::Is(RabbitmqProbe::PORT),
-            (Self::Agent, _) => UsualPort::OfAgent,
-            (Self::Tcp | Self::Http | Self::Amqp | Self::File | Self::Exec, Some(own)) => {
-                UsualPort::Is(own)
-            }
-            (Self::Tcp | Self::Http | Self::Amqp | Self::File | Self::Exec, None) => {
-                UsualPort::OfService
-            }
-        }
+    pub(super) fn usual_port(
+        self,
+        own: Option<u16>,
+        layers: &[&KindLayer],
+    ) -> Result<UsualPort, Wrong> {
+        let switches = only(layers, KindLayer::switch);
+        let tls = TlsSwitch::is_on(&switches)?;
+        let own = own.map_or(UsualPort::OfService, UsualPort::Is);
+        Ok(match self {
+            Self::Rabbitmq if tls => UsualPort::Is(Tls::MANAGEMENT),
+            Self::Rabbitmq => UsualPort::Is(RabbitmqProbe::PORT),
+            Self::Amqp if tls && own == UsualPort::OfService => UsualPort::Is(Tls::AMQPS),
+            Self::Agent => UsualPort::OfAgent,
+            Self::Tcp
+            | Self::Tls
+            | Self::Http
+            | Self::Https
+            | Self::Amqp
+            | Self::File
+            | Self::Exec => own,
+        })
     }
 
     /// How many results make a verdict when nothing is written.
     pub(super) const fn usual_counts(self) -> Counts {
         match self {
             Self::Agent | Self::File => Counts::ONE,
-            Self::Tcp | Self::Http | Self::Amqp | Self::Rabbitmq | Self::Exec => Counts::SEVERAL,
+            Self::Tcp
+            | Self::Tls
+            | Self::Http
+            | Self::Https
+            | Self::Amqp
+            | Self::Rabbitmq
+            | Self::Exec => Counts::SEVERAL,
         }
     }
 
@@ -126,8 +157,13 @@ impl Kind {
     ) -> Result<ProbeKind, Wrong> {
         Ok(match self {
             Self::Tcp => ProbeKind::Tcp,
-            Self::Http => {
-                let http = HttpLayer::resolve(&only(layers, KindLayer::http), subject, out)?;
+            Self::Tls => {
+                let tls = HandshakeLayer::resolve(&only(layers, KindLayer::tls), subject, out)?;
+                ProbeKind::Tls(share(&mut shared.tls, tls))
+            }
+            Self::Http | Self::Https => {
+                let (secure, layers) = (self == Self::Https, only(layers, KindLayer::http));
+                let http = HttpLayer::resolve(secure, &layers, subject, out)?;
                 ProbeKind::Http(share(&mut shared.http, http))
             }
             Self::Amqp => {
@@ -170,7 +206,9 @@ impl KindLayer {
     pub(super) const fn kind(&self) -> Kind {
         match self {
             Self::Tcp(_) => Kind::Tcp,
+            Self::Tls(_) => Kind::Tls,
             Self::Http(_) => Kind::Http,
+            Self::Https(_) => Kind::Https,
             Self::Amqp(_) => Kind::Amqp,
             Self::Rabbitmq(_) => Kind::Rabbitmq,
             Self::Agent(_) => Kind::Agent,
@@ -183,7 +221,8 @@ impl KindLayer {
     pub(super) const fn target(&self) -> Option<&TargetLayer> {
         match self {
             Self::Tcp(tcp) => Some(&tcp.target),
-            Self::Http(http) => Some(&http.target),
+            Self::Tls(tls) => Some(&tls.target),
+            Self::Http(http) | Self::Https(http) => Some(&http.target),
             Self::Amqp(amqp) => Some(&amqp.target),
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.target),
             Self::Agent(agent) => Some(&agent.target),
@@ -191,10 +230,40 @@ impl KindLayer {
         }
     }
 
+    /// Its switch of TLS, if it has one.
+    const fn switch(&self) -> Option<&TlsSwitch> {
+        match self {
+            Self::Amqp(amqp) => Some(&amqp.tls),
+            Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.tls),
+            Self::Tcp(_)
+            | Self::Tls(_)
+            | Self::Http(_)
+            | Self::Https(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
+        }
+    }
+
+    const fn tls(&self) -> Option<&HandshakeLayer> {
+        match self {
+            Self::Tls(layer) => Some(layer),
+            Self::Tcp(_)
+            | Self::Http(_)
+            | Self::Https(_)
+            | Self::Amqp(_)
+            | Self::Rabbitmq(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
+        }
+    }
+
     const fn http(&self) -> Option<&HttpLayer> {
         match self {
-            Self::Http(layer) => Some(layer),
+            Self::Http(layer) | Self::Https(layer) => Some(layer),
             Self::Tcp(_)
+            | Self::Tls(_)
             | Self::Amqp(_)
             | Self::Rabbitmq(_)
             | Self::Agent(_)
@@ -207,7 +276,9 @@ impl KindLayer {
         match self {
             Self::Amqp(layer) => Some(layer),
             Self::Tcp(_)
+            | Self::Tls(_)
             | Self::Http(_)
+            | Self::Https(_)
             | Self::Rabbitmq(_)
             | Self::Agent(_)
             | Self::File(_)
@@ -219,7 +290,9 @@ impl KindLayer {
         match self {
             Self::Rabbitmq(layer) => Some(layer),
             Self::Tcp(_)
+            | Self::Tls(_)
             | Self::Http(_)
+            | Self::Https(_)
             | Self::Amqp(_)
             | Self::Agent(_)
             | Self::File(_)
@@ -231,7 +304,9 @@ impl KindLayer {
         match self {
             Self::Agent(layer) => Some(layer),
             Self::Tcp(_)
+            | Self::Tls(_)
             | Self::Http(_)
+            | Self::Https(_)
             | Self::Amqp(_)
             | Self::Rabbitmq(_)
             | Self::File(_)
@@ -243,7 +318,9 @@ impl KindLayer {
         match self {
             Self::File(layer) => Some(layer),
             Self::Tcp(_)
+            | Self::Tls(_)
             | Self::Http(_)
+            | Self::Https(_)
             | Self::Amqp(_)
             | Self::Rabbitmq(_)
             | Self::Agent(_)
@@ -255,7 +332,9 @@ impl KindLayer {
         match self {
             Self::Exec(layer) => Some(layer),
             Self::Tcp(_)
+            | Self::Tls(_)
             | Self::Http(_)
+            | Self::Https(_)
             | Self::Amqp(_)
             | Self::Rabbitmq(_)
             | Self::Agent(_)

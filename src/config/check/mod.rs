@@ -14,6 +14,7 @@ mod schedule;
 mod shared;
 mod target;
 mod tcp;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -262,7 +263,7 @@ impl CheckLayer {
         } else {
             let targets: Vec<&TargetLayer> =
                 kinds.iter().filter_map(|layer| layer.target()).collect();
-            let port = kind.usual_port(own);
+            let port = kind.usual_port(own, &kinds)?;
             let Some(target) = target(&targets, port, written, subject, server, out)? else {
                 return Ok(None);
             };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::MOST_CHECKS;
 use crate::model::{
-    AgentProbe, AmqpProbe, CheckSchedule, ExecProbe, FileProbe, HttpProbe, RabbitmqProbe,
+    AgentProbe, AmqpProbe, CheckSchedule, ExecProbe, FileProbe, HttpProbe, RabbitmqProbe, Tls,
 };
 
 /// What the checks of the servers before have: servers nearly always share these.
@@ -19,6 +19,7 @@ pub(in crate::config) struct Shared {
     pub(super) agent: Last<AgentProbe>,
     pub(super) file: Last<FileProbe>,
     pub(super) exec: Last<ExecProbe>,
+    pub(super) tls: Last<Tls>,
 }
 
 /// The last values, the latest last: as many as a server can have checks.

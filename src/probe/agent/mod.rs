@@ -6,11 +6,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
 
 use super::Answer;
-use super::conversation::{self, Time, failed};
+use super::connection::Connection;
+use super::conversation::{self, Time, Whom, failed};
 use crate::codec::agent::{AgentLine, MOST_BYTES};
 use crate::codec::shown;
 use crate::model::{AgentProbe, AgentState, ProbeOutcome, ProbePath};
@@ -25,11 +25,15 @@ pub(super) async fn probe(
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let talk = async |stream| {
+    let whom = match Whom::new(at, path, None, timeout).await {
+        Ok(whom) => whom,
+        Err(answer) => return answer,
+    };
+    let talk = async |stream: &mut Connection| {
         let line = ask(stream, agent.send.as_deref()).await;
         line.map_or_else(|answer| answer, |line| understand(&line))
     };
-    let answer = conversation::hold(at, path, Time::from_now(timeout), false, talk).await;
+    let answer = conversation::hold(&whom, Time::from_now(timeout), false, talk).await;
     match answer.outcome {
         ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
             Answer::abstained(format!("no agent: {}", answer.reason))
@@ -45,10 +49,10 @@ pub(super) async fn probe(
 }
 
 /// The agent's line, without its end. A line may also end with the connection.
-async fn ask(mut stream: TcpStream, send: Option<&str>) -> Result<Vec<u8>, Answer> {
+async fn ask(stream: &mut Connection, send: Option<&str>) -> Result<Vec<u8>, Answer> {
     if let Some(send) = send {
         let line = format!("{send}\n");
-        let written = stream.write_all(line.as_bytes()).await;
+        let written = stream.send(line.as_bytes()).await;
         written.map_err(|error| failed("send the line", &error))?;
     }
     let mut came = Vec::new();
@@ -64,7 +68,7 @@ async fn ask(mut stream: TcpStream, send: Option<&str>) -> Result<Vec<u8>, Answe
             return Err(Answer::abstained(why));
         }
         let room = u64::try_from(room).unwrap_or_default();
-        match (&mut stream).take(room).read_buf(&mut came).await {
+        match stream.take(room).read_buf(&mut came).await {
             Ok(0) => return Ok(came),
             Ok(_) => {}
             Err(error) => return Err(failed("read the line", &error)),

@@ -109,10 +109,7 @@ fn judge(exec: &ExecProbe, end: End, output: &[u8], limit: Duration) -> Answer {
     match status {
         WaitStatus::Exited(_, 0) => Answer::up(),
         WaitStatus::Exited(_, code) => match weight(exec, code) {
-            Some(weight) => Answer::new(
-                ProbeOutcome::Up(Some(AskedWeight::Weight(weight))),
-                with(format!("exit status {code}")),
-            ),
+            Some(weight) => Answer::new(ProbeOutcome::Up(Some(AskedWeight::Weight(weight))), ""),
             None => Answer::down(with(format!("exit status {code}"))),
         },
         // Not its own doing: somebody, or a kernel without memory, ended it.

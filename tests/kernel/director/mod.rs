@@ -21,6 +21,7 @@ mod reload;
 mod repair;
 mod run;
 mod state;
+mod tls;
 mod verdict;
 mod way;
 
@@ -36,6 +37,7 @@ pub(crate) fn tests() -> Vec<Test> {
         file::tests(),
         exec::tests(),
         http::tests(),
+        tls::tests(),
         order::tests(),
         repair::tests(),
         reload::tests(),
