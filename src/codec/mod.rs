@@ -4,6 +4,7 @@
 //! Framing and attribute views come from `netlink-packet-core`; the IPVS family is our own, because no maintained
 //! crate has it. Replies are read into typed values; requests are written straight into one reused buffer.
 
+pub mod agent;
 pub mod amqp;
 pub mod attribute;
 pub mod certificate;

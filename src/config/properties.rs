@@ -13,12 +13,13 @@ use proptest::prelude::*;
 use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
-    AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ClientCertificate, Config,
-    ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms, ForwardingMethod, Fwmark,
-    Granularity, HttpMethod, HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, Need, Payload,
-    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, TcpTalk,
-    Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
+    ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
+    ExecProbe, FileProbe, ForwardingMethod, Fwmark, Granularity, HttpMethod, HttpProbe,
+    IpvsSettings, JsonMatch, JsonScalar, Login, MissingFile, Need, Payload, PersistenceEngine,
+    Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags,
+    Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tunnel,
+    TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -201,6 +202,33 @@ fn tls() -> impl Strategy<Value = Tls> {
         })
 }
 
+/// Agents, and what sends no packets.
+fn more_kinds() -> impl Strategy<Value = ProbeKind> {
+    let agent = option::of("\\PC{1,20}".prop_map(Into::into))
+        .prop_map(|send| ProbeKind::Agent(Arc::new(AgentProbe { send })));
+    let missing = prop::sample::select(vec![
+        MissingFile::Up,
+        MissingFile::Down,
+        MissingFile::Ignore,
+    ]);
+    let file = ("/[^\0/]{0,20}x", missing).prop_map(|(path, missing)| {
+        let path = PathBuf::from(path).into();
+        ProbeKind::File(Arc::new(FileProbe { path, missing }))
+    });
+    let user = option::of("\\PC{1,20}".prop_map(Into::into));
+    let exec = ("/\\PC{0,20}x", vec("\\PC{0,20}", 0..3), user, any::<bool>()).prop_map(
+        |(program, arguments, user, dynamic)| {
+            let words = std::iter::once(program).chain(arguments);
+            ProbeKind::Exec(Arc::new(ExecProbe {
+                command: words.map(Into::into).collect(),
+                user,
+                dynamic,
+            }))
+        },
+    );
+    prop_oneof![agent, file, exec]
+}
+
 fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let method = prop::sample::select(vec![HttpMethod::Get, HttpMethod::Head, HttpMethod::Options]);
     let status = (200_u16..=599, 200_u16..=599).prop_map(|(one, other)| StatusRange {
@@ -262,7 +290,16 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let udp = (payload(0..9), option::of(payload(1..9)))
         .prop_map(|(send, expect)| ProbeKind::Udp(Arc::new(UdpProbe { send, expect })));
     let tls = tls().prop_map(|tls| ProbeKind::Tls(Arc::new(tls)));
-    prop_oneof![Just(ProbeKind::Tcp), talk, tls, http, amqp, rabbitmq, udp]
+    prop_oneof![
+        Just(ProbeKind::Tcp),
+        talk,
+        tls,
+        http,
+        amqp,
+        rabbitmq,
+        udp,
+        more_kinds()
+    ]
 }
 
 fn check() -> impl Strategy<Value = Check> {
@@ -291,7 +328,6 @@ fn check() -> impl Strategy<Value = Check> {
     })
 }
 
-/// None, one, or several different ones.
 fn drain() -> impl Strategy<Value = Option<DrainTerms>> {
     let terms = (1..=2_592_000_u64, any::<bool>()).prop_map(|(seconds, templates)| DrainTerms {
         deadline: Some(Duration::from_secs(seconds)),
@@ -300,15 +336,20 @@ fn drain() -> impl Strategy<Value = Option<DrainTerms>> {
     prop::option::of(terms)
 }
 
-fn checks() -> impl Strategy<Value = Checks> {
+/// None, one, or several different ones, of this server.
+fn checks(server: ServerKey) -> impl Strategy<Value = Checks> {
     let need = prop_oneof![
         Just(Need::All),
         Just(Need::Any),
         (1_u32..=3).prop_map(Need::AtLeast)
     ];
-    (vec(check(), 0..4), need).prop_map(|(checks, need)| {
+    (vec(check(), 0..4), need).prop_map(move |(checks, need)| {
         let mut each: Vec<Arc<Check>> = Vec::new();
-        for check in checks {
+        for mut check in checks {
+            if !check.probe.uses_network() {
+                check.probe.target = SocketAddr::new(server.address, server.port);
+                check.probe.path = None;
+            }
             if each.iter().all(|it| it.probe != check.probe) {
                 each.push(Arc::new(check));
             }
@@ -341,45 +382,31 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
         0..=Weight::MAX.get(),
         0..=Weight::MAX.get(),
     );
-    (
-        forwarding,
-        addresses,
-        limits,
-        checks(),
-        (any::<bool>(), drain()),
-    )
-        .prop_map(
-            move |(
+    (forwarding, addresses, limits, any::<bool>(), drain()).prop_flat_map(
+        move |(forwarding, (own, any, port), (weight, one, other), inhibit_on_failure, drain)| {
+            let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
+            let kept = service.port().unwrap_or(0);
+            let address = if tunneled { any } else { own };
+            let key = ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
+            let real_server = RealServer {
                 forwarding,
-                (own, any, port),
-                (weight, one, other),
-                checks,
-                (inhibit_on_failure, drain),
-            )| {
-                let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
-                let kept = service.port().unwrap_or(0);
-                let address = if tunneled { any } else { own };
-                let key =
-                    ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
-                let real_server = RealServer {
-                    forwarding,
-                    weight: Weight::new(weight).unwrap(),
-                    thresholds: Thresholds {
-                        upper: one.max(other),
-                        lower: one.min(other),
-                    },
+                weight: Weight::new(weight).unwrap(),
+                thresholds: Thresholds {
+                    upper: one.max(other),
+                    lower: one.min(other),
+                },
+            };
+            checks(key).prop_map(move |checks| {
+                let server = ConfiguredServer {
+                    real_server,
+                    checks,
+                    inhibit_on_failure,
+                    drain,
                 };
-                (
-                    key,
-                    ConfiguredServer {
-                        real_server,
-                        checks,
-                        inhibit_on_failure,
-                        drain,
-                    },
-                )
-            },
-        )
+                (key, server)
+            })
+        },
+    )
 }
 
 fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {

@@ -123,6 +123,9 @@ pub(super) const CHECK: Section = Section {
         "amqp",
         "rabbitmq",
         "udp",
+        "agent",
+        "file",
+        "exec",
         "each",
         "need",
         "interval",
@@ -189,6 +192,27 @@ pub(super) const CHECK_RABBITMQ: Section = Section {
     shared: &[],
 };
 
+/// `check.agent`.
+pub(super) const CHECK_AGENT: Section = Section {
+    name: "check.agent",
+    own: &["port", "address", "send"],
+    shared: &[],
+};
+
+/// `check.file`.
+pub(super) const CHECK_FILE: Section = Section {
+    name: "check.file",
+    own: &["path", "missing"],
+    shared: &[],
+};
+
+/// `check.exec`.
+pub(super) const CHECK_EXEC: Section = Section {
+    name: "check.exec",
+    own: &["command", "user", "dynamic"],
+    shared: &[],
+};
+
 /// `check.rabbitmq.tls`.
 pub(super) const CHECK_RABBITMQ_TLS: Section = Section {
     name: "check.rabbitmq.tls",
@@ -204,7 +228,7 @@ pub(super) const CHECK_UDP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 19] = [
+pub static SECTIONS: [Section; 22] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -222,6 +246,9 @@ pub static SECTIONS: [Section; 19] = [
     CHECK_AMQP,
     CHECK_AMQP_TLS,
     CHECK_RABBITMQ,
+    CHECK_AGENT,
+    CHECK_FILE,
+    CHECK_EXEC,
     CHECK_RABBITMQ_TLS,
     CHECK_UDP,
 ];

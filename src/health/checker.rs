@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::doubt::Heard;
-use crate::model::{Check, ProbeOutcome, ProbeReport, Standing, Timestamp};
+use crate::model::{AgentState, Check, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
 ///
@@ -32,6 +32,8 @@ pub(super) enum CheckerAction {
     Probe(u64),
     /// The standing has changed.
     Changed { because: Box<str> },
+    /// Nothing is known, and nothing was found: the other checks decide without this one.
+    Abstains,
     /// A probe gave no result; the number of such probes in a row.
     NotChecked { reason: Box<str>, times: u32 },
     /// After that a probe gave a result again.
@@ -61,6 +63,10 @@ pub(super) struct Checker {
     not_checked: u32,
     /// When the first of them started.
     not_checked_since: Timestamp,
+    /// Whether no probe has found anything for or against the server, the last one included.
+    abstains: bool,
+    /// What an agent has told until now.
+    told: AgentState,
     /// Whether the last probe heard anything; `None` when it did not run.
     heard: Option<Heard>,
     /// A server of this check took connections when the checker began: its first verdict of down needs `fall` failures,
@@ -111,6 +117,8 @@ impl Checker {
             against: 0,
             not_checked: 0,
             not_checked_since: now,
+            abstains: false,
+            told: recalled.map_or(AgentState::NOTHING, |(it, _)| AgentState::behind(it)),
             heard: None,
             serving: recalled.is_some_and(|(standing, _)| standing.is_up()),
             recalled: recalled.map(Box::new),
@@ -154,6 +162,11 @@ impl Checker {
     /// Its standing.
     pub(super) const fn standing(&self) -> Standing {
         self.standing
+    }
+
+    /// Whether the other checks of the server decide without this one.
+    pub(super) const fn abstains(&self) -> bool {
+        self.abstains
     }
 
     /// Since when.
@@ -223,12 +236,17 @@ impl Checker {
     /// Notes what the awaited report says of the way to the server.
     pub(super) fn hear(&mut self, report: &ProbeReport) {
         let ended = report.started + report.latency;
+        if !self.check.probe.uses_network() {
+            return;
+        }
         self.heard = match report.outcome {
             ProbeOutcome::Silent => Some(Heard::Silence(ended)),
             // It took the connection, some time after the start.
             ProbeOutcome::Stalled => Some(Heard::Answer(report.started)),
-            ProbeOutcome::Quiet | ProbeOutcome::CouldNotRun => None,
+            // Who has nothing to say need not have been there.
+            ProbeOutcome::Quiet | ProbeOutcome::Abstained | ProbeOutcome::CouldNotRun => None,
             ProbeOutcome::Up(_)
+            | ProbeOutcome::Told(_)
             | ProbeOutcome::Down
             | ProbeOutcome::Drain
             | ProbeOutcome::Maintenance
@@ -294,27 +312,40 @@ impl Checker {
     }
 
     fn judge(&mut self, now: Timestamp, report: ProbeReport, out: &mut Vec<CheckerAction>) {
+        let found = match report.outcome {
+            ProbeOutcome::Up(weight) => Some(Standing::Up(weight)),
+            ProbeOutcome::Quiet => Some(Standing::UP),
+            ProbeOutcome::Told(told) => {
+                self.told.add(told);
+                Some(self.told.standing())
+            }
+            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
+                Some(Standing::Down)
+            }
+            ProbeOutcome::Drain => Some(Standing::Drain),
+            ProbeOutcome::Maintenance => Some(Standing::Maintenance),
+            ProbeOutcome::Abstained => {
+                self.abstain(now, out);
+                None
+            }
+            ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => None,
+        };
         self.last_run = Some(LastRun {
             started: report.started,
             latency: report.latency,
-            succeeded: matches!(report.outcome, ProbeOutcome::Up(_) | ProbeOutcome::Quiet),
+            succeeded: found.is_some_and(Standing::is_up),
         });
-        let found = match report.outcome {
-            ProbeOutcome::Up(weight) => Standing::Up(weight),
-            ProbeOutcome::Quiet => Standing::Up(None),
-            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => Standing::Down,
-            ProbeOutcome::Drain => Standing::Drain,
-            ProbeOutcome::Maintenance => Standing::Maintenance,
-            ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => {
-                self.gave_no_result(report.started, report.reason, out);
-                return;
-            }
+        let Some(found) = found else {
+            self.gave_no_result(report.started, report.reason, out);
+            return;
         };
         if std::mem::take(&mut self.not_checked) > 0 {
             out.push(CheckerAction::CheckedAgain);
         }
         if found.is_up() {
-            self.note_warning(&report.reason, out);
+            // What an agent says while its server is up is no warning.
+            let told = matches!(report.outcome, ProbeOutcome::Told(_));
+            self.note_warning(if told { "" } else { &report.reason }, out);
         } else {
             self.note_failure(&report.reason);
         }
@@ -328,6 +359,25 @@ impl Checker {
             let because = because(self.standing, found, &report.reason, needed);
             self.turn(now, found);
             out.push(CheckerAction::Changed { because });
+        }
+    }
+
+    /// There is nothing to judge by: what is known stays, also what an earlier director knew.
+    fn abstain(&mut self, now: Timestamp, out: &mut Vec<CheckerAction>) {
+        if self.standing != Standing::Unknown {
+            return;
+        }
+        match self.recalled.as_deref() {
+            Some(&(standing, _)) => {
+                self.turn(now, standing);
+                let because = "as it was before the start".into();
+                out.push(CheckerAction::Changed { because });
+            }
+            None if self.abstains => {}
+            None => {
+                self.abstains = true;
+                out.push(CheckerAction::Abstains);
+            }
         }
     }
 
@@ -388,6 +438,7 @@ impl Checker {
                 .map_or(now, |recalled| recalled.1);
         }
         self.standing = to;
+        self.abstains = false;
         self.against = 0;
     }
 
@@ -401,7 +452,7 @@ impl Checker {
     ) -> Timestamp {
         let schedule = &self.check.schedule;
         let soon = match self.standing {
-            Standing::Unknown => true,
+            Standing::Unknown => !self.abstains,
             Standing::Up(_) | Standing::Drain | Standing::Maintenance => self.against > 0,
             Standing::Down => false,
         };
@@ -418,7 +469,7 @@ fn because(from: Standing, to: Standing, reason: &str, needed: u32) -> Box<str> 
     let said = |plain: &'static str| if reason.is_empty() { plain } else { reason };
     match to {
         Standing::Up(Some(weight)) if from.is_up() => {
-            format!("the server asks for weight {weight}").into()
+            format!("the server asks for {weight}").into()
         }
         Standing::Up(None) if from.is_up() => "the server asks for no weight of its own".into(),
         Standing::Up(_) => format!("check passed, {needed}/{needed}").into(),

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From the standings of a server's checks to the standing of the server.
 
-use crate::model::{Need, Standing, Weight};
+use crate::model::{AskedWeight, Need, Standing};
 
 /// The standing of a server, from all of its checks.
 ///
 /// The server is down when too many checks are down: the others are not enough. Otherwise, one check that reports
 /// maintenance, or drain, decides. Otherwise it is up when enough checks are up, with the smallest weight that one of
-/// them asks for. A server without checks is up.
-pub(super) fn combine(need: Need, checks: impl Iterator<Item = Standing>) -> Standing {
+/// them asks for. A server without checks is up. A check that abstains (`None`) does not count; when all do, nothing is
+/// known.
+pub(super) fn combine(need: Need, checks: impl Iterator<Item = Option<Standing>>) -> Standing {
     let mut seen = Seen::default();
+    let mut abstained = false;
     for standing in checks {
-        seen.count(standing);
+        match standing {
+            Some(standing) => seen.count(standing),
+            None => abstained = true,
+        }
     }
-    if seen.checks == 0 {
-        return Standing::UP;
+    match (seen.checks, abstained) {
+        (0, false) => return Standing::UP,
+        (0, true) => return Standing::Unknown,
+        (1.., _) => {}
     }
     let needed = need.of(seen.checks);
     if seen.checks - seen.down < needed {
@@ -37,7 +44,7 @@ struct Seen {
     down: usize,
     maintenance: bool,
     drain: bool,
-    weight: Option<Weight>,
+    weight: Option<AskedWeight>,
 }
 
 impl Seen {
@@ -48,7 +55,7 @@ impl Seen {
             Standing::Up(weight) => {
                 self.up += 1;
                 self.weight = match (self.weight, weight) {
-                    (Some(smallest), Some(weight)) => Some(smallest.min(weight)),
+                    (Some(smallest), Some(weight)) => Some(smallest.smallest(weight)),
                     (smallest, weight) => smallest.or(weight),
                 };
             }
@@ -62,11 +69,13 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Weight;
 
     const UP: Standing = Standing::UP;
 
-    const fn up(weight: u32) -> Standing {
-        Standing::Up(Weight::new(weight))
+    fn up(weight: u32) -> Standing {
+        let weight = Weight::new(weight).map(AskedWeight::Weight);
+        Standing::Up(weight)
     }
 
     #[test]
@@ -111,6 +120,27 @@ mod tests {
             (All, &[up(7), UP, up(3)], up(3)),
             (Any, &[UP, up(0)], up(0)),
             (Any, &[Down, up(4)], up(4)),
+        ];
+        for (need, checks, expected) in table {
+            let combined = combine(*need, checks.iter().copied().map(Some));
+            assert_eq!(combined, *expected, "{need:?} of {checks:?}");
+        }
+    }
+
+    #[test]
+    fn a_check_without_an_opinion_leaves_the_verdict_to_the_others() {
+        use Need::{All, Any, AtLeast};
+        use Standing::{Down, Drain, Unknown};
+        let table: &[(Need, &[Option<Standing>], Standing)] = &[
+            (All, &[None], Unknown),
+            (Any, &[None, None], Unknown),
+            (All, &[None, Some(UP)], UP),
+            (All, &[None, Some(Unknown)], Unknown),
+            (All, &[Some(Down), None], Down),
+            (Any, &[Some(Down), None], Down),
+            (AtLeast(2), &[Some(UP), None], UP),
+            (AtLeast(2), &[Some(UP), Some(Down), None], Down),
+            (All, &[None, Some(Drain)], Drain),
         ];
         for (need, checks, expected) in table {
             let combined = combine(*need, checks.iter().copied());

@@ -58,6 +58,8 @@ impl Doubt {
             | ProbeOutcome::Stalled
             | ProbeOutcome::Drain
             | ProbeOutcome::Maintenance
+            | ProbeOutcome::Told(_)
+            | ProbeOutcome::Abstained
             | ProbeOutcome::Unsupported
             | ProbeOutcome::CouldNotRun => ProbeOutcome::Down,
         }

@@ -279,6 +279,7 @@ impl Health {
                     self.probe(now, position, RunId { check: id, run }, out);
                 }
                 CheckerAction::Changed { because } => self.roster.change(position, &because, out),
+                CheckerAction::Abstains => self.roster.change(position, "no opinion", out),
                 CheckerAction::NotChecked { reason, times } => {
                     let users = self.roster.users(position);
                     out.extend(users.map(|(service, server)| HealthAction::NotChecked {

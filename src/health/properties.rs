@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
+    AgentAdmin, AgentHealth, AgentState, AskedWeight, Check, CheckSchedule, Percent, Probe,
+    ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
 };
 
 fn outcome() -> impl Strategy<Value = ProbeOutcome> {
@@ -19,12 +22,46 @@ fn outcome() -> impl Strategy<Value = ProbeOutcome> {
         1 => Just(ProbeOutcome::Quiet),
         1 => Just(ProbeOutcome::Silent),
         1 => Just(ProbeOutcome::Stalled),
-        1 => (0_u32..3).prop_map(|weight| ProbeOutcome::Up(Weight::new(weight))),
+        1 => (0_u32..3).prop_map(|weight| ProbeOutcome::Up(Weight::new(weight).map(AskedWeight::Weight))),
         1 => Just(ProbeOutcome::Drain),
         1 => Just(ProbeOutcome::Maintenance),
+        2 => told().prop_map(ProbeOutcome::Told),
+        1 => Just(ProbeOutcome::Abstained),
         1 => Just(ProbeOutcome::Unsupported),
         1 => Just(ProbeOutcome::CouldNotRun),
     ]
+}
+
+fn told() -> impl Strategy<Value = AgentState> {
+    let health = select(vec![AgentHealth::Up, AgentHealth::Down]);
+    let admin = select(vec![
+        AgentAdmin::Ready,
+        AgentAdmin::Drain,
+        AgentAdmin::Maintenance,
+    ]);
+    let weight = (0_u32..3).prop_map(|percent| AskedWeight::Percent(Percent(percent)));
+    (option::of(health), option::of(admin), option::of(weight)).prop_map(
+        |(health, admin, weight)| AgentState {
+            health,
+            admin,
+            weight,
+        },
+    )
+}
+
+/// What a report says by itself, when `state` is what the agent has told before.
+fn alone(state: &mut AgentState, outcome: ProbeOutcome) -> ProbeOutcome {
+    let ProbeOutcome::Told(told) = outcome else {
+        return outcome;
+    };
+    state.add(told);
+    match state.standing() {
+        Standing::Up(weight) => ProbeOutcome::Up(weight),
+        Standing::Down => ProbeOutcome::Down,
+        Standing::Drain => ProbeOutcome::Drain,
+        Standing::Maintenance => ProbeOutcome::Maintenance,
+        Standing::Unknown => unreachable!("something was told"),
+    }
 }
 
 /// One thing that happens to a checker.
@@ -72,8 +109,12 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
 /// How many of the last results match; results that say nothing about the server do not count.
 fn in_a_row(results: &[ProbeOutcome], is: impl Fn(ProbeOutcome) -> bool) -> usize {
     let results = results.iter().rev();
-    let told =
-        results.filter(|it| !matches!(it, ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun));
+    let told = results.filter(|it| {
+        !matches!(
+            it,
+            ProbeOutcome::Abstained | ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun
+        )
+    });
     told.take_while(|it| is(**it)).count()
 }
 
@@ -91,7 +132,7 @@ proptest! {
         let mut jitter = fastrand::Rng::with_seed(seed);
         let mut checker = checker(rise, fall, serving, &mut jitter);
         let (mut now, mut last, mut out) = (Timestamp::ZERO, 0, None);
-        let mut results = Vec::new();
+        let (mut results, mut state) = (Vec::new(), AgentState::NOTHING);
         for happening in happenings {
             let from = checker.standing();
             let mut actions = Vec::new();
@@ -106,7 +147,7 @@ proptest! {
                 Happening::Report(before, outcome) => {
                     let run = last - before.min(last);
                     if out == Some(run) {
-                        results.push(outcome);
+                        results.push(alone(&mut state, outcome));
                         out = None;
                     }
                     let report = ProbeReport {

@@ -215,6 +215,9 @@ fn checkers_of<'a>(
 
 /// The standing of a server, from all of its checks.
 fn combined(checkers: &[Slot], server: &ServerSlot) -> Standing {
-    let standings = checkers_of(checkers, server).map(Checker::standing);
+    let standings = checkers_of(checkers, server).map(|checker| {
+        let decides = !checker.abstains();
+        decides.then(|| checker.standing())
+    });
     combine(server.need, standings)
 }

@@ -28,7 +28,8 @@ impl Health {
     pub fn questions(&self) -> Vec<Probe> {
         if self.sources.wants_ways() {
             let checkers = self.roster.checkers.iter();
-            let probes = checkers.map(|slot| slot.checker.check().probe.clone());
+            let probes = checkers.map(|slot| &slot.checker.check().probe);
+            let probes = probes.filter(|probe| probe.uses_network()).cloned();
             return probes.collect::<BTreeSet<_>>().into_iter().collect();
         }
         let doubts = self.doubts.iter();
@@ -89,6 +90,8 @@ impl Health {
             | ProbeOutcome::Down
             | ProbeOutcome::Drain
             | ProbeOutcome::Maintenance
+            | ProbeOutcome::Told(_)
+            | ProbeOutcome::Abstained
             | ProbeOutcome::Unsupported
             | ProbeOutcome::CouldNotRun => false,
         };

@@ -4,6 +4,7 @@
 //! [`IpvsTable`] is the centre. The table that the configuration wants, the kernel's table and the table of a test's
 //! fake kernel are all values of this type. A plan is the difference between two of them.
 
+mod asked;
 mod check;
 mod config;
 mod counters;
@@ -23,6 +24,7 @@ mod table;
 mod transition;
 mod units;
 
+pub use asked::{AskedWeight, Percent};
 pub use check::{Check, CheckSchedule, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
@@ -35,7 +37,8 @@ pub use host::{
 };
 pub use order::{Order, Ordered, Orders};
 pub use probe::{
-    AmqpLogin, AmqpProbe, ClientCertificate, HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login,
+    AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ClientCertificate,
+    ExecProbe, FileProbe, HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login, MissingFile,
     Payload, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange,
     TcpTalk, Tls, UdpProbe, WrongEscape,
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Drain, Drains, Order, Orders, Probe, ServerKey, ServiceKey, Weight};
+use super::{AskedWeight, Drain, Drains, Order, Orders, Probe, ServerKey, ServiceKey};
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub enum Standing {
     /// No probe has come to a result yet. The server stays as the kernel has it.
     Unknown,
     /// It takes connections, with the weight it asked for, or else the configured one.
-    Up(Option<Weight>),
+    Up(Option<AskedWeight>),
     /// It takes no connections.
     Down,
     /// It asked for no new connections; its present ones live on.

@@ -162,7 +162,7 @@ pub fn desired_server(
     let real = configured.real_server;
     let weighing = |weight| Some(RealServer { weight, ..real });
     match standing {
-        Standing::Up(wanted) => weighing(wanted.unwrap_or(real.weight)),
+        Standing::Up(asked) => weighing(asked.map_or(real.weight, |it| it.of(real.weight))),
         Standing::Down if configured.inhibit_on_failure => weighing(Weight::ZERO),
         Standing::Down => None,
         Standing::Drain | Standing::Maintenance => weighing(Weight::ZERO),
@@ -174,7 +174,7 @@ pub fn desired_server(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Checks, ForwardingMethod};
+    use crate::model::{AskedWeight, Checks, ForwardingMethod, Percent};
 
     fn server(weight: u32) -> RealServer {
         RealServer::new(
@@ -187,7 +187,7 @@ mod tests {
     fn an_order_wins_over_a_standing_but_not_over_down() {
         let (drain, disable) = (Some(Order::Drain), Some(Order::Disable));
         let weight = |number| Some(Order::Weight(Weight::new(number).unwrap()));
-        let four = Standing::Up(Weight::new(4));
+        let four = Standing::Up(Weight::new(4).map(AskedWeight::Weight));
         let table = [
             (Standing::UP, drain, Some(10), Some(0)),
             (Standing::UP, drain, None, Some(0)),
@@ -220,12 +220,16 @@ mod tests {
     /// A server with weight 10: its standing and its present weight in the kernel give its next weight there.
     #[test]
     fn a_standing_becomes_a_weight_or_an_absence() {
-        let weight = |number| Weight::new(number);
+        let weight = |number| Weight::new(number).map(AskedWeight::Weight);
+        let share = |percent| Some(AskedWeight::Percent(Percent(percent)));
         let table = [
             (Standing::UP, false, None, Some(10)),
             (Standing::UP, false, Some(3), Some(10)),
             (Standing::Up(weight(4)), false, Some(10), Some(4)),
             (Standing::Up(weight(0)), false, Some(10), Some(0)),
+            (Standing::Up(share(75)), false, Some(10), Some(8)),
+            (Standing::Up(share(150)), false, None, Some(15)),
+            (Standing::Up(share(0)), false, Some(10), Some(0)),
             (Standing::Down, false, Some(10), None),
             (Standing::Down, true, Some(10), Some(0)),
             (Standing::Down, true, None, Some(0)),

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Probes: one file per kind. Each returns an answer and has no opinion; `health` judges.
 
+mod agent;
 mod amqp;
 mod connection;
 mod conversation;
 mod datagram;
+mod exec;
+mod file;
 mod http;
 mod open;
 mod password;
@@ -77,6 +80,10 @@ impl Answer {
 
     fn unsupported(reason: impl Into<Box<str>>) -> Self {
         Self::new(ProbeOutcome::Unsupported, reason)
+    }
+
+    fn abstained(reason: impl Into<Box<str>>) -> Self {
+        Self::new(ProbeOutcome::Abstained, reason)
     }
 
     fn could_not_run(reason: impl Into<Box<str>>) -> Self {
@@ -153,5 +160,8 @@ async fn probe(check: Arc<Check>) -> Answer {
         ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
+        ProbeKind::Agent(agent) => agent::probe(agent, target, path, timeout).await,
+        ProbeKind::Exec(exec) => exec::probe(exec, target, timeout).await,
+        ProbeKind::File(file) => file::probe(file, &check.schedule).await,
     }
 }

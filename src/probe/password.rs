@@ -92,21 +92,4 @@ mod tests {
             assert_eq!(answer.outcome, ProbeOutcome::CouldNotRun, "{answer:?}");
         }
     }
-
-    #[test]
-    fn a_reading_that_hangs_keeps_one_thread_and_ends_in_time() {
-        let file = Path::new("/nowhere/on/a/disk/that/hangs");
-        runtime().block_on(async {
-            // The reading that hangs has the turn.
-            let hung = Arc::clone(&known(file).turn).acquire_owned().await.unwrap();
-            for _ in 0..3 {
-                let answer = read(file, Duration::from_millis(20)).await.unwrap_err();
-                let why = format!("read {}: no answer in time", file.display());
-                assert_eq!(answer, Answer::could_not_run(why));
-            }
-            drop(hung);
-            let answer = read(file, LONG).await.unwrap_err();
-            assert!(answer.reason.contains("no such file"), "{answer:?}");
-        });
-    }
 }

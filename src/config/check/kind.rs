@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The types of checks: their words, and the settings that each has of its own.
 
+use super::agent::AgentLayer;
 use super::amqp::AmqpLayer;
+use super::exec::ExecLayer;
+use super::file::FileLayer;
 use super::http::HttpLayer;
 use super::rabbitmq::RabbitmqLayer;
+use super::schedule::Counts;
 use super::shared::{Shared, share};
 use super::talk::TalkLayer;
-use super::target::TargetLayer;
+use super::target::{TargetLayer, UsualPort};
 use super::tls::{HandshakeLayer, TlsSwitch};
 use crate::config::section::{CHECK_TCP, CHECK_UDP};
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
-use crate::diagnostic::{Findings, Wrong};
+use crate::diagnostic::{Findings, Span, Wrong};
 use crate::model::{ProbeKind, Protocol, RabbitmqProbe, Tls};
 
 /// A type of check.
@@ -24,6 +28,9 @@ pub(super) enum Kind {
     Amqp,
     Rabbitmq,
     Udp,
+    Agent,
+    File,
+    Exec,
 }
 
 /// The settings of one type, in one layer.
@@ -36,11 +43,23 @@ pub(super) enum KindLayer {
     Amqp(AmqpLayer),
     Rabbitmq(RabbitmqLayer),
     Udp(TalkLayer),
+    Agent(AgentLayer),
+    File(FileLayer),
+    Exec(ExecLayer),
+}
+
+/// Where a check stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The server's port, if TCP connections go there.
+    pub(super) own: Option<u16>,
+    /// Where its type is named.
+    pub(super) written: Span,
 }
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 7] = [
+    pub(super) const ALL: [(&str, Self); 10] = [
         ("tcp", Self::Tcp),
         ("tls", Self::Tls),
         ("http", Self::Http),
@@ -48,6 +67,9 @@ impl Kind {
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
         ("udp", Self::Udp),
+        ("agent", Self::Agent),
+        ("file", Self::File),
+        ("exec", Self::Exec),
     ];
 
     /// The type with this key.
@@ -71,6 +93,9 @@ impl Kind {
             Self::Amqp => KindLayer::Amqp(AmqpLayer::read(node, out)?),
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
             Self::Udp => KindLayer::Udp(TalkLayer::read(&CHECK_UDP, node, out)?),
+            Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
+            Self::File => KindLayer::File(FileLayer::read(node, out)?),
+            Self::Exec => KindLayer::Exec(ExecLayer::read(node, out)?),
         })
     }
 
@@ -95,7 +120,14 @@ impl Kind {
                 matches!(protocol, Protocol::Tcp)
             }
             Self::Udp => matches!(protocol, Protocol::Udp),
+            // They have nothing to do with the service's protocol.
+            Self::Agent | Self::File | Self::Exec => true,
         }
+    }
+
+    /// Whether its probes send no packets themselves.
+    pub(super) const fn is_local(self) -> bool {
+        matches!(self, Self::File | Self::Exec)
     }
 
     /// The port that is asked when none is written. `own` is the server's port, if such probes can go there.
@@ -103,22 +135,46 @@ impl Kind {
         self,
         own: Option<u16>,
         layers: &[&KindLayer],
-    ) -> Result<Option<u16>, Wrong> {
+    ) -> Result<UsualPort, Wrong> {
         let switches = only(layers, KindLayer::switch);
         let tls = TlsSwitch::is_on(&switches)?;
+        let own = own.map_or(UsualPort::OfService, UsualPort::Is);
         Ok(match self {
-            Self::Rabbitmq if tls => Some(Tls::MANAGEMENT),
-            Self::Rabbitmq => Some(RabbitmqProbe::PORT),
-            Self::Amqp if tls => own.or(Some(Tls::AMQPS)),
-            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp | Self::Udp => own,
+            Self::Rabbitmq if tls => UsualPort::Is(Tls::MANAGEMENT),
+            Self::Rabbitmq => UsualPort::Is(RabbitmqProbe::PORT),
+            Self::Amqp if tls && own == UsualPort::OfService => UsualPort::Is(Tls::AMQPS),
+            Self::Agent => UsualPort::OfAgent,
+            Self::Tcp
+            | Self::Tls
+            | Self::Http
+            | Self::Https
+            | Self::Amqp
+            | Self::Udp
+            | Self::File
+            | Self::Exec => own,
         })
+    }
+
+    /// How many results make a verdict when nothing is written.
+    pub(super) const fn usual_counts(self) -> Counts {
+        match self {
+            Self::Agent | Self::File => Counts::ONE,
+            Self::Tcp
+            | Self::Tls
+            | Self::Http
+            | Self::Https
+            | Self::Amqp
+            | Self::Rabbitmq
+            | Self::Udp
+            | Self::Exec => Counts::SEVERAL,
+        }
     }
 
     /// What is asked, from the settings of all layers, the innermost first. Those of other types do not count.
     pub(super) fn resolve(
         self,
         layers: &[&KindLayer],
-        own: Option<u16>,
+        place: Place,
         subject: &Subject,
         shared: &mut Shared,
         out: &mut Findings,
@@ -145,12 +201,26 @@ impl Kind {
             }
             Self::Rabbitmq => {
                 let layers = only(layers, KindLayer::rabbitmq);
-                let rabbitmq = RabbitmqLayer::resolve(&layers, own, subject, out)?;
+                let rabbitmq = RabbitmqLayer::resolve(&layers, place.own, subject, out)?;
                 ProbeKind::Rabbitmq(share(&mut shared.rabbitmq, rabbitmq))
             }
             Self::Udp => {
                 let udp = TalkLayer::resolve_udp(&only(layers, KindLayer::udp))?;
                 ProbeKind::Udp(share(&mut shared.udp, udp))
+            }
+            Self::Agent => {
+                let agent = AgentLayer::resolve(&only(layers, KindLayer::agent))?;
+                ProbeKind::Agent(share(&mut shared.agent, agent))
+            }
+            Self::File => {
+                let layers = only(layers, KindLayer::file);
+                let file = FileLayer::resolve(&layers, place.written, subject, out)?;
+                ProbeKind::File(share(&mut shared.file, file))
+            }
+            Self::Exec => {
+                let layers = only(layers, KindLayer::exec);
+                let exec = ExecLayer::resolve(&layers, place.written, subject, out)?;
+                ProbeKind::Exec(share(&mut shared.exec, exec))
             }
         })
     }
@@ -175,18 +245,23 @@ impl KindLayer {
             Self::Amqp(_) => Kind::Amqp,
             Self::Rabbitmq(_) => Kind::Rabbitmq,
             Self::Udp(_) => Kind::Udp,
+            Self::Agent(_) => Kind::Agent,
+            Self::File(_) => Kind::File,
+            Self::Exec(_) => Kind::Exec,
         }
     }
 
-    /// Where its probes go.
-    pub(super) const fn target(&self) -> &TargetLayer {
+    /// Where its probes go, if they send packets themselves.
+    pub(super) const fn target(&self) -> Option<&TargetLayer> {
         match self {
-            Self::Tcp(tcp) => &tcp.target,
-            Self::Tls(tls) => &tls.target,
-            Self::Http(http) | Self::Https(http) => &http.target,
-            Self::Amqp(amqp) => &amqp.target,
-            Self::Rabbitmq(rabbitmq) => &rabbitmq.target,
-            Self::Udp(udp) => &udp.target,
+            Self::Tcp(tcp) => Some(&tcp.target),
+            Self::Tls(tls) => Some(&tls.target),
+            Self::Http(http) | Self::Https(http) => Some(&http.target),
+            Self::Amqp(amqp) => Some(&amqp.target),
+            Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.target),
+            Self::Udp(udp) => Some(&udp.target),
+            Self::Agent(agent) => Some(&agent.target),
+            Self::File(_) | Self::Exec(_) => None,
         }
     }
 
@@ -195,7 +270,14 @@ impl KindLayer {
         match self {
             Self::Amqp(amqp) => Some(&amqp.tls),
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.tls),
-            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) | Self::Udp(_) => None,
+            Self::Tcp(_)
+            | Self::Tls(_)
+            | Self::Http(_)
+            | Self::Https(_)
+            | Self::Udp(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
         }
     }
 
@@ -236,6 +318,27 @@ impl KindLayer {
 
     const fn udp(&self) -> Option<&TalkLayer> {
         let Self::Udp(layer) = self else {
+            return None;
+        };
+        Some(layer)
+    }
+
+    const fn agent(&self) -> Option<&AgentLayer> {
+        let Self::Agent(layer) = self else {
+            return None;
+        };
+        Some(layer)
+    }
+
+    const fn file(&self) -> Option<&FileLayer> {
+        let Self::File(layer) = self else {
+            return None;
+        };
+        Some(layer)
+    }
+
+    const fn exec(&self) -> Option<&ExecLayer> {
+        let Self::Exec(layer) = self else {
             return None;
         };
         Some(layer)

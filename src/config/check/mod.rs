@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check`: how a real server is probed.
 
+mod agent;
 mod amqp;
+mod exec;
+mod file;
 mod http;
 mod kind;
 mod login;
@@ -14,9 +17,10 @@ mod talk;
 mod target;
 mod tls;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use self::kind::{Kind, KindLayer};
+use self::kind::{Kind, KindLayer, Place};
 use self::path::PathLayer;
 pub(super) use self::path::refuse_virtual_sources;
 use self::schedule::ScheduleLayer;
@@ -218,6 +222,18 @@ impl CheckLayer {
         })
     }
 
+    /// Settings of packets beside a type of check that sends none. In an outer layer they are for other types.
+    fn refuse_paths(layers: &[&Self], subject: &Subject, out: &mut Findings) -> Result<(), Wrong> {
+        let named = layers.iter().find(|layer| layer.chosen != Setting::Unset);
+        let Some(span) = named.and_then(|layer| layer.path.span()) else {
+            return Ok(());
+        };
+        let message =
+            "source, interface and fwmark mean nothing here: this check sends no packets itself";
+        out.push(subject.finding(span, message).help("leave it out"));
+        Err(Wrong)
+    }
+
     /// One check of a server; `None` when there is none.
     fn one(
         layers: &[&Self],
@@ -241,17 +257,28 @@ impl CheckLayer {
             .filter_map(|layer| layer.kind.as_deref())
             .filter(|layer| layer.kind() == kind)
             .collect();
-        let targets: Vec<&TargetLayer> = kinds.iter().map(|layer| layer.target()).collect();
         let own = own_port(kind, &subject.key, server);
-        let usual = kind.usual_port(own, &kinds)?;
-        let Some(target) = target(kind, &targets, usual, written, subject, server, out)? else {
-            return Ok(None);
+        let (target, path) = if kind.is_local() {
+            Self::refuse_paths(layers, subject, out)?;
+            (SocketAddr::new(server.address, server.port), None)
+        } else {
+            let targets: Vec<&TargetLayer> =
+                kinds.iter().filter_map(|layer| layer.target()).collect();
+            let port = kind.usual_port(own, &kinds)?;
+            let Some(target) = target(kind, &targets, port, written, subject, server, out)? else {
+                return Ok(None);
+            };
+            let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
+            let path = PathLayer::resolve(&paths, subject, target.ip(), out)?;
+            (target, path)
         };
-        let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
-        let path = PathLayer::resolve(&paths, subject, target.ip(), out)?;
         let schedules: Vec<&ScheduleLayer> = layers.iter().map(|layer| &layer.schedule).collect();
-        let schedule = ScheduleLayer::resolve(&schedules)?;
-        let kind: ProbeKind = kind.resolve(&kinds, own, subject, shared, out)?;
+        let schedule = ScheduleLayer::resolve(&schedules, kind.usual_counts())?;
+        let place = Place {
+            own,
+            written: written.unwrap_or(subject.span),
+        };
+        let kind: ProbeKind = kind.resolve(&kinds, place, subject, shared, out)?;
         let probe = Probe { kind, target, path };
         let schedule = share(&mut shared.schedule, schedule);
         Ok(Some(Check { probe, schedule }))

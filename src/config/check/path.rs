@@ -8,7 +8,7 @@ use crate::config::address;
 use crate::config::setting::{Setting, Subject, innermost};
 use crate::config::tree::{Entry, Node, Value};
 use crate::config::value::{fwmark, text_that};
-use crate::diagnostic::{Finding, Findings, Wrong};
+use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{AddressFamily, Fwmark, ProbePath};
 
 /// The longest name of an interface, in bytes (the kernel's `IFNAMSIZ` less its NUL).
@@ -37,6 +37,18 @@ impl PathLayer {
             _ => return false,
         }
         true
+    }
+
+    /// Where its first setting is, if there is one.
+    pub(super) fn span(&self) -> Option<Span> {
+        const fn place<T>(setting: &Setting<T>) -> Option<Span> {
+            match setting {
+                Setting::Set(_, span) => Some(*span),
+                Setting::Unset | Setting::Wrong => None,
+            }
+        }
+        let interface = place(&self.interface);
+        place(&self.source).or(interface).or(place(&self.mark))
     }
 
     /// The path to `target`, from all layers, the innermost first.

@@ -23,6 +23,23 @@ const DEFAULT: CheckSchedule = CheckSchedule {
     retry_delay: Duration::from_secs(1),
 };
 
+/// How many results make a verdict when nothing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    rise: u32,
+    fall: u32,
+}
+
+impl Counts {
+    /// A server that is asked may fail by chance.
+    pub(super) const SEVERAL: Self = Self {
+        rise: DEFAULT.rise,
+        fall: DEFAULT.fall,
+    };
+    /// What somebody has told on purpose counts at once.
+    pub(super) const ONE: Self = Self { rise: 1, fall: 1 };
+}
+
 /// The schedule settings of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ScheduleLayer {
@@ -51,12 +68,12 @@ impl ScheduleLayer {
     }
 
     /// The schedule, from all layers, the innermost first.
-    pub(super) fn resolve(layers: &[&Self]) -> Result<CheckSchedule, Wrong> {
+    pub(super) fn resolve(layers: &[&Self], usual: Counts) -> Result<CheckSchedule, Wrong> {
         Ok(CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, DEFAULT.interval)?,
             timeout: innermost_or(layers, |layer| &layer.timeout, DEFAULT.timeout)?,
-            rise: innermost_or(layers, |layer| &layer.rise, DEFAULT.rise)?,
-            fall: innermost_or(layers, |layer| &layer.fall, DEFAULT.fall)?,
+            rise: innermost_or(layers, |layer| &layer.rise, usual.rise)?,
+            fall: innermost_or(layers, |layer| &layer.fall, usual.fall)?,
             retry_delay: innermost_or(layers, |layer| &layer.retry_delay, DEFAULT.retry_delay)?,
         })
     }

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::MOST_CHECKS;
-use crate::model::{AmqpProbe, CheckSchedule, HttpProbe, RabbitmqProbe, TcpTalk, Tls, UdpProbe};
+use crate::model::{
+    AgentProbe, AmqpProbe, CheckSchedule, ExecProbe, FileProbe, HttpProbe, RabbitmqProbe, TcpTalk,
+    Tls, UdpProbe,
+};
 
 /// What the checks of the servers before have: servers nearly always share these.
 #[derive(Debug, Default)]
@@ -16,6 +19,9 @@ pub(in crate::config) struct Shared {
     pub(super) amqp: Last<AmqpProbe>,
     pub(super) rabbitmq: Last<RabbitmqProbe>,
     pub(super) udp: Last<UdpProbe>,
+    pub(super) agent: Last<AgentProbe>,
+    pub(super) file: Last<FileProbe>,
+    pub(super) exec: Last<ExecProbe>,
     pub(super) tls: Last<Tls>,
 }
 

@@ -42,14 +42,25 @@ pub(super) fn port(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<u1
     u16::try_from(port).map_err(|_| Wrong)
 }
 
+/// The port of a check that names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UsualPort {
+    /// This one.
+    Is(u16),
+    /// The server's, and it has none.
+    OfService,
+    /// Every agent has its own.
+    OfAgent,
+}
+
 /// The target of a server's check; `None` when nothing checks it.
 ///
 /// A check without a port is left out. It is an error when the file names a type, or has the check at this service or
-/// server: then somebody wants it to run. `written` is where it does. `usual` is the port when none is named.
+/// server: then somebody wants it to run. `written` is where it does. `usual` is used when no port is named.
 pub(super) fn target(
     kind: Kind,
     layers: &[&TargetLayer],
-    usual: Option<u16>,
+    usual: UsualPort,
     written: Option<Span>,
     subject: &Subject,
     server: ServerKey,
@@ -57,12 +68,19 @@ pub(super) fn target(
 ) -> Result<Option<SocketAddr>, Wrong> {
     let port = innermost(layers, |layer| &layer.port)?;
     let to = port.map(|found| *found.value);
-    let Some(to) = to.or(usual) else {
-        let Some(span) = written else {
-            return Ok(None);
-        };
-        out.push(needs_port(kind, span, subject, server));
-        return Err(Wrong);
+    let to = match (to, usual, written) {
+        (Some(port), _, _) | (None, UsualPort::Is(port), _) => port,
+        (None, UsualPort::OfService | UsualPort::OfAgent, None) => return Ok(None),
+        (None, UsualPort::OfService, Some(span)) => {
+            out.push(needs_port(kind, span, subject, server));
+            return Err(Wrong);
+        }
+        (None, UsualPort::OfAgent, Some(span)) => {
+            let message = "a check by an agent needs its port";
+            let help = "write check: {agent: {port: 9999}}";
+            out.push(subject.finding(span, message).help(help));
+            return Err(Wrong);
+        }
     };
     let address = innermost(layers, |layer| &layer.address)?;
     let target = SocketAddr::new(address.map_or(server.address, |found| *found.value), to);

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, JsonMatch, JsonScalar, Login, Need, Payload,
-    ProbeKind, ProbePath, RabbitmqProbe, TcpTalk, Tls, UdpProbe,
+    AgentProbe, AmqpLogin, AmqpProbe, Check, Checks, ExecProbe, FileProbe, HttpProbe, JsonMatch,
+    JsonScalar, Login, Need, Payload, ProbeKind, ProbePath, RabbitmqProbe, TcpTalk, Tls, UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,12 +45,19 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
         ProbeKind::Udp(udp) => ("udp", write_udp(udp)),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
+        ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
+        ProbeKind::File(file) => ("file", write_file(file)),
+        ProbeKind::Exec(exec) => ("exec", write_exec(exec)),
     };
-    let (ip, port) = (at.ip(), at.port());
-    writeln!(
-        f,
-        "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"
-    )?;
+    if check.probe.uses_network() {
+        let (ip, port) = (at.ip(), at.port());
+        writeln!(
+            f,
+            "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"
+        )?;
+    } else {
+        writeln!(f, "{first}{word}: {{{asked}}}")?;
+    }
     for (key, value) in [
         ("interval", schedule.interval),
         ("timeout", schedule.timeout),
@@ -183,6 +190,33 @@ fn write_tls(tls: &Tls) -> String {
     let settings = settings.into_iter();
     let written = settings.filter_map(|(key, value)| Some(format!("{key}: {}", value?)));
     written.collect::<Vec<_>>().join(", ")
+}
+
+fn write_agent(agent: &AgentProbe) -> String {
+    let AgentProbe { send } = agent;
+    let send = send.as_ref();
+    send.map_or_else(String::new, |send| format!(", send: {}", Quoted(send)))
+}
+
+/// What is read: it has no target.
+fn write_file(file: &FileProbe) -> String {
+    let FileProbe { path, missing } = file;
+    let (path, missing) = (path.to_string_lossy(), missing.word());
+    format!("path: {}, missing: {missing}", Quoted(&path))
+}
+
+/// What is run: it has no target.
+fn write_exec(exec: &ExecProbe) -> String {
+    let ExecProbe {
+        command,
+        user,
+        dynamic,
+    } = exec;
+    let command: Vec<String> = command.iter().map(|it| Quoted(it).to_string()).collect();
+    let command = command.join(", ");
+    let user = user.as_ref();
+    let user = user.map_or_else(String::new, |user| format!(", user: {}", Quoted(user)));
+    format!("command: [{command}]{user}, dynamic: {dynamic}")
 }
 
 fn write_login(login: &Login) -> String {

@@ -404,7 +404,11 @@ mod tests {
     fn two() -> Vec<Recalled> {
         vec![
             recalled("10.0.0.1:80", Standing::Down, 70),
-            recalled("10.0.0.2:80", Standing::Up(crate::model::Weight::new(7)), 5),
+            recalled(
+                "10.0.0.2:80",
+                Standing::Up(crate::model::Weight::new(7).map(crate::model::AskedWeight::Weight)),
+                5,
+            ),
         ]
     }
 

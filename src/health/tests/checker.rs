@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::{SCHEDULE, check, report};
 use crate::health::LOST_AFTER;
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
-use crate::model::{ProbeOutcome, Standing, Timestamp, Weight};
+use crate::model::{
+    AgentAdmin, AgentState, AskedWeight, ProbeOutcome, Standing, Timestamp, Weight,
+};
 
-fn weight(weight: u32) -> Option<Weight> {
-    Weight::new(weight)
+fn weight(weight: u32) -> Option<AskedWeight> {
+    Weight::new(weight).map(AskedWeight::Weight)
 }
 
 /// One checker, and the randomness it shares with others.
@@ -39,11 +41,12 @@ impl Alone {
             panic!("no probe: {asked:?}");
         };
         let reason = match outcome {
-            ProbeOutcome::Up(_) | ProbeOutcome::Quiet => "",
+            ProbeOutcome::Up(_) | ProbeOutcome::Quiet | ProbeOutcome::Told(_) => "",
             ProbeOutcome::Down | ProbeOutcome::Silent => "connect timed out",
             ProbeOutcome::Stalled => "no answer",
             ProbeOutcome::Drain => "drain",
             ProbeOutcome::Maintenance => "maintenance",
+            ProbeOutcome::Abstained => "no agent",
             ProbeOutcome::Unsupported => "404 Not Found",
             ProbeOutcome::CouldNotRun => "open a socket: too many open files (EMFILE)",
         };
@@ -202,6 +205,71 @@ fn probes_without_a_result_move_no_verdict_however_many_and_their_end_is_told() 
     );
     assert_eq!(checker.play(Up(None)), [CheckerAction::CheckedAgain]);
     assert_eq!(checker.play(Up(None)), []);
+}
+
+#[test]
+fn what_an_agent_told_lasts_over_probes_and_restarts() {
+    use ProbeOutcome::{Abstained, Told};
+    let admin = |admin| {
+        Told(AgentState {
+            admin: Some(admin),
+            ..AgentState::NOTHING
+        })
+    };
+    let five = Told(AgentState {
+        weight: weight(5),
+        ..AgentState::NOTHING
+    });
+    let outcomes = [five, admin(AgentAdmin::Drain), five, Abstained];
+    let mut checker = Alone::new();
+    assert_eq!(
+        checker.standings(&outcomes),
+        [
+            Standing::Up(weight(5)),
+            Standing::Drain,
+            Standing::Drain,
+            Standing::Drain,
+        ]
+    );
+    let recalled = checker.0.belief();
+    assert_eq!(recalled.unwrap().0, Standing::Drain);
+
+    for (said, standing) in [
+        (five, Standing::Drain),
+        (Abstained, Standing::Drain),
+        (admin(AgentAdmin::Ready), Standing::UP),
+    ] {
+        let mut jitter = fastrand::Rng::with_seed(1);
+        let check = Arc::clone(checker.0.check());
+        let restarted = Checker::new(check, recalled, Timestamp::ZERO, &mut jitter);
+        let mut restarted = Alone(restarted, jitter);
+        assert_eq!(restarted.standings(&[said]), [standing], "{said:?}");
+    }
+}
+
+#[test]
+fn a_checker_that_never_found_anything_abstains_and_asks_at_its_interval() {
+    use ProbeOutcome::{Abstained, CouldNotRun, Up};
+    let mut checker = Alone::new();
+    let first = checker.0.deadline();
+    let told = checker.play(Abstained);
+    assert!(
+        matches!(
+            told.as_slice(),
+            [
+                CheckerAction::Abstains,
+                CheckerAction::NotChecked { times: 1, .. }
+            ]
+        ),
+        "{told:?}"
+    );
+    assert!(checker.0.deadline().since(first) > SCHEDULE.retry_delay);
+    checker.play(CouldNotRun);
+    assert!(checker.0.abstains());
+    checker.play(Up(None));
+    checker.play(Abstained);
+    assert!(!checker.0.abstains());
+    assert_eq!(checker.0.standing(), Standing::UP);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Probes as values: what is asked, of whom, by which path; and what they report.
 
+mod agent;
 mod amqp;
+mod exec;
+mod file;
 mod http;
 mod json;
 mod login;
@@ -19,7 +22,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::agent::{AgentAdmin, AgentHealth, AgentProbe, AgentState};
 pub use self::amqp::{AmqpLogin, AmqpProbe};
+pub use self::exec::ExecProbe;
+pub use self::file::{FileProbe, MissingFile};
 pub use self::http::{HttpMethod, HttpProbe, StatusRange};
 pub use self::json::{JsonMatch, JsonScalar};
 pub use self::login::Login;
@@ -62,6 +68,12 @@ pub enum ProbeKind {
     Rabbitmq(Arc<RabbitmqProbe>),
     /// Whether an HTTP request is answered with a status that is a success.
     Http(Arc<HttpProbe>),
+    /// What an agent on the server tells.
+    Agent(Arc<AgentProbe>),
+    /// What a file of this host says.
+    File(Arc<FileProbe>),
+    /// What a program finds.
+    Exec(Arc<ExecProbe>),
     /// Whether a TLS handshake succeeds.
     Tls(Arc<Tls>),
 }
@@ -71,10 +83,32 @@ impl Probe {
     #[must_use]
     pub fn login(&self) -> Option<&Login> {
         match &self.kind {
-            ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Udp(_) | ProbeKind::Tls(_) => None,
+            ProbeKind::Tcp
+            | ProbeKind::TcpTalk(_)
+            | ProbeKind::Udp(_)
+            | ProbeKind::Tls(_)
+            | ProbeKind::Agent(_)
+            | ProbeKind::File(_)
+            | ProbeKind::Exec(_) => None,
             ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
             ProbeKind::Http(http) => http.login.as_ref(),
+        }
+    }
+
+    /// Whether its packets are ours. Otherwise the target only says which server it is about, and there is no path.
+    #[must_use]
+    pub const fn uses_network(&self) -> bool {
+        match self.kind {
+            ProbeKind::Tcp
+            | ProbeKind::TcpTalk(_)
+            | ProbeKind::Udp(_)
+            | ProbeKind::Tls(_)
+            | ProbeKind::Amqp(_)
+            | ProbeKind::Rabbitmq(_)
+            | ProbeKind::Http(_)
+            | ProbeKind::Agent(_) => true,
+            ProbeKind::File(_) | ProbeKind::Exec(_) => false,
         }
     }
 
@@ -82,7 +116,12 @@ impl Probe {
     #[must_use]
     pub fn tls(&self) -> Option<&Tls> {
         match &self.kind {
-            ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Udp(_) => None,
+            ProbeKind::Tcp
+            | ProbeKind::TcpTalk(_)
+            | ProbeKind::Udp(_)
+            | ProbeKind::Agent(_)
+            | ProbeKind::File(_)
+            | ProbeKind::Exec(_) => None,
             ProbeKind::Amqp(amqp) => amqp.tls.as_ref(),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.tls.as_ref(),
             ProbeKind::Http(http) => http.tls.as_ref(),
@@ -116,6 +155,9 @@ impl fmt::Display for Probe {
             ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,
+            ProbeKind::Agent(agent) => agent.fmt_asked(at, f)?,
+            ProbeKind::File(file) => file.fmt_asked(at, f)?,
+            ProbeKind::Exec(exec) => exec.fmt_asked(at, f)?,
             ProbeKind::Tls(tls) => tls.fmt_asked(at, f)?,
         }
         self.path.as_ref().map_or(Ok(()), |path| path.fmt(f))

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Timestamp, Weight};
+use super::AgentState;
+use crate::model::{AskedWeight, Timestamp};
 
 /// The result of one run of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub struct ProbeReport {
 #[serde(rename_all = "snake_case")]
 pub enum ProbeOutcome {
     /// The server answered as it should, and may have told the weight it wants.
-    Up(Option<Weight>),
+    Up(Option<AskedWeight>),
     /// Nothing came: no answer, which none was wanted, and no error. That is a success, but it says nothing of the way.
     Quiet,
     /// The server did not answer as it should.
@@ -40,6 +41,11 @@ pub enum ProbeOutcome {
     Maintenance,
     /// The server does not understand this probe. That says nothing about its health.
     Unsupported,
+    /// An agent told this. What it did not tell stays as it told it before.
+    Told(AgentState),
+    /// The probe found nothing that speaks for or against the server: no agent answers, or there is no file. The other
+    /// checks of the server decide; without any, it stays as it is.
+    Abstained,
     /// The probe could not run, for a reason on this host.
     CouldNotRun,
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program `director` on a host with IPVS, with real servers beside it.
 
+mod agent;
 mod amqp;
 mod checks;
 mod drains;
+mod exec;
+mod file;
 mod foreign;
 mod foretold;
 mod http;
@@ -32,7 +35,10 @@ pub(crate) fn tests() -> Vec<Test> {
         once::tests(),
         run::tests(),
         checks::tests(),
+        agent::tests(),
         amqp::tests(),
+        file::tests(),
+        exec::tests(),
         http::tests(),
         talk::tests(),
         tls::tests(),
