@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one maker of desired state: our part of the kernel's table as it should be.
 
+use super::pool::{self, Wish};
 use crate::model::{
     Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, RealServer,
     Role, ServiceKey, Standing, VirtualService, Weight,
@@ -73,8 +74,8 @@ fn with<S: KnowsStandings + ?Sized>(
     observed: Option<&VirtualService>,
     absent: Absent,
 ) -> VirtualService {
-    let mut desired = VirtualService::new(configured.settings.clone());
-    for (server, it) in configured.servers.iter() {
+    let servers = configured.servers.iter();
+    let wishes = servers.map(|(server, it)| {
         let standing = if it.checks.each.is_empty() {
             Standing::UP
         } else {
@@ -87,11 +88,18 @@ fn with<S: KnowsStandings + ?Sized>(
             (standing, ..) => standing,
         };
         let order = standings.order(key, server);
-        if let Some(real) = ordered_server(it, standing, order, present) {
-            desired.servers.insert(*server, real);
+        Wish {
+            server: *server,
+            configured: it,
+            standing,
+            order,
+            real: ordered_server(it, standing, order, present),
         }
+    });
+    VirtualService {
+        settings: configured.settings.clone(),
+        servers: pool::table(configured, wishes.collect()),
     }
-    desired
 }
 
 /// As [`desired_server`], with what an operator has ordered. A server that is down is down whatever was ordered.

@@ -25,6 +25,7 @@ mod diff;
 mod execute;
 mod failure;
 mod host;
+mod pool;
 mod simulate;
 mod step;
 

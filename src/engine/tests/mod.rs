@@ -3,6 +3,7 @@
 
 mod laws;
 mod orders;
+mod pool;
 mod reload;
 mod stand;
 mod trouble;

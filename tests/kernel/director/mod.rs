@@ -11,6 +11,7 @@ mod log;
 mod once;
 mod order;
 mod peer;
+mod pool;
 mod process;
 mod recording;
 mod refusal;
@@ -31,6 +32,7 @@ pub(crate) fn tests() -> Vec<Test> {
         amqp::tests(),
         http::tests(),
         order::tests(),
+        pool::tests(),
         repair::tests(),
         reload::tests(),
         refusal::tests(),
