@@ -13,6 +13,7 @@ mod emit;
 mod follower;
 mod persistence;
 mod pool;
+mod pool_rules;
 mod scheduling;
 mod section;
 mod server;

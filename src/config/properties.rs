@@ -15,9 +15,10 @@ use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
     ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
-    HttpProbe, IpvsSettings, Login, Need, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol,
-    RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
+    HttpProbe, IpvsSettings, Login, MinHealthy, Need, PersistenceEngine, PoolRules, Probe,
+    ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags, Seconds,
+    ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds, Tunnel, TunnelChecksum,
+    TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -280,12 +281,27 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
     )
 }
 
+fn pool() -> impl Strategy<Value = PoolRules> {
+    let min_healthy = prop_oneof![
+        (0_u32..=200_000).prop_map(MinHealthy::Servers),
+        (0_u8..=100).prop_map(MinHealthy::Percent),
+    ];
+    min_healthy.prop_map(|min_healthy| PoolRules { min_healthy })
+}
+
 fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {
     key().prop_flat_map(|key| {
-        (settings(key), vec(server(key), 0..4)).prop_map(move |(settings, servers)| {
-            let servers = Arc::new(servers.into_iter().collect());
-            (key, ConfiguredService { settings, servers })
-        })
+        (settings(key), vec(server(key), 0..4), pool()).prop_map(
+            move |(settings, servers, pool)| {
+                let servers = Arc::new(servers.into_iter().collect());
+                let service = ConfiguredService {
+                    settings,
+                    servers,
+                    pool,
+                };
+                (key, service)
+            },
+        )
     })
 }
 

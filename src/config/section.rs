@@ -14,7 +14,13 @@ pub struct Section {
 }
 
 /// Settings of a virtual service, also under `defaults`.
-const SERVICE_SETTINGS: &[&str] = &["scheduler", "scheduler_flags", "one_packet", "persistence"];
+const SERVICE_SETTINGS: &[&str] = &[
+    "scheduler",
+    "scheduler_flags",
+    "one_packet",
+    "persistence",
+    "min_healthy",
+];
 /// Settings of a real server, also of a virtual service and under `defaults`.
 const SERVER_SETTINGS: &[&str] = &[
     "forwarding",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::address;
 use super::check::Shared;
 use super::pool::Pools;
+use super::pool_rules::PoolLayer;
 use super::scheduling::SchedulingLayer;
 use super::section::{DEFAULTS, SERVICE};
 use super::server::{ServerItem, ServerLayer};
@@ -29,6 +30,7 @@ pub(super) const MOST_SERVERS: usize = 200_000;
 #[derive(Debug, Default)]
 pub(super) struct Defaults {
     scheduling: SchedulingLayer,
+    pool: PoolLayer,
     server: ServerLayer,
 }
 
@@ -38,7 +40,10 @@ impl Defaults {
         let mut defaults = Self::default();
         let entries = map(&DEFAULTS, node, out).unwrap_or_default();
         for entry in entries {
-            if !defaults.scheduling.take(entry, out) && !defaults.server.take(entry, out) {
+            if !defaults.scheduling.take(entry, out)
+                && !defaults.pool.take(entry, out)
+                && !defaults.server.take(entry, out)
+            {
                 DEFAULTS.unknown_key(entry, entries, out);
             }
         }
@@ -68,6 +73,7 @@ struct ServiceItem<'n, 'a> {
     pool: Option<&'n Node<'a>>,
     servers: Option<&'n Node<'a>>,
     scheduling: SchedulingLayer,
+    rules: PoolLayer,
     server: ServerLayer,
 }
 
@@ -128,8 +134,12 @@ impl<'a> Services<'a> {
         let settings = item.settings(&subject, place, defaults, out);
         let listed = pool.iter().chain(&own);
         let servers = item.servers(listed, &subject, defaults, out);
-        let (settings, servers) = (settings?, Arc::new(servers?));
-        let service = ConfiguredService { settings, servers };
+        let rules = PoolLayer::resolve(&[&item.rules, &defaults.pool]);
+        let service = ConfiguredService {
+            settings: settings?,
+            servers: Arc::new(servers?),
+            pool: rules?,
+        };
         let running = self.running.and_then(|it| it.services.get(&key));
         let service = match running {
             Some(running) => service.sharing(running),
@@ -178,6 +188,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
             pool: None,
             servers: None,
             scheduling: SchedulingLayer::default(),
+            rules: PoolLayer::default(),
             server: ServerLayer::default(),
         };
         let entries = map(&SERVICE, node, out)?;
@@ -190,7 +201,9 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
                 "family" => item.family = value,
                 "pool" => item.pool = value,
                 "servers" => item.servers = value,
-                _ if item.scheduling.take(entry, out) || item.server.take(entry, out) => {}
+                _ if item.scheduling.take(entry, out)
+                    || item.rules.take(entry, out)
+                    || item.server.take(entry, out) => {}
                 _ => SERVICE.unknown_key(entry, entries, out),
             }
         }

@@ -7,7 +7,9 @@ use std::path::Path;
 use super::args::Failure;
 use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
-use crate::model::{AllUp, Config, IpvsTable, Role, ServerKey, ServiceKey, Timestamp, WithOrders};
+use crate::model::{
+    AllUp, Config, IpvsTable, Pools, Role, ServerKey, ServiceKey, Timestamp, WithOrders,
+};
 use crate::plan::desired;
 
 /// Who looks after the servers meanwhile.
@@ -36,13 +38,17 @@ impl Beside {
             Self::Nobody => return desired(config, &AllUp, Role::Serving, observed),
             Self::Director(known) => known,
         };
-        let mut health = Health::believing(&known.config, &known.recalled, Timestamp::ZERO);
+        let longest = known.recalled.iter().map(|it| it.age).max();
+        let now = Timestamp::after_start(longest.unwrap_or_default());
+        let mut health = Health::believing(&known.config, &known.recalled, now);
         let serving =
             |service: &ServiceKey, server: &ServerKey| observed.has_serving(service, server);
-        health.configure(config, serving, Timestamp::ZERO);
+        health.configure(config, serving, now);
         let known = WithOrders {
             standings: &health,
             orders: &known.orders.iter().copied().collect(),
+            // Who is kept takes connections in the kernel's table.
+            pools: &Pools::NONE,
         };
         desired(config, &known, Role::Serving, observed)
     }

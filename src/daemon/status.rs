@@ -17,6 +17,9 @@ use crate::model::{
 /// The text for a server that nothing checks.
 const UNCHECKED: &str = "unchecked";
 
+/// The note on a server that is down and serves all the same.
+const KEPT: &str = "stays in: too few are healthy";
+
 /// The status of these services, or of all when the list is empty.
 pub(super) fn status(
     snapshot: &Snapshot,
@@ -54,6 +57,7 @@ fn service_status(
     service: &ConfiguredService,
 ) -> ServiceStatus {
     let view = snapshot.services.get(&key);
+    let pool = view.map(|view| &view.pool);
     let servers = service.servers.iter();
     ServiceStatus {
         service: key,
@@ -61,11 +65,19 @@ fn service_status(
         error: view
             .and_then(|view| view.error.as_deref())
             .map(str::to_owned),
+        alarm: view
+            .and_then(|view| view.pool.shortage.as_ref())
+            .map(|shortage| format!("too few healthy real servers: {shortage}")),
         servers: servers
             .filter_map(|(server, configured)| {
                 let view = snapshot.server(&key, server)?;
                 let order = snapshot.orders.get(&key, server);
-                Some(server_status(view, now, configured, order))
+                let kept = pool.is_some_and(|pool| pool.keeps(server));
+                let note = kept.then(|| KEPT.to_owned());
+                Some(ServerStatus {
+                    note,
+                    ..server_status(view, now, configured, order)
+                })
             })
             .collect(),
     }
@@ -85,6 +97,7 @@ fn server_status(
         configured_weight: configured.real_server.weight.get(),
         reason: reason(&view.checks),
         order: order.map(|order| order.to_string()),
+        note: None,
         checks: view
             .checks
             .iter()

@@ -159,6 +159,9 @@ fn render(why: &Why) -> String {
     if let Some(order) = &server.order {
         let _ = writeln!(text, "  {order} is ordered; director enable takes it back");
     }
+    if let Some(note) = &server.note {
+        let _ = writeln!(text, "  {note}");
+    }
     if let Some(error) = &why.error {
         let _ = writeln!(text, "  error: {error}");
     }
@@ -286,6 +289,7 @@ mod tests {
                 configured_weight: 5,
                 reason: None,
                 order: None,
+                note: None,
                 checks,
             },
             events: vec![Told {

@@ -9,7 +9,7 @@ use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::Health;
 use crate::model::{
-    Condition, Config, ConfiguredService, Effect, Object, Order, Ordered, Orders, ServerKey,
+    Condition, Config, ConfiguredService, Effect, Object, Order, Ordered, Orders, Pools, ServerKey,
     ServiceKey, Timestamp, Transition, VirtualService, WithOrders,
 };
 
@@ -184,9 +184,14 @@ pub(super) fn all_are_out(service: &ConfiguredService, key: &ServiceKey, orders:
 }
 
 /// What the maker of desired state is told.
-pub(super) const fn known<'a>(health: &'a Health, orders: &'a Orders) -> WithOrders<'a, Health> {
+pub(super) const fn known<'a>(
+    health: &'a Health,
+    orders: &'a Orders,
+    pools: &'a Pools,
+) -> WithOrders<'a, Health> {
     WithOrders {
         standings: health,
         orders,
+        pools,
     }
 }

@@ -10,8 +10,8 @@ use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
 use crate::model::{
-    Check, Config, Few, KnowsStandings, Order, Orders, ServerKey, ServiceKey, Standing, Timestamp,
-    Weight,
+    Check, Config, Few, KnowsStandings, Order, Orders, PoolState, ServerKey, ServiceKey, Standing,
+    Timestamp, Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -44,6 +44,8 @@ pub struct Snapshot {
 pub struct ServiceView {
     /// Why the kernel is not as it should be, if it is not.
     pub error: Option<Arc<str>>,
+    /// How its servers are together.
+    pub pool: PoolState,
     /// Its real servers, by key.
     pub servers: Box<[ServerView]>,
 }

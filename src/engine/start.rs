@@ -93,6 +93,7 @@ impl Engine {
         );
         let found = self.observed.services.len();
         self.stale.extend(self.config.services.keys());
+        self.unassessed.extend(self.config.services.keys());
         self.begin(now, plan, Rule::EachByItself, Purpose::Start { found }, out);
     }
 

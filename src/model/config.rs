@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checks, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
+use super::{Checks, PoolRules, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
 
 /// Everything a configuration file says, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct ConfiguredService {
     pub settings: ServiceSettings,
     /// To whom. Two configurations may share a list that is the same in both.
     pub servers: Arc<BTreeMap<ServerKey, ConfiguredServer>>,
+    /// How they stand in for each other. The recordings of the first directors do not have it.
+    #[serde(default = "PoolRules::none")]
+    pub pool: PoolRules,
 }
 
 impl ConfiguredService {

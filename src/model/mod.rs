@@ -10,6 +10,7 @@ mod counters;
 mod few;
 mod host;
 mod order;
+mod pool;
 mod probe;
 mod protocol;
 mod scheduler;
@@ -32,6 +33,7 @@ pub use host::{
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use order::{Order, Ordered, Orders};
+pub use pool::{MinHealthy, PoolRules, PoolState, Pools, Shortage};
 pub use probe::{
     AmqpLogin, AmqpProbe, HttpMethod, HttpProbe, Login, Probe, ProbeKind, ProbeOutcome, ProbePath,
     ProbeReport, RabbitmqProbe, StatusRange,

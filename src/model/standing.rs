@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Order, Orders, Probe, ServerKey, ServiceKey, Weight};
+use super::{Order, Orders, PoolState, Pools, Probe, ServerKey, ServiceKey, Timestamp, Weight};
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -82,15 +82,27 @@ pub trait KnowsStandings {
     fn order(&self, _: &ServiceKey, _: &ServerKey) -> Option<Order> {
         None
     }
+
+    /// Since when it has this standing, if that is known.
+    fn since(&self, _: &ServiceKey, _: &ServerKey) -> Option<Timestamp> {
+        None
+    }
+
+    /// How the servers of a service were together when that was last looked at; `None` when as usual.
+    fn pool(&self, _: &ServiceKey) -> Option<&PoolState> {
+        None
+    }
 }
 
-/// Standings, and the orders beside them.
+/// Standings, and what is known beside them.
 #[derive(Debug, Clone, Copy)]
 pub struct WithOrders<'a, S: ?Sized> {
     /// Who knows the standings.
     pub standings: &'a S,
     /// The orders.
     pub orders: &'a Orders,
+    /// How the servers of each service are together.
+    pub pools: &'a Pools,
 }
 
 impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
@@ -100,6 +112,14 @@ impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
 
     fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
         self.orders.get(service, server)
+    }
+
+    fn since(&self, service: &ServiceKey, server: &ServerKey) -> Option<Timestamp> {
+        self.standings.since(service, server)
+    }
+
+    fn pool(&self, service: &ServiceKey) -> Option<&PoolState> {
+        self.pools.get(service)
     }
 }
 

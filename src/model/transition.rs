@@ -38,6 +38,8 @@ pub enum Object {
     Ipvs,
     /// A virtual service.
     Service(ServiceKey),
+    /// The real servers of a service together.
+    Pool(ServiceKey),
     /// A real server of a service.
     Server(ServiceKey, ServerKey),
     /// The check of a real server of a service.
@@ -74,6 +76,8 @@ pub enum Condition {
     Ordered(Option<Order>),
     /// Its probes cannot run, or the server does not understand them.
     NotChecked,
+    /// Too few of a service's real servers are healthy.
+    Short,
 }
 
 /// The effect of a transition in the kernel.
@@ -132,9 +136,11 @@ impl Transition {
                 | Object::Configuration
                 | Object::Ipvs
                 | Object::Service(_)
+                | Object::Pool(_)
                 | Object::Server(..)
                 | Object::Check(..) => Severity::Error,
             },
+            Condition::Short => Severity::Error,
             Condition::NotChecked | Condition::Drifted => Severity::Warning,
             Condition::Right
                 if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
@@ -159,9 +165,10 @@ impl Transition {
     #[must_use]
     pub const fn service(&self) -> Option<&ServiceKey> {
         match &self.object {
-            Object::Service(service) | Object::Server(service, _) | Object::Check(service, _) => {
-                Some(service)
-            }
+            Object::Service(service)
+            | Object::Pool(service)
+            | Object::Server(service, _)
+            | Object::Check(service, _) => Some(service),
             Object::Director
             | Object::Configuration
             | Object::Ipvs
@@ -261,6 +268,7 @@ impl fmt::Display for Transition {
             (Object::Service(_) | Object::Server(..), Condition::Outdated, _) => {
                 write!(f, "found at the start: {why}; {effect}")
             }
+            (Object::Pool(service), ..) => write!(f, "service {service}: {}", self.of_pool()),
             (Object::Service(service), Condition::Refused, Condition::Right) => {
                 write!(f, "service {service}: as it should be again")
             }
@@ -276,6 +284,17 @@ impl fmt::Display for Transition {
                 | Object::StateFile,
                 ..,
             ) => f.write_str(reason(why, effect)),
+        }
+    }
+}
+
+impl Transition {
+    /// What happened to the real servers of a service together.
+    fn of_pool(&self) -> String {
+        if self.to == Condition::Short {
+            format!("too few healthy real servers: {}", self.why)
+        } else {
+            "enough healthy real servers again".to_owned()
         }
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one maker of desired state: our part of the kernel's table as it should be.
 
-use super::pool::{self, Wish};
+use super::pool::{self, Floor, Wish};
 use crate::model::{
-    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, RealServer,
-    Role, ServiceKey, Standing, VirtualService, Weight,
+    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, PoolState,
+    RealServer, Role, ServiceKey, Standing, VirtualService, Weight,
 };
 
 /// Our part of the kernel's table as it should be.
@@ -30,7 +30,7 @@ pub fn desired<S: KnowsStandings + ?Sized>(
 /// The same for one service; `None` when the kernel should not have it.
 ///
 /// A server without a verdict waits outside the table. If the service would then lose its last server, it goes into the
-/// table at once.
+/// table at once. When too few servers are healthy, some that are down stay.
 #[must_use]
 pub fn desired_service<S: KnowsStandings + ?Sized>(
     config: &Config,
@@ -39,25 +39,52 @@ pub fn desired_service<S: KnowsStandings + ?Sized>(
     key: &ServiceKey,
     observed: Option<&VirtualService>,
 ) -> Option<VirtualService> {
+    Some(desired_pool(config, standings, role, key, observed)?.0)
+}
+
+/// How the servers of this service are then together; as usual when the kernel should not have the service.
+#[must_use]
+pub fn pool_state<S: KnowsStandings + ?Sized>(
+    config: &Config,
+    standings: &S,
+    role: Role,
+    key: &ServiceKey,
+    observed: Option<&VirtualService>,
+) -> PoolState {
+    let desired = desired_pool(config, standings, role, key, observed);
+    desired.map(|(_, state)| state).unwrap_or_default()
+}
+
+fn desired_pool<S: KnowsStandings + ?Sized>(
+    config: &Config,
+    standings: &S,
+    role: Role,
+    key: &ServiceKey,
+    observed: Option<&VirtualService>,
+) -> Option<(VirtualService, PoolState)> {
     let configured = match role {
         Role::Serving => config.services.get(key)?,
         Role::Leaving => return None,
     };
-    let cautious = desired_cautiously(configured, key, standings, observed);
-    if !cautious.can_serve() && observed.is_some_and(VirtualService::can_serve) {
-        return Some(with(configured, key, standings, observed, Absent::Enters));
+    let wishing = |absent| wishes(configured, key, standings, observed, absent);
+    let mut wishes = wishing(Absent::Waits);
+    let serves = observed.is_some_and(VirtualService::can_serve);
+    if serves && !wishes.iter().any(Wish::is_healthy) {
+        wishes = wishing(Absent::Enters);
     }
-    Some(cautious)
+    Some(with(configured, wishes, Floor::Kept))
 }
 
-/// The same service when every server without a verdict waits outside the table.
+/// The same service when every server without a verdict waits outside the table, and none that is down stays for want of
+/// healthy ones.
 pub fn desired_cautiously<S: KnowsStandings + ?Sized>(
     configured: &ConfiguredService,
     key: &ServiceKey,
     standings: &S,
     observed: Option<&VirtualService>,
 ) -> VirtualService {
-    with(configured, key, standings, observed, Absent::Waits)
+    let wishes = wishes(configured, key, standings, observed, Absent::Waits);
+    with(configured, wishes, Floor::Ignored).0
 }
 
 /// How to treat a server that has no verdict and is not in the kernel's table.
@@ -67,13 +94,25 @@ enum Absent {
     Enters,
 }
 
-fn with<S: KnowsStandings + ?Sized>(
+fn with(
     configured: &ConfiguredService,
+    wishes: Vec<Wish<'_>>,
+    floor: Floor,
+) -> (VirtualService, PoolState) {
+    let (servers, state) = pool::table(configured, wishes, floor);
+    let settings = configured.settings.clone();
+    (VirtualService { settings, servers }, state)
+}
+
+/// What each server wants for itself.
+fn wishes<'a, S: KnowsStandings + ?Sized>(
+    configured: &'a ConfiguredService,
     key: &ServiceKey,
     standings: &S,
     observed: Option<&VirtualService>,
     absent: Absent,
-) -> VirtualService {
+) -> Vec<Wish<'a>> {
+    let pool = standings.pool(key);
     let servers = configured.servers.iter();
     let wishes = servers.map(|(server, it)| {
         let standing = if it.checks.each.is_empty() {
@@ -92,18 +131,18 @@ fn with<S: KnowsStandings + ?Sized>(
             server: *server,
             configured: it,
             standing,
+            since: standings.since(key, server),
             order,
+            serving: present.is_some_and(|real| !real.weight.is_zero())
+                || pool.is_some_and(|pool| pool.keeps(server)),
             real: ordered_server(it, standing, order, present),
         }
     });
-    VirtualService {
-        settings: configured.settings.clone(),
-        servers: pool::table(configured, wishes.collect()),
-    }
+    wishes.collect()
 }
 
 /// As [`desired_server`], with what an operator has ordered. A server that is down is down whatever was ordered.
-fn ordered_server(
+pub(super) fn ordered_server(
     configured: &ConfiguredServer,
     standing: Standing,
     order: Option<Order>,

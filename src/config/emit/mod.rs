@@ -10,7 +10,7 @@ use self::check::write_checks;
 use super::duration;
 use crate::model::{
     AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
-    IpvsSettings, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
+    IpvsSettings, PoolRules, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
     ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
 };
 
@@ -115,6 +115,8 @@ fn write_service(
     writeln!(f, "    scheduler_flags: [{flags}]")?;
     writeln!(f, "    one_packet: {}", settings.one_packet)?;
     write_persistence(key.family(), settings, f)?;
+    let PoolRules { min_healthy } = service.pool;
+    writeln!(f, "    min_healthy: {min_healthy}")?;
     if service.servers.is_empty() {
         return f.write_str("    servers: []\n");
     }

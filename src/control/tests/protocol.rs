@@ -191,6 +191,7 @@ fn full_status() -> Status {
             service: "TCP 192.0.2.10:80".parse().unwrap(),
             scheduler: "wrr".to_owned(),
             error: None,
+            alarm: Some("too few".to_owned()),
             servers: vec![ServerStatus {
                 server: "10.0.0.5:80".parse().unwrap(),
                 health: "down".into(),
@@ -199,6 +200,7 @@ fn full_status() -> Status {
                 configured_weight: 10,
                 reason: Some("connect refused".to_owned()),
                 order: Some("drain".to_owned()),
+                note: Some("stays".to_owned()),
                 checks: vec![CheckStatus {
                     probe: "tcp 10.0.0.5:80".to_owned(),
                     standing: "down".into(),
@@ -225,10 +227,10 @@ fn a_status_is_the_json_that_people_use() {
         "drift_repairs": 1, "probes_not_run": 2, "reload_error": null, "last_event": 3,
         "verdict_delay": {"batches": 1, "latest_microseconds": 900, "longest_microseconds": 950},
         "services": [{
-            "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null,
+            "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null, "alarm": "too few",
             "servers": [{
                 "server": "10.0.0.5:80", "health": "down", "since_seconds": 5, "weight": null,
-                "configured_weight": 10, "reason": "connect refused", "order": "drain",
+                "configured_weight": 10, "reason": "connect refused", "order": "drain", "note": "stays",
                 "checks": [{
                     "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
                     "latency_microseconds": 120, "last_failure": "connect refused",

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a pool does when servers fail.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use lvs_director::model::Protocol::Tcp;
 
 use super::process::{Files, QUICK, Running, wait_for_weights};
 use crate::Test;
-use crate::stage::Stage;
+use crate::stage::{Stage, wait_for};
 
 const VIP: &str = "192.168.0.10:80";
 const RS1: &str = "192.168.0.2:80";
@@ -15,10 +16,16 @@ const RS2: &str = "192.168.0.3:80";
 const RS3: &str = "192.168.0.4:80";
 
 pub(super) fn tests() -> Vec<Test> {
-    vec![(
-        "a_dead_server_moves_only_its_own_clients_under_mh_and_sh",
-        places,
-    )]
+    vec![
+        (
+            "a_dead_server_moves_only_its_own_clients_under_mh_and_sh",
+            places,
+        ),
+        (
+            "when_every_check_fails_the_last_good_servers_go_on_and_that_is_an_alarm",
+            floor,
+        ),
+    ]
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -72,4 +79,47 @@ fn places() {
         wait_for_weights(&mut stage, &[(RS1, weight), (RS2, weight), (RS3, weight)]);
         assert_eq!(ask(&stage), before, "{scheduler}");
     }
+}
+
+/// The servers answer on their port; only what the checks ask for is gone.
+fn floor() {
+    let (mut stage, files) = set_up(3);
+    let health = address("0.0.0.0:9");
+    stage.serve_everywhere(Tcp, health);
+    let settings = QUICK.replace("check: {", "min_healthy: 50%, check: {tcp: {port: 9}, ");
+    files.write(&format!(
+        "defaults: {{{settings}}}\nvirtual_services:\n  - {{address: {VIP}, scheduler: rr, servers: [192.168.0.2, \
+         192.168.0.3, 192.168.0.4]}}\n"
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1), (RS3, 1)]);
+
+    stage.stop_serving(1, health);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS3, 1)]);
+    stage.stop_serving(0, health);
+    stage.stop_serving(2, health);
+    wait_for("all are down", || {
+        (director.count("up -> down") == 3).then_some(())
+    });
+    let alarm = director.wait_for("too few healthy real servers: ");
+    assert!(alarm.contains("ERROR"), "{alarm}");
+    let answers: BTreeSet<String> = (0..6).map(|_| stage.ask(Tcp, None, address(VIP))).collect();
+    assert!(answers.iter().eq(["rs1", "rs3"]), "{answers:?}");
+    let status = wait_for("the status has it", || {
+        let said = files.once(&stage.director, "status", &[]).out;
+        let alarm = "alarm: too few healthy real servers: 0 of 3, min_healthy is 50%";
+        said.contains(alarm).then_some(said)
+    });
+    let note = "weight 1 of 1, stays in: too few are healthy";
+    assert_eq!(status.matches(note).count(), 2, "{status}");
+
+    // The director dies and comes back.
+    drop(director);
+    let director = Running::start(&stage.director, &files, &[]);
+    director.wait_for("too few healthy real servers: ");
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS3, 1)]);
+    stage.serve_everywhere(Tcp, health);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1), (RS3, 1)]);
+    director.wait_for("enough healthy real servers again");
+    assert_eq!(director.count("too few healthy real servers"), 1);
 }
