@@ -15,8 +15,8 @@ use std::time::Duration;
 use lvs_director::model::{
     Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService, ForwardingMethod,
     IpvsTable, KnowsStandings, MinHealthy, Need, Order, PoolRules, PoolState, Probe, ProbeKind,
-    RealServer, Role, Scheduler, SchedulerFlags, ServerKey, ServiceKey, ServiceSettings, Standing,
-    Timestamp, VirtualService, Weight,
+    Quorum, QuorumUnit, Rank, RealServer, Role, Scheduler, SchedulerFlags, ServerKey, ServiceKey,
+    ServiceSettings, Standing, Timestamp, VirtualService, Weight,
 };
 use lvs_director::plan::{SimulatedKernel, desired, diff, execute, pool_state};
 use proptest::collection::{btree_map, vec};
@@ -67,6 +67,7 @@ struct Member {
     standing: Option<Standing>,
     since: u64,
     order: Option<Order>,
+    rank: Rank,
 }
 
 fn member() -> impl Strategy<Value = Member> {
@@ -85,15 +86,21 @@ fn member() -> impl Strategy<Value = Member> {
         1 => Just(Some(Order::Disable)),
         1 => (0..9_u32).prop_map(|number| Some(Order::Weight(weight(number)))),
     ];
-    let configured = (0..6_u32, any::<bool>(), prop::bool::weighted(0.9));
+    let rank = prop_oneof![
+        4 => Just(Rank::Primary),
+        2 => Just(Rank::Backup),
+        1 => Just(Rank::Sorry),
+    ];
+    let configured = (0..6_u32, any::<bool>(), prop::bool::weighted(0.9), rank);
     (configured, standing, 0..4_u64, order).prop_map(
-        |((weight, inhibit, checked), standing, since, order)| Member {
+        |((weight, inhibit, checked, rank), standing, since, order)| Member {
             weight,
             inhibit,
             checked,
             standing,
             since,
             order,
+            rank,
         },
     )
 }
@@ -103,7 +110,19 @@ fn rules() -> impl Strategy<Value = PoolRules> {
         (0..7_u32).prop_map(MinHealthy::Servers),
         (0..=100_u8).prop_map(MinHealthy::Percent),
     ];
-    min_healthy.prop_map(|min_healthy| PoolRules { min_healthy })
+    let unit = prop::sample::select(vec![QuorumUnit::Servers, QuorumUnit::Weight]);
+    let quorum = (unit, 1..5_u32).prop_flat_map(|(unit, needed)| {
+        (0..needed).prop_map(move |hysteresis| Quorum {
+            unit,
+            needed,
+            hysteresis,
+        })
+    });
+    let quorum = prop_oneof![Just(Quorum::ONE), quorum];
+    (min_healthy, quorum).prop_map(|(min_healthy, quorum)| PoolRules {
+        min_healthy,
+        quorum,
+    })
 }
 
 fn settings() -> impl Strategy<Value = ServiceSettings> {
@@ -149,6 +168,7 @@ impl Pool {
                     Checks::NONE
                 },
                 inhibit_on_failure: member.inhibit,
+                rank: member.rank,
             };
             (server, configured)
         });
@@ -246,16 +266,23 @@ proptest! {
         let mut kernel = SimulatedKernel::holding(observed.clone());
         let outcome = execute(&mut kernel, &diff(&table, &observed, &ours)).unwrap();
         prop_assert!(outcome.is_complete(), "{:?}", outcome.failures);
-        prop_assert_eq!(pool.desired(&kernel.table), wanted.clone());
-        // Also with what is known of the pool then, and when somebody empties the table.
         pool.state = state.clone();
         prop_assert_eq!(pool.desired(&kernel.table), wanted);
-        prop_assert_eq!(pool.state(&kernel.table), state.clone());
+        let again = pool.state(&kernel.table);
+        prop_assert_eq!(&again.shortage, &state.shortage);
+        let who = |state: &PoolState| state.lost.map(|lost| lost.stands_in);
+        prop_assert_eq!(who(&again), who(&state));
+        // Those who stay do so also when somebody empties the table.
         let mut emptied = kernel.table;
         emptied.services.values_mut().for_each(|service| service.servers.clear());
         let kept = state.shortage.map(|shortage| shortage.kept).unwrap_or_default();
         let served = serving(&pool.desired(&emptied));
-        prop_assert!(kept.iter().all(|server| served.contains(server)), "{served:?}");
+        let has_verdict = |member: &Member| {
+            !member.checked || member.standing.is_some_and(|it| it != Standing::Unknown)
+        };
+        if pool.members.iter().all(has_verdict) {
+            prop_assert!(kept.iter().all(|server| served.contains(server)), "{served:?}");
+        }
     }
 
     #[test]
@@ -277,6 +304,7 @@ proptest! {
     fn when_all_checks_fail_at_once_the_floor_stays_and_is_alarmed(mut pool in pool()) {
         for member in &mut pool.members {
             (member.checked, member.standing) = (true, Some(Standing::UP));
+            member.rank = Rank::Primary;
         }
         let before = pool.table(None);
         let before = IpvsTable { services: BTreeMap::from([(key(), pool.desired(&before))]) };
@@ -302,7 +330,8 @@ proptest! {
     ) {
         let observed = pool.table(present.as_ref());
         let (wanted, state) = (pool.desired(&observed), pool.state(&observed));
-        let floor = pool.rules.min_healthy.of(pool.members.len());
+        let primaries = pool.members.iter().filter(|member| member.rank == Rank::Primary);
+        let floor = pool.rules.min_healthy.of(primaries.count());
         let served = serving(&wanted);
         let mut down = 0;
         for server in &served {
@@ -316,5 +345,53 @@ proptest! {
             }
         }
         prop_assert!(down == 0 || served.len() <= floor, "{served:?}");
+    }
+
+    /// A candidate is healthy, and no operator has ordered it out.
+    #[test]
+    fn the_service_is_not_empty_when_there_is_a_candidate(pool in pool(), present in present()) {
+        let observed = pool.table(present.as_ref());
+        let is_candidate = |member: &Member| {
+            let standing = if member.checked { member.standing } else { Some(Standing::UP) };
+            let own = match standing {
+                Some(Standing::Up(own)) => own.map_or(member.weight, Weight::get),
+                _ => 0,
+            };
+            match member.order {
+                None => own > 0,
+                Some(Order::Weight(ordered)) => {
+                    standing.is_some_and(Standing::is_up) && !ordered.is_zero()
+                }
+                Some(_) => false,
+            }
+        };
+        let wanted = pool.desired(&observed);
+        prop_assert!(wanted.can_serve() || !pool.members.iter().any(is_candidate), "{wanted:?}");
+    }
+
+    #[test]
+    fn who_stands_in_serves_only_while_the_quorum_is_lost(mut pool in pool(), present in present()) {
+        let observed = pool.table(present.as_ref());
+        let (wanted, state) = (pool.desired(&observed), pool.state(&observed));
+        let rank = |server: &ServerKey| pool.member(server).unwrap().rank;
+        let ranks: BTreeSet<Rank> = serving(&wanted).iter().map(rank).collect();
+        let reserve = ranks.contains(&Rank::Backup) || ranks.contains(&Rank::Sorry);
+        prop_assert!(!reserve || state.lost.is_some());
+        if ranks.contains(&Rank::Sorry) {
+            prop_assert_eq!(ranks.len(), 1, "the sorry server is alone: {:?}", wanted);
+        }
+        // All primaries are well again.
+        for member in &mut pool.members {
+            (member.checked, member.standing, member.order) = (true, Some(Standing::UP), None);
+            if member.rank == Rank::Primary {
+                member.weight += 6;
+            }
+        }
+        let primaries = pool.members.iter().filter(|member| member.rank == Rank::Primary);
+        if primaries.count() >= pool.rules.quorum.needed.try_into().unwrap() {
+            let wanted = pool.desired(&pool.table(present.as_ref()));
+            let mut servers = wanted.servers.keys();
+            prop_assert!(servers.all(|server| pool.member(server).unwrap().rank == Rank::Primary));
+        }
     }
 }

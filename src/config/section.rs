@@ -20,6 +20,8 @@ const SERVICE_SETTINGS: &[&str] = &[
     "one_packet",
     "persistence",
     "min_healthy",
+    "quorum",
+    "sorry_server",
 ];
 /// Settings of a real server, also of a virtual service and under `defaults`.
 const SERVER_SETTINGS: &[&str] = &[
@@ -71,13 +73,19 @@ pub(super) const SERVICE: Section = Section {
 /// An item of `servers` or of a pool.
 pub(super) const SERVER: Section = Section {
     name: "a real server",
-    own: &["address"],
+    own: &["address", "backup"],
     shared: &[SERVER_SETTINGS],
 };
 /// `persistence`.
 pub(super) const PERSISTENCE: Section = Section {
     name: "persistence",
     own: &["timeout", "granularity", "engine"],
+    shared: &[],
+};
+/// `quorum`.
+pub(super) const QUORUM: Section = Section {
+    name: "quorum",
+    own: &["servers", "weight", "hysteresis"],
     shared: &[],
 };
 /// `tunnel`.
@@ -146,7 +154,7 @@ pub(super) const CHECK_RABBITMQ: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 13] = [
+pub static SECTIONS: [Section; 14] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -154,6 +162,7 @@ pub static SECTIONS: [Section; 13] = [
     SERVICE,
     SERVER,
     PERSISTENCE,
+    QUORUM,
     TUNNEL,
     CHECK,
     CHECK_TCP,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::address;
 use super::check::Shared;
 use super::pool::Pools;
-use super::pool_rules::PoolLayer;
+use super::pool_rules::{PoolLayer, has_only_reserves};
 use super::scheduling::SchedulingLayer;
 use super::section::{DEFAULTS, SERVICE};
 use super::server::{ServerItem, ServerLayer};
@@ -118,7 +118,10 @@ impl<'a> Services<'a> {
             out.push(finding.help("write servers: [] when there are none yet"));
         }
         let pool = pool.unwrap_or_default().unwrap_or_default();
-        self.count(pool.len() + own.len(), &item, out)?;
+        let layers = [&item.rules, &defaults.pool];
+        let sorry = PoolLayer::sorry_server(&layers);
+        let listed = pool.iter().chain(&own).chain(sorry.unwrap_or_default());
+        self.count(listed.clone().count(), &item, out)?;
         let key = key?;
         let span = node.span;
         let place = item.address.or(item.fwmark).map_or(span, |node| node.span);
@@ -132,13 +135,19 @@ impl<'a> Services<'a> {
         }
         let subject = Subject { key, span };
         let settings = item.settings(&subject, place, defaults, out);
-        let listed = pool.iter().chain(&own);
         let servers = item.servers(listed, &subject, defaults, out);
-        let rules = PoolLayer::resolve(&[&item.rules, &defaults.pool]);
+        let (settings, servers, _) = (settings?, servers?, sorry?);
+        let rules = PoolLayer::resolve(&layers, &servers, &subject, out)?;
+        if has_only_reserves(&servers) {
+            let message = "every real server of the service is a backup server";
+            let finding = Finding::new(place, message);
+            out.push(finding.help("remove backup from those that serve every day"));
+            return Err(Wrong);
+        }
         let service = ConfiguredService {
-            settings: settings?,
-            servers: Arc::new(servers?),
-            pool: rules?,
+            settings,
+            servers: Arc::new(servers),
+            pool: rules,
         };
         let running = self.running.and_then(|it| it.services.get(&key));
         let service = match running {

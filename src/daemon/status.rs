@@ -10,8 +10,8 @@ use crate::control::{
 };
 use crate::engine::{CheckView, ServerView, Snapshot};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Order, Recalled, ServiceKey, Standing, Timestamp,
-    Transition, Weight,
+    ConfiguredServer, ConfiguredService, Order, PoolState, Rank, Recalled, ServiceKey, Standing,
+    Timestamp, Transition, Weight,
 };
 
 /// The text for a server that nothing checks.
@@ -65,15 +65,13 @@ fn service_status(
         error: view
             .and_then(|view| view.error.as_deref())
             .map(str::to_owned),
-        alarm: view
-            .and_then(|view| view.pool.shortage.as_ref())
-            .map(|shortage| format!("too few healthy real servers: {shortage}")),
+        alarm: pool.and_then(alarm),
         servers: servers
             .filter_map(|(server, configured)| {
                 let view = snapshot.server(&key, server)?;
                 let order = snapshot.orders.get(&key, server);
                 let kept = pool.is_some_and(|pool| pool.keeps(server));
-                let note = kept.then(|| KEPT.to_owned());
+                let note = note(configured.rank, kept);
                 Some(ServerStatus {
                     note,
                     ..server_status(view, now, configured, order)
@@ -81,6 +79,24 @@ fn service_status(
             })
             .collect(),
     }
+}
+
+fn alarm(pool: &PoolState) -> Option<String> {
+    let lost = pool.lost.map(|lost| format!("quorum lost: {lost}"));
+    let shortage = pool.shortage.as_ref();
+    let shortage = shortage.map(|it| format!("too few healthy real servers: {it}"));
+    let alarms: Vec<String> = lost.into_iter().chain(shortage).collect();
+    (!alarms.is_empty()).then(|| alarms.join(" / "))
+}
+
+fn note(rank: Rank, kept: bool) -> Option<String> {
+    let rank = match rank {
+        Rank::Primary => None,
+        Rank::Backup => Some("backup server"),
+        Rank::Sorry => Some("sorry server"),
+    };
+    let notes: Vec<&str> = rank.into_iter().chain(kept.then_some(KEPT)).collect();
+    (!notes.is_empty()).then(|| notes.join(", "))
 }
 
 fn server_status(

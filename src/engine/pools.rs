@@ -37,25 +37,42 @@ impl Engine {
         state: &PoolState,
         out: &mut Vec<Action>,
     ) {
-        let (from, to, why) = match (&before.shortage, &state.shortage) {
-            (None, Some(shortage)) => (Condition::Right, Condition::Short, shortage.to_string()),
-            (Some(_), None) => (Condition::Short, Condition::Right, String::new()),
-            (None, None) | (Some(_), Some(_)) => return,
+        let shortage = match (&before.shortage, &state.shortage) {
+            (None, Some(shortage)) => {
+                Some((Condition::Right, Condition::Short, shortage.to_string()))
+            }
+            (Some(_), None) => Some((Condition::Short, Condition::Right, String::new())),
+            (None, None) | (Some(_), Some(_)) => None,
         };
-        let told = Transition {
-            at: now,
-            object: Object::Pool(key),
-            from,
-            to,
-            why: why.into(),
-            effect: Effect::None,
-        };
-        self.tell(told, out);
+        for (from, to, why) in quorum(before, state).into_iter().chain(shortage) {
+            let told = Transition {
+                at: now,
+                object: Object::Pool(key),
+                from,
+                to,
+                why: why.into(),
+                effect: Effect::None,
+            };
+            self.tell(told, out);
+        }
     }
 
     /// Forgets services that the configuration does not have.
     pub(super) fn forget_pools(&mut self) {
         let services = &self.config.services;
         self.pools.retain(|key| services.contains_key(key));
+    }
+}
+
+/// Told when it is lost, when somebody else stands in, and when it is regained.
+fn quorum(before: &PoolState, state: &PoolState) -> Option<(Condition, Condition, String)> {
+    match (&before.lost, &state.lost) {
+        (None, Some(lost)) => Some((Condition::Right, Condition::QuorumLost, lost.to_string())),
+        (Some(before), Some(lost)) if before.stands_in != lost.stands_in => {
+            let why = lost.to_string();
+            Some((Condition::QuorumLost, Condition::QuorumLost, why))
+        }
+        (Some(_), None) => Some((Condition::QuorumLost, Condition::Right, String::new())),
+        (None, None) | (Some(_), Some(_)) => None,
     }
 }

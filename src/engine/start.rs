@@ -9,7 +9,9 @@ use super::describe::count;
 use super::event::{Action, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configured;
-use crate::model::{Condition, Effect, IpvsTable, Object, Role, ServiceKey, Timestamp, Transition};
+use crate::model::{
+    Condition, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Timestamp, Transition,
+};
 use crate::plan::{Outcome, Rule};
 
 impl Engine {
@@ -104,9 +106,11 @@ impl Engine {
         outcome: &Outcome,
         out: &mut Vec<Action>,
     ) {
-        let servers = self.config.services.values().map(|it| it.servers.len());
-        let configured: usize = servers.sum();
-        let waiting = configured.saturating_sub(self.observed.server_count());
+        let services = self.config.services.values();
+        let servers = services.flat_map(|it| it.servers.values());
+        let configured = servers.clone().count();
+        let primaries = servers.filter(|it| it.rank == Rank::Primary).count();
+        let waiting = primaries.saturating_sub(self.observed.server_count());
         let wait = match waiting {
             0 => String::new(),
             _ => format!("; {} will come in when found up", count(waiting, "server")),

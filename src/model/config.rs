@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checks, PoolRules, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
+use super::{Checks, PoolRules, Rank, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
 
 /// Everything a configuration file says, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -61,6 +61,9 @@ pub struct ConfiguredServer {
     pub checks: Checks,
     /// When down: weight 0 instead of removal.
     pub inhibit_on_failure: bool,
+    /// What it is in its service. The recordings of the first directors know only primaries.
+    #[serde(default)]
+    pub rank: Rank,
 }
 
 /// Settings of the kernel's IPVS as a whole.

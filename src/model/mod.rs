@@ -33,7 +33,9 @@ pub use host::{
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use order::{Order, Ordered, Orders};
-pub use pool::{MinHealthy, PoolRules, PoolState, Pools, Shortage};
+pub use pool::{
+    LostQuorum, MinHealthy, PoolRules, PoolState, Pools, Quorum, QuorumUnit, Rank, Shortage,
+};
 pub use probe::{
     AmqpLogin, AmqpProbe, HttpMethod, HttpProbe, Login, Probe, ProbeKind, ProbeOutcome, ProbePath,
     ProbeReport, RabbitmqProbe, StatusRange,

@@ -13,6 +13,80 @@ use super::{ServerKey, ServiceKey};
 pub struct PoolRules {
     /// With fewer healthy servers than this, the last known good ones stay in the table.
     pub min_healthy: MinHealthy,
+    /// With fewer primaries than this, the backup servers and the sorry server stand in.
+    pub quorum: Quorum,
+}
+
+/// How many primaries a service needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quorum {
+    /// What counts.
+    pub unit: QuorumUnit,
+    /// How much.
+    pub needed: u32,
+    /// It is lost below `needed` less this, and regained at `needed` and this.
+    pub hysteresis: u32,
+}
+
+/// What counts for a quorum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuorumUnit {
+    /// Each server.
+    Servers,
+    /// The weight of each server.
+    Weight,
+}
+
+impl Quorum {
+    /// One server.
+    pub const ONE: Self = Self {
+        unit: QuorumUnit::Servers,
+        needed: 1,
+        hysteresis: 0,
+    };
+
+    /// Whether this much is enough. It always is when everything is there: `all`.
+    #[must_use]
+    pub fn is_met(self, much: u64, was_lost: bool, all: u64) -> bool {
+        let (needed, hysteresis) = (u64::from(self.needed), u64::from(self.hysteresis));
+        let enough = if was_lost {
+            needed + hysteresis
+        } else {
+            needed.saturating_sub(hysteresis)
+        };
+        much >= enough.min(all).max(1)
+    }
+}
+
+impl fmt::Display for Quorum {
+    /// `2 servers`, `weight 20`, each with `, hysteresis 5` if there is one
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.unit, self.needed) {
+            (QuorumUnit::Servers, 1) => f.write_str("1 server")?,
+            (QuorumUnit::Servers, needed) => write!(f, "{needed} servers")?,
+            (QuorumUnit::Weight, needed) => write!(f, "weight {needed}")?,
+        }
+        match self.hysteresis {
+            0 => Ok(()),
+            hysteresis => write!(f, ", hysteresis {hysteresis}"),
+        }
+    }
+}
+
+/// What a server is in its service.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// One of those that serve.
+    #[default]
+    Primary,
+    /// It serves while the primaries have lost their quorum.
+    Backup,
+    /// It serves when the backup servers are not enough, either.
+    Sorry,
 }
 
 impl PoolRules {
@@ -21,6 +95,7 @@ impl PoolRules {
     pub const fn none() -> Self {
         Self {
             min_healthy: MinHealthy::Servers(0),
+            quorum: Quorum::ONE,
         }
     }
 }
@@ -30,6 +105,7 @@ impl Default for PoolRules {
     fn default() -> Self {
         Self {
             min_healthy: MinHealthy::Servers(1),
+            quorum: Quorum::ONE,
         }
     }
 }
@@ -71,6 +147,32 @@ impl fmt::Display for MinHealthy {
 pub struct PoolState {
     /// Too few servers are healthy; `None` when there are enough.
     pub shortage: Option<Shortage>,
+    /// The primaries have lost their quorum; `None` while they have it, and when nothing depends on it.
+    pub lost: Option<LostQuorum>,
+}
+
+/// The primaries of a service have lost their quorum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostQuorum {
+    /// How much of it is left.
+    pub left: u64,
+    /// The quorum.
+    pub quorum: Quorum,
+    /// Who stands in; `None` when nobody can.
+    pub stands_in: Option<Rank>,
+}
+
+impl fmt::Display for LostQuorum {
+    /// `0 left, quorum is 1 server; backup servers stand in`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { left, quorum, .. } = self;
+        write!(f, "{left} left, quorum is {quorum}; ")?;
+        f.write_str(match self.stands_in {
+            None | Some(Rank::Primary) => "nobody stands in",
+            Some(Rank::Backup) => "backup servers stand in",
+            Some(Rank::Sorry) => "the sorry server stands in",
+        })
+    }
 }
 
 /// Too few servers are healthy.

@@ -78,6 +78,8 @@ pub enum Condition {
     NotChecked,
     /// Too few of a service's real servers are healthy.
     Short,
+    /// The primaries of a service have lost their quorum.
+    QuorumLost,
 }
 
 /// The effect of a transition in the kernel.
@@ -140,7 +142,7 @@ impl Transition {
                 | Object::Server(..)
                 | Object::Check(..) => Severity::Error,
             },
-            Condition::Short => Severity::Error,
+            Condition::Short | Condition::QuorumLost => Severity::Error,
             Condition::NotChecked | Condition::Drifted => Severity::Warning,
             Condition::Right
                 if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
@@ -293,6 +295,10 @@ impl Transition {
     fn of_pool(&self) -> String {
         if self.to == Condition::Short {
             format!("too few healthy real servers: {}", self.why)
+        } else if self.to == Condition::QuorumLost {
+            format!("quorum lost: {}", self.why)
+        } else if self.from == Condition::QuorumLost {
+            "quorum regained".to_owned()
         } else {
             "enough healthy real servers again".to_owned()
         }

@@ -3,7 +3,7 @@
 
 use super::pool::{self, Floor, Wish};
 use crate::model::{
-    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, PoolState,
+    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, PoolState, Rank,
     RealServer, Role, ServiceKey, Standing, VirtualService, Weight,
 };
 
@@ -68,11 +68,19 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
     };
     let wishing = |absent| wishes(configured, key, standings, observed, absent);
     let mut wishes = wishing(Absent::Waits);
-    let serves = observed.is_some_and(VirtualService::can_serve);
-    if serves && !wishes.iter().any(Wish::is_healthy) {
+    let is_sorry = |server| {
+        let configured = configured.servers.get(server);
+        configured.is_some_and(|it| it.rank == Rank::Sorry)
+    };
+    let serves = observed.is_some_and(|service| {
+        let mut servers = service.servers.iter();
+        servers.any(|(server, real)| !real.weight.is_zero() && !is_sorry(server))
+    });
+    let mut others = wishes.iter().filter(|wish| wish.rank() != Rank::Sorry);
+    if serves && !others.any(Wish::is_healthy) {
         wishes = wishing(Absent::Enters);
     }
-    Some(with(configured, wishes, Floor::Kept))
+    Some(with(configured, wishes, Floor::Kept, standings.pool(key)))
 }
 
 /// The same service when every server without a verdict waits outside the table, and none that is down stays for want of
@@ -84,7 +92,7 @@ pub fn desired_cautiously<S: KnowsStandings + ?Sized>(
     observed: Option<&VirtualService>,
 ) -> VirtualService {
     let wishes = wishes(configured, key, standings, observed, Absent::Waits);
-    with(configured, wishes, Floor::Ignored).0
+    with(configured, wishes, Floor::Ignored, standings.pool(key)).0
 }
 
 /// How to treat a server that has no verdict and is not in the kernel's table.
@@ -98,8 +106,11 @@ fn with(
     configured: &ConfiguredService,
     wishes: Vec<Wish<'_>>,
     floor: Floor,
+    before: Option<&PoolState>,
 ) -> (VirtualService, PoolState) {
-    let (servers, state) = pool::table(configured, wishes, floor);
+    let usual = PoolState::default();
+    let before = before.unwrap_or(&usual);
+    let (servers, state) = pool::table(configured, wishes, floor, before);
     let settings = configured.settings.clone();
     (VirtualService { settings, servers }, state)
 }
@@ -123,7 +134,8 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
         };
         let present = observed.and_then(|service| service.servers.get(server));
         let standing = match (standing, present, absent) {
-            (Standing::Unknown, None, Absent::Enters) => Standing::UP,
+            // The sorry server is the last of all.
+            (Standing::Unknown, None, Absent::Enters) if it.rank != Rank::Sorry => Standing::UP,
             (standing, ..) => standing,
         };
         let order = standings.order(key, server);
@@ -241,6 +253,7 @@ mod tests {
                 real_server: server(10),
                 checks: Checks::NONE,
                 inhibit_on_failure: false,
+                rank: Rank::Primary,
             };
             let observed = observed.map(server);
             let desired = ordered_server(&configured, standing, order, observed.as_ref());
@@ -272,6 +285,7 @@ mod tests {
                 real_server: server(10),
                 checks: Checks::NONE,
                 inhibit_on_failure,
+                rank: Rank::Primary,
             };
             let desired = desired_server(&configured, standing, observed.map(server).as_ref());
             assert_eq!(

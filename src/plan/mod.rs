@@ -27,6 +27,7 @@ mod failure;
 mod host;
 mod pool;
 mod simulate;
+mod standby;
 mod step;
 
 pub use crate::model::Step;

@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::desired::ordered_server;
+use super::standby;
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Order, PoolState, RealServer, ServerKey, Shortage,
+    ConfiguredServer, ConfiguredService, Order, PoolState, Rank, RealServer, ServerKey, Shortage,
     Standing, Timestamp, Weight,
 };
 
@@ -41,20 +42,27 @@ pub(super) fn table(
     service: &ConfiguredService,
     mut wishes: Vec<Wish<'_>>,
     floor: Floor,
+    before: &PoolState,
 ) -> (BTreeMap<ServerKey, RealServer>, PoolState) {
     if service.settings.falls_back() {
         keep_places(&mut wishes);
     }
-    let shortage = match floor {
-        Floor::Kept => keep_last_good(service, &mut wishes),
-        Floor::Ignored => None,
+    let (up_to, lost) = standby::choose(service.pool.quorum, &wishes, before);
+    standby::apply(service, up_to, &mut wishes);
+    let shortage = match (floor, up_to) {
+        (Floor::Kept, Rank::Primary | Rank::Backup) => keep_last_good(service, &mut wishes),
+        (Floor::Kept, Rank::Sorry) | (Floor::Ignored, _) => None,
     };
     let servers = wishes.into_iter();
     let servers = servers.filter_map(|wish| Some((wish.server, wish.real?)));
-    (servers.collect(), PoolState { shortage })
+    (servers.collect(), PoolState { shortage, lost })
 }
 
 impl Wish<'_> {
+    pub(super) const fn rank(&self) -> Rank {
+        self.configured.rank
+    }
+
     fn takes_connections(&self) -> bool {
         self.real.is_some_and(|real| !real.weight.is_zero())
     }
@@ -88,14 +96,15 @@ fn keep_places(wishes: &mut [Wish<'_>]) {
 /// back a server that was out already, or that an operator has ordered out.
 fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Option<Shortage> {
     let wanted = service.pool.min_healthy;
-    let needed = wanted.of(wishes.len());
+    let primaries = wishes.iter().filter(|wish| wish.rank() == Rank::Primary);
+    let servers = primaries.count();
+    let needed = wanted.of(servers);
     let healthy = wishes.iter().filter(|wish| wish.is_healthy()).count();
     if healthy >= needed {
         return None;
     }
     let mut good: Vec<(Reverse<Option<Timestamp>>, RealServer, &mut Wish<'_>)> = Vec::new();
     let (mut down, mut unknown) = (0, 0);
-    let servers = wishes.len();
     for wish in wishes {
         // One that an operator has ordered out is not missed.
         let Some(real) = wish.while_up() else {

@@ -134,3 +134,90 @@ fn a_reload_that_asks_for_more_or_less_is_told() {
     assert_eq!(stand.weights(), weights(&[]));
     assert_eq!(alarms(&stand), [SHORT, ENOUGH]);
 }
+
+/// Two primaries, a backup server and a sorry server.
+const RESERVES: &str = "  - {address: '192.0.2.10:80', scheduler: wrr, sorry_server: 10.0.0.9, servers: [10.0.0.1, 10.0.0.2, \
+                        {address: 10.0.0.8, backup: true}]}\n";
+
+#[test]
+fn a_backup_server_and_then_the_sorry_server_stand_in_and_go_again() {
+    let mut stand = Stand::start(SimulatedKernel::default(), RESERVES);
+    stand.seconds(2, all);
+    let primaries = weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 1)]);
+    assert_eq!(stand.weights(), primaries);
+    stand.seconds(10, |server| server != "10.0.0.2:80");
+    assert_eq!(stand.weights(), weights(&[("10.0.0.1:80", 1)]));
+    stand.seconds(10, |server| server == "10.0.0.8:80");
+    assert_eq!(stand.weights(), weights(&[("10.0.0.8:80", 1)]));
+    stand.seconds(10, none);
+    assert_eq!(stand.weights(), weights(&[("10.0.0.9:80", 1)]));
+    // A restart changes nothing.
+    let (owned, recalled) = (stand.owned.clone(), stand.engine.remembered(stand.now));
+    let told = stand.log();
+    let mut stand = Stand::start_with(stand.kernel, RESERVES, owned, recalled);
+    let before = stand.kernel.messages;
+    stand.seconds(20, none);
+    assert_eq!(stand.kernel.messages, before);
+    stand.seconds(10, all);
+    assert_eq!(stand.weights(), primaries);
+    let quorum = |told: &[String]| -> Vec<String> {
+        let lines = told.iter().filter(|line| line.contains("quorum"));
+        lines.cloned().collect()
+    };
+    let service = "service TCP 192.0.2.10:80: quorum";
+    assert_eq!(
+        quorum(&told)[quorum(&told).len() - 2..],
+        [
+            format!("{service} lost: 0 left, quorum is 1 server; backup servers stand in"),
+            format!("{service} lost: 0 left, quorum is 1 server; the sorry server stands in"),
+        ]
+    );
+    assert_eq!(
+        quorum(&stand.log()),
+        [
+            format!("{service} lost: 0 left, quorum is 1 server; the sorry server stands in"),
+            format!("{service} regained"),
+        ]
+    );
+}
+
+#[test]
+fn a_quorum_is_lost_and_regained_with_hysteresis() {
+    let services = "  - {address: '192.0.2.10:80', scheduler: wrr, quorum: {servers: 2, hysteresis: 1}, servers: [10.0.0.1, \
+                    10.0.0.2, 10.0.0.3, {address: 10.0.0.8, backup: true}]}\n";
+    let mut stand = Stand::start(SimulatedKernel::default(), services);
+    stand.seconds(2, all);
+    let up = |number: u8| {
+        move |server: &str| {
+            let last = server.strip_prefix("10.0.0.").unwrap();
+            last.strip_suffix(":80").unwrap().parse::<u8>().unwrap() <= number || last == "8:80"
+        }
+    };
+    let backup = |stand: &Stand| stand.weights().contains_key("10.0.0.8:80");
+    for (number, stands_in) in [
+        (3, false),
+        (1, false),
+        (0, true),
+        (2, true),
+        (3, false),
+        (2, false),
+    ] {
+        stand.seconds(12, up(number));
+        assert_eq!(backup(&stand), stands_in, "{number}: {:#?}", stand.log());
+    }
+}
+
+#[test]
+fn below_its_quorum_a_pool_gives_way_to_its_sorry_server_and_keeps_connections() {
+    let mut stand = running("quorum: 2, sorry_server: 10.0.0.9");
+    stand.seconds(10, only_1);
+    assert_eq!(
+        stand.weights(),
+        weights(&[("10.0.0.1:80", 0), ("10.0.0.9:80", 1)])
+    );
+    stand.seconds(10, all);
+    assert_eq!(
+        stand.weights(),
+        weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 5)])
+    );
+}

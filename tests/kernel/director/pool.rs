@@ -25,6 +25,10 @@ pub(super) fn tests() -> Vec<Test> {
             "when_every_check_fails_the_last_good_servers_go_on_and_that_is_an_alarm",
             floor,
         ),
+        (
+            "a_backup_server_and_then_the_sorry_server_stand_in_for_dead_primaries",
+            standing_in,
+        ),
     ]
 }
 
@@ -122,4 +126,44 @@ fn floor() {
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1), (RS3, 1)]);
     director.wait_for("enough healthy real servers again");
     assert_eq!(director.count("too few healthy real servers"), 1);
+}
+
+/// rs1 and rs2 are primaries, rs3 is the backup server, rs4 the sorry server.
+fn standing_in() {
+    const RS4: &str = "192.168.0.5:80";
+    let (mut stage, files) = set_up(4);
+    files.write(&format!(
+        "defaults: {{{QUICK}}}\nvirtual_services:\n  - {{address: {VIP}, scheduler: rr, sorry_server: 192.168.0.5, servers: \
+         [192.168.0.2, 192.168.0.3, {{address: 192.168.0.4, backup: true}}]}}\n"
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    let any = address("0.0.0.0:80");
+    let answers = |stage: &Stage| -> BTreeSet<String> {
+        (0..4).map(|_| stage.ask(Tcp, None, address(VIP))).collect()
+    };
+
+    stage.stop_serving(0, any);
+    stage.stop_serving(1, any);
+    wait_for_weights(&mut stage, &[(RS3, 1)]);
+    assert!(answers(&stage).iter().eq(["rs3"]));
+    director.wait_for("quorum lost: 0 left, quorum is 1 server; backup servers stand in");
+    stage.stop_serving(2, any);
+    wait_for_weights(&mut stage, &[(RS4, 1)]);
+    assert!(answers(&stage).iter().eq(["rs4"]));
+    let status = wait_for("the status has it", || {
+        let said = files.once(&stage.director, "status", &[]).out;
+        said.contains("the sorry server stands in").then_some(said)
+    });
+    assert!(status.contains("weight 1 of 1, sorry server"), "{status}");
+    assert!(status.contains("weight - of 1, backup server"), "{status}");
+
+    // Killed and started, it is still so; then everything is well again.
+    drop(director);
+    let director = Running::start(&stage.director, &files, &[]);
+    assert!(answers(&stage).iter().eq(["rs4"]));
+    (0..3).for_each(|index| stage.serve(index, Tcp, any));
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    assert!(answers(&stage).iter().eq(["rs1", "rs2"]));
+    director.wait_for("quorum regained");
 }
