@@ -169,6 +169,7 @@ impl Pool {
                 },
                 inhibit_on_failure: member.inhibit,
                 rank: member.rank,
+                drain: None,
             };
             (server, configured)
         });

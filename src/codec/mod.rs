@@ -6,6 +6,7 @@
 
 pub mod amqp;
 pub mod attribute;
+pub mod certificate;
 pub mod connection;
 pub mod ipvs;
 pub mod message;

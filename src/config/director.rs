@@ -28,6 +28,7 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
     udp_timeout: None,
     expire_nodest_conn: Some(true),
     expire_quiescent_template: Some(true),
+    conn_reuse_mode: None,
 };
 
 /// Reads `director`; a wrong value keeps its default.
@@ -125,6 +126,7 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
                 let value = switch(name, node, out);
                 keep(&mut settings.expire_quiescent_template, value);
             }
+            "conn_reuse_mode" => keep(&mut settings.conn_reuse_mode, reuse_mode(name, node, out)),
             _ => IPVS.unknown_key(entry, entries, out),
         }
     }
@@ -141,6 +143,17 @@ fn keep<T>(setting: &mut T, read: Result<T, Wrong>) {
 fn switch(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<bool>, Wrong> {
     let words = [("true", Some(true)), ("false", Some(false)), ("keep", None)];
     choice(name, node, &words, &[], out)
+}
+
+/// `keep`, or a mode of the kernel.
+fn reuse_mode(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<u8>, Wrong> {
+    let modes = [
+        ("0", Some(0)),
+        ("1", Some(1)),
+        ("2", Some(2)),
+        ("keep", None),
+    ];
+    choice(name, node, &modes, &[], out)
 }
 
 /// `keep`, or whole seconds.

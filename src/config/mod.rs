@@ -8,6 +8,7 @@
 mod address;
 mod check;
 mod director;
+mod drain;
 mod duration;
 mod emit;
 mod follower;

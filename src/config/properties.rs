@@ -14,12 +14,12 @@ use proptest::prelude::*;
 use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
-    AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Config, ConfiguredServer,
-    ConfiguredService, DirectorSettings, ForwardingMethod, Fwmark, Granularity, HttpMethod,
-    HttpProbe, IpvsSettings, Login, MinHealthy, Need, PersistenceEngine, PoolRules, Probe,
-    ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank, RealServer, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, Thresholds,
-    Tunnel, TunnelChecksum, TunnelKind, Weight,
+    AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ClientCertificate, Config,
+    ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms, ForwardingMethod, Fwmark,
+    Granularity, HttpMethod, HttpProbe, IpvsSettings, Login, MinHealthy, Need, PersistenceEngine,
+    PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank,
+    RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    StatusRange, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -149,6 +149,32 @@ fn login() -> impl Strategy<Value = Login> {
     })
 }
 
+fn tls() -> impl Strategy<Value = Tls> {
+    let name = prop_oneof![
+        "[a-z][a-z0-9_]{0,9}([.][a-z][a-z0-9]{0,9}){0,2}",
+        family()
+            .prop_flat_map(address)
+            .prop_map(|ip| ip.to_string())
+    ];
+    let file = || "/[^\0/]{0,20}x".prop_map(|file| PathBuf::from(file).into_boxed_path());
+    let client = (file(), file());
+    let client = client.prop_map(|(certificate, key)| ClientCertificate { certificate, key });
+    (
+        option::of(name.prop_map(Into::into)),
+        option::of(file()),
+        any::<bool>(),
+        option::of(client),
+        option::of(1_u16..=3650),
+    )
+        .prop_map(|(server_name, ca_file, verify, client, min_days)| Tls {
+            server_name,
+            ca_file,
+            verify,
+            client,
+            min_days,
+        })
+}
+
 fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let method = prop::sample::select(vec![HttpMethod::Get, HttpMethod::Head, HttpMethod::Options]);
     let status = (200_u16..=599, 200_u16..=599).prop_map(|(one, other)| StatusRange {
@@ -158,9 +184,11 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let host = option::of("[a-zA-Z0-9.:_-]{1,20}".prop_map(Into::into));
     let headers = btree_map("X-[a-zA-Z]{1,9}", "[!-~]([ -~]{0,9}[!-~])?", 0..3);
     let contains = option::of("\\PC{1,20}".prop_map(Into::into));
-    let more = (headers, option::of(login()), contains);
+    let more = (headers, option::of(login()), contains, option::of(tls()));
     let http = (method, "/[!-~]{0,20}", host, vec(status, 1..4), more).prop_map(
-        |(method, path, host, statuses, (headers, login, contains))| {
+        |(method, path, host, statuses, (headers, login, contains, tls))| {
+            // A name there is the server's name, too, unless another one is written.
+            let host = host.filter(|_| tls.as_ref().is_none_or(|tls| tls.server_name.is_some()));
             ProbeKind::Http(Arc::new(HttpProbe {
                 method,
                 path: path.into(),
@@ -172,20 +200,28 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
                 login,
                 statuses: statuses.into(),
                 contains: contains.filter(|_| method != HttpMethod::Head),
+                tls,
             }))
         },
     );
-    let amqp = option::of((login(), "\\PC{1,20}")).prop_map(|login| {
+    let amqp = (option::of((login(), "\\PC{1,20}")), option::of(tls()));
+    let amqp = amqp.prop_map(|(login, tls)| {
         let login = login.map(|(who, vhost)| AmqpLogin {
             who,
             vhost: vhost.into(),
         });
-        ProbeKind::Amqp(Arc::new(AmqpProbe { login }))
+        ProbeKind::Amqp(Arc::new(AmqpProbe { login, tls }))
     });
-    let rabbitmq = (option::of(login()), 1_u16..).prop_map(|(login, listener)| {
-        ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe { login, listener }))
+    let rabbitmq = (option::of(login()), 1_u16.., option::of(tls()));
+    let rabbitmq = rabbitmq.prop_map(|(login, listener, tls)| {
+        ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe {
+            login,
+            listener,
+            tls,
+        }))
     });
-    prop_oneof![Just(ProbeKind::Tcp), http, amqp, rabbitmq]
+    let tls = tls().prop_map(|tls| ProbeKind::Tls(Arc::new(tls)));
+    prop_oneof![Just(ProbeKind::Tcp), tls, http, amqp, rabbitmq]
 }
 
 fn check() -> impl Strategy<Value = Check> {
@@ -215,6 +251,14 @@ fn check() -> impl Strategy<Value = Check> {
 }
 
 /// None, one, or several different ones.
+fn drain() -> impl Strategy<Value = Option<DrainTerms>> {
+    let terms = (1..=2_592_000_u64, any::<bool>()).prop_map(|(seconds, templates)| DrainTerms {
+        deadline: Some(Duration::from_secs(seconds)),
+        templates,
+    });
+    prop::option::of(terms)
+}
+
 fn checks() -> impl Strategy<Value = Checks> {
     let need = prop_oneof![
         Just(Need::All),
@@ -256,31 +300,46 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
         0..=Weight::MAX.get(),
         0..=Weight::MAX.get(),
     );
-    (forwarding, addresses, limits, checks(), any::<bool>()).prop_map(
-        move |(forwarding, (own, any, port), (weight, one, other), checks, inhibit_on_failure)| {
-            let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
-            let kept = service.port().unwrap_or(0);
-            let address = if tunneled { any } else { own };
-            let key = ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
-            let real_server = RealServer {
-                forwarding,
-                weight: Weight::new(weight).unwrap(),
-                thresholds: Thresholds {
-                    upper: one.max(other),
-                    lower: one.min(other),
-                },
-            };
-            (
-                key,
-                ConfiguredServer {
-                    real_server,
-                    checks,
-                    inhibit_on_failure,
-                    rank: Rank::Primary,
-                },
-            )
-        },
+    (
+        forwarding,
+        addresses,
+        limits,
+        checks(),
+        (any::<bool>(), drain()),
     )
+        .prop_map(
+            move |(
+                forwarding,
+                (own, any, port),
+                (weight, one, other),
+                checks,
+                (inhibit_on_failure, drain),
+            )| {
+                let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
+                let kept = service.port().unwrap_or(0);
+                let address = if tunneled { any } else { own };
+                let key =
+                    ServerKey::new(address, if forwarding.keeps_port() { kept } else { port });
+                let real_server = RealServer {
+                    forwarding,
+                    weight: Weight::new(weight).unwrap(),
+                    thresholds: Thresholds {
+                        upper: one.max(other),
+                        lower: one.min(other),
+                    },
+                };
+                (
+                    key,
+                    ConfiguredServer {
+                        real_server,
+                        checks,
+                        inhibit_on_failure,
+                        rank: Rank::Primary,
+                        drain,
+                    },
+                )
+            },
+        )
 }
 
 fn pool() -> impl Strategy<Value = PoolRules> {
@@ -348,14 +407,23 @@ fn config() -> impl Strategy<Value = Config> {
         option::of(seconds()),
         any::<Option<bool>>(),
         any::<Option<bool>>(),
+        option::of(0..=2_u8),
     );
     let ipvs = ipvs.prop_map(
-        |(tcp_timeout, tcp_fin_timeout, udp_timeout, expire_nodest_conn, template)| IpvsSettings {
+        |(
+            tcp_timeout,
+            tcp_fin_timeout,
+            udp_timeout,
+            expire_nodest_conn,
+            template,
+            conn_reuse_mode,
+        )| IpvsSettings {
             tcp_timeout,
             tcp_fin_timeout,
             udp_timeout,
             expire_nodest_conn,
             expire_quiescent_template: template,
+            conn_reuse_mode,
         },
     );
     let director = (

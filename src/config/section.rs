@@ -31,7 +31,31 @@ const SERVER_SETTINGS: &[&str] = &[
     "upper_threshold",
     "lower_threshold",
     "inhibit_on_failure",
+    "drain",
     "check",
+];
+
+/// Settings of a check by HTTP, with or without TLS.
+const HTTP_SETTINGS: &[&str] = &[
+    "port",
+    "address",
+    "method",
+    "path",
+    "host",
+    "headers",
+    "user",
+    "password_file",
+    "status",
+    "contains",
+];
+/// Settings of every check that speaks TLS.
+const TLS_SETTINGS: &[&str] = &[
+    "server_name",
+    "ca_file",
+    "verify",
+    "client_certificate",
+    "client_key",
+    "min_days",
 ];
 
 /// The file itself.
@@ -55,6 +79,7 @@ pub(super) const IPVS: Section = Section {
         "udp_timeout",
         "expire_nodest_conn",
         "expire_quiescent_template",
+        "conn_reuse_mode",
     ],
     shared: &[],
 };
@@ -94,12 +119,20 @@ pub(super) const TUNNEL: Section = Section {
     own: &["type", "port", "checksum"],
     shared: &[],
 };
+/// `drain`.
+pub(super) const DRAIN: Section = Section {
+    name: "drain",
+    own: &["deadline", "templates"],
+    shared: &[],
+};
 /// `check`.
 pub(super) const CHECK: Section = Section {
     name: "check",
     own: &[
         "tcp",
+        "tls",
         "http",
+        "https",
         "amqp",
         "rabbitmq",
         "each",
@@ -121,40 +154,62 @@ pub(super) const CHECK_TCP: Section = Section {
     own: &["port", "address"],
     shared: &[],
 };
+/// `check.tls`.
+pub(super) const CHECK_TLS: Section = Section {
+    name: "check.tls",
+    own: &["port", "address"],
+    shared: &[TLS_SETTINGS],
+};
 /// `check.http`.
 pub(super) const CHECK_HTTP: Section = Section {
     name: "check.http",
-    own: &[
-        "port",
-        "address",
-        "method",
-        "path",
-        "host",
-        "headers",
-        "user",
-        "password_file",
-        "status",
-        "contains",
-    ],
-    shared: &[],
+    own: &[],
+    shared: &[HTTP_SETTINGS],
+};
+/// `check.https`.
+pub(super) const CHECK_HTTPS: Section = Section {
+    name: "check.https",
+    own: &[],
+    shared: &[HTTP_SETTINGS, TLS_SETTINGS],
 };
 
 /// `check.amqp`.
 pub(super) const CHECK_AMQP: Section = Section {
     name: "check.amqp",
-    own: &["port", "address", "user", "password_file", "vhost"],
+    own: &["port", "address", "user", "password_file", "vhost", "tls"],
     shared: &[],
+};
+
+/// `check.amqp.tls`.
+pub(super) const CHECK_AMQP_TLS: Section = Section {
+    name: "check.amqp.tls",
+    own: &[],
+    shared: &[TLS_SETTINGS],
 };
 
 /// `check.rabbitmq`.
 pub(super) const CHECK_RABBITMQ: Section = Section {
     name: "check.rabbitmq",
-    own: &["port", "address", "listener", "user", "password_file"],
+    own: &[
+        "port",
+        "address",
+        "listener",
+        "user",
+        "password_file",
+        "tls",
+    ],
     shared: &[],
 };
 
+/// `check.rabbitmq.tls`.
+pub(super) const CHECK_RABBITMQ_TLS: Section = Section {
+    name: "check.rabbitmq.tls",
+    own: &[],
+    shared: &[TLS_SETTINGS],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 14] = [
+pub static SECTIONS: [Section; 19] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -164,11 +219,16 @@ pub static SECTIONS: [Section; 14] = [
     PERSISTENCE,
     QUORUM,
     TUNNEL,
+    DRAIN,
     CHECK,
     CHECK_TCP,
+    CHECK_TLS,
     CHECK_HTTP,
+    CHECK_HTTPS,
     CHECK_AMQP,
+    CHECK_AMQP_TLS,
     CHECK_RABBITMQ,
+    CHECK_RABBITMQ_TLS,
 ];
 
 /// Our keys for the words of keepalived and others.
@@ -211,6 +271,16 @@ const FOREIGN: &[(&str, &str)] = &[
     (
         "password",
         "put it into a file of its own, and write password_file: with its path",
+    ),
+    ("sni", "write server_name"),
+    ("insecure", "write verify: false"),
+    (
+        "tls",
+        "write check: {https: {}} or check: {tls: {}}; amqp and rabbitmq have a key tls",
+    ),
+    (
+        "ssl",
+        "write check: {https: {}} or check: {tls: {}}; amqp and rabbitmq have a key tls",
     ),
     ("mask", "write persistence: {granularity: 255.255.255.0}"),
 ];

@@ -3,6 +3,7 @@
 
 use super::address::{self, Address};
 use super::check::{CheckLayer, Shared};
+use super::drain::DrainLayer;
 use super::section::SERVER;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
 use super::tree::{Entry, Node, Value};
@@ -24,6 +25,7 @@ pub(super) struct ServerLayer {
     upper_threshold: Setting<u32>,
     lower_threshold: Setting<u32>,
     inhibit_on_failure: Setting<bool>,
+    drain: Option<Box<DrainLayer>>,
     /// In a box of its own, because few servers have one.
     check: Option<Box<CheckLayer>>,
 }
@@ -84,6 +86,7 @@ impl ServerLayer {
             "inhibit_on_failure" => {
                 self.inhibit_on_failure = Setting::read(node, boolean(name, node, out));
             }
+            "drain" => self.drain = Some(Box::new(DrainLayer::read(name, node, out))),
             "check" => self.check = Some(Box::new(CheckLayer::read(name, node, out))),
             _ => return false,
         }
@@ -166,6 +169,8 @@ impl ServerItem {
         } else {
             CheckLayer::resolve(&checks, subject, key, shared, out)
         };
+        let drains = layers.iter().filter_map(|layer| layer.drain.as_deref());
+        let drains: Vec<&DrainLayer> = drains.collect();
         Ok(ConfiguredServer {
             real_server: RealServer {
                 forwarding: forwarding?,
@@ -175,6 +180,7 @@ impl ServerItem {
             checks: checks?,
             inhibit_on_failure: innermost_or(&layers, |layer| &layer.inhibit_on_failure, false)?,
             rank: self.rank,
+            drain: DrainLayer::resolve(&drains)?,
         })
     }
 

@@ -174,7 +174,10 @@ fn every_key_that_a_section_lists_is_read() {
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
                 "a real server" => format!("pools: {{p: [{{{key}: }}]}}"),
                 name if let Some(kind) = name.strip_prefix("check.") => {
-                    format!("defaults: {{check: {{{kind}: {{{key}: }}}}}}")
+                    let depth = kind.split('.').count();
+                    let kind = kind.replace('.', ": {");
+                    let end = "}".repeat(depth);
+                    format!("defaults: {{check: {{{kind}: {{{key}: {end}}}}}")
                 }
                 name => format!("defaults: {{{name}: {{{key}: }}}}"),
             };

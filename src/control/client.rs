@@ -92,7 +92,7 @@ impl Client {
         let mut found = None;
         for item in self.ask(Request::Standings)? {
             if let Item::Standings(standings) = item? {
-                found = Some(standings);
+                found = Some(*standings);
             }
         }
         found.ok_or_else(|| self.unreadable("it has no standings".to_owned()))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::hello::Hello;
 use super::status::Status;
 use crate::engine::ReloadId;
-use crate::model::{Config, Ordered, Recalled, ServiceKey, Severity, Transition};
+use crate::model::{Config, Ordered, Recalled, RecalledDrain, ServiceKey, Severity, Transition};
 
 /// One part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +30,7 @@ pub enum Item {
     /// For how many servers an order changed something.
     Ordered(u64),
     /// What `director plan` needs to know from the running director.
-    Standings(Remembered),
+    Standings(Box<Remembered>),
 }
 
 /// An event.
@@ -85,6 +85,9 @@ pub struct Remembered {
     /// What operators have ordered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Ordered>,
+    /// The drains that are under way, or have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drains: Vec<RecalledDrain>,
 }
 
 /// One line of a director.
@@ -123,7 +126,7 @@ struct ReadItem {
     skipped: Option<ReadSkipped>,
     reload: Option<Reloaded>,
     ordered: Option<u64>,
-    standings: Option<Remembered>,
+    standings: Option<Box<Remembered>>,
 }
 
 #[derive(Deserialize)]

@@ -41,6 +41,12 @@ pub enum Request {
         /// The order; `null` takes one back.
         #[serde(deserialize_with = "written")]
         order: Option<Order>,
+        /// For a drain: it ends after so many seconds, also when connections are left.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_seconds: Option<u64>,
+        /// For a drain: it waits also for the persistence templates.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        templates: bool,
         /// Also when a service is left without a server that takes new connections.
         #[serde(default)]
         force: bool,

@@ -66,7 +66,8 @@ pub struct ServiceStatus {
 pub struct ServerStatus {
     /// `10.0.0.5:5672`.
     pub server: ServerKey,
-    /// `up`, `down`, `unknown`, `drain`, `maintenance`, or `unchecked`.
+    /// `up`, `down`, `unknown`, `drain`, `maintenance`, `unchecked`, or `leaving` for a server that the configuration has
+    /// no more.
     pub health: Cow<'static, str>,
     /// How long it has been so, in seconds; absent for a server without checks.
     pub since_seconds: Option<u64>,
@@ -82,9 +83,27 @@ pub struct ServerStatus {
     /// Why it is in the table, or out of it, in spite of its health.
     #[serde(default)]
     pub note: Option<String>,
+    /// How its drain goes on, while it drains or when it has drained.
+    #[serde(default)]
+    pub drain: Option<DrainStatus>,
     /// Its checks.
     #[serde(default)]
     pub checks: Vec<CheckStatus>,
+}
+
+/// How a drain goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainStatus {
+    /// How long ago it began, in seconds.
+    pub since_seconds: u64,
+    /// How many connections are left; absent until they have been counted.
+    pub connections: Option<u32>,
+    /// How many persistence templates are left, when it waits for them.
+    pub templates: Option<u32>,
+    /// In how many seconds it ends, also when connections are left; absent when it waits for as long as they live.
+    pub deadline_seconds: Option<u64>,
+    /// Whether the server has left the table.
+    pub ended: bool,
 }
 
 /// One check of one real server.
@@ -100,6 +119,9 @@ pub struct CheckStatus {
     pub latency_microseconds: Option<u64>,
     /// What the last failed probe saw.
     pub last_failure: Option<String>,
+    /// What the last success warned of: a certificate that ends soon.
+    #[serde(default)]
+    pub warning: Option<String>,
     /// Whether the last probe was a success; absent until one has come back.
     #[serde(default)]
     pub last_succeeded: Option<bool>,

@@ -11,11 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::ask::{self, Whom};
-use super::order::{self, Wish};
+use super::order::{self, Asked, Wish};
 use super::say::{complain, heard, printable};
 use super::why::{self, Whose};
 use super::{oneshot, replay, run};
-use crate::model::{self, Order, ServiceKey};
+use crate::model::{self, DrainTerms, Order, ServiceKey};
 
 /// The configuration file when the command line names none.
 pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
@@ -109,10 +109,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Order that real servers get no new connections; the present ones live on. The order lasts until director enable
+    /// Order that real servers get no new connections. They leave the table when their present ones have ended. The order
+    /// lasts until director enable
     Drain {
         #[command(flatten)]
         whom: Servers,
+        /// Take them out of the table after so many seconds, also when connections are left: these break
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_592_000))]
+        deadline: Option<u64>,
+        /// Wait also until persistence binds no client to them any more
+        #[arg(long)]
+        templates: bool,
         /// Also when a service is left without a server for new connections
         #[arg(long)]
         force: bool,
@@ -193,12 +200,7 @@ struct Servers {
 
 impl Servers {
     /// Orders this for them.
-    fn order(
-        self,
-        order: Option<Order>,
-        force: bool,
-        wait: Option<Duration>,
-    ) -> Result<ExitCode, Failure> {
+    fn order(self, asked: Asked) -> Result<ExitCode, Failure> {
         let Self {
             server: servers,
             service: services,
@@ -207,9 +209,7 @@ impl Servers {
         let wish = Wish {
             servers,
             services,
-            order,
-            force,
-            wait,
+            asked,
         };
         order::order(Whom { socket, file: None }, &wish)
     }
@@ -324,20 +324,30 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         } => why::why(whom.into(), server, service, json),
         Command::Drain {
             whom,
+            deadline,
+            templates,
             force,
             wait,
             timeout,
         } => {
-            let wait = wait.then(|| Duration::from_secs(timeout));
-            whom.order(Some(Order::Drain), force, wait)
+            let deadline = deadline.map(Duration::from_secs);
+            whom.order(Asked {
+                order: Some(Order::Drain),
+                terms: DrainTerms {
+                    deadline,
+                    templates,
+                },
+                force,
+                wait: wait.then(|| Duration::from_secs(timeout)),
+            })
         }
-        Command::Disable { whom, force } => whom.order(Some(Order::Disable), force, None),
-        Command::Enable { whom } => whom.order(None, true, None),
+        Command::Disable { whom, force } => whom.order(Asked::of(Some(Order::Disable), force)),
+        Command::Enable { whom } => whom.order(Asked::of(None, true)),
         Command::Weight {
             weight,
             whom,
             force,
-        } => whom.order(Some(Order::Weight(weight)), force, None),
+        } => whom.order(Asked::of(Some(Order::Weight(weight)), force)),
         Command::Events {
             whom,
             since_number,

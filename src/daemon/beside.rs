@@ -8,9 +8,9 @@ use super::args::Failure;
 use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
 use crate::model::{
-    AllUp, Config, IpvsTable, Pools, Role, ServerKey, ServiceKey, Timestamp, WithOrders,
+    AllUp, Config, Drains, IpvsTable, Pools, Role, ServerKey, ServiceKey, Timestamp, WithOrders,
 };
-use crate::plan::desired;
+use crate::plan::{desired, drains_after};
 
 /// Who looks after the servers meanwhile.
 pub(super) enum Beside {
@@ -41,6 +41,13 @@ impl Beside {
         let longest = known.recalled.iter().map(|it| it.age).max();
         let now = Timestamp::after_start(longest.unwrap_or_default());
         let mut health = Health::believing(&known.config, &known.recalled, now);
+        let drains = drains_after(
+            &Drains::of_recalled(&known.drains, now),
+            (&known.config, config),
+            &health,
+            observed,
+            now,
+        );
         let serving =
             |service: &ServiceKey, server: &ServerKey| observed.has_serving(service, server);
         health.configure(config, serving, now);
@@ -49,6 +56,7 @@ impl Beside {
             orders: &known.orders.iter().copied().collect(),
             // Who is kept takes connections in the kernel's table.
             pools: &Pools::NONE,
+            drains: &drains,
         };
         desired(config, &known, Role::Serving, observed)
     }
@@ -100,6 +108,7 @@ mod tests {
             owned: BTreeSet::new(),
             config: running.clone(),
             orders: Vec::new(),
+            drains: Vec::new(),
         };
         let beside = Beside::Director(Box::new(known));
         let next = parse(

@@ -17,7 +17,7 @@ use crate::control::{
     self, Asked, ControlSocket, Item, Peer, Reloaded, Replies, Request, Unanswered,
 };
 use crate::engine::{Command, CommandId, ReloadId, Snapshot};
-use crate::model::ServiceKey;
+use crate::model::{DrainTerms, ServiceKey};
 
 /// A client that watches gets at most one update in this time.
 const WATCH_PERIOD: Duration = Duration::from_millis(250);
@@ -67,6 +67,8 @@ impl Desk {
             Request::Order {
                 servers,
                 order,
+                deadline_seconds,
+                templates,
                 force,
             } => {
                 let id = CommandId(self.commands.get() + 1);
@@ -75,6 +77,10 @@ impl Desk {
                     id,
                     servers,
                     order,
+                    terms: DrainTerms {
+                        deadline: deadline_seconds.map(Duration::from_secs),
+                        templates,
+                    },
                     force,
                     by: who(asked.peer).into(),
                 };
@@ -82,7 +88,7 @@ impl Desk {
             }
             Request::Standings => {
                 let (snapshot, now) = (self.latest()?, self.clock.now());
-                let make = move || Item::Standings(remembered(&snapshot, now));
+                let make = move || Item::Standings(Box::new(remembered(&snapshot, now)));
                 replies.made(make).await
             }
         }

@@ -46,14 +46,12 @@ pub(super) fn refused(settings: &DirectorSettings) -> Vec<String> {
     [state, remembered, socket].into_iter().flatten().collect()
 }
 
-/// The password files of checks that do not exist. One that we may not look at may exist.
-pub(super) fn missing_passwords(config: &Config) -> BTreeSet<PathBuf> {
+/// The files of checks (passwords, certificates, keys) that do not exist. One that we may not look at may exist.
+pub(super) fn missing_from_checks(config: &Config) -> BTreeSet<PathBuf> {
     let services = config.services.values();
     let checks = services.flat_map(|it| it.servers.values().flat_map(|it| it.checks.each.iter()));
-    let logins = checks.filter_map(|check| check.probe.login());
-    let files: BTreeSet<PathBuf> = logins
-        .map(|login| login.password_file.to_path_buf())
-        .collect();
+    let files = checks.flat_map(|check| check.probe.files());
+    let files: BTreeSet<PathBuf> = files.map(Path::to_path_buf).collect();
     let missing = |path: &PathBuf| {
         metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     };
@@ -102,6 +100,22 @@ mod tests {
             );
             fs::remove_file(path).unwrap();
         }
+    }
+
+    #[test]
+    fn files_of_checks_that_do_not_exist_are_named_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        fs::write(file("ca.pem"), "").unwrap();
+        let at = |name: &str| file(name).display().to_string();
+        let (ca, pem, key, password) = (at("ca.pem"), at("pem"), at("key"), at("password"));
+        let text = format!(
+            "virtual_services:\n  - address: 192.0.2.10:443\n    servers: [10.0.0.1, 10.0.0.2]\n    check: {{https: \
+             {{ca_file: {ca}, client_certificate: {pem}, client_key: {key}, user: a, password_file: {password}}}}}\n"
+        );
+        let config = crate::config::parse("test.yaml", text.as_bytes()).unwrap();
+        let missing: Vec<PathBuf> = missing_from_checks(&config).into_iter().collect();
+        assert_eq!(missing, ["key", "password", "pem"].map(file));
     }
 
     #[test]

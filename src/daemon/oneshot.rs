@@ -83,9 +83,9 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
         return Err(Failure::config(&printable(&refused.join("\n"))));
     }
     warn(path)?;
-    for file in files::missing_passwords(&config) {
+    for file in files::missing_from_checks(&config) {
         complain(&printable(&format!(
-            "director: note: there is no password file {}; its checks cannot run",
+            "director: note: there is no file {}; the checks that read it cannot run",
             file.display()
         )));
     }

@@ -14,7 +14,7 @@ use super::why::{Whose, named};
 use crate::control::{Client, Item, Request};
 use crate::engine::count;
 use crate::kernel::Ipvs;
-use crate::model::{Order, ServerKey, ServiceKey};
+use crate::model::{DrainTerms, Order, ServerKey, ServiceKey};
 
 /// So many servers fit into a line of the control socket.
 const MOST_AT_A_TIME: usize = 400;
@@ -26,17 +26,37 @@ const COUNT_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Wish {
     pub(super) servers: Vec<Whose>,
     pub(super) services: Vec<ServiceKey>,
+    pub(super) asked: Asked,
+}
+
+/// What is ordered.
+#[derive(Debug)]
+pub(super) struct Asked {
     /// `None` takes an order back.
     pub(super) order: Option<Order>,
+    /// What ends a drain.
+    pub(super) terms: DrainTerms,
     pub(super) force: bool,
     /// For a drain: how long to wait for the connections to end.
     pub(super) wait: Option<Duration>,
 }
 
+impl Asked {
+    /// An order that is not a drain.
+    pub(super) fn of(order: Option<Order>, force: bool) -> Self {
+        Self {
+            order,
+            terms: DrainTerms::default(),
+            force,
+            wait: None,
+        }
+    }
+}
+
 /// The commands.
 pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
-    let kernel = match wish.wait {
+    let kernel = match wish.asked.wait {
         Some(patience) => Some((open()?, patience)),
         None => None,
     };
@@ -48,9 +68,9 @@ pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
         .collect();
     let mut changed = 0;
     for some in servers.chunks(MOST_AT_A_TIME) {
-        changed += ask(&mut client, some, wish)?;
+        changed += ask(&mut client, some, &wish.asked)?;
     }
-    let what = match wish.order {
+    let what = match wish.asked.order {
         Some(order) => order.to_string(),
         None => "no order".to_owned(),
     };
@@ -66,13 +86,15 @@ pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
 fn ask(
     client: &mut Client,
     servers: &[(ServiceKey, ServerKey)],
-    wish: &Wish,
+    asked: &Asked,
 ) -> Result<usize, Failure> {
     let mut all = 0;
     let request = Request::Order {
         servers: servers.to_vec(),
-        order: wish.order,
-        force: wish.force,
+        order: asked.order,
+        deadline_seconds: asked.terms.deadline.map(|deadline| deadline.as_secs()),
+        templates: asked.terms.templates,
+        force: asked.force,
     };
     for item in client.ask(request)? {
         if let Item::Ordered(changed) = item? {

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use super::say::printable;
-use crate::control::{ServerStatus, Status, Told};
+use crate::control::{DrainStatus, ServerStatus, Status, Told};
+use crate::engine::count;
 use crate::model::Severity;
 use crate::system::time_of_day;
 
@@ -70,6 +71,9 @@ fn server(text: &mut String, it: &ServerStatus) {
     if let Some(note) = &it.note {
         let _ = write!(text, ", {note}");
     }
+    if let Some(it) = &it.drain {
+        let _ = write!(text, ", {}", drain(it));
+    }
     if let Some(check) = idle {
         let why = check.last_failure.as_deref();
         let _ = write!(text, ": {}", why.unwrap_or("for no known reason"));
@@ -77,6 +81,28 @@ fn server(text: &mut String, it: &ServerStatus) {
         let _ = write!(text, ": {reason}");
     }
     text.push('\n');
+}
+
+fn number(of: u32, what: &str) -> String {
+    count(usize::try_from(of).unwrap_or(usize::MAX), what)
+}
+
+/// How a drain goes on: `12 connections left, at most 3590 s more`.
+pub(super) fn drain(it: &DrainStatus) -> String {
+    if it.ended {
+        return format!("drained; the drain began {} s ago", it.since_seconds);
+    }
+    let mut text = match it.connections {
+        Some(left) => format!("{} left", number(left, "connection")),
+        None => "connections not counted yet".to_owned(),
+    };
+    if let Some(templates) = it.templates {
+        let _ = write!(text, ", {}", number(templates, "persistence template"));
+    }
+    if let Some(seconds) = it.deadline_seconds {
+        let _ = write!(text, ", at most {seconds} s more");
+    }
+    text
 }
 
 /// `12 14:03:22 warning drift: ...`, and `12 -1d 14:03:22 ...` for the day before.
@@ -130,6 +156,7 @@ mod tests {
             reason: None,
             order: None,
             note: None,
+            drain: None,
             checks: Vec::new(),
         };
         change(&mut it);
@@ -145,6 +172,7 @@ mod tests {
             since_seconds: 5,
             latency_microseconds: None,
             last_failure: Some("no descriptor left".to_owned()),
+            warning: None,
             last_succeeded: None,
             against: 0,
             against_needed: 3,

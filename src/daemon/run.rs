@@ -136,6 +136,7 @@ fn furnish(
         owned: owned.read().map_err(Failure::failed)?,
         recalled: remembered.recalled(WallTime::now()),
         orders: remembered.orders().to_vec(),
+        drains: remembered.drains(WallTime::now()),
         config,
     };
     let kernel = open()?;

@@ -17,10 +17,10 @@ use super::log;
 use super::published::Published;
 use super::recorder::Recorder;
 use super::state::{LAST_WRITE, Noted, OwnedFile, RememberedWriter, WRITE_INTERVAL};
-use crate::engine::{Action, Engine, Event};
+use crate::engine::{Action, Counted, Engine, Event};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
-use crate::model::{Condition, Object, Timestamp, Transition};
+use crate::model::{Condition, Object, ServiceKey, Timestamp, Transition};
 
 /// The largest number of reports to collect before their changes go to the kernel.
 const MOST_REPORTS: usize = 1024;
@@ -136,6 +136,7 @@ where
                 let found = self.kernel.read_service(&key).map_err(in_words);
                 Some(Event::ServiceRead(key, found))
             }
+            Action::Count(services) => Some(Event::Counted(self.count(services))),
             Action::Apply(steps) => {
                 let refused = self.kernel.apply(&steps).map_err(in_words);
                 Some(Event::Applied(refused))
@@ -169,11 +170,23 @@ where
         }
     }
 
+    /// Counts the connections of the servers of these services. The engine asks again for one that could not be read.
+    fn count(&mut self, services: Vec<ServiceKey>) -> Vec<Counted> {
+        let counted = services.into_iter().filter_map(|service| {
+            let servers = self.kernel.count(&service).ok()?;
+            Some(Counted { service, servers })
+        });
+        counted.collect()
+    }
+
     fn tell(&mut self, transition: &Arc<Transition>) {
         self.news = true;
         self.verdicts |= matches!(
             (&transition.object, transition.to),
-            (Object::Server(..), Condition::Standing(_)) | (Object::Configuration, _)
+            (
+                Object::Server(..),
+                Condition::Standing(_) | Condition::Draining | Condition::Drained
+            ) | (Object::Configuration, _)
         );
         log::tell(transition);
     }
@@ -237,8 +250,10 @@ where
         self.last_noted = now;
         let recalled = self.engine.remembered(now);
         let orders = Arc::clone(self.engine.orders());
+        let drains = self.engine.drains(now);
         move || Noted {
             recalled,
+            drains,
             orders: orders.iter().collect(),
         }
     }

@@ -6,16 +6,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::control::{
-    CheckStatus, Remembered, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
+    CheckStatus, DrainStatus, Remembered, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
 };
-use crate::engine::{CheckView, ServerView, Snapshot};
+use crate::engine::{CheckView, ServerView, Snapshot, living};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Order, PoolState, Rank, Recalled, ServiceKey, Standing,
+    ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, ServiceKey, Standing,
     Timestamp, Transition, Weight,
 };
 
 /// The text for a server that nothing checks.
 const UNCHECKED: &str = "unchecked";
+/// And for one that the configuration has no more.
+const LEAVING: &str = "leaving";
 
 /// The note on a server that is down and serves all the same.
 const KEPT: &str = "stays in: too few are healthy";
@@ -74,9 +76,15 @@ fn service_status(
                 let note = note(configured.rank, kept);
                 Some(ServerStatus {
                     note,
-                    ..server_status(view, now, configured, order)
+                    order: order.map(|order| order.to_string()),
+                    drain: snapshot
+                        .drains
+                        .get(&key, server)
+                        .map(|drain| drain_status(&key, drain, now)),
+                    ..server_status(view, now, configured)
                 })
             })
+            .chain(leaving(snapshot, &key, now))
             .collect(),
     }
 }
@@ -99,12 +107,41 @@ fn note(rank: Rank, kept: bool) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join(", "))
 }
 
-fn server_status(
-    view: &ServerView,
-    now: Timestamp,
-    configured: &ConfiguredServer,
-    order: Option<Order>,
-) -> ServerStatus {
+/// The servers that the configuration has no more, and that drain.
+fn leaving(snapshot: &Snapshot, key: &ServiceKey, now: Timestamp) -> Vec<ServerStatus> {
+    let drains = snapshot.drains.of(key);
+    let leaving = drains.filter_map(|(server, drain)| Some((server, drain, drain.leaving?)));
+    let leaving = leaving.map(|(server, drain, real)| ServerStatus {
+        server: *server,
+        health: Cow::Borrowed(LEAVING),
+        since_seconds: Some(now.since(drain.since).as_secs()),
+        weight: Some(real.weight.get()),
+        configured_weight: 0,
+        reason: None,
+        order: None,
+        note: None,
+        drain: Some(drain_status(key, drain, now)),
+        checks: Vec::new(),
+    });
+    leaving.collect()
+}
+
+fn drain_status(service: &ServiceKey, drain: &Drain, now: Timestamp) -> DrainStatus {
+    let since = now.since(drain.since);
+    let templates = drain.left.filter(|_| drain.terms.templates);
+    DrainStatus {
+        since_seconds: since.as_secs(),
+        connections: drain.left.map(|counts| living(service, counts)),
+        templates: templates.map(|counts| counts.persistent),
+        deadline_seconds: drain
+            .terms
+            .deadline
+            .map(|deadline| deadline.saturating_sub(since).as_secs()),
+        ended: drain.ended,
+    }
+}
+
+fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServer) -> ServerStatus {
     ServerStatus {
         server: view.key,
         health: Cow::Borrowed(view.standing.map_or(UNCHECKED, Standing::word)),
@@ -112,8 +149,9 @@ fn server_status(
         weight: view.weight.map(Weight::get),
         configured_weight: configured.real_server.weight.get(),
         reason: reason(&view.checks),
-        order: order.map(|order| order.to_string()),
+        order: None,
         note: None,
+        drain: None,
         checks: view
             .checks
             .iter()
@@ -145,6 +183,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         since_seconds: now.since(view.since).as_secs(),
         latency_microseconds: view.last_started.map(|_| microseconds(view.last_latency)),
         last_failure: view.last_failure.as_deref().map(str::to_owned),
+        warning: view.warning.as_deref().map(str::to_owned),
         last_succeeded: view.last_started.map(|_| view.last_succeeded),
         against: view.against.0,
         against_needed: view.against.1,
@@ -175,6 +214,7 @@ pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
         owned: (*snapshot.owned).clone(),
         config: (*snapshot.config).clone(),
         orders: snapshot.orders.iter().collect(),
+        drains: snapshot.drains.recalled(now).collect(),
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::Failure;
 use super::ask::{Whom, to_json};
-use super::render::event;
+use super::render::{drain, event};
 use super::say::{printable, say};
 use crate::control::{CheckStatus, Client, Item, Request, ServerStatus, Told};
 use crate::model::{Object, ServerKey, ServiceKey};
@@ -162,6 +162,9 @@ fn render(why: &Why) -> String {
     if let Some(note) = &server.note {
         let _ = writeln!(text, "  {note}");
     }
+    if let Some(it) = &server.drain {
+        let _ = writeln!(text, "  {}", drain(it));
+    }
     if let Some(error) = &why.error {
         let _ = writeln!(text, "  error: {error}");
     }
@@ -202,6 +205,9 @@ fn render_check(check: &CheckStatus, text: &mut String) {
     let _ = writeln!(text, "  check {}", check.probe);
     let _ = writeln!(text, "    {}", verdict(check));
     let _ = writeln!(text, "    {}", last_probe(check));
+    if let Some(warning) = &check.warning {
+        let _ = writeln!(text, "    warning: {warning}");
+    }
     let _ = match check.next_milliseconds {
         Some(wait) => writeln!(text, "    next probe in {}", time(wait * 1000)),
         None => writeln!(text, "    a probe is out"),
@@ -267,6 +273,7 @@ mod tests {
             since_seconds: 12,
             latency_microseconds: Some(2_350),
             last_failure: Some("connect refused".to_owned()),
+            warning: None,
             last_succeeded: Some(true),
             against: 1,
             against_needed: 2,
@@ -290,6 +297,7 @@ mod tests {
                 reason: None,
                 order: None,
                 note: None,
+                drain: None,
                 checks,
             },
             events: vec![Told {
@@ -350,6 +358,13 @@ mod tests {
         assert!(text.ends_with(
             "    could not run 4 times in a row, for 9 s: eth0 is down\n    a probe is out\n"
         ));
+        let warned = CheckStatus {
+            warning: Some("the server's certificate ends soon".to_owned()),
+            ..check()
+        };
+        render_check(&warned, &mut text);
+        let said = "\n    warning: the server's certificate ends soon\n    next probe in 1.8 s\n";
+        assert!(text.ends_with(said), "{text}");
         let new = CheckStatus {
             latency_microseconds: None,
             ..check()

@@ -8,7 +8,7 @@ use super::event::Action;
 use super::machine::{Engine, Purpose, Work};
 use super::orders::{all_are_out, known};
 use crate::health::Health;
-use crate::model::{Config, IpvsTable, Orders, ServiceKey, Timestamp, VirtualService};
+use crate::model::{Config, Drains, IpvsTable, Orders, ServiceKey, Timestamp, VirtualService};
 use crate::plan::{
     Change, Outcome, Plan, Rule, Step, StepFailure, desired_cautiously, desired_service,
     diff_service,
@@ -20,14 +20,15 @@ pub(super) const TRIES: u32 = 4;
 impl Engine {
     /// Plans from the known state of these services in the kernel to the desired state.
     pub(super) fn plan<'k>(&self, keys: impl IntoIterator<Item = &'k ServiceKey>) -> Plan {
-        self.plan_with(&self.config, &self.health, keys)
+        self.plan_with(&self.config, &self.health, &self.drains, keys)
     }
 
-    /// The same with another configuration and its standings.
+    /// The same with another configuration, its standings and its drains.
     pub(super) fn plan_with<'k>(
         &self,
         config: &Config,
         health: &Health,
+        drains: &Drains,
         keys: impl IntoIterator<Item = &'k ServiceKey>,
     ) -> Plan {
         let mut plan = Plan::default();
@@ -37,7 +38,7 @@ impl Engine {
                 continue;
             }
             let observed = self.observed.services.get(key);
-            let known = known(health, &self.orders, &self.pools);
+            let known = known(health, &self.orders, drains, &self.pools);
             let desired = desired_service(config, &known, self.role, key, observed);
             diff_service(key, desired.as_ref(), observed, &mut plan);
         }
@@ -51,7 +52,7 @@ impl Engine {
         };
         let observed = self.observed.services.get(key);
         // A server without a verdict may be dead.
-        let known = known(&self.health, orders, &self.pools);
+        let known = known(&self.health, orders, &self.drains, &self.pools);
         let cautious = desired_cautiously(service, key, &known, observed);
         let empties = observed.is_some_and(VirtualService::can_serve) && !cautious.can_serve();
         empties || all_are_out(service, key, orders)

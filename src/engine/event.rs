@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::{ProbeRequest, RunId};
 use crate::model::{
-    Config, Host, HostEvent, IpvsTable, Order, Ordered, Probe, ProbeReport, Recalled, ServerKey,
-    ServiceKey, Sighting, Timestamp, Transition, VirtualService,
+    Config, ConnectionCounts, DrainTerms, Host, HostEvent, IpvsTable, Order, Ordered, Probe,
+    ProbeReport, Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
+    VirtualService,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -39,6 +40,8 @@ pub enum Event {
     HostApplied(Vec<(usize, Box<str>)>),
     /// To [`Action::WriteOwned`].
     OwnedWritten(Result<(), Box<str>>),
+    /// To [`Action::Count`]: those that could be counted.
+    Counted(Vec<Counted>),
     /// A new configuration has been read and checked, for this request.
     Next(ReloadId, Arc<Config>),
     /// A new configuration has errors, or could not be read.
@@ -64,6 +67,18 @@ pub struct Start {
     /// The orders in force when it ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Ordered>,
+    /// The drains that were under way, or had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drains: Vec<RecalledDrain>,
+}
+
+/// The connections of the servers of one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The service.
+    pub service: ServiceKey,
+    /// Its servers.
+    pub servers: Vec<(ServerKey, ConnectionCounts)>,
 }
 
 /// What an operator orders.
@@ -75,6 +90,9 @@ pub struct Command {
     pub servers: Vec<(ServiceKey, ServerKey)>,
     /// The order; `None` takes one back.
     pub order: Option<Order>,
+    /// What ends a drain, when it is one.
+    #[serde(default)]
+    pub terms: DrainTerms,
     /// Also when a service is left without a server that takes new connections.
     pub force: bool,
     /// Who ordered it, in words.
@@ -116,6 +134,8 @@ pub enum Action {
     ReadTable,
     /// Read one service.
     ReadService(ServiceKey),
+    /// Count the connections of the servers of these services.
+    Count(Vec<ServiceKey>),
     /// Carry these steps out, in their order; a refused one does not stop the others.
     Apply(Arc<Vec<Step>>),
     /// Read this much of the host.

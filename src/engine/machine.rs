@@ -14,7 +14,7 @@ use super::repair::Strikes;
 use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
-use crate::model::{Config, Host, IpvsTable, Orders, Pools, Role, ServiceKey, Timestamp};
+use crate::model::{Config, Drains, Host, IpvsTable, Orders, Pools, Role, ServiceKey, Timestamp};
 use crate::plan::{Change, HostStep, Rule};
 
 /// Does one piece of work after the other, and keeps the kernel's table as it should be.
@@ -72,6 +72,10 @@ pub struct Engine {
     pub(super) reloads: Reloads,
     /// What operators have ordered.
     pub(super) orders: Arc<Orders>,
+    /// The servers that drain, or have drained.
+    pub(super) drains: Arc<Drains>,
+    /// When their connections are counted next.
+    pub(super) next_count: Timestamp,
     /// What they were answered.
     pub(super) answers: Arc<Answers>,
     /// What they will be answered when the kernel has answered.
@@ -158,10 +162,12 @@ pub(super) struct Next {
     pub(super) health: Health,
     /// The engine's `health_events` at that moment.
     pub(super) health_events: u64,
+    /// The drains with this configuration.
+    pub(super) drains: Arc<Drains>,
     /// What was ours before.
     pub(super) owned: Arc<BTreeSet<ServiceKey>>,
-    /// What to report about services that others had made.
-    pub(super) adoption: Vec<Untold>,
+    /// What to report about services that others had made, and about servers that leave.
+    pub(super) untold: Vec<Untold>,
 }
 
 impl Engine {
@@ -197,6 +203,8 @@ impl Engine {
             counters: Counters::default(),
             reloads: Reloads::default(),
             orders: Arc::default(),
+            drains: Arc::default(),
+            next_count: Timestamp::ZERO,
             answers: Arc::default(),
             unanswered: Answers::new(),
             pools: Pools::NONE,
@@ -213,7 +221,11 @@ impl Engine {
         if let Work::NotStarted | Work::Ended = self.work {
             return None;
         }
-        let others = [self.health.deadline(), self.strikes.deadline()];
+        let others = [
+            self.health.deadline(),
+            self.strikes.deadline(),
+            self.drain_deadline(),
+        ];
         let earliest = others.into_iter().flatten().min();
         Some(earliest.map_or(self.next_round, |at| at.min(self.next_round)))
     }
@@ -240,6 +252,7 @@ impl Engine {
             Event::Seen(sighting) => self.seen(now, sighting, out),
             Event::TableRead(table) => self.table_read(now, table, out),
             Event::ServiceRead(key, found) => self.service_read(now, key, found, out),
+            Event::Counted(all) => self.counted(now, &all),
             Event::Applied(failures) => self.applied(now, failures, out),
             Event::HostRead(host, unread) => self.host_read(now, &host, unread, out),
             Event::HostApplied(failed) => self.host_applied(now, failed, out),
@@ -261,6 +274,7 @@ impl Engine {
         if self.next_round <= now {
             self.begin_round(now, out);
         }
+        self.drain(now, out);
         let due = self.strikes.due(now);
         self.unread.extend(due);
         if matches!(self.work, Work::Idle)

@@ -17,6 +17,7 @@
 
 mod converge;
 mod describe;
+mod drains;
 mod event;
 mod history;
 mod host;
@@ -36,7 +37,8 @@ mod verdicts;
 mod view;
 
 pub use describe::{count, steps};
-pub use event::{Action, Command, CommandId, Event, Probed, ReloadId, Start};
+pub use drains::living;
+pub use event::{Action, Command, CommandId, Counted, Event, Probed, ReloadId, Start};
 pub use history::History;
 pub use machine::Engine;
 pub use orders::Answers;

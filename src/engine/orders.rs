@@ -9,8 +9,8 @@ use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::Health;
 use crate::model::{
-    Condition, Config, ConfiguredService, Effect, Object, Order, Ordered, Orders, Pools, ServerKey,
-    ServiceKey, Timestamp, Transition, VirtualService, WithOrders,
+    Condition, Config, ConfiguredService, Drains, Effect, Object, Order, Ordered, Orders, Pools,
+    ServerKey, ServiceKey, Timestamp, Transition, VirtualService, WithOrders,
 };
 
 /// The answers that are kept for those who asked: more than clients may ask at a time.
@@ -100,7 +100,8 @@ impl Engine {
         let servers: BTreeSet<_> = command.servers.iter().copied().collect();
         for (service, server) in servers {
             let before = self.orders.get(&service, &server);
-            if before == command.order {
+            let drains = self.order_drain(now, (service, server), command.order, command.terms);
+            if before == command.order && !drains {
                 continue;
             }
             changed += 1;
@@ -124,6 +125,7 @@ impl Engine {
     /// Forgets the orders for servers that the configuration does not have any more, and tells so.
     pub(super) fn forget_orders(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         for gone in self.keep_configured_orders() {
+            let weight = self.weight(&gone.service, &gone.server);
             let told = Transition {
                 at: now,
                 object: Object::Server(gone.service, gone.server),
@@ -131,8 +133,8 @@ impl Engine {
                 to: Condition::Ordered(None),
                 why: "the configuration, which has the server no more".into(),
                 effect: Effect::Weight {
-                    before: None,
-                    after: None,
+                    before: weight,
+                    after: weight,
                 },
             };
             self.tell(told, out);
@@ -187,11 +189,13 @@ pub(super) fn all_are_out(service: &ConfiguredService, key: &ServiceKey, orders:
 pub(super) const fn known<'a>(
     health: &'a Health,
     orders: &'a Orders,
+    drains: &'a Drains,
     pools: &'a Pools,
 ) -> WithOrders<'a, Health> {
     WithOrders {
         standings: health,
         orders,
         pools,
+        drains,
     }
 }

@@ -11,7 +11,7 @@ use crate::health::Health;
 use crate::model::{
     Condition, Config, Effect, IpvsTable, Object, ServerKey, ServiceKey, Timestamp, Transition,
 };
-use crate::plan::{Outcome, Rule, StepFailure};
+use crate::plan::{Outcome, Rule, StepFailure, drains_after};
 
 impl Engine {
     /// An older request for a configuration does not count any more.
@@ -84,19 +84,28 @@ impl Engine {
             return out.push(Action::ReadTable);
         }
         let health = configured(&self.health, &wanted.config, &self.observed, now);
+        let drains = Arc::new(drains_after(
+            &self.drains,
+            (&self.config, &wanted.config),
+            &self.health,
+            &self.observed,
+            now,
+        ));
         let before = Arc::clone(&self.owned);
         let mut keys = self.ours();
         keys.extend(wanted.config.services.keys());
         self.own(&keys, out);
-        let plan = self.plan_with(&wanted.config, &health, &keys);
-        let adoption = self.changes(now, &plan, &before, Condition::Foreign);
+        let plan = self.plan_with(&wanted.config, &health, &drains, &keys);
+        let mut untold = self.changes(now, &plan, &before, Condition::Foreign);
+        untold.extend(self.leaving(now, &drains));
         let excused = self.excused(&wanted.config);
         let next = Box::new(Next {
             wanted,
             health,
             health_events: self.health_events,
+            drains,
             owned: before,
-            adoption,
+            untold,
         });
         let rule = Rule::AllOrNothing { excused };
         self.begin(now, plan, rule, Purpose::Reload(next), out);
@@ -186,10 +195,11 @@ impl Engine {
         steps: usize,
         out: &mut Vec<Action>,
     ) {
-        self.untold.extend(next.adoption);
+        self.untold.extend(next.untold);
         let settings = next.wanted.config.ipvs != self.config.ipvs;
         self.look_at_changed_services(&next.wanted.config);
         self.config = next.wanted.config;
+        self.drains = next.drains;
         self.forget_orders(now, out);
         if next.health_events == self.health_events {
             self.health = next.health;

@@ -10,8 +10,8 @@ use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
 use crate::model::{
-    Check, Config, Few, KnowsStandings, Order, Orders, PoolState, ServerKey, ServiceKey, Standing,
-    Timestamp, Weight,
+    Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, PoolState, ServerKey,
+    ServiceKey, Standing, Timestamp, Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub reloads: Reloads,
     /// What operators have ordered.
     pub orders: Arc<Orders>,
+    /// The servers that drain, or have drained.
+    pub drains: Arc<Drains>,
     /// What they were answered.
     pub answers: Arc<Answers>,
     /// The last transitions.
@@ -76,6 +78,8 @@ pub struct CheckView {
     pub since: Timestamp,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<Arc<str>>,
+    /// What the last success warned of, in words.
+    pub warning: Option<Arc<str>>,
     /// When the last probe started, if one has come back.
     pub last_started: Option<Timestamp>,
     /// How long it took.
@@ -151,5 +155,12 @@ impl KnowsStandings for Snapshot {
 
     fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
         self.orders.get(service, server)
+    }
+
+    fn drains(&self, service: &ServiceKey) -> Vec<(ServerKey, Drain)> {
+        self.drains
+            .of(service)
+            .map(|(key, it)| (*key, *it))
+            .collect()
     }
 }

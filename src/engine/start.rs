@@ -10,7 +10,7 @@ use super::event::{Action, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configured;
 use crate::model::{
-    Condition, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Timestamp, Transition,
+    Condition, Drains, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Timestamp, Transition,
 };
 use crate::plan::{Outcome, Rule};
 
@@ -24,6 +24,7 @@ impl Engine {
         self.config = start.config;
         self.orders = Arc::new(start.orders.into_iter().collect());
         self.keep_configured_orders();
+        self.drains = Arc::new(Drains::of_recalled(&start.drains, now));
         self.owned = Arc::new(start.owned);
         self.owned_written = true;
         self.health.recall(start.recalled, now);
@@ -75,6 +76,7 @@ impl Engine {
     fn adopt(&mut self, now: Timestamp, ours: &BTreeSet<ServiceKey>, out: &mut Vec<Action>) {
         self.health = configured(&self.health, &self.config, &self.observed, now);
         out.push(Action::Look(Vec::new()));
+        self.begin_drains(now);
         let before = Arc::clone(&self.owned);
         self.own(ours, out);
         let plan = self.plan(ours);

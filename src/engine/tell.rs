@@ -44,6 +44,17 @@ pub(super) enum Untold {
         /// Its weight in the kernel before.
         before: Option<Weight>,
     },
+    /// A server that leaves the configuration drains; or a drain has ended.
+    Drain {
+        at: Timestamp,
+        service: ServiceKey,
+        server: ServerKey,
+        /// Draining, or drained.
+        to: Condition,
+        why: Box<str>,
+        /// Its weight in the kernel before.
+        before: Option<Weight>,
+    },
     /// The engine repairs something that others had changed or made.
     Repair {
         at: Timestamp,
@@ -59,7 +70,9 @@ pub(super) enum Untold {
 impl Untold {
     pub(super) const fn service(&self) -> &ServiceKey {
         match self {
-            Self::Verdict { service, .. } | Self::Ordered { service, .. } => service,
+            Self::Verdict { service, .. }
+            | Self::Ordered { service, .. }
+            | Self::Drain { service, .. } => service,
             Self::Repair { step, .. } => step.service(),
         }
     }
@@ -97,6 +110,21 @@ impl Untold {
                 from: Condition::Ordered(from),
                 to: Condition::Ordered(to),
                 why: by,
+                effect,
+            },
+            Self::Drain {
+                at,
+                service,
+                server,
+                to,
+                why,
+                ..
+            } => Transition {
+                at,
+                object: Object::Server(service, server),
+                from: Condition::Right,
+                to,
+                why,
                 effect,
             },
             Self::Repair {
@@ -149,6 +177,12 @@ impl Engine {
                 server,
                 before,
                 ..
+            }
+            | Untold::Drain {
+                service,
+                server,
+                before,
+                ..
             } => {
                 let after = self.weight(service, server);
                 match refusal {
@@ -173,7 +207,7 @@ impl Engine {
 
     fn wanted_weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
         let observed = self.observed.services.get(service);
-        let known = known(&self.health, &self.orders, &self.pools);
+        let known = known(&self.health, &self.orders, &self.drains, &self.pools);
         let desired = desired_service(&self.config, &known, self.role, service, observed)?;
         Some(desired.servers.get(server)?.weight)
     }

@@ -121,15 +121,24 @@ impl Engine {
                     times,
                 } => self.not_checked(now, (service, server), &reason, times, out),
                 HealthAction::CheckedAgain { service, server } => {
-                    let again = Transition {
-                        at: now,
-                        object: Object::Check(service, server),
-                        from: Condition::NotChecked,
-                        to: Condition::Right,
-                        why: "".into(),
-                        effect: Effect::None,
-                    };
-                    self.tell(again, out);
+                    let (from, to) = (Condition::NotChecked, Condition::Right);
+                    self.tell(check(now, (service, server), from, to, ""), out);
+                }
+                HealthAction::Warned {
+                    service,
+                    server,
+                    of: Some(warning),
+                } => {
+                    let (from, to) = (Condition::Right, Condition::Warned);
+                    self.tell(check(now, (service, server), from, to, &warning), out);
+                }
+                HealthAction::Warned {
+                    service,
+                    server,
+                    of: None,
+                } => {
+                    let (from, to) = (Condition::Warned, Condition::Right);
+                    self.tell(check(now, (service, server), from, to, ""), out);
                 }
             }
         }
@@ -147,15 +156,9 @@ impl Engine {
         self.stale.insert(service);
         // The first, and then ever fewer: a host out of descriptors has better uses for its disk.
         if times.is_power_of_two() {
-            let told = Transition {
-                at: now,
-                object: Object::Check(service, server),
-                from: Condition::Right,
-                to: Condition::NotChecked,
-                why: format!("({times} in a row): {reason}").into(),
-                effect: Effect::None,
-            };
-            self.tell(told, out);
+            let why = format!("({times} in a row): {reason}");
+            let (from, to) = (Condition::Right, Condition::NotChecked);
+            self.tell(check(now, (service, server), from, to, &why), out);
         }
     }
 
@@ -163,6 +166,23 @@ impl Engine {
     pub(super) fn weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
         let service = self.observed.services.get(service)?;
         Some(service.servers.get(server)?.weight)
+    }
+}
+
+fn check(
+    at: Timestamp,
+    (service, server): (ServiceKey, ServerKey),
+    from: Condition,
+    to: Condition,
+    why: &str,
+) -> Transition {
+    Transition {
+        at,
+        object: Object::Check(service, server),
+        from,
+        to,
+        why: why.into(),
+        effect: Effect::None,
     }
 }
 

@@ -39,6 +39,7 @@ impl Engine {
             counters: self.counters,
             reloads: self.reloads.clone(),
             orders: Arc::clone(&self.orders),
+            drains: Arc::clone(&self.drains),
             answers: Arc::clone(&self.answers),
             history: Arc::clone(&self.history),
         }
@@ -96,6 +97,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         standing: check.standing,
         since: check.since,
         last_failure: check.last_failure.cloned(),
+        warning: check.warning.cloned(),
         last_started: check.last_started,
         last_latency: check.last_latency,
         last_succeeded: check.last_succeeded,

@@ -36,6 +36,8 @@ pub(super) enum CheckerAction {
     NotChecked { reason: Box<str>, times: u32 },
     /// After that a probe gave a result again.
     CheckedAgain,
+    /// What a success warns of has changed; `None` when it warns of nothing any more.
+    Warned { of: Option<Arc<str>> },
 }
 
 /// Whether a probe is out.
@@ -70,6 +72,8 @@ pub(super) struct Checker {
     /// The number of the last run.
     run: u64,
     last_failure: Option<Arc<str>>,
+    /// What the last success warned of.
+    warning: Option<Arc<str>>,
     last_run: Option<LastRun>,
 }
 
@@ -113,6 +117,7 @@ impl Checker {
             phase: Phase::Waiting(first),
             run: 0,
             last_failure: None,
+            warning: None,
             last_run: None,
         }
     }
@@ -169,6 +174,11 @@ impl Checker {
     /// What the last probe without success saw.
     pub(super) const fn last_failure(&self) -> Option<&Arc<str>> {
         self.last_failure.as_ref()
+    }
+
+    /// What the last success warned of.
+    pub(super) const fn warning(&self) -> Option<&Arc<str>> {
+        self.warning.as_ref()
     }
 
     /// The last run that came back.
@@ -302,7 +312,9 @@ impl Checker {
         if std::mem::take(&mut self.not_checked) > 0 {
             out.push(CheckerAction::CheckedAgain);
         }
-        if !found.is_up() {
+        if found.is_up() {
+            self.note_warning(&report.reason, out);
+        } else {
             self.note_failure(&report.reason);
         }
         if found == self.standing {
@@ -339,6 +351,16 @@ impl Checker {
     fn note_failure(&mut self, reason: &str) {
         if self.last_failure.as_deref() != Some(reason) {
             self.last_failure = Some(reason.into());
+        }
+    }
+
+    /// A success may have a reason: something that somebody may want to look at. It is told when it changes.
+    fn note_warning(&mut self, reason: &str, out: &mut Vec<CheckerAction>) {
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        if self.warning.as_deref() != reason {
+            self.warning = reason.map(Into::into);
+            let of = self.warning.clone();
+            out.push(CheckerAction::Warned { of });
         }
     }
 
@@ -398,7 +420,7 @@ fn because(from: Standing, to: Standing, reason: &str, needed: u32) -> Box<str> 
             format!("the server asks for weight {weight}").into()
         }
         Standing::Up(None) if from.is_up() => "the server asks for no weight of its own".into(),
-        Standing::Up(_) => format!("{}, {needed}/{needed}", said("check passed")).into(),
+        Standing::Up(_) => format!("check passed, {needed}/{needed}").into(),
         Standing::Down => format!("{}, {needed}/{needed}", said("check failed")).into(),
         Standing::Drain => said("the server asks for no new connections").into(),
         Standing::Maintenance => said("the server is in maintenance").into(),

@@ -79,6 +79,16 @@ pub enum HealthAction {
         /// How many times in a row.
         times: u32,
     },
+    /// What the successes of a check warn of has changed. No verdict changes. There is one such action for each server
+    /// that uses the check.
+    Warned {
+        /// Whose server.
+        service: ServiceKey,
+        /// Which one.
+        server: ServerKey,
+        /// Of what; `None` when of nothing any more.
+        of: Option<Arc<str>>,
+    },
     /// After [`HealthAction::NotChecked`] a probe gave a result again. There is one for each server that uses the check.
     CheckedAgain {
         /// Whose server.

@@ -288,6 +288,14 @@ impl Health {
                         times,
                     }));
                 }
+                CheckerAction::Warned { of } => {
+                    let users = self.roster.users(position);
+                    out.extend(users.map(|(service, server)| HealthAction::Warned {
+                        service,
+                        server,
+                        of: of.clone(),
+                    }));
+                }
                 CheckerAction::CheckedAgain => {
                     let users = self.roster.users(position);
                     out.extend(

@@ -30,6 +30,8 @@ pub struct CheckHealth<'a> {
     pub since: Timestamp,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<&'a Arc<str>>,
+    /// What the last success warned of, in words.
+    pub warning: Option<&'a Arc<str>>,
     /// When the last probe started, if one has come back.
     pub last_started: Option<Timestamp>,
     /// How long it took; zero when none has come back.
@@ -70,6 +72,7 @@ impl<'a> CheckHealth<'a> {
             standing: checker.standing(),
             since: checker.since(),
             last_failure: checker.last_failure(),
+            warning: checker.warning(),
             last_started: last_run.map(|run| run.started),
             last_latency: last_run.map_or(Duration::ZERO, |run| run.latency),
             last_succeeded: last_run.is_some_and(|run| run.succeeded),

@@ -16,7 +16,8 @@ use crate::codec::ipvs::{
 };
 use crate::codec::message::{IncomingKind, emit_get_family, parse_family};
 use crate::model::{
-    IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, SyncRole, Timeouts, VirtualService,
+    ConnectionCounts, IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, SyncRole, Timeouts,
+    VirtualService,
 };
 use crate::plan::{Step, StepFailure, Target};
 
@@ -282,6 +283,11 @@ impl Target for Ipvs {
         };
         let servers = self.server_map(key)?;
         Ok(Some(VirtualService { settings, servers }))
+    }
+
+    fn count(&mut self, key: &ServiceKey) -> Result<Vec<(ServerKey, ConnectionCounts)>, IpvsError> {
+        let servers = self.servers(key)?.into_iter();
+        Ok(servers.map(|it| (it.key, it.connections)).collect())
     }
 
     /// In as few system calls as possible.

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checks, PoolRules, Rank, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
+use super::{
+    Checks, DrainTerms, PoolRules, Rank, RealServer, Seconds, ServerKey, ServiceKey,
+    ServiceSettings,
+};
 
 /// Everything a configuration file says, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,6 +67,9 @@ pub struct ConfiguredServer {
     /// What it is in its service. The recordings of the first directors know only primaries.
     #[serde(default)]
     pub rank: Rank,
+    /// How it drains when it leaves the configuration; `None` removes it at once.
+    #[serde(default)]
+    pub drain: Option<DrainTerms>,
 }
 
 /// Settings of the kernel's IPVS as a whole.
@@ -81,6 +87,10 @@ pub struct IpvsSettings {
     /// `net.ipv4.vs.expire_quiescent_template`: a client bound by persistence to a server of weight 0 gets another
     /// server with its next connection. `None` leaves it as it is.
     pub expire_quiescent_template: Option<bool>,
+    /// `net.ipv4.vs.conn_reuse_mode`, 0 to 2: whether a new connection from the port of an old one is scheduled anew.
+    /// `None` leaves it as it is.
+    #[serde(default)]
+    pub conn_reuse_mode: Option<u8>,
 }
 
 /// Settings of the director itself.

@@ -2,6 +2,8 @@
 //! What the kernel counts. Counters are not part of the table: they change by themselves, a table only when somebody
 //! changes it.
 
+use serde::{Deserialize, Serialize};
+
 /// Traffic since the last zeroing, and rates over the last seconds. The kernel refreshes both every 2 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -42,7 +44,7 @@ impl Counters {
 }
 
 /// The connections of one real server at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConnectionCounts {
     /// Established.
     pub active: u32,

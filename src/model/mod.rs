@@ -7,6 +7,7 @@
 mod check;
 mod config;
 mod counters;
+mod drain;
 mod few;
 mod host;
 mod order;
@@ -26,6 +27,7 @@ mod units;
 pub use check::{Check, CheckSchedule, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
+pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};
 pub use few::Few;
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
@@ -37,8 +39,8 @@ pub use pool::{
     LostQuorum, MinHealthy, PoolRules, PoolState, Pools, Quorum, QuorumUnit, Rank, Shortage,
 };
 pub use probe::{
-    AmqpLogin, AmqpProbe, HttpMethod, HttpProbe, Login, Probe, ProbeKind, ProbeOutcome, ProbePath,
-    ProbeReport, RabbitmqProbe, StatusRange,
+    AmqpLogin, AmqpProbe, ClientCertificate, HttpMethod, HttpProbe, Login, Probe, ProbeKind,
+    ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange, Tls,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};

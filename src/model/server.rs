@@ -2,7 +2,7 @@
 //! Real servers: where packets go, and how they get there.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ pub struct ServerKey {
 }
 
 impl ServerKey {
+    /// The first one in order.
+    pub const FIRST: Self = Self::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
     /// A server by address and port.
     #[must_use]
     pub const fn new(address: IpAddr, port: u16) -> Self {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Order, Orders, PoolState, Pools, Probe, ServerKey, ServiceKey, Timestamp, Weight};
+use super::{
+    Drain, Drains, Order, Orders, PoolState, Pools, Probe, ServerKey, ServiceKey, Timestamp, Weight,
+};
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,6 +94,11 @@ pub trait KnowsStandings {
     fn pool(&self, _: &ServiceKey) -> Option<&PoolState> {
         None
     }
+
+    /// The drains of the servers of this service.
+    fn drains(&self, _: &ServiceKey) -> Vec<(ServerKey, Drain)> {
+        Vec::new()
+    }
 }
 
 /// Standings, and what is known beside them.
@@ -103,6 +110,8 @@ pub struct WithOrders<'a, S: ?Sized> {
     pub orders: &'a Orders,
     /// How the servers of each service are together.
     pub pools: &'a Pools,
+    /// The drains.
+    pub drains: &'a Drains,
 }
 
 impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
@@ -120,6 +129,13 @@ impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
 
     fn pool(&self, service: &ServiceKey) -> Option<&PoolState> {
         self.pools.get(service)
+    }
+
+    fn drains(&self, service: &ServiceKey) -> Vec<(ServerKey, Drain)> {
+        self.drains
+            .of(service)
+            .map(|(key, it)| (*key, *it))
+            .collect()
     }
 }
 

@@ -74,12 +74,18 @@ pub enum Condition {
     Foreign,
     /// An operator's order for it, or none.
     Ordered(Option<Order>),
+    /// It left the configuration, and keeps its connections until they end.
+    Draining,
+    /// It drained, and has left the table.
+    Drained,
     /// Its probes cannot run, or the server does not understand them.
     NotChecked,
     /// Too few of a service's real servers are healthy.
     Short,
     /// The primaries of a service have lost their quorum.
     QuorumLost,
+    /// Its probes are successes, and warn of something.
+    Warned,
 }
 
 /// The effect of a transition in the kernel.
@@ -143,7 +149,7 @@ impl Transition {
                 | Object::Check(..) => Severity::Error,
             },
             Condition::Short | Condition::QuorumLost => Severity::Error,
-            Condition::NotChecked | Condition::Drifted => Severity::Warning,
+            Condition::NotChecked | Condition::Warned | Condition::Drifted => Severity::Warning,
             Condition::Right
                 if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
             {
@@ -154,6 +160,8 @@ impl Transition {
             }
             Condition::Standing(_)
             | Condition::Ordered(_)
+            | Condition::Draining
+            | Condition::Drained
             | Condition::Absent
             | Condition::Running
             | Condition::Stopped
@@ -213,6 +221,23 @@ impl fmt::Display for Change {
     }
 }
 
+impl Transition {
+    /// What became of a real server.
+    fn fmt_server(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { why, effect, .. } = self;
+        match (self.from, self.to) {
+            (Condition::Ordered(from), Condition::Ordered(to)) => {
+                write!(f, "{} by {why}, {effect}", Change(from, to))
+            }
+            (Condition::Standing(from), Condition::Standing(to)) => {
+                write!(f, "{from} -> {to} ({why}), {effect}")
+            }
+            (_, Condition::Draining) => write!(f, "drains ({why}), {effect}"),
+            (..) => write!(f, "drained ({why}), {effect}"),
+        }
+    }
+}
+
 impl fmt::Display for Transition {
     /// One line for the log, without its time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,26 +252,23 @@ impl fmt::Display for Transition {
         match (object, from, to) {
             (
                 Object::Server(service, server),
-                Condition::Standing(from),
-                Condition::Standing(to),
+                _,
+                Condition::Standing(_)
+                | Condition::Ordered(_)
+                | Condition::Draining
+                | Condition::Drained,
             ) => {
-                write!(
-                    f,
-                    "real server {server} of {service}: {from} -> {to} ({why}), {effect}"
-                )
-            }
-            (Object::Server(service, server), Condition::Ordered(from), Condition::Ordered(to)) => {
                 write!(f, "real server {server} of {service}: ")?;
-                write!(f, "{} by {why}, {effect}", Change(*from, *to))
+                self.fmt_server(f)
             }
-            (Object::Check(service, server), _, Condition::NotChecked) => {
-                write!(
-                    f,
-                    "check of real server {server} of {service} could not run {why}"
-                )
-            }
-            (Object::Check(service, server), ..) => {
-                write!(f, "check of real server {server} of {service} runs again")
+            (Object::Check(service, server), from, to) => {
+                write!(f, "check of real server {server} of {service} ")?;
+                match (from, to) {
+                    (_, Condition::NotChecked) => write!(f, "could not run {why}"),
+                    (_, Condition::Warned) => write!(f, "warns: {why}"),
+                    (Condition::Warned, _) => f.write_str("warns no more"),
+                    _ => f.write_str("runs again"),
+                }
             }
             (Object::Configuration, _, Condition::Refused) => {
                 write!(f, "reload refused, the running configuration stays: {why}")
@@ -367,6 +389,33 @@ mod tests {
             refused
                 .to_string()
                 .ends_with(", the kernel refused: not permitted (EPERM)")
+        );
+    }
+
+    #[test]
+    fn a_check_that_warns_is_told_when_it_begins_and_when_it_ends() {
+        let check = Object::Check(
+            "TCP 192.0.2.10:443".parse().unwrap(),
+            "10.0.0.5:443".parse().unwrap(),
+        );
+        let begins = Transition {
+            why: "the server's certificate ends soon".into(),
+            ..transition(check.clone(), Condition::Right, Condition::Warned)
+        };
+        assert_eq!(
+            (begins.to_string().as_str(), begins.severity()),
+            (
+                "check of real server 10.0.0.5:443 of TCP 192.0.2.10:443 warns: the server's certificate ends soon",
+                Severity::Warning
+            )
+        );
+        let ends = transition(check, Condition::Warned, Condition::Right);
+        assert_eq!(
+            (ends.to_string().as_str(), ends.severity()),
+            (
+                "check of real server 10.0.0.5:443 of TCP 192.0.2.10:443 warns no more",
+                Severity::Info
+            )
         );
     }
 

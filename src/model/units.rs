@@ -154,6 +154,13 @@ impl Timestamp {
         Duration::from_micros(self.0)
     }
 
+    /// So long before; the clock's zero when that was before it.
+    #[must_use]
+    pub fn before(self, earlier: Duration) -> Self {
+        let earlier = u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(earlier))
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

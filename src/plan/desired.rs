@@ -4,7 +4,7 @@
 use super::pool::{self, Floor, Wish};
 use crate::model::{
     Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, PoolState, Rank,
-    RealServer, Role, ServiceKey, Standing, VirtualService, Weight,
+    RealServer, Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
 };
 
 /// Our part of the kernel's table as it should be.
@@ -80,7 +80,9 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
     if serves && !others.any(Wish::is_healthy) {
         wishes = wishing(Absent::Enters);
     }
-    Some(with(configured, wishes, Floor::Kept, standings.pool(key)))
+    let (mut service, state) = with(configured, wishes, Floor::Kept, standings.pool(key));
+    add_leaving(&mut service, key, standings);
+    Some((service, state))
 }
 
 /// The same service when every server without a verdict waits outside the table, and none that is down stays for want of
@@ -92,7 +94,22 @@ pub fn desired_cautiously<S: KnowsStandings + ?Sized>(
     observed: Option<&VirtualService>,
 ) -> VirtualService {
     let wishes = wishes(configured, key, standings, observed, Absent::Waits);
-    with(configured, wishes, Floor::Ignored, standings.pool(key)).0
+    let (mut service, _) = with(configured, wishes, Floor::Ignored, standings.pool(key));
+    add_leaving(&mut service, key, standings);
+    service
+}
+
+/// The servers that have left the configuration, and drain.
+fn add_leaving<S: KnowsStandings + ?Sized>(
+    service: &mut VirtualService,
+    key: &ServiceKey,
+    standings: &S,
+) {
+    for (server, drain) in standings.drains(key) {
+        if let Some(real) = drain.leaving {
+            service.servers.entry(server).or_insert(real);
+        }
+    }
 }
 
 /// How to treat a server that has no verdict and is not in the kernel's table.
@@ -124,6 +141,12 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
     absent: Absent,
 ) -> Vec<Wish<'a>> {
     let pool = standings.pool(key);
+    let drains = standings.drains(key);
+    let drained = |server: &ServerKey| {
+        let at = drains.binary_search_by_key(server, |(it, _)| *it).ok();
+        at.and_then(|at| drains.get(at))
+            .is_some_and(|(_, drain)| drain.ended)
+    };
     let servers = configured.servers.iter();
     let wishes = servers.map(|(server, it)| {
         let standing = if it.checks.each.is_empty() {
@@ -139,6 +162,12 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             (standing, ..) => standing,
         };
         let order = standings.order(key, server);
+        // One that has drained is gone, as one that is down is.
+        let (standing, own) = if drained(server) {
+            (Standing::Down, None)
+        } else {
+            (standing, order)
+        };
         Wish {
             server: *server,
             configured: it,
@@ -147,7 +176,7 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             order,
             serving: present.is_some_and(|real| !real.weight.is_zero())
                 || pool.is_some_and(|pool| pool.keeps(server)),
-            real: ordered_server(it, standing, order, present),
+            real: ordered_server(it, standing, own, present),
         }
     });
     wishes.collect()
@@ -254,6 +283,7 @@ mod tests {
                 checks: Checks::NONE,
                 inhibit_on_failure: false,
                 rank: Rank::Primary,
+                drain: None,
             };
             let observed = observed.map(server);
             let desired = ordered_server(&configured, standing, order, observed.as_ref());
@@ -286,6 +316,7 @@ mod tests {
                 checks: Checks::NONE,
                 inhibit_on_failure,
                 rank: Rank::Primary,
+                drain: None,
             };
             let desired = desired_server(&configured, standing, observed.map(server).as_ref());
             assert_eq!(

@@ -25,6 +25,7 @@ mod diff;
 mod execute;
 mod failure;
 mod host;
+mod leaving;
 mod pool;
 mod simulate;
 mod standby;
@@ -40,4 +41,5 @@ pub use host::{
     AddressSettings, DesiredHost, DesiredTimeouts, HostFailure, HostPart, HostPlan, HostReading,
     HostScope, HostStep, HostTarget, Missing, desired_host, diff_host,
 };
+pub use leaving::{drains_after, drains_at_start};
 pub use simulate::SimulatedKernel;

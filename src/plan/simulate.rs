@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A simulated kernel: what IPVS does with each step, error numbers included.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use nix::errno::Errno;
 
 use super::{Step, StepFailure, Target};
 use crate::model::{
-    ForwardingMethod, Host, IpvsTable, RealServer, Scheduler, ServerKey, ServiceKey, TunnelKind,
-    VirtualService,
+    ConnectionCounts, ForwardingMethod, Host, IpvsTable, RealServer, Scheduler, ServerKey,
+    ServiceKey, TunnelKind, VirtualService,
 };
 
 /// Behaves like the kernel's IPVS table (`net/netfilter/ipvs/ip_vs_ctl.c`). The planner's laws are tested with it, and
@@ -23,6 +23,8 @@ pub struct SimulatedKernel {
     pub host: Host,
     /// Schedulers it has no module for.
     pub missing_schedulers: BTreeSet<Scheduler>,
+    /// The connections of its servers; those that are not named have none.
+    pub connections: BTreeMap<(ServiceKey, ServerKey), ConnectionCounts>,
     /// How many steps it was given, one netlink message each.
     pub messages: usize,
 }
@@ -109,6 +111,19 @@ impl Target for SimulatedKernel {
 
     fn read_service(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>, Infallible> {
         Ok(self.table.services.get(key).cloned())
+    }
+
+    fn count(
+        &mut self,
+        key: &ServiceKey,
+    ) -> Result<Vec<(ServerKey, ConnectionCounts)>, Infallible> {
+        let service = self.table.services.get(key).into_iter();
+        let servers = service.flat_map(|service| service.servers.keys());
+        let counted = servers.map(|server| {
+            let counts = self.connections.get(&(*key, *server));
+            (*server, counts.copied().unwrap_or_default())
+        });
+        Ok(counted.collect())
     }
 
     fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, Infallible> {

@@ -5,11 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::{Answer, tcp};
-use crate::model::ProbePath;
+use super::connection::Connection;
+use super::{Answer, tcp, tls};
+use crate::model::{ProbePath, Tls};
 
 /// A probe that ends so long after its deadline, or by a quarter of its timeout, tells that this host had no time for it:
 /// it hung, or was suspended.
@@ -28,38 +28,93 @@ impl Time {
         let deadline = Instant::now() + timeout;
         Self { deadline, timeout }
     }
+
+    /// The end of so long from now on, and no later than the deadline.
+    pub(super) fn at_most(self, duration: Duration) -> Instant {
+        self.deadline.min(Instant::now() + duration)
+    }
+}
+
+/// Whom a probe talks with, and how.
+pub(super) struct Whom<'a> {
+    at: SocketAddr,
+    path: Option<&'a ProbePath>,
+    tls: Option<tls::Client<'a>>,
+}
+
+impl<'a> Whom<'a> {
+    /// Reads what TLS needs, within `timeout`. An error is the answer of the probe.
+    pub(super) async fn new(
+        at: SocketAddr,
+        path: Option<&'a ProbePath>,
+        tls: Option<&'a Tls>,
+        timeout: Duration,
+    ) -> Result<Self, Answer> {
+        let tls = match tls {
+            None => None,
+            Some(tls) => Some(tls::Client::new(tls, at.ip(), timeout).await?),
+        };
+        Ok(Self { at, path, tls })
+    }
+
+    /// Connects, shakes hands, and talks. A warning about the server's certificate becomes the reason of a success.
+    async fn talk(
+        &self,
+        phase: &mut Phase,
+        talk: impl AsyncFnOnce(&mut Connection) -> Answer,
+    ) -> Result<Answer, Answer> {
+        let stream = tcp::open(self.at, self.path).await?;
+        let Some(client) = &self.tls else {
+            *phase = Phase::Talking;
+            return Ok(talk(&mut Connection::Plain(stream)).await);
+        };
+        *phase = Phase::ShakingHands;
+        let (stream, warning) = client.shake_hands(stream).await?;
+        *phase = Phase::Talking;
+        let mut connection = Connection::Tls(Box::new(stream));
+        let answer = talk(&mut connection).await;
+        connection.say_goodbye();
+        Ok(match warning {
+            Some(warning) if answer == Answer::up() => Answer::warns(warning),
+            Some(_) | None => answer,
+        })
+    }
+}
+
+/// How far a probe has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    ShakingHands,
+    Talking,
 }
 
 /// Connects and talks within the time. `met` tells that the server has answered this probe before.
 ///
 /// A reset closes the connection then: no side keeps it in `TIME_WAIT`.
 pub(super) async fn hold(
-    at: SocketAddr,
-    path: Option<&ProbePath>,
+    whom: &Whom<'_>,
     time: Time,
     met: bool,
-    talk: impl AsyncFnOnce(TcpStream) -> Answer,
+    talk: impl AsyncFnOnce(&mut Connection) -> Answer,
 ) -> Answer {
     let Time { deadline, timeout } = time;
-    let mut connected = met;
-    let asking = async {
-        let stream = match tcp::open(at, path).await {
-            Ok(stream) => stream,
-            Err(answer) => return answer,
-        };
-        connected = true;
-        talk(stream).await
-    };
+    let mut phase = Phase::Connecting;
+    let asking = whom.talk(&mut phase, talk);
     let ended = tokio::time::timeout_at(deadline, asking).await;
     let late = deadline.elapsed();
+    let connected = met || phase != Phase::Connecting;
     match ended {
-        Ok(answer) => answer,
+        Ok(Ok(answer) | Err(answer)) => answer,
         // The request may have left only at the end.
         Err(_) if connected && late > LATE.max(timeout / 4) => {
             let late = late.as_millis();
             Answer::could_not_run(format!(
                 "this host was busy: the probe ended {late} ms late"
             ))
+        }
+        Err(_) if phase == Phase::ShakingHands => {
+            Answer::stalled("connected, but the TLS handshake did not end in time")
         }
         Err(_) if connected => Answer::stalled("connected, but no answer came in time"),
         Err(_) => Answer::silent("connect timed out"),
@@ -68,6 +123,9 @@ pub(super) async fn hold(
 
 /// What an error says while the connection is open.
 pub(super) fn failed(operation: &str, error: &io::Error) -> Answer {
+    if let Some(answer) = tls::ended(error) {
+        return answer;
+    }
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
             Answer::down("the server reset the connection without an answer")

@@ -2,13 +2,16 @@
 //! Probes: one file per kind. Each returns an answer and has no opinion; `health` judges.
 
 mod amqp;
+mod connection;
 mod conversation;
 mod http;
 mod open;
 mod password;
 mod path;
 mod rabbitmq;
+mod reading;
 mod tcp;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +47,11 @@ impl Answer {
     /// It succeeded, and there is no reason to give.
     fn up() -> Self {
         Self::new(ProbeOutcome::Up(None), "")
+    }
+
+    /// It succeeded, and somebody may want to look at this.
+    fn warns(reason: impl Into<Box<str>>) -> Self {
+        Self::new(ProbeOutcome::Up(None), reason)
     }
 
     fn down(reason: impl Into<Box<str>>) -> Self {
@@ -134,6 +142,7 @@ async fn probe(check: Arc<Check>) -> Answer {
     let (target, path) = (probe.target, probe.path.as_deref());
     match &probe.kind {
         ProbeKind::Tcp => tcp::probe(target, path, timeout).await,
+        ProbeKind::Tls(tls) => tls::probe(tls, target, path, timeout).await,
         ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,

@@ -1,106 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading the password of a login.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
-
 use super::Answer;
+use super::reading::{Reading, Readings};
 use crate::system::read_limited;
 
 /// The longest file of a password, in bytes.
 const MOST_BYTES: u64 = 4096;
 /// So long one reading serves all probes: thousands of checks may have the same login.
 const FRESH: Duration = Duration::from_secs(1);
-/// The longest interval of a check, twice.
-const FORGOTTEN_AFTER: Duration = Duration::from_hours(2);
-
-/// What is known of one file. At most one reading of it is under way: a disk that hangs keeps one thread, and not one for
-/// each probe.
-struct Known {
-    turn: Arc<Semaphore>,
-    last: Arc<Mutex<Option<(Instant, Password)>>>,
-}
-
-/// The first line of a file, or why it could not be read.
-type Password = Result<Arc<[u8]>, Box<str>>;
 
 thread_local! {
-    /// By path.
-    static FILES: RefCell<HashMap<Box<Path>, Rc<Known>>> = RefCell::default();
+    /// First lines, by path.
+    static FILES: Readings<PathBuf, Arc<[u8]>> = Readings::default();
 }
 
 /// The first line of the file, within `timeout`. An error is the answer of the probe.
 pub(super) async fn read(file: &Path, timeout: Duration) -> Result<Arc<[u8]>, Answer> {
-    let slow = || Answer::could_not_run(format!("read {}: no answer in time", file.display()));
-    let deadline = Instant::now() + timeout;
-    let known = known(file);
-    let turn = timeout_at(deadline, Arc::clone(&known.turn).acquire_owned()).await;
-    // The semaphore is never closed.
-    let Ok(Ok(turn)) = turn else {
-        return Err(slow());
+    let operation = format!("read {}", file.display());
+    let path = file.to_owned();
+    let read = move || match read_limited(&path, MOST_BYTES) {
+        Ok(bytes) => Ok(first_line(&bytes).into()),
+        Err(error) => Err(error.to_string().into()),
     };
-    let last = known.last();
-    if let Some((at, password)) = last
-        && at.elapsed() < FRESH
-    {
-        return password.map_err(Answer::could_not_run);
-    }
-    let (path, last) = (file.to_owned(), Arc::clone(&known.last));
-    let reading = tokio::task::spawn_blocking(move || {
-        // Given back when the reading has ended, however long the probe waits for it.
-        let _turn = turn;
-        let read = read_limited(&path, MOST_BYTES);
-        let password = match read {
-            Ok(bytes) => Ok(first_line(&bytes).into()),
-            Err(error) => Err(error.to_string().into()),
-        };
-        let known = (Instant::now(), Password::clone(&password));
-        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        password
-    });
-    match timeout_at(deadline, reading).await {
-        Err(_) => Err(slow()),
-        Ok(Ok(password)) => password.map_err(Answer::could_not_run),
-        Ok(Err(error)) => {
-            let why = format!("read {}: {error}", file.display());
-            Err(Answer::could_not_run(why))
-        }
-    }
+    known(file).get(&operation, FRESH, timeout, read).await
 }
 
-impl Known {
-    fn last(&self) -> Option<(Instant, Password)> {
-        let last = self.last.lock();
-        last.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Files that nobody has asked for lately are forgotten.
-fn known(file: &Path) -> Rc<Known> {
-    FILES.with_borrow_mut(|files| {
-        if let Some(known) = files.get(file) {
-            return Rc::clone(known);
-        }
-        files.retain(|_, known| {
-            Rc::strong_count(known) > 1
-                || known
-                    .last()
-                    .is_some_and(|(at, _)| at.elapsed() < FORGOTTEN_AFTER)
-        });
-        let known = Rc::new(Known {
-            turn: Arc::new(Semaphore::new(1)),
-            last: Arc::default(),
-        });
-        files.insert(file.into(), Rc::clone(&known));
-        known
-    })
+fn known(file: &Path) -> Rc<Reading<Arc<[u8]>>> {
+    FILES.with(|files| files.of(file))
 }
 
 fn first_line(bytes: &[u8]) -> &[u8] {

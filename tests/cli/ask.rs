@@ -57,6 +57,7 @@ fn status(services: usize) -> Item {
             reason: None,
             order: None,
             note: None,
+            drain: None,
             checks: Vec::new(),
         }],
     });

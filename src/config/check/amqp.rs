@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `check.amqp`: whether a user logs in, and who.
+//! `check.amqp`: whether a user logs in, and who; whether by TLS.
 
 use super::login::{LoginLayer, needs, short};
 use super::target::TargetLayer;
-use crate::config::section::CHECK_AMQP;
+use super::tls::TlsSwitch;
+use crate::config::section::{CHECK_AMQP, CHECK_AMQP_TLS};
 use crate::config::setting::{Setting, Subject, innermost};
 use crate::config::tree::Node;
 use crate::config::value::map;
@@ -16,6 +17,7 @@ pub(super) struct AmqpLayer {
     pub(super) target: TargetLayer,
     login: LoginLayer,
     vhost: Setting<Box<str>>,
+    pub(super) tls: TlsSwitch,
 }
 
 impl AmqpLayer {
@@ -26,6 +28,7 @@ impl AmqpLayer {
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
+                "tls" => layer.tls = TlsSwitch::read(&CHECK_AMQP_TLS, name, node, out),
                 "vhost" => layer.vhost = Setting::read(node, short(name, node, out)),
                 _ if layer.login.take(entry, out) || layer.target.take(entry, out) => {}
                 _ => CHECK_AMQP.unknown_key(entry, entries, out),
@@ -55,6 +58,10 @@ impl AmqpLayer {
             }
             (None, None) => None,
         };
-        Ok(AmqpProbe { login })
+        let switches: Vec<&TlsSwitch> = layers.iter().map(|layer| &layer.tls).collect();
+        Ok(AmqpProbe {
+            login,
+            tls: TlsSwitch::resolve(&switches, subject, out)?,
+        })
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `check.http`: what is asked, and which answers are successes.
+//! `check.http` and `check.https`: what is asked, and which answers are successes.
 
 use super::login::LoginLayer;
 use super::target::TargetLayer;
-use crate::config::section::CHECK_HTTP;
+use super::tls::{TlsLayer, name_of_host};
+use crate::config::section::{CHECK_HTTP, CHECK_HTTPS};
 use crate::config::setting::{Setting, Subject, innermost, innermost_or};
 use crate::config::tree::{Node, Value};
 use crate::config::value::{choice, decimal, kind, map, text_that};
@@ -31,6 +32,8 @@ pub(super) struct HttpLayer {
     login: LoginLayer,
     statuses: Setting<Box<[StatusRange]>>,
     contains: Setting<Box<str>>,
+    /// Only an `https` check has any.
+    tls: TlsLayer,
 }
 
 /// Names and values of header lines.
@@ -38,9 +41,10 @@ type Headers = Box<[(Box<str>, Box<str>)]>;
 
 impl HttpLayer {
     /// Reads the map; an error makes the whole check wrong.
-    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Result<Self, Wrong> {
+    pub(super) fn read(secure: bool, node: &Node<'_>, out: &mut Findings) -> Result<Self, Wrong> {
         let mut layer = Self::default();
-        let entries = map(&CHECK_HTTP, node, out)?;
+        let section = if secure { CHECK_HTTPS } else { CHECK_HTTP };
+        let entries = map(&section, node, out)?;
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
@@ -53,7 +57,8 @@ impl HttpLayer {
                 "headers" => layer.headers = Setting::read(node, headers(name, node, out)),
                 "contains" => layer.contains = Setting::read(node, contains(name, node, out)),
                 _ if layer.login.take(entry, out) || layer.target.take(entry, out) => {}
-                _ => CHECK_HTTP.unknown_key(entry, entries, out),
+                _ if secure && layer.tls.take(entry, out) => {}
+                _ => section.unknown_key(entry, entries, out),
             }
         }
         Ok(layer)
@@ -61,6 +66,7 @@ impl HttpLayer {
 
     /// What is asked, from all layers, the innermost first.
     pub(super) fn resolve(
+        secure: bool,
         layers: &[&Self],
         subject: &Subject,
         out: &mut Findings,
@@ -89,6 +95,11 @@ impl HttpLayer {
             out.push(finding.help("write method: GET, or remove contains"));
             return Err(Wrong);
         }
+        let tls = secure.then(|| {
+            let layers: Vec<&TlsLayer> = layers.iter().map(|layer| &layer.tls).collect();
+            let usual = host.and_then(|found| name_of_host(found.value));
+            TlsLayer::resolve(&layers, usual, subject, out)
+        });
         Ok(HttpProbe {
             method,
             path: path.map_or_else(|| "/".into(), |found| found.value.clone()),
@@ -100,6 +111,7 @@ impl HttpLayer {
                 |found| found.value.clone(),
             ),
             contains: contains.map(|found| found.value.clone()),
+            tls: tls.transpose()?,
         })
     }
 }

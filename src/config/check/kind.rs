@@ -7,16 +7,19 @@ use super::rabbitmq::RabbitmqLayer;
 use super::shared::{Shared, share};
 use super::target::TargetLayer;
 use super::tcp::TcpLayer;
+use super::tls::{HandshakeLayer, TlsSwitch};
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
 use crate::diagnostic::{Findings, Wrong};
-use crate::model::{ProbeKind, RabbitmqProbe};
+use crate::model::{ProbeKind, RabbitmqProbe, Tls};
 
 /// A type of check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Tcp,
+    Tls,
     Http,
+    Https,
     Amqp,
     Rabbitmq,
 }
@@ -25,16 +28,20 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) enum KindLayer {
     Tcp(TcpLayer),
+    Tls(HandshakeLayer),
     Http(HttpLayer),
+    Https(HttpLayer),
     Amqp(AmqpLayer),
     Rabbitmq(RabbitmqLayer),
 }
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 4] = [
+    pub(super) const ALL: [(&str, Self); 6] = [
         ("tcp", Self::Tcp),
+        ("tls", Self::Tls),
         ("http", Self::Http),
+        ("https", Self::Https),
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
     ];
@@ -54,18 +61,28 @@ impl Kind {
     pub(super) fn read(self, node: &Node<'_>, out: &mut Findings) -> Result<KindLayer, Wrong> {
         Ok(match self {
             Self::Tcp => KindLayer::Tcp(TcpLayer::read(node, out)?),
-            Self::Http => KindLayer::Http(HttpLayer::read(node, out)?),
+            Self::Tls => KindLayer::Tls(HandshakeLayer::read(node, out)?),
+            Self::Http => KindLayer::Http(HttpLayer::read(false, node, out)?),
+            Self::Https => KindLayer::Https(HttpLayer::read(true, node, out)?),
             Self::Amqp => KindLayer::Amqp(AmqpLayer::read(node, out)?),
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
         })
     }
 
     /// The port that is asked when none is written. `own` is the server's port, if TCP connections go there.
-    pub(super) const fn usual_port(self, own: Option<u16>) -> Option<u16> {
-        match self {
+    pub(super) fn usual_port(
+        self,
+        own: Option<u16>,
+        layers: &[&KindLayer],
+    ) -> Result<Option<u16>, Wrong> {
+        let switches = only(layers, KindLayer::switch);
+        let tls = TlsSwitch::is_on(&switches)?;
+        Ok(match self {
+            Self::Rabbitmq if tls => Some(Tls::MANAGEMENT),
             Self::Rabbitmq => Some(RabbitmqProbe::PORT),
-            Self::Tcp | Self::Http | Self::Amqp => own,
-        }
+            Self::Amqp if tls => own.or(Some(Tls::AMQPS)),
+            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp => own,
+        })
     }
 
     /// What is asked, from the settings of all layers, the innermost first. Those of other types do not count.
@@ -79,8 +96,13 @@ impl Kind {
     ) -> Result<ProbeKind, Wrong> {
         Ok(match self {
             Self::Tcp => ProbeKind::Tcp,
-            Self::Http => {
-                let http = HttpLayer::resolve(&only(layers, KindLayer::http), subject, out)?;
+            Self::Tls => {
+                let tls = HandshakeLayer::resolve(&only(layers, KindLayer::tls), subject, out)?;
+                ProbeKind::Tls(share(&mut shared.tls, tls))
+            }
+            Self::Http | Self::Https => {
+                let (secure, layers) = (self == Self::Https, only(layers, KindLayer::http));
+                let http = HttpLayer::resolve(secure, &layers, subject, out)?;
                 ProbeKind::Http(share(&mut shared.http, http))
             }
             Self::Amqp => {
@@ -109,7 +131,9 @@ impl KindLayer {
     pub(super) const fn kind(&self) -> Kind {
         match self {
             Self::Tcp(_) => Kind::Tcp,
+            Self::Tls(_) => Kind::Tls,
             Self::Http(_) => Kind::Http,
+            Self::Https(_) => Kind::Https,
             Self::Amqp(_) => Kind::Amqp,
             Self::Rabbitmq(_) => Kind::Rabbitmq,
         }
@@ -119,30 +143,51 @@ impl KindLayer {
     pub(super) const fn target(&self) -> &TargetLayer {
         match self {
             Self::Tcp(tcp) => &tcp.target,
-            Self::Http(http) => &http.target,
+            Self::Tls(tls) => &tls.target,
+            Self::Http(http) | Self::Https(http) => &http.target,
             Self::Amqp(amqp) => &amqp.target,
             Self::Rabbitmq(rabbitmq) => &rabbitmq.target,
         }
     }
 
+    /// Its switch of TLS, if it has one.
+    const fn switch(&self) -> Option<&TlsSwitch> {
+        match self {
+            Self::Amqp(amqp) => Some(&amqp.tls),
+            Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.tls),
+            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) => None,
+        }
+    }
+
+    const fn tls(&self) -> Option<&HandshakeLayer> {
+        match self {
+            Self::Tls(layer) => Some(layer),
+            Self::Tcp(_) | Self::Http(_) | Self::Https(_) | Self::Amqp(_) | Self::Rabbitmq(_) => {
+                None
+            }
+        }
+    }
+
     const fn http(&self) -> Option<&HttpLayer> {
         match self {
-            Self::Http(layer) => Some(layer),
-            Self::Tcp(_) | Self::Amqp(_) | Self::Rabbitmq(_) => None,
+            Self::Http(layer) | Self::Https(layer) => Some(layer),
+            Self::Tcp(_) | Self::Tls(_) | Self::Amqp(_) | Self::Rabbitmq(_) => None,
         }
     }
 
     const fn amqp(&self) -> Option<&AmqpLayer> {
         match self {
             Self::Amqp(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Rabbitmq(_) => None,
+            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) | Self::Rabbitmq(_) => {
+                None
+            }
         }
     }
 
     const fn rabbitmq(&self) -> Option<&RabbitmqLayer> {
         match self {
             Self::Rabbitmq(layer) => Some(layer),
-            Self::Tcp(_) | Self::Http(_) | Self::Amqp(_) => None,
+            Self::Tcp(_) | Self::Tls(_) | Self::Http(_) | Self::Https(_) | Self::Amqp(_) => None,
         }
     }
 }

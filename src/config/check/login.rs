@@ -27,9 +27,7 @@ impl LoginLayer {
         match name {
             "user" => self.user = Setting::read(node, short(name, node, out)),
             "password_file" => {
-                let path = director::file(name, node, out);
-                let path = path.map(|(path, _)| path.into_boxed_path());
-                self.password_file = Setting::read(node, path.ok_or(Wrong));
+                self.password_file = Setting::read(node, file(name, node, out));
             }
             _ => return false,
         }
@@ -75,6 +73,12 @@ pub(super) fn needs(span: Span, what: &str, subject: &Subject, out: &mut Finding
         finding.help("write user: monitor, password_file: /etc/lvs-director/monitor.password"),
     );
     Wrong
+}
+
+/// The absolute path of a file.
+pub(super) fn file(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<Path>, Wrong> {
+    let path = director::file(name, node, out);
+    path.map(|(path, _)| path.into_boxed_path()).ok_or(Wrong)
 }
 
 /// A name: 1 to 255 bytes without control characters.

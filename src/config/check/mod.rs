@@ -11,6 +11,7 @@ mod schedule;
 mod shared;
 mod target;
 mod tcp;
+mod tls;
 
 use std::sync::Arc;
 
@@ -241,7 +242,7 @@ impl CheckLayer {
             .collect();
         let targets: Vec<&TargetLayer> = kinds.iter().map(|layer| layer.target()).collect();
         let own = own_port(&subject.key, server);
-        let usual = kind.usual_port(own);
+        let usual = kind.usual_port(own, &kinds)?;
         let Some(target) = target(&targets, usual, written, subject, server, out)? else {
             return Ok(None);
         };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `check.rabbitmq`: who asks the management API, and for which listener.
+//! `check.rabbitmq`: who asks the management API, and for which listener; whether by TLS.
 
 use super::login::LoginLayer;
 use super::target::{TargetLayer, port};
-use crate::config::section::CHECK_RABBITMQ;
+use super::tls::TlsSwitch;
+use crate::config::section::{CHECK_RABBITMQ, CHECK_RABBITMQ_TLS};
 use crate::config::setting::{Setting, Subject, innermost_or};
 use crate::config::tree::Node;
 use crate::config::value::map;
@@ -16,6 +17,7 @@ pub(super) struct RabbitmqLayer {
     pub(super) target: TargetLayer,
     login: LoginLayer,
     listener: Setting<u16>,
+    pub(super) tls: TlsSwitch,
 }
 
 impl RabbitmqLayer {
@@ -26,6 +28,7 @@ impl RabbitmqLayer {
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
+                "tls" => layer.tls = TlsSwitch::read(&CHECK_RABBITMQ_TLS, name, node, out),
                 "listener" => layer.listener = Setting::read(node, port(name, node, out)),
                 _ if layer.login.take(entry, out) || layer.target.take(entry, out) => {}
                 _ => CHECK_RABBITMQ.unknown_key(entry, entries, out),
@@ -42,10 +45,12 @@ impl RabbitmqLayer {
         out: &mut Findings,
     ) -> Result<RabbitmqProbe, Wrong> {
         let logins: Vec<&LoginLayer> = layers.iter().map(|layer| &layer.login).collect();
+        let switches: Vec<&TlsSwitch> = layers.iter().map(|layer| &layer.tls).collect();
         let usual = own.unwrap_or(RabbitmqProbe::LISTENER);
         Ok(RabbitmqProbe {
             login: LoginLayer::resolve(&logins, subject, out)?,
             listener: innermost_or(layers, |layer| &layer.listener, usual)?,
+            tls: TlsSwitch::resolve(&switches, subject, out)?,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::MOST_CHECKS;
-use crate::model::{AmqpProbe, CheckSchedule, HttpProbe, RabbitmqProbe};
+use crate::model::{AmqpProbe, CheckSchedule, HttpProbe, RabbitmqProbe, Tls};
 
 /// What the checks of the servers before have: servers nearly always share these.
 #[derive(Debug, Default)]
@@ -14,6 +14,7 @@ pub(in crate::config) struct Shared {
     pub(super) http: Last<HttpProbe>,
     pub(super) amqp: Last<AmqpProbe>,
     pub(super) rabbitmq: Last<RabbitmqProbe>,
+    pub(super) tls: Last<Tls>,
 }
 
 /// The last values, the latest last: as many as a server can have checks.

@@ -2,12 +2,13 @@
 //! The checks of a server, with every default spelled out.
 
 use std::fmt;
+use std::path::Path;
 
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
     AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, Login, Need, ProbeKind, ProbePath,
-    RabbitmqProbe,
+    RabbitmqProbe, Tls,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +39,8 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
     let schedule = &check.schedule;
     let (word, asked) = match &check.probe.kind {
         ProbeKind::Tcp => ("tcp", String::new()),
-        ProbeKind::Http(http) => ("http", write_http(http)),
+        ProbeKind::Tls(tls) => ("tls", format!(", {}", write_tls(tls))),
+        ProbeKind::Http(http) => (http.scheme(), write_http(http)),
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
     };
@@ -70,6 +72,7 @@ fn write_http(http: &HttpProbe) -> String {
         login,
         statuses: _,
         contains,
+        tls,
     } = http;
     let host = host
         .as_ref()
@@ -87,25 +90,62 @@ fn write_http(http: &HttpProbe) -> String {
     let contains = contains
         .as_ref()
         .map_or_else(String::new, |part| format!(", contains: {}", Quoted(part)));
+    let tls = tls
+        .as_ref()
+        .map_or_else(String::new, |tls| format!(", {}", write_tls(tls)));
     format!(
-        ", method: {method}, path: {path}{host}{headers}{login}, status: [{}]{contains}",
+        ", method: {method}, path: {path}{host}{headers}{login}, status: [{}]{contains}{tls}",
         http.accepted()
     )
 }
 
 fn write_amqp(amqp: &AmqpProbe) -> String {
-    let AmqpProbe { login } = amqp;
-    let Some(login) = login else {
-        return String::new();
-    };
-    let AmqpLogin { who, vhost } = login;
-    format!("{}, vhost: {}", write_login(who), Quoted(vhost))
+    let AmqpProbe { login, tls } = amqp;
+    let login = login.as_ref().map_or_else(String::new, |login| {
+        let AmqpLogin { who, vhost } = login;
+        format!("{}, vhost: {}", write_login(who), Quoted(vhost))
+    });
+    login + &write_switch(tls.as_ref())
 }
 
 fn write_rabbitmq(rabbitmq: &RabbitmqProbe) -> String {
-    let RabbitmqProbe { login, listener } = rabbitmq;
+    let RabbitmqProbe {
+        login,
+        listener,
+        tls,
+    } = rabbitmq;
+    let tls = write_switch(tls.as_ref());
     let login = login.as_ref().map_or_else(String::new, write_login);
-    format!(", listener: {listener}{login}")
+    format!(", listener: {listener}{login}{tls}")
+}
+
+/// `tls` of a check that may speak it.
+fn write_switch(tls: Option<&Tls>) -> String {
+    tls.map_or_else(String::new, |tls| format!(", tls: {{{}}}", write_tls(tls)))
+}
+
+fn write_tls(tls: &Tls) -> String {
+    let Tls {
+        server_name,
+        ca_file,
+        verify,
+        client,
+        min_days,
+    } = tls;
+    let file = |file: &Path| Quoted(&file.to_string_lossy()).to_string();
+    let name = server_name.as_ref();
+    let client = client.as_ref();
+    let settings = [
+        ("verify", Some(verify.to_string())),
+        ("server_name", name.map(|name| Quoted(name).to_string())),
+        ("ca_file", ca_file.as_deref().map(file)),
+        ("client_certificate", client.map(|it| file(&it.certificate))),
+        ("client_key", client.map(|it| file(&it.key))),
+        ("min_days", min_days.map(|days| days.to_string())),
+    ];
+    let settings = settings.into_iter();
+    let written = settings.filter_map(|(key, value)| Some(format!("{key}: {}", value?)));
+    written.collect::<Vec<_>>().join(", ")
 }
 
 fn write_login(login: &Login) -> String {

@@ -9,9 +9,10 @@ use std::time::Duration;
 use self::check::write_checks;
 use super::duration;
 use crate::model::{
-    AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
-    IpvsSettings, PoolRules, Protocol, QuorumUnit, Rank, Scheduler, SchedulerFlags, Seconds,
-    ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
+    AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
+    ForwardingMethod, IpvsSettings, PoolRules, Protocol, QuorumUnit, Rank, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum,
+    TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -70,6 +71,7 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         udp_timeout,
         expire_nodest_conn,
         expire_quiescent_template,
+        conn_reuse_mode,
     } = ipvs;
     let timeout = |seconds: &Option<Seconds>| seconds.map_or("keep".to_owned(), whole_seconds);
     f.write_str("ipvs:\n")?;
@@ -79,7 +81,9 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let switch = |on: &Option<bool>| on.map_or("keep".to_owned(), |on| on.to_string());
     writeln!(f, "  expire_nodest_conn: {}", switch(expire_nodest_conn))?;
     let template = switch(expire_quiescent_template);
-    writeln!(f, "  expire_quiescent_template: {template}")
+    writeln!(f, "  expire_quiescent_template: {template}")?;
+    let mode = conn_reuse_mode.map_or("keep".to_owned(), |mode| mode.to_string());
+    writeln!(f, "  conn_reuse_mode: {mode}")
 }
 
 fn write_service(
@@ -208,7 +212,22 @@ fn write_server(server: &ConfiguredServer, f: &mut fmt::Formatter<'_>) -> fmt::R
         "        inhibit_on_failure: {}",
         server.inhibit_on_failure
     )?;
+    write_drain(server.drain, f)?;
     write_checks(&server.checks, f)
+}
+
+fn write_drain(drain: Option<DrainTerms>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(DrainTerms {
+        deadline,
+        templates,
+    }) = drain
+    else {
+        return f.write_str("        drain: none\n");
+    };
+    let deadline = deadline.map_or_else(String::new, |deadline| {
+        format!("deadline: {}, ", duration::write(deadline))
+    });
+    writeln!(f, "        drain: {{{deadline}templates: {templates}}}")
 }
 
 fn write_tunnel(tunnel: Tunnel, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,8 +4,8 @@
 use serde_json::json;
 
 use crate::control::{
-    CheckStatus, ClientLine, Hello, Incompatible, Item, Misunderstood, Reloaded, Remembered,
-    ReplyLine, Request, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
+    CheckStatus, ClientLine, DrainStatus, Hello, Incompatible, Item, Misunderstood, Reloaded,
+    Remembered, ReplyLine, Request, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
 };
 use crate::engine::ReloadId;
 
@@ -74,6 +74,8 @@ fn requests_are_these_lines() {
                 Request::Order {
                     servers: vec![("FWM 7".parse().unwrap(), "10.0.0.5:80".parse().unwrap())],
                     order: Some(Order::Weight(Weight::ONE)),
+                    deadline_seconds: None,
+                    templates: false,
                     force: true,
                 },
             ),
@@ -201,12 +203,20 @@ fn full_status() -> Status {
                 reason: Some("connect refused".to_owned()),
                 order: Some("drain".to_owned()),
                 note: Some("stays".to_owned()),
+                drain: Some(DrainStatus {
+                    since_seconds: 9,
+                    connections: Some(2),
+                    templates: None,
+                    deadline_seconds: Some(3591),
+                    ended: false,
+                }),
                 checks: vec![CheckStatus {
                     probe: "tcp 10.0.0.5:80".to_owned(),
                     standing: "down".into(),
                     since_seconds: 5,
                     latency_microseconds: Some(120),
                     last_failure: Some("connect refused".to_owned()),
+                    warning: None,
                     last_succeeded: Some(false),
                     against: 0,
                     against_needed: 2,
@@ -222,6 +232,12 @@ fn full_status() -> Status {
 
 #[test]
 fn a_status_is_the_json_that_people_use() {
+    let check = json!({
+        "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
+        "latency_microseconds": 120, "last_failure": "connect refused",
+        "warning": null, "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
+        "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
+    });
     let golden = json!({
         "version": "0.1.0", "pid": 7, "configuration": "/etc/lvs-director/director.yaml", "uptime_seconds": 60,
         "drift_repairs": 1, "probes_not_run": 2, "reload_error": null, "last_event": 3,
@@ -231,12 +247,8 @@ fn a_status_is_the_json_that_people_use() {
             "servers": [{
                 "server": "10.0.0.5:80", "health": "down", "since_seconds": 5, "weight": null,
                 "configured_weight": 10, "reason": "connect refused", "order": "drain", "note": "stays",
-                "checks": [{
-                    "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
-                    "latency_microseconds": 120, "last_failure": "connect refused",
-                    "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
-                    "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
-                }],
+                "drain": {"since_seconds": 9, "connections": 2, "templates": null, "deadline_seconds": 3591, "ended": false},
+                "checks": [check],
             }],
         }],
     });
@@ -283,6 +295,7 @@ fn replies_are_these_lines() {
         owned: std::iter::once("FWM 7".parse().unwrap()).collect(),
         config: Config::default(),
         orders: Vec::new(),
+        drains: Vec::new(),
     };
     let done = Reloaded {
         reload: ReloadId(2),
@@ -323,8 +336,8 @@ fn replies_are_these_lines() {
             r#"{"id":1,"item":{"reload":{"reload":2,"answered":3,"refused":"why","steps":0}}}"#,
         ),
         (
-            ReplyLine::Item(1, Some(Item::Standings(remembered))),
-            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
+            ReplyLine::Item(1, Some(Item::Standings(Box::new(remembered)))),
+            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null,"conn_reuse_mode":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
         ),
     ];
     for (line, text) in golden {

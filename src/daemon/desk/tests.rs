@@ -86,6 +86,7 @@ fn snapshot() -> Snapshot {
                     standing,
                     since: Timestamp::ZERO,
                     last_failure: down.then(|| "connect refused".into()),
+                    warning: None,
                     last_started: Some(Timestamp::ZERO),
                     last_latency: Duration::from_micros(120),
                     last_succeeded: !down,
@@ -116,6 +117,7 @@ fn snapshot() -> Snapshot {
         services: Arc::new(keys.map(|key| (*key, view(key))).collect()),
         owned: Arc::new(config.services.keys().copied().collect()),
         orders: Arc::default(),
+        drains: Arc::default(),
         answers: Arc::default(),
         counters: Counters {
             drift_repairs: 3,

@@ -7,6 +7,7 @@
 //! | [`RememberedFile`] | the standings of the servers, and since when | some seconds later, by [`RememberedWriter`]'s thread | servers are checked as if for the first time |
 
 mod error;
+mod kept;
 mod owned;
 mod remembered;
 mod remembered_file;

@@ -6,13 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::kept::Kept;
 use super::wall::WallTime;
-use crate::model::{Ordered, Probe, Recalled, ServerKey, ServiceKey, Standing};
+use crate::model::{
+    DrainTerms, Ordered, Probe, RealServer, Recalled, RecalledDrain, ServerKey, ServiceKey,
+    Standing,
+};
 
 /// The kind that the file names.
 const KIND: &str = "lvs-director remembered";
@@ -28,12 +33,16 @@ pub(in crate::daemon) struct Noted {
     pub(in crate::daemon) recalled: Vec<Recalled>,
     /// The orders in force.
     pub(in crate::daemon) orders: Vec<Ordered>,
+    /// The drains that are under way, or have ended.
+    pub(in crate::daemon) drains: Vec<RecalledDrain>,
 }
 
 impl From<Vec<Recalled>> for Noted {
     fn from(recalled: Vec<Recalled>) -> Self {
-        let orders = Vec::new();
-        Self { recalled, orders }
+        Self {
+            recalled,
+            ..Self::default()
+        }
     }
 }
 
@@ -43,9 +52,8 @@ pub(in crate::daemon) struct Remembered {
     version: u64,
     readable_by: u64,
     standings: BTreeMap<Identity, Held>,
-    orders: Vec<Ordered>,
-    /// Lines of `orders` that only a newer director understands.
-    other_orders: Vec<Value>,
+    orders: Kept<Ordered>,
+    drains: Kept<DrainLine>,
     /// Lines of `standings` that only a newer director understands.
     others: Vec<Value>,
     /// Fields that only a newer director understands.
@@ -72,6 +80,8 @@ struct Document<'a> {
     standings: Standings<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     orders: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drains: Vec<Value>,
     #[serde(flatten)]
     rest: &'a Map<String, Value>,
 }
@@ -115,14 +125,56 @@ struct Entry {
     rest: Map<String, Value>,
 }
 
+/// A line of `drains`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct DrainLine {
+    service: ServiceKey,
+    server: ServerKey,
+    since: WallTime,
+    /// In seconds; absent when it waits for as long as connections live.
+    deadline: Option<u64>,
+    templates: bool,
+    /// The rule of a server that has left the configuration.
+    leaving: Option<RealServer>,
+    ended: bool,
+}
+
+impl DrainLine {
+    fn of(drain: &RecalledDrain, now: WallTime) -> Self {
+        Self {
+            service: drain.service,
+            server: drain.server,
+            since: now.before(drain.age),
+            deadline: drain.terms.deadline.map(|deadline| deadline.as_secs()),
+            templates: drain.terms.templates,
+            leaving: drain.leaving,
+            ended: drain.ended,
+        }
+    }
+
+    fn recalled(&self, now: WallTime) -> RecalledDrain {
+        RecalledDrain {
+            service: self.service,
+            server: self.server,
+            terms: DrainTerms {
+                deadline: self.deadline.map(Duration::from_secs),
+                templates: self.templates,
+            },
+            leaving: self.leaving,
+            ended: self.ended,
+            age: self.since.age(now),
+        }
+    }
+}
+
 impl Default for Remembered {
     fn default() -> Self {
         Self {
             version: VERSION,
             readable_by: READABLE_BY,
             standings: BTreeMap::new(),
-            orders: Vec::new(),
-            other_orders: Vec::new(),
+            orders: Kept::default(),
+            drains: Kept::default(),
             others: Vec::new(),
             rest: Map::new(),
         }
@@ -149,16 +201,8 @@ impl Remembered {
             ));
         }
         fields.remove("written");
-        if let Some(Value::Array(lines)) = fields.get_mut("orders").map(Value::take) {
-            fields.remove("orders");
-            for line in lines {
-                // What a newer director says beside an order does not change what it is.
-                match Ordered::deserialize(&line) {
-                    Ok(order) => remembered.orders.push(order),
-                    Err(_) => remembered.other_orders.push(line),
-                }
-            }
-        }
+        remembered.orders = Kept::take(&mut fields, "orders");
+        remembered.drains = Kept::take(&mut fields, "drains");
         remembered.version = version.max(VERSION);
         remembered.readable_by = readable_by.max(READABLE_BY);
         remembered.rest = fields;
@@ -197,7 +241,13 @@ impl Remembered {
 
     /// The orders that were in force.
     pub(super) fn orders(&self) -> &[Ordered] {
-        &self.orders
+        &self.orders.known
+    }
+
+    /// The drains that were under way, or had ended.
+    pub(super) fn drains(&self, now: WallTime) -> Vec<RecalledDrain> {
+        let drains = self.drains.known.iter();
+        drains.map(|line| line.recalled(now)).collect()
     }
 
     /// The file's content with what was noted, to be serialised. Ages count until `now`.
@@ -207,21 +257,7 @@ impl Remembered {
         now: WallTime,
     ) -> impl Serialize + use<'a> {
         let recalled = &noted.recalled;
-        let orders = noted.orders.iter();
-        // A value of strings and numbers always serialises.
-        let orders = orders.filter_map(|order| serde_json::to_value(order).ok());
-        // An order that only a newer director understands ends with the next one for its server.
-        let other = |line: &&Value| {
-            let is =
-                |name, it: Option<String>| line.get(name).and_then(Value::as_str) == it.as_deref();
-            let mut orders = noted.orders.iter();
-            !orders.any(|order| {
-                is("service", Some(order.service.to_string()))
-                    && is("server", Some(order.server.to_string()))
-            })
-        };
-        let others = self.other_orders.iter().filter(other).cloned();
-        let orders = orders.chain(others).collect();
+        let drains = noted.drains.iter().map(|drain| DrainLine::of(drain, now));
         Document {
             kind: KIND,
             version: self.version,
@@ -232,7 +268,8 @@ impl Remembered {
                 now,
                 kept: self,
             },
-            orders,
+            orders: self.orders.with(noted.orders.iter().copied()),
+            drains: self.drains.with(drains),
             rest: &self.rest,
         }
     }
@@ -423,6 +460,7 @@ mod tests {
                 ordered("10.0.0.1:80", Order::Drain),
                 ordered("10.0.0.2:80", weight),
             ],
+            drains: Vec::new(),
         };
         let mut text = serde_json::to_value(Remembered::default().document(&noted, NOW)).unwrap();
         assert_eq!(
@@ -447,6 +485,7 @@ mod tests {
         let replaced = Noted {
             recalled: Vec::new(),
             orders: vec![ordered("10.0.0.3:80", Order::Disable)],
+            drains: Vec::new(),
         };
         let text = serde_json::to_value(again.document(&replaced, NOW)).unwrap();
         assert_eq!(text["orders"].as_array().unwrap().len(), 1);

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::owned::{destination, lock, nothing_there};
 use super::wall::WallTime;
 use super::{LARGEST, Noted, Remembered, StateError};
-use crate::model::{Ordered, Recalled};
+use crate::model::{Ordered, Recalled, RecalledDrain};
 use crate::system::{FileCause, FileLock, read_limited, write_atomically_with};
 
 /// Its name in messages, and its key in the configuration.
@@ -92,7 +92,12 @@ impl RememberedFile {
         self.content.orders()
     }
 
-    /// Replaces the standings and orders in the file, with ages counted until `now`. A failure leaves the file unchanged.
+    /// The drains that were under way, or had ended, when the file was written.
+    pub(in crate::daemon) fn drains(&self, now: WallTime) -> Vec<RecalledDrain> {
+        self.content.drains(now)
+    }
+
+    /// Replaces the standings, orders and drains in the file, with ages counted until `now`. A failure leaves the file unchanged.
     pub(super) fn write(&mut self, noted: &Noted, now: WallTime) -> Result<(), StateError> {
         refuse_other_kinds(&self.path)?;
         if self.lock.is_none() {

@@ -25,6 +25,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             owned: std::collections::BTreeSet::new(),
             recalled: Vec::new(),
             orders: Vec::new(),
+            drains: Vec::new(),
         };
         Event::Start(Box::new(start))
     });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The engine with a simulated kernel, and with a clock that is an argument.
 
+mod drains;
 mod laws;
 mod orders;
 mod pool;

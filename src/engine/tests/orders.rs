@@ -3,27 +3,42 @@
 
 use super::stand::{Stand, TWO_SERVERS, all, key, parse, weights};
 use crate::engine::{Command, CommandId, Event, Start};
-use crate::model::{Order, Ordered, ServerKey, Weight};
+use crate::model::{DrainTerms, Order, Ordered, ServerKey, Weight};
 use crate::plan::SimulatedKernel;
 
 const BOTH: [(&str, u32); 2] = [("10.0.0.1:80", 1), ("10.0.0.2:80", 5)];
 
-fn running() -> Stand {
+pub(super) fn running() -> Stand {
     let mut stand = Stand::start(SimulatedKernel::default(), TWO_SERVERS);
     stand.seconds(1, all);
     assert_eq!(stand.weights(), weights(&BOTH));
+    // Drained servers keep their place.
+    for (server, _) in BOTH {
+        stand.connect(server, 1);
+    }
     stand
 }
 
-fn server(at: &str) -> ServerKey {
+pub(super) fn server(at: &str) -> ServerKey {
     at.parse().unwrap()
 }
 
 /// Orders something for these servers. Returns how many changed, or why it was refused.
-fn order(
+pub(super) fn order(
     stand: &mut Stand,
     servers: &[&str],
     order: Option<Order>,
+    force: bool,
+) -> Result<usize, String> {
+    order_by(stand, servers, order, DrainTerms::default(), force)
+}
+
+/// The same, with what ends a drain.
+pub(super) fn order_by(
+    stand: &mut Stand,
+    servers: &[&str],
+    order: Option<Order>,
+    terms: DrainTerms,
     force: bool,
 ) -> Result<usize, String> {
     let now = stand.now;
@@ -34,6 +49,7 @@ fn order(
         id,
         servers,
         order,
+        terms,
         force,
         by: "user 0".into(),
     })));
@@ -155,6 +171,7 @@ fn an_order_outlives_a_restart_and_ends_with_its_server() {
         owned: stand.owned,
         recalled: Vec::new(),
         orders,
+        drains: Vec::new(),
     };
     next.event(Event::Start(Box::new(start)));
     assert_eq!(next.weights(), drained);
@@ -162,8 +179,7 @@ fn an_order_outlives_a_restart_and_ends_with_its_server() {
     assert_eq!(next.weights(), drained);
     let one = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1]}\n";
     assert_eq!(next.reload(one), None);
-    let forgotten =
-        "drain taken back by the configuration, which has the server no more, not in the kernel";
+    let forgotten = "drain taken back by the configuration, which has the server no more, weight 0";
     assert_eq!(next.count(forgotten), 1);
     assert_eq!(next.reload(TWO_SERVERS), None);
     next.seconds(5, all);

@@ -3,7 +3,7 @@
 
 use super::stand::{Stand, TWO_SERVERS, all, key, weights};
 use crate::engine::{Command, CommandId, Event};
-use crate::model::{Order, Severity};
+use crate::model::{DrainTerms, Order, Severity};
 use crate::plan::SimulatedKernel;
 
 /// The servers of [`TWO_SERVERS`], with more settings of the service.
@@ -100,6 +100,7 @@ fn an_operator_takes_out_also_the_server_that_stays() {
             id: CommandId(u64::from(force)),
             servers: vec![(key(), "10.0.0.1:80".parse().unwrap())],
             order: Some(Order::Disable),
+            terms: DrainTerms::default(),
             force,
             by: "user 0".into(),
         }))

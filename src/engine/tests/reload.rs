@@ -128,8 +128,11 @@ fn a_server_that_a_reload_adds_waits_for_its_verdict_unless_the_service_would_lo
     assert_eq!(stand.weights(), both);
     let others = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.4, 10.0.0.5]}\n";
     assert_eq!(stand.reload(others), None);
-    let new = weights(&[("10.0.0.4:80", 1), ("10.0.0.5:80", 1)]);
-    assert_eq!(stand.weights(), new);
+    let new = [("10.0.0.4:80", 1), ("10.0.0.5:80", 1)];
+    let old = [("10.0.0.1:80", 0), ("10.0.0.2:80", 0)];
+    assert_eq!(stand.weights(), weights(&[old, new].concat()));
+    stand.seconds(5, all);
+    assert_eq!(stand.weights(), weights(&new));
 }
 
 #[test]

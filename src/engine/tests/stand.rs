@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
-use crate::engine::{Action, Engine, Event, Probed, ReloadId, Start};
+use crate::engine::{Action, Counted, Engine, Event, Probed, ReloadId, Start};
 use crate::health::ProbeRequest;
 use crate::model::{
-    AllUp, Config, IpvsTable, Link, Probe, ProbeOutcome, ProbeReport, Recalled, Role, SeenLink,
-    ServiceKey, Sighting, Timestamp, Transition, Way,
+    AllUp, Config, ConnectionCounts, IpvsTable, Link, Probe, ProbeOutcome, ProbeReport, Recalled,
+    Role, SeenLink, ServiceKey, Sighting, Timestamp, Transition, Way,
 };
 use crate::plan::{HostTarget, SimulatedKernel, Target, desired};
 
@@ -70,6 +70,7 @@ impl Stand {
             owned,
             recalled,
             orders: Vec::new(),
+            drains: Vec::new(),
         };
         stand.event(Event::Start(Box::new(start)));
         stand
@@ -92,6 +93,17 @@ impl Stand {
             ended: None,
             reloads: 0,
         }
+    }
+
+    /// Gives a server so many active connections, and one persistence template for each.
+    pub(super) fn connect(&mut self, server: &str, active: u32) {
+        let counts = ConnectionCounts {
+            active,
+            inactive: 0,
+            persistent: active,
+        };
+        let server = server.parse().unwrap();
+        self.kernel.connections.insert((key(), server), counts);
     }
 
     /// Hands an event in, and carries out the actions.
@@ -121,6 +133,16 @@ impl Stand {
                 self.exchanges += 1;
                 let service = self.kernel.table.services.get(&key).cloned();
                 return Some(Event::ServiceRead(key, deaf.map_or(Ok(service), Err)));
+            }
+            Action::Count(services) => {
+                let counted = services.into_iter().map(|service| Counted {
+                    service,
+                    servers: self
+                        .kernel
+                        .count(&service)
+                        .unwrap_or_else(|never| match never {}),
+                });
+                return Some(Event::Counted(counted.collect()));
             }
             Action::Apply(steps) => {
                 self.exchanges += 1;

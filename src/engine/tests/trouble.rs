@@ -51,6 +51,7 @@ fn a_state_file_that_could_not_be_written_is_tried_again_every_round() {
         owned: std::collections::BTreeSet::new(),
         recalled: Vec::new(),
         orders: Vec::new(),
+        drains: Vec::new(),
     };
     stand.event(crate::engine::Event::Start(Box::new(start)));
     stand.seconds(30, all);

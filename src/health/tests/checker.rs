@@ -50,6 +50,17 @@ impl Alone {
         self.feed(now, CheckerEvent::Reported(*run, report(outcome, reason)))
     }
 
+    /// Probes at the deadline, and takes a success with this warning.
+    fn warned(&mut self, warning: &str) -> Vec<CheckerAction> {
+        let now = self.0.deadline();
+        let asked = self.feed(now, CheckerEvent::Deadline);
+        let [CheckerAction::Probe(run)] = asked.as_slice() else {
+            panic!("no probe: {asked:?}");
+        };
+        let report = report(ProbeOutcome::Up(None), warning);
+        self.feed(now, CheckerEvent::Reported(*run, report))
+    }
+
     /// The standing after each result.
     fn standings(&mut self, outcomes: &[ProbeOutcome]) -> Vec<Standing> {
         let each = outcomes.iter().map(|outcome| {
@@ -240,4 +251,32 @@ fn a_probe_that_never_reports_is_given_up_and_its_late_report_means_nothing() {
     );
     assert_eq!(checker.feed(lost, late()), []);
     assert_eq!(checker.0.standing(), Standing::UP);
+}
+
+#[test]
+fn a_warning_is_told_when_it_changes_and_takes_nobody_down() {
+    let warned = |of: Option<&str>| {
+        let of = of.map(Into::into);
+        vec![CheckerAction::Warned { of }]
+    };
+    let mut checker = Alone::new();
+    let first = checker.warned("it ends soon");
+    assert_eq!(first[..1], warned(Some("it ends soon")));
+    assert!(
+        matches!(&first[1..], [CheckerAction::Changed { because }] if &**because == "check passed, 1/1"),
+        "{first:?}"
+    );
+    assert_eq!(checker.warned("it ends soon"), []);
+    // What is no success says nothing of it.
+    checker.play(ProbeOutcome::Down);
+    checker.play(ProbeOutcome::CouldNotRun);
+    assert_eq!(
+        checker.warned("it ends soon"),
+        [CheckerAction::CheckedAgain]
+    );
+    assert_eq!(checker.0.warning().map(|it| &**it), Some("it ends soon"));
+    assert_eq!(checker.warned("it ended"), warned(Some("it ended")));
+    assert_eq!(checker.0.standing(), Standing::UP);
+    assert_eq!(checker.play(ProbeOutcome::Up(None)), warned(None));
+    assert_eq!(checker.0.warning(), None);
 }

@@ -34,6 +34,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
                 checks: checks.clone(),
                 inhibit_on_failure: false,
                 rank: Rank::Primary,
+                drain: None,
             };
             (server(at), configured)
         });
@@ -52,6 +53,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             udp_timeout: None,
             expire_nodest_conn: None,
             expire_quiescent_template: None,
+            conn_reuse_mode: None,
         },
         director: DirectorSettings {
             remembered_file: "/nowhere".into(),
@@ -125,6 +127,7 @@ impl Checked {
             HealthAction::Probe(request) => request,
             HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
+            | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. } => panic!("{action:?}"),
         });
         requests.collect()
@@ -195,6 +198,7 @@ fn services_with_an_equal_check_share_one_probe_and_each_is_told() {
             other @ (HealthAction::Probe(_)
             | HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
+            | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. }) => panic!("{other:?}"),
         })
         .collect();

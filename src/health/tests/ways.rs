@@ -360,6 +360,7 @@ impl Servers {
             HealthAction::Probe(request) => Some(request),
             HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
+            | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. } => None,
         });
         probes.collect()

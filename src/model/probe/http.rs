@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Login;
+use super::{Login, Tls};
 
 /// One request, and the status codes of a healthy server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct HttpProbe {
     pub statuses: Box<[StatusRange]>,
     /// What the body must have somewhere; not empty. `None` when it is not read.
     pub contains: Option<Box<str>>,
+    /// How it speaks TLS; `None` when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 /// A method without a body.
@@ -61,6 +64,7 @@ impl HttpProbe {
             login: None,
             statuses: [StatusRange::SUCCESS].into(),
             contains: None,
+            tls: None,
         }
     }
 
@@ -73,7 +77,8 @@ impl HttpProbe {
 
     /// What it asks, and of whom: as [`super::Probe`] is printed. What is as it always is, is left out.
     pub(super) fn fmt_asked(&self, at: SocketAddr, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("http ")?;
+        f.write_str(self.scheme())?;
+        f.write_str(" ")?;
         if self.method != HttpMethod::Get {
             write!(f, "{} ", self.method.word())?;
         }
@@ -94,7 +99,16 @@ impl HttpProbe {
         if let Some(part) = &self.contains {
             write!(f, " contains {part:?}")?;
         }
-        Ok(())
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.fmt_demands(f))
+    }
+
+    /// `http`, or `https`.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        match self.tls {
+            None => "http",
+            Some(_) => "https",
+        }
     }
 
     /// The accepted status codes: `200-299, 401`.

@@ -7,9 +7,11 @@ mod login;
 mod path;
 mod rabbitmq;
 mod report;
+mod tls;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ pub use self::path::ProbePath;
 use self::path::written_path;
 pub use self::rabbitmq::RabbitmqProbe;
 pub use self::report::{ProbeOutcome, ProbeReport};
+pub use self::tls::{ClientCertificate, Tls};
 
 /// One probe of one server: its kind, its target and its path.
 ///
@@ -49,6 +52,8 @@ pub enum ProbeKind {
     Rabbitmq(Arc<RabbitmqProbe>),
     /// Whether an HTTP request is answered with a status that is a success.
     Http(Arc<HttpProbe>),
+    /// Whether a TLS handshake succeeds.
+    Tls(Arc<Tls>),
 }
 
 impl Probe {
@@ -56,11 +61,30 @@ impl Probe {
     #[must_use]
     pub fn login(&self) -> Option<&Login> {
         match &self.kind {
-            ProbeKind::Tcp => None,
+            ProbeKind::Tcp | ProbeKind::Tls(_) => None,
             ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.login.as_ref(),
             ProbeKind::Http(http) => http.login.as_ref(),
         }
+    }
+
+    /// How it speaks TLS, if it does.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        match &self.kind {
+            ProbeKind::Tcp => None,
+            ProbeKind::Amqp(amqp) => amqp.tls.as_ref(),
+            ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.tls.as_ref(),
+            ProbeKind::Http(http) => http.tls.as_ref(),
+            ProbeKind::Tls(tls) => Some(tls),
+        }
+    }
+
+    /// The files that it reads: of a password, of certificates, of a key.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let password = self.login().map(|login| &*login.password_file);
+        let tls = self.tls().into_iter().flat_map(Tls::files);
+        password.into_iter().chain(tls)
     }
 
     /// The address it is to come from, if one is chosen.
@@ -72,7 +96,7 @@ impl Probe {
 
 impl fmt::Display for Probe {
     /// `tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7`, `http HEAD 10.0.0.5:80/ready host a.example status 200`,
-    /// `amqp 10.0.0.5:5672 user monitor vhost /`
+    /// `amqp 10.0.0.5:5672 user monitor vhost /`, `https 10.0.0.5:443/ name a.example ca /etc/ssl/ours.pem`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.target;
         match &self.kind {
@@ -80,6 +104,7 @@ impl fmt::Display for Probe {
             ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,
+            ProbeKind::Tls(tls) => tls.fmt_asked(at, f)?,
         }
         self.path.as_ref().map_or(Ok(()), |path| path.fmt(f))
     }
@@ -108,5 +133,45 @@ mod tests {
             probe.to_string(),
             "tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7"
         );
+    }
+
+    #[test]
+    fn a_probe_says_how_it_speaks_tls() {
+        let target = "10.0.0.5:5671".parse().unwrap();
+        let said = |kind| {
+            let path = None;
+            Probe { kind, target, path }.to_string()
+        };
+        let (login, tls) = (None, Some(Tls::VERIFIED));
+        let amqps = AmqpProbe { login, tls };
+        assert_eq!(
+            said(ProbeKind::Amqp(Arc::new(amqps))),
+            "amqp 10.0.0.5:5671 tls"
+        );
+        let (certificate, key) = (Path::new("/c.pem").into(), Path::new("/c.key").into());
+        let tls = Tls {
+            server_name: Some("a.example".into()),
+            ca_file: Some(Path::new("/ca.pem").into()),
+            verify: false,
+            client: Some(ClientCertificate { certificate, key }),
+            min_days: Some(14),
+        };
+        let https = HttpProbe {
+            tls: Some(tls.clone()),
+            ..HttpProbe::get("/up")
+        };
+        let demands = "name a.example ca /ca.pem unverified certificate /c.pem min_days 14";
+        assert_eq!(
+            said(ProbeKind::Http(Arc::new(https))),
+            format!("https 10.0.0.5:5671/up {demands}")
+        );
+        let alone = Probe {
+            kind: ProbeKind::Tls(Arc::new(tls)),
+            target,
+            path: None,
+        };
+        assert_eq!(alone.to_string(), format!("tls 10.0.0.5:5671 {demands}"));
+        let files: Vec<&Path> = alone.files().collect();
+        assert_eq!(files, ["/ca.pem", "/c.pem", "/c.key"].map(Path::new));
     }
 }

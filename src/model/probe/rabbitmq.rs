@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Login;
+use super::{Login, Tls};
 
 /// Whether a node is ready to serve clients.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct RabbitmqProbe {
     pub login: Option<Login>,
     /// The port on which such a node must listen for clients.
     pub listener: u16,
+    /// How it speaks TLS; `None` when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 impl RabbitmqProbe {
@@ -26,7 +29,12 @@ impl RabbitmqProbe {
     /// What it asks, and of whom: as [`super::Probe`] is printed.
     pub(super) fn fmt_asked(&self, at: SocketAddr, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rabbitmq {at} listener {}", self.listener)?;
-        let login = self.login.as_ref();
-        login.map_or(Ok(()), |login| write!(f, " user {}", login.user))
+        if let Some(login) = &self.login {
+            write!(f, " user {}", login.user)?;
+        }
+        self.tls.as_ref().map_or(Ok(()), |tls| {
+            f.write_str(" tls")?;
+            tls.fmt_demands(f)
+        })
     }
 }

@@ -174,15 +174,21 @@ pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
         udp_timeout: udp,
         expire_nodest_conn,
         expire_quiescent_template,
+        conn_reuse_mode,
     } = *settings;
     let mut desired = DesiredHost::default();
     desired.timeouts(DesiredTimeouts { tcp, tcp_fin, udp });
-    for (name, expire) in [
-        ("expire_nodest_conn", expire_nodest_conn),
-        ("expire_quiescent_template", expire_quiescent_template),
+    let switch = |on: Option<bool>| on.map(u8::from);
+    for (name, value) in [
+        ("expire_nodest_conn", switch(expire_nodest_conn)),
+        (
+            "expire_quiescent_template",
+            switch(expire_quiescent_template),
+        ),
+        ("conn_reuse_mode", conn_reuse_mode),
     ] {
-        if let Some(expire) = expire {
-            desired.setting(SysctlName::net(&["ipv4", "vs", name]), expire.into());
+        if let Some(value) = value {
+            desired.setting(SysctlName::net(&["ipv4", "vs", name]), value.into());
         }
     }
     desired

@@ -328,6 +328,7 @@ fn the_configuration_asks_for_what_it_names_and_no_more() {
         udp_timeout: None,
         expire_nodest_conn: None,
         expire_quiescent_template: None,
+        conn_reuse_mode: None,
     };
     assert!(desired_host(&nothing).is_empty());
     assert_eq!(desired_host(&nothing).scope(), HostScope::default());

@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
 
-use super::conversation::{self, Time, failed};
+use super::connection::Connection;
+use super::conversation::{self, Time, Whom, failed};
 use super::{Answer, password};
 use crate::codec::amqp::{self as frame, AmqpAnswer, FromServer, MOST_BYTES, PROTOCOL_HEADER};
 use crate::model::{AmqpLogin, AmqpProbe, ProbePath};
@@ -34,7 +34,11 @@ pub(super) async fn probe(
             Err(answer) => return answer,
         },
     };
-    let talk = async |stream| {
+    let whom = match Whom::new(at, path, amqp.tls.as_ref(), timeout).await {
+        Ok(whom) => whom,
+        Err(answer) => return answer,
+    };
+    let talk = async |stream: &mut Connection| {
         let mut broker = Broker {
             stream,
             came: Vec::new(),
@@ -47,12 +51,12 @@ pub(super) async fn probe(
         let talked = broker.talk(login).await;
         talked.err().unwrap_or_else(Answer::up)
     };
-    conversation::hold(at, path, Time::from_now(timeout), false, talk).await
+    conversation::hold(&whom, Time::from_now(timeout), false, talk).await
 }
 
 /// A connection to a broker. An error is the answer of the probe.
-struct Broker {
-    stream: TcpStream,
+struct Broker<'a> {
+    stream: &'a mut Connection,
     /// What has come.
     came: Vec<u8>,
     /// How many bytes of it were read.
@@ -64,7 +68,7 @@ struct Broker {
 /// The most messages that a probe passes over: a healthy broker sends none.
 const MOST_PASSED_OVER: usize = 16;
 
-impl Broker {
+impl Broker<'_> {
     async fn talk(&mut self, login: Option<(&AmqpLogin, &[u8])>) -> Result<(), Answer> {
         self.send(PROTOCOL_HEADER, "send the greeting").await?;
         let FromServer::Start { plain } = self.next("a greeting", None).await? else {
@@ -74,9 +78,10 @@ impl Broker {
             return Ok(());
         };
         if !plain {
-            return Err(Answer::could_not_run(
-                "the server takes no login by PLAIN without TLS",
-            ));
+            return Err(Answer::could_not_run(match self.stream {
+                Connection::Plain(_) => "the server takes no login by PLAIN without TLS",
+                Connection::Tls(_) => "the server takes no login by PLAIN",
+            }));
         }
         self.log_in(login, password).await?;
         self.send(&frame::close(), "close the connection").await?;
@@ -114,7 +119,7 @@ impl Broker {
     }
 
     async fn send(&mut self, bytes: &[u8], operation: &str) -> Result<(), Answer> {
-        let sent = self.stream.write_all(bytes).await;
+        let sent = self.stream.send(bytes).await;
         sent.map_err(|error| failed(operation, &error))
     }
 
@@ -138,7 +143,7 @@ impl Broker {
                         FromServer::Other => return Err(unexpected(wanted)),
                         FromServer::Close { code, text } => {
                             // It is a courtesy: the answer is known.
-                            let _ = self.stream.write_all(&frame::close_ok()).await;
+                            let _ = self.stream.send(&frame::close_ok()).await;
                             return Err(closed(code, &text, login));
                         }
                         message => return Ok(message),

@@ -76,7 +76,10 @@ fn run(amqp: &AmqpProbe, at: SocketAddr, timeout: Duration) -> Answer {
     runtime.block_on(probe(amqp, at, None, timeout))
 }
 
-const GREETING: AmqpProbe = AmqpProbe { login: None };
+const GREETING: AmqpProbe = AmqpProbe {
+    login: None,
+    tls: None,
+};
 
 /// A login, and the file of its password.
 fn login(password: &str) -> (AmqpProbe, tempfile::TempDir) {
@@ -90,7 +93,13 @@ fn login(password: &str) -> (AmqpProbe, tempfile::TempDir) {
         },
         vhost: "/".into(),
     };
-    (AmqpProbe { login: Some(login) }, directory)
+    (
+        AmqpProbe {
+            login: Some(login),
+            tls: None,
+        },
+        directory,
+    )
 }
 
 #[test]

@@ -9,13 +9,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
 
 use self::answer::MOST_BYTES;
 pub use self::answer::{HttpAnswer, HttpHead};
 pub use self::body::{HttpBody, HttpContent};
-use super::conversation::{self, Time, failed};
+use super::connection::Connection;
+use super::conversation::{self, Time, Whom, failed};
 use super::{Answer, password};
 use crate::model::{HttpProbe, Login, ProbePath};
 
@@ -33,17 +33,22 @@ pub(super) async fn probe(
         Ok(value) => value,
         Err(answer) => return answer,
     };
-    let talk = async |stream| ask(stream, http, at, authorization.as_deref()).await;
-    conversation::hold(at, path, Time::from_now(timeout), false, talk).await
+    let whom = match Whom::new(at, path, http.tls.as_ref(), timeout).await {
+        Ok(whom) => whom,
+        Err(answer) => return answer,
+    };
+    let talk =
+        async |stream: &mut Connection| ask(stream, http, at, authorization.as_deref()).await;
+    conversation::hold(&whom, Time::from_now(timeout), false, talk).await
 }
 
 async fn ask(
-    mut stream: TcpStream,
+    stream: &mut Connection,
     http: &HttpProbe,
     at: SocketAddr,
     authorization: Option<&str>,
 ) -> Answer {
-    let asked = head(&mut stream, http, at, authorization).await;
+    let asked = head(stream, http, at, authorization).await;
     let (head, came) = match asked {
         Ok(answer) => answer,
         Err(answer) => return answer,
@@ -53,19 +58,19 @@ async fn ask(
     }
     match &http.contains {
         None => Answer::up(),
-        Some(part) => find(part, &mut stream, &head, came).await,
+        Some(part) => find(part, stream, &head, came).await,
     }
 }
 
 /// Sends the request, and reads the head of the answer; the bytes that came may have some of the body.
 pub(super) async fn head(
-    stream: &mut TcpStream,
+    stream: &mut Connection,
     http: &HttpProbe,
     at: SocketAddr,
     authorization: Option<&str>,
 ) -> Result<(HttpHead, Vec<u8>), Answer> {
     let request = request(http, at, authorization);
-    let sent = stream.write_all(request.as_bytes()).await;
+    let sent = stream.send(request.as_bytes()).await;
     sent.map_err(|error| failed("send the request", &error))?;
     let mut came = Vec::new();
     loop {
@@ -91,7 +96,7 @@ pub(super) struct Body {
 
 /// Reads the body until that is enough, or it has ended, or 64 KiB have come.
 pub(super) async fn body(
-    stream: &mut TcpStream,
+    stream: &mut Connection,
     head: &HttpHead,
     mut came: Vec<u8>,
     enough: impl Fn(&[u8]) -> bool,
@@ -129,7 +134,7 @@ fn refused(head: &HttpHead, http: &HttpProbe) -> Option<Answer> {
 }
 
 /// Reads the body until it has this part.
-async fn find(part: &str, stream: &mut TcpStream, head: &HttpHead, came: Vec<u8>) -> Answer {
+async fn find(part: &str, stream: &mut Connection, head: &HttpHead, came: Vec<u8>) -> Answer {
     let start: String = part.chars().take(LONGEST_PART).collect();
     let has_it = |bytes: &[u8]| bytes.windows(part.len()).any(|it| it == part.as_bytes());
     match body(stream, head, came, has_it).await {
@@ -145,7 +150,7 @@ async fn find(part: &str, stream: &mut TcpStream, head: &HttpHead, came: Vec<u8>
 }
 
 /// Reads more, so that no more than `most` bytes are there in all; 0 tells that the server has closed the connection.
-async fn more(stream: &mut TcpStream, most: usize, came: &mut Vec<u8>) -> Result<usize, Answer> {
+async fn more(stream: &mut Connection, most: usize, came: &mut Vec<u8>) -> Result<usize, Answer> {
     let room = u64::try_from(most.saturating_sub(came.len())).unwrap_or_default();
     let read = stream.take(room).read_buf(came).await;
     read.map_err(|error| failed("read the answer", &error))
@@ -153,7 +158,8 @@ async fn more(stream: &mut TcpStream, most: usize, came: &mut Vec<u8>) -> Result
 
 fn request(http: &HttpProbe, at: SocketAddr, authorization: Option<&str>) -> String {
     let host = http.host.as_deref();
-    let host = host.map_or_else(|| host_of(at), ToOwned::to_owned);
+    let usual = if http.tls.is_some() { 443 } else { 80 };
+    let host = host.map_or_else(|| host_of(at, usual), ToOwned::to_owned);
     let mut text = format!(
         "{} {} HTTP/1.1\r\nHost: {host}\r\n",
         http.method.word(),
@@ -195,11 +201,11 @@ pub(super) async fn authorization(
 }
 
 /// The `Host` header for an address. It has no port where that is the usual one (RFC 9110, section 7.2).
-fn host_of(at: SocketAddr) -> String {
-    match (at.ip(), at.port()) {
-        (IpAddr::V6(ip), 80) => format!("[{ip}]"),
-        (IpAddr::V4(ip), 80) => ip.to_string(),
-        _ => at.to_string(),
+fn host_of(at: SocketAddr, usual: u16) -> String {
+    match at.ip() {
+        _ if at.port() != usual => at.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
     }
 }
 

@@ -18,6 +18,7 @@ fn http(host: Option<&str>) -> HttpProbe {
         login: None,
         statuses: [StatusRange::SUCCESS].into(),
         contains: None,
+        tls: None,
     }
 }
 
@@ -126,13 +127,15 @@ fn the_request_says_what_is_asked_of_whom() {
     assert_eq!(run(&named, at, LONG), Answer::up());
     let request = requests.recv().unwrap();
     assert!(request.starts_with("HEAD /health?full=1 HTTP/1.1\r\nHost: a.example\r\n"));
-    for (at, host) in [
-        ("10.0.0.5:80", "10.0.0.5"),
-        ("10.0.0.5:8080", "10.0.0.5:8080"),
-        ("[2001:db8::5]:80", "[2001:db8::5]"),
-        ("[2001:db8::5]:180", "[2001:db8::5]:180"),
+    for (at, usual, host) in [
+        ("10.0.0.5:80", 80, "10.0.0.5"),
+        ("10.0.0.5:8080", 80, "10.0.0.5:8080"),
+        ("10.0.0.5:80", 443, "10.0.0.5:80"),
+        ("[2001:db8::5]:80", 80, "[2001:db8::5]"),
+        ("[2001:db8::5]:443", 443, "[2001:db8::5]"),
+        ("[2001:db8::5]:180", 80, "[2001:db8::5]:180"),
     ] {
-        assert_eq!(host_of(at.parse().unwrap()), host);
+        assert_eq!(host_of(at.parse().unwrap(), usual), host);
     }
 }
 

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 use super::Answer;
-use super::conversation::{self, Time};
+use super::connection::Connection;
+use super::conversation::{self, Time, Whom};
 use super::http::{self, HttpHead};
 use crate::codec::shown;
 use crate::model::{HttpProbe, Login, ProbePath, RabbitmqProbe};
@@ -47,24 +47,29 @@ pub(super) async fn probe(
         Ok(value) => value,
         Err(answer) => return answer,
     };
+    let whom = match Whom::new(at, path, rabbitmq.tls.as_ref(), timeout).await {
+        Ok(whom) => whom,
+        Err(answer) => return answer,
+    };
     let mut way = Way {
         at,
-        path,
+        whom,
         time: Time::from_now(timeout),
-        met: false,
+        met: None,
     };
     let login = rabbitmq.login.as_ref().zip(authorization.as_deref());
     let said = way.all(rabbitmq.listener, login).await;
-    said.err().unwrap_or_else(Answer::up)
+    let met = way.met.unwrap_or_else(Answer::up);
+    said.err().unwrap_or(met)
 }
 
 /// How a node is reached.
 struct Way<'a> {
     at: SocketAddr,
-    path: Option<&'a ProbePath>,
+    whom: Whom<'a>,
     time: Time,
-    /// Whether it has answered a question.
-    met: bool,
+    /// A success, when it has answered a question; it may have a warning about its certificate.
+    met: Option<Answer>,
 }
 
 impl Way<'_> {
@@ -108,28 +113,41 @@ impl Way<'_> {
 
     async fn ask(&mut self, question: &str, authorization: Option<&str>) -> Result<Said, Answer> {
         let mut said = None;
-        let talk = async |stream| match exchange(stream, question, self.at, authorization).await {
+        let talk = async |stream: &mut Connection| match exchange(
+            stream,
+            question,
+            self.at,
+            authorization,
+        )
+        .await
+        {
             Ok((head, body)) => {
                 said = Some(understand(&head, &body));
                 Answer::up()
             }
             Err(answer) => answer,
         };
-        let answer = conversation::hold(self.at, self.path, self.time, self.met, talk).await;
-        self.met |= said.is_some();
-        said.ok_or(answer)
+        let met = self.met.is_some();
+        let answer = conversation::hold(&self.whom, self.time, met, talk).await;
+        match said {
+            None => Err(answer),
+            Some(said) => {
+                self.met = Some(answer);
+                Ok(said)
+            }
+        }
     }
 }
 
 async fn exchange(
-    mut stream: TcpStream,
+    stream: &mut Connection,
     question: &str,
     at: SocketAddr,
     authorization: Option<&str>,
 ) -> Result<(HttpHead, Vec<u8>), Answer> {
     let asked = HttpProbe::get(question);
-    let (head, came) = http::head(&mut stream, &asked, at, authorization).await?;
-    let body = http::body(&mut stream, &head, came, |_| false).await?;
+    let (head, came) = http::head(stream, &asked, at, authorization).await?;
+    let body = http::body(stream, &head, came, |_| false).await?;
     Ok((head, body.bytes))
 }
 

@@ -48,6 +48,7 @@ fn run(rabbitmq: &RabbitmqProbe, at: SocketAddr) -> Answer {
 const NOBODY: RabbitmqProbe = RabbitmqProbe {
     login: None,
     listener: 5672,
+    tls: None,
 };
 
 fn somebody() -> (RabbitmqProbe, tempfile::TempDir) {
@@ -59,7 +60,14 @@ fn somebody() -> (RabbitmqProbe, tempfile::TempDir) {
         password_file: file.into(),
     });
     let listener = 5673;
-    (RabbitmqProbe { login, listener }, directory)
+    (
+        RabbitmqProbe {
+            login,
+            listener,
+            tls: None,
+        },
+        directory,
+    )
 }
 
 const UNKNOWN: (&str, &str) = ("404 Not Found", "{\"error\":\"Object Not Found\"}");

@@ -2,7 +2,7 @@
 //! Servers whose health a login to a broker tells.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) fn tests() -> Vec<Test> {
 }
 
 /// What a broker does with every connection, if it does not hang.
-const LETS_IN: u16 = 1;
+pub(super) const LETS_IN: u16 = 1;
 const IS_FULL: u16 = 2;
 const REFUSES_THE_LOGIN: u16 = 3;
 
@@ -43,8 +43,12 @@ fn close(code: u16, text: &str) -> Vec<u8> {
 }
 
 /// The broker's part of a login. The probe may have given up.
-fn talk(mut stream: TcpStream, acts: u16) {
+fn talk(stream: TcpStream, acts: u16) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    converse(stream, acts);
+}
+
+pub(super) fn converse(mut stream: impl Read + Write, acts: u16) {
     let start = method(10, b"\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US");
     let tune = method(30, &[0, 0, 0, 2, 0, 0, 0, 60]);
     let refused = close(403, "ACCESS_REFUSED - Login was refused");

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Servers whose health an HTTP answer tells.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{Read, Write};
 
 use super::peer::{HANGS, Peer};
 use super::process::{Files, QUICK, Running, wait_for_weights};
@@ -35,7 +34,7 @@ pub(super) fn tests() -> Vec<Test> {
 }
 
 /// The probe may have given up.
-fn answer(mut stream: TcpStream, status: u16) {
+pub(super) fn answer(mut stream: impl Read + Write, status: u16) {
     let _ = stream.read(&mut [0; 1024]);
     let body = "{\"reason\":\"the node is not currently available to serve clients\"}";
     let length = body.len();

@@ -19,6 +19,7 @@ mod reload;
 mod repair;
 mod run;
 mod state;
+mod tls;
 mod verdict;
 mod way;
 
@@ -31,6 +32,7 @@ pub(crate) fn tests() -> Vec<Test> {
         checks::tests(),
         amqp::tests(),
         http::tests(),
+        tls::tests(),
         order::tests(),
         pool::tests(),
         repair::tests(),

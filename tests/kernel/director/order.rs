@@ -15,10 +15,16 @@ use crate::stage::{PATIENCE, Stage};
 const VIP: &str = "192.168.0.10:80";
 
 pub(super) fn tests() -> Vec<Test> {
-    vec![(
-        "a_drain_keeps_what_is_connected_over_a_kill_and_a_reload_until_it_is_taken_back",
-        drained,
-    )]
+    vec![
+        (
+            "a_drain_keeps_what_is_connected_over_a_kill_and_a_reload_until_it_is_taken_back",
+            drained,
+        ),
+        (
+            "a_server_that_leaves_the_file_keeps_its_connections_until_they_end_or_the_deadline_comes",
+            left_the_file,
+        ),
+    ]
 }
 
 fn yaml(weight: u32) -> String {
@@ -68,6 +74,29 @@ impl Scene {
             name,
         };
         (scene, director)
+    }
+
+    /// Holds a connection to this server.
+    fn hold_at(&mut self, server: &str) {
+        let vip: SocketAddr = VIP.parse().unwrap();
+        let name = if server == "192.168.0.2" {
+            "rs1"
+        } else {
+            "rs2"
+        };
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let stream = self
+                .stage
+                .client
+                .run(|| connect(None, vip, PATIENCE).unwrap());
+            let mut held = Conversation::new(stream).unwrap();
+            if held.ask("here", end).unwrap().starts_with(name) {
+                self.held = Some(held);
+                return;
+            }
+        }
+        panic!("no connection reaches {server}");
     }
 
     fn order(&self, words: &[&str]) -> Said {
@@ -146,6 +175,10 @@ fn taken_back(mut scene: Scene, director: &Running) {
         drain.out.ends_with("0 active connections left\n"),
         "{drain:?}"
     );
+    // Then it leaves the table.
+    director.wait_for("drained (no connection is left after ");
+    let alone = (format!("{other}:80"), 3);
+    wait_for_weights(&mut scene.stage, &[(&*alone.0, alone.1)]);
 
     let weight = scene.order(&["weight", "7", own]);
     assert_eq!(weight.code, Some(0), "{weight:?}");
@@ -159,4 +192,57 @@ fn taken_back(mut scene: Scene, director: &Running) {
     );
     scene.wait_for(3, 3);
     director.wait_for("weight 7 taken back by user 0");
+}
+
+/// The file without the server of the held connection, which drains by these words.
+fn without(scene: &Scene, drain: &str) -> String {
+    format!(
+        "defaults: {{{QUICK}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    drain: {drain}\n    \
+         servers: [{{address: {}, weight: 1}}]\n",
+        scene.other
+    )
+}
+
+fn left_the_file() {
+    let (mut scene, director) = Scene::set_up();
+    let (own, other) = (scene.own, scene.other);
+    let reload = |scene: &Scene| {
+        let reload = scene
+            .files
+            .once(&scene.stage.director, "reload", &["--wait"]);
+        assert_eq!(reload.code, Some(0), "{reload:?}");
+    };
+    scene.files.write(&without(&scene, "1h"));
+    let plan = scene.files.once(&scene.stage.director, "plan", &[]);
+    assert!(plan.out.contains("-w 0"), "{plan:?}");
+    reload(&scene);
+    scene.wait_for(0, 1);
+    director
+        .wait_for("drains (the configuration has it no more, for 3600 s at most), weight 1 -> 0");
+    scene.is_drained();
+    let why = scene.files.why(&scene.stage.director, own, &[]);
+    assert!(why.out.contains("leaving for "), "{why:?}");
+
+    // A director that is killed meanwhile goes on where it was.
+    drop(director);
+    let director = Running::start(&scene.stage.director, &scene.files, &[]);
+    scene.wait_for(0, 1);
+    scene.is_drained();
+    scene.held = None;
+    director.wait_for("drained (no connection is left after ");
+    let alone = format!("{other}:80");
+    wait_for_weights(&mut scene.stage, &[(&*alone, 1)]);
+
+    // With a deadline the connection ends, and the log says so.
+    scene
+        .files
+        .write(&yaml(1).replace("    scheduler: rr\n", "    scheduler: rr\n    drain: 2s\n"));
+    reload(&scene);
+    scene.wait_for(1, 1);
+    scene.hold_at(own);
+    scene.files.write(&without(&scene, "2s"));
+    reload(&scene);
+    director.wait_for("drained (its deadline of ");
+    director.wait_for("with 1 connection left), weight 0 -> removed");
+    wait_for_weights(&mut scene.stage, &[(&*alone, 1)]);
 }

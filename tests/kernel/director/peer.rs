@@ -21,7 +21,12 @@ pub(super) struct Peer {
 
 impl Peer {
     /// A server on this port of a host. Unless it hangs, it talks with each connection as `acts` says.
-    pub(super) fn start(host: &Host, port: u16, acts: u16, talk: fn(TcpStream, u16)) -> Self {
+    pub(super) fn start(
+        host: &Host,
+        port: u16,
+        acts: u16,
+        talk: impl Fn(TcpStream, u16) + Send + 'static,
+    ) -> Self {
         let at = SocketAddr::from(([0; 4], port));
         let listener = host.run(|| TcpListener::bind(at).unwrap());
         listener.set_nonblocking(true).unwrap();

@@ -139,7 +139,8 @@ fn replaced() {
     director.signal(SIGHUP);
     // The new server has no verdict yet, but no other server is left.
     director.wait_for("reloaded: 2 steps");
-    assert_eq!(weights(&mut stage).len(), 1);
+    let both = [("192.168.0.2:80", 0), ("192.168.0.3:80", 1)];
+    wait_for_weights(&mut stage, &both);
     director.wait_for("192.168.0.3:80 of TCP 192.168.0.10:80: unknown -> up");
     wait_for_weights(&mut stage, &[("192.168.0.3:80", 1)]);
 }

@@ -32,5 +32,7 @@ pub mod question;
 mod relay;
 mod scratch;
 pub mod service;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod uml;
 mod watch;
