@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Configuration files: good ones, and bad ones with their messages.
 //!
-//! `tests/config/NAME.yaml` must parse, unless `NAME.err` beside it has its messages. `UPDATE_GOLDEN=1 cargo test
-//! --test config` rewrites those files.
+//! `tests/config/NAME.yaml` must parse, unless `NAME.err` beside it has its messages. `NAME.warn` has the warnings of one
+//! that parses. `UPDATE_GOLDEN=1 cargo test --test config` rewrites those files.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lvs_director::config::{SECTIONS, parse, to_yaml};
+use lvs_director::config::{SECTIONS, parse, parse_warning, to_yaml};
 use lvs_director::diagnostic::{Diagnostics, SourceMap, apply};
 use lvs_director::model::Config;
 
@@ -27,8 +27,12 @@ fn files(directory: &str) -> Vec<PathBuf> {
 }
 
 fn parse_file(path: &Path) -> Result<Config, Diagnostics> {
+    parse_file_warning(path).map(|(config, _)| config)
+}
+
+fn parse_file_warning(path: &Path) -> Result<(Config, Option<Diagnostics>), Diagnostics> {
     let name = path.file_name().unwrap().to_str().unwrap();
-    parse(name, &fs::read(path).unwrap())
+    parse_warning(name, &fs::read(path).unwrap())
 }
 
 /// Without the blanks that the renderer leaves at the end of a line.
@@ -43,9 +47,16 @@ fn bad_files_are_told_what_is_wrong_and_good_files_parse() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for path in files("tests/config") {
         let golden = path.with_extension("err");
-        match parse_file(&path) {
-            Ok(config) => {
+        match parse_file_warning(&path) {
+            Ok((config, warnings)) => {
                 assert!(!golden.exists(), "{} parses", path.display());
+                let golden = path.with_extension("warn");
+                let warnings = warnings.as_ref().map(said).unwrap_or_default();
+                if update && !warnings.is_empty() {
+                    fs::write(&golden, &warnings).unwrap();
+                }
+                let expected = fs::read_to_string(&golden).unwrap_or_default();
+                assert_eq!(warnings, expected, "{}", path.display());
                 assert_eq!(parse("effective", to_yaml(&config).as_bytes()), Ok(config));
             }
             Err(diagnostics) if update => {

@@ -14,6 +14,7 @@ mod emit;
 mod follower;
 mod persistence;
 mod pool;
+mod pool_rules;
 mod scheduling;
 mod section;
 mod server;
@@ -50,16 +51,24 @@ const NO_SERVICES: &str = "write virtual_services: [] if you want none";
 ///
 /// `name` is the file's name in diagnostics.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
-    let whole = checked(name, bytes, |text, out| read_text(None, text, out))?;
-    Ok(whole.config)
+    parse_warning(name, bytes).map(|(config, _)| config)
 }
 
-/// What `read` makes of the text; or all errors, when there is one.
+/// As [`parse`], with what is usable but probably not meant, if there is such.
+pub fn parse_warning(
+    name: &str,
+    bytes: &[u8],
+) -> Result<(Config, Option<Diagnostics>), Diagnostics> {
+    let (whole, warnings) = checked(name, bytes, |text, out| read_text(None, text, out))?;
+    Ok((whole.config, warnings))
+}
+
+/// What `read` makes of the text, and the warnings; or all errors and warnings, when there is an error.
 fn checked<T>(
     name: &str,
     bytes: &[u8],
     read: impl FnOnce(&str, &mut Findings) -> Result<T, Wrong>,
-) -> Result<T, Diagnostics> {
+) -> Result<(T, Option<Diagnostics>), Diagnostics> {
     let mut out = Findings::default();
     let (text, result) = if bytes.len() > MAX_BYTES {
         out.error(
@@ -77,7 +86,11 @@ fn checked<T>(
         }
     };
     match result {
-        Ok(result) if out.is_empty() => Ok(result),
+        Ok(result) if out.is_empty() => Ok((result, None)),
+        Ok(result) if !out.has_errors() => {
+            let warnings = Diagnostics::new(&SourceMap::of(name, text), out);
+            Ok((result, Some(warnings)))
+        }
         Ok(_) | Err(Wrong) => Err(Diagnostics::new(&SourceMap::of(name, text), out)),
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is true for every file and every configuration.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use crate::model::{
     AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
     ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
     ExecProbe, FileProbe, ForwardingMethod, Fwmark, Granularity, HttpMethod, HttpProbe,
-    IpvsSettings, JsonMatch, JsonScalar, Login, MissingFile, Need, Payload, PersistenceEngine,
-    Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler, SchedulerFlags,
-    Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tunnel,
-    TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload,
+    PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit,
+    RabbitmqProbe, Rank, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
+    ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind,
+    UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -401,6 +403,7 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
                     real_server,
                     checks,
                     inhibit_on_failure,
+                    rank: Rank::Primary,
                     drain,
                 };
                 (key, server)
@@ -409,12 +412,61 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
     )
 }
 
+fn pool() -> impl Strategy<Value = PoolRules> {
+    let min_healthy = prop_oneof![
+        (0_u32..=200_000).prop_map(MinHealthy::Servers),
+        (0_u8..=100).prop_map(MinHealthy::Percent),
+    ];
+    min_healthy.prop_map(|min_healthy| PoolRules {
+        min_healthy,
+        quorum: Quorum::ONE,
+    })
+}
+
+/// The second of several servers is a backup, the last one is the sorry server; and a quorum that can be met.
+fn ranked(
+    servers: &mut BTreeMap<ServerKey, ConfiguredServer>,
+    by_weight: bool,
+    random: u32,
+) -> Quorum {
+    let last = servers.len();
+    for (number, server) in servers.values_mut().enumerate().skip(1) {
+        server.rank = if number + 1 == last {
+            Rank::Sorry
+        } else {
+            Rank::Backup
+        };
+    }
+    let first = servers.values().next();
+    let weight = first.map_or(0, |server| server.real_server.weight.get());
+    if !by_weight || weight == 0 {
+        return Quorum::ONE;
+    }
+    let needed = random % weight + 1;
+    Quorum {
+        unit: QuorumUnit::Weight,
+        needed,
+        hysteresis: random % needed,
+    }
+}
+
 fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {
     key().prop_flat_map(|key| {
-        (settings(key), vec(server(key), 0..4)).prop_map(move |(settings, servers)| {
-            let servers = Arc::new(servers.into_iter().collect());
-            (key, ConfiguredService { settings, servers })
-        })
+        let standby = (any::<bool>(), any::<bool>(), any::<u32>());
+        (settings(key), vec(server(key), 0..5), pool(), standby).prop_map(
+            move |(settings, servers, mut pool, (standby, by_weight, random))| {
+                let mut servers: BTreeMap<_, _> = servers.into_iter().collect();
+                if standby {
+                    pool.quorum = ranked(&mut servers, by_weight, random);
+                }
+                let service = ConfiguredService {
+                    settings,
+                    servers: Arc::new(servers),
+                    pool,
+                };
+                (key, service)
+            },
+        )
     })
 }
 
@@ -538,7 +590,7 @@ proptest! {
             let servers = Arc::make_mut(&mut service.servers);
             match change {
                 0 => {}
-                1 => drop(servers.pop_first()),
+                1 => drop(servers.pop_last()),
                 2 => servers.clear(),
                 _ => servers.values_mut().for_each(|it| it.checks = Checks::NONE),
             }

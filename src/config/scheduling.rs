@@ -58,6 +58,7 @@ impl SchedulingLayer {
             one_packet: one_packet?,
             ..ServiceSettings::new(scheduler)
         };
+        warn_of_moving_clients(layers, &settings, subject, out);
         Ok(match persistence? {
             None => settings,
             Some(persistence) => persistence.over(settings),
@@ -101,6 +102,30 @@ fn resolve_scheduler(
     } else {
         Ok((scheduler, flags))
     }
+}
+
+/// What a failing server does to the clients of the others.
+fn warn_of_moving_clients(
+    layers: &[&SchedulingLayer; 2],
+    settings: &ServiceSettings,
+    subject: &Subject,
+    out: &mut Findings,
+) {
+    if !settings.hashes_clients() || settings.falls_back() {
+        return;
+    }
+    let Ok(Some(found)) = innermost(layers, |layer| &layer.scheduler) else {
+        return;
+    };
+    let name = &settings.scheduler;
+    let message = format!(
+        "{name} without {name}-fallback: a server that fails is removed, which moves clients of the others, too; one \
+         with weight 0 stays, and its clients are refused"
+    );
+    let help = format!(
+        "add {name}-fallback to scheduler_flags: then a server that fails keeps its place, and its clients go to the others"
+    );
+    out.push(subject.warning(found.span, message).help(help));
 }
 
 fn resolve_one_packet(

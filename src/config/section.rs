@@ -14,7 +14,15 @@ pub struct Section {
 }
 
 /// Settings of a virtual service, also under `defaults`.
-const SERVICE_SETTINGS: &[&str] = &["scheduler", "scheduler_flags", "one_packet", "persistence"];
+const SERVICE_SETTINGS: &[&str] = &[
+    "scheduler",
+    "scheduler_flags",
+    "one_packet",
+    "persistence",
+    "min_healthy",
+    "quorum",
+    "sorry_server",
+];
 /// Settings of a real server, also of a virtual service and under `defaults`.
 const SERVER_SETTINGS: &[&str] = &[
     "forwarding",
@@ -91,13 +99,19 @@ pub(super) const SERVICE: Section = Section {
 /// An item of `servers` or of a pool.
 pub(super) const SERVER: Section = Section {
     name: "a real server",
-    own: &["address"],
+    own: &["address", "backup"],
     shared: &[SERVER_SETTINGS],
 };
 /// `persistence`.
 pub(super) const PERSISTENCE: Section = Section {
     name: "persistence",
     own: &["timeout", "granularity", "engine"],
+    shared: &[],
+};
+/// `quorum`.
+pub(super) const QUORUM: Section = Section {
+    name: "quorum",
+    own: &["servers", "weight", "hysteresis"],
     shared: &[],
 };
 /// `tunnel`.
@@ -228,7 +242,7 @@ pub(super) const CHECK_UDP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 22] = [
+pub static SECTIONS: [Section; 23] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -236,6 +250,7 @@ pub static SECTIONS: [Section; 22] = [
     SERVICE,
     SERVER,
     PERSISTENCE,
+    QUORUM,
     TUNNEL,
     DRAIN,
     CHECK,

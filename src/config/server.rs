@@ -11,8 +11,8 @@ use super::tunnel::TunnelLayer;
 use super::value::{boolean, choice, integer, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    AddressFamily, ConfiguredServer, ForwardingMethod, RealServer, ServerKey, ServiceKey,
-    Thresholds, Weight,
+    AddressFamily, Checks, ConfiguredServer, ForwardingMethod, Rank, RealServer, ServerKey,
+    ServiceKey, Thresholds, Weight,
 };
 
 /// The real-server settings of one layer.
@@ -101,6 +101,8 @@ pub(super) struct ServerItem {
     pub(super) address: Address,
     /// Where the address stands.
     pub(super) span: Span,
+    /// What it is in its service.
+    pub(super) rank: Rank,
     /// The server's own settings.
     layer: ServerLayer,
 }
@@ -110,11 +112,16 @@ impl ServerItem {
     pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Result<Self, Wrong> {
         let mut layer = ServerLayer::default();
         let mut address = None;
+        let mut rank = Rank::Primary;
         if let Value::Map(_) = node.value {
             let entries = map(&SERVER, node, out)?;
             for entry in entries {
                 if &*entry.key == "address" {
                     address = Some(&entry.value);
+                } else if &*entry.key == "backup" {
+                    if boolean(&entry.key, &entry.value, out)? {
+                        rank = Rank::Backup;
+                    }
                 } else if !layer.take(entry, out) {
                     SERVER.unknown_key(entry, entries, out);
                 }
@@ -130,6 +137,7 @@ impl ServerItem {
         Ok(Self {
             address: address::read("address", node, out)?,
             span: node.span,
+            rank,
             layer,
         })
     }
@@ -155,7 +163,12 @@ impl ServerItem {
         let thresholds = thresholds(&layers, subject, out);
         let checks = layers.iter().filter_map(|layer| layer.check.as_deref());
         let checks: Vec<&CheckLayer> = checks.collect();
-        let checks = CheckLayer::resolve(&checks, subject, key, shared, out);
+        // The checks of the service ask for what a sorry server does not have.
+        let checks = if self.rank == Rank::Sorry && self.layer.check.is_none() {
+            Ok(Checks::NONE)
+        } else {
+            CheckLayer::resolve(&checks, subject, key, shared, out)
+        };
         let drains = layers.iter().filter_map(|layer| layer.drain.as_deref());
         let drains: Vec<&DrainLayer> = drains.collect();
         Ok(ConfiguredServer {
@@ -166,6 +179,7 @@ impl ServerItem {
             },
             checks: checks?,
             inhibit_on_failure: innermost_or(&layers, |layer| &layer.inhibit_on_failure, false)?,
+            rank: self.rank,
             drain: DrainLayer::resolve(&drains)?,
         })
     }

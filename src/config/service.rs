@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::address;
 use super::check::Shared;
 use super::pool::Pools;
+use super::pool_rules::{PoolLayer, has_only_reserves};
 use super::scheduling::SchedulingLayer;
 use super::section::{DEFAULTS, SERVICE};
 use super::server::{ServerItem, ServerLayer};
@@ -29,6 +30,7 @@ pub(super) const MOST_SERVERS: usize = 200_000;
 #[derive(Debug, Default)]
 pub(super) struct Defaults {
     scheduling: SchedulingLayer,
+    pool: PoolLayer,
     server: ServerLayer,
 }
 
@@ -38,7 +40,10 @@ impl Defaults {
         let mut defaults = Self::default();
         let entries = map(&DEFAULTS, node, out).unwrap_or_default();
         for entry in entries {
-            if !defaults.scheduling.take(entry, out) && !defaults.server.take(entry, out) {
+            if !defaults.scheduling.take(entry, out)
+                && !defaults.pool.take(entry, out)
+                && !defaults.server.take(entry, out)
+            {
                 DEFAULTS.unknown_key(entry, entries, out);
             }
         }
@@ -68,6 +73,7 @@ struct ServiceItem<'n, 'a> {
     pool: Option<&'n Node<'a>>,
     servers: Option<&'n Node<'a>>,
     scheduling: SchedulingLayer,
+    rules: PoolLayer,
     server: ServerLayer,
 }
 
@@ -112,7 +118,10 @@ impl<'a> Services<'a> {
             out.push(finding.help("write servers: [] when there are none yet"));
         }
         let pool = pool.unwrap_or_default().unwrap_or_default();
-        self.count(pool.len() + own.len(), &item, out)?;
+        let layers = [&item.rules, &defaults.pool];
+        let sorry = PoolLayer::sorry_server(&layers);
+        let listed = pool.iter().chain(&own).chain(sorry.unwrap_or_default());
+        self.count(listed.clone().count(), &item, out)?;
         let key = key?;
         let span = node.span;
         let place = item.address.or(item.fwmark).map_or(span, |node| node.span);
@@ -126,10 +135,20 @@ impl<'a> Services<'a> {
         }
         let subject = Subject { key, span };
         let settings = item.settings(&subject, place, defaults, out);
-        let listed = pool.iter().chain(&own);
         let servers = item.servers(listed, &subject, defaults, out);
-        let (settings, servers) = (settings?, Arc::new(servers?));
-        let service = ConfiguredService { settings, servers };
+        let (settings, servers, _) = (settings?, servers?, sorry?);
+        let rules = PoolLayer::resolve(&layers, &servers, &subject, out)?;
+        if has_only_reserves(&servers) {
+            let message = "every real server of the service is a backup server";
+            let finding = Finding::new(place, message);
+            out.push(finding.help("remove backup from those that serve every day"));
+            return Err(Wrong);
+        }
+        let service = ConfiguredService {
+            settings,
+            servers: Arc::new(servers),
+            pool: rules,
+        };
         let running = self.running.and_then(|it| it.services.get(&key));
         let service = match running {
             Some(running) => service.sharing(running),
@@ -178,6 +197,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
             pool: None,
             servers: None,
             scheduling: SchedulingLayer::default(),
+            rules: PoolLayer::default(),
             server: ServerLayer::default(),
         };
         let entries = map(&SERVICE, node, out)?;
@@ -190,7 +210,9 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
                 "family" => item.family = value,
                 "pool" => item.pool = value,
                 "servers" => item.servers = value,
-                _ if item.scheduling.take(entry, out) || item.server.take(entry, out) => {}
+                _ if item.scheduling.take(entry, out)
+                    || item.rules.take(entry, out)
+                    || item.server.take(entry, out) => {}
                 _ => SERVICE.unknown_key(entry, entries, out),
             }
         }

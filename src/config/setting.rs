@@ -2,7 +2,7 @@
 //! Settings in layers: a real server's own, its virtual service's, the defaults.
 
 use super::tree::Node;
-use crate::diagnostic::{Finding, Span, Wrong};
+use crate::diagnostic::{Finding, Severity, Span, Wrong};
 use crate::model::ServiceKey;
 
 /// One setting in one layer.
@@ -90,5 +90,12 @@ impl Subject {
         } else {
             finding.reading(format!("virtual service {}", self.key))
         }
+    }
+
+    /// The same as a warning.
+    pub(super) fn warning(&self, span: Span, message: impl Into<String>) -> Finding {
+        let mut finding = self.finding(span, message);
+        finding.severity = Severity::Warning;
+        finding
     }
 }

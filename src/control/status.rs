@@ -54,6 +54,9 @@ pub struct ServiceStatus {
     pub scheduler: String,
     /// Why the kernel is not as it should be, if it is not.
     pub error: Option<String>,
+    /// What is wrong with its real servers together.
+    #[serde(default)]
+    pub alarm: Option<String>,
     /// Its real servers.
     pub servers: Vec<ServerStatus>,
 }
@@ -77,6 +80,9 @@ pub struct ServerStatus {
     /// What an operator has ordered for it: `drain`, `disable`, `weight 5`.
     #[serde(default)]
     pub order: Option<String>,
+    /// Why it is in the table, or out of it, in spite of its health.
+    #[serde(default)]
+    pub note: Option<String>,
     /// How its drain goes on, while it drains or when it has drained.
     #[serde(default)]
     pub drain: Option<DrainStatus>,

@@ -8,7 +8,7 @@ use super::args::Failure;
 use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
 use crate::model::{
-    AllUp, Config, Drains, IpvsTable, Role, ServerKey, ServiceKey, Timestamp, WithOrders,
+    AllUp, Config, Drains, IpvsTable, Pools, Role, ServerKey, ServiceKey, Timestamp, WithOrders,
 };
 use crate::plan::{desired, drains_after};
 
@@ -38,20 +38,24 @@ impl Beside {
             Self::Nobody => return desired(config, &AllUp, Role::Serving, observed),
             Self::Director(known) => known,
         };
+        let longest = known.recalled.iter().map(|it| it.age).max();
+        let now = Timestamp::after_start(longest.unwrap_or_default());
+        let mut health = Health::believing(&known.config, &known.recalled, now);
         let drains = drains_after(
-            &Drains::of_recalled(&known.drains, Timestamp::ZERO),
+            &Drains::of_recalled(&known.drains, now),
             (&known.config, config),
-            &Health::believing(&known.config, &known.recalled, Timestamp::ZERO),
+            &health,
             observed,
-            Timestamp::ZERO,
+            now,
         );
-        let mut health = Health::believing(&known.config, &known.recalled, Timestamp::ZERO);
         let serving =
             |service: &ServiceKey, server: &ServerKey| observed.has_serving(service, server);
-        health.configure(config, serving, Timestamp::ZERO);
+        health.configure(config, serving, now);
         let known = WithOrders {
             standings: &health,
             orders: &known.orders.iter().copied().collect(),
+            // Who is kept takes connections in the kernel's table.
+            pools: &Pools::NONE,
             drains: &drains,
         };
         desired(config, &known, Role::Serving, observed)

@@ -36,14 +36,7 @@ pub(super) fn follow(
     path: &Path,
     color: bool,
 ) -> Result<Arc<Config>, Failure> {
-    let limit = u64::try_from(config::MAX_BYTES).unwrap_or(u64::MAX);
-    let bytes = read_limited(path, limit).map_err(|error| match error.cause {
-        FileCause::NotPermitted => Failure::permission(error),
-        _ => Failure {
-            code: ExitCode::from(3),
-            ..Failure::failed(error)
-        },
-    })?;
+    let bytes = read(path)?;
     let color = color && std::io::stderr().is_terminal();
     let config = follower
         .read(&path.display().to_string(), bytes)
@@ -52,6 +45,26 @@ pub(super) fn follow(
         Some(why) => Err(Failure::config(&printable(&why))),
         None => Ok(config),
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let limit = u64::try_from(config::MAX_BYTES).unwrap_or(u64::MAX);
+    read_limited(path, limit).map_err(|error| match error.cause {
+        FileCause::NotPermitted => Failure::permission(error),
+        _ => Failure {
+            code: ExitCode::from(3),
+            ..Failure::failed(error)
+        },
+    })
+}
+
+/// Shows what is usable in this file, but probably not meant.
+fn warn(path: &Path) -> Result<(), Failure> {
+    let bytes = read(path)?;
+    if let Ok((_, Some(warnings))) = config::parse_warning(&path.display().to_string(), &bytes) {
+        complain(warnings.render(std::io::stderr().is_terminal()).trim_end());
+    }
+    Ok(())
 }
 
 /// Connects to the kernel.
@@ -69,6 +82,7 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     if !refused.is_empty() {
         return Err(Failure::config(&printable(&refused.join("\n"))));
     }
+    warn(path)?;
     for file in files::missing_from_checks(&config) {
         complain(&printable(&format!(
             "director: note: there is no file {}; the checks that read it cannot run",

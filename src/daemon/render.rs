@@ -36,6 +36,9 @@ pub(super) fn status(status: &Status) -> String {
         if let Some(error) = &service.error {
             let _ = writeln!(text, "  error: {error}");
         }
+        if let Some(alarm) = &service.alarm {
+            let _ = writeln!(text, "  alarm: {alarm}");
+        }
         for it in &service.servers {
             server(&mut text, it);
         }
@@ -64,6 +67,9 @@ fn server(text: &mut String, it: &ServerStatus) {
     }
     if let Some(order) = &it.order {
         let _ = write!(text, ", ordered: {order}");
+    }
+    if let Some(note) = &it.note {
+        let _ = write!(text, ", {note}");
     }
     if let Some(it) = &it.drain {
         let _ = write!(text, ", {}", drain(it));
@@ -149,6 +155,7 @@ mod tests {
             configured_weight: 10,
             reason: None,
             order: None,
+            note: None,
             drain: None,
             checks: Vec::new(),
         };
@@ -220,6 +227,7 @@ mod tests {
                 service: "FWM 7".parse().unwrap(),
                 scheduler: "wlc".to_owned(),
                 error: Some("\u{7}".to_owned()),
+                alarm: None,
                 servers: Vec::new(),
             }],
             ..Status::default()

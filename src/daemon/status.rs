@@ -10,14 +10,17 @@ use crate::control::{
 };
 use crate::engine::{CheckView, ServerView, Snapshot, living};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Drain, Recalled, ServiceKey, Standing, Timestamp,
-    Transition, Weight,
+    ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, ServiceKey, Standing,
+    Timestamp, Transition, Weight,
 };
 
 /// The text for a server that nothing checks.
 const UNCHECKED: &str = "unchecked";
 /// And for one that the configuration has no more.
 const LEAVING: &str = "leaving";
+
+/// The note on a server that is down and serves all the same.
+const KEPT: &str = "stays in: too few are healthy";
 
 /// The status of these services, or of all when the list is empty.
 pub(super) fn status(
@@ -56,6 +59,7 @@ fn service_status(
     service: &ConfiguredService,
 ) -> ServiceStatus {
     let view = snapshot.services.get(&key);
+    let pool = view.map(|view| &view.pool);
     let servers = service.servers.iter();
     ServiceStatus {
         service: key,
@@ -63,11 +67,15 @@ fn service_status(
         error: view
             .and_then(|view| view.error.as_deref())
             .map(str::to_owned),
+        alarm: pool.and_then(alarm),
         servers: servers
             .filter_map(|(server, configured)| {
                 let view = snapshot.server(&key, server)?;
                 let order = snapshot.orders.get(&key, server);
+                let kept = pool.is_some_and(|pool| pool.keeps(server));
+                let note = note(configured.rank, kept);
                 Some(ServerStatus {
+                    note,
                     order: order.map(|order| order.to_string()),
                     drain: snapshot
                         .drains
@@ -79,6 +87,24 @@ fn service_status(
             .chain(leaving(snapshot, &key, now))
             .collect(),
     }
+}
+
+fn alarm(pool: &PoolState) -> Option<String> {
+    let lost = pool.lost.map(|lost| format!("quorum lost: {lost}"));
+    let shortage = pool.shortage.as_ref();
+    let shortage = shortage.map(|it| format!("too few healthy real servers: {it}"));
+    let alarms: Vec<String> = lost.into_iter().chain(shortage).collect();
+    (!alarms.is_empty()).then(|| alarms.join(" / "))
+}
+
+fn note(rank: Rank, kept: bool) -> Option<String> {
+    let rank = match rank {
+        Rank::Primary => None,
+        Rank::Backup => Some("backup server"),
+        Rank::Sorry => Some("sorry server"),
+    };
+    let notes: Vec<&str> = rank.into_iter().chain(kept.then_some(KEPT)).collect();
+    (!notes.is_empty()).then(|| notes.join(", "))
 }
 
 /// The servers that the configuration has no more, and that drain.
@@ -93,6 +119,7 @@ fn leaving(snapshot: &Snapshot, key: &ServiceKey, now: Timestamp) -> Vec<ServerS
         configured_weight: 0,
         reason: None,
         order: None,
+        note: None,
         drain: Some(drain_status(key, drain, now)),
         checks: Vec::new(),
     });
@@ -123,6 +150,7 @@ fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServe
         configured_weight: configured.real_server.weight.get(),
         reason: reason(&view.checks),
         order: None,
+        note: None,
         drain: None,
         checks: view
             .checks

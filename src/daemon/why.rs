@@ -159,6 +159,9 @@ fn render(why: &Why) -> String {
     if let Some(order) = &server.order {
         let _ = writeln!(text, "  {order} is ordered; director enable takes it back");
     }
+    if let Some(note) = &server.note {
+        let _ = writeln!(text, "  {note}");
+    }
     if let Some(it) = &server.drain {
         let _ = writeln!(text, "  {}", drain(it));
     }
@@ -293,6 +296,7 @@ mod tests {
                 configured_weight: 5,
                 reason: None,
                 order: None,
+                note: None,
                 drain: None,
                 checks,
             },

@@ -14,7 +14,7 @@ use super::repair::Strikes;
 use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
-use crate::model::{Config, Drains, Host, IpvsTable, Orders, Role, ServiceKey, Timestamp};
+use crate::model::{Config, Drains, Host, IpvsTable, Orders, Pools, Role, ServiceKey, Timestamp};
 use crate::plan::{Change, HostStep, Rule};
 
 /// A shell may call the engine so much later than it asks for: at multiples of this. Thousands of probes a second then
@@ -84,6 +84,10 @@ pub struct Engine {
     pub(super) answers: Arc<Answers>,
     /// What they will be answered when the kernel has answered.
     pub(super) unanswered: Answers,
+    /// How the servers of each service are together.
+    pub(super) pools: Pools,
+    /// The services whose servers were planned for since that was looked at.
+    pub(super) unassessed: BTreeSet<ServiceKey>,
     pub(super) history: Arc<History>,
     pub(super) views: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
     /// The services whose view must be made again.
@@ -207,6 +211,8 @@ impl Engine {
             next_count: Timestamp::ZERO,
             answers: Arc::default(),
             unanswered: Answers::new(),
+            pools: Pools::NONE,
+            unassessed: BTreeSet::new(),
             history: Arc::default(),
             views: Arc::default(),
             stale: BTreeSet::new(),
@@ -297,6 +303,7 @@ impl Engine {
             } else {
                 let keys = mem::take(&mut self.dirty);
                 let plan = self.plan(&keys);
+                self.unassessed.extend(keys);
                 self.begin(now, plan, Rule::EachByItself, Purpose::Upkeep, out);
             }
         }

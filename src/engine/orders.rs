@@ -9,7 +9,7 @@ use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::Health;
 use crate::model::{
-    Condition, Config, ConfiguredService, Drains, Effect, Object, Order, Ordered, Orders,
+    Condition, Config, ConfiguredService, Drains, Effect, Object, Order, Ordered, Orders, Pools,
     ServerKey, ServiceKey, Timestamp, Transition, VirtualService, WithOrders,
 };
 
@@ -190,10 +190,12 @@ pub(super) const fn known<'a>(
     health: &'a Health,
     orders: &'a Orders,
     drains: &'a Drains,
+    pools: &'a Pools,
 ) -> WithOrders<'a, Health> {
     WithOrders {
         standings: health,
         orders,
+        pools,
         drains,
     }
 }

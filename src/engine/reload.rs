@@ -209,6 +209,8 @@ impl Engine {
             drop(next.health);
             self.health = configured(&self.health, &self.config, &self.observed, now);
         }
+        self.unassessed.extend(self.config.services.keys());
+        self.forget_pools();
         // The virtual addresses may be others now.
         out.push(Action::Look(Vec::new()));
         if settings {

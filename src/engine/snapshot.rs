@@ -10,8 +10,8 @@ use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
 use crate::model::{
-    Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, ServerKey, ServiceKey,
-    Standing, Timestamp, Weight,
+    Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, PoolState, ServerKey,
+    ServiceKey, Standing, Timestamp, Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -46,6 +46,8 @@ pub struct Snapshot {
 pub struct ServiceView {
     /// Why the kernel is not as it should be, if it is not.
     pub error: Option<Arc<str>>,
+    /// How its servers are together.
+    pub pool: PoolState,
     /// Its real servers, by key.
     pub servers: Box<[ServerView]>,
 }

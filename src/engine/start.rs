@@ -10,7 +10,7 @@ use super::event::{Action, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configured;
 use crate::model::{
-    Condition, Drains, Effect, IpvsTable, Object, Role, ServiceKey, Timestamp, Transition,
+    Condition, Drains, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Timestamp, Transition,
 };
 use crate::plan::{Outcome, Rule};
 
@@ -97,6 +97,7 @@ impl Engine {
         );
         let found = self.observed.services.len();
         self.stale.extend(self.config.services.keys());
+        self.unassessed.extend(self.config.services.keys());
         self.begin(now, plan, Rule::EachByItself, Purpose::Start { found }, out);
     }
 
@@ -107,9 +108,11 @@ impl Engine {
         outcome: &Outcome,
         out: &mut Vec<Action>,
     ) {
-        let servers = self.config.services.values().map(|it| it.servers.len());
-        let configured: usize = servers.sum();
-        let waiting = configured.saturating_sub(self.observed.server_count());
+        let services = self.config.services.values();
+        let servers = services.flat_map(|it| it.servers.values());
+        let configured = servers.clone().count();
+        let primaries = servers.filter(|it| it.rank == Rank::Primary).count();
+        let waiting = primaries.saturating_sub(self.observed.server_count());
         let wait = match waiting {
             0 => String::new(),
             _ => format!("; {} will come in when found up", count(waiting, "server")),

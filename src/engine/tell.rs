@@ -207,7 +207,7 @@ impl Engine {
 
     fn wanted_weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
         let observed = self.observed.services.get(service);
-        let known = known(&self.health, &self.orders, &self.drains);
+        let known = known(&self.health, &self.orders, &self.drains, &self.pools);
         let desired = desired_service(&self.config, &known, self.role, service, observed)?;
         Some(desired.servers.get(server)?.weight)
     }

@@ -56,6 +56,7 @@ impl Engine {
         let servers = configured.servers.iter();
         Some(ServiceView {
             error: self.errors.get(key).cloned(),
+            pool: self.pools.get(key).cloned().unwrap_or_default(),
             servers: servers
                 .map(|(server, it)| self.server_view(key, server, it))
                 .collect(),

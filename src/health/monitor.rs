@@ -60,7 +60,7 @@ impl Health {
         let mut health = Self::new(0);
         health.configure(config, |_, _| false, now);
         for it in believed {
-            health.roster.believe(it);
+            health.roster.believe(it, now);
         }
         health.roster.combine_all();
         health
@@ -339,5 +339,9 @@ impl Health {
 impl KnowsStandings for Health {
     fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing> {
         Some(self.roster.server(service, server)?.standing)
+    }
+
+    fn since(&self, service: &ServiceKey, server: &ServerKey) -> Option<Timestamp> {
+        Some(self.roster.server(service, server)?.since)
     }
 }

@@ -124,10 +124,30 @@ impl Roster {
         checkers_of(&self.checkers, server)
     }
 
-    /// Gives one check of one server this standing, if that check exists.
-    pub(super) fn believe(&mut self, believed: &Recalled) {
-        let Some(server) = self.server(&believed.service, &believed.server) else {
+    /// Gives one check of one server this standing, if that check exists. The server has its own standing since the
+    /// latest change of a check.
+    pub(super) fn believe(&mut self, believed: &Recalled, now: Timestamp) {
+        let since = now.since_start().saturating_sub(believed.age);
+        let since = Timestamp::after_start(since);
+        let services = &mut self.services;
+        let Ok(at) = services.binary_search_by_key(&believed.service, |slot| slot.key) else {
             return;
+        };
+        let Some(service) = services.get_mut(at) else {
+            return;
+        };
+        let servers = service.change();
+        let Ok(at) = servers.binary_search_by_key(&believed.server, |slot| slot.key) else {
+            return;
+        };
+        let Some(server) = servers.get_mut(at) else {
+            return;
+        };
+        // All of them begin with `now`.
+        server.since = if server.since == now {
+            since
+        } else {
+            server.since.max(since)
         };
         let positions = server.checkers.to_vec();
         for position in positions {

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checks, DrainTerms, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings};
+use super::{
+    Checks, DrainTerms, PoolRules, Rank, RealServer, Seconds, ServerKey, ServiceKey,
+    ServiceSettings,
+};
 
 /// Everything a configuration file says, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +31,9 @@ pub struct ConfiguredService {
     pub settings: ServiceSettings,
     /// To whom. Two configurations may share a list that is the same in both.
     pub servers: Arc<BTreeMap<ServerKey, ConfiguredServer>>,
+    /// How they stand in for each other. The recordings of the first directors do not have it.
+    #[serde(default = "PoolRules::none")]
+    pub pool: PoolRules,
 }
 
 impl ConfiguredService {
@@ -58,6 +64,9 @@ pub struct ConfiguredServer {
     pub checks: Checks,
     /// When down: weight 0 instead of removal.
     pub inhibit_on_failure: bool,
+    /// What it is in its service. The recordings of the first directors know only primaries.
+    #[serde(default)]
+    pub rank: Rank,
     /// How it drains when it leaves the configuration; `None` removes it at once.
     #[serde(default)]
     pub drain: Option<DrainTerms>,

@@ -12,6 +12,7 @@ mod drain;
 mod few;
 mod host;
 mod order;
+mod pool;
 mod probe;
 mod protocol;
 mod scheduler;
@@ -36,6 +37,9 @@ pub use host::{
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use order::{Order, Ordered, Orders};
+pub use pool::{
+    LostQuorum, MinHealthy, PoolRules, PoolState, Pools, Quorum, QuorumUnit, Rank, Shortage,
+};
 pub use probe::{
     AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ClientCertificate,
     ExecProbe, FileProbe, HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login, MissingFile,

@@ -222,6 +222,20 @@ impl ServiceSettings {
             engine: None,
         }
     }
+
+    /// Whether the scheduler chooses a server by a hash of the client's address: a server that leaves moves clients of
+    /// the others, too.
+    #[must_use]
+    pub fn hashes_clients(&self) -> bool {
+        matches!(self.scheduler.name(), "mh" | "sh")
+    }
+
+    /// Whether such a scheduler gives the clients of a server with weight 0 to the others (`mh-fallback`,
+    /// `sh-fallback`). Without this flag it refuses them.
+    #[must_use]
+    pub fn falls_back(&self) -> bool {
+        self.hashes_clients() && self.scheduler_flags.bits() & 1 != 0
+    }
 }
 
 /// Which clients persistence takes for one: `-M`.

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AskedWeight, Drain, Drains, Order, Orders, Probe, ServerKey, ServiceKey};
+use super::{
+    AskedWeight, Drain, Drains, Order, Orders, PoolState, Pools, Probe, ServerKey, ServiceKey,
+    Timestamp,
+};
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,19 +86,31 @@ pub trait KnowsStandings {
         None
     }
 
+    /// Since when it has this standing, if that is known.
+    fn since(&self, _: &ServiceKey, _: &ServerKey) -> Option<Timestamp> {
+        None
+    }
+
+    /// How the servers of a service were together when that was last looked at; `None` when as usual.
+    fn pool(&self, _: &ServiceKey) -> Option<&PoolState> {
+        None
+    }
+
     /// The drains of the servers of this service.
     fn drains(&self, _: &ServiceKey) -> Vec<(ServerKey, Drain)> {
         Vec::new()
     }
 }
 
-/// Standings, and the orders and drains beside them.
+/// Standings, and what is known beside them.
 #[derive(Debug, Clone, Copy)]
 pub struct WithOrders<'a, S: ?Sized> {
     /// Who knows the standings.
     pub standings: &'a S,
     /// The orders.
     pub orders: &'a Orders,
+    /// How the servers of each service are together.
+    pub pools: &'a Pools,
     /// The drains.
     pub drains: &'a Drains,
 }
@@ -107,6 +122,14 @@ impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
 
     fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
         self.orders.get(service, server)
+    }
+
+    fn since(&self, service: &ServiceKey, server: &ServerKey) -> Option<Timestamp> {
+        self.standings.since(service, server)
+    }
+
+    fn pool(&self, service: &ServiceKey) -> Option<&PoolState> {
+        self.pools.get(service)
     }
 
     fn drains(&self, service: &ServiceKey) -> Vec<(ServerKey, Drain)> {

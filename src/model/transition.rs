@@ -38,6 +38,8 @@ pub enum Object {
     Ipvs,
     /// A virtual service.
     Service(ServiceKey),
+    /// The real servers of a service together.
+    Pool(ServiceKey),
     /// A real server of a service.
     Server(ServiceKey, ServerKey),
     /// The check of a real server of a service.
@@ -78,6 +80,10 @@ pub enum Condition {
     Drained,
     /// Its probes cannot run, or the server does not understand them.
     NotChecked,
+    /// Too few of a service's real servers are healthy.
+    Short,
+    /// The primaries of a service have lost their quorum.
+    QuorumLost,
     /// Its probes are successes, and warn of something.
     Warned,
 }
@@ -138,9 +144,11 @@ impl Transition {
                 | Object::Configuration
                 | Object::Ipvs
                 | Object::Service(_)
+                | Object::Pool(_)
                 | Object::Server(..)
                 | Object::Check(..) => Severity::Error,
             },
+            Condition::Short | Condition::QuorumLost => Severity::Error,
             Condition::NotChecked | Condition::Warned | Condition::Drifted => Severity::Warning,
             Condition::Right
                 if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
@@ -167,9 +175,10 @@ impl Transition {
     #[must_use]
     pub const fn service(&self) -> Option<&ServiceKey> {
         match &self.object {
-            Object::Service(service) | Object::Server(service, _) | Object::Check(service, _) => {
-                Some(service)
-            }
+            Object::Service(service)
+            | Object::Pool(service)
+            | Object::Server(service, _)
+            | Object::Check(service, _) => Some(service),
             Object::Director
             | Object::Configuration
             | Object::Ipvs
@@ -283,6 +292,7 @@ impl fmt::Display for Transition {
             (Object::Service(_) | Object::Server(..), Condition::Outdated, _) => {
                 write!(f, "found at the start: {why}; {effect}")
             }
+            (Object::Pool(service), ..) => write!(f, "service {service}: {}", self.of_pool()),
             (Object::Service(service), Condition::Refused, Condition::Right) => {
                 write!(f, "service {service}: as it should be again")
             }
@@ -298,6 +308,21 @@ impl fmt::Display for Transition {
                 | Object::StateFile,
                 ..,
             ) => f.write_str(reason(why, effect)),
+        }
+    }
+}
+
+impl Transition {
+    /// What happened to the real servers of a service together.
+    fn of_pool(&self) -> String {
+        if self.to == Condition::Short {
+            format!("too few healthy real servers: {}", self.why)
+        } else if self.to == Condition::QuorumLost {
+            format!("quorum lost: {}", self.why)
+        } else if self.from == Condition::QuorumLost {
+            "quorum regained".to_owned()
+        } else {
+            "enough healthy real servers again".to_owned()
         }
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one maker of desired state: our part of the kernel's table as it should be.
 
+use super::pool::{self, Floor, Wish};
 use crate::model::{
-    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, RealServer,
-    Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
+    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, PoolState, Rank,
+    RealServer, Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
 };
 
 /// Our part of the kernel's table as it should be.
@@ -29,7 +30,7 @@ pub fn desired<S: KnowsStandings + ?Sized>(
 /// The same for one service; `None` when the kernel should not have it.
 ///
 /// A server without a verdict waits outside the table. If the service would then lose its last server, it goes into the
-/// table at once.
+/// table at once. When too few servers are healthy, some that are down stay.
 #[must_use]
 pub fn desired_service<S: KnowsStandings + ?Sized>(
     config: &Config,
@@ -38,25 +39,77 @@ pub fn desired_service<S: KnowsStandings + ?Sized>(
     key: &ServiceKey,
     observed: Option<&VirtualService>,
 ) -> Option<VirtualService> {
+    Some(desired_pool(config, standings, role, key, observed)?.0)
+}
+
+/// How the servers of this service are then together; as usual when the kernel should not have the service.
+#[must_use]
+pub fn pool_state<S: KnowsStandings + ?Sized>(
+    config: &Config,
+    standings: &S,
+    role: Role,
+    key: &ServiceKey,
+    observed: Option<&VirtualService>,
+) -> PoolState {
+    let desired = desired_pool(config, standings, role, key, observed);
+    desired.map(|(_, state)| state).unwrap_or_default()
+}
+
+fn desired_pool<S: KnowsStandings + ?Sized>(
+    config: &Config,
+    standings: &S,
+    role: Role,
+    key: &ServiceKey,
+    observed: Option<&VirtualService>,
+) -> Option<(VirtualService, PoolState)> {
     let configured = match role {
         Role::Serving => config.services.get(key)?,
         Role::Leaving => return None,
     };
-    let cautious = desired_cautiously(configured, key, standings, observed);
-    if !cautious.can_serve() && observed.is_some_and(VirtualService::can_serve) {
-        return Some(with(configured, key, standings, observed, Absent::Enters));
+    let wishing = |absent| wishes(configured, key, standings, observed, absent);
+    let mut wishes = wishing(Absent::Waits);
+    let is_sorry = |server| {
+        let configured = configured.servers.get(server);
+        configured.is_some_and(|it| it.rank == Rank::Sorry)
+    };
+    let serves = observed.is_some_and(|service| {
+        let mut servers = service.servers.iter();
+        servers.any(|(server, real)| !real.weight.is_zero() && !is_sorry(server))
+    });
+    let mut others = wishes.iter().filter(|wish| wish.rank() != Rank::Sorry);
+    if serves && !others.any(Wish::is_healthy) {
+        wishes = wishing(Absent::Enters);
     }
-    Some(cautious)
+    let (mut service, state) = with(configured, wishes, Floor::Kept, standings.pool(key));
+    add_leaving(&mut service, key, standings);
+    Some((service, state))
 }
 
-/// The same service when every server without a verdict waits outside the table.
+/// The same service when every server without a verdict waits outside the table, and none that is down stays for want of
+/// healthy ones.
 pub fn desired_cautiously<S: KnowsStandings + ?Sized>(
     configured: &ConfiguredService,
     key: &ServiceKey,
     standings: &S,
     observed: Option<&VirtualService>,
 ) -> VirtualService {
-    with(configured, key, standings, observed, Absent::Waits)
+    let wishes = wishes(configured, key, standings, observed, Absent::Waits);
+    let (mut service, _) = with(configured, wishes, Floor::Ignored, standings.pool(key));
+    add_leaving(&mut service, key, standings);
+    service
+}
+
+/// The servers that have left the configuration, and drain.
+fn add_leaving<S: KnowsStandings + ?Sized>(
+    service: &mut VirtualService,
+    key: &ServiceKey,
+    standings: &S,
+) {
+    for (server, drain) in standings.drains(key) {
+        if let Some(real) = drain.leaving {
+            service.servers.entry(server).or_insert(real);
+        }
+    }
 }
 
 /// How to treat a server that has no verdict and is not in the kernel's table.
@@ -66,25 +119,36 @@ enum Absent {
     Enters,
 }
 
-fn with<S: KnowsStandings + ?Sized>(
+fn with(
     configured: &ConfiguredService,
+    wishes: Vec<Wish<'_>>,
+    floor: Floor,
+    before: Option<&PoolState>,
+) -> (VirtualService, PoolState) {
+    let usual = PoolState::default();
+    let before = before.unwrap_or(&usual);
+    let (servers, state) = pool::table(configured, wishes, floor, before);
+    let settings = configured.settings.clone();
+    (VirtualService { settings, servers }, state)
+}
+
+/// What each server wants for itself.
+fn wishes<'a, S: KnowsStandings + ?Sized>(
+    configured: &'a ConfiguredService,
     key: &ServiceKey,
     standings: &S,
     observed: Option<&VirtualService>,
     absent: Absent,
-) -> VirtualService {
-    let mut desired = VirtualService::new(configured.settings.clone());
+) -> Vec<Wish<'a>> {
+    let pool = standings.pool(key);
     let drains = standings.drains(key);
-    let leaving = drains
-        .iter()
-        .filter_map(|(server, drain)| Some((*server, drain.leaving?)));
-    desired.servers.extend(leaving);
     let drained = |server: &ServerKey| {
         let at = drains.binary_search_by_key(server, |(it, _)| *it).ok();
         at.and_then(|at| drains.get(at))
             .is_some_and(|(_, drain)| drain.ended)
     };
-    for (server, it) in configured.servers.iter() {
+    let servers = configured.servers.iter();
+    let wishes = servers.map(|(server, it)| {
         let standing = if it.checks.each.is_empty() {
             Standing::UP
         } else {
@@ -93,24 +157,33 @@ fn with<S: KnowsStandings + ?Sized>(
         };
         let present = observed.and_then(|service| service.servers.get(server));
         let standing = match (standing, present, absent) {
-            (Standing::Unknown, None, Absent::Enters) => Standing::UP,
+            // The sorry server is the last of all.
+            (Standing::Unknown, None, Absent::Enters) if it.rank != Rank::Sorry => Standing::UP,
             (standing, ..) => standing,
         };
+        let order = standings.order(key, server);
         // One that has drained is gone, as one that is down is.
-        let (standing, order) = if drained(server) {
+        let (standing, own) = if drained(server) {
             (Standing::Down, None)
         } else {
-            (standing, standings.order(key, server))
+            (standing, order)
         };
-        if let Some(real) = ordered_server(it, standing, order, present) {
-            desired.servers.insert(*server, real);
+        Wish {
+            server: *server,
+            configured: it,
+            standing,
+            since: standings.since(key, server),
+            order,
+            serving: present.is_some_and(|real| !real.weight.is_zero())
+                || pool.is_some_and(|pool| pool.keeps(server)),
+            real: ordered_server(it, standing, own, present),
         }
-    }
-    desired
+    });
+    wishes.collect()
 }
 
 /// As [`desired_server`], with what an operator has ordered. A server that is down is down whatever was ordered.
-fn ordered_server(
+pub(super) fn ordered_server(
     configured: &ConfiguredServer,
     standing: Standing,
     order: Option<Order>,
@@ -209,6 +282,7 @@ mod tests {
                 real_server: server(10),
                 checks: Checks::NONE,
                 inhibit_on_failure: false,
+                rank: Rank::Primary,
                 drain: None,
             };
             let observed = observed.map(server);
@@ -245,6 +319,7 @@ mod tests {
                 real_server: server(10),
                 checks: Checks::NONE,
                 inhibit_on_failure,
+                rank: Rank::Primary,
                 drain: None,
             };
             let desired = desired_server(&configured, standing, observed.map(server).as_ref());

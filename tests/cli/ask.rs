@@ -47,6 +47,7 @@ fn status(services: usize) -> Item {
         service: format!("TCP 192.0.2.10:{number}").parse().unwrap(),
         scheduler: "wrr".to_owned(),
         error: None,
+        alarm: None,
         servers: vec![ServerStatus {
             server: "10.0.0.1:80".parse().unwrap(),
             health: "unchecked".into(),
@@ -55,6 +56,7 @@ fn status(services: usize) -> Item {
             configured_weight: 1,
             reason: None,
             order: None,
+            note: None,
             drain: None,
             checks: Vec::new(),
         }],

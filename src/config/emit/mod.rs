@@ -10,8 +10,9 @@ use self::check::write_checks;
 use super::duration;
 use crate::model::{
     AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
-    ForwardingMethod, IpvsSettings, Protocol, Scheduler, SchedulerFlags, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, Tunnel, TunnelChecksum, TunnelKind,
+    ForwardingMethod, IpvsSettings, PoolRules, Protocol, QuorumUnit, Rank, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum,
+    TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -118,14 +119,41 @@ fn write_service(
     writeln!(f, "    scheduler_flags: [{flags}]")?;
     writeln!(f, "    one_packet: {}", settings.one_packet)?;
     write_persistence(key.family(), settings, f)?;
-    if service.servers.is_empty() {
+    write_rules(service.pool, f)?;
+    let (sorry, servers): (Vec<_>, Vec<_>) = service
+        .servers
+        .iter()
+        .partition(|(_, server)| server.rank == Rank::Sorry);
+    for (key, server) in sorry {
+        writeln!(f, "    sorry_server:\n        address: {}", Endpoint(*key))?;
+        write_server(server, f)?;
+    }
+    if servers.is_empty() {
         return f.write_str("    servers: []\n");
     }
     f.write_str("    servers:\n")?;
-    service
-        .servers
-        .iter()
-        .try_for_each(|(key, server)| write_server(*key, server, f))
+    servers.into_iter().try_for_each(|(key, server)| {
+        writeln!(f, "      - address: {}", Endpoint(*key))?;
+        writeln!(f, "        backup: {}", server.rank == Rank::Backup)?;
+        write_server(server, f)
+    })
+}
+
+fn write_rules(rules: PoolRules, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let PoolRules {
+        min_healthy,
+        quorum,
+    } = rules;
+    writeln!(f, "    min_healthy: {min_healthy}")?;
+    let unit = match quorum.unit {
+        QuorumUnit::Servers => "servers",
+        QuorumUnit::Weight => "weight",
+    };
+    let (needed, hysteresis) = (quorum.needed, quorum.hysteresis);
+    writeln!(
+        f,
+        "    quorum: {{{unit}: {needed}, hysteresis: {hysteresis}}}"
+    )
 }
 
 fn flag_words(flags: SchedulerFlags, scheduler: &Scheduler) -> String {
@@ -162,13 +190,8 @@ fn write_persistence(
     )
 }
 
-fn write_server(
-    key: ServerKey,
-    server: &ConfiguredServer,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn write_server(server: &ConfiguredServer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let real = &server.real_server;
-    writeln!(f, "      - address: {}", Endpoint(key))?;
     let word = match real.forwarding {
         ForwardingMethod::DirectRouting => "dr".to_owned(),
         ForwardingMethod::Masquerading => "nat".to_owned(),

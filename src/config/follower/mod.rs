@@ -59,7 +59,7 @@ impl Follower {
                 (config, Some(parts))
             } else {
                 let running = last.map(|last| &*last.config);
-                let whole = checked(name, &bytes, |text, out| read_text(running, text, out))?;
+                let (whole, _) = checked(name, &bytes, |text, out| read_text(running, text, out))?;
                 (Arc::new(whole.config), whole.parts)
             };
         let text = text_of(bytes);
@@ -113,7 +113,7 @@ impl Reading {
             sources: parts.sources || sources,
             ..parts.clone()
         };
-        (out.is_empty() && total <= MAX_NODES).then(|| (Arc::new(config), parts))
+        (!out.has_errors() && total <= MAX_NODES).then(|| (Arc::new(config), parts))
     }
 
     /// The configuration with these services in place of some, and who they are.

@@ -193,6 +193,7 @@ fn full_status() -> Status {
             service: "TCP 192.0.2.10:80".parse().unwrap(),
             scheduler: "wrr".to_owned(),
             error: None,
+            alarm: Some("too few".to_owned()),
             servers: vec![ServerStatus {
                 server: "10.0.0.5:80".parse().unwrap(),
                 health: "down".into(),
@@ -201,6 +202,7 @@ fn full_status() -> Status {
                 configured_weight: 10,
                 reason: Some("connect refused".to_owned()),
                 order: Some("drain".to_owned()),
+                note: Some("stays".to_owned()),
                 drain: Some(DrainStatus {
                     since_seconds: 9,
                     connections: Some(2),
@@ -230,22 +232,23 @@ fn full_status() -> Status {
 
 #[test]
 fn a_status_is_the_json_that_people_use() {
+    let check = json!({
+        "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
+        "latency_microseconds": 120, "last_failure": "connect refused",
+        "warning": null, "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
+        "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
+    });
     let golden = json!({
         "version": "0.1.0", "pid": 7, "configuration": "/etc/lvs-director/director.yaml", "uptime_seconds": 60,
         "drift_repairs": 1, "probes_not_run": 2, "reload_error": null, "last_event": 3,
         "verdict_delay": {"batches": 1, "latest_microseconds": 900, "longest_microseconds": 950},
         "services": [{
-            "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null,
+            "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null, "alarm": "too few",
             "servers": [{
                 "server": "10.0.0.5:80", "health": "down", "since_seconds": 5, "weight": null,
-                "configured_weight": 10, "reason": "connect refused", "order": "drain",
+                "configured_weight": 10, "reason": "connect refused", "order": "drain", "note": "stays",
                 "drain": {"since_seconds": 9, "connections": 2, "templates": null, "deadline_seconds": 3591, "ended": false},
-                "checks": [{
-                    "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
-                    "latency_microseconds": 120, "last_failure": "connect refused",
-                    "warning": null, "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
-                    "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
-                }],
+                "checks": [check],
             }],
         }],
     });

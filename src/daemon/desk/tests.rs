@@ -11,7 +11,7 @@ use crate::control::tests::Served;
 use crate::control::{Client, ClientError, Status, Told};
 use crate::engine::{CheckView, Counters, History, Reloads, ServerView, ServiceView, VerdictDelay};
 use crate::model::{
-    Condition, Config, Effect, Few, Object, Standing, Timestamp, Transition, Weight,
+    Condition, Config, Effect, Few, Object, PoolState, Standing, Timestamp, Transition, Weight,
 };
 
 const TWO: &str = "virtual_services: [{address: '192.0.2.10:80', scheduler: wrr, servers: [{address: 10.0.0.1, weight: 5}, \
@@ -107,6 +107,7 @@ fn snapshot() -> Snapshot {
         });
         Arc::new(ServiceView {
             error: None,
+            pool: PoolState::default(),
             servers: servers.collect(),
         })
     };

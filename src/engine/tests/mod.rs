@@ -4,6 +4,7 @@
 mod drains;
 mod laws;
 mod orders;
+mod pool;
 mod reload;
 mod stand;
 mod trouble;

@@ -14,8 +14,9 @@ use super::{SCHEDULE, check, probe, report};
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest};
 use crate::model::{
     Check, Checks, Config, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
-    IpvsSettings, KnowsStandings, Need, Probe, ProbeOutcome, ProbePath, RealServer, Recalled,
-    Scheduler, ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp, Weight,
+    IpvsSettings, KnowsStandings, Need, PoolRules, Probe, ProbeOutcome, ProbePath, Rank,
+    RealServer, Recalled, Scheduler, ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp,
+    Weight,
 };
 
 pub(super) fn moment(seconds: u64) -> Timestamp {
@@ -32,11 +33,13 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
                 real_server: RealServer::new(ForwardingMethod::DirectRouting, Weight::ONE),
                 checks: checks.clone(),
                 inhibit_on_failure: false,
+                rank: Rank::Primary,
                 drain: None,
             };
             (server(at), configured)
         });
         let configured = ConfiguredService {
+            pool: PoolRules::default(),
             settings: ServiceSettings::new(Scheduler::WLC),
             servers: Arc::new(servers.collect()),
         };

@@ -40,6 +40,17 @@ fn service(port: u16, random: &mut Rng) -> Option<String> {
         ", persistence: {timeout: 60s, granularity: 24}",
     ]);
     let inhibit = of(&["", ", inhibit_on_failure: true"]);
+    let flags = match &*scheduler {
+        "sh" | "mh" => of(&["", "flag-1"]),
+        _ => String::new(),
+    };
+    let floor = of(&[
+        "",
+        "",
+        ", min_healthy: 0",
+        ", min_healthy: 50%",
+        ", min_healthy: 4",
+    ]);
     let forwarding = of(&["dr", "dr", "nat", "tun"]);
     let servers = (2..=5).filter_map(|last| {
         let check = of(&["", "", ", check: none", ", check: {fall: 2}", "-"]);
@@ -50,7 +61,7 @@ fn service(port: u16, random: &mut Rng) -> Option<String> {
     });
     let servers: Vec<String> = servers.collect();
     Some(format!(
-        "  - {{address: 192.168.0.10:{port}, scheduler: {scheduler}, forwarding: {forwarding}{persistence}{inhibit}, \
+        "  - {{address: 192.168.0.10:{port}, scheduler: {scheduler}, scheduler_flags: [{flags}]{floor}, forwarding: {forwarding}{persistence}{inhibit}, \
          servers: [{}]}}\n",
         servers.join(", ")
     ))

@@ -15,6 +15,7 @@ mod log;
 mod once;
 mod order;
 mod peer;
+mod pool;
 mod process;
 mod recording;
 mod refusal;
@@ -45,6 +46,7 @@ pub(crate) fn tests() -> Vec<Test> {
         udp::tests(),
         order::tests(),
         drains::tests(),
+        pool::tests(),
         repair::tests(),
         reload::tests(),
         refusal::tests(),

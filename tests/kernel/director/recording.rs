@@ -216,7 +216,7 @@ fn full_disk() {
     stage.serve(0, Tcp, at(SERVERS[0]));
     let disk = FullDisk::at(files.path("disk"));
     files.write(&format!(
-        "defaults: {{{QUICK}}}\nvirtual_services: [{{address: 192.168.0.10:80, servers: [192.168.0.2]}}]\n"
+        "defaults: {{{QUICK}, min_healthy: 0}}\nvirtual_services: [{{address: 192.168.0.10:80, servers: [192.168.0.2]}}]\n"
     ));
     let recording = disk.path.join("recording");
     let director = Running::start(&stage.director, &files, &record(&recording));

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How the servers of each service are together: noted and told after each change.
+
+use std::mem;
+
+use super::event::Action;
+use super::machine::Engine;
+use super::orders::known;
+use crate::model::{Condition, Effect, Object, PoolState, ServiceKey, Timestamp, Transition};
+use crate::plan::pool_state;
+
+impl Engine {
+    /// Looks at the services that were planned for, and tells what is new. Those that met a surprise still wait.
+    pub(super) fn assess_pools(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        for key in mem::take(&mut self.unassessed) {
+            if self.surprises.contains(&key) || self.dirty.contains(&key) {
+                self.unassessed.insert(key);
+                continue;
+            }
+            let observed = self.observed.services.get(&key);
+            let known = known(&self.health, &self.orders, &self.drains, &self.pools);
+            let state = pool_state(&self.config, &known, self.role, &key, observed);
+            let before = self.pools.set(key, state.clone());
+            if before != state {
+                self.stale.insert(key);
+                self.tell_pool(now, key, &before, &state, out);
+            }
+        }
+    }
+
+    /// Told once when it begins and once when it ends, however it changes meanwhile.
+    fn tell_pool(
+        &mut self,
+        now: Timestamp,
+        key: ServiceKey,
+        before: &PoolState,
+        state: &PoolState,
+        out: &mut Vec<Action>,
+    ) {
+        let shortage = match (&before.shortage, &state.shortage) {
+            (None, Some(shortage)) => {
+                Some((Condition::Right, Condition::Short, shortage.to_string()))
+            }
+            (Some(_), None) => Some((Condition::Short, Condition::Right, String::new())),
+            (None, None) | (Some(_), Some(_)) => None,
+        };
+        for (from, to, why) in quorum(before, state).into_iter().chain(shortage) {
+            let told = Transition {
+                at: now,
+                object: Object::Pool(key),
+                from,
+                to,
+                why: why.into(),
+                effect: Effect::None,
+            };
+            self.tell(told, out);
+        }
+    }
+
+    /// Forgets services that the configuration does not have.
+    pub(super) fn forget_pools(&mut self) {
+        let services = &self.config.services;
+        self.pools.retain(|key| services.contains_key(key));
+    }
+}
+
+/// Told when it is lost, when somebody else stands in, and when it is regained.
+fn quorum(before: &PoolState, state: &PoolState) -> Option<(Condition, Condition, String)> {
+    match (&before.lost, &state.lost) {
+        (None, Some(lost)) => Some((Condition::Right, Condition::QuorumLost, lost.to_string())),
+        (Some(before), Some(lost)) if before.stands_in != lost.stands_in => {
+            let why = lost.to_string();
+            Some((Condition::QuorumLost, Condition::QuorumLost, why))
+        }
+        (Some(_), None) => Some((Condition::QuorumLost, Condition::Right, String::new())),
+        (None, None) | (Some(_), Some(_)) => None,
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The rules of a pool: from what each server wants for itself to the servers of the service.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::desired::ordered_server;
+use super::standby;
+use crate::model::{
+    ConfiguredServer, ConfiguredService, Order, PoolState, Rank, RealServer, ServerKey, Shortage,
+    Standing, Timestamp, Weight,
+};
+
+/// What one server wants for itself.
+#[derive(Debug)]
+pub(super) struct Wish<'a> {
+    /// Which one.
+    pub(super) server: ServerKey,
+    /// As configured.
+    pub(super) configured: &'a ConfiguredServer,
+    /// What its checks say.
+    pub(super) standing: Standing,
+    /// Since when.
+    pub(super) since: Option<Timestamp>,
+    /// What an operator has ordered for it.
+    pub(super) order: Option<Order>,
+    /// Whether it took connections until now, or would have if nobody had changed the table.
+    pub(super) serving: bool,
+    /// Its rule in the kernel; `None` when it should not be there.
+    pub(super) real: Option<RealServer>,
+}
+
+/// Whether servers that are down may serve when too few are healthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Floor {
+    Kept,
+    Ignored,
+}
+
+/// The servers that the kernel should have for this service, and how they are together.
+pub(super) fn table(
+    service: &ConfiguredService,
+    mut wishes: Vec<Wish<'_>>,
+    floor: Floor,
+    before: &PoolState,
+) -> (BTreeMap<ServerKey, RealServer>, PoolState) {
+    if service.settings.falls_back() {
+        keep_places(&mut wishes);
+    }
+    let (up_to, lost) = standby::choose(service.pool.quorum, &wishes, before);
+    standby::apply(service, up_to, &mut wishes);
+    let shortage = match (floor, up_to) {
+        (Floor::Kept, Rank::Primary | Rank::Backup) => keep_last_good(service, &mut wishes),
+        (Floor::Kept, Rank::Sorry) | (Floor::Ignored, _) => None,
+    };
+    let servers = wishes.into_iter();
+    let servers = servers.filter_map(|wish| Some((wish.server, wish.real?)));
+    (servers.collect(), PoolState { shortage, lost })
+}
+
+impl Wish<'_> {
+    pub(super) const fn rank(&self) -> Rank {
+        self.configured.rank
+    }
+
+    fn takes_connections(&self) -> bool {
+        self.real.is_some_and(|real| !real.weight.is_zero())
+    }
+
+    /// Whether it is to take connections, and is not known to be down.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.standing != Standing::Down && self.takes_connections()
+    }
+
+    /// Its rule if it were up; `None` when it would take no connections then.
+    fn while_up(&self) -> Option<RealServer> {
+        let real = ordered_server(self.configured, Standing::UP, self.order, None);
+        real.filter(|real| !real.weight.is_zero())
+    }
+}
+
+/// A server that is down keeps its place, with weight 0: under `mh` and `sh` a removal gives clients of the other servers
+/// to another server. One that an operator has disabled does not.
+fn keep_places(wishes: &mut [Wish<'_>]) {
+    for wish in wishes {
+        if wish.standing == Standing::Down && wish.order != Some(Order::Disable) {
+            wish.real = Some(RealServer {
+                weight: Weight::ZERO,
+                ..wish.configured.real_server
+            });
+        }
+    }
+}
+
+/// When too few servers are healthy, some that are down stay as if they were up: those that went down last. Nobody brings
+/// back a server that was out already, or that an operator has ordered out.
+fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Option<Shortage> {
+    let wanted = service.pool.min_healthy;
+    let primaries = wishes.iter().filter(|wish| wish.rank() == Rank::Primary);
+    let servers = primaries.count();
+    let needed = wanted.of(servers);
+    let healthy = wishes.iter().filter(|wish| wish.is_healthy()).count();
+    if healthy >= needed {
+        return None;
+    }
+    let mut good: Vec<(Reverse<Option<Timestamp>>, RealServer, &mut Wish<'_>)> = Vec::new();
+    let (mut down, mut unknown) = (0, 0);
+    for wish in wishes {
+        // One that an operator has ordered out is not missed.
+        let Some(real) = wish.while_up() else {
+            continue;
+        };
+        match wish.standing {
+            Standing::Down => {
+                down += 1;
+                if wish.serving {
+                    good.push((Reverse(wish.since), real, wish));
+                }
+            }
+            Standing::Unknown if wish.real.is_none() => unknown += 1,
+            Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {}
+        }
+    }
+    good.sort_by_key(|(since, ..)| *since);
+    let mut kept = Vec::new();
+    for (_, real, wish) in good.into_iter().take(needed - healthy) {
+        wish.real = Some(real);
+        kept.push(wish.server);
+    }
+    // A server without a verdict may be healthy.
+    (down > 0 && (healthy + unknown < needed || !kept.is_empty())).then(|| Shortage {
+        healthy,
+        servers,
+        wanted,
+        kept: kept.into(),
+    })
+}
