@@ -16,9 +16,9 @@ use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ClientCertificate, Config,
     ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms, ForwardingMethod, Fwmark,
     Granularity, HttpMethod, HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, Need, Payload,
-    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange, TcpTalk,
-    Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Retry,
+    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange,
+    TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -265,29 +265,40 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     prop_oneof![Just(ProbeKind::Tcp), talk, tls, http, amqp, rabbitmq, udp]
 }
 
-fn check() -> impl Strategy<Value = Check> {
-    let at = family().prop_flat_map(|family| (address(family), 1_u16.., path(family)));
+fn schedule() -> impl Strategy<Value = CheckSchedule> {
+    let interval = || milliseconds(10..=3_600_000);
+    let retry = prop_oneof![
+        interval().prop_map(Retry::Delay),
+        interval().prop_map(Retry::FastInterval)
+    ];
     let times = (
-        milliseconds(10..=3_600_000),
+        interval(),
         milliseconds(1..=60_000),
-        milliseconds(10..=3_600_000),
+        retry,
+        option::of(interval()),
     );
     let counts = (1_u32..=100, 1_u32..=100);
-    (at, probe_kind(), times, counts).prop_map(|((ip, port, path), kind, times, (rise, fall))| {
-        Check {
-            probe: Probe {
-                kind,
-                target: SocketAddr::new(ip, port),
-                path,
-            },
-            schedule: Arc::new(CheckSchedule {
-                interval: times.0,
-                timeout: times.1,
-                retry_delay: times.2,
-                rise,
-                fall,
-            }),
-        }
+    (times, counts).prop_map(
+        |((interval, timeout, retry, down_interval), (rise, fall))| CheckSchedule {
+            interval,
+            timeout,
+            rise,
+            fall,
+            retry,
+            down_interval,
+        },
+    )
+}
+
+fn check() -> impl Strategy<Value = Check> {
+    let at = family().prop_flat_map(|family| (address(family), 1_u16.., path(family)));
+    (at, probe_kind(), schedule()).prop_map(|((ip, port, path), kind, schedule)| Check {
+        probe: Probe {
+            kind,
+            target: SocketAddr::new(ip, port),
+            path,
+        },
+        schedule: Arc::new(schedule),
     })
 }
 

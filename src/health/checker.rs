@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::doubt::Heard;
-use crate::model::{Check, ProbeOutcome, ProbeReport, Standing, Timestamp};
+use crate::model::{Check, ProbeOutcome, ProbeReport, Retry, Standing, Timestamp};
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
 ///
@@ -126,7 +126,7 @@ impl Checker {
     /// too long, and asks again for a probe that has not come back.
     pub(super) fn rescheduled(&self, check: &Arc<Check>, now: Timestamp) -> Self {
         let next = match self.phase {
-            Phase::Waiting(at) => at.min(now + check.schedule.interval),
+            Phase::Waiting(at) => at.min(now + check.interval(self.standing)),
             Phase::Probing(_) => now,
         };
         Self {
@@ -391,25 +391,30 @@ impl Checker {
         self.against = 0;
     }
 
-    /// While the verdict is open or in doubt, the next probe comes soon. Otherwise the interval runs from start to
-    /// start.
+    /// Whether the verdict is open, or the last result spoke against it.
+    const fn is_in_doubt(&self) -> bool {
+        matches!(self.standing, Standing::Unknown) || self.against > 0
+    }
+
+    /// Intervals run from start to start. While the verdict is in doubt, the next probe comes soon.
     fn next_probe(
         &self,
         asked: Timestamp,
         now: Timestamp,
         jitter: &mut fastrand::Rng,
     ) -> Timestamp {
-        let schedule = &self.check.schedule;
-        let soon = match self.standing {
-            Standing::Unknown => true,
-            Standing::Up(_) | Standing::Drain | Standing::Maintenance => self.against > 0,
-            Standing::Down => false,
+        let doubt = self.is_in_doubt().then_some(self.check.schedule.retry);
+        let interval = match (doubt, self.standing) {
+            (None, standing) => self.check.interval(standing),
+            (Some(Retry::FastInterval(interval)), _) => interval,
+            (Some(Retry::Delay(_)), Standing::Down) => self.check.schedule.interval,
+            (
+                Some(Retry::Delay(delay)),
+                Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance,
+            ) => return now + delay,
         };
-        if soon {
-            return now + schedule.retry_delay;
-        }
-        let jitter = (schedule.interval / JITTER_DIVISOR).mul_f64(jitter.f64());
-        (asked + schedule.interval.saturating_sub(jitter)).max(now)
+        let jitter = (interval / JITTER_DIVISOR).mul_f64(jitter.f64());
+        (asked + interval.saturating_sub(jitter)).max(now)
     }
 }
 

@@ -59,7 +59,7 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
             timeout: Duration::from_secs(1),
             rise,
             fall,
-            retry_delay: Duration::from_secs(1),
+            ..CheckSchedule::DEFAULT
         }),
     };
     let mut checker = Checker::new(Arc::new(check), None, Timestamp::ZERO, jitter);

@@ -13,6 +13,7 @@ mod host;
 mod order;
 mod probe;
 mod protocol;
+mod schedule;
 mod scheduler;
 mod server;
 mod service;
@@ -23,7 +24,7 @@ mod table;
 mod transition;
 mod units;
 
-pub use check::{Check, CheckSchedule, Checks, Need};
+pub use check::{Check, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
 pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};
@@ -40,6 +41,7 @@ pub use probe::{
     TcpTalk, Tls, UdpProbe, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
+pub use schedule::{CheckSchedule, Retry};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,

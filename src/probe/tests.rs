@@ -27,7 +27,7 @@ fn check(target: &str) -> Arc<Check> {
             timeout: TIMEOUT,
             rise: 1,
             fall: 1,
-            retry_delay: Duration::from_secs(1),
+            ..CheckSchedule::DEFAULT
         }),
     })
 }

@@ -4,24 +4,15 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::config::setting::{Setting, innermost_or};
+use crate::config::setting::{Setting, innermost, innermost_or};
 use crate::config::tree::Entry;
 use crate::config::value::{duration, integer};
-use crate::diagnostic::{Findings, Wrong};
-use crate::model::CheckSchedule;
+use crate::diagnostic::{Finding, Findings, Wrong};
+use crate::model::{CheckSchedule, Retry};
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 const COUNT: RangeInclusive<u32> = 1..=100;
-
-/// Two seconds each, and at most seven from the failure of a server to its removal.
-const DEFAULT: CheckSchedule = CheckSchedule {
-    interval: Duration::from_secs(2),
-    timeout: Duration::from_secs(2),
-    rise: 2,
-    fall: 3,
-    retry_delay: Duration::from_secs(1),
-};
 
 /// The schedule settings of one layer.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +21,8 @@ pub(super) struct ScheduleLayer {
     timeout: Setting<Duration>,
     rise: Setting<u32>,
     fall: Setting<u32>,
-    retry_delay: Setting<Duration>,
+    retry: Setting<Retry>,
+    down_interval: Setting<Duration>,
 }
 
 impl ScheduleLayer {
@@ -43,21 +35,47 @@ impl ScheduleLayer {
             "rise" => self.rise = Setting::read(node, integer(name, node, COUNT, None, out)),
             "fall" => self.fall = Setting::read(node, integer(name, node, COUNT, None, out)),
             "retry_delay" => {
-                self.retry_delay = Setting::read(node, duration(name, node, INTERVAL, out));
+                let retry = duration(name, node, INTERVAL, out).map(Retry::Delay);
+                self.set_retry(retry, entry, out);
+            }
+            "fast_interval" => {
+                let retry = duration(name, node, INTERVAL, out).map(Retry::FastInterval);
+                self.set_retry(retry, entry, out);
+            }
+            "down_interval" => {
+                self.down_interval = Setting::read(node, duration(name, node, INTERVAL, out));
             }
             _ => return false,
         }
         true
     }
 
+    /// Both keys are about the same time: a layer has one of them.
+    fn set_retry(&mut self, read: Result<Retry, Wrong>, entry: &Entry<'_>, out: &mut Findings) {
+        self.retry = match (read, &self.retry) {
+            (Ok(retry), Setting::Unset) => Setting::Set(retry, entry.span),
+            (Ok(_), Setting::Set(_, first)) => {
+                let message = "a check has a fast_interval or a retry_delay, not both";
+                let finding = Finding::new(entry.span, message).first(*first);
+                out.push(finding.help(
+                    "fast_interval counts from the start of a probe, retry_delay from its end: remove one of them",
+                ));
+                Setting::Wrong
+            }
+            (Ok(_), Setting::Wrong) | (Err(Wrong), _) => Setting::Wrong,
+        };
+    }
+
     /// The schedule, from all layers, the innermost first.
     pub(super) fn resolve(layers: &[&Self]) -> Result<CheckSchedule, Wrong> {
+        const DEFAULT: CheckSchedule = CheckSchedule::DEFAULT;
         Ok(CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, DEFAULT.interval)?,
             timeout: innermost_or(layers, |layer| &layer.timeout, DEFAULT.timeout)?,
             rise: innermost_or(layers, |layer| &layer.rise, DEFAULT.rise)?,
             fall: innermost_or(layers, |layer| &layer.fall, DEFAULT.fall)?,
-            retry_delay: innermost_or(layers, |layer| &layer.retry_delay, DEFAULT.retry_delay)?,
+            retry: innermost_or(layers, |layer| &layer.retry, DEFAULT.retry)?,
+            down_interval: innermost(layers, |layer| &layer.down_interval)?.map(|it| *it.value),
         })
     }
 }

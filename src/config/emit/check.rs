@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AmqpLogin, AmqpProbe, Check, Checks, HttpProbe, JsonMatch, JsonScalar, Login, Need, Payload,
-    ProbeKind, ProbePath, RabbitmqProbe, TcpTalk, Tls, UdpProbe,
+    AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, HttpProbe, JsonMatch, JsonScalar, Login,
+    Need, Payload, ProbeKind, ProbePath, RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +36,6 @@ pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::
 fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [first, indent] = indents;
     let at = check.probe.target;
-    let schedule = &check.schedule;
     let (word, asked) = match &check.probe.kind {
         ProbeKind::Tcp => ("tcp", String::new()),
         ProbeKind::TcpTalk(talk) => ("tcp", write_talk(talk)),
@@ -51,17 +50,40 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         f,
         "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"
     )?;
-    for (key, value) in [
-        ("interval", schedule.interval),
-        ("timeout", schedule.timeout),
-        ("retry_delay", schedule.retry_delay),
-    ] {
-        writeln!(f, "{indent}{key}: {}", duration::write(value))?;
-    }
-    writeln!(f, "{indent}rise: {}", schedule.rise)?;
-    writeln!(f, "{indent}fall: {}", schedule.fall)?;
+    write_schedule(&check.schedule, indent, f)?;
     let path = check.probe.path.as_deref();
     path.map_or(Ok(()), |path| write_path(path, indent, f))
+}
+
+fn write_schedule(
+    schedule: &CheckSchedule,
+    indent: &str,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let CheckSchedule {
+        interval,
+        timeout,
+        rise,
+        fall,
+        retry,
+        down_interval,
+    } = *schedule;
+    let (retry, after) = match retry {
+        Retry::Delay(delay) => ("retry_delay", delay),
+        Retry::FastInterval(interval) => ("fast_interval", interval),
+    };
+    for (key, value) in [
+        ("interval", Some(interval)),
+        ("timeout", Some(timeout)),
+        (retry, Some(after)),
+        ("down_interval", down_interval),
+    ] {
+        if let Some(value) = value {
+            writeln!(f, "{indent}{key}: {}", duration::write(value))?;
+        }
+    }
+    writeln!(f, "{indent}rise: {rise}")?;
+    writeln!(f, "{indent}fall: {fall}")
 }
 
 /// What is asked, after the target.

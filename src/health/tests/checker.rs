@@ -2,11 +2,15 @@
 //! How results change one checker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{SCHEDULE, check, report};
+use super::{RETRY_DELAY, SCHEDULE, check, report};
 use crate::health::LOST_AFTER;
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
-use crate::model::{ProbeOutcome, Standing, Timestamp, Weight};
+use crate::model::{
+    AmqpProbe, Check, CheckSchedule, ProbeKind, ProbeOutcome, RabbitmqProbe, Retry, Standing,
+    Timestamp, Weight,
+};
 
 fn weight(weight: u32) -> Option<Weight> {
     Weight::new(weight)
@@ -17,8 +21,19 @@ struct Alone(Checker, fastrand::Rng);
 
 impl Alone {
     fn new() -> Self {
+        Self::of(check("10.0.0.1:80"))
+    }
+
+    fn with(schedule: CheckSchedule) -> Self {
+        Self::of(Check {
+            schedule: Arc::new(schedule),
+            ..check("10.0.0.1:80")
+        })
+    }
+
+    fn of(check: Check) -> Self {
         let mut jitter = fastrand::Rng::with_seed(1);
-        let check = Arc::new(check("10.0.0.1:80"));
+        let check = Arc::new(check);
         Self(
             Checker::new(check, None, Timestamp::ZERO, &mut jitter),
             jitter,
@@ -156,7 +171,7 @@ fn a_server_that_served_when_its_checker_began_goes_down_after_fall_failures_onl
     assert_eq!(checker.standings(&[Down, Down]), [Standing::Unknown; 2]);
     assert_eq!(
         checker.0.deadline().since(asked),
-        SCHEDULE.retry_delay * 2,
+        RETRY_DELAY * 2,
         "in doubt it is probed again soon"
     );
     assert_eq!(checker.standings(&[Down]), [Standing::Down]);
@@ -210,7 +225,136 @@ fn a_failure_is_looked_into_after_the_retry_delay() {
     checker.play(ProbeOutcome::Up(None));
     let at = checker.0.deadline();
     checker.play(ProbeOutcome::Down);
-    assert_eq!(checker.0.deadline().since(at), SCHEDULE.retry_delay);
+    assert_eq!(checker.0.deadline().since(at), RETRY_DELAY);
+}
+
+/// The time after each result to the next probe, with an interval of 6 s. The interval is shortened by up to a tenth.
+#[test]
+fn the_interval_is_that_of_the_standing_and_of_the_last_result() {
+    let fast = Retry::FastInterval(Duration::from_secs(2));
+    let slow = Some(Duration::from_secs(40));
+    let table = [
+        // Settings, results before, and the seconds after the last of them.
+        (SCHEDULE.retry, None, "+", 6),
+        (SCHEDULE.retry, None, "+x", 1),
+        (SCHEDULE.retry, None, "+xx+", 6),
+        (SCHEDULE.retry, None, "!", 1),
+        (SCHEDULE.retry, None, "x", 6),
+        (SCHEDULE.retry, None, "x+", 6),
+        (SCHEDULE.retry, None, "d", 6),
+        (SCHEDULE.retry, slow, "+", 6),
+        (SCHEDULE.retry, slow, "x", 40),
+        (SCHEDULE.retry, slow, "x+", 6),
+        (SCHEDULE.retry, slow, "x+x", 40),
+        (SCHEDULE.retry, slow, "x++", 6),
+        (SCHEDULE.retry, slow, "d", 40),
+        (SCHEDULE.retry, slow, "dx", 1),
+        (SCHEDULE.retry, slow, "m", 6),
+        (fast, None, "+", 6),
+        (fast, None, "+x", 2),
+        (fast, None, "+x!", 2),
+        (fast, None, "+x+", 6),
+        (fast, None, "!", 2),
+        (fast, None, "x", 6),
+        (fast, None, "x+", 2),
+        (fast, slow, "x", 40),
+        (fast, slow, "x+", 2),
+        (fast, slow, "dx", 2),
+    ];
+    for (retry, down_interval, results, seconds) in table {
+        let mut checker = Alone::with(CheckSchedule {
+            retry,
+            down_interval,
+            ..SCHEDULE
+        });
+        let mut before = Timestamp::ZERO;
+        for result in results.chars() {
+            before = checker.0.deadline();
+            checker.play(outcome(result));
+        }
+        let waited = checker.0.deadline().since(before);
+        let longest = Duration::from_secs(seconds);
+        assert!(
+            waited <= longest && waited >= longest * 9 / 10,
+            "{waited:?} after {results:?} with {retry:?}, {down_interval:?}"
+        );
+    }
+}
+
+#[test]
+fn a_fast_interval_runs_from_the_start_of_a_probe_that_takes_long() {
+    let fast = Duration::from_secs(2);
+    for (took, wait) in [(500, 1_500), (1_999, 1), (3_000, 0)] {
+        let mut checker = Alone::with(CheckSchedule {
+            retry: Retry::FastInterval(fast),
+            ..SCHEDULE
+        });
+        checker.play(ProbeOutcome::Up(None));
+        let asked = checker.0.deadline();
+        checker.feed(asked, CheckerEvent::Deadline);
+        let ended = asked + Duration::from_millis(took);
+        let failed = report(ProbeOutcome::Down, "connect timed out");
+        checker.feed(ended, CheckerEvent::Reported(2, failed));
+        let waits = checker.0.deadline().since(ended);
+        assert!(waits <= Duration::from_millis(wait), "{waits:?}");
+        assert!(
+            waits + fast / 10 >= Duration::from_millis(wait),
+            "{waits:?}"
+        );
+    }
+}
+
+#[test]
+fn a_rabbitmq_node_that_asks_for_a_drain_is_asked_more_slowly() {
+    let rabbitmq = ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe {
+        login: None,
+        listener: 5672,
+        tls: None,
+    }));
+    let amqp = ProbeKind::Amqp(Arc::new(AmqpProbe {
+        login: None,
+        tls: None,
+    }));
+    let seconds = |kind: &ProbeKind, interval, down_interval| {
+        let mut check = check("10.0.0.1:80");
+        check.probe.kind = kind.clone();
+        check.schedule = Arc::new(CheckSchedule {
+            interval: Duration::from_secs(interval),
+            down_interval: Option::map(down_interval, Duration::from_secs),
+            ..SCHEDULE
+        });
+        check.interval(Standing::Drain).as_secs()
+    };
+    assert_eq!(seconds(&rabbitmq, 2, None), 15);
+    assert_eq!(seconds(&rabbitmq, 20, None), 20);
+    assert_eq!(seconds(&rabbitmq, 2, Some(3)), 3);
+    assert_eq!(seconds(&amqp, 2, None), 2);
+    assert_eq!(seconds(&amqp, 2, Some(30)), 30);
+}
+
+#[test]
+fn another_schedule_shortens_a_wait_to_the_interval_of_the_standing() {
+    let slow = CheckSchedule {
+        down_interval: Some(Duration::from_secs(40)),
+        ..SCHEDULE
+    };
+    let mut checker = Alone::with(slow);
+    checker.play(ProbeOutcome::Down);
+    let now = checker.0.deadline();
+    checker.play(ProbeOutcome::Down);
+    for (down_interval, longest) in [(None, 6), (Some(20), 20), (Some(50), 40)] {
+        let other = Check {
+            schedule: Arc::new(CheckSchedule {
+                down_interval: down_interval.map(Duration::from_secs),
+                ..SCHEDULE
+            }),
+            ..check("10.0.0.1:80")
+        };
+        let again = checker.0.rescheduled(&Arc::new(other), now);
+        let waits = again.deadline().since(now);
+        let longest = Duration::from_secs(longest);
+        assert!(waits <= longest && waits >= longest * 9 / 10, "{waits:?}");
+    }
 }
 
 #[test]

@@ -16,8 +16,11 @@ const SCHEDULE: CheckSchedule = CheckSchedule {
     timeout: Duration::from_secs(3),
     rise: 2,
     fall: 3,
-    retry_delay: Duration::from_secs(1),
+    ..CheckSchedule::DEFAULT
 };
+
+/// From a failure to the next probe.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 fn probe(at: &str) -> Probe {
     Probe {

@@ -356,7 +356,7 @@ const RASH: CheckSchedule = CheckSchedule {
     timeout: Duration::from_secs(2),
     rise: 1,
     fall: 1,
-    retry_delay: Duration::from_secs(1),
+    ..CheckSchedule::DEFAULT
 };
 
 /// Servers on one link, each probed once a minute; one failure is a verdict.

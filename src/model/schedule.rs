@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! When a check runs, and how many results make a verdict.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// When probes run, and how many results make a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CheckSchedule {
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// The one deadline of a probe, from its start to its result.
+    pub timeout: Duration,
+    /// This many successes in a row bring a down server up.
+    pub rise: u32,
+    /// This many failures in a row take an up server down.
+    pub fall: u32,
+    /// When the next probe starts while the verdict is in doubt.
+    #[serde(flatten)]
+    pub retry: Retry,
+    /// As `interval`, while the server is down or asks for a drain; `None` when it is not another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_interval: Option<Duration>,
+}
+
+impl CheckSchedule {
+    /// Two seconds each, and at most seven from the failure of a server to its removal.
+    pub const DEFAULT: Self = Self {
+        interval: Duration::from_secs(2),
+        timeout: Duration::from_secs(2),
+        rise: 2,
+        fall: 3,
+        retry: Retry::Delay(Duration::from_secs(1)),
+        down_interval: None,
+    };
+}
+
+/// When the next probe starts while the verdict is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Retry {
+    /// So long after the end of a failed probe. It does not hasten the return of a server that is down.
+    #[serde(rename = "retry_delay")]
+    Delay(Duration),
+    /// So long after the start of the last probe.
+    #[serde(rename = "fast_interval")]
+    FastInterval(Duration),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_is_written_as_older_directors_read_it() {
+        let text = r#"{"interval":{"secs":2,"nanos":0},"timeout":{"secs":2,"nanos":0},"rise":2,"fall":3,"retry_delay":{"secs":1,"nanos":0}}"#;
+        assert_eq!(
+            serde_json::to_string(&CheckSchedule::DEFAULT).unwrap(),
+            text
+        );
+        assert_eq!(
+            serde_json::from_str::<CheckSchedule>(text).unwrap(),
+            CheckSchedule::DEFAULT
+        );
+    }
+
+    #[test]
+    fn every_setting_of_a_schedule_survives_a_recording() {
+        let schedule = CheckSchedule {
+            retry: Retry::FastInterval(Duration::from_millis(300)),
+            down_interval: Some(Duration::from_secs(30)),
+            ..CheckSchedule::DEFAULT
+        };
+        let text = serde_json::to_string(&schedule).unwrap();
+        assert_eq!(
+            serde_json::from_str::<CheckSchedule>(&text).unwrap(),
+            schedule
+        );
+    }
+}
