@@ -14,10 +14,10 @@ use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ClientCertificate, Config,
-    ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms, ForwardingMethod, Fwmark,
-    Granularity, HttpMethod, HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, Need, Payload,
-    PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer, Retry,
-    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange,
+    ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms, Fall, ForwardingMethod,
+    Fwmark, Granularity, HttpMethod, HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, Need,
+    Payload, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer,
+    Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange,
     TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
@@ -277,7 +277,12 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
         retry,
         option::of(interval()),
     );
-    let counts = (1_u32..=100, 1_u32..=100);
+    let some_of = (1_u32..100, 1_u32..100).prop_map(|(one, other)| Fall::OfTheLast {
+        failures: one.min(other),
+        of: one.max(other) + 1,
+    });
+    let fall = prop_oneof![(1_u32..=100).prop_map(Fall::InARow), some_of];
+    let counts = (1_u32..=100, fall);
     (times, counts).prop_map(
         |((interval, timeout, retry, down_interval), (rise, fall))| CheckSchedule {
             interval,

@@ -138,6 +138,12 @@ pub(super) const CHECK: Section = Section {
     ],
     shared: &[],
 };
+/// `check.fall`.
+pub(super) const CHECK_FALL: Section = Section {
+    name: "check.fall",
+    own: &["failures", "of"],
+    shared: &[],
+};
 /// `check.tcp`.
 pub(super) const CHECK_TCP: Section = Section {
     name: "check.tcp",
@@ -217,6 +223,7 @@ pub static SECTIONS: [Section; 19] = [
     TUNNEL,
     DRAIN,
     CHECK,
+    CHECK_FALL,
     CHECK_TCP,
     CHECK_TLS,
     CHECK_HTTP,

@@ -119,12 +119,15 @@ pub struct CheckStatus {
     /// Whether the last probe was a success; absent until one has come back.
     #[serde(default)]
     pub last_succeeded: Option<bool>,
-    /// How many results in a row speak against the standing.
+    /// How many results speak against the standing: in a row, or of the last `against_of`.
     #[serde(default)]
     pub against: u32,
     /// How many of them change it: from down to up, otherwise to down.
     #[serde(default)]
     pub against_needed: u32,
+    /// Of how many last results they are; absent when they must come in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_of: Option<u32>,
     /// In how many milliseconds the next probe starts; absent while one is out.
     #[serde(default)]
     pub next_milliseconds: Option<u64>,

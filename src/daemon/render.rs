@@ -169,6 +169,7 @@ mod tests {
             last_succeeded: None,
             against: 0,
             against_needed: 3,
+            against_of: None,
             next_milliseconds: None,
             checked_seconds_ago: None,
             could_not_run: times,

@@ -218,8 +218,11 @@ fn verdict(check: &CheckStatus) -> String {
     } else {
         ("failures", "down")
     };
+    let among = check
+        .against_of
+        .map_or_else(|| "in a row".to_owned(), |of| format!("in the last {of}"));
     let verdict = format!(
-        "{} for {} s; {} of {} {results} in a row to be {to}",
+        "{} for {} s; {} of {} {results} {among} to be {to}",
         check.standing, check.since_seconds, check.against, check.against_needed
     );
     match &*check.standing {
@@ -274,6 +277,7 @@ mod tests {
             last_succeeded: Some(true),
             against: 1,
             against_needed: 2,
+            against_of: None,
             next_milliseconds: Some(1_800),
             checked_seconds_ago: Some(0),
             could_not_run: 0,
@@ -330,6 +334,7 @@ mod tests {
             last_succeeded: Some(false),
             against: 1,
             against_needed: 3,
+            against_of: None,
             latency_microseconds: Some(120),
             ..check()
         };

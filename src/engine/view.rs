@@ -100,7 +100,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         last_started: check.last_started,
         last_latency: check.last_latency,
         last_succeeded: check.last_succeeded,
-        against: check.against,
+        progress: check.progress,
         next: check.next,
         could_not_run: check.could_not_run,
         not_checked_since: check.not_checked_since,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::doubt::Heard;
-use crate::model::{Check, ProbeOutcome, ProbeReport, Retry, Standing, Timestamp};
+use super::reason::because;
+use super::results::{Progress, Results};
+use crate::model::{Check, Fall, ProbeOutcome, ProbeReport, Retry, Standing, Timestamp};
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
 ///
@@ -55,8 +57,7 @@ pub(super) struct Checker {
     check: Arc<Check>,
     standing: Standing,
     since: Timestamp,
-    /// Results in a row that speak against the standing.
-    against: u32,
+    results: Results,
     /// Probes in a row that gave no result.
     not_checked: u32,
     /// When the first of them started.
@@ -108,7 +109,7 @@ impl Checker {
             check,
             standing: Standing::Unknown,
             since: now,
-            against: 0,
+            results: Results::NONE,
             not_checked: 0,
             not_checked_since: now,
             heard: None,
@@ -186,15 +187,16 @@ impl Checker {
         self.last_run
     }
 
-    /// How many results in a row speak against the standing, and how many change it: to down, or from down to up.
-    pub(super) fn progress(&self) -> (u32, u32) {
-        let other = match self.standing {
-            Standing::Down => Standing::UP,
+    /// How far it is from another standing: from down to up, otherwise to down.
+    pub(super) fn progress(&self) -> Progress {
+        let schedule = &self.check.schedule;
+        match self.standing {
+            Standing::Down => self.results.towards_up(schedule.rise),
+            Standing::Unknown if !self.serving => self.results.towards_down(Fall::InARow(1)),
             Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
-                Standing::Down
+                self.results.towards_down(schedule.fall)
             }
-        };
-        (self.against, self.needed(other))
+        }
     }
 
     /// When the next probe starts; `None` while one is out.
@@ -318,14 +320,18 @@ impl Checker {
         } else {
             self.note_failure(&report.reason);
         }
+        self.results.push(match self.standing {
+            Standing::Down => found.is_up(),
+            Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
+                found == Standing::Down
+            }
+        });
         if found == self.standing {
-            self.against = 0;
             return;
         }
-        self.against += 1;
-        let needed = self.needed(found);
-        if self.against >= needed {
-            let because = because(self.standing, found, &report.reason, needed);
+        let progress = self.needs_several(found).then(|| self.progress());
+        if progress.is_none_or(Progress::is_enough) {
+            let because = because(self.standing, found, &report.reason, progress);
             self.turn(now, found);
             out.push(CheckerAction::Changed { because });
         }
@@ -365,15 +371,13 @@ impl Checker {
         }
     }
 
-    /// How many results in a row change the present standing to the one found.
-    fn needed(&self, found: Standing) -> u32 {
+    /// Whether it needs more than one result to come from the present standing to the one found.
+    const fn needs_several(&self, found: Standing) -> bool {
         use Standing::{Down, Drain, Maintenance, Unknown, Up};
-        let schedule = &self.check.schedule;
         match (self.standing, found) {
-            (Unknown, Down) if self.serving => schedule.fall,
-            (Up(_) | Drain | Maintenance, Down) => schedule.fall,
-            (Down, Up(_)) => schedule.rise,
-            (Unknown | Up(_) | Down | Drain | Maintenance, _) => 1,
+            (Unknown, Down) => self.serving,
+            (Up(_) | Drain | Maintenance, Down) | (Down, Up(_)) => true,
+            (Unknown | Up(_) | Down | Drain | Maintenance, _) => false,
         }
     }
 
@@ -387,13 +391,15 @@ impl Checker {
                 .filter(|recalled| same(recalled.0))
                 .map_or(now, |recalled| recalled.1);
         }
+        if to == Standing::Down || self.standing == Standing::Down {
+            self.results = Results::NONE;
+        }
         self.standing = to;
-        self.against = 0;
     }
 
     /// Whether the verdict is open, or the last result spoke against it.
     const fn is_in_doubt(&self) -> bool {
-        matches!(self.standing, Standing::Unknown) || self.against > 0
+        matches!(self.standing, Standing::Unknown) || self.results.last()
     }
 
     /// Intervals run from start to start. While the verdict is in doubt, the next probe comes soon.
@@ -415,21 +421,5 @@ impl Checker {
         };
         let jitter = (interval / JITTER_DIVISOR).mul_f64(jitter.f64());
         (asked + interval.saturating_sub(jitter)).max(now)
-    }
-}
-
-/// The reason of a change, in words.
-fn because(from: Standing, to: Standing, reason: &str, needed: u32) -> Box<str> {
-    let said = |plain: &'static str| if reason.is_empty() { plain } else { reason };
-    match to {
-        Standing::Up(Some(weight)) if from.is_up() => {
-            format!("the server asks for weight {weight}").into()
-        }
-        Standing::Up(None) if from.is_up() => "the server asks for no weight of its own".into(),
-        Standing::Up(_) => format!("check passed, {needed}/{needed}").into(),
-        Standing::Down => format!("{}, {needed}/{needed}", said("check failed")).into(),
-        Standing::Drain => said("the server asks for no new connections").into(),
-        Standing::Maintenance => said("the server is in maintenance").into(),
-        Standing::Unknown => said("nothing is known").into(),
     }
 }

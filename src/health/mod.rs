@@ -9,6 +9,9 @@
 //!      +------------------------------+----------------------------------+
 //! ```
 //!
+//! Failures can also count among the last results instead of in a row: then a server that fails every second probe goes
+//! down, too.
+//!
 //! When a server took connections as its checker began, its first verdict of down needs `fall` failures, too: a restart
 //! of the director must not cost its clients their connections. A server can ask for a drain, or say that it is in
 //! maintenance. Both count at once, and so does its next report of up.
@@ -38,6 +41,8 @@ mod doubt;
 mod event;
 mod links;
 mod monitor;
+mod reason;
+mod results;
 mod roster;
 mod settle;
 mod source;
@@ -52,4 +57,5 @@ mod tests;
 pub use checker::LOST_AFTER;
 pub use event::{CheckId, HealthAction, HealthEvent, ProbeRequest, Probed, RunId};
 pub use monitor::Health;
+pub use results::Progress;
 pub use view::{CheckHealth, ServerHealth};

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use super::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
+    Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp,
+    Weight,
 };
 
 fn outcome() -> impl Strategy<Value = ProbeOutcome> {
@@ -47,7 +48,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> Checker {
+fn checker(rise: u32, fall: Fall, serving: bool, jitter: &mut fastrand::Rng) -> Checker {
     let check = Check {
         probe: Probe {
             kind: ProbeKind::Tcp,
@@ -69,21 +70,58 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
     checker
 }
 
-/// How many of the last results match; results that say nothing about the server do not count.
+fn fall() -> impl Strategy<Value = Fall> {
+    prop_oneof![
+        (1_u32..5).prop_map(Fall::InARow),
+        (1_u32..5, 1_u32..5).prop_map(|(failures, more)| Fall::OfTheLast {
+            failures,
+            of: failures + more,
+        }),
+    ]
+}
+
+/// Whether a result says something about the server.
+fn says_something(outcome: ProbeOutcome) -> bool {
+    !matches!(
+        outcome,
+        ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun
+    )
+}
+
+fn failed(outcome: ProbeOutcome) -> bool {
+    matches!(
+        outcome,
+        ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled
+    )
+}
+
+fn passed(outcome: ProbeOutcome) -> bool {
+    matches!(outcome, ProbeOutcome::Up(_) | ProbeOutcome::Quiet)
+}
+
+/// How many of the last results match.
 fn in_a_row(results: &[ProbeOutcome], is: impl Fn(ProbeOutcome) -> bool) -> usize {
-    let results = results.iter().rev();
-    let told =
-        results.filter(|it| !matches!(it, ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun));
-    told.take_while(|it| is(**it)).count()
+    results.iter().rev().take_while(|it| is(**it)).count()
+}
+
+/// Whether these results take an up server down.
+fn takes_down(results: &[ProbeOutcome], fall: Fall) -> bool {
+    match fall {
+        Fall::InARow(failures) => in_a_row(results, failed) >= failures as usize,
+        Fall::OfTheLast { failures, of } => {
+            let last = results.iter().rev().take(of as usize);
+            last.filter(|it| failed(**it)).count() >= failures as usize
+        }
+    }
 }
 
 proptest! {
-    /// Going down takes `fall` failures in a row, coming up from there `rise` successes in a row; no probe is asked for
-    /// while another is out, none is more than an interval away, and a checker always wants to be called again.
+    /// Going down takes `fall` failures, coming up from there `rise` successes in a row, and no more; no probe is asked
+    /// for while another is out, none is more than an interval away, and a checker always wants to be called again.
     #[test]
     fn no_verdict_flips_faster_than_rise_and_fall_allow(
         rise in 1_u32..5,
-        fall in 1_u32..5,
+        fall in fall(),
         serving: bool,
         seed: u64,
         happenings in vec(happening(), 0..120),
@@ -91,6 +129,7 @@ proptest! {
         let mut jitter = fastrand::Rng::with_seed(seed);
         let mut checker = checker(rise, fall, serving, &mut jitter);
         let (mut now, mut last, mut out) = (Timestamp::ZERO, 0, None);
+        // Since the server was down, or came up, last.
         let mut results = Vec::new();
         for happening in happenings {
             let from = checker.standing();
@@ -106,7 +145,7 @@ proptest! {
                 Happening::Report(before, outcome) => {
                     let run = last - before.min(last);
                     if out == Some(run) {
-                        results.push(outcome);
+                        results.extend(says_something(outcome).then_some(outcome));
                         out = None;
                     }
                     let report = ProbeReport {
@@ -129,18 +168,43 @@ proptest! {
             let to = checker.standing();
             let told = actions.iter().any(|it| matches!(it, CheckerAction::Changed { .. }));
             prop_assert_eq!(told, from != to);
-            let failed = |it| matches!(it, ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled);
-            let failures = in_a_row(&results, failed);
-            let successes = in_a_row(&results, |it| matches!(it, ProbeOutcome::Up(_) | ProbeOutcome::Quiet));
-            if to == Standing::Down && from != to && (from != Standing::Unknown || serving) {
-                prop_assert!(failures >= fall as usize, "{:?} -> down by {:?}", from, results);
+            let falls = takes_down(&results, fall);
+            let rises = in_a_row(&results, passed) >= rise as usize;
+            if from != Standing::Down && (from != Standing::Unknown || serving) {
+                prop_assert_eq!(to == Standing::Down, falls, "{:?} -> {:?} by {:?}", from, to, results);
             }
-            if to.is_up() && from == Standing::Down {
-                prop_assert!(successes >= rise as usize, "down -> up by {:?}", results);
+            if from == Standing::Down {
+                prop_assert_eq!(to.is_up(), rises, "down -> {:?} by {:?}", to, results);
+            }
+            if from != to && (from == Standing::Down || to == Standing::Down) {
+                results.clear();
             }
             let wait = checker.deadline().since(now);
             let longest = if out.is_some() { super::LOST_AFTER + Duration::from_secs(1) } else { Duration::from_secs(2) };
             prop_assert!(wait <= longest, "{:?}", wait);
         }
+    }
+
+    /// A server that fails every second probe goes down, though it never fails twice in a row.
+    #[test]
+    fn a_server_that_flaps_goes_down_by_the_failures_among_its_last_results(
+        failures in 2_u32..30,
+        more in 0_u32..30,
+        seed: u64,
+    ) {
+        let of = failures * 2 - 1 + more;
+        let mut jitter = fastrand::Rng::with_seed(seed);
+        let mut checker = checker(2, Fall::OfTheLast { failures, of }, false, &mut jitter);
+        let mut out = Vec::new();
+        for time in 0..failures * 2 {
+            prop_assert_ne!(checker.standing(), Standing::Down);
+            let now = checker.deadline();
+            let outcome = if time % 2 == 0 { ProbeOutcome::Up(None) } else { ProbeOutcome::Down };
+            let report = ProbeReport { outcome, reason: "".into(), started: now, latency: Duration::ZERO };
+            checker.handle(now, CheckerEvent::Deadline, &mut jitter, &mut out);
+            let run = u64::from(time) + 1;
+            checker.handle(now, CheckerEvent::Reported(run, report), &mut jitter, &mut out);
+        }
+        prop_assert_eq!(checker.standing(), Standing::Down);
     }
 }

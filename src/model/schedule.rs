@@ -14,8 +14,8 @@ pub struct CheckSchedule {
     pub timeout: Duration,
     /// This many successes in a row bring a down server up.
     pub rise: u32,
-    /// This many failures in a row take an up server down.
-    pub fall: u32,
+    /// How many failures take an up server down.
+    pub fall: Fall,
     /// When the next probe starts while the verdict is in doubt.
     #[serde(flatten)]
     pub retry: Retry,
@@ -30,10 +30,30 @@ impl CheckSchedule {
         interval: Duration::from_secs(2),
         timeout: Duration::from_secs(2),
         rise: 2,
-        fall: 3,
+        fall: Fall::InARow(3),
         retry: Retry::Delay(Duration::from_secs(1)),
         down_interval: None,
     };
+}
+
+/// How many failures take an up server down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Fall {
+    /// This many in a row.
+    InARow(u32),
+    /// This many of the last results.
+    OfTheLast {
+        /// How many failures.
+        failures: u32,
+        /// Of how many results.
+        of: u32,
+    },
+}
+
+impl Fall {
+    /// As many results count at most.
+    pub const MOST: u32 = 100;
 }
 
 /// When the next probe starts while the verdict is in doubt.
@@ -69,6 +89,10 @@ mod tests {
         let schedule = CheckSchedule {
             retry: Retry::FastInterval(Duration::from_millis(300)),
             down_interval: Some(Duration::from_secs(30)),
+            fall: Fall::OfTheLast {
+                failures: 5,
+                of: 10,
+            },
             ..CheckSchedule::DEFAULT
         };
         let text = serde_json::to_string(&schedule).unwrap();

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, HttpProbe, JsonMatch, JsonScalar, Login,
-    Need, Payload, ProbeKind, ProbePath, RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
+    AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Fall, HttpProbe, JsonMatch, JsonScalar,
+    Login, Need, Payload, ProbeKind, ProbePath, RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,7 +83,12 @@ fn write_schedule(
         }
     }
     writeln!(f, "{indent}rise: {rise}")?;
-    writeln!(f, "{indent}fall: {fall}")
+    match fall {
+        Fall::InARow(failures) => writeln!(f, "{indent}fall: {failures}"),
+        Fall::OfTheLast { failures, of } => {
+            writeln!(f, "{indent}fall: {{failures: {failures}, of: {of}}}")
+        }
+    }
 }
 
 /// What is asked, after the target.

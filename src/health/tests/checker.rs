@@ -8,7 +8,7 @@ use super::{RETRY_DELAY, SCHEDULE, check, report};
 use crate::health::LOST_AFTER;
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    AmqpProbe, Check, CheckSchedule, ProbeKind, ProbeOutcome, RabbitmqProbe, Retry, Standing,
+    AmqpProbe, Check, CheckSchedule, Fall, ProbeKind, ProbeOutcome, RabbitmqProbe, Retry, Standing,
     Timestamp, Weight,
 };
 
@@ -126,6 +126,34 @@ fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
     }
 }
 
+/// The same when three failures of the last five results take it down.
+#[test]
+fn the_transition_table_of_failures_among_the_last_results() {
+    let table = [
+        // Results, and the standing after each of them.
+        ("+x+x+x+", "+++++xx"),
+        ("+x++x++x", "++++++++"),
+        ("+xxx", "+++x"),
+        ("+x?!x?x", "++++++x"),
+        ("+x5x5x", "++555x"),
+        ("+xdxmx", "++ddmx"),
+        ("+xxx++xx+x", "+++xx++++x"),
+        ("+xxx++x+", "+++xx+++"),
+        ("x+x++", "xxxx+"),
+    ];
+    for (results, standings) in table {
+        let mut checker = Alone::with(CheckSchedule {
+            fall: Fall::OfTheLast { failures: 3, of: 5 },
+            ..SCHEDULE
+        });
+        for (at, (result, standing)) in results.chars().zip(standings.chars()).enumerate() {
+            checker.play(outcome(result));
+            let reached = letter(checker.0.standing());
+            assert_eq!(reached, standing, "{results} at {at}");
+        }
+    }
+}
+
 fn outcome(letter: char) -> ProbeOutcome {
     match letter {
         '+' => ProbeOutcome::Up(None),
@@ -201,6 +229,17 @@ fn a_change_says_what_was_seen_and_how_often() {
     assert_eq!(said(Up(None)), "check passed, 2/2");
     assert_eq!(said(Up(weight(5))), "the server asks for weight 5");
     assert_eq!(said(Drain), "drain");
+
+    let mut checker = Alone::with(CheckSchedule {
+        fall: Fall::OfTheLast {
+            failures: 2,
+            of: 10,
+        },
+        ..SCHEDULE
+    });
+    checker.standings(&[Up(None), Down, Up(None)]);
+    let because = "connect timed out, 2 of the last 10".into();
+    assert_eq!(checker.play(Down), [CheckerAction::Changed { because }]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::sys::signal::Signal::SIGHUP;
 
@@ -28,11 +29,24 @@ pub(super) fn tests() -> Vec<Test> {
             "a_down_server_is_asked_by_the_down_interval_only_and_a_reload_shortens_it",
             down,
         ),
+        (
+            "a_server_that_fails_every_second_probe_goes_down_by_its_last_results",
+            flap,
+        ),
     ]
 }
 
+/// Every second answer is a success.
+const FLAPS: u16 = 1;
+static ANSWERS: AtomicUsize = AtomicUsize::new(0);
+
 fn answer(mut stream: TcpStream, status: u16) {
     let _ = stream.read(&mut [0; 1024]);
+    let status = match status {
+        FLAPS if ANSWERS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => 200,
+        FLAPS => 503,
+        status => status,
+    };
     let answer = format!("HTTP/1.1 {status} Word\r\ncontent-length: 0\r\n\r\n");
     let _ = stream.write_all(answer.as_bytes());
 }
@@ -100,4 +114,29 @@ fn down() {
     files.write(&yaml("fall: 1, rise: 1"));
     director.signal(SIGHUP);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+}
+
+fn flap() {
+    let schedule = "interval: 50ms, retry_delay: 50ms, rise: 5, fall: {failures: 4, of: 8}";
+    let (mut stage, files, webs) = set_up(schedule);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    webs[0].acts(FLAPS);
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    director.wait_for("up -> down (status 503 Word, not 200-299, 4 of the last 8), weight 1");
+    wait_long(&webs[1]);
+    assert_eq!(director.count("down -> up"), 0, "{}", director.log());
+    let why = files.why(&stage.director, "192.168.0.2", &[]);
+    assert!(
+        why.out.contains(" of 2 successes in a row to be up"),
+        "{why:?}"
+    );
+
+    webs[0].acts(200);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    let why = files.why(&stage.director, "192.168.0.2", &[]);
+    assert!(
+        why.out.contains("0 of 4 failures in the last 8 to be down"),
+        "{why:?}"
+    );
 }
