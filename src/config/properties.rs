@@ -15,10 +15,10 @@ use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ClientCertificate, Config,
     ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms, Fall, ForwardingMethod,
-    Fwmark, Granularity, HttpMethod, HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, Need,
-    Payload, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe, RealServer,
-    Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, StatusRange,
-    TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, IpvsSettings, JsonMatch, JsonScalar,
+    Login, Need, Payload, PersistenceEngine, Probe, ProbeKind, ProbePath, Protocol, RabbitmqProbe,
+    RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    StatusRange, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -282,15 +282,21 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
         of: one.max(other) + 1,
     });
     let fall = prop_oneof![(1_u32..=100).prop_map(Fall::InARow), some_of];
-    let counts = (1_u32..=100, fall);
+    let hold_down = (milliseconds(10..=86_400_000), milliseconds(10..=86_400_000));
+    let hold_down = option::of(hold_down.prop_map(|(one, other)| HoldDown {
+        first: one.min(other),
+        ceiling: one.max(other),
+    }));
+    let counts = (1_u32..=100, fall, hold_down);
     (times, counts).prop_map(
-        |((interval, timeout, retry, down_interval), (rise, fall))| CheckSchedule {
+        |((interval, timeout, retry, down_interval), (rise, fall, hold_down))| CheckSchedule {
             interval,
             timeout,
             rise,
             fall,
             retry,
             down_interval,
+            hold_down,
         },
     )
 }

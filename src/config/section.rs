@@ -132,6 +132,7 @@ pub(super) const CHECK: Section = Section {
         "retry_delay",
         "fast_interval",
         "down_interval",
+        "hold_down",
         "source",
         "interface",
         "fwmark",
@@ -142,6 +143,12 @@ pub(super) const CHECK: Section = Section {
 pub(super) const CHECK_FALL: Section = Section {
     name: "check.fall",
     own: &["failures", "of"],
+    shared: &[],
+};
+/// `check.hold_down`.
+pub(super) const CHECK_HOLD_DOWN: Section = Section {
+    name: "check.hold_down",
+    own: &["first", "ceiling"],
     shared: &[],
 };
 /// `check.tcp`.
@@ -212,7 +219,7 @@ pub(super) const CHECK_UDP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 19] = [
+pub static SECTIONS: [Section; 21] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -224,6 +231,7 @@ pub static SECTIONS: [Section; 19] = [
     DRAIN,
     CHECK,
     CHECK_FALL,
+    CHECK_HOLD_DOWN,
     CHECK_TCP,
     CHECK_TLS,
     CHECK_HTTP,

@@ -170,6 +170,7 @@ mod tests {
             against: 0,
             against_needed: 3,
             against_of: None,
+            held: None,
             next_milliseconds: None,
             checked_seconds_ago: None,
             could_not_run: times,

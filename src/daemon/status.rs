@@ -6,9 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::control::{
-    CheckStatus, DrainStatus, Remembered, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
+    CheckStatus, DrainStatus, HeldStatus, Remembered, ServerStatus, ServiceStatus, Status, Told,
+    VerdictDelay,
 };
 use crate::engine::{CheckView, ServerView, Snapshot, living};
+use crate::health::Held;
 use crate::model::{
     ConfiguredServer, ConfiguredService, Drain, Recalled, ServiceKey, Standing, Timestamp,
     Transition, Weight,
@@ -160,10 +162,19 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         against: view.progress.against,
         against_needed: view.progress.needed,
         against_of: view.progress.of,
+        held: view.held.map(|held| held_status(held, now)),
         next_milliseconds: view.next.map(|at| milliseconds(at.since(now))),
         checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
         could_not_run: view.could_not_run,
         not_checked_seconds: view.not_checked_since.map(|at| now.since(at).as_secs()),
+    }
+}
+
+fn held_status(held: Held, now: Timestamp) -> HeldStatus {
+    HeldStatus {
+        falls: held.falls,
+        must_pass_milliseconds: milliseconds(held.time),
+        left_milliseconds: held.until.map(|until| milliseconds(until.since(now))),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
-use crate::health::Progress;
+use crate::health::{Held, Progress};
 use crate::model::{
     Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, ServerKey, ServiceKey,
     Standing, Timestamp, Weight,
@@ -87,6 +87,8 @@ pub struct CheckView {
     pub last_succeeded: bool,
     /// How far it is from another standing.
     pub progress: Progress,
+    /// How it is held down, if it is.
+    pub held: Option<Held>,
     /// When the next probe starts; `None` while one is out.
     pub next: Option<Timestamp>,
     /// How many probes in a row could not run.

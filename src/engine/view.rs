@@ -101,6 +101,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         last_latency: check.last_latency,
         last_succeeded: check.last_succeeded,
         progress: check.progress,
+        held: check.held,
         next: check.next,
         could_not_run: check.could_not_run,
         not_checked_since: check.not_checked_since,

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp,
-    Weight,
+    Check, CheckSchedule, Fall, HoldDown, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing,
+    Timestamp, Weight,
 };
 
 fn outcome() -> impl Strategy<Value = ProbeOutcome> {
@@ -48,7 +48,13 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn checker(rise: u32, fall: Fall, serving: bool, jitter: &mut fastrand::Rng) -> Checker {
+fn checker(
+    rise: u32,
+    fall: Fall,
+    hold_down: Option<HoldDown>,
+    serving: bool,
+    jitter: &mut fastrand::Rng,
+) -> Checker {
     let check = Check {
         probe: Probe {
             kind: ProbeKind::Tcp,
@@ -60,6 +66,7 @@ fn checker(rise: u32, fall: Fall, serving: bool, jitter: &mut fastrand::Rng) -> 
             timeout: Duration::from_secs(1),
             rise,
             fall,
+            hold_down,
             ..CheckSchedule::DEFAULT
         }),
     };
@@ -78,6 +85,53 @@ fn fall() -> impl Strategy<Value = Fall> {
             of: failures + more,
         }),
     ]
+}
+
+fn hold_down() -> impl Strategy<Value = Option<HoldDown>> {
+    let hold_down = (1_u64..20, 20_u64..60).prop_map(|(first, ceiling)| HoldDown {
+        first: Duration::from_secs(first),
+        ceiling: Duration::from_secs(ceiling),
+    });
+    proptest::option::of(hold_down)
+}
+
+/// The falls of a server, counted from what is seen of it.
+#[derive(Debug, Default)]
+struct Falls {
+    /// Those one soon after the other.
+    soon: u32,
+    back: Option<Timestamp>,
+    /// When the first of the present successes in a row was asked for.
+    passing: Option<Timestamp>,
+}
+
+impl Falls {
+    fn turned(&mut self, now: Timestamp, from: Standing, to: Standing, rule: HoldDown) {
+        if from == Standing::Down {
+            self.back = Some(now);
+        }
+        if to == Standing::Down {
+            let soon = self.back.is_some_and(|back| now.since(back) < rule.ceiling);
+            self.soon = if soon { self.soon + 1 } else { 1 };
+            self.passing = None;
+        }
+    }
+
+    fn passed(&mut self, asked: Timestamp, passed: bool) {
+        self.passing = passed.then(|| self.passing.unwrap_or(asked));
+    }
+
+    /// Whether the hold-down of a server that is down is over for a probe that was asked for at this time.
+    fn is_over(&self, asked: Timestamp, rule: HoldDown) -> bool {
+        let mut time = if self.soon < 2 {
+            Duration::ZERO
+        } else {
+            rule.first
+        };
+        (2..self.soon).for_each(|_| time = (time * 2).min(rule.ceiling));
+        self.passing
+            .is_some_and(|passing| asked.since(passing) >= time)
+    }
 }
 
 /// Whether a result says something about the server.
@@ -116,24 +170,28 @@ fn takes_down(results: &[ProbeOutcome], fall: Fall) -> bool {
 }
 
 proptest! {
-    /// Going down takes `fall` failures, coming up from there `rise` successes in a row, and no more; no probe is asked
-    /// for while another is out, none is more than an interval away, and a checker always wants to be called again.
+    /// Going down takes `fall` failures, coming up from there `rise` successes in a row over the time of a hold-down, and
+    /// no more; no probe is asked for while another is out, none is more than an interval away, and a checker always
+    /// wants to be called again.
     #[test]
     fn no_verdict_flips_faster_than_rise_and_fall_allow(
         rise in 1_u32..5,
         fall in fall(),
+        hold_down in hold_down(),
         serving: bool,
         seed: u64,
         happenings in vec(happening(), 0..120),
     ) {
         let mut jitter = fastrand::Rng::with_seed(seed);
-        let mut checker = checker(rise, fall, serving, &mut jitter);
+        let mut checker = checker(rise, fall, hold_down, serving, &mut jitter);
         let (mut now, mut last, mut out) = (Timestamp::ZERO, 0, None);
         // Since the server was down, or came up, last.
         let mut results = Vec::new();
+        let (mut falls, mut asked) = (Falls::default(), Timestamp::ZERO);
         for happening in happenings {
             let from = checker.standing();
             let mut actions = Vec::new();
+            let mut told_something = false;
             match happening {
                 Happening::Deadline(later) => {
                     now = now + later;
@@ -145,7 +203,11 @@ proptest! {
                 Happening::Report(before, outcome) => {
                     let run = last - before.min(last);
                     if out == Some(run) {
-                        results.extend(says_something(outcome).then_some(outcome));
+                        told_something = says_something(outcome);
+                        if told_something {
+                            results.push(outcome);
+                            falls.passed(asked, passed(outcome));
+                        }
                         out = None;
                     }
                     let report = ProbeReport {
@@ -163,18 +225,23 @@ proptest! {
                     prop_assert_eq!(out.replace(*run), None, "two probes at once");
                     prop_assert!(*run > last);
                     last = *run;
+                    asked = now;
                 }
             }
             let to = checker.standing();
             let told = actions.iter().any(|it| matches!(it, CheckerAction::Changed { .. }));
             prop_assert_eq!(told, from != to);
-            let falls = takes_down(&results, fall);
+            let fails = takes_down(&results, fall);
             let rises = in_a_row(&results, passed) >= rise as usize;
             if from != Standing::Down && (from != Standing::Unknown || serving) {
-                prop_assert_eq!(to == Standing::Down, falls, "{:?} -> {:?} by {:?}", from, to, results);
+                prop_assert_eq!(to == Standing::Down, fails, "{:?} -> {:?} by {:?}", from, to, results);
             }
             if from == Standing::Down {
-                prop_assert_eq!(to.is_up(), rises, "down -> {:?} by {:?}", to, results);
+                let held = hold_down.is_some_and(|rule| !falls.is_over(asked, rule));
+                prop_assert_eq!(to.is_up(), told_something && rises && !held, "down -> {:?} by {:?} {:?}", to, results, falls);
+            }
+            if let Some(rule) = hold_down && from != to {
+                falls.turned(now, from, to, rule);
             }
             if from != to && (from == Standing::Down || to == Standing::Down) {
                 results.clear();
@@ -194,7 +261,7 @@ proptest! {
     ) {
         let of = failures * 2 - 1 + more;
         let mut jitter = fastrand::Rng::with_seed(seed);
-        let mut checker = checker(2, Fall::OfTheLast { failures, of }, false, &mut jitter);
+        let mut checker = checker(2, Fall::OfTheLast { failures, of }, None, false, &mut jitter);
         let mut out = Vec::new();
         for time in 0..failures * 2 {
             prop_assert_ne!(checker.standing(), Standing::Down);
@@ -206,5 +273,41 @@ proptest! {
             checker.handle(now, CheckerEvent::Reported(run, report), &mut jitter, &mut out);
         }
         prop_assert_eq!(checker.standing(), Standing::Down);
+    }
+
+    /// A server that passes all its checks from now on is up after `rise` successes, or one interval after the hold-down
+    /// at the latest, however often it went down before.
+    #[test]
+    fn a_hold_down_always_ends(
+        falls in 0_u32..12,
+        first in 1_u64..20,
+        ceiling in 20_u64..60,
+        rise in 1_u32..5,
+        seed: u64,
+    ) {
+        let mut jitter = fastrand::Rng::with_seed(seed);
+        let ceiling = Duration::from_secs(ceiling);
+        let hold_down = HoldDown { first: Duration::from_secs(first), ceiling };
+        let mut checker = checker(rise, Fall::InARow(1), Some(hold_down), false, &mut jitter);
+        let mut run = 0;
+        let mut play = |checker: &mut Checker, outcome| {
+            run += 1;
+            let now = checker.deadline();
+            let report = ProbeReport { outcome, reason: "".into(), started: now, latency: Duration::ZERO };
+            checker.handle(now, CheckerEvent::Deadline, &mut jitter, &mut Vec::new());
+            checker.handle(now, CheckerEvent::Reported(run, report), &mut jitter, &mut Vec::new());
+            now
+        };
+        for _ in 0..=falls {
+            let down = play(&mut checker, ProbeOutcome::Down);
+            prop_assert_eq!(checker.standing(), Standing::Down);
+            let mut up = down;
+            while checker.standing() == Standing::Down {
+                up = play(&mut checker, ProbeOutcome::Up(None));
+                let interval = Duration::from_secs(2);
+                prop_assert!(up.since(down) <= ceiling + interval * (rise + 1));
+            }
+            prop_assert!(up > down);
+        }
     }
 }

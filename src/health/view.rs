@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::checker::Checker;
+use super::hold::Held;
 use super::results::Progress;
 use super::roster::{Roster, ServerSlot};
 use crate::model::{Check, Standing, Timestamp};
@@ -41,6 +42,8 @@ pub struct CheckHealth<'a> {
     pub last_succeeded: bool,
     /// How far it is from another standing.
     pub progress: Progress,
+    /// How it is held down, if it is.
+    pub held: Option<Held>,
     /// When the next probe starts; `None` while one is out.
     pub next: Option<Timestamp>,
     /// How many probes in a row could not run, or met a server that does not understand them.
@@ -78,6 +81,7 @@ impl<'a> CheckHealth<'a> {
             last_latency: last_run.map_or(Duration::ZERO, |run| run.latency),
             last_succeeded: last_run.is_some_and(|run| run.succeeded),
             progress: checker.progress(),
+            held: checker.held(),
             next: checker.next(),
             could_not_run: checker.not_checked(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),

@@ -41,7 +41,7 @@ pub use probe::{
     TcpTalk, Tls, UdpProbe, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
-pub use schedule::{CheckSchedule, Fall, Retry};
+pub use schedule::{CheckSchedule, Fall, HoldDown, Retry};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,

@@ -22,6 +22,9 @@ pub struct CheckSchedule {
     /// As `interval`, while the server is down or asks for a drain; `None` when it is not another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down_interval: Option<Duration>,
+    /// How a server is held down that goes down again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_down: Option<HoldDown>,
 }
 
 impl CheckSchedule {
@@ -33,6 +36,7 @@ impl CheckSchedule {
         fall: Fall::InARow(3),
         retry: Retry::Delay(Duration::from_secs(1)),
         down_interval: None,
+        hold_down: None,
     };
 }
 
@@ -67,6 +71,26 @@ pub enum Retry {
     FastInterval(Duration),
 }
 
+/// How a server is held down that goes down again soon after it has come back: it must pass its check for some time
+/// before it is up. The time doubles with each such fall.
+///
+/// A server that has been back for as long as the ceiling begins anew. The first fall has no hold-down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HoldDown {
+    /// The time after the second fall.
+    pub first: Duration,
+    /// The longest time.
+    pub ceiling: Duration,
+}
+
+impl HoldDown {
+    /// What is not written in the file.
+    pub const DEFAULT: Self = Self {
+        first: Duration::from_secs(5),
+        ceiling: Duration::from_mins(5),
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +113,7 @@ mod tests {
         let schedule = CheckSchedule {
             retry: Retry::FastInterval(Duration::from_millis(300)),
             down_interval: Some(Duration::from_secs(30)),
+            hold_down: Some(HoldDown::DEFAULT),
             fall: Fall::OfTheLast {
                 failures: 5,
                 of: 10,

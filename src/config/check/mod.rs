@@ -13,6 +13,7 @@ mod shared;
 mod talk;
 mod target;
 mod tls;
+mod verdict;
 
 use std::sync::Arc;
 

@@ -4,18 +4,16 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::config::section::CHECK_FALL;
+use super::verdict::{COUNT, fall, hold_down};
 use crate::config::setting::{Setting, innermost, innermost_or};
-use crate::config::tree::{Entry, Node, Value};
-use crate::config::value::{duration, integer, map};
+use crate::config::tree::Entry;
+use crate::config::value::{duration, integer};
 use crate::diagnostic::{Finding, Findings, Wrong};
-use crate::model::{CheckSchedule, Fall, Retry};
+use crate::model::{CheckSchedule, Fall, HoldDown, Retry};
 
-const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
+pub(super) const INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_hours(1);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
-const COUNT: RangeInclusive<u32> = 1..=Fall::MOST;
-
-const SOME_OF: &str = "write fall: 3 for failures in a row, or fall: {failures: 5, of: 10}";
 
 /// The schedule settings of one layer.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +24,7 @@ pub(super) struct ScheduleLayer {
     fall: Setting<Fall>,
     retry: Setting<Retry>,
     down_interval: Setting<Duration>,
+    hold_down: Setting<Option<HoldDown>>,
 }
 
 impl ScheduleLayer {
@@ -48,6 +47,7 @@ impl ScheduleLayer {
             "down_interval" => {
                 self.down_interval = Setting::read(node, duration(name, node, INTERVAL, out));
             }
+            "hold_down" => self.hold_down = Setting::read(node, hold_down(name, node, out)),
             _ => return false,
         }
         true
@@ -79,40 +79,7 @@ impl ScheduleLayer {
             fall: innermost_or(layers, |layer| &layer.fall, DEFAULT.fall)?,
             retry: innermost_or(layers, |layer| &layer.retry, DEFAULT.retry)?,
             down_interval: innermost(layers, |layer| &layer.down_interval)?.map(|it| *it.value),
+            hold_down: innermost_or(layers, |layer| &layer.hold_down, DEFAULT.hold_down)?,
         })
-    }
-}
-
-/// A number of failures in a row, or `{failures: 5, of: 10}`.
-fn fall(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Fall, Wrong> {
-    let Value::Map(_) = node.value else {
-        return integer(name, node, COUNT, Some(SOME_OF), out).map(Fall::InARow);
-    };
-    let entries = map(&CHECK_FALL, node, out)?;
-    let (mut failures, mut of) = (Setting::Unset, Setting::Unset);
-    for entry in entries {
-        let (name, node) = (&*entry.key, &entry.value);
-        match name {
-            "failures" => failures = Setting::read(node, integer(name, node, COUNT, None, out)),
-            "of" => of = Setting::read(node, integer(name, node, COUNT, None, out)),
-            _ => CHECK_FALL.unknown_key(entry, entries, out),
-        }
-    }
-    match (failures, of) {
-        (Setting::Wrong, _) | (_, Setting::Wrong) => Err(Wrong),
-        (Setting::Unset, _) | (_, Setting::Unset) => {
-            let finding = Finding::new(node.span, "fall needs failures and of");
-            out.push(finding.help(SOME_OF));
-            Err(Wrong)
-        }
-        (Setting::Set(failures, span), Setting::Set(of, _)) if failures > of => {
-            let message = format!("{failures} failures are more than the last {of} results");
-            out.push(Finding::new(span, message));
-            Err(Wrong)
-        }
-        (Setting::Set(failures, _), Setting::Set(of, _)) if failures == of => {
-            Ok(Fall::InARow(failures))
-        }
-        (Setting::Set(failures, _), Setting::Set(of, _)) => Ok(Fall::OfTheLast { failures, of }),
     }
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Fall, HttpProbe, JsonMatch, JsonScalar,
-    Login, Need, Payload, ProbeKind, ProbePath, RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
+    AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, Fall, HoldDown, HttpProbe, JsonMatch,
+    JsonScalar, Login, Need, Payload, ProbeKind, ProbePath, RabbitmqProbe, Retry, TcpTalk, Tls,
+    UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,6 +68,7 @@ fn write_schedule(
         fall,
         retry,
         down_interval,
+        hold_down,
     } = *schedule;
     let (retry, after) = match retry {
         Retry::Delay(delay) => ("retry_delay", delay),
@@ -84,11 +86,19 @@ fn write_schedule(
     }
     writeln!(f, "{indent}rise: {rise}")?;
     match fall {
-        Fall::InARow(failures) => writeln!(f, "{indent}fall: {failures}"),
+        Fall::InARow(failures) => writeln!(f, "{indent}fall: {failures}")?,
         Fall::OfTheLast { failures, of } => {
-            writeln!(f, "{indent}fall: {{failures: {failures}, of: {of}}}")
+            writeln!(f, "{indent}fall: {{failures: {failures}, of: {of}}}")?;
         }
     }
+    if let Some(HoldDown { first, ceiling }) = hold_down {
+        let [first, ceiling] = [first, ceiling].map(duration::write);
+        writeln!(
+            f,
+            "{indent}hold_down: {{first: {first}, ceiling: {ceiling}}}"
+        )?;
+    }
+    Ok(())
 }
 
 /// What is asked, after the target.

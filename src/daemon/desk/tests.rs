@@ -96,6 +96,7 @@ fn snapshot() -> Snapshot {
                         needed: 3,
                         of: None,
                     },
+                    held: None,
                     next: None,
                     could_not_run: 0,
                     not_checked_since: None,

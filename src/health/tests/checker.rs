@@ -8,8 +8,8 @@ use super::{RETRY_DELAY, SCHEDULE, check, report};
 use crate::health::LOST_AFTER;
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    AmqpProbe, Check, CheckSchedule, Fall, ProbeKind, ProbeOutcome, RabbitmqProbe, Retry, Standing,
-    Timestamp, Weight,
+    AmqpProbe, Check, CheckSchedule, Fall, HoldDown, ProbeKind, ProbeOutcome, RabbitmqProbe, Retry,
+    Standing, Timestamp, Weight,
 };
 
 fn weight(weight: u32) -> Option<Weight> {
@@ -152,6 +152,45 @@ fn the_transition_table_of_failures_among_the_last_results() {
             assert_eq!(reached, standing, "{results} at {at}");
         }
     }
+}
+
+/// Seconds from the first of the successes in a row to the verdict of up, after each fall.
+#[test]
+fn a_server_that_goes_down_again_and_again_is_held_down_longer_each_time() {
+    use ProbeOutcome::{CouldNotRun, Down, Drain, Up};
+    let mut checker = Alone::with(CheckSchedule {
+        interval: Duration::from_secs(1),
+        fall: Fall::InARow(2),
+        retry: Retry::FastInterval(Duration::from_millis(100)),
+        hold_down: Some(HoldDown {
+            first: Duration::from_secs(4),
+            ceiling: Duration::from_secs(10),
+        }),
+        ..SCHEDULE
+    });
+    checker.standings(&[Up(None)]);
+    let mut back = |before: &[ProbeOutcome]| {
+        checker.standings(before);
+        assert_eq!(checker.0.standing(), Standing::Down);
+        let first = checker.0.deadline();
+        while checker.0.standing() == Standing::Down {
+            checker.play(Up(None));
+        }
+        checker.0.since().since(first)
+    };
+    assert!(back(&[Down, Down]) <= Duration::from_millis(100));
+    assert_eq!(back(&[Down, Down]), Duration::from_secs(4));
+    assert_eq!(back(&[Down, Down, CouldNotRun]), Duration::from_secs(8));
+    // A failure in between begins it anew.
+    let twice = [Down, Down, Up(None), Up(None), Down];
+    assert_eq!(back(&twice), Duration::from_secs(10));
+    assert_eq!(back(&[Down, Down]), Duration::from_secs(10));
+    // After 10 s in which it is not down there is no hold-down.
+    let long = [[Up(None); 12].as_slice(), &[Down, Down]].concat();
+    assert!(back(&long) <= Duration::from_millis(100));
+    // What the server asks for counts at once.
+    checker.standings(&[Down, Down, Up(None)]);
+    assert_eq!(checker.standings(&[Drain]), [Standing::Drain]);
 }
 
 fn outcome(letter: char) -> ProbeOutcome {

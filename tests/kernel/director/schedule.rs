@@ -33,6 +33,10 @@ pub(super) fn tests() -> Vec<Test> {
             "a_server_that_fails_every_second_probe_goes_down_by_its_last_results",
             flap,
         ),
+        (
+            "a_server_that_goes_down_again_is_held_down_until_a_reload_without_hold_down",
+            held,
+        ),
     ]
 }
 
@@ -139,4 +143,35 @@ fn flap() {
         why.out.contains("0 of 4 failures in the last 8 to be down"),
         "{why:?}"
     );
+}
+
+fn held() {
+    // The hold-down of an hour does not pass here.
+    let schedule = "fall: 1, rise: 1, hold_down: {first: 1h, ceiling: 1h}";
+    let (mut stage, files, webs) = set_up(schedule);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    webs[0].acts(503);
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    webs[0].acts(200);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    assert_eq!(director.count("it must pass"), 0, "{}", director.log());
+
+    webs[0].acts(503);
+    director.wait_for(
+        "up -> down (status 503 Word, not 200-299, 1/1; fall number 2: it must pass for 3600 s)",
+    );
+    webs[0].acts(200);
+    let asked = webs[0].taken();
+    wait_for("it passes its check many times", || {
+        (webs[0].taken() >= asked + MANY).then_some(())
+    });
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    let why = files.why(&stage.director, "192.168.0.2", &[]);
+    let words = "held down: this is fall number 2, and the check must pass for 3600.0 s; ";
+    assert!(why.out.contains(words), "{why:?}");
+
+    files.write(&yaml("fall: 1, rise: 1"));
+    director.signal(SIGHUP);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 }

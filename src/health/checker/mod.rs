@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One checker: when to probe, and what the results mean for the verdict.
 
+mod judge;
+mod pace;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::doubt::Heard;
-use super::reason::because;
+use super::hold::{Held, Hold};
 use super::results::{Progress, Results};
-use crate::model::{Check, Fall, ProbeOutcome, ProbeReport, Retry, Standing, Timestamp};
+use crate::model::{Check, Fall, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
 ///
@@ -15,8 +18,6 @@ use crate::model::{Check, Fall, ProbeOutcome, ProbeReport, Retry, Standing, Time
 pub const LOST_AFTER: Duration = Duration::from_secs(30);
 /// The longest delay of a first probe: many checkers must not all start at once.
 const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
-/// The checker shortens an interval by up to a tenth at random: checkers must not fall into step.
-const JITTER_DIVISOR: u32 = 10;
 
 /// What happens to a checker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub(super) struct Checker {
     standing: Standing,
     since: Timestamp,
     results: Results,
+    /// Its falls, if falls soon after one another hold it down.
+    hold: Option<Box<Hold>>,
     /// Probes in a row that gave no result.
     not_checked: u32,
     /// When the first of them started.
@@ -110,6 +113,7 @@ impl Checker {
             standing: Standing::Unknown,
             since: now,
             results: Results::NONE,
+            hold: None,
             not_checked: 0,
             not_checked_since: now,
             heard: None,
@@ -199,6 +203,16 @@ impl Checker {
         }
     }
 
+    /// How its server is held down, if it is.
+    pub(super) fn held(&self) -> Option<Held> {
+        let rule = self.check.schedule.hold_down?;
+        let hold = self
+            .hold
+            .as_deref()
+            .filter(|_| self.standing == Standing::Down);
+        hold?.held(rule)
+    }
+
     /// When the next probe starts; `None` while one is out.
     pub(super) const fn next(&self) -> Option<Timestamp> {
         match self.phase {
@@ -285,7 +299,7 @@ impl Checker {
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
             }
             (Phase::Probing(asked), CheckerEvent::Reported(run, report)) if run == self.run => {
-                self.judge(now, report, out);
+                self.judge(asked, now, report, out);
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
             }
             (
@@ -293,133 +307,5 @@ impl Checker {
                 CheckerEvent::Deadline | CheckerEvent::Reported(..),
             ) => {}
         }
-    }
-
-    fn judge(&mut self, now: Timestamp, report: ProbeReport, out: &mut Vec<CheckerAction>) {
-        self.last_run = Some(LastRun {
-            started: report.started,
-            latency: report.latency,
-            succeeded: matches!(report.outcome, ProbeOutcome::Up(_) | ProbeOutcome::Quiet),
-        });
-        let found = match report.outcome {
-            ProbeOutcome::Up(weight) => Standing::Up(weight),
-            ProbeOutcome::Quiet => Standing::Up(None),
-            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => Standing::Down,
-            ProbeOutcome::Drain => Standing::Drain,
-            ProbeOutcome::Maintenance => Standing::Maintenance,
-            ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => {
-                self.gave_no_result(report.started, report.reason, out);
-                return;
-            }
-        };
-        if std::mem::take(&mut self.not_checked) > 0 {
-            out.push(CheckerAction::CheckedAgain);
-        }
-        if found.is_up() {
-            self.note_warning(&report.reason, out);
-        } else {
-            self.note_failure(&report.reason);
-        }
-        self.results.push(match self.standing {
-            Standing::Down => found.is_up(),
-            Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
-                found == Standing::Down
-            }
-        });
-        if found == self.standing {
-            return;
-        }
-        let progress = self.needs_several(found).then(|| self.progress());
-        if progress.is_none_or(Progress::is_enough) {
-            let because = because(self.standing, found, &report.reason, progress);
-            self.turn(now, found);
-            out.push(CheckerAction::Changed { because });
-        }
-    }
-
-    /// A probe that could not run, or that the server does not understand, says nothing about the server's health.
-    fn gave_no_result(
-        &mut self,
-        started: Timestamp,
-        reason: Box<str>,
-        out: &mut Vec<CheckerAction>,
-    ) {
-        if self.not_checked == 0 {
-            self.not_checked_since = started;
-        }
-        self.not_checked = self.not_checked.saturating_add(1);
-        self.note_failure(&reason);
-        out.push(CheckerAction::NotChecked {
-            reason,
-            times: self.not_checked,
-        });
-    }
-
-    fn note_failure(&mut self, reason: &str) {
-        if self.last_failure.as_deref() != Some(reason) {
-            self.last_failure = Some(reason.into());
-        }
-    }
-
-    /// A success may have a reason: something that somebody may want to look at. It is told when it changes.
-    fn note_warning(&mut self, reason: &str, out: &mut Vec<CheckerAction>) {
-        let reason = Some(reason).filter(|reason| !reason.is_empty());
-        if self.warning.as_deref() != reason {
-            self.warning = reason.map(Into::into);
-            let of = self.warning.clone();
-            out.push(CheckerAction::Warned { of });
-        }
-    }
-
-    /// Whether it needs more than one result to come from the present standing to the one found.
-    const fn needs_several(&self, found: Standing) -> bool {
-        use Standing::{Down, Drain, Maintenance, Unknown, Up};
-        match (self.standing, found) {
-            (Unknown, Down) => self.serving,
-            (Up(_) | Drain | Maintenance, Down) | (Down, Up(_)) => true,
-            (Unknown | Up(_) | Down | Drain | Maintenance, _) => false,
-        }
-    }
-
-    /// Changes the standing. When only the weight changes, the time since when it is up stays. When a first verdict
-    /// confirms what an earlier director knew, it keeps that director's time.
-    fn turn(&mut self, now: Timestamp, to: Standing) {
-        let same = |standing: Standing| standing.word() == to.word();
-        let recalled = self.recalled.take();
-        if !same(self.standing) {
-            self.since = recalled
-                .filter(|recalled| same(recalled.0))
-                .map_or(now, |recalled| recalled.1);
-        }
-        if to == Standing::Down || self.standing == Standing::Down {
-            self.results = Results::NONE;
-        }
-        self.standing = to;
-    }
-
-    /// Whether the verdict is open, or the last result spoke against it.
-    const fn is_in_doubt(&self) -> bool {
-        matches!(self.standing, Standing::Unknown) || self.results.last()
-    }
-
-    /// Intervals run from start to start. While the verdict is in doubt, the next probe comes soon.
-    fn next_probe(
-        &self,
-        asked: Timestamp,
-        now: Timestamp,
-        jitter: &mut fastrand::Rng,
-    ) -> Timestamp {
-        let doubt = self.is_in_doubt().then_some(self.check.schedule.retry);
-        let interval = match (doubt, self.standing) {
-            (None, standing) => self.check.interval(standing),
-            (Some(Retry::FastInterval(interval)), _) => interval,
-            (Some(Retry::Delay(_)), Standing::Down) => self.check.schedule.interval,
-            (
-                Some(Retry::Delay(delay)),
-                Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance,
-            ) => return now + delay,
-        };
-        let jitter = (interval / JITTER_DIVISOR).mul_f64(jitter.f64());
-        (asked + interval.saturating_sub(jitter)).max(now)
     }
 }
