@@ -132,7 +132,7 @@ fn flap() {
     assert_eq!(director.count("down -> up"), 0, "{}", director.log());
     let why = files.why(&stage.director, "192.168.0.2", &[]);
     assert!(
-        why.out.contains(" of 2 successes in a row to be up"),
+        why.out.contains(" of 5 successes in a row to be up"),
         "{why:?}"
     );
 
