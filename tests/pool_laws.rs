@@ -37,13 +37,7 @@ fn weight(number: u32) -> Weight {
 }
 
 fn check(server: ServerKey) -> Checks {
-    let schedule = CheckSchedule {
-        interval: Duration::from_secs(2),
-        timeout: Duration::from_secs(1),
-        retry_delay: Duration::from_secs(1),
-        rise: 2,
-        fall: 3,
-    };
+    let schedule = CheckSchedule::DEFAULT;
     Checks {
         need: Need::All,
         each: std::iter::once(Arc::new(Check {

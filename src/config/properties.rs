@@ -16,12 +16,12 @@ use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
     ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
-    ExecProbe, FileProbe, ForwardingMethod, Fwmark, Granularity, HttpMethod, HttpProbe,
-    IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload,
+    ExecProbe, Fall, FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod,
+    HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload,
     PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit,
-    RabbitmqProbe, Rank, RealServer, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind,
-    UdpProbe, Weight,
+    RabbitmqProbe, Rank, RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum,
+    TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -304,29 +304,51 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     ]
 }
 
+fn schedule() -> impl Strategy<Value = CheckSchedule> {
+    let interval = || milliseconds(10..=3_600_000);
+    let retry = prop_oneof![
+        interval().prop_map(Retry::Delay),
+        interval().prop_map(Retry::FastInterval)
+    ];
+    let times = (
+        interval(),
+        milliseconds(1..=60_000),
+        retry,
+        option::of(interval()),
+    );
+    let some_of = (1_u32..100, 1_u32..100).prop_map(|(one, other)| Fall::OfTheLast {
+        failures: one.min(other),
+        of: one.max(other) + 1,
+    });
+    let fall = prop_oneof![(1_u32..=100).prop_map(Fall::InARow), some_of];
+    let hold_down = (milliseconds(10..=86_400_000), milliseconds(10..=86_400_000));
+    let hold_down = option::of(hold_down.prop_map(|(one, other)| HoldDown {
+        first: one.min(other),
+        ceiling: one.max(other),
+    }));
+    let counts = (1_u32..=100, fall, hold_down);
+    (times, counts).prop_map(
+        |((interval, timeout, retry, down_interval), (rise, fall, hold_down))| CheckSchedule {
+            interval,
+            timeout,
+            rise,
+            fall,
+            retry,
+            down_interval,
+            hold_down,
+        },
+    )
+}
+
 fn check() -> impl Strategy<Value = Check> {
     let at = family().prop_flat_map(|family| (address(family), 1_u16.., path(family)));
-    let times = (
-        milliseconds(10..=3_600_000),
-        milliseconds(1..=60_000),
-        milliseconds(10..=3_600_000),
-    );
-    let counts = (1_u32..=100, 1_u32..=100);
-    (at, probe_kind(), times, counts).prop_map(|((ip, port, path), kind, times, (rise, fall))| {
-        Check {
-            probe: Probe {
-                kind,
-                target: SocketAddr::new(ip, port),
-                path,
-            },
-            schedule: Arc::new(CheckSchedule {
-                interval: times.0,
-                timeout: times.1,
-                retry_delay: times.2,
-                rise,
-                fall,
-            }),
-        }
+    (at, probe_kind(), schedule()).prop_map(|((ip, port, path), kind, schedule)| Check {
+        probe: Probe {
+            kind,
+            target: SocketAddr::new(ip, port),
+            path,
+        },
+        schedule: Arc::new(schedule),
     })
 }
 

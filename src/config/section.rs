@@ -147,10 +147,25 @@ pub(super) const CHECK: Section = Section {
         "rise",
         "fall",
         "retry_delay",
+        "fast_interval",
+        "down_interval",
+        "hold_down",
         "source",
         "interface",
         "fwmark",
     ],
+    shared: &[],
+};
+/// `check.fall`.
+pub(super) const CHECK_FALL: Section = Section {
+    name: "check.fall",
+    own: &["failures", "of"],
+    shared: &[],
+};
+/// `check.hold_down`.
+pub(super) const CHECK_HOLD_DOWN: Section = Section {
+    name: "check.hold_down",
+    own: &["first", "ceiling"],
     shared: &[],
 };
 /// `check.tcp`.
@@ -242,7 +257,7 @@ pub(super) const CHECK_UDP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 23] = [
+pub static SECTIONS: [Section; 25] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -254,6 +269,8 @@ pub static SECTIONS: [Section; 23] = [
     TUNNEL,
     DRAIN,
     CHECK,
+    CHECK_FALL,
+    CHECK_HOLD_DOWN,
     CHECK_TCP,
     CHECK_TLS,
     CHECK_HTTP,
@@ -289,6 +306,8 @@ const FOREIGN: &[(&str, &str)] = &[
         "write check: {fall: 3}, which counts the first failure, too",
     ),
     ("delay_before_retry", "write check: {retry_delay: 3s}"),
+    ("fastinter", "write check: {fast_interval: 500ms}"),
+    ("downinter", "write check: {down_interval: 10s}"),
     ("bindto", "write check: {source: 10.0.0.1}"),
     ("bind_if", "write check: {interface: eth1}"),
     ("persistence_timeout", "write persistence: 50s"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    Checks, ConfiguredServer, ConfiguredService, ForwardingMethod, Granularity, Need, ServerKey,
-    ServiceKey, Tunnel, TunnelKind, Weight,
+    Checks, ConfiguredServer, ConfiguredService, Fall, ForwardingMethod, Granularity, Need,
+    ServerKey, ServiceKey, Tunnel, TunnelKind, Weight,
 };
 
 fn good(text: &str) -> Config {
@@ -46,7 +46,7 @@ fn the_smallest_file_gets_every_default() {
     assert_eq!(server.real_server.weight, Weight::ONE);
     assert_eq!(checked(server), "10.0.0.2:80");
     let schedule = &server.checks.each[0].schedule;
-    assert_eq!((schedule.rise, schedule.fall), (2, 3));
+    assert_eq!((schedule.rise, schedule.fall), (2, Fall::InARow(3)));
     assert_eq!(config.ipvs.expire_nodest_conn, Some(true));
     assert_eq!(config.ipvs.expire_quiescent_template, Some(true));
     assert_eq!(config.director.repair_interval, Duration::from_secs(10));
@@ -83,7 +83,7 @@ virtual_services:
     );
     let schedule = &third.checks.each[0].schedule;
     assert_eq!(schedule.interval, Duration::from_secs(8));
-    assert_eq!((schedule.rise, schedule.fall), (4, 7));
+    assert_eq!((schedule.rise, schedule.fall), (4, Fall::InARow(7)));
     assert_eq!(
         (checked(second), checked(third)),
         ("10.0.0.2:99".into(), "10.9.9.9:99".into())

@@ -39,5 +39,7 @@ pub use reply::{Item, Reloaded, Remembered, ReplyLine, Told};
 pub use request::{ClientLine, Misunderstood, Request};
 pub use server::{Asked, Limits, serve, serve_within};
 pub use socket::{ControlSocket, OpenError};
-pub use status::{CheckStatus, DrainStatus, ServerStatus, ServiceStatus, Status, VerdictDelay};
+pub use status::{
+    CheckStatus, DrainStatus, HeldStatus, ServerStatus, ServiceStatus, Status, VerdictDelay,
+};
 pub use writer::{Replies, Unanswered};

@@ -125,12 +125,18 @@ pub struct CheckStatus {
     /// Whether the last probe was a success; absent until one has come back.
     #[serde(default)]
     pub last_succeeded: Option<bool>,
-    /// How many results in a row speak against the standing.
+    /// How many results speak against the standing: in a row, or of the last `against_of`.
     #[serde(default)]
     pub against: u32,
     /// How many of them change it: from down to up, otherwise to down.
     #[serde(default)]
     pub against_needed: u32,
+    /// Of how many last results they are; absent when they must come in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_of: Option<u32>,
+    /// How its server is held down, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldStatus>,
     /// In how many milliseconds the next probe starts; absent while one is out.
     #[serde(default)]
     pub next_milliseconds: Option<u64>,
@@ -141,4 +147,16 @@ pub struct CheckStatus {
     /// For how long no probe has given a result, in seconds; absent when the last one did.
     #[serde(default)]
     pub not_checked_seconds: Option<u64>,
+}
+
+/// How a server is held down that went down again soon after it had come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldStatus {
+    /// How often it went down, each time soon after it had come back.
+    pub falls: u32,
+    /// For how many milliseconds its check must pass.
+    pub must_pass_milliseconds: u64,
+    /// How many of them are left; absent while the check does not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_milliseconds: Option<u64>,
 }

@@ -176,6 +176,8 @@ mod tests {
             last_succeeded: None,
             against: 0,
             against_needed: 3,
+            against_of: None,
+            held: None,
             next_milliseconds: None,
             checked_seconds_ago: None,
             could_not_run: times,

@@ -6,9 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::control::{
-    CheckStatus, DrainStatus, Remembered, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
+    CheckStatus, DrainStatus, HeldStatus, Remembered, ServerStatus, ServiceStatus, Status, Told,
+    VerdictDelay,
 };
 use crate::engine::{CheckView, ServerView, Snapshot, living};
+use crate::health::Held;
 use crate::model::{
     ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, ServiceKey, Standing,
     Timestamp, Transition, Weight,
@@ -185,12 +187,22 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         last_failure: view.last_failure.as_deref().map(str::to_owned),
         warning: view.warning.as_deref().map(str::to_owned),
         last_succeeded: view.last_started.map(|_| view.last_succeeded),
-        against: view.against.0,
-        against_needed: view.against.1,
+        against: view.progress.against,
+        against_needed: view.progress.needed,
+        against_of: view.progress.of,
+        held: view.held.map(|held| held_status(held, now)),
         next_milliseconds: view.next.map(|at| milliseconds(at.since(now))),
         checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
         could_not_run: view.could_not_run,
         not_checked_seconds: view.not_checked_since.map(|at| now.since(at).as_secs()),
+    }
+}
+
+fn held_status(held: Held, now: Timestamp) -> HeldStatus {
+    HeldStatus {
+        falls: held.falls,
+        must_pass_milliseconds: milliseconds(held.time),
+        left_milliseconds: held.until.map(|until| milliseconds(until.since(now))),
     }
 }
 

@@ -13,7 +13,7 @@ use super::args::Failure;
 use super::ask::{Whom, to_json};
 use super::render::{drain, event};
 use super::say::{printable, say};
-use crate::control::{CheckStatus, Client, Item, Request, ServerStatus, Told};
+use crate::control::{CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told};
 use crate::model::{Object, ServerKey, ServiceKey};
 
 /// How many events are shown: the last ones.
@@ -204,6 +204,9 @@ fn place(server: &ServerStatus) -> String {
 fn render_check(check: &CheckStatus, text: &mut String) {
     let _ = writeln!(text, "  check {}", check.probe);
     let _ = writeln!(text, "    {}", verdict(check));
+    if let Some(held) = &check.held {
+        let _ = writeln!(text, "    {}", hold_down(held));
+    }
     let _ = writeln!(text, "    {}", last_probe(check));
     if let Some(warning) = &check.warning {
         let _ = writeln!(text, "    warning: {warning}");
@@ -221,14 +224,28 @@ fn verdict(check: &CheckStatus) -> String {
     } else {
         ("failures", "down")
     };
+    let among = check
+        .against_of
+        .map_or_else(|| "in a row".to_owned(), |of| format!("in the last {of}"));
     let verdict = format!(
-        "{} for {} s; {} of {} {results} in a row to be {to}",
+        "{} for {} s; {} of {} {results} {among} to be {to}",
         check.standing, check.since_seconds, check.against, check.against_needed
     );
     match &*check.standing {
         "up" | "down" => verdict,
         _ => format!("{verdict}, 1 success to be up"),
     }
+}
+
+/// Why it is not up although its check may pass.
+fn hold_down(held: &HeldStatus) -> String {
+    let must = time(held.must_pass_milliseconds.saturating_mul(1000));
+    let left = match held.left_milliseconds {
+        Some(left) => format!("{} left", time(left.saturating_mul(1000))),
+        None => "it does not pass now".to_owned(),
+    };
+    let falls = held.falls;
+    format!("held down: this is fall number {falls}, and the check must pass for {must}; {left}")
 }
 
 fn last_probe(check: &CheckStatus) -> String {
@@ -277,6 +294,8 @@ mod tests {
             last_succeeded: Some(true),
             against: 1,
             against_needed: 2,
+            against_of: None,
+            held: None,
             next_milliseconds: Some(1_800),
             checked_seconds_ago: Some(0),
             could_not_run: 0,
@@ -311,6 +330,31 @@ mod tests {
     }
 
     #[test]
+    fn a_person_reads_how_long_a_server_is_held_down() {
+        let mut check = check();
+        let said = |check: &CheckStatus| {
+            let mut text = String::new();
+            render_check(check, &mut text);
+            text.lines().nth(2).unwrap().to_owned()
+        };
+        let held = HeldStatus {
+            falls: 3,
+            must_pass_milliseconds: 20_000,
+            left_milliseconds: Some(12_400),
+        };
+        check.held = Some(held);
+        assert_eq!(
+            said(&check),
+            "    held down: this is fall number 3, and the check must pass for 20.0 s; 12.4 s left"
+        );
+        check.held = Some(HeldStatus {
+            left_milliseconds: None,
+            ..held
+        });
+        assert!(said(&check).ends_with("for 20.0 s; it does not pass now"));
+    }
+
+    #[test]
     fn a_person_reads_where_a_server_is_and_why() {
         let text = render(&down(vec![check()]));
         let (said, events) = text.split_once("    7 ").unwrap();
@@ -334,6 +378,8 @@ mod tests {
             last_succeeded: Some(false),
             against: 1,
             against_needed: 3,
+            against_of: None,
+            held: None,
             latency_microseconds: Some(120),
             ..check()
         };

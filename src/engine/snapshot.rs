@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
+use crate::health::{Held, Progress};
 use crate::model::{
     Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, PoolState, ServerKey,
     ServiceKey, Standing, Timestamp, Weight,
@@ -86,8 +87,10 @@ pub struct CheckView {
     pub last_latency: Duration,
     /// Whether the server answered it as it should.
     pub last_succeeded: bool,
-    /// How many results in a row speak against the standing, and how many change it.
-    pub against: (u32, u32),
+    /// How far it is from another standing.
+    pub progress: Progress,
+    /// How it is held down, if it is.
+    pub held: Option<Held>,
     /// When the next probe starts; `None` while one is out.
     pub next: Option<Timestamp>,
     /// How many probes in a row could not run.

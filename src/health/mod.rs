@@ -9,6 +9,12 @@
 //!      +------------------------------+----------------------------------+
 //! ```
 //!
+//! Failures can also count among the last results instead of in a row: then a server that fails every second probe goes
+//! down, too.
+//!
+//! A server that goes down soon after it has come back can be held down: it must pass its check for a time that doubles
+//! with each such fall ([`HoldDown`](crate::model::HoldDown)).
+//!
 //! When a server took connections as its checker began, its first verdict of down needs `fall` failures, too: a restart
 //! of the director must not cost its clients their connections. A server can ask for a drain, or say that it is in
 //! maintenance. Both count at once, and so does its next report of up.
@@ -36,8 +42,11 @@ mod combine;
 mod configure;
 mod doubt;
 mod event;
+mod hold;
 mod links;
 mod monitor;
+mod reason;
+mod results;
 mod roster;
 mod settle;
 mod source;
@@ -51,5 +60,7 @@ mod tests;
 
 pub use checker::LOST_AFTER;
 pub use event::{CheckId, HealthAction, HealthEvent, ProbeRequest, Probed, RunId};
+pub use hold::Held;
 pub use monitor::Health;
+pub use results::Progress;
 pub use view::{CheckHealth, ServerHealth};

@@ -11,8 +11,8 @@ use proptest::sample::select;
 
 use super::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    AgentAdmin, AgentHealth, AgentState, AskedWeight, Check, CheckSchedule, Percent, Probe,
-    ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
+    AgentAdmin, AgentHealth, AgentState, AskedWeight, Check, CheckSchedule, Fall, HoldDown,
+    Percent, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
 };
 
 fn outcome() -> impl Strategy<Value = ProbeOutcome> {
@@ -84,7 +84,13 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> Checker {
+fn checker(
+    rise: u32,
+    fall: Fall,
+    hold_down: Option<HoldDown>,
+    serving: bool,
+    jitter: &mut fastrand::Rng,
+) -> Checker {
     let check = Check {
         probe: Probe {
             kind: ProbeKind::Tcp,
@@ -96,7 +102,8 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
             timeout: Duration::from_secs(1),
             rise,
             fall,
-            retry_delay: Duration::from_secs(1),
+            hold_down,
+            ..CheckSchedule::DEFAULT
         }),
     };
     let mut checker = Checker::new(Arc::new(check), None, Timestamp::ZERO, jitter);
@@ -106,36 +113,121 @@ fn checker(rise: u32, fall: u32, serving: bool, jitter: &mut fastrand::Rng) -> C
     checker
 }
 
-/// How many of the last results match; results that say nothing about the server do not count.
-fn in_a_row(results: &[ProbeOutcome], is: impl Fn(ProbeOutcome) -> bool) -> usize {
-    let results = results.iter().rev();
-    let told = results.filter(|it| {
-        !matches!(
-            it,
-            ProbeOutcome::Abstained | ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun
-        )
+fn fall() -> impl Strategy<Value = Fall> {
+    prop_oneof![
+        (1_u32..5).prop_map(Fall::InARow),
+        (1_u32..5, 1_u32..5).prop_map(|(failures, more)| Fall::OfTheLast {
+            failures,
+            of: failures + more,
+        }),
+    ]
+}
+
+fn hold_down() -> impl Strategy<Value = Option<HoldDown>> {
+    let hold_down = (1_u64..20, 20_u64..60).prop_map(|(first, ceiling)| HoldDown {
+        first: Duration::from_secs(first),
+        ceiling: Duration::from_secs(ceiling),
     });
-    told.take_while(|it| is(**it)).count()
+    proptest::option::of(hold_down)
+}
+
+/// The falls of a server, counted from what is seen of it.
+#[derive(Debug, Default)]
+struct Falls {
+    /// Those one soon after the other.
+    soon: u32,
+    back: Option<Timestamp>,
+    /// When the first of the present successes in a row was asked for.
+    passing: Option<Timestamp>,
+}
+
+impl Falls {
+    fn turned(&mut self, now: Timestamp, from: Standing, to: Standing, rule: HoldDown) {
+        if from == Standing::Down {
+            self.back = Some(now);
+        }
+        if to == Standing::Down {
+            let soon = self.back.is_some_and(|back| now.since(back) < rule.ceiling);
+            self.soon = if soon { self.soon + 1 } else { 1 };
+            self.passing = None;
+        }
+    }
+
+    fn passed(&mut self, asked: Timestamp, passed: bool) {
+        self.passing = passed.then(|| self.passing.unwrap_or(asked));
+    }
+
+    /// Whether the hold-down of a server that is down is over for a probe that was asked for at this time.
+    fn is_over(&self, asked: Timestamp, rule: HoldDown) -> bool {
+        let mut time = if self.soon < 2 {
+            Duration::ZERO
+        } else {
+            rule.first
+        };
+        (2..self.soon).for_each(|_| time = (time * 2).min(rule.ceiling));
+        self.passing
+            .is_some_and(|passing| asked.since(passing) >= time)
+    }
+}
+
+/// Whether a result says something about the server.
+fn says_something(outcome: ProbeOutcome) -> bool {
+    !matches!(
+        outcome,
+        ProbeOutcome::Abstained | ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun
+    )
+}
+
+fn failed(outcome: ProbeOutcome) -> bool {
+    matches!(
+        outcome,
+        ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled
+    )
+}
+
+fn passed(outcome: ProbeOutcome) -> bool {
+    matches!(outcome, ProbeOutcome::Up(_) | ProbeOutcome::Quiet)
+}
+
+/// How many of the last results match.
+fn in_a_row(results: &[ProbeOutcome], is: impl Fn(ProbeOutcome) -> bool) -> usize {
+    results.iter().rev().take_while(|it| is(**it)).count()
+}
+
+/// Whether these results take an up server down.
+fn takes_down(results: &[ProbeOutcome], fall: Fall) -> bool {
+    match fall {
+        Fall::InARow(failures) => in_a_row(results, failed) >= failures as usize,
+        Fall::OfTheLast { failures, of } => {
+            let last = results.iter().rev().take(of as usize);
+            last.filter(|it| failed(**it)).count() >= failures as usize
+        }
+    }
 }
 
 proptest! {
-    /// Going down takes `fall` failures in a row, coming up from there `rise` successes in a row; no probe is asked for
-    /// while another is out, none is more than an interval away, and a checker always wants to be called again.
+    /// Going down takes `fall` failures, coming up from there `rise` successes in a row over the time of a hold-down, and
+    /// no more; no probe is asked for while another is out, none is more than an interval away, and a checker always
+    /// wants to be called again.
     #[test]
     fn no_verdict_flips_faster_than_rise_and_fall_allow(
         rise in 1_u32..5,
-        fall in 1_u32..5,
+        fall in fall(),
+        hold_down in hold_down(),
         serving: bool,
         seed: u64,
         happenings in vec(happening(), 0..120),
     ) {
         let mut jitter = fastrand::Rng::with_seed(seed);
-        let mut checker = checker(rise, fall, serving, &mut jitter);
+        let mut checker = checker(rise, fall, hold_down, serving, &mut jitter);
         let (mut now, mut last, mut out) = (Timestamp::ZERO, 0, None);
+        // Since the server was down, or came up, last.
         let (mut results, mut state) = (Vec::new(), AgentState::NOTHING);
+        let (mut falls, mut asked) = (Falls::default(), Timestamp::ZERO);
         for happening in happenings {
             let from = checker.standing();
             let mut actions = Vec::new();
+            let mut told_something = false;
             match happening {
                 Happening::Deadline(later) => {
                     now = now + later;
@@ -147,7 +239,12 @@ proptest! {
                 Happening::Report(before, outcome) => {
                     let run = last - before.min(last);
                     if out == Some(run) {
-                        results.push(alone(&mut state, outcome));
+                        told_something = says_something(outcome);
+                        if told_something {
+                            let outcome = alone(&mut state, outcome);
+                            results.push(outcome);
+                            falls.passed(asked, passed(outcome));
+                        }
                         out = None;
                     }
                     let report = ProbeReport {
@@ -165,23 +262,89 @@ proptest! {
                     prop_assert_eq!(out.replace(*run), None, "two probes at once");
                     prop_assert!(*run > last);
                     last = *run;
+                    asked = now;
                 }
             }
             let to = checker.standing();
             let told = actions.iter().any(|it| matches!(it, CheckerAction::Changed { .. }));
             prop_assert_eq!(told, from != to);
-            let failed = |it| matches!(it, ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled);
-            let failures = in_a_row(&results, failed);
-            let successes = in_a_row(&results, |it| matches!(it, ProbeOutcome::Up(_) | ProbeOutcome::Quiet));
-            if to == Standing::Down && from != to && (from != Standing::Unknown || serving) {
-                prop_assert!(failures >= fall as usize, "{:?} -> down by {:?}", from, results);
+            let fails = takes_down(&results, fall);
+            let rises = in_a_row(&results, passed) >= rise as usize;
+            if from != Standing::Down && (from != Standing::Unknown || serving) {
+                prop_assert_eq!(to == Standing::Down, fails, "{:?} -> {:?} by {:?}", from, to, results);
             }
-            if to.is_up() && from == Standing::Down {
-                prop_assert!(successes >= rise as usize, "down -> up by {:?}", results);
+            if from == Standing::Down {
+                let held = hold_down.is_some_and(|rule| !falls.is_over(asked, rule));
+                prop_assert_eq!(to.is_up(), told_something && rises && !held, "down -> {:?} by {:?} {:?}", to, results, falls);
+            }
+            if let Some(rule) = hold_down && from != to {
+                falls.turned(now, from, to, rule);
+            }
+            if from != to && (from == Standing::Down || to == Standing::Down) {
+                results.clear();
             }
             let wait = checker.deadline().since(now);
             let longest = if out.is_some() { super::LOST_AFTER + Duration::from_secs(1) } else { Duration::from_secs(2) };
             prop_assert!(wait <= longest, "{:?}", wait);
+        }
+    }
+
+    /// A server that fails every second probe goes down, though it never fails twice in a row.
+    #[test]
+    fn a_server_that_flaps_goes_down_by_the_failures_among_its_last_results(
+        failures in 2_u32..30,
+        more in 0_u32..30,
+        seed: u64,
+    ) {
+        let of = failures * 2 - 1 + more;
+        let mut jitter = fastrand::Rng::with_seed(seed);
+        let mut checker = checker(2, Fall::OfTheLast { failures, of }, None, false, &mut jitter);
+        let mut out = Vec::new();
+        for time in 0..failures * 2 {
+            prop_assert_ne!(checker.standing(), Standing::Down);
+            let now = checker.deadline();
+            let outcome = if time % 2 == 0 { ProbeOutcome::Up(None) } else { ProbeOutcome::Down };
+            let report = ProbeReport { outcome, reason: "".into(), started: now, latency: Duration::ZERO };
+            checker.handle(now, CheckerEvent::Deadline, &mut jitter, &mut out);
+            let run = u64::from(time) + 1;
+            checker.handle(now, CheckerEvent::Reported(run, report), &mut jitter, &mut out);
+        }
+        prop_assert_eq!(checker.standing(), Standing::Down);
+    }
+
+    /// A server that passes all its checks from now on is up after `rise` successes, or one interval after the hold-down
+    /// at the latest, however often it went down before.
+    #[test]
+    fn a_hold_down_always_ends(
+        falls in 0_u32..12,
+        first in 1_u64..20,
+        ceiling in 20_u64..60,
+        rise in 1_u32..5,
+        seed: u64,
+    ) {
+        let mut jitter = fastrand::Rng::with_seed(seed);
+        let ceiling = Duration::from_secs(ceiling);
+        let hold_down = HoldDown { first: Duration::from_secs(first), ceiling };
+        let mut checker = checker(rise, Fall::InARow(1), Some(hold_down), false, &mut jitter);
+        let mut run = 0;
+        let mut play = |checker: &mut Checker, outcome| {
+            run += 1;
+            let now = checker.deadline();
+            let report = ProbeReport { outcome, reason: "".into(), started: now, latency: Duration::ZERO };
+            checker.handle(now, CheckerEvent::Deadline, &mut jitter, &mut Vec::new());
+            checker.handle(now, CheckerEvent::Reported(run, report), &mut jitter, &mut Vec::new());
+            now
+        };
+        for _ in 0..=falls {
+            let down = play(&mut checker, ProbeOutcome::Down);
+            prop_assert_eq!(checker.standing(), Standing::Down);
+            let mut up = down;
+            while checker.standing() == Standing::Down {
+                up = play(&mut checker, ProbeOutcome::Up(None));
+                let interval = Duration::from_secs(2);
+                prop_assert!(up.since(down) <= ceiling + interval * (rise + 1));
+            }
+            prop_assert!(up > down);
         }
     }
 }

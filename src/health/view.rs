@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::checker::Checker;
+use super::hold::Held;
+use super::results::Progress;
 use super::roster::{Roster, ServerSlot};
 use crate::model::{Check, Standing, Timestamp};
 
@@ -38,8 +40,10 @@ pub struct CheckHealth<'a> {
     pub last_latency: Duration,
     /// Whether the server answered it as it should.
     pub last_succeeded: bool,
-    /// How many results in a row speak against the standing, and how many change it.
-    pub against: (u32, u32),
+    /// How far it is from another standing.
+    pub progress: Progress,
+    /// How it is held down, if it is.
+    pub held: Option<Held>,
     /// When the next probe starts; `None` while one is out.
     pub next: Option<Timestamp>,
     /// How many probes in a row could not run, or met a server that does not understand them.
@@ -76,7 +80,8 @@ impl<'a> CheckHealth<'a> {
             last_started: last_run.map(|run| run.started),
             last_latency: last_run.map_or(Duration::ZERO, |run| run.latency),
             last_succeeded: last_run.is_some_and(|run| run.succeeded),
-            against: checker.progress(),
+            progress: checker.progress(),
+            held: checker.held(),
             next: checker.next(),
             could_not_run: checker.not_checked(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The checks of a real server: its probes and their schedule.
+//! The checks of a real server: its probes, and when they run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Few, Probe};
+use super::{CheckSchedule, Few, Probe, Standing};
 
 /// A probe and when it runs. Servers with an equal check share one checker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,19 +17,25 @@ pub struct Check {
     pub schedule: Arc<CheckSchedule>,
 }
 
-/// When probes run, and how many results make a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CheckSchedule {
-    /// From the start of one probe to the start of the next.
-    pub interval: Duration,
-    /// The one deadline of a probe, from its start to its result.
-    pub timeout: Duration,
-    /// This many successes in a row bring a down server up.
-    pub rise: u32,
-    /// This many failures in a row take an up server down.
-    pub fall: u32,
-    /// From a failure to the next probe while the verdict is still up.
-    pub retry_delay: Duration,
+impl Check {
+    /// From the start of one probe to the start of the next, while the server has this standing and no result speaks
+    /// against it.
+    #[must_use]
+    pub fn interval(&self, standing: Standing) -> Duration {
+        let CheckSchedule {
+            interval,
+            down_interval,
+            ..
+        } = *self.schedule;
+        match standing {
+            Standing::Unknown | Standing::Up(_) | Standing::Maintenance => interval,
+            Standing::Down => down_interval.unwrap_or(interval),
+            Standing::Drain => {
+                let polite = self.probe.kind.drain_interval();
+                down_interval.unwrap_or_else(|| interval.max(polite))
+            }
+        }
+    }
 }
 
 /// The checks of one server, and how many of them have to find it up.

@@ -15,6 +15,7 @@ mod order;
 mod pool;
 mod probe;
 mod protocol;
+mod schedule;
 mod scheduler;
 mod server;
 mod service;
@@ -26,7 +27,7 @@ mod transition;
 mod units;
 
 pub use asked::{AskedWeight, Percent};
-pub use check::{Check, CheckSchedule, Checks, Need};
+pub use check::{Check, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use counters::{ConnectionCounts, Counters};
 pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};
@@ -47,6 +48,7 @@ pub use probe::{
     TcpTalk, Tls, UdpProbe, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
+pub use schedule::{CheckSchedule, Fall, HoldDown, Retry};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,

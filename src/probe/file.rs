@@ -128,9 +128,7 @@ mod tests {
         let schedule = CheckSchedule {
             interval: Duration::ZERO,
             timeout: Duration::from_secs(60),
-            rise: 1,
-            fall: 1,
-            retry_delay: Duration::ZERO,
+            ..CheckSchedule::DEFAULT
         };
         runtime.block_on(probe(&file, &schedule))
     }

@@ -11,7 +11,9 @@ use tokio::task::LocalSet;
 
 use super::{Answer, run, run_each};
 use crate::health::{CheckId, LOST_AFTER, ProbeRequest, RunId};
-use crate::model::{Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
+use crate::model::{
+    Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -26,8 +28,8 @@ fn check(target: &str) -> Arc<Check> {
             interval: Duration::from_secs(1),
             timeout: TIMEOUT,
             rise: 1,
-            fall: 1,
-            retry_delay: Duration::from_secs(1),
+            fall: Fall::InARow(1),
+            ..CheckSchedule::DEFAULT
         }),
     })
 }

@@ -102,8 +102,8 @@ fn fail(
         times.extend(host.addresses.iter().map(|address| (*address, now)));
         thread::sleep(schedule.interval.mul_f64(APART));
     }
-    let each = schedule.timeout + schedule.retry_delay;
-    let longest = schedule.interval + each * schedule.fall + GRACE;
+    let each = schedule.timeout + settings.retry();
+    let longest = schedule.interval + each * settings.failures() + GRACE;
     let all_out = || {
         let servers = times.iter().flat_map(|(address, _)| {
             let protocols = Protocol::ALL.into_iter();

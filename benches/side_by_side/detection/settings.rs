@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use lvs_director::config;
-use lvs_director::model::CheckSchedule;
+use lvs_director::model::{CheckSchedule, Fall, Retry};
 
 use crate::answer::Protocol;
 use crate::rate::asks;
@@ -34,8 +34,9 @@ impl Settings {
             interval: Duration::from_secs(6),
             timeout: Duration::from_secs(3),
             rise: 2,
-            fall: 2,
-            retry_delay: Duration::from_secs(3),
+            fall: Fall::InARow(2),
+            retry: Retry::Delay(Duration::from_secs(3)),
+            ..CheckSchedule::DEFAULT
         };
         let told = ", check: {interval: 6s, timeout: 3s, rise: 2, fall: 2, retry_delay: 3s}";
         Self {
@@ -59,6 +60,20 @@ impl Settings {
             told: String::new(),
             schedule: *check.context("a server without a check")?.schedule,
         })
+    }
+
+    /// How many failures take a server down.
+    pub(super) const fn failures(&self) -> u32 {
+        match self.schedule.fall {
+            Fall::InARow(failures) | Fall::OfTheLast { failures, .. } => failures,
+        }
+    }
+
+    /// From a failure to the next probe.
+    pub(super) const fn retry(&self) -> Duration {
+        match self.schedule.retry {
+            Retry::Delay(time) | Retry::FastInterval(time) => time,
+        }
     }
 
     pub(super) fn for_director(&self, directory: &Path, servers: &[Ipv4Addr]) -> String {
@@ -86,10 +101,10 @@ impl Settings {
     pub(super) fn for_keepalived(&self, servers: &[Ipv4Addr]) -> String {
         let schedule = &self.schedule;
         let [interval, timeout, delay] =
-            [schedule.interval, schedule.timeout, schedule.retry_delay].map(|it| it.as_secs_f64());
+            [schedule.interval, schedule.timeout, self.retry()].map(|it| it.as_secs_f64());
         let times = format!(
             "connect_timeout {timeout}\n      retry {}\n      delay_before_retry {delay}\n",
-            schedule.fall - 1
+            self.failures() - 1
         );
         let mut text = String::new();
         for (protocol, check) in [
@@ -118,7 +133,7 @@ impl Settings {
     pub(super) fn for_haproxy(&self, directory: &Path, servers: &[Ipv4Addr]) -> String {
         let schedule = &self.schedule;
         let [interval, timeout, delay] =
-            [schedule.interval, schedule.timeout, schedule.retry_delay].map(|it| it.as_millis());
+            [schedule.interval, schedule.timeout, self.retry()].map(|it| it.as_millis());
         let mut text = format!(
             "global\n  nbthread 1\n  maxconn 100\n  stats socket {0}/haproxy.stats\ndefaults\n  mode tcp\n  \
              timeout connect {timeout}ms\n  timeout check {timeout}ms\n  timeout client 1s\n  timeout server 1s\n\
@@ -132,7 +147,7 @@ impl Settings {
                 protocol.word(),
                 asks(protocol),
                 schedule.rise,
-                schedule.fall
+                self.failures()
             );
             for server in servers {
                 let _ = writeln!(text, "  server {server} {server}:{} check", protocol.port());
@@ -145,15 +160,12 @@ impl Settings {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CheckSchedule {
-            interval,
-            timeout,
-            fall,
-            retry_delay,
-            ..
+            interval, timeout, ..
         } = self.schedule;
+        let (failures, retry) = (self.failures(), self.retry());
         write!(
             f,
-            "{}: every {interval:?}, {timeout:?} each, {fall} failures {retry_delay:?} apart",
+            "{}: every {interval:?}, {timeout:?} each, {failures} failures {retry:?} apart",
             self.whose
         )
     }

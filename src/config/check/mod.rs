@@ -16,6 +16,7 @@ mod shared;
 mod talk;
 mod target;
 mod tls;
+mod verdict;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -4,40 +4,35 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::config::setting::{Setting, innermost_or};
+use super::verdict::{COUNT, fall, hold_down};
+use crate::config::setting::{Setting, innermost, innermost_or};
 use crate::config::tree::Entry;
 use crate::config::value::{duration, integer};
-use crate::diagnostic::{Findings, Wrong};
-use crate::model::CheckSchedule;
+use crate::diagnostic::{Finding, Findings, Wrong};
+use crate::model::{CheckSchedule, Fall, HoldDown, Retry};
 
-const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
+pub(super) const INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_hours(1);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
-const COUNT: RangeInclusive<u32> = 1..=100;
-
-/// Two seconds each, and at most seven from the failure of a server to its removal.
-const DEFAULT: CheckSchedule = CheckSchedule {
-    interval: Duration::from_secs(2),
-    timeout: Duration::from_secs(2),
-    rise: 2,
-    fall: 3,
-    retry_delay: Duration::from_secs(1),
-};
 
 /// How many results make a verdict when nothing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     rise: u32,
-    fall: u32,
+    fall: Fall,
 }
 
 impl Counts {
     /// A server that is asked may fail by chance.
     pub(super) const SEVERAL: Self = Self {
-        rise: DEFAULT.rise,
-        fall: DEFAULT.fall,
+        rise: CheckSchedule::DEFAULT.rise,
+        fall: CheckSchedule::DEFAULT.fall,
     };
     /// What somebody has told on purpose counts at once.
-    pub(super) const ONE: Self = Self { rise: 1, fall: 1 };
+    pub(super) const ONE: Self = Self {
+        rise: 1,
+        fall: Fall::InARow(1),
+    };
 }
 
 /// The schedule settings of one layer.
@@ -46,8 +41,10 @@ pub(super) struct ScheduleLayer {
     interval: Setting<Duration>,
     timeout: Setting<Duration>,
     rise: Setting<u32>,
-    fall: Setting<u32>,
-    retry_delay: Setting<Duration>,
+    fall: Setting<Fall>,
+    retry: Setting<Retry>,
+    down_interval: Setting<Duration>,
+    hold_down: Setting<Option<HoldDown>>,
 }
 
 impl ScheduleLayer {
@@ -58,23 +55,51 @@ impl ScheduleLayer {
             "interval" => self.interval = Setting::read(node, duration(name, node, INTERVAL, out)),
             "timeout" => self.timeout = Setting::read(node, duration(name, node, TIMEOUT, out)),
             "rise" => self.rise = Setting::read(node, integer(name, node, COUNT, None, out)),
-            "fall" => self.fall = Setting::read(node, integer(name, node, COUNT, None, out)),
+            "fall" => self.fall = Setting::read(node, fall(name, node, out)),
             "retry_delay" => {
-                self.retry_delay = Setting::read(node, duration(name, node, INTERVAL, out));
+                let retry = duration(name, node, INTERVAL, out).map(Retry::Delay);
+                self.set_retry(retry, entry, out);
             }
+            "fast_interval" => {
+                let retry = duration(name, node, INTERVAL, out).map(Retry::FastInterval);
+                self.set_retry(retry, entry, out);
+            }
+            "down_interval" => {
+                self.down_interval = Setting::read(node, duration(name, node, INTERVAL, out));
+            }
+            "hold_down" => self.hold_down = Setting::read(node, hold_down(name, node, out)),
             _ => return false,
         }
         true
     }
 
+    /// Both keys are about the same time: a layer has one of them.
+    fn set_retry(&mut self, read: Result<Retry, Wrong>, entry: &Entry<'_>, out: &mut Findings) {
+        self.retry = match (read, &self.retry) {
+            (Ok(retry), Setting::Unset) => Setting::Set(retry, entry.span),
+            (Ok(_), Setting::Set(_, first)) => {
+                let message = "a check has a fast_interval or a retry_delay, not both";
+                let finding = Finding::new(entry.span, message).first(*first);
+                out.push(finding.help(
+                    "fast_interval counts from the start of a probe, retry_delay from its end: remove one of them",
+                ));
+                Setting::Wrong
+            }
+            (Ok(_), Setting::Wrong) | (Err(Wrong), _) => Setting::Wrong,
+        };
+    }
+
     /// The schedule, from all layers, the innermost first.
     pub(super) fn resolve(layers: &[&Self], usual: Counts) -> Result<CheckSchedule, Wrong> {
+        const DEFAULT: CheckSchedule = CheckSchedule::DEFAULT;
         Ok(CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, DEFAULT.interval)?,
             timeout: innermost_or(layers, |layer| &layer.timeout, DEFAULT.timeout)?,
             rise: innermost_or(layers, |layer| &layer.rise, usual.rise)?,
             fall: innermost_or(layers, |layer| &layer.fall, usual.fall)?,
-            retry_delay: innermost_or(layers, |layer| &layer.retry_delay, DEFAULT.retry_delay)?,
+            retry: innermost_or(layers, |layer| &layer.retry, DEFAULT.retry)?,
+            down_interval: innermost(layers, |layer| &layer.down_interval)?.map(|it| *it.value),
+            hold_down: innermost_or(layers, |layer| &layer.hold_down, DEFAULT.hold_down)?,
         })
     }
 }

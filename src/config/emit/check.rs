@@ -7,8 +7,9 @@ use std::path::Path;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AgentProbe, AmqpLogin, AmqpProbe, Check, Checks, ExecProbe, FileProbe, HttpProbe, JsonMatch,
-    JsonScalar, Login, Need, Payload, ProbeKind, ProbePath, RabbitmqProbe, TcpTalk, Tls, UdpProbe,
+    AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ExecProbe, Fall, FileProbe,
+    HoldDown, HttpProbe, JsonMatch, JsonScalar, Login, Need, Payload, ProbeKind, ProbePath,
+    RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +37,6 @@ pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::
 fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [first, indent] = indents;
     let at = check.probe.target;
-    let schedule = &check.schedule;
     let (word, asked) = match &check.probe.kind {
         ProbeKind::Tcp => ("tcp", String::new()),
         ProbeKind::TcpTalk(talk) => ("tcp", write_talk(talk)),
@@ -58,17 +58,54 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
     } else {
         writeln!(f, "{first}{word}: {{{asked}}}")?;
     }
-    for (key, value) in [
-        ("interval", schedule.interval),
-        ("timeout", schedule.timeout),
-        ("retry_delay", schedule.retry_delay),
-    ] {
-        writeln!(f, "{indent}{key}: {}", duration::write(value))?;
-    }
-    writeln!(f, "{indent}rise: {}", schedule.rise)?;
-    writeln!(f, "{indent}fall: {}", schedule.fall)?;
+    write_schedule(&check.schedule, indent, f)?;
     let path = check.probe.path.as_deref();
     path.map_or(Ok(()), |path| write_path(path, indent, f))
+}
+
+fn write_schedule(
+    schedule: &CheckSchedule,
+    indent: &str,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let CheckSchedule {
+        interval,
+        timeout,
+        rise,
+        fall,
+        retry,
+        down_interval,
+        hold_down,
+    } = *schedule;
+    let (retry, after) = match retry {
+        Retry::Delay(delay) => ("retry_delay", delay),
+        Retry::FastInterval(interval) => ("fast_interval", interval),
+    };
+    for (key, value) in [
+        ("interval", Some(interval)),
+        ("timeout", Some(timeout)),
+        (retry, Some(after)),
+        ("down_interval", down_interval),
+    ] {
+        if let Some(value) = value {
+            writeln!(f, "{indent}{key}: {}", duration::write(value))?;
+        }
+    }
+    writeln!(f, "{indent}rise: {rise}")?;
+    match fall {
+        Fall::InARow(failures) => writeln!(f, "{indent}fall: {failures}")?,
+        Fall::OfTheLast { failures, of } => {
+            writeln!(f, "{indent}fall: {{failures: {failures}, of: {of}}}")?;
+        }
+    }
+    if let Some(HoldDown { first, ceiling }) = hold_down {
+        let [first, ceiling] = [first, ceiling].map(duration::write);
+        writeln!(
+            f,
+            "{indent}hold_down: {{first: {first}, ceiling: {ceiling}}}"
+        )?;
+    }
+    Ok(())
 }
 
 /// What is asked, after the target.

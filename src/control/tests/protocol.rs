@@ -220,6 +220,8 @@ fn full_status() -> Status {
                     last_succeeded: Some(false),
                     against: 0,
                     against_needed: 2,
+                    against_of: None,
+                    held: None,
                     next_milliseconds: Some(800),
                     checked_seconds_ago: Some(1),
                     could_not_run: 0,

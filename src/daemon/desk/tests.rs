@@ -91,7 +91,12 @@ fn snapshot() -> Snapshot {
                     last_started: Some(Timestamp::ZERO),
                     last_latency: Duration::from_micros(120),
                     last_succeeded: !down,
-                    against: (0, 3),
+                    progress: crate::health::Progress {
+                        against: 0,
+                        needed: 3,
+                        of: None,
+                    },
+                    held: None,
                     next: None,
                     could_not_run: 0,
                     not_checked_since: None,

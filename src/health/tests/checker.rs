@@ -2,12 +2,14 @@
 //! How results change one checker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{SCHEDULE, check, report};
+use super::{RETRY_DELAY, SCHEDULE, check, report};
 use crate::health::LOST_AFTER;
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    AgentAdmin, AgentState, AskedWeight, ProbeOutcome, Standing, Timestamp, Weight,
+    AgentAdmin, AgentState, AmqpProbe, AskedWeight, Check, CheckSchedule, Fall, HoldDown,
+    ProbeKind, ProbeOutcome, RabbitmqProbe, Retry, Standing, Timestamp, Weight,
 };
 
 fn weight(weight: u32) -> Option<AskedWeight> {
@@ -19,8 +21,19 @@ struct Alone(Checker, fastrand::Rng);
 
 impl Alone {
     fn new() -> Self {
+        Self::of(check("10.0.0.1:80"))
+    }
+
+    fn with(schedule: CheckSchedule) -> Self {
+        Self::of(Check {
+            schedule: Arc::new(schedule),
+            ..check("10.0.0.1:80")
+        })
+    }
+
+    fn of(check: Check) -> Self {
         let mut jitter = fastrand::Rng::with_seed(1);
-        let check = Arc::new(check("10.0.0.1:80"));
+        let check = Arc::new(check);
         Self(
             Checker::new(check, None, Timestamp::ZERO, &mut jitter),
             jitter,
@@ -114,6 +127,73 @@ fn the_transition_table_of_a_checker_is_exhaustive_and_correct() {
     }
 }
 
+/// The same when three failures of the last five results take it down.
+#[test]
+fn the_transition_table_of_failures_among_the_last_results() {
+    let table = [
+        // Results, and the standing after each of them.
+        ("+x+x+x+", "+++++xx"),
+        ("+x++x++x", "++++++++"),
+        ("+xxx", "+++x"),
+        ("+x?!x?x", "++++++x"),
+        ("+x5x5x", "++555x"),
+        ("+xdxmx", "++ddmx"),
+        ("+xxx++xx+x", "+++xx++++x"),
+        ("+xxx++x+", "+++xx+++"),
+        ("x+x++", "xxxx+"),
+    ];
+    for (results, standings) in table {
+        let mut checker = Alone::with(CheckSchedule {
+            fall: Fall::OfTheLast { failures: 3, of: 5 },
+            ..SCHEDULE
+        });
+        for (at, (result, standing)) in results.chars().zip(standings.chars()).enumerate() {
+            checker.play(outcome(result));
+            let reached = letter(checker.0.standing());
+            assert_eq!(reached, standing, "{results} at {at}");
+        }
+    }
+}
+
+/// Seconds from the first of the successes in a row to the verdict of up, after each fall.
+#[test]
+fn a_server_that_goes_down_again_and_again_is_held_down_longer_each_time() {
+    use ProbeOutcome::{CouldNotRun, Down, Drain, Up};
+    let mut checker = Alone::with(CheckSchedule {
+        interval: Duration::from_secs(1),
+        fall: Fall::InARow(2),
+        retry: Retry::FastInterval(Duration::from_millis(100)),
+        hold_down: Some(HoldDown {
+            first: Duration::from_secs(4),
+            ceiling: Duration::from_secs(10),
+        }),
+        ..SCHEDULE
+    });
+    checker.standings(&[Up(None)]);
+    let mut back = |before: &[ProbeOutcome]| {
+        checker.standings(before);
+        assert_eq!(checker.0.standing(), Standing::Down);
+        let first = checker.0.deadline();
+        while checker.0.standing() == Standing::Down {
+            checker.play(Up(None));
+        }
+        checker.0.since().since(first)
+    };
+    assert!(back(&[Down, Down]) <= Duration::from_millis(100));
+    assert_eq!(back(&[Down, Down]), Duration::from_secs(4));
+    assert_eq!(back(&[Down, Down, CouldNotRun]), Duration::from_secs(8));
+    // A failure in between begins it anew.
+    let twice = [Down, Down, Up(None), Up(None), Down];
+    assert_eq!(back(&twice), Duration::from_secs(10));
+    assert_eq!(back(&[Down, Down]), Duration::from_secs(10));
+    // After 10 s in which it is not down there is no hold-down.
+    let long = [[Up(None); 12].as_slice(), &[Down, Down]].concat();
+    assert!(back(&long) <= Duration::from_millis(100));
+    // What the server asks for counts at once.
+    checker.standings(&[Down, Down, Up(None)]);
+    assert_eq!(checker.standings(&[Drain]), [Standing::Drain]);
+}
+
 fn outcome(letter: char) -> ProbeOutcome {
     match letter {
         '+' => ProbeOutcome::Up(None),
@@ -159,7 +239,7 @@ fn a_server_that_served_when_its_checker_began_goes_down_after_fall_failures_onl
     assert_eq!(checker.standings(&[Down, Down]), [Standing::Unknown; 2]);
     assert_eq!(
         checker.0.deadline().since(asked),
-        SCHEDULE.retry_delay * 2,
+        RETRY_DELAY * 2,
         "in doubt it is probed again soon"
     );
     assert_eq!(checker.standings(&[Down]), [Standing::Down]);
@@ -189,6 +269,17 @@ fn a_change_says_what_was_seen_and_how_often() {
     assert_eq!(said(Up(None)), "check passed, 2/2");
     assert_eq!(said(Up(weight(5))), "the server asks for weight 5");
     assert_eq!(said(Drain), "drain");
+
+    let mut checker = Alone::with(CheckSchedule {
+        fall: Fall::OfTheLast {
+            failures: 2,
+            of: 10,
+        },
+        ..SCHEDULE
+    });
+    checker.standings(&[Up(None), Down, Up(None)]);
+    let because = "connect timed out, 2 of the last 10".into();
+    assert_eq!(checker.play(Down), [CheckerAction::Changed { because }]);
 }
 
 #[test]
@@ -263,7 +354,7 @@ fn a_checker_that_never_found_anything_abstains_and_asks_at_its_interval() {
         ),
         "{told:?}"
     );
-    assert!(checker.0.deadline().since(first) > SCHEDULE.retry_delay);
+    assert!(checker.0.deadline().since(first) > RETRY_DELAY);
     checker.play(CouldNotRun);
     assert!(checker.0.abstains());
     checker.play(Up(None));
@@ -278,7 +369,136 @@ fn a_failure_is_looked_into_after_the_retry_delay() {
     checker.play(ProbeOutcome::Up(None));
     let at = checker.0.deadline();
     checker.play(ProbeOutcome::Down);
-    assert_eq!(checker.0.deadline().since(at), SCHEDULE.retry_delay);
+    assert_eq!(checker.0.deadline().since(at), RETRY_DELAY);
+}
+
+/// The time after each result to the next probe, with an interval of 6 s. The interval is shortened by up to a tenth.
+#[test]
+fn the_interval_is_that_of_the_standing_and_of_the_last_result() {
+    let fast = Retry::FastInterval(Duration::from_secs(2));
+    let slow = Some(Duration::from_secs(40));
+    let table = [
+        // Settings, results before, and the seconds after the last of them.
+        (SCHEDULE.retry, None, "+", 6),
+        (SCHEDULE.retry, None, "+x", 1),
+        (SCHEDULE.retry, None, "+xx+", 6),
+        (SCHEDULE.retry, None, "!", 1),
+        (SCHEDULE.retry, None, "x", 6),
+        (SCHEDULE.retry, None, "x+", 6),
+        (SCHEDULE.retry, None, "d", 6),
+        (SCHEDULE.retry, slow, "+", 6),
+        (SCHEDULE.retry, slow, "x", 40),
+        (SCHEDULE.retry, slow, "x+", 6),
+        (SCHEDULE.retry, slow, "x+x", 40),
+        (SCHEDULE.retry, slow, "x++", 6),
+        (SCHEDULE.retry, slow, "d", 40),
+        (SCHEDULE.retry, slow, "dx", 1),
+        (SCHEDULE.retry, slow, "m", 6),
+        (fast, None, "+", 6),
+        (fast, None, "+x", 2),
+        (fast, None, "+x!", 2),
+        (fast, None, "+x+", 6),
+        (fast, None, "!", 2),
+        (fast, None, "x", 6),
+        (fast, None, "x+", 2),
+        (fast, slow, "x", 40),
+        (fast, slow, "x+", 2),
+        (fast, slow, "dx", 2),
+    ];
+    for (retry, down_interval, results, seconds) in table {
+        let mut checker = Alone::with(CheckSchedule {
+            retry,
+            down_interval,
+            ..SCHEDULE
+        });
+        let mut before = Timestamp::ZERO;
+        for result in results.chars() {
+            before = checker.0.deadline();
+            checker.play(outcome(result));
+        }
+        let waited = checker.0.deadline().since(before);
+        let longest = Duration::from_secs(seconds);
+        assert!(
+            waited <= longest && waited >= longest * 9 / 10,
+            "{waited:?} after {results:?} with {retry:?}, {down_interval:?}"
+        );
+    }
+}
+
+#[test]
+fn a_fast_interval_runs_from_the_start_of_a_probe_that_takes_long() {
+    let fast = Duration::from_secs(2);
+    for (took, wait) in [(500, 1_500), (1_999, 1), (3_000, 0)] {
+        let mut checker = Alone::with(CheckSchedule {
+            retry: Retry::FastInterval(fast),
+            ..SCHEDULE
+        });
+        checker.play(ProbeOutcome::Up(None));
+        let asked = checker.0.deadline();
+        checker.feed(asked, CheckerEvent::Deadline);
+        let ended = asked + Duration::from_millis(took);
+        let failed = report(ProbeOutcome::Down, "connect timed out");
+        checker.feed(ended, CheckerEvent::Reported(2, failed));
+        let waits = checker.0.deadline().since(ended);
+        assert!(waits <= Duration::from_millis(wait), "{waits:?}");
+        assert!(
+            waits + fast / 10 >= Duration::from_millis(wait),
+            "{waits:?}"
+        );
+    }
+}
+
+#[test]
+fn a_rabbitmq_node_that_asks_for_a_drain_is_asked_more_slowly() {
+    let rabbitmq = ProbeKind::Rabbitmq(Arc::new(RabbitmqProbe {
+        login: None,
+        listener: 5672,
+        tls: None,
+    }));
+    let amqp = ProbeKind::Amqp(Arc::new(AmqpProbe {
+        login: None,
+        tls: None,
+    }));
+    let seconds = |kind: &ProbeKind, interval, down_interval| {
+        let mut check = check("10.0.0.1:80");
+        check.probe.kind = kind.clone();
+        check.schedule = Arc::new(CheckSchedule {
+            interval: Duration::from_secs(interval),
+            down_interval: Option::map(down_interval, Duration::from_secs),
+            ..SCHEDULE
+        });
+        check.interval(Standing::Drain).as_secs()
+    };
+    assert_eq!(seconds(&rabbitmq, 2, None), 15);
+    assert_eq!(seconds(&rabbitmq, 20, None), 20);
+    assert_eq!(seconds(&rabbitmq, 2, Some(3)), 3);
+    assert_eq!(seconds(&amqp, 2, None), 2);
+    assert_eq!(seconds(&amqp, 2, Some(30)), 30);
+}
+
+#[test]
+fn another_schedule_shortens_a_wait_to_the_interval_of_the_standing() {
+    let slow = CheckSchedule {
+        down_interval: Some(Duration::from_secs(40)),
+        ..SCHEDULE
+    };
+    let mut checker = Alone::with(slow);
+    checker.play(ProbeOutcome::Down);
+    let now = checker.0.deadline();
+    checker.play(ProbeOutcome::Down);
+    for (down_interval, longest) in [(None, 6), (Some(20), 20), (Some(50), 40)] {
+        let other = Check {
+            schedule: Arc::new(CheckSchedule {
+                down_interval: down_interval.map(Duration::from_secs),
+                ..SCHEDULE
+            }),
+            ..check("10.0.0.1:80")
+        };
+        let again = checker.0.rescheduled(&Arc::new(other), now);
+        let waits = again.deadline().since(now);
+        let longest = Duration::from_secs(longest);
+        assert!(waits <= longest && waits >= longest * 9 / 10, "{waits:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{SCHEDULE, check, probe, report};
+use super::{RETRY_DELAY, check, probe, report};
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest};
 use crate::model::{
     Check, Checks, Config, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
@@ -354,7 +354,7 @@ fn one_failure_after_a_restart_does_not_take_a_serving_server_down() {
     assert_eq!(probes[serving], 1);
     assert_eq!(checked.standing(VIP, serving), Some(Standing::Unknown));
     assert_eq!(checked.standing(VIP, other), Some(Standing::Down));
-    checked.pass(SCHEDULE.retry_delay * 2, down);
+    checked.pass(RETRY_DELAY * 2, down);
     assert_eq!(checked.standing(VIP, serving), Some(Standing::Down));
 }
 

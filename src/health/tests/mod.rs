@@ -9,15 +9,20 @@ mod ways;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Check, CheckSchedule, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
+use crate::model::{
+    Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp,
+};
 
 const SCHEDULE: CheckSchedule = CheckSchedule {
     interval: Duration::from_secs(6),
     timeout: Duration::from_secs(3),
     rise: 2,
-    fall: 3,
-    retry_delay: Duration::from_secs(1),
+    fall: Fall::InARow(3),
+    ..CheckSchedule::DEFAULT
 };
+
+/// From a failure to the next probe.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 fn probe(at: &str) -> Probe {
     Probe {

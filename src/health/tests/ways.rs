@@ -13,8 +13,8 @@ use crate::health::doubt::{Blame, Company, Doubt, Heard, Voices, blame};
 use crate::health::links::{Links, Side};
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest, RunId};
 use crate::model::{
-    Check, CheckSchedule, Checks, HostEvent, InterfaceAddress, Link, ProbeOutcome, ProbeReport,
-    RouteKind, SeenLink, Sighting, Standing, Timestamp, Way,
+    Check, CheckSchedule, Checks, Fall, HostEvent, InterfaceAddress, Link, ProbeOutcome,
+    ProbeReport, RouteKind, SeenLink, Sighting, Standing, Timestamp, Way,
 };
 
 const GRACE: Duration = Duration::from_secs(3);
@@ -355,8 +355,8 @@ const RASH: CheckSchedule = CheckSchedule {
     interval: Duration::from_secs(60),
     timeout: Duration::from_secs(2),
     rise: 1,
-    fall: 1,
-    retry_delay: Duration::from_secs(1),
+    fall: Fall::InARow(1),
+    ..CheckSchedule::DEFAULT
 };
 
 /// Servers on one link, each probed once a minute; one failure is a verdict.

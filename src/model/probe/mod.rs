@@ -19,6 +19,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,25 @@ pub enum ProbeKind {
     Exec(Arc<ExecProbe>),
     /// Whether a TLS handshake succeeds.
     Tls(Arc<Tls>),
+}
+
+impl ProbeKind {
+    /// A server that asks for a drain is probed no more often than this, unless the configuration says so. A full
+    /// RabbitMQ node logs a warning at every question.
+    pub(super) const fn drain_interval(&self) -> Duration {
+        match self {
+            Self::Rabbitmq(_) => Duration::from_secs(15),
+            Self::Tcp
+            | Self::TcpTalk(_)
+            | Self::Tls(_)
+            | Self::Http(_)
+            | Self::Amqp(_)
+            | Self::Udp(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => Duration::ZERO,
+        }
+    }
 }
 
 impl Probe {

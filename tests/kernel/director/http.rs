@@ -143,7 +143,7 @@ fn hang() {
 fn drain() {
     let (mut stage, files, webs) = set_up(&format!(
         "defaults: {{{QUICK}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    \
-         check: {{rabbitmq: {{port: 8080}}}}\n    servers: [192.168.0.2, 192.168.0.3]\n"
+         check: {{rabbitmq: {{port: 8080}}, down_interval: 200ms}}\n    servers: [192.168.0.2, 192.168.0.3]\n"
     ));
     let director = Running::start(&stage.director, &files, &[]);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);

@@ -22,6 +22,7 @@ mod refusal;
 mod reload;
 mod repair;
 mod run;
+mod schedule;
 mod state;
 mod talk;
 mod tls;
@@ -53,6 +54,7 @@ pub(crate) fn tests() -> Vec<Test> {
         foreign::tests(),
         kill::tests(),
         verdict::tests(),
+        schedule::tests(),
         way::tests(),
         state::tests(),
         log::tests(),

@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ pub(super) const HANGS: u16 = 0;
 pub(super) struct Peer {
     acts: Arc<AtomicU16>,
     ends: Arc<AtomicBool>,
+    taken: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -35,10 +36,14 @@ impl Peer {
             Arc::new(AtomicBool::new(false)),
         );
         let (now, over) = (Arc::clone(&acts), Arc::clone(&ends));
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
         let thread = thread::spawn(move || {
             let mut held = Vec::new();
             while !over.load(Ordering::Relaxed) {
-                match (listener.accept(), now.load(Ordering::Relaxed)) {
+                let accepted = listener.accept();
+                count.fetch_add(usize::from(accepted.is_ok()), Ordering::Relaxed);
+                match (accepted, now.load(Ordering::Relaxed)) {
                     (Ok((stream, _)), HANGS) => held.push(stream),
                     (Ok((stream, _)), acts) => {
                         let _ = stream.set_nonblocking(false);
@@ -51,6 +56,7 @@ impl Peer {
         Self {
             acts,
             ends,
+            taken,
             thread: Some(thread),
         }
     }
@@ -58,6 +64,11 @@ impl Peer {
     /// From now on it acts so.
     pub(super) fn acts(&self, acts: u16) {
         self.acts.store(acts, Ordering::Relaxed);
+    }
+
+    /// How many connections it has taken.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
     }
 }
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One checker: when to probe, and what the results mean for the verdict.
 
+mod judge;
+mod pace;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::doubt::Heard;
-use crate::model::{AgentState, Check, ProbeOutcome, ProbeReport, Standing, Timestamp};
+use super::hold::{Held, Hold};
+use super::results::{Progress, Results};
+use crate::model::{AgentState, Check, Fall, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
 ///
@@ -13,8 +18,6 @@ use crate::model::{AgentState, Check, ProbeOutcome, ProbeReport, Standing, Times
 pub const LOST_AFTER: Duration = Duration::from_secs(30);
 /// The longest delay of a first probe: many checkers must not all start at once.
 const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
-/// The checker shortens an interval by up to a tenth at random: checkers must not fall into step.
-const JITTER_DIVISOR: u32 = 10;
 
 /// What happens to a checker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +60,9 @@ pub(super) struct Checker {
     check: Arc<Check>,
     standing: Standing,
     since: Timestamp,
-    /// Results in a row that speak against the standing.
-    against: u32,
+    results: Results,
+    /// Its falls, if falls soon after one another hold it down.
+    hold: Option<Box<Hold>>,
     /// Probes in a row that gave no result.
     not_checked: u32,
     /// When the first of them started.
@@ -114,7 +118,8 @@ impl Checker {
             check,
             standing: Standing::Unknown,
             since: now,
-            against: 0,
+            results: Results::NONE,
+            hold: None,
             not_checked: 0,
             not_checked_since: now,
             abstains: false,
@@ -134,7 +139,7 @@ impl Checker {
     /// too long, and asks again for a probe that has not come back.
     pub(super) fn rescheduled(&self, check: &Arc<Check>, now: Timestamp) -> Self {
         let next = match self.phase {
-            Phase::Waiting(at) => at.min(now + check.schedule.interval),
+            Phase::Waiting(at) => at.min(now + check.interval(self.standing)),
             Phase::Probing(_) => now,
         };
         Self {
@@ -199,15 +204,26 @@ impl Checker {
         self.last_run
     }
 
-    /// How many results in a row speak against the standing, and how many change it: to down, or from down to up.
-    pub(super) fn progress(&self) -> (u32, u32) {
-        let other = match self.standing {
-            Standing::Down => Standing::UP,
+    /// How far it is from another standing: from down to up, otherwise to down.
+    pub(super) fn progress(&self) -> Progress {
+        let schedule = &self.check.schedule;
+        match self.standing {
+            Standing::Down => self.results.towards_up(schedule.rise),
+            Standing::Unknown if !self.serving => self.results.towards_down(Fall::InARow(1)),
             Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
-                Standing::Down
+                self.results.towards_down(schedule.fall)
             }
-        };
-        (self.against, self.needed(other))
+        }
+    }
+
+    /// How its server is held down, if it is.
+    pub(super) fn held(&self) -> Option<Held> {
+        let rule = self.check.schedule.hold_down?;
+        let hold = self
+            .hold
+            .as_deref()
+            .filter(|_| self.standing == Standing::Down);
+        hold?.held(rule)
     }
 
     /// When the next probe starts; `None` while one is out.
@@ -301,7 +317,7 @@ impl Checker {
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
             }
             (Phase::Probing(asked), CheckerEvent::Reported(run, report)) if run == self.run => {
-                self.judge(now, report, out);
+                self.judge(asked, now, report, out);
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
             }
             (
@@ -309,173 +325,5 @@ impl Checker {
                 CheckerEvent::Deadline | CheckerEvent::Reported(..),
             ) => {}
         }
-    }
-
-    fn judge(&mut self, now: Timestamp, report: ProbeReport, out: &mut Vec<CheckerAction>) {
-        let found = match report.outcome {
-            ProbeOutcome::Up(weight) => Some(Standing::Up(weight)),
-            ProbeOutcome::Quiet => Some(Standing::UP),
-            ProbeOutcome::Told(told) => {
-                self.told.add(told);
-                Some(self.told.standing())
-            }
-            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
-                Some(Standing::Down)
-            }
-            ProbeOutcome::Drain => Some(Standing::Drain),
-            ProbeOutcome::Maintenance => Some(Standing::Maintenance),
-            ProbeOutcome::Abstained => {
-                self.abstain(now, out);
-                None
-            }
-            ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => None,
-        };
-        self.last_run = Some(LastRun {
-            started: report.started,
-            latency: report.latency,
-            succeeded: found.is_some_and(Standing::is_up),
-        });
-        let Some(found) = found else {
-            self.gave_no_result(report.started, report.reason, out);
-            return;
-        };
-        if std::mem::take(&mut self.not_checked) > 0 {
-            out.push(CheckerAction::CheckedAgain);
-        }
-        if found.is_up() {
-            // What an agent says while its server is up is no warning.
-            let told = matches!(report.outcome, ProbeOutcome::Told(_));
-            self.note_warning(if told { "" } else { &report.reason }, out);
-        } else {
-            self.note_failure(&report.reason);
-        }
-        if found == self.standing {
-            self.against = 0;
-            return;
-        }
-        self.against += 1;
-        let needed = self.needed(found);
-        if self.against >= needed {
-            let because = because(self.standing, found, &report.reason, needed);
-            self.turn(now, found);
-            out.push(CheckerAction::Changed { because });
-        }
-    }
-
-    /// There is nothing to judge by: what is known stays, also what an earlier director knew.
-    fn abstain(&mut self, now: Timestamp, out: &mut Vec<CheckerAction>) {
-        if self.standing != Standing::Unknown {
-            return;
-        }
-        match self.recalled.as_deref() {
-            Some(&(standing, _)) => {
-                self.turn(now, standing);
-                let because = "as it was before the start".into();
-                out.push(CheckerAction::Changed { because });
-            }
-            None if self.abstains => {}
-            None => {
-                self.abstains = true;
-                out.push(CheckerAction::Abstains);
-            }
-        }
-    }
-
-    /// A probe that could not run, or that the server does not understand, says nothing about the server's health.
-    fn gave_no_result(
-        &mut self,
-        started: Timestamp,
-        reason: Box<str>,
-        out: &mut Vec<CheckerAction>,
-    ) {
-        if self.not_checked == 0 {
-            self.not_checked_since = started;
-        }
-        self.not_checked = self.not_checked.saturating_add(1);
-        self.note_failure(&reason);
-        out.push(CheckerAction::NotChecked {
-            reason,
-            times: self.not_checked,
-        });
-    }
-
-    fn note_failure(&mut self, reason: &str) {
-        if self.last_failure.as_deref() != Some(reason) {
-            self.last_failure = Some(reason.into());
-        }
-    }
-
-    /// A success may have a reason: something that somebody may want to look at. It is told when it changes.
-    fn note_warning(&mut self, reason: &str, out: &mut Vec<CheckerAction>) {
-        let reason = Some(reason).filter(|reason| !reason.is_empty());
-        if self.warning.as_deref() != reason {
-            self.warning = reason.map(Into::into);
-            let of = self.warning.clone();
-            out.push(CheckerAction::Warned { of });
-        }
-    }
-
-    /// How many results in a row change the present standing to the one found.
-    fn needed(&self, found: Standing) -> u32 {
-        use Standing::{Down, Drain, Maintenance, Unknown, Up};
-        let schedule = &self.check.schedule;
-        match (self.standing, found) {
-            (Unknown, Down) if self.serving => schedule.fall,
-            (Up(_) | Drain | Maintenance, Down) => schedule.fall,
-            (Down, Up(_)) => schedule.rise,
-            (Unknown | Up(_) | Down | Drain | Maintenance, _) => 1,
-        }
-    }
-
-    /// Changes the standing. When only the weight changes, the time since when it is up stays. When a first verdict
-    /// confirms what an earlier director knew, it keeps that director's time.
-    fn turn(&mut self, now: Timestamp, to: Standing) {
-        let same = |standing: Standing| standing.word() == to.word();
-        let recalled = self.recalled.take();
-        if !same(self.standing) {
-            self.since = recalled
-                .filter(|recalled| same(recalled.0))
-                .map_or(now, |recalled| recalled.1);
-        }
-        self.standing = to;
-        self.abstains = false;
-        self.against = 0;
-    }
-
-    /// While the verdict is open or in doubt, the next probe comes soon. Otherwise the interval runs from start to
-    /// start.
-    fn next_probe(
-        &self,
-        asked: Timestamp,
-        now: Timestamp,
-        jitter: &mut fastrand::Rng,
-    ) -> Timestamp {
-        let schedule = &self.check.schedule;
-        let soon = match self.standing {
-            Standing::Unknown => !self.abstains,
-            Standing::Up(_) | Standing::Drain | Standing::Maintenance => self.against > 0,
-            Standing::Down => false,
-        };
-        if soon {
-            return now + schedule.retry_delay;
-        }
-        let jitter = (schedule.interval / JITTER_DIVISOR).mul_f64(jitter.f64());
-        (asked + schedule.interval.saturating_sub(jitter)).max(now)
-    }
-}
-
-/// The reason of a change, in words.
-fn because(from: Standing, to: Standing, reason: &str, needed: u32) -> Box<str> {
-    let said = |plain: &'static str| if reason.is_empty() { plain } else { reason };
-    match to {
-        Standing::Up(Some(weight)) if from.is_up() => {
-            format!("the server asks for {weight}").into()
-        }
-        Standing::Up(None) if from.is_up() => "the server asks for no weight of its own".into(),
-        Standing::Up(_) => format!("check passed, {needed}/{needed}").into(),
-        Standing::Down => format!("{}, {needed}/{needed}", said("check failed")).into(),
-        Standing::Drain => said("the server asks for no new connections").into(),
-        Standing::Maintenance => said("the server is in maintenance").into(),
-        Standing::Unknown => said("nothing is known").into(),
     }
 }

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a report means for the verdict.
+
+use super::{Checker, CheckerAction, LastRun};
+use crate::health::hold::Hold;
+use crate::health::reason::because;
+use crate::health::results::Results;
+use crate::model::{ProbeOutcome, ProbeReport, Standing, Timestamp};
+
+impl Checker {
+    /// Takes the report of a probe that was asked for at this time.
+    pub(super) fn judge(
+        &mut self,
+        asked: Timestamp,
+        now: Timestamp,
+        report: ProbeReport,
+        out: &mut Vec<CheckerAction>,
+    ) {
+        let found = self.found(now, report.outcome, out);
+        self.last_run = Some(LastRun {
+            started: report.started,
+            latency: report.latency,
+            succeeded: found.is_some_and(Standing::is_up),
+        });
+        let Some(found) = found else {
+            self.gave_no_result(report.started, report.reason, out);
+            return;
+        };
+        if std::mem::take(&mut self.not_checked) > 0 {
+            out.push(CheckerAction::CheckedAgain);
+        }
+        if found.is_up() {
+            // What an agent says while its server is up is no warning.
+            let told = matches!(report.outcome, ProbeOutcome::Told(_));
+            self.note_warning(if told { "" } else { &report.reason }, out);
+        } else {
+            self.note_failure(&report.reason);
+        }
+        self.count(asked, found);
+        if found == self.standing {
+            return;
+        }
+        let progress = self.needs_several(found).then(|| self.progress());
+        if progress.is_some_and(|it| !it.is_enough()) || self.is_held_back(found, asked) {
+            return;
+        }
+        let (from, held) = (self.standing, self.held());
+        self.turn(now, found);
+        let because = because(from, found, &report.reason, progress, held.or(self.held()));
+        out.push(CheckerAction::Changed { because });
+    }
+
+    /// The standing by this outcome alone; `None` when it says nothing.
+    fn found(
+        &mut self,
+        now: Timestamp,
+        outcome: ProbeOutcome,
+        out: &mut Vec<CheckerAction>,
+    ) -> Option<Standing> {
+        match outcome {
+            ProbeOutcome::Up(weight) => Some(Standing::Up(weight)),
+            ProbeOutcome::Quiet => Some(Standing::UP),
+            ProbeOutcome::Told(told) => {
+                self.told.add(told);
+                Some(self.told.standing())
+            }
+            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
+                Some(Standing::Down)
+            }
+            ProbeOutcome::Drain => Some(Standing::Drain),
+            ProbeOutcome::Maintenance => Some(Standing::Maintenance),
+            ProbeOutcome::Abstained => {
+                self.abstain(now, out);
+                None
+            }
+            ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => None,
+        }
+    }
+
+    /// There is nothing to judge by: what is known stays, also what an earlier director knew.
+    fn abstain(&mut self, now: Timestamp, out: &mut Vec<CheckerAction>) {
+        if self.standing != Standing::Unknown {
+            return;
+        }
+        match self.recalled.as_deref() {
+            Some(&(standing, _)) => {
+                self.turn(now, standing);
+                let because = "as it was before the start".into();
+                out.push(CheckerAction::Changed { because });
+            }
+            None if self.abstains => {}
+            None => {
+                self.abstains = true;
+                out.push(CheckerAction::Abstains);
+            }
+        }
+    }
+
+    /// Counts a result of a probe that was asked for at this time.
+    fn count(&mut self, asked: Timestamp, found: Standing) {
+        self.results.push(match self.standing {
+            Standing::Down => found.is_up(),
+            Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
+                found == Standing::Down
+            }
+        });
+        if let Some(hold) = &mut self.hold {
+            hold.note(asked, found.is_up());
+        }
+    }
+
+    /// Whether a hold-down keeps it from what a probe found that was asked for at this time.
+    fn is_held_back(&self, found: Standing, asked: Timestamp) -> bool {
+        let held = self.held().filter(|_| found.is_up());
+        held.is_some_and(|held| held.until.is_none_or(|until| asked < until))
+    }
+
+    /// A probe that could not run, or that the server does not understand, says nothing about the server's health.
+    pub(super) fn gave_no_result(
+        &mut self,
+        started: Timestamp,
+        reason: Box<str>,
+        out: &mut Vec<CheckerAction>,
+    ) {
+        if self.not_checked == 0 {
+            self.not_checked_since = started;
+        }
+        self.not_checked = self.not_checked.saturating_add(1);
+        self.note_failure(&reason);
+        out.push(CheckerAction::NotChecked {
+            reason,
+            times: self.not_checked,
+        });
+    }
+
+    fn note_failure(&mut self, reason: &str) {
+        if self.last_failure.as_deref() != Some(reason) {
+            self.last_failure = Some(reason.into());
+        }
+    }
+
+    /// A success may have a reason: something that somebody may want to look at. It is told when it changes.
+    fn note_warning(&mut self, reason: &str, out: &mut Vec<CheckerAction>) {
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        if self.warning.as_deref() != reason {
+            self.warning = reason.map(Into::into);
+            let of = self.warning.clone();
+            out.push(CheckerAction::Warned { of });
+        }
+    }
+
+    /// Whether it needs more than one result to come from the present standing to the one found.
+    const fn needs_several(&self, found: Standing) -> bool {
+        use Standing::{Down, Drain, Maintenance, Unknown, Up};
+        match (self.standing, found) {
+            (Unknown, Down) => self.serving,
+            (Up(_) | Drain | Maintenance, Down) | (Down, Up(_)) => true,
+            (Unknown | Up(_) | Down | Drain | Maintenance, _) => false,
+        }
+    }
+
+    /// Changes the standing. When only the weight changes, the time since when it is up stays. When a first verdict
+    /// confirms what an earlier director knew, it keeps that director's time.
+    fn turn(&mut self, now: Timestamp, to: Standing) {
+        let same = |standing: Standing| standing.word() == to.word();
+        let recalled = self.recalled.take();
+        if !same(self.standing) {
+            self.since = recalled
+                .filter(|recalled| same(recalled.0))
+                .map_or(now, |recalled| recalled.1);
+        }
+        if to == Standing::Down {
+            let before = self.hold.take().map(|hold| *hold);
+            let rule = self.check.schedule.hold_down;
+            self.hold = rule.map(|rule| Box::new(Hold::fallen(before, now, rule)));
+            self.results = Results::NONE;
+        } else if self.standing == Standing::Down {
+            if let Some(hold) = &mut self.hold {
+                hold.come_back(now);
+            }
+            self.results = Results::NONE;
+        }
+        self.standing = to;
+        self.abstains = false;
+    }
+}

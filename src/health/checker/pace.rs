@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! When the next probe starts.
+
+use super::Checker;
+use crate::model::{Retry, Standing, Timestamp};
+
+/// The checker shortens an interval by up to a tenth at random: checkers must not fall into step.
+const JITTER_DIVISOR: u32 = 10;
+
+impl Checker {
+    /// Whether the verdict is open (and somebody can answer), or the last result spoke against it.
+    const fn is_in_doubt(&self) -> bool {
+        (matches!(self.standing, Standing::Unknown) && !self.abstains) || self.results.last()
+    }
+
+    /// Intervals run from start to start. While the verdict is in doubt, the next probe comes soon; but not while a
+    /// hold-down must pass. Then one comes at its end.
+    pub(super) fn next_probe(
+        &self,
+        asked: Timestamp,
+        now: Timestamp,
+        jitter: &mut fastrand::Rng,
+    ) -> Timestamp {
+        let schedule = &self.check.schedule;
+        let held_until = self.held().and_then(|held| held.until);
+        let held_until = held_until.filter(|until| asked < *until);
+        let doubt = self.is_in_doubt().then_some(schedule.retry);
+        let interval = match (doubt, self.standing) {
+            (None, standing) => self.check.interval(standing),
+            (Some(_), _) if held_until.is_some() => schedule.interval,
+            (Some(Retry::FastInterval(interval)), _) => interval,
+            (Some(Retry::Delay(_)), Standing::Down) => schedule.interval,
+            (
+                Some(Retry::Delay(delay)),
+                Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance,
+            ) => return now + delay,
+        };
+        let jitter = (interval / JITTER_DIVISOR).mul_f64(jitter.f64());
+        let next = asked + interval.saturating_sub(jitter);
+        held_until.map_or(next, |until| next.min(until)).max(now)
+    }
+}

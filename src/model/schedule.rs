@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! When a check runs, and how many results make a verdict.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// When probes run, and how many results make a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CheckSchedule {
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// The one deadline of a probe, from its start to its result.
+    pub timeout: Duration,
+    /// This many successes in a row bring a down server up.
+    pub rise: u32,
+    /// How many failures take an up server down.
+    pub fall: Fall,
+    /// When the next probe starts while the verdict is in doubt.
+    #[serde(flatten)]
+    pub retry: Retry,
+    /// As `interval`, while the server is down or asks for a drain; `None` when it is not another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_interval: Option<Duration>,
+    /// How a server is held down that goes down again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_down: Option<HoldDown>,
+}
+
+impl CheckSchedule {
+    /// Two seconds each, and at most seven from the failure of a server to its removal.
+    pub const DEFAULT: Self = Self {
+        interval: Duration::from_secs(2),
+        timeout: Duration::from_secs(2),
+        rise: 2,
+        fall: Fall::InARow(3),
+        retry: Retry::Delay(Duration::from_secs(1)),
+        down_interval: None,
+        hold_down: None,
+    };
+}
+
+/// How many failures take an up server down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Fall {
+    /// This many in a row.
+    InARow(u32),
+    /// This many of the last results.
+    OfTheLast {
+        /// How many failures.
+        failures: u32,
+        /// Of how many results.
+        of: u32,
+    },
+}
+
+impl Fall {
+    /// As many results count at most.
+    pub const MOST: u32 = 100;
+}
+
+/// When the next probe starts while the verdict is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Retry {
+    /// So long after the end of a failed probe. It does not hasten the return of a server that is down.
+    #[serde(rename = "retry_delay")]
+    Delay(Duration),
+    /// So long after the start of the last probe.
+    #[serde(rename = "fast_interval")]
+    FastInterval(Duration),
+}
+
+/// How a server is held down that goes down again soon after it has come back: it must pass its check for some time
+/// before it is up. The time doubles with each such fall.
+///
+/// A server that has been back for as long as the ceiling begins anew. The first fall has no hold-down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HoldDown {
+    /// The time after the second fall.
+    pub first: Duration,
+    /// The longest time.
+    pub ceiling: Duration,
+}
+
+impl HoldDown {
+    /// What is not written in the file.
+    pub const DEFAULT: Self = Self {
+        first: Duration::from_secs(5),
+        ceiling: Duration::from_mins(5),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_is_written_as_older_directors_read_it() {
+        let text = r#"{"interval":{"secs":2,"nanos":0},"timeout":{"secs":2,"nanos":0},"rise":2,"fall":3,"retry_delay":{"secs":1,"nanos":0}}"#;
+        assert_eq!(
+            serde_json::to_string(&CheckSchedule::DEFAULT).unwrap(),
+            text
+        );
+        assert_eq!(
+            serde_json::from_str::<CheckSchedule>(text).unwrap(),
+            CheckSchedule::DEFAULT
+        );
+    }
+
+    #[test]
+    fn every_setting_of_a_schedule_survives_a_recording() {
+        let schedule = CheckSchedule {
+            retry: Retry::FastInterval(Duration::from_millis(300)),
+            down_interval: Some(Duration::from_secs(30)),
+            hold_down: Some(HoldDown::DEFAULT),
+            fall: Fall::OfTheLast {
+                failures: 5,
+                of: 10,
+            },
+            ..CheckSchedule::DEFAULT
+        };
+        let text = serde_json::to_string(&schedule).unwrap();
+        assert_eq!(
+            serde_json::from_str::<CheckSchedule>(&text).unwrap(),
+            schedule
+        );
+    }
+}
