@@ -126,17 +126,20 @@ virtual_services:
 }
 
 #[test]
-fn only_tcp_and_udp_servers_with_a_port_are_checked_unasked() {
-    let unasked = |service| {
+fn only_tcp_servers_with_a_port_are_checked_unasked() {
+    let checked = |service: &str| {
         let text = format!("virtual_services: [{{{service}, servers: [10.0.0.2]}}]");
         let config = good(&text);
         let server = super::tests::service(&config).servers.values().next();
-        let probe = &server.unwrap().checks.each.first().unwrap().probe;
-        probe.to_string()
+        let check = server.unwrap().checks.each.first();
+        check.map(|check| check.probe.to_string())
     };
-    assert_eq!(unasked("address: 10.0.0.1:53"), "tcp 10.0.0.2:53");
+    let tcp = Some("tcp 10.0.0.2:53".to_owned());
+    assert_eq!(checked("address: 10.0.0.1:53"), tcp);
     let udp = "address: 10.0.0.1:53, protocol: udp";
-    assert_eq!(unasked(udp), "udp 10.0.0.2:53");
+    assert_eq!(checked(udp), None);
+    let asked = Some("udp 10.0.0.2:53".to_owned());
+    assert_eq!(checked(&format!("{udp}, check: {{interval: 1s}}")), asked);
     for service in [
         "address: 10.0.0.1:53, protocol: sctp",
         "address: 10.0.0.1:0, persistence: 1m",

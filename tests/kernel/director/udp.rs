@@ -29,7 +29,7 @@ fn datagrams() {
         server.sysctl("ipv4/icmp_ratelimit", "0").unwrap();
     }
     files.write(&format!(
-        "defaults: {{{QUICK}}}\nvirtual_services:\n  - {{address: 192.168.0.10:5300, protocol: udp, servers: \
+        "defaults: {{{QUICK}}}\nvirtual_services:\n  - {{address: 192.168.0.10:5300, protocol: udp, check: udp, servers: \
          [192.168.0.2, 192.168.0.3]}}\n  - {{address: 192.168.0.10:5301, protocol: udp, check: {{udp: {{port: 5300, \
          send: '\\0hi', expect: ' \\0hi'}}}}, servers: [192.168.0.2, 192.168.0.3]}}\n"
     ));
