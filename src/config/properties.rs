@@ -20,8 +20,8 @@ use crate::model::{
     HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload,
     PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit,
     RabbitmqProbe, Rank, RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum,
-    TunnelKind, UdpProbe, Weight,
+    ServiceKey, ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tripwire, Tunnel,
+    TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -336,19 +336,40 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
             retry,
             down_interval,
             hold_down,
+            tripwire: None,
         },
     )
 }
 
+/// Where a connection may be held on which nobody speaks.
+fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
+    match kind {
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) => port != 5672,
+        ProbeKind::Http(http) => http.tls.is_none(),
+        ProbeKind::Tls(_)
+        | ProbeKind::Amqp(_)
+        | ProbeKind::Rabbitmq(_)
+        | ProbeKind::Udp(_)
+        | ProbeKind::Agent(_)
+        | ProbeKind::File(_)
+        | ProbeKind::Exec(_) => false,
+    }
+}
+
 fn check() -> impl Strategy<Value = Check> {
     let at = family().prop_flat_map(|family| (address(family), 1_u16.., path(family)));
-    (at, probe_kind(), schedule()).prop_map(|((ip, port, path), kind, schedule)| Check {
+    let tripwire = option::of(prop_oneof![Just(Tripwire::Probe), Just(Tripwire::Failure)]);
+    let schedule = (schedule(), tripwire);
+    (at, probe_kind(), schedule).prop_map(|((ip, port, path), kind, (schedule, wire))| Check {
+        schedule: Arc::new(CheckSchedule {
+            tripwire: wire.filter(|_| may_be_held(&kind, port)),
+            ..schedule
+        }),
         probe: Probe {
             kind,
             target: SocketAddr::new(ip, port),
             path,
         },
-        schedule: Arc::new(schedule),
     })
 }
 

@@ -150,6 +150,7 @@ pub(super) const CHECK: Section = Section {
         "fast_interval",
         "down_interval",
         "hold_down",
+        "tripwire",
         "source",
         "interface",
         "fwmark",
@@ -166,6 +167,12 @@ pub(super) const CHECK_FALL: Section = Section {
 pub(super) const CHECK_HOLD_DOWN: Section = Section {
     name: "check.hold_down",
     own: &["first", "ceiling"],
+    shared: &[],
+};
+/// `check.tripwire`.
+pub(super) const CHECK_TRIPWIRE: Section = Section {
+    name: "check.tripwire",
+    own: &["counts"],
     shared: &[],
 };
 /// `check.tcp`.
@@ -257,7 +264,7 @@ pub(super) const CHECK_UDP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 25] = [
+pub static SECTIONS: [Section; 26] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -271,6 +278,7 @@ pub static SECTIONS: [Section; 25] = [
     CHECK,
     CHECK_FALL,
     CHECK_HOLD_DOWN,
+    CHECK_TRIPWIRE,
     CHECK_TCP,
     CHECK_TLS,
     CHECK_HTTP,

@@ -147,6 +147,24 @@ pub struct CheckStatus {
     /// For how long no probe has given a result, in seconds; absent when the last one did.
     #[serde(default)]
     pub not_checked_seconds: Option<u64>,
+    /// The connection that is held to the server; absent when the check has no tripwire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripwire: Option<TripwireStatus>,
+}
+
+/// The connection that is held to a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TripwireStatus {
+    /// For how long it has been held, in seconds; absent when none is.
+    pub held_seconds: Option<u64>,
+    /// In how many milliseconds the next one is opened, when it waits for that.
+    pub next_milliseconds: Option<u64>,
+    /// Whether none is opened any more: the server ends such connections too soon.
+    pub off: bool,
+    /// How many have ended by themselves.
+    pub ended: u32,
+    /// How the last one ended.
+    pub last_end: Option<String>,
 }
 
 /// How a server is held down that went down again soon after it had come back.

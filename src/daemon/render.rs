@@ -182,6 +182,7 @@ mod tests {
             checked_seconds_ago: None,
             could_not_run: times,
             not_checked_seconds: (times > 0).then_some(4),
+            tripwire: None,
         }
     }
 

@@ -29,16 +29,18 @@ use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, 
 use crate::config::Follower;
 use crate::control::ControlSocket;
 use crate::engine::{Engine, Event, Start};
-use crate::health::{ProbeRequest, RunId};
+use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::{Ipvs, Lookout};
-use crate::model::{Config, ProbeReport, Timestamp};
-use crate::probe;
+use crate::model::{Config, ProbeReport, Timestamp, WireEnd};
+use crate::probe::{self, WireOrder};
 use crate::system::keep_memory_small;
 
 /// Descriptors kept back from probes: sockets, log, state files, control clients.
 const RESERVED_DESCRIPTORS: u64 = 128;
 /// The largest number of probes at a time, for any number of descriptors.
 const MOST_PROBES: u64 = 16_384;
+/// And of held connections.
+const MOST_WIRES: u64 = 65_536;
 
 /// The options of `director run`.
 #[derive(Debug)]
@@ -75,8 +77,9 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
+    let (wires, orders) = unbounded_channel();
     let clock = Clock::start();
-    let (shell, start) = furnish(config, options, clock, probes)?;
+    let (shell, start) = furnish(config, options, clock, (probes, wires))?;
     let published = Arc::clone(&shell.published);
     let written = shell.remembered.tried();
     let (running, ended) = oneshot::channel::<()>();
@@ -105,9 +108,11 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         clock,
         path: path.to_owned(),
     };
+    let room = room();
     LocalSet::new().block_on(&runtime, async {
         tokio::select! {
-            () = probe::run(requests, probes_at_once(), move || clock.now(), reporter(&events, clock)) => {}
+            () = probe::run(requests, room.probes, move || clock.now(), reporter(&events, clock)) => {}
+            () = probe::hold_wires(orders, room.wires, wire_reporter(&events)) => {}
             () = heed(signals, &loader) => {}
             _ = ended => {}
             () = desk::serve(&socket, desk) => {}
@@ -129,7 +134,7 @@ fn furnish(
     config: Arc<Config>,
     options: &Options,
     clock: Clock,
-    probes: UnboundedSender<ProbeRequest>,
+    (probes, wires): (UnboundedSender<ProbeRequest>, UnboundedSender<WireOrder>),
 ) -> Result<(Shell<Ipvs>, Start), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let remembered = &config.director.remembered_file;
@@ -155,6 +160,7 @@ fn furnish(
         owned,
         remembered,
         probes,
+        wires,
         published: Arc::new(Published::default()),
         recorder: recorder.transpose().map_err(Failure::failed)?,
         set_aside: None,
@@ -175,6 +181,13 @@ fn reporter(events: &Sender<Event>, clock: Clock) -> impl Fn(RunId, ProbeReport)
         let _ = events.send(Event::Probed(reports));
     };
     probe::together(move || clock.now(), hand_over)
+}
+
+/// Hands the ends of held connections to the engine.
+fn wire_reporter(events: &Sender<Event>) -> impl Fn(WireId, WireEnd) + Clone + 'static {
+    let events = events.clone();
+    // The engine may have ended by itself.
+    move |wire, end| drop(events.send(Event::WireEnded(wire, end)))
 }
 
 /// The signals that we handle. One that comes during the start is handled afterwards.
@@ -207,8 +220,29 @@ async fn heed(mut signals: Signals, loader: &Arc<Loader>) {
     }
 }
 
-/// How many probes can run at a time: by the limit of descriptors, which it first raises as far as possible.
-fn probes_at_once() -> usize {
+/// How many descriptors there are for probes, and how many for held connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Room {
+    probes: usize,
+    wires: usize,
+}
+
+impl Room {
+    /// The share of each when this many files can be open. Held connections get a quarter, so that they never take the
+    /// descriptors of the probes.
+    fn of(limit: u64) -> Self {
+        let free = limit.saturating_sub(RESERVED_DESCRIPTORS);
+        let wires = (free / 4).min(MOST_WIRES);
+        let probes = (free - wires).clamp(16, MOST_PROBES);
+        Self {
+            probes: usize::try_from(probes).unwrap_or(16),
+            wires: usize::try_from(wires).unwrap_or(0),
+        }
+    }
+}
+
+/// The room by the limit of descriptors, which it first raises as far as possible.
+fn room() -> Room {
     let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, hard))
             if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() =>
@@ -221,8 +255,23 @@ fn probes_at_once() -> usize {
             512 + RESERVED_DESCRIPTORS
         }
     };
-    let probes = limit
-        .saturating_sub(RESERVED_DESCRIPTORS)
-        .clamp(16, MOST_PROBES);
-    usize::try_from(probes).unwrap_or(16)
+    Room::of(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_connections_leave_the_probes_their_descriptors() {
+        for (limit, probes, wires) in [
+            (64, 16, 0),
+            (256, 96, 32),
+            (1024, 672, 224),
+            (65_536, 16_384, 16_352),
+            (1 << 20, 16_384, 65_536),
+        ] {
+            assert_eq!(Room::of(limit), Room { probes, wires }, "{limit}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ use crate::engine::{Action, Counted, Engine, Event, STEP};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
 use crate::model::{Condition, Object, ServiceKey, Timestamp, Transition};
+use crate::probe::WireOrder;
 
 /// The largest number of reports to collect before their changes go to the kernel.
 const MOST_REPORTS: usize = 1024;
@@ -38,6 +39,7 @@ pub(super) struct Shell<K> {
     pub(super) owned: OwnedFile,
     pub(super) remembered: RememberedWriter,
     pub(super) probes: UnboundedSender<ProbeRequest>,
+    pub(super) wires: UnboundedSender<WireOrder>,
     pub(super) published: Arc<Published>,
     pub(super) recorder: Option<Recorder>,
     /// An event that came after reports; it is the next one.
@@ -128,6 +130,14 @@ where
             Action::Probe(request) => {
                 // When the director ends, nobody listens any more.
                 let _ = self.probes.send(request);
+                None
+            }
+            Action::Hold(request) => {
+                let _ = self.wires.send(WireOrder::Hold(request));
+                None
+            }
+            Action::Release(wire) => {
+                let _ = self.wires.send(WireOrder::Release(wire));
                 None
             }
             Action::Look(probes) => {

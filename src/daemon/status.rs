@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::control::{
     CheckStatus, DrainStatus, HeldStatus, Remembered, ServerStatus, ServiceStatus, Status, Told,
-    VerdictDelay,
+    TripwireStatus, VerdictDelay,
 };
 use crate::engine::{CheckView, ServerView, Snapshot, living};
-use crate::health::Held;
+use crate::health::{Held, WireHealth};
 use crate::model::{
     ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, ServiceKey, Standing,
     Timestamp, Transition, Weight,
@@ -195,6 +195,17 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
         could_not_run: view.could_not_run,
         not_checked_seconds: view.not_checked_since.map(|at| now.since(at).as_secs()),
+        tripwire: view.wire.as_deref().map(|wire| tripwire(wire, now)),
+    }
+}
+
+fn tripwire(wire: &WireHealth, now: Timestamp) -> TripwireStatus {
+    TripwireStatus {
+        held_seconds: wire.held_since.map(|at| now.since(at).as_secs()),
+        next_milliseconds: wire.next.map(|at| milliseconds(at.since(now))),
+        off: wire.is_off,
+        ended: wire.ended,
+        last_end: wire.last_end.as_ref().map(ToString::to_string),
     }
 }
 

@@ -13,7 +13,9 @@ use super::args::Failure;
 use super::ask::{Whom, to_json};
 use super::render::{drain, event};
 use super::say::{printable, say};
-use crate::control::{CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told};
+use crate::control::{
+    CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told, TripwireStatus,
+};
 use crate::model::{Object, ServerKey, ServiceKey};
 
 /// How many events are shown: the last ones.
@@ -215,6 +217,25 @@ fn render_check(check: &CheckStatus, text: &mut String) {
         Some(wait) => writeln!(text, "    next probe in {}", time(wait * 1000)),
         None => writeln!(text, "    a probe is out"),
     };
+    if let Some(wire) = &check.tripwire {
+        let _ = writeln!(text, "    tripwire: {}", tripwire(wire));
+    }
+}
+
+/// What the held connection does, and how many there were before.
+fn tripwire(wire: &TripwireStatus) -> String {
+    let TripwireStatus { ended, off, .. } = wire;
+    let before = match &wire.last_end {
+        Some(end) => format!("; {ended} ended so far, the last one: {end}"),
+        None => String::new(),
+    };
+    let state = match (wire.held_seconds, wire.next_milliseconds) {
+        (Some(seconds), _) => format!("holds a connection for {seconds} s"),
+        (None, Some(wait)) => format!("opens a connection in {}", time(wait * 1000)),
+        (None, None) if *off => "off, because the server ends such connections".to_owned(),
+        (None, None) => "waits for a success of the check".to_owned(),
+    };
+    state + &before
 }
 
 /// The standing by this check, and how far it is from another one.
@@ -300,6 +321,7 @@ mod tests {
             checked_seconds_ago: Some(0),
             could_not_run: 0,
             not_checked_seconds: None,
+            tripwire: None,
         }
     }
 
@@ -416,6 +438,51 @@ mod tests {
             ..check()
         };
         assert_eq!(last_probe(&new), "no probe has come back yet");
+    }
+
+    #[test]
+    fn a_tripwire_says_what_it_does_and_how_its_connections_ended() {
+        let none = TripwireStatus {
+            held_seconds: None,
+            next_milliseconds: None,
+            off: false,
+            ended: 0,
+            last_end: None,
+        };
+        let held = TripwireStatus {
+            held_seconds: Some(7),
+            ..none.clone()
+        };
+        let waits = TripwireStatus {
+            next_milliseconds: Some(1_800),
+            ended: 2,
+            last_end: Some("the held connection was reset".to_owned()),
+            ..none.clone()
+        };
+        let off = TripwireStatus {
+            off: true,
+            ..none.clone()
+        };
+        for (wire, said) in [
+            (none, "waits for a success of the check"),
+            (held, "holds a connection for 7 s"),
+            (
+                waits,
+                "opens a connection in 1.8 s; 2 ended so far, the last one: the held connection was reset",
+            ),
+            (off, "off, because the server ends such connections"),
+        ] {
+            let mut text = String::new();
+            let tripwire = Some(wire);
+            render_check(
+                &CheckStatus {
+                    tripwire,
+                    ..check()
+                },
+                &mut text,
+            );
+            assert!(text.ends_with(&format!("    tripwire: {said}\n")), "{text}");
+        }
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::health::{ProbeRequest, Probed};
+use crate::health::{ProbeRequest, Probed, WireId, WireRequest};
 use crate::model::{
     Config, ConnectionCounts, DrainTerms, Host, HostEvent, IpvsTable, Order, Ordered, Probe,
-    Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Transition, VirtualService,
+    Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Transition, VirtualService, WireEnd,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -23,6 +23,8 @@ pub enum Event {
     Deadline,
     /// Probes have ended: all those that had come back.
     Probed(Vec<Probed>),
+    /// A connection has ended that [`Action::Hold`] asked for.
+    WireEnded(WireId, WireEnd),
     /// Something happened to the links or addresses of this host.
     Happened(Vec<HostEvent>),
     /// The answer to [`Action::Look`].
@@ -116,6 +118,10 @@ pub struct ReloadId(pub u64);
 pub enum Action {
     /// Make a probe, and report with [`Event::Probed`].
     Probe(ProbeRequest),
+    /// Hold a connection, and report its end with [`Event::WireEnded`].
+    Hold(WireRequest),
+    /// Let go of a held connection.
+    Release(WireId),
     /// Look at the links of this host, and at the ways of these probes.
     Look(Vec<Probe>),
     /// Read the whole table.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
-use crate::health::{Held, Progress};
+use crate::health::{Held, Progress, WireHealth};
 use crate::model::{
     Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, PoolState, ServerKey,
     ServiceKey, Standing, Timestamp, Weight,
@@ -97,6 +97,8 @@ pub struct CheckView {
     pub could_not_run: u32,
     /// When the first of them started; `None` when the last probe gave a result.
     pub not_checked_since: Option<Timestamp>,
+    /// The connection that is held beside it, if it has a tripwire.
+    pub wire: Option<Box<WireHealth>>,
 }
 
 /// Counters since the start.

@@ -4,10 +4,10 @@
 use super::event::Action;
 use super::machine::{Engine, Work};
 use super::tell::Untold;
-use crate::health::{HealthAction, HealthEvent, Probed};
+use crate::health::{HealthAction, HealthEvent, Probed, WireId};
 use crate::model::{
     Condition, Effect, HostEvent, Object, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
-    Weight,
+    Weight, WireEnd,
 };
 
 impl Engine {
@@ -32,6 +32,29 @@ impl Engine {
             self.take_health(now, actions, out);
         }
         self.look(out);
+    }
+
+    /// A held connection has ended: the next probe comes at once, or the server is down.
+    pub(super) fn wire_ended(
+        &mut self,
+        now: Timestamp,
+        wire: WireId,
+        end: WireEnd,
+        out: &mut Vec<Action>,
+    ) {
+        if let Work::NotStarted | Work::Ended = self.work {
+            return;
+        }
+        let users: Vec<ServiceKey> = self.health.users(wire.check).map(|(it, _)| it).collect();
+        self.stale.extend(users);
+        let mut actions = Vec::new();
+        self.health
+            .handle(now, HealthEvent::WireEnded(wire, end), &mut actions);
+        self.health_events += 1;
+        if actions.iter().any(decides) {
+            self.decided.get_or_insert(now);
+        }
+        self.take_health(now, actions, out);
     }
 
     /// Has the ways looked at that decide whose failure it is when nobody answers.
@@ -95,6 +118,8 @@ impl Engine {
         for action in actions {
             match action {
                 HealthAction::Probe(request) => out.push(Action::Probe(request)),
+                HealthAction::Hold(request) => out.push(Action::Hold(request)),
+                HealthAction::Release(wire) => out.push(Action::Release(wire)),
                 HealthAction::Changed {
                     service,
                     server,

@@ -106,6 +106,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         next: check.next,
         could_not_run: check.could_not_run,
         not_checked_since: check.not_checked_since,
+        wire: check.wire.map(Box::new),
     });
     views.collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Check, HostEvent, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp,
+    Check, HostEvent, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp, WireEnd,
 };
 
 /// Names one checker. No number is used twice: a late report cannot reach another checker.
@@ -44,6 +44,24 @@ pub struct Probed {
     pub at: Timestamp,
 }
 
+/// Names one held connection of one checker. The checker ignores the end of an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WireId {
+    /// The checker.
+    pub check: CheckId,
+    /// The number of the connection.
+    pub number: u64,
+}
+
+/// One connection to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireRequest {
+    /// The name for the report of its end.
+    pub wire: WireId,
+    /// The check whose target and path it has; it is open within the check's timeout.
+    pub check: Arc<Check>,
+}
+
 /// What happens to the checkers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthEvent {
@@ -51,6 +69,8 @@ pub enum HealthEvent {
     Deadline,
     /// A probe has ended.
     Reported(RunId, ProbeReport),
+    /// A held connection has ended.
+    WireEnded(WireId, WireEnd),
     /// Something happened to the links of this host.
     Happened(HostEvent),
     /// The links of this host, and the ways of the probes in [`Health::questions`](super::Health::questions).
@@ -64,6 +84,10 @@ pub enum HealthEvent {
 pub enum HealthAction {
     /// Make this probe, and report its result.
     Probe(ProbeRequest),
+    /// Hold this connection, and report its end.
+    Hold(WireRequest),
+    /// Let go of this connection, without a report.
+    Release(WireId),
     /// The standing of a server (from all of its checks) changed. There is one such action for each server that uses
     /// the check.
     Changed {

@@ -31,6 +31,9 @@
 //! A probe never leaves from the address of a virtual service: the real servers have that address, too. Where the kernel
 //! would choose it, [`Health`] chooses another one of the same interface.
 //!
+//! A check can hold a connection to its server, a tripwire. Its end brings the next probe forward, and the probes that
+//! follow come at once until the verdict is clear; or it takes the server down by itself.
+//!
 //! Equal checks of several servers have one checker, and each server has one standing made from all of its checks.
 //! Nothing here does I/O: [`Health`] takes events with the moment they happened, gives actions, and says when it wants
 //! to be called again.
@@ -52,6 +55,7 @@ mod settle;
 mod source;
 mod sources;
 mod view;
+mod wire;
 
 #[cfg(test)]
 mod properties;
@@ -59,8 +63,10 @@ mod properties;
 mod tests;
 
 pub use checker::LOST_AFTER;
-pub use event::{CheckId, HealthAction, HealthEvent, ProbeRequest, Probed, RunId};
+pub use event::{
+    CheckId, HealthAction, HealthEvent, ProbeRequest, Probed, RunId, WireId, WireRequest,
+};
 pub use hold::Held;
 pub use monitor::Health;
 pub use results::Progress;
-pub use view::{CheckHealth, ServerHealth};
+pub use view::{CheckHealth, ServerHealth, WireHealth};

@@ -13,6 +13,7 @@ use super::links::Links;
 use super::roster::{Roster, ServerSlot};
 use super::sources::Sources;
 use super::view::ServerHealth;
+use super::wire::Wires;
 use crate::model::{
     Config, KnowsStandings, ProbeOutcome, ProbeReport, Recalled, ServerKey, ServiceKey, Standing,
     Timestamp,
@@ -34,6 +35,8 @@ pub struct Health {
     pub(super) sources: Sources,
     /// How many looks at the links have failed since the last that did not.
     pub(super) failed_looks: u32,
+    /// The connections that are held beside the checks.
+    pub(super) wires: Wires,
 }
 
 impl Health {
@@ -50,6 +53,7 @@ impl Health {
             doubts: Vec::new(),
             sources: Sources::default(),
             failed_looks: 0,
+            wires: Wires::default(),
         }
     }
 
@@ -121,6 +125,7 @@ impl Health {
         let due = checkers.map(|(position, slot)| (slot.checker.deadline(), position));
         Self {
             due: due.collect(),
+            wires: self.wires.of(&roster, now, &mut jitter),
             roster,
             recalled: Memories::new(),
             last_id,
@@ -151,7 +156,8 @@ impl Health {
     /// When [`HealthEvent::Deadline`] is wanted.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        let due = self.due.first().map(|(at, _)| *at);
+        due.into_iter().chain(self.wires.deadline()).min()
     }
 
     /// The roster for a configuration, made anew; and the one that is kept, if it can be kept.
@@ -182,6 +188,7 @@ impl Health {
     pub fn handle(&mut self, now: Timestamp, event: HealthEvent, out: &mut Vec<HealthAction>) {
         match event {
             HealthEvent::Deadline => {
+                self.tend_wires(now, out);
                 // Each checker gets at most one turn: one that is due again at once gets the next turn at the next
                 // call.
                 for _ in 0..self.due.len() {
@@ -198,6 +205,7 @@ impl Health {
                     self.reported(now, position, Doubt { run, report }, out);
                 }
             }
+            HealthEvent::WireEnded(wire, end) => self.wire_ended(now, wire, end, out),
             HealthEvent::Happened(event) => {
                 self.links.happened(now, &event);
                 self.sources.happened(&event);
@@ -211,7 +219,7 @@ impl Health {
     #[must_use]
     pub fn server(&self, service: &ServiceKey, server: &ServerKey) -> Option<ServerHealth<'_>> {
         let slot = self.roster.server(service, server)?;
-        Some(ServerHealth::new(&self.roster, slot))
+        Some(ServerHealth::new(&self.roster, &self.wires, slot))
     }
 
     /// The servers that use this check; none when it is gone.
@@ -263,6 +271,10 @@ impl Health {
         let Some(slot) = self.roster.checkers.get_mut(position) else {
             return;
         };
+        let heard = match &event {
+            CheckerEvent::Reported(_, report) => Some((report.outcome, report.started)),
+            CheckerEvent::Deadline | CheckerEvent::Alarm { .. } => None,
+        };
         let before = slot.checker.deadline();
         let mut actions = Vec::new();
         slot.change()
@@ -307,6 +319,9 @@ impl Health {
                     );
                 }
             }
+        }
+        if let Some(heard) = heard {
+            self.wire_heard(now, position, heard, out);
         }
     }
 

@@ -71,6 +71,8 @@ enum Happening {
     Deadline(Duration),
     /// A run reports: this many before the last one.
     Report(u64, ProbeOutcome),
+    /// Its tripwire raises an alarm that decides nothing.
+    Alarm,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -80,6 +82,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => passes,
         1 => hangs,
+        1 => Just(Happening::Alarm),
         5 => report.prop_map(|(before, outcome)| Happening::Report(before, outcome)),
     ]
 }
@@ -255,6 +258,12 @@ proptest! {
                     };
                     let event = CheckerEvent::Reported(run, report);
                     checker.handle(now, event, &mut jitter, &mut actions);
+                }
+                Happening::Alarm => {
+                    let alarm = CheckerEvent::Alarm { reason: "".into(), decisive: false };
+                    checker.handle(now, alarm, &mut jitter, &mut actions);
+                    prop_assert_eq!((&actions, checker.standing()), (&vec![], from));
+                    prop_assert!(out.is_some() || checker.deadline() <= now);
                 }
             }
             for action in &actions {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::checker::Checker;
 use super::hold::Held;
 use super::results::Progress;
-use super::roster::{Roster, ServerSlot};
-use crate::model::{Check, Standing, Timestamp};
+use super::roster::{Roster, ServerSlot, Slot};
+use super::wire::{Wire, Wires};
+use crate::model::{Check, Standing, Timestamp, WireEnd};
 
 /// The standing of one server, and why.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +19,12 @@ pub struct ServerHealth<'a> {
     /// Since when.
     pub since: Timestamp,
     roster: &'a Roster,
+    wires: &'a Wires,
     server: &'a ServerSlot,
 }
 
 /// What one check of a server knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckHealth<'a> {
     /// The check: its probe and its schedule.
     pub check: &'a Arc<Check>,
@@ -50,26 +52,48 @@ pub struct CheckHealth<'a> {
     pub could_not_run: u32,
     /// When the first of them started; `None` when the last probe gave a result.
     pub not_checked_since: Option<Timestamp>,
+    /// The connection that is held beside the check, if it has a tripwire.
+    pub wire: Option<WireHealth>,
+}
+
+/// What a tripwire does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireHealth {
+    /// Since when it holds a connection, if it does.
+    pub held_since: Option<Timestamp>,
+    /// When it opens the next one, if it waits for that moment.
+    pub next: Option<Timestamp>,
+    /// Whether it opens none any more, because the server ends them too soon.
+    pub is_off: bool,
+    /// How many connections have ended by themselves.
+    pub ended: u32,
+    /// How the last one ended.
+    pub last_end: Option<WireEnd>,
 }
 
 impl<'a> ServerHealth<'a> {
-    pub(super) const fn new(roster: &'a Roster, server: &'a ServerSlot) -> Self {
+    pub(super) const fn new(roster: &'a Roster, wires: &'a Wires, server: &'a ServerSlot) -> Self {
         Self {
             standing: server.standing,
             since: server.since,
             roster,
+            wires,
             server,
         }
     }
 
     /// Each of its checks, in the order of the configuration.
     pub fn checks(&self) -> impl Iterator<Item = CheckHealth<'a>> + use<'a> {
-        self.roster.checkers_of(self.server).map(CheckHealth::of)
+        let (roster, wires) = (self.roster, self.wires);
+        let positions = self.server.checkers.iter();
+        let slots = positions.filter_map(|position| roster.checkers.get(*position));
+        slots.map(|slot| CheckHealth::of(slot, wires))
     }
 }
 
 impl<'a> CheckHealth<'a> {
-    fn of(checker: &'a Checker) -> Self {
+    fn of(slot: &'a Slot, wires: &Wires) -> Self {
+        let checker: &Checker = &slot.checker;
         let last_run = checker.last_run();
         Self {
             check: checker.check(),
@@ -85,6 +109,19 @@ impl<'a> CheckHealth<'a> {
             next: checker.next(),
             could_not_run: checker.not_checked(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),
+            wire: wires.get(slot.id).map(WireHealth::of),
+        }
+    }
+}
+
+impl WireHealth {
+    fn of(wire: &Wire) -> Self {
+        Self {
+            held_since: wire.held_since(),
+            next: wire.deadline(),
+            is_off: wire.is_off(),
+            ended: wire.ended(),
+            last_end: wire.last_end().cloned(),
         }
     }
 }

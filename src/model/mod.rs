@@ -24,6 +24,7 @@ mod step;
 mod sync;
 mod table;
 mod transition;
+mod tripwire;
 mod units;
 
 pub use asked::{AskedWeight, Percent};
@@ -63,4 +64,5 @@ pub use step::Step;
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};
+pub use tripwire::{Tripwire, WireEnd};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};

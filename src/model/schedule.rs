@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Tripwire;
+
 /// When probes run, and how many results make a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CheckSchedule {
@@ -25,6 +27,9 @@ pub struct CheckSchedule {
     /// How a server is held down that goes down again and again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_down: Option<HoldDown>,
+    /// What the end of a connection held to the server counts for; `None` when none is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripwire: Option<Tripwire>,
 }
 
 impl CheckSchedule {
@@ -37,6 +42,7 @@ impl CheckSchedule {
         retry: Retry::Delay(Duration::from_secs(1)),
         down_interval: None,
         hold_down: None,
+        tripwire: None,
     };
 }
 

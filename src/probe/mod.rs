@@ -18,6 +18,7 @@ mod talk;
 mod tcp;
 mod tls;
 mod together;
+mod tripwire;
 mod udp;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub use self::http::{HttpAnswer, HttpBody, HttpContent, HttpHead};
 use self::open::OpenRun;
 pub use self::together::together;
+pub use self::tripwire::{WireOrder, hold_wires};
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{Check, ProbeKind, ProbeOutcome, ProbeReport, Timestamp};
 

@@ -140,7 +140,7 @@ impl<C: Fn() -> Timestamp> Shell<C> {
                 let _ = self.probes.send(request);
                 return None;
             }
-            Action::Tell(_) | Action::End(_) => return None,
+            Action::Hold(_) | Action::Release(_) | Action::Tell(_) | Action::End(_) => return None,
             Action::Look(_) => Event::Seen(Err("there is no link to look at".into())),
             Action::ReadTable => Event::TableRead(Ok(self.kernel.table.clone())),
             Action::ReadService(key) => {

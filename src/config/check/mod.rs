@@ -16,6 +16,7 @@ mod shared;
 mod talk;
 mod target;
 mod tls;
+mod tripwire;
 mod verdict;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use self::schedule::ScheduleLayer;
 pub(super) use self::shared::Shared;
 use self::shared::share;
 use self::target::{TargetLayer, own_port, target};
+use self::tripwire::TripwireLayer;
 use super::section::CHECK;
 use super::setting::{Setting, Subject, innermost};
 use super::tree::{Entry, Node, Value};
@@ -53,6 +55,7 @@ pub(super) struct CheckLayer {
     need: Setting<Need>,
     schedule: ScheduleLayer,
     path: PathLayer,
+    tripwire: TripwireLayer,
 }
 
 /// What a layer wants.
@@ -109,7 +112,9 @@ impl CheckLayer {
                     self.choose(read, entry, out);
                 }
                 "need" => self.need = Setting::read(node, need(name, node, out)),
-                _ if self.schedule.take(entry, out) || self.path.take(entry, out) => {}
+                _ if self.schedule.take(entry, out)
+                    || self.path.take(entry, out)
+                    || self.tripwire.take(entry, out) => {}
                 _ => match Kind::of(name) {
                     Some(kind) => {
                         let read = kind.read(node, out);
@@ -278,13 +283,15 @@ impl CheckLayer {
             (target, path)
         };
         let schedules: Vec<&ScheduleLayer> = layers.iter().map(|layer| &layer.schedule).collect();
-        let schedule = ScheduleLayer::resolve(&schedules, kind.usual_counts())?;
+        let mut schedule = ScheduleLayer::resolve(&schedules, kind.usual_counts())?;
         let place = Place {
             own,
             written: written.unwrap_or(subject.span),
         };
         let kind: ProbeKind = kind.resolve(&kinds, place, subject, shared, out)?;
         let probe = Probe { kind, target, path };
+        let tripwires: Vec<&TripwireLayer> = layers.iter().map(|layer| &layer.tripwire).collect();
+        schedule.tripwire = TripwireLayer::resolve(&tripwires, &probe, subject, out)?;
         let schedule = share(&mut shared.schedule, schedule);
         Ok(Some(Check { probe, schedule }))
     }

@@ -100,6 +100,7 @@ impl ScheduleLayer {
             retry: innermost_or(layers, |layer| &layer.retry, DEFAULT.retry)?,
             down_interval: innermost(layers, |layer| &layer.down_interval)?.map(|it| *it.value),
             hold_down: innermost_or(layers, |layer| &layer.hold_down, DEFAULT.hold_down)?,
+            tripwire: DEFAULT.tripwire,
         })
     }
 }

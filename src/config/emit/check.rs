@@ -76,6 +76,7 @@ fn write_schedule(
         retry,
         down_interval,
         hold_down,
+        tripwire,
     } = *schedule;
     let (retry, after) = match retry {
         Retry::Delay(delay) => ("retry_delay", delay),
@@ -97,6 +98,9 @@ fn write_schedule(
         Fall::OfTheLast { failures, of } => {
             writeln!(f, "{indent}fall: {{failures: {failures}, of: {of}}}")?;
         }
+    }
+    if let Some(tripwire) = tripwire {
+        writeln!(f, "{indent}tripwire: {{counts: {}}}", tripwire.word())?;
     }
     if let Some(HoldDown { first, ceiling }) = hold_down {
         let [first, ceiling] = [first, ceiling].map(duration::write);

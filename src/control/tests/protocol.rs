@@ -226,6 +226,7 @@ fn full_status() -> Status {
                     checked_seconds_ago: Some(1),
                     could_not_run: 0,
                     not_checked_seconds: None,
+                    tripwire: None,
                 }],
             }],
         }],

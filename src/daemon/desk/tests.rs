@@ -100,6 +100,7 @@ fn snapshot() -> Snapshot {
                     next: None,
                     could_not_run: 0,
                     not_checked_since: None,
+                    wire: None,
                 })
                 .collect();
             ServerView {

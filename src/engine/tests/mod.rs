@@ -9,3 +9,4 @@ mod reload;
 mod stand;
 mod trouble;
 mod upkeep;
+mod wires;

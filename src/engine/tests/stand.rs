@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config;
 use crate::engine::{Action, Counted, Engine, Event, Probed, ReloadId, Start};
-use crate::health::ProbeRequest;
+use crate::health::{ProbeRequest, WireRequest};
 use crate::model::{
     AllUp, Config, ConnectionCounts, IpvsTable, Link, Probe, ProbeOutcome, ProbeReport, Recalled,
     Role, SeenLink, ServiceKey, Sighting, Timestamp, Transition, Way,
@@ -23,6 +23,8 @@ pub(super) struct Stand {
     pub(super) now: Timestamp,
     /// Probes that were asked for.
     pub(super) probes: Vec<ProbeRequest>,
+    /// Connections that are held.
+    pub(super) wires: Vec<WireRequest>,
     /// What was told.
     pub(super) told: Vec<Arc<Transition>>,
     /// What the state file says; `Err` while it cannot be written.
@@ -82,6 +84,7 @@ impl Stand {
             kernel,
             now: Timestamp::after_start(Duration::from_secs(1_000)),
             probes: Vec::new(),
+            wires: Vec::new(),
             told: Vec::new(),
             owned: BTreeSet::new(),
             disk_full: false,
@@ -123,6 +126,8 @@ impl Stand {
         let deaf = self.deaf.map(Box::from);
         match action {
             Action::Probe(request) => self.probes.push(request),
+            Action::Hold(request) => self.wires.push(request),
+            Action::Release(wire) => self.wires.retain(|it| it.wire != wire),
             Action::Look(probes) => return Some(Event::Seen(Ok(Box::new(self.sighting(probes))))),
             Action::ReadTable => {
                 self.exchanges += 1;

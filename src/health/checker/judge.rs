@@ -23,6 +23,9 @@ impl Checker {
             succeeded: found.is_some_and(Standing::is_up),
         });
         let Some(found) = found else {
+            if let ProbeOutcome::Unsupported | ProbeOutcome::Abstained = report.outcome {
+                self.alarm = None;
+            }
             self.gave_no_result(report.started, report.reason, out);
             return;
         };
@@ -37,7 +40,10 @@ impl Checker {
             self.note_failure(&report.reason);
         }
         self.count(asked, found);
+        // A probe that started before the alarm does not answer it.
+        let unanswered = self.alarm.filter(|at| report.started < *at);
         if found == self.standing {
+            self.alarm = unanswered;
             return;
         }
         let progress = self.needs_several(found).then(|| self.progress());
@@ -46,8 +52,27 @@ impl Checker {
         }
         let (from, held) = (self.standing, self.held());
         self.turn(now, found);
+        self.alarm = unanswered;
         let because = because(from, found, &report.reason, progress, held.or(self.held()));
         out.push(CheckerAction::Changed { because });
+    }
+
+    /// Probes at once. A decisive alarm counts before that.
+    pub(super) fn take_alarm(
+        &mut self,
+        now: Timestamp,
+        reason: &str,
+        decisive: bool,
+        out: &mut Vec<CheckerAction>,
+    ) {
+        self.alarm = Some(now);
+        if decisive && self.standing.is_up() {
+            self.note_failure(reason);
+            self.turn(now, Standing::Down);
+            let because = reason.into();
+            out.push(CheckerAction::Changed { because });
+        }
+        self.hasten(now);
     }
 
     /// The standing by this outcome alone; `None` when it says nothing.

@@ -26,6 +26,8 @@ pub(super) enum CheckerEvent {
     Deadline,
     /// The run of this number has ended.
     Reported(u64, ProbeReport),
+    /// Its tripwire says that the server may be dead; a decisive alarm takes an up server down.
+    Alarm { reason: Box<str>, decisive: bool },
 }
 
 /// What a checker asks for, or reports.
@@ -78,6 +80,8 @@ pub(super) struct Checker {
     serving: bool,
     /// The standing that an earlier director knew, and since when. The first verdict clears it.
     recalled: Option<Box<(Standing, Timestamp)>>,
+    /// When its tripwire raised an alarm that no result has answered yet.
+    alarm: Option<Timestamp>,
     phase: Phase,
     /// The number of the last run.
     run: u64,
@@ -127,6 +131,7 @@ impl Checker {
             heard: None,
             serving: recalled.is_some_and(|(standing, _)| standing.is_up()),
             recalled: recalled.map(Box::new),
+            alarm: None,
             phase: Phase::Waiting(first),
             run: 0,
             last_failure: None,
@@ -319,6 +324,9 @@ impl Checker {
             (Phase::Probing(asked), CheckerEvent::Reported(run, report)) if run == self.run => {
                 self.judge(asked, now, report, out);
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
+            }
+            (Phase::Waiting(_) | Phase::Probing(_), CheckerEvent::Alarm { reason, decisive }) => {
+                self.take_alarm(now, &reason, decisive, out);
             }
             (
                 Phase::Waiting(_) | Phase::Probing(_),

@@ -14,17 +14,21 @@ impl Checker {
     }
 
     /// Intervals run from start to start. While the verdict is in doubt, the next probe comes soon; but not while a
-    /// hold-down must pass. Then one comes at its end.
+    /// hold-down must pass. Then one comes at its end. After an alarm the next one comes at once.
     pub(super) fn next_probe(
         &self,
         asked: Timestamp,
         now: Timestamp,
         jitter: &mut fastrand::Rng,
     ) -> Timestamp {
+        let alarmed = self.alarm.is_some() && self.standing != Standing::Down;
+        if alarmed && self.not_checked == 0 {
+            return now;
+        }
         let schedule = &self.check.schedule;
         let held_until = self.held().and_then(|held| held.until);
         let held_until = held_until.filter(|until| asked < *until);
-        let doubt = self.is_in_doubt().then_some(schedule.retry);
+        let doubt = (alarmed || self.is_in_doubt()).then_some(schedule.retry);
         let interval = match (doubt, self.standing) {
             (None, standing) => self.check.interval(standing),
             (Some(_), _) if held_until.is_some() => schedule.interval,

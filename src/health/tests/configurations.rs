@@ -125,7 +125,9 @@ impl Checked {
             .handle(self.now, HealthEvent::Deadline, &mut out);
         let requests = out.into_iter().map(|action| match action {
             HealthAction::Probe(request) => request,
-            HealthAction::Changed { .. }
+            HealthAction::Hold(_)
+            | HealthAction::Release(_)
+            | HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
             | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. } => panic!("{action:?}"),
@@ -196,6 +198,8 @@ fn services_with_an_equal_check_share_one_probe_and_each_is_told() {
                 ..
             } if &**because == "check passed, 1/1" => service.to_string(),
             other @ (HealthAction::Probe(_)
+            | HealthAction::Hold(_)
+            | HealthAction::Release(_)
             | HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
             | HealthAction::Warned { .. }

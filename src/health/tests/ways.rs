@@ -403,7 +403,9 @@ impl Servers {
             .handle(self.now, HealthEvent::Deadline, &mut out);
         let probes = out.into_iter().filter_map(|action| match action {
             HealthAction::Probe(request) => Some(request),
-            HealthAction::Changed { .. }
+            HealthAction::Hold(_)
+            | HealthAction::Release(_)
+            | HealthAction::Changed { .. }
             | HealthAction::NotChecked { .. }
             | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. } => None,

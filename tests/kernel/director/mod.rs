@@ -26,6 +26,7 @@ mod schedule;
 mod state;
 mod talk;
 mod tls;
+mod tripwire;
 mod udp;
 mod verdict;
 mod way;
@@ -44,6 +45,7 @@ pub(crate) fn tests() -> Vec<Test> {
         http::tests(),
         talk::tests(),
         tls::tests(),
+        tripwire::tests(),
         udp::tests(),
         order::tests(),
         drains::tests(),

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `check.tripwire`: whether a connection is held to the server, and what its end counts for.
+
+use crate::config::section::CHECK_TRIPWIRE;
+use crate::config::setting::{Setting, Subject, innermost};
+use crate::config::tree::{Entry, Node, Value};
+use crate::config::value::{boolean, choice, map};
+use crate::diagnostic::{Findings, Wrong};
+use crate::model::{Probe, ProbeKind, Tripwire};
+
+/// The port of AMQP brokers. They log a connection on which nobody shakes hands.
+const AMQP: u16 = 5672;
+
+/// The tripwire of one layer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TripwireLayer {
+    chosen: Setting<Option<Tripwire>>,
+}
+
+impl TripwireLayer {
+    /// Reads the key if it is this one, and returns whether it is.
+    pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
+        let (name, node) = (&*entry.key, &entry.value);
+        if name != "tripwire" {
+            return false;
+        }
+        self.chosen = Setting::read(node, read(name, node, out));
+        true
+    }
+
+    /// The tripwire of a check, from all layers, the innermost first.
+    pub(super) fn resolve(
+        layers: &[&Self],
+        probe: &Probe,
+        subject: &Subject,
+        out: &mut Findings,
+    ) -> Result<Option<Tripwire>, Wrong> {
+        let Some(found) = innermost(layers, |layer| &layer.chosen)? else {
+            return Ok(None);
+        };
+        if found.value.is_none() {
+            return Ok(None);
+        }
+        let Some((message, help)) = trouble(probe) else {
+            return Ok(*found.value);
+        };
+        out.push(subject.finding(found.span, message).help(help));
+        Err(Wrong)
+    }
+}
+
+/// `true`, `false`, or a map, which means true.
+fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Tripwire>, Wrong> {
+    if matches!(node.value, Value::Scalar { .. }) && !node.is_null() {
+        return Ok(boolean(name, node, out)?.then_some(Tripwire::Probe));
+    }
+    let words = [Tripwire::Probe, Tripwire::Failure].map(|it| (it.word(), it));
+    let entries = map(&CHECK_TRIPWIRE, node, out)?;
+    let mut counts = Ok(Tripwire::Probe);
+    for entry in entries {
+        match &*entry.key {
+            "counts" => counts = choice("counts", &entry.value, &words, &[], out),
+            _ => CHECK_TRIPWIRE.unknown_key(entry, entries, out),
+        }
+    }
+    counts.map(Some)
+}
+
+/// Why such a server is not to have a connection on which nobody speaks, and what to write instead.
+fn trouble(probe: &Probe) -> Option<(&'static str, &'static str)> {
+    const LOGS: &str =
+        "no tripwire here: an AMQP broker logs every connection that does not shake hands";
+    const SPEAKS: &str = "no tripwire here: only tcp and http checks have one";
+    const HELP: &str = "write tripwire: false for this check";
+    match &probe.kind {
+        ProbeKind::Amqp(_) => Some((LOGS, HELP)),
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) if probe.target.port() == AMQP => Some((LOGS, HELP)),
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) => None,
+        ProbeKind::Http(http) if http.tls.is_none() => None,
+        ProbeKind::Http(_)
+        | ProbeKind::Tls(_)
+        | ProbeKind::Rabbitmq(_)
+        | ProbeKind::Udp(_)
+        | ProbeKind::Agent(_)
+        | ProbeKind::File(_)
+        | ProbeKind::Exec(_) => Some((SPEAKS, HELP)),
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Tripwires: a connection that is held to a server, so that its end tells of the server's death at once.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the end of a held connection counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tripwire {
+    /// It brings the next probe forward. The probes decide.
+    Probe,
+    /// It takes the server down, unless the end before was a false alarm.
+    Failure,
+}
+
+impl Tripwire {
+    /// Its word in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// How a held connection ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WireEnd {
+    /// The server closed it.
+    Closed,
+    /// The server reset it.
+    Reset,
+    /// Nothing answers on it any more.
+    Silent,
+    /// The server did not take the connection.
+    NotTaken(Box<str>),
+    /// The server sent more than anybody asked for.
+    Flooded,
+    /// This host could not open or hold it: that says nothing about the server.
+    CouldNotHold(Box<str>),
+}
+
+impl fmt::Display for WireEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the server closed the held connection"),
+            Self::Reset => f.write_str("the held connection was reset"),
+            Self::Silent => f.write_str("nobody answers on the held connection"),
+            Self::NotTaken(why) | Self::CouldNotHold(why) => {
+                write!(f, "no connection could be held: {why}")
+            }
+            Self::Flooded => f.write_str("the server sent too much on the held connection"),
+        }
+    }
+}
