@@ -226,7 +226,13 @@ mod tests {
             };
             setsockopt(&stream, sockopt::Linger, &linger).unwrap();
         };
-        assert_eq!(told(resets), WireEnd::Reset);
+        // The reset may come before this side knows that it is connected.
+        let end = told(resets);
+        let early = |why: &str| why.contains("ECONNRESET");
+        assert!(
+            matches!(&end, WireEnd::Reset) || matches!(&end, WireEnd::NotTaken(why) if early(why)),
+            "{end:?}"
+        );
     }
 
     #[test]

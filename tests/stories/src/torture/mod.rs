@@ -34,7 +34,7 @@ const FIRST_SEED: u64 = 1;
 const ROUNDS: u32 = 20;
 /// How many `make test` plays.
 #[cfg(test)]
-const ROUNDS_OF_MAKE_TEST: u32 = 10;
+const ROUNDS_OF_MAKE_TEST: u32 = 11;
 /// The word by which a round is started.
 const ONE: &str = "--one";
 
