@@ -33,7 +33,7 @@ fn file() {
     let [one, other, new] = ["one", "other", "new"].map(|name| files.path(name));
     files.write(&format!(
         "defaults: {{check: {{interval: 200ms, timeout: 500ms, source: 192.168.0.11}}}}\nvirtual_services:\n  \
-         - address: {VIP}\n    scheduler: wrr\n    weight: 10\n    servers:\n      \
+         - address: {VIP}\n    scheduler: wrr\n    weight: 10\n    min_healthy: 0\n    servers:\n      \
          - {{address: 192.168.0.2, check: {{file: {{path: {}, missing: up}}}}}}\n      \
          - {{address: 192.168.0.3, check: {{each: [{{tcp: {{port: 8080}}}}, {{file: {{path: {}}}}}]}}}}\n",
         one.display(),
