@@ -53,7 +53,7 @@ fn exec() {
     does("192.168.0.3", "exit 9");
     files.write(&format!(
         "defaults: {{check: {{interval: 500ms, timeout: 5s, retry_delay: 200ms}}}}\nvirtual_services:\n  \
-         - address: {VIP}\n    scheduler: wrr\n    weight: 10\n    \
+         - address: {VIP}\n    scheduler: wrr\n    weight: 10\n    min_healthy: 0\n    \
          check: {{exec: {{command: [{}, {}], dynamic: true}}}}\n    servers: [192.168.0.2, 192.168.0.3]\n",
         program.display(),
         says.display()

@@ -118,7 +118,7 @@ fn hang() {
         )
     };
     let (mut stage, files, webs) = set_up(&format!(
-        "defaults: {{{QUICK}}}\nvirtual_services:\n{}{}",
+        "defaults: {{min_healthy: 0, {QUICK}}}\nvirtual_services:\n{}{}",
         service(80, "http"),
         service(81, "tcp")
     ));
