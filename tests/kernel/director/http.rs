@@ -165,7 +165,7 @@ fn drain() {
 fn json() {
     const DRAINS: &str = "the node is not currently available to serve clients";
     let (mut stage, files, webs) = set_up(&format!(
-        "defaults: {{{QUICK}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    check: {{http: {{port: 8080, \
+        "defaults: {{min_healthy: 0, {QUICK}}}\nvirtual_services:\n  - address: {VIP}\n    scheduler: rr\n    check: {{http: {{port: 8080, \
          status: 200-599, json: {{/reason: {DRAINS}}}}}}}\n    servers: [192.168.0.2, {{address: 192.168.0.3, check: \
          {{http: {{json: {{/reason: null, /status/0: 1}}}}}}}}]\n"
     ));
