@@ -158,7 +158,7 @@ fn broker() {
     let file = |name: &str| files.path(name).display().to_string();
     let ca = file("ca.pem");
     files.write(&format!(
-        "defaults: {{{QUICK}}}\nvirtual_services:\n  - address: 192.168.0.10:5671\n    servers: [192.168.0.2]\n    \
+        "defaults: {{min_healthy: 0, {QUICK}}}\nvirtual_services:\n  - address: 192.168.0.10:5671\n    servers: [192.168.0.2]\n    \
          check: {{amqp: {{port: 5673, user: monitor, password_file: {}, tls: {{ca_file: {ca}}}}}}}\n  \
          - address: 192.168.0.10:15672\n    servers: [192.168.0.2]\n    check: {{rabbitmq: {{tls: {{ca_file: {ca}, \
          server_name: rabbit.example, client_certificate: {}, client_key: {}}}}}}}\n",
