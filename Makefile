@@ -22,7 +22,7 @@ say = @printf '\n== %s\n'
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
-	@echo 'make test    every check: formatting, lints, all tests, the demonstration (about 15 minutes)'
+	@echo 'make test    every check: formatting, lints, all tests, the demonstration (about 25 minutes)'
 	@echo 'make bench   the director beside ipvsadm, keepalived and HAProxy; exit status 1 where a goal is missed'
 	@echo 'make bench-checks  of that only the checks: 10,000 of them, how soon a fault is found, checks each second'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
@@ -45,7 +45,7 @@ failed = { printf '\nmake test: step %s failed; %s\n' '$(1)' '$(2)' >&2; exit 1;
 test:
 	@$(CHECK) test
 	@$(INSTALL) $(LAB_PACKAGES) keepalived $(LINKER)
-	@echo 'make test takes about 15 minutes on two cores'
+	@echo 'make test takes about 25 minutes on two cores'
 	$(say) '1 of 6: formatting'
 	@$(CARGO) fmt --all --check || $(call failed,1,steps 2 to 6 did not run; cargo fmt --all mends this)
 	$(say) '2 of 6: lints (the first time takes minutes)'
