@@ -21,6 +21,12 @@ pub fn shown(text: &str, most: usize) -> String {
     short.trim().to_owned()
 }
 
+/// The same for bytes, which need be no text.
+#[must_use]
+pub fn shown_bytes(bytes: &[u8], most: usize) -> String {
+    shown(&String::from_utf8_lossy(bytes), most)
+}
+
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {

@@ -272,9 +272,7 @@ impl Engine {
 
     /// Everything that is due: probes, a round of reading back, services to try again, and one service to read back.
     fn tick(&mut self, now: Timestamp, out: &mut Vec<Action>) {
-        let mut actions = Vec::new();
-        self.health.handle(now, HealthEvent::Deadline, &mut actions);
-        self.health_events += 1;
+        let actions = self.hand_to_health(now, HealthEvent::Deadline);
         self.take_health(now, actions, out);
         if self.next_round <= now {
             self.begin_round(now, out);

@@ -11,8 +11,8 @@ use super::history::History;
 use super::orders::Answers;
 use crate::health::{Held, Progress, WireHealth};
 use crate::model::{
-    Check, Config, Drain, Drains, Few, KnowsStandings, Order, Orders, PoolState, ServerKey,
-    ServiceKey, Standing, Timestamp, Weight,
+    Check, Config, Drains, Few, Orders, PoolState, ServerKey, ServiceKey, Standing, Timestamp,
+    Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -150,22 +150,5 @@ impl Snapshot {
         let servers = &self.services.get(service)?.servers;
         let at = servers.binary_search_by_key(server, |view| view.key).ok()?;
         servers.get(at)
-    }
-}
-
-impl KnowsStandings for Snapshot {
-    fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing> {
-        self.server(service, server)?.standing
-    }
-
-    fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
-        self.orders.get(service, server)
-    }
-
-    fn drains(&self, service: &ServiceKey) -> Vec<(ServerKey, Drain)> {
-        self.drains
-            .of(service)
-            .map(|(key, it)| (*key, *it))
-            .collect()
     }
 }

@@ -4,7 +4,7 @@
 use super::event::Action;
 use super::machine::{Engine, Work};
 use super::tell::Untold;
-use crate::health::{HealthAction, HealthEvent, Probed, WireId};
+use crate::health::{CheckId, HealthAction, HealthEvent, Probed, WireId};
 use crate::model::{
     Condition, Effect, HostEvent, Object, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
     Weight, WireEnd,
@@ -19,12 +19,8 @@ impl Engine {
         let first = reports.iter().map(|probed| probed.at).min();
         self.reported = first.unwrap_or(now);
         for Probed { run, report, at } in reports {
-            let users: Vec<ServiceKey> = self.health.users(run.check).map(|(it, _)| it).collect();
-            self.stale.extend(users);
-            let mut actions = Vec::new();
-            let reported = HealthEvent::Reported(run, report);
-            self.health.handle(now, reported, &mut actions);
-            self.health_events += 1;
+            self.show_anew(run.check);
+            let actions = self.hand_to_health(now, HealthEvent::Reported(run, report));
             if actions.iter().any(decides) {
                 let first = self.decided.map_or(at, |first| first.min(at));
                 self.decided = Some(first);
@@ -45,16 +41,30 @@ impl Engine {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
         }
-        let users: Vec<ServiceKey> = self.health.users(wire.check).map(|(it, _)| it).collect();
-        self.stale.extend(users);
-        let mut actions = Vec::new();
-        self.health
-            .handle(now, HealthEvent::WireEnded(wire, end), &mut actions);
-        self.health_events += 1;
+        self.show_anew(wire.check);
+        let actions = self.hand_to_health(now, HealthEvent::WireEnded(wire, end));
         if actions.iter().any(decides) {
             self.decided.get_or_insert(now);
         }
         self.take_health(now, actions, out);
+    }
+
+    /// Hands one event to the checkers. What they ask for is to be given to [`Engine::take_health`].
+    pub(super) fn hand_to_health(
+        &mut self,
+        now: Timestamp,
+        event: HealthEvent,
+    ) -> Vec<HealthAction> {
+        let mut actions = Vec::new();
+        self.health.handle(now, event, &mut actions);
+        self.health_events += 1;
+        actions
+    }
+
+    /// The servers that use this check are shown anew.
+    fn show_anew(&mut self, check: CheckId) {
+        let services: Vec<ServiceKey> = self.health.users(check).map(|(it, _)| it).collect();
+        self.stale.extend(services);
     }
 
     /// Has the ways looked at that decide whose failure it is when nobody answers.
@@ -76,9 +86,8 @@ impl Engine {
             return;
         }
         for event in events {
-            let event = HealthEvent::Happened(event);
-            self.health.handle(now, event, &mut Vec::new());
-            self.health_events += 1;
+            // Nothing follows from it until the links have been looked at.
+            let _ = self.hand_to_health(now, HealthEvent::Happened(event));
         }
         if self.health.wants_look() {
             self.look(out);
@@ -96,9 +105,7 @@ impl Engine {
             return;
         }
         let seen = sighting.map_or(HealthEvent::NotSeen, HealthEvent::Seen);
-        let mut actions = Vec::new();
-        self.health.handle(now, seen, &mut actions);
-        self.health_events += 1;
+        let actions = self.hand_to_health(now, seen);
         if actions.iter().any(decides) {
             self.decided.get_or_insert(self.reported);
         }

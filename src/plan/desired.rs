@@ -3,8 +3,8 @@
 
 use super::pool::{self, Floor, Wish};
 use crate::model::{
-    Config, ConfiguredServer, ConfiguredService, IpvsTable, KnowsStandings, Order, PoolState, Rank,
-    RealServer, Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
+    Config, ConfiguredServer, ConfiguredService, Drain, IpvsTable, KnowsStandings, Order,
+    PoolState, Rank, RealServer, Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
 };
 
 /// Our part of the kernel's table as it should be.
@@ -66,7 +66,8 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
         Role::Serving => config.services.get(key)?,
         Role::Leaving => return None,
     };
-    let wishing = |absent| wishes(configured, key, standings, observed, absent);
+    let drains = standings.drains(key);
+    let wishing = |absent| wishes(configured, key, standings, &drains, observed, absent);
     let mut wishes = wishing(Absent::Waits);
     let is_sorry = |server| {
         let configured = configured.servers.get(server);
@@ -81,7 +82,7 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
         wishes = wishing(Absent::Enters);
     }
     let (mut service, state) = with(configured, wishes, Floor::Kept, standings.pool(key));
-    add_leaving(&mut service, key, standings);
+    add_leaving(&mut service, &drains);
     Some((service, state))
 }
 
@@ -93,21 +94,18 @@ pub fn desired_cautiously<S: KnowsStandings + ?Sized>(
     standings: &S,
     observed: Option<&VirtualService>,
 ) -> VirtualService {
-    let wishes = wishes(configured, key, standings, observed, Absent::Waits);
+    let drains = standings.drains(key);
+    let wishes = wishes(configured, key, standings, &drains, observed, Absent::Waits);
     let (mut service, _) = with(configured, wishes, Floor::Ignored, standings.pool(key));
-    add_leaving(&mut service, key, standings);
+    add_leaving(&mut service, &drains);
     service
 }
 
 /// The servers that have left the configuration, and drain.
-fn add_leaving<S: KnowsStandings + ?Sized>(
-    service: &mut VirtualService,
-    key: &ServiceKey,
-    standings: &S,
-) {
-    for (server, drain) in standings.drains(key) {
+fn add_leaving(service: &mut VirtualService, drains: &[(ServerKey, Drain)]) {
+    for (server, drain) in drains {
         if let Some(real) = drain.leaving {
-            service.servers.entry(server).or_insert(real);
+            service.servers.entry(*server).or_insert(real);
         }
     }
 }
@@ -137,11 +135,11 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
     configured: &'a ConfiguredService,
     key: &ServiceKey,
     standings: &S,
+    drains: &[(ServerKey, Drain)],
     observed: Option<&VirtualService>,
     absent: Absent,
 ) -> Vec<Wish<'a>> {
     let pool = standings.pool(key);
-    let drains = standings.drains(key);
     let drained = |server: &ServerKey| {
         let at = drains.binary_search_by_key(server, |(it, _)| *it).ok();
         at.and_then(|at| drains.get(at))

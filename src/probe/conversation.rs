@@ -105,6 +105,20 @@ enum Phase {
     Talking,
 }
 
+/// Connects to `at` and talks, over one connection, within `timeout` from its first packet.
+pub(super) async fn once(
+    at: SocketAddr,
+    path: Option<&ProbePath>,
+    tls: Option<&Tls>,
+    timeout: Duration,
+    talk: impl AsyncFnOnce(&mut Connection) -> Answer,
+) -> Answer {
+    match Whom::new(at, path, tls, timeout).await {
+        Ok(whom) => hold(&whom, Time::from_now(timeout), false, talk).await,
+        Err(answer) => answer,
+    }
+}
+
 /// Connects and talks within the time. `met` tells that the server has answered this probe before.
 ///
 /// A reset closes the connection then: no side keeps it in `TIME_WAIT`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Answer;
 use super::reading::Readings;
 use crate::codec::agent::AgentLine;
-use crate::codec::shown;
+use crate::codec::shown_bytes;
 use crate::model::{
     AgentState, AskedWeight, CheckSchedule, FileProbe, MissingFile, ProbeOutcome, Standing, Weight,
 };
@@ -68,7 +68,7 @@ fn understand(bytes: &[u8]) -> Result<Answer, String> {
         return Err("has more than one line".to_owned());
     }
     let state = state(line)?;
-    let why = || format!("the file says: {}", printable(line));
+    let why = || format!("the file says: {}", shown_bytes(line, LONGEST_SHOWN));
     Ok(match state.standing() {
         Standing::Unknown => return Err("says nothing".to_owned()),
         Standing::Up(weight) => Answer::new(ProbeOutcome::Up(weight), ""),
@@ -86,7 +86,7 @@ fn state(line: &[u8]) -> Result<AgentState, String> {
         let Some(weight) = number.and_then(Weight::new) else {
             return Err(format!(
                 "a weight is 0 to 2147483647, got {}",
-                printable(line)
+                shown_bytes(line, LONGEST_SHOWN)
             ));
         };
         let weight = Some(AskedWeight::Weight(weight));
@@ -97,16 +97,12 @@ fn state(line: &[u8]) -> Result<AgentState, String> {
     }
     let AgentLine { state, unknown } = AgentLine::read(line);
     if unknown.is_some() || state == AgentState::NOTHING {
-        let line = printable(line);
+        let line = shown_bytes(line, LONGEST_SHOWN);
         return Err(format!(
             "is neither a weight, nor a share like 75%, nor up, down, drain or maint: {line}"
         ));
     }
     Ok(state)
-}
-
-fn printable(bytes: &[u8]) -> String {
-    shown(&String::from_utf8_lossy(bytes), LONGEST_SHOWN)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use tokio::io::AsyncReadExt as _;
 
 use super::Answer;
 use super::connection::Connection;
-use super::conversation::{self, Time, Whom, failed};
-use crate::codec::shown;
+use super::conversation::{self, failed};
+use crate::codec::{shown, shown_bytes};
 use crate::model::{Payload, ProbePath, TcpTalk};
 
 /// As much of an answer is read.
@@ -26,12 +26,8 @@ pub(super) async fn probe(
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let whom = match Whom::new(at, path, None, timeout).await {
-        Ok(whom) => whom,
-        Err(answer) => return answer,
-    };
     let say = async |stream: &mut Connection| converse(stream, talk).await;
-    conversation::hold(&whom, Time::from_now(timeout), false, say).await
+    conversation::once(at, path, None, timeout, say).await
 }
 
 async fn converse(stream: &mut Connection, talk: &TcpTalk) -> Answer {
@@ -83,7 +79,7 @@ pub(super) fn said(came: &[u8]) -> String {
     }
     let bytes = if length == 1 { "byte" } else { "bytes" };
     let start = came.get(..LONGEST_ANSWER * 4).unwrap_or(came);
-    let text = shown(&String::from_utf8_lossy(start), LONGEST_ANSWER);
+    let text = shown_bytes(start, LONGEST_ANSWER);
     if text.is_empty() {
         format!("{length} {bytes} that cannot be shown")
     } else {

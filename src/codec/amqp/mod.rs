@@ -3,7 +3,7 @@
 //!
 //! Source: AMQP 0-9-1 specification, sections 4.2 (frames, fields) and 1.4 (class connection).
 
-use super::shown;
+use super::shown_bytes;
 
 /// What a client says first: it wants AMQP 0-9-1.
 pub const PROTOCOL_HEADER: &[u8; 8] = b"AMQP\0\x00\x09\x01";
@@ -152,7 +152,7 @@ impl FromServer {
 
 /// A server may write anything there.
 fn text(bytes: &[u8]) -> Box<str> {
-    shown(&String::from_utf8_lossy(bytes), LONGEST_TEXT).into()
+    shown_bytes(bytes, LONGEST_TEXT).into()
 }
 
 /// The fields of a method, from the first on.

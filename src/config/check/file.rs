@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::config::director;
+use super::login::file;
 use crate::config::section::CHECK_FILE;
 use crate::config::setting::{Setting, Subject, innermost, innermost_or};
 use crate::config::tree::Node;
@@ -32,11 +32,7 @@ impl FileLayer {
         for entry in entries {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
-                "path" => {
-                    let path = director::file(name, node, out);
-                    let path = path.map(|(path, _)| path.into_boxed_path());
-                    layer.path = Setting::read(node, path.ok_or(Wrong));
-                }
+                "path" => layer.path = Setting::read(node, file(name, node, out)),
                 "missing" => {
                     layer.missing = Setting::read(node, choice(name, node, &MISSING, &[], out));
                 }

@@ -99,11 +99,14 @@ impl Kind {
         })
     }
 
-    /// The type of a check that names none, for a service of this protocol.
-    pub(super) const fn usual(protocol: Option<Protocol>) -> Self {
+    /// The type of a check that names none, for a service of this protocol; `None` when nothing is checked. `wanted` tells
+    /// that the service or the server has a check. Not every program takes a datagram that nobody sends: somebody must
+    /// want it.
+    pub(super) const fn usual(protocol: Option<Protocol>, wanted: bool) -> Option<Self> {
         match protocol {
-            Some(Protocol::Udp) => Self::Udp,
-            Some(Protocol::Tcp | Protocol::Sctp | Protocol::Other(_)) | None => Self::Tcp,
+            Some(Protocol::Udp) if wanted => Some(Self::Udp),
+            Some(Protocol::Udp) => None,
+            Some(Protocol::Tcp | Protocol::Sctp | Protocol::Other(_)) | None => Some(Self::Tcp),
         }
     }
 

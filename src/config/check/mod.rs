@@ -249,19 +249,18 @@ impl CheckLayer {
         out: &mut Findings,
     ) -> Result<Option<Check>, Wrong> {
         let chosen = innermost(layers, |layer| &layer.chosen)?;
-        let kind = match chosen.map(|found| *found.value) {
-            Some(Chosen::None | Chosen::Several) => return Ok(None),
-            Some(Chosen::One(kind)) => kind,
-            None => Kind::usual(subject.key.protocol()),
-        };
         let written = chosen.map(|found| found.span).or_else(|| {
             let mut spans = layers.iter().filter_map(|layer| layer.span);
             spans.find(|span| subject.span.contains(*span))
         });
-        if kind == Kind::Udp && written.is_none() {
-            // Not every program takes a datagram that nobody sends: somebody must want it.
+        let kind = match chosen.map(|found| *found.value) {
+            Some(Chosen::None | Chosen::Several) => None,
+            Some(Chosen::One(kind)) => Some(kind),
+            None => Kind::usual(subject.key.protocol(), written.is_some()),
+        };
+        let Some(kind) = kind else {
             return Ok(None);
-        }
+        };
         let kinds: Vec<&KindLayer> = layers
             .iter()
             .filter_map(|layer| layer.kind.as_deref())

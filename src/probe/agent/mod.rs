@@ -10,9 +10,9 @@ use tokio::io::AsyncReadExt as _;
 
 use super::Answer;
 use super::connection::Connection;
-use super::conversation::{self, Time, Whom, failed};
+use super::conversation::{self, failed};
 use crate::codec::agent::{AgentLine, MOST_BYTES};
-use crate::codec::shown;
+use crate::codec::shown_bytes;
 use crate::model::{AgentProbe, AgentState, ProbeOutcome, ProbePath};
 
 /// The longest line that is shown, in characters.
@@ -25,15 +25,11 @@ pub(super) async fn probe(
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let whom = match Whom::new(at, path, None, timeout).await {
-        Ok(whom) => whom,
-        Err(answer) => return answer,
-    };
     let talk = async |stream: &mut Connection| {
         let line = ask(stream, agent.send.as_deref()).await;
         line.map_or_else(|answer| answer, |line| understand(&line))
     };
-    let answer = conversation::hold(&whom, Time::from_now(timeout), false, talk).await;
+    let answer = conversation::once(at, path, None, timeout, talk).await;
     match answer.outcome {
         ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
             Answer::abstained(format!("no agent: {}", answer.reason))
@@ -79,13 +75,13 @@ async fn ask(stream: &mut Connection, send: Option<&str>) -> Result<Vec<u8>, Ans
 
 fn understand(line: &[u8]) -> Answer {
     let AgentLine { state, unknown } = AgentLine::read(line);
-    let said = printable(line);
+    let said = shown_bytes(line, LONGEST_SHOWN);
     if state != AgentState::NOTHING {
         return Answer::new(ProbeOutcome::Told(state), format!("the agent says: {said}"));
     }
     match unknown {
         Some(word) => {
-            let word = printable(word);
+            let word = shown_bytes(word, LONGEST_SHOWN);
             Answer::abstained(format!(
                 "the agent says: {word}: that is no word of its protocol"
             ))
@@ -93,10 +89,6 @@ fn understand(line: &[u8]) -> Answer {
         None if said.is_empty() => Answer::abstained("the agent says nothing"),
         None => Answer::abstained(format!("the agent says nothing of its server: {said}")),
     }
-}
-
-fn printable(bytes: &[u8]) -> String {
-    shown(&String::from_utf8_lossy(bytes), LONGEST_SHOWN)
 }
 
 #[cfg(test)]

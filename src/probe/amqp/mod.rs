@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 
 use super::connection::Connection;
-use super::conversation::{self, Time, Whom, failed};
+use super::conversation::{self, failed};
 use super::{Answer, password};
 use crate::codec::amqp::{self as frame, AmqpAnswer, FromServer, MOST_BYTES, PROTOCOL_HEADER};
 use crate::model::{AmqpLogin, AmqpProbe, ProbePath};
@@ -34,10 +34,6 @@ pub(super) async fn probe(
             Err(answer) => return answer,
         },
     };
-    let whom = match Whom::new(at, path, amqp.tls.as_ref(), timeout).await {
-        Ok(whom) => whom,
-        Err(answer) => return answer,
-    };
     let talk = async |stream: &mut Connection| {
         let mut broker = Broker {
             stream,
@@ -51,7 +47,7 @@ pub(super) async fn probe(
         let talked = broker.talk(login).await;
         talked.err().unwrap_or_else(Answer::up)
     };
-    conversation::hold(&whom, Time::from_now(timeout), false, talk).await
+    conversation::once(at, path, amqp.tls.as_ref(), timeout, talk).await
 }
 
 /// A connection to a broker. An error is the answer of the probe.

@@ -16,7 +16,7 @@ use self::answer::MOST_BYTES;
 pub use self::answer::{HttpAnswer, HttpHead};
 pub use self::body::{HttpBody, HttpContent};
 use super::connection::Connection;
-use super::conversation::{self, Time, Whom, failed};
+use super::conversation::{self, failed};
 use super::{Answer, password};
 use crate::model::{HttpProbe, Login, ProbePath};
 
@@ -34,13 +34,9 @@ pub(super) async fn probe(
         Ok(value) => value,
         Err(answer) => return answer,
     };
-    let whom = match Whom::new(at, path, http.tls.as_ref(), timeout).await {
-        Ok(whom) => whom,
-        Err(answer) => return answer,
-    };
     let talk =
         async |stream: &mut Connection| ask(stream, http, at, authorization.as_deref()).await;
-    conversation::hold(&whom, Time::from_now(timeout), false, talk).await
+    conversation::once(at, path, http.tls.as_ref(), timeout, talk).await
 }
 
 async fn ask(
