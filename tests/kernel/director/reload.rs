@@ -55,7 +55,12 @@ fn set_up(servers: &str) -> (Stage, Files, Running) {
 fn fewest_steps() {
     let (mut stage, files, director) = set_up("192.168.0.2, 192.168.0.3, 192.168.0.4");
     wait_for_weights(&mut stage, &[("192.168.0.2:80", 1), ("192.168.0.3:80", 1)]);
-    director.wait_for("192.168.0.4:80 of TCP 192.168.0.10:80: unknown -> down");
+    // A line is written after the kernel was: all three must be there before they are counted.
+    for (server, verdict) in [(2, "up"), (3, "up"), (4, "down")] {
+        director.wait_for(&format!(
+            "192.168.0.{server}:80 of TCP 192.168.0.10:80: unknown -> {verdict}"
+        ));
+    }
     let verdicts = director.count("real server");
 
     files.write(&yaml(
