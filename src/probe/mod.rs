@@ -14,6 +14,7 @@ mod password;
 mod path;
 mod rabbitmq;
 mod reading;
+mod spare;
 mod talk;
 mod tcp;
 mod tls;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub use self::http::{HttpAnswer, HttpBody, HttpContent, HttpHead};
 use self::open::OpenRun;
+use self::spare::Spare;
 pub use self::together::together;
 pub use self::tripwire::{WireOrder, hold_wires};
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
@@ -104,7 +106,9 @@ pub async fn run(
     clock: impl Fn() -> Timestamp + Clone + 'static,
     report: impl Fn(RunId, ProbeReport) + Clone + 'static,
 ) {
-    run_each(requests, at_once, clock, report, probe).await;
+    let spare = Rc::<Spare>::default();
+    let each = move |check| probe(check, Rc::clone(&spare));
+    run_each(requests, at_once, clock, report, each).await;
 }
 
 /// [`run`], with the code of one probe as an argument.
@@ -151,11 +155,11 @@ fn is_given_up(request: &ProbeRequest, now: Timestamp) -> bool {
     now.since(request.asked) > request.check.schedule.timeout + LOST_AFTER
 }
 
-async fn probe(check: Arc<Check>) -> Answer {
+async fn probe(check: Arc<Check>, spare: Rc<Spare>) -> Answer {
     let (probe, timeout) = (&check.probe, check.schedule.timeout);
     let (target, path) = (probe.target, probe.path.as_deref());
     match &probe.kind {
-        ProbeKind::Tcp => tcp::probe(target, path, timeout).await,
+        ProbeKind::Tcp => tcp::probe(target, path, timeout, &spare).await,
         ProbeKind::TcpTalk(talk) => talk::probe(talk, target, path, timeout).await,
         ProbeKind::Udp(udp) => udp::probe(udp, target, path, timeout).await,
         ProbeKind::Tls(tls) => tls::probe(tls, target, path, timeout).await,

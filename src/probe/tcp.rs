@@ -9,22 +9,40 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::spare::Spare;
 use super::{Answer, path};
 use crate::model::ProbePath;
 
 /// Connects to `at` by `path`, or as the kernel routes, within `timeout`. A reset closes the connection: thousands of
 /// probes a second leave nothing behind on either side. RabbitMQ (3.10, default log level) does not log it.
-pub(super) async fn probe(at: SocketAddr, path: Option<&ProbePath>, timeout: Duration) -> Answer {
-    match tokio::time::timeout(timeout, connect(at, path)).await {
-        Ok(answer) => answer,
+pub(super) async fn probe(
+    at: SocketAddr,
+    path: Option<&ProbePath>,
+    timeout: Duration,
+    spare: &Spare,
+) -> Answer {
+    let connect = async {
+        match path {
+            Some(path) => open(at, Some(path)).await.map(drop),
+            None => touch(at, spare).await,
+        }
+    };
+    match tokio::time::timeout(timeout, connect).await {
+        Ok(connected) => connected.map_or_else(|answer| answer, |()| Answer::up()),
         Err(_) => Answer::silent("connect timed out"),
     }
 }
 
-async fn connect(at: SocketAddr, path: Option<&ProbePath>) -> Answer {
-    open(at, path)
-        .await
-        .map_or_else(|answer| answer, |_| Answer::up())
+/// Opens a connection to `at` as the kernel routes, and resets it; or the answer of a probe that could not open it.
+async fn touch(at: SocketAddr, spare: &Spare) -> Result<(), Answer> {
+    let socket = spare.take(at).map_err(|error| no_socket(&error))?;
+    let connected = socket.connect(at).await;
+    connected.map_err(|error| not_connected(&error, None))?;
+    if may_be_given(at.port()) && socket.is_at(at) {
+        return Err(met_itself());
+    }
+    spare.keep(socket, at);
+    Ok(())
 }
 
 /// A connection to `at` that a reset will close, or the answer of a probe that could not open it.
@@ -35,14 +53,12 @@ pub(super) async fn open(at: SocketAddr, path: Option<&ProbePath>) -> Result<Tcp
     };
     let socket = socket
         .and_then(|socket| socket.set_zero_linger().map(|()| socket))
-        .map_err(|error| Answer::could_not_run(describe("open a socket", &error)))?;
+        .map_err(|error| no_socket(&error))?;
     if let Some(path) = path {
         path::set_out(&socket, path).map_err(Answer::could_not_run)?;
     }
     match socket.connect(at).await {
-        Ok(stream) if is_connected_to_itself(&stream, at) => {
-            Err(Answer::down("nobody listens: the probe met itself"))
-        }
+        Ok(stream) if is_connected_to_itself(&stream, at) => Err(met_itself()),
         Ok(stream) => Ok(stream),
         Err(error) => Err(not_connected(&error, path)),
     }
@@ -71,6 +87,14 @@ pub(super) fn failed(operation: &str, error: &io::Error) -> Answer {
         _ if lies_with_this_host(error) => Answer::could_not_run(reason),
         _ => Answer::down(reason),
     }
+}
+
+fn no_socket(error: &io::Error) -> Answer {
+    Answer::could_not_run(describe("open a socket", error))
+}
+
+fn met_itself() -> Answer {
+    Answer::down("nobody listens: the probe met itself")
 }
 
 /// A connection to a free port of this very host can, by chance, be given that same port as its source.
@@ -136,7 +160,8 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(probe(at, path, Duration::from_secs(30)))
+        let spare = Spare::default();
+        runtime.block_on(probe(at, path, Duration::from_secs(30), &spare))
     }
 
     fn run(at: SocketAddr) -> Answer {
@@ -167,7 +192,8 @@ mod tests {
         let fill: Vec<_> = (0..8)
             .map(|_| std::net::TcpStream::connect_timeout(&at, Duration::from_millis(50)))
             .collect();
-        let answer = runtime.block_on(probe(at, None, Duration::from_millis(100)));
+        let (timeout, spare) = (Duration::from_millis(100), Spare::default());
+        let answer = runtime.block_on(probe(at, None, timeout, &spare));
         assert_eq!(answer, Answer::silent("connect timed out"));
         drop(fill);
     }

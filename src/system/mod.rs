@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! This process and the C library: names, terminal, output, memory, files and their locks, error numbers. It has no
-//! policy. Linux's networking is in the room [`kernel`](crate::kernel).
+//! This process and the C library: names, terminal, output, memory, files and their locks, sockets, error numbers. It
+//! has no policy. Linux's networking is in the room [`kernel`](crate::kernel).
 
 mod errno;
 mod file;
@@ -8,6 +8,7 @@ mod lock;
 mod memory;
 mod names;
 mod reader;
+mod socket;
 mod terminal;
 
 pub use errno::errno_name;
@@ -19,4 +20,5 @@ pub use lock::{FileLock, LockError};
 pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};
 pub use reader::{Reader, print};
+pub use socket::disconnect;
 pub use terminal::{terminal_size, time_of_day};

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the C library's socket calls can and their safe wrappers cannot.
+
+use std::mem::size_of_val;
+use std::os::fd::{AsFd, AsRawFd as _};
+use std::ptr;
+
+use nix::errno::Errno;
+
+/// Ends the connection of a TCP socket by a reset, or its attempt to open one. The socket can connect again.
+///
+/// Source: connect(2) on `AF_UNSPEC`; `tcp_disconnect` in net/ipv4/tcp.c. The kernel's error of the last connection stays
+/// readable as `SO_ERROR`, so the next connection must ask for its state by `connect` and not by that.
+///
+/// # Errors
+///
+/// The kernel's, when the socket is none that can be disconnected.
+#[expect(unsafe_code, reason = "nix knows no address of this family")]
+pub fn disconnect(socket: &impl AsFd) -> Result<(), Errno> {
+    let nobody = libc::sockaddr {
+        sa_family: libc::sa_family_t::try_from(libc::AF_UNSPEC).unwrap_or_default(),
+        sa_data: [0; 14],
+    };
+    let length = libc::socklen_t::try_from(size_of_val(&nobody)).unwrap_or_default();
+    // SAFETY: the descriptor is open while it is borrowed, and the kernel only reads `length` bytes of `nobody`.
+    let done = unsafe { libc::connect(socket.as_fd().as_raw_fd(), ptr::from_ref(&nobody), length) };
+    Errno::result(done).map(drop)
+}
