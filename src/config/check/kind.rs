@@ -7,7 +7,7 @@ use super::exec::ExecLayer;
 use super::file::FileLayer;
 use super::http::HttpLayer;
 use super::rabbitmq::RabbitmqLayer;
-use super::schedule::Counts;
+use super::schedule::Usual;
 use super::shared::{Shared, share};
 use super::talk::TalkLayer;
 use super::target::{TargetLayer, UsualPort};
@@ -102,7 +102,7 @@ impl Kind {
     /// The type of a check that names none, for a service of this protocol; `None` when nothing is checked. `wanted` tells
     /// that the service or the server has a check. Not every program takes a datagram that nobody sends: somebody must
     /// want it.
-    pub(super) const fn usual(protocol: Option<Protocol>, wanted: bool) -> Option<Self> {
+    pub(super) const fn unnamed(protocol: Option<Protocol>, wanted: bool) -> Option<Self> {
         match protocol {
             Some(Protocol::Udp) if wanted => Some(Self::Udp),
             Some(Protocol::Udp) => None,
@@ -158,18 +158,15 @@ impl Kind {
         })
     }
 
-    /// How many results make a verdict when nothing is written.
-    pub(super) const fn usual_counts(self) -> Counts {
+    /// Its schedule, as far as the type decides it, when nothing is written.
+    pub(super) const fn usual(self) -> Usual {
         match self {
-            Self::Agent | Self::File => Counts::ONE,
-            Self::Tcp
-            | Self::Tls
-            | Self::Http
-            | Self::Https
-            | Self::Amqp
-            | Self::Rabbitmq
-            | Self::Udp
-            | Self::Exec => Counts::SEVERAL,
+            Self::Agent | Self::File => Usual::TOLD,
+            Self::Rabbitmq => Usual::SLOW,
+            Self::Exec => Usual::PROGRAM,
+            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp | Self::Udp => {
+                Usual::ASKED
+            }
         }
     }
 

@@ -256,7 +256,7 @@ impl CheckLayer {
         let kind = match chosen.map(|found| *found.value) {
             Some(Chosen::None | Chosen::Several) => None,
             Some(Chosen::One(kind)) => Some(kind),
-            None => Kind::usual(subject.key.protocol(), written.is_some()),
+            None => Kind::unnamed(subject.key.protocol(), written.is_some()),
         };
         let Some(kind) = kind else {
             return Ok(None);
@@ -282,7 +282,7 @@ impl CheckLayer {
             (target, path)
         };
         let schedules: Vec<&ScheduleLayer> = layers.iter().map(|layer| &layer.schedule).collect();
-        let mut schedule = ScheduleLayer::resolve(&schedules, kind.usual_counts())?;
+        let mut schedule = ScheduleLayer::resolve(&schedules, kind.usual())?;
         let place = Place {
             own,
             written: written.unwrap_or(subject.span),

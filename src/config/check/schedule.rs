@@ -15,23 +15,36 @@ pub(super) const INTERVAL: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_hours(1);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_mins(1);
 
-/// How many results make a verdict when nothing is written.
+/// What depends on the type of a check when nothing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct Usual {
+    timeout: Duration,
     rise: u32,
     fall: Fall,
 }
 
-impl Counts {
+impl Usual {
     /// A server that is asked may fail by chance.
-    pub(super) const SEVERAL: Self = Self {
+    pub(super) const ASKED: Self = Self {
+        timeout: CheckSchedule::DEFAULT.timeout,
         rise: CheckSchedule::DEFAULT.rise,
         fall: CheckSchedule::DEFAULT.fall,
     };
+    /// The management API of a busy broker is slower than the broker itself.
+    pub(super) const SLOW: Self = Self {
+        timeout: Duration::from_secs(2),
+        ..Self::ASKED
+    };
+    /// A program has to be started first, and asks somebody in its turn.
+    pub(super) const PROGRAM: Self = Self {
+        timeout: Duration::from_secs(5),
+        ..Self::ASKED
+    };
     /// What somebody has told on purpose counts at once.
-    pub(super) const ONE: Self = Self {
+    pub(super) const TOLD: Self = Self {
         rise: 1,
         fall: Fall::InARow(1),
+        ..Self::ASKED
     };
 }
 
@@ -90,11 +103,11 @@ impl ScheduleLayer {
     }
 
     /// The schedule, from all layers, the innermost first.
-    pub(super) fn resolve(layers: &[&Self], usual: Counts) -> Result<CheckSchedule, Wrong> {
+    pub(super) fn resolve(layers: &[&Self], usual: Usual) -> Result<CheckSchedule, Wrong> {
         const DEFAULT: CheckSchedule = CheckSchedule::DEFAULT;
         Ok(CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, DEFAULT.interval)?,
-            timeout: innermost_or(layers, |layer| &layer.timeout, DEFAULT.timeout)?,
+            timeout: innermost_or(layers, |layer| &layer.timeout, usual.timeout)?,
             rise: innermost_or(layers, |layer| &layer.rise, usual.rise)?,
             fall: innermost_or(layers, |layer| &layer.fall, usual.fall)?,
             retry: innermost_or(layers, |layer| &layer.retry, DEFAULT.retry)?,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp,
+    Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Retry, Timestamp,
 };
 
 const SCHEDULE: CheckSchedule = CheckSchedule {
@@ -18,6 +18,7 @@ const SCHEDULE: CheckSchedule = CheckSchedule {
     timeout: Duration::from_secs(3),
     rise: 2,
     fall: Fall::InARow(3),
+    retry: Retry::Delay(RETRY_DELAY),
     ..CheckSchedule::DEFAULT
 };
 
