@@ -23,7 +23,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("engine", &["model", "health", "plan", "ipvsadm"]),
     ("system", &["model"]),
     ("kernel", &["model", "codec", "plan", "system"]),
-    ("probe", &["model", "codec", "health", "system"]),
+    ("probe", &["model", "codec", "health", "system", "kernel"]),
     ("control", &["model", "engine"]),
 ];
 

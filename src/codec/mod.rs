@@ -9,6 +9,7 @@ pub mod amqp;
 pub mod attribute;
 pub mod certificate;
 pub mod connection;
+pub mod handshake;
 pub mod ipvs;
 pub mod message;
 pub mod sockopt;

@@ -351,6 +351,7 @@ fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
         | ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
         | ProbeKind::Agent(_)
+        | ProbeKind::Vip(_)
         | ProbeKind::File(_)
         | ProbeKind::Exec(_) => false,
     }

@@ -140,6 +140,7 @@ pub(super) const CHECK: Section = Section {
         "agent",
         "file",
         "exec",
+        "vip",
         "each",
         "need",
         "interval",
@@ -263,8 +264,15 @@ pub(super) const CHECK_UDP: Section = Section {
     shared: &[],
 };
 
+/// `check.vip`.
+pub(super) const CHECK_VIP: Section = Section {
+    name: "check.vip",
+    own: &["address", "port"],
+    shared: &[],
+};
+
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 26] = [
+pub static SECTIONS: [Section; 27] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -291,6 +299,7 @@ pub static SECTIONS: [Section; 26] = [
     CHECK_EXEC,
     CHECK_RABBITMQ_TLS,
     CHECK_UDP,
+    CHECK_VIP,
 ];
 
 /// Our keys for the words of keepalived and others.

@@ -2,7 +2,7 @@
 //! Real servers: an address, and settings in three layers.
 
 use super::address::{self, Address};
-use super::check::{CheckLayer, Shared};
+use super::check::{CheckLayer, CheckedServer, Shared};
 use super::drain::DrainLayer;
 use super::section::SERVER;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
@@ -160,6 +160,7 @@ impl ServerItem {
         let layers = [&self.layer, service, defaults];
         let key = self.key(&subject.key);
         let forwarding = self.forwarding(&layers, subject, out);
+        let server = CheckedServer { key, forwarding };
         let thresholds = thresholds(&layers, subject, out);
         let checks = layers.iter().filter_map(|layer| layer.check.as_deref());
         let checks: Vec<&CheckLayer> = checks.collect();
@@ -167,7 +168,7 @@ impl ServerItem {
         let checks = if self.rank == Rank::Sorry && self.layer.check.is_none() {
             Ok(Checks::NONE)
         } else {
-            CheckLayer::resolve(&checks, subject, key, shared, out)
+            CheckLayer::resolve(&checks, subject, server, shared, out)
         };
         let drains = layers.iter().filter_map(|layer| layer.drain.as_deref());
         let drains: Vec<&DrainLayer> = drains.collect();

@@ -149,7 +149,7 @@ impl fmt::Display for ForwardingMethod {
 }
 
 /// How a tunneled packet is wrapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tunnel {
     /// The encapsulation.
     pub kind: TunnelKind,
@@ -166,7 +166,7 @@ impl Tunnel {
 }
 
 /// An encapsulation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TunnelKind {
     /// IP in IP (and IPv6 in IPv6, IPv6 in IPv4, ...).
@@ -183,7 +183,7 @@ pub enum TunnelKind {
 }
 
 /// The checksum of the outer header (`--tun-nocsum`, `--tun-csum`, `--tun-remcsum`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TunnelChecksum {
     /// None.

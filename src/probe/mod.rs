@@ -21,6 +21,7 @@ mod tls;
 mod together;
 mod tripwire;
 mod udp;
+mod vip;
 
 #[cfg(test)]
 mod tests;
@@ -167,6 +168,7 @@ async fn probe(check: Arc<Check>, spare: Rc<Spare>) -> Answer {
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
         ProbeKind::Agent(agent) => agent::probe(agent, target, path, timeout).await,
+        ProbeKind::Vip(vip) => vip::probe(vip, target, path, timeout, &spare).await,
         ProbeKind::Exec(exec) => exec::probe(exec, target, timeout).await,
         ProbeKind::File(file) => file::probe(file, &check.schedule).await,
     }

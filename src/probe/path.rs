@@ -40,7 +40,7 @@ pub(super) fn set_out(socket: &impl AsFd, path: &ProbePath) -> Result<(), String
     Ok(())
 }
 
-fn by_interface(interface: &str, errno: Errno) -> String {
+pub(super) fn by_interface(interface: &str, errno: Errno) -> String {
     let operation = format!("probe by interface {interface}");
     match errno {
         Errno::ENODEV => format!("{operation}: this host does not have it (ENODEV)"),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The types of checks: their words, and the settings that each has of its own.
 
+use super::CheckedServer;
 use super::agent::AgentLayer;
 use super::amqp::AmqpLayer;
 use super::exec::ExecLayer;
@@ -12,6 +13,7 @@ use super::shared::{Shared, share};
 use super::talk::TalkLayer;
 use super::target::{TargetLayer, UsualPort};
 use super::tls::{HandshakeLayer, TlsSwitch};
+use super::vip::VipLayer;
 use crate::config::section::{CHECK_TCP, CHECK_UDP};
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
@@ -31,6 +33,7 @@ pub(super) enum Kind {
     Agent,
     File,
     Exec,
+    Vip,
 }
 
 /// The settings of one type, in one layer.
@@ -46,6 +49,7 @@ pub(super) enum KindLayer {
     Agent(AgentLayer),
     File(FileLayer),
     Exec(ExecLayer),
+    Vip(VipLayer),
 }
 
 /// Where a check stands.
@@ -55,11 +59,13 @@ pub(super) struct Place {
     pub(super) own: Option<u16>,
     /// Where its type is named.
     pub(super) written: Span,
+    /// The server.
+    pub(super) server: CheckedServer,
 }
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 10] = [
+    pub(super) const ALL: [(&str, Self); 11] = [
         ("tcp", Self::Tcp),
         ("tls", Self::Tls),
         ("http", Self::Http),
@@ -70,6 +76,7 @@ impl Kind {
         ("agent", Self::Agent),
         ("file", Self::File),
         ("exec", Self::Exec),
+        ("vip", Self::Vip),
     ];
 
     /// The type with this key.
@@ -96,6 +103,7 @@ impl Kind {
             Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
             Self::File => KindLayer::File(FileLayer::read(node, out)?),
             Self::Exec => KindLayer::Exec(ExecLayer::read(node, out)?),
+            Self::Vip => KindLayer::Vip(VipLayer::read(node, out)?),
         })
     }
 
@@ -119,9 +127,13 @@ impl Kind {
     /// Whether its probes could go to a port of a service of this protocol.
     pub(super) const fn speaks(self, protocol: Protocol) -> bool {
         match self {
-            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp | Self::Rabbitmq => {
-                matches!(protocol, Protocol::Tcp)
-            }
+            Self::Tcp
+            | Self::Tls
+            | Self::Http
+            | Self::Https
+            | Self::Amqp
+            | Self::Rabbitmq
+            | Self::Vip => matches!(protocol, Protocol::Tcp),
             Self::Udp => matches!(protocol, Protocol::Udp),
             // They have nothing to do with the service's protocol.
             Self::Agent | Self::File | Self::Exec => true,
@@ -154,7 +166,8 @@ impl Kind {
             | Self::Amqp
             | Self::Udp
             | Self::File
-            | Self::Exec => own,
+            | Self::Exec
+            | Self::Vip => own,
         })
     }
 
@@ -164,9 +177,13 @@ impl Kind {
             Self::Agent | Self::File => Usual::TOLD,
             Self::Rabbitmq => Usual::SLOW,
             Self::Exec => Usual::PROGRAM,
-            Self::Tcp | Self::Tls | Self::Http | Self::Https | Self::Amqp | Self::Udp => {
-                Usual::ASKED
-            }
+            Self::Tcp
+            | Self::Tls
+            | Self::Http
+            | Self::Https
+            | Self::Amqp
+            | Self::Udp
+            | Self::Vip => Usual::ASKED,
         }
     }
 
@@ -222,6 +239,11 @@ impl Kind {
                 let exec = ExecLayer::resolve(&layers, place.written, subject, out)?;
                 ProbeKind::Exec(share(&mut shared.exec, exec))
             }
+            Self::Vip => {
+                let layers = only(layers, KindLayer::vip);
+                let vip = VipLayer::resolve(&layers, place, subject, out)?;
+                ProbeKind::Vip(share(&mut shared.vip, vip))
+            }
         })
     }
 }
@@ -248,6 +270,7 @@ impl KindLayer {
             Self::Agent(_) => Kind::Agent,
             Self::File(_) => Kind::File,
             Self::Exec(_) => Kind::Exec,
+            Self::Vip(_) => Kind::Vip,
         }
     }
 
@@ -261,6 +284,7 @@ impl KindLayer {
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.target),
             Self::Udp(udp) => Some(&udp.target),
             Self::Agent(agent) => Some(&agent.target),
+            Self::Vip(vip) => Some(&vip.target),
             Self::File(_) | Self::Exec(_) => None,
         }
     }
@@ -277,7 +301,8 @@ impl KindLayer {
             | Self::Udp(_)
             | Self::Agent(_)
             | Self::File(_)
-            | Self::Exec(_) => None,
+            | Self::Exec(_)
+            | Self::Vip(_) => None,
         }
     }
 
@@ -339,6 +364,13 @@ impl KindLayer {
 
     const fn exec(&self) -> Option<&ExecLayer> {
         let Self::Exec(layer) = self else {
+            return None;
+        };
+        Some(layer)
+    }
+
+    const fn vip(&self) -> Option<&VipLayer> {
+        let Self::Vip(layer) = self else {
             return None;
         };
         Some(layer)

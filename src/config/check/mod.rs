@@ -18,6 +18,7 @@ mod target;
 mod tls;
 mod tripwire;
 mod verdict;
+mod vip;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use super::setting::{Setting, Subject, innermost};
 use super::tree::{Entry, Node, Value};
 use super::value::{choice, decimal, kind, list, map, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
-use crate::model::{Check, Checks, Need, Probe, ProbeKind, ServerKey};
+use crate::model::{Check, Checks, ForwardingMethod, Need, Probe, ProbeKind, ServerKey};
 
 /// The most checks of one server.
 const MOST_CHECKS: usize = 8;
@@ -56,6 +57,15 @@ pub(super) struct CheckLayer {
     schedule: ScheduleLayer,
     path: PathLayer,
     tripwire: TripwireLayer,
+}
+
+/// The server whose checks are merged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CheckedServer {
+    /// Which.
+    pub(super) key: ServerKey,
+    /// How packets reach it; when that is wrong, it is reported already.
+    pub(super) forwarding: Result<ForwardingMethod, Wrong>,
 }
 
 /// What a layer wants.
@@ -177,7 +187,7 @@ impl CheckLayer {
     pub(super) fn resolve(
         layers: &[&Self],
         subject: &Subject,
-        server: ServerKey,
+        server: CheckedServer,
         shared: &mut Shared,
         out: &mut Findings,
     ) -> Result<Checks, Wrong> {
@@ -244,7 +254,7 @@ impl CheckLayer {
     fn one(
         layers: &[&Self],
         subject: &Subject,
-        server: ServerKey,
+        server: CheckedServer,
         shared: &mut Shared,
         out: &mut Findings,
     ) -> Result<Option<Check>, Wrong> {
@@ -266,15 +276,16 @@ impl CheckLayer {
             .filter_map(|layer| layer.kind.as_deref())
             .filter(|layer| layer.kind() == kind)
             .collect();
-        let own = own_port(kind, &subject.key, server);
+        let own = own_port(kind, &subject.key, server.key);
         let (target, path) = if kind.is_local() {
             Self::refuse_paths(layers, subject, out)?;
-            (SocketAddr::new(server.address, server.port), None)
+            (SocketAddr::new(server.key.address, server.key.port), None)
         } else {
             let targets: Vec<&TargetLayer> =
                 kinds.iter().filter_map(|layer| layer.target()).collect();
             let port = kind.usual_port(own, &kinds)?;
-            let Some(target) = target(kind, &targets, port, written, subject, server, out)? else {
+            let found = target(kind, &targets, port, written, subject, server.key, out)?;
+            let Some(target) = found else {
                 return Ok(None);
             };
             let paths: Vec<&PathLayer> = layers.iter().map(|layer| &layer.path).collect();
@@ -286,6 +297,7 @@ impl CheckLayer {
         let place = Place {
             own,
             written: written.unwrap_or(subject.span),
+            server,
         };
         let kind: ProbeKind = kind.resolve(&kinds, place, subject, shared, out)?;
         let probe = Probe { kind, target, path };

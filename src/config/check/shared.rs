@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::MOST_CHECKS;
 use crate::model::{
     AgentProbe, AmqpProbe, CheckSchedule, ExecProbe, FileProbe, HttpProbe, RabbitmqProbe, TcpTalk,
-    Tls, UdpProbe,
+    Tls, UdpProbe, VipProbe,
 };
 
 /// What the checks of the servers before have: servers nearly always share these.
@@ -23,6 +23,7 @@ pub(in crate::config) struct Shared {
     pub(super) file: Last<FileProbe>,
     pub(super) exec: Last<ExecProbe>,
     pub(super) tls: Last<Tls>,
+    pub(super) vip: Last<VipProbe>,
 }
 
 /// The last values, the latest last: as many as a server can have checks.

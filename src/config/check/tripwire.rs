@@ -82,6 +82,7 @@ fn trouble(probe: &Probe) -> Option<(&'static str, &'static str)> {
         | ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
         | ProbeKind::Agent(_)
+        | ProbeKind::Vip(_)
         | ProbeKind::File(_)
         | ProbeKind::Exec(_) => Some((SPEAKS, HELP)),
     }

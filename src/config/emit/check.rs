@@ -48,9 +48,10 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
         ProbeKind::File(file) => ("file", write_file(file)),
         ProbeKind::Exec(exec) => ("exec", write_exec(exec)),
+        ProbeKind::Vip(_) => ("vip", String::new()),
     };
     if check.probe.uses_network() {
-        let (ip, port) = (at.ip(), at.port());
+        let (ip, port) = (check.probe.kind.addressed().unwrap_or(at.ip()), at.port());
         writeln!(
             f,
             "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"

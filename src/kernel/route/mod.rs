@@ -14,11 +14,12 @@ use super::netlink::{Netlink, NetlinkError};
 use crate::codec::DecodeError;
 use crate::codec::message::{Envelope, IncomingKind, emit};
 use crate::model::{
-    AddressFamily, Fwmark, InterfaceAddress, Link, Neighbour, Probe, RouteEntry, RouteKind,
-    SeenLink, TunnelDevice, Way,
+    AddressFamily, Fwmark, InterfaceAddress, Link, Neighbour, Probe, ProbePath, RouteEntry,
+    RouteKind, SeenLink, TunnelDevice, Way,
 };
 
 pub use failure::RouteError;
+pub use message::NextHop;
 
 /// A connection to the kernel's links, addresses and routes: one long-lived socket in the network namespace of the
 /// thread that opened it. Calls block; the kernel answers within milliseconds.
@@ -70,44 +71,101 @@ impl Route {
 
     /// The way by which a probe would leave now. `links` has the interfaces of this host.
     pub fn way(&mut self, probe: &Probe, links: &[SeenLink]) -> Result<Way, RouteError> {
-        let to = probe.target.ip();
         let named = |name: &str| links.iter().find(|seen| seen.link.name == name);
         let path = probe.path.as_deref();
         let interface = path.and_then(|path| path.interface.as_deref());
-        let by = interface.and_then(named);
+        let by = interface.and_then(named).map(|seen| seen.link.index);
+        let family = AddressFamily::of(probe.target.ip());
+        let answer = self.route_to(probe.target.ip(), path, by, |payload| {
+            message::parse_way(payload, family)
+        });
+        match answer {
+            Err(NetlinkError::Refused(refusal)) => Ok(refused(Errno::from_raw(refusal.errno))),
+            answer => answer.map_err(|cause| Self::no_way_to(probe.target.ip(), cause)),
+        }
+    }
+
+    /// The next host on the way by which packets to this address would leave by this path, whose interface has this
+    /// number; `None` when there is no way.
+    pub fn next_hop(
+        &mut self,
+        to: IpAddr,
+        path: Option<&ProbePath>,
+        by: Option<u32>,
+    ) -> Result<Option<NextHop>, RouteError> {
+        let family = AddressFamily::of(to);
+        let answer = self.route_to(to, path, by, |payload| message::parse_hop(payload, family));
+        match answer {
+            Err(NetlinkError::Refused(_)) => Ok(None),
+            answer => answer.map_err(|cause| Self::no_way_to(to, cause)),
+        }
+    }
+
+    /// What the kernel knows of a neighbour by the interface of this number; `None` when it knows nothing.
+    pub fn neighbour(
+        &mut self,
+        link: u32,
+        address: IpAddr,
+    ) -> Result<Option<Neighbour>, RouteError> {
+        let answer = self.ask(
+            message::RTM_GETNEIGH,
+            |out| message::emit_neighbour_question(out, link, address),
+            message::parse_neighbour,
+        );
+        match answer {
+            Err(NetlinkError::Refused(refusal)) if refusal.errno == libc::ENOENT => Ok(None),
+            answer => answer.map_err(|cause| {
+                RouteError::new(format!("ask for the neighbour {address}"), cause)
+            }),
+        }
+    }
+
+    fn route_to<T>(
+        &mut self,
+        to: IpAddr,
+        path: Option<&ProbePath>,
+        by: Option<u32>,
+        parse: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, NetlinkError> {
         let question = message::Question {
             to,
-            from: probe.source(),
-            by: by.map(|seen| seen.link.index),
+            from: path.and_then(|path| path.source),
+            by,
             mark: path.and_then(|path| path.mark).map(Fwmark::get),
         };
-        let answer = self.netlink.ask(
+        let body = |out: &mut Vec<u8>| message::emit_question(out, question);
+        self.ask(message::RTM_GETROUTE, body, parse)
+    }
+
+    fn no_way_to(to: IpAddr, cause: NetlinkError) -> RouteError {
+        RouteError::new(format!("ask for the way to {to}"), cause)
+    }
+
+    /// A question with one answer.
+    fn ask<T>(
+        &mut self,
+        message_type: u16,
+        body: impl Fn(&mut Vec<u8>),
+        parse: impl Fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, NetlinkError> {
+        self.netlink.ask(
             |sequence, answer, out| {
                 let envelope = Envelope {
-                    message_type: message::RTM_GETROUTE,
+                    message_type,
                     sequence,
                     answer,
                 };
-                emit(out, envelope, 0, |out| {
-                    message::emit_question(out, question);
-                });
+                emit(out, envelope, 0, body);
             },
             |kind| match kind {
-                IncomingKind::Data { payload, .. } => {
-                    message::parse_way(payload, AddressFamily::of(to))
-                }
+                IncomingKind::Data { payload, .. } => parse(payload),
                 IncomingKind::Done
                 | IncomingKind::Acknowledged
                 | IncomingKind::Refused(_)
                 | IncomingKind::Noop
-                | IncomingKind::Overrun => Ok(Way::Unknown),
+                | IncomingKind::Overrun => Err(DecodeError::Missing("answer")),
             },
-        );
-        match answer {
-            Ok(way) => Ok(way),
-            Err(NetlinkError::Refused(refusal)) => Ok(refused(Errno::from_raw(refusal.errno))),
-            Err(cause) => Err(RouteError::new(format!("ask for the way to {to}"), cause)),
-        }
+        )
     }
 
     /// The interface of this name.

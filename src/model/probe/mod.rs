@@ -14,6 +14,7 @@ mod rabbitmq;
 mod report;
 mod talk;
 mod tls;
+mod vip;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -37,6 +38,7 @@ pub use self::rabbitmq::RabbitmqProbe;
 pub use self::report::{ProbeOutcome, ProbeReport};
 pub use self::talk::{TcpTalk, UdpProbe};
 pub use self::tls::{ClientCertificate, Tls};
+pub use self::vip::VipProbe;
 
 /// One probe of one server: its kind, its target and its path.
 ///
@@ -77,6 +79,8 @@ pub enum ProbeKind {
     Exec(Arc<ExecProbe>),
     /// Whether a TLS handshake succeeds.
     Tls(Arc<Tls>),
+    /// Whether a TCP handshake with the virtual address succeeds by the way that clients' packets take to the server.
+    Vip(Arc<VipProbe>),
 }
 
 impl ProbeKind {
@@ -93,7 +97,28 @@ impl ProbeKind {
             | Self::Udp(_)
             | Self::Agent(_)
             | Self::File(_)
-            | Self::Exec(_) => Duration::ZERO,
+            | Self::Exec(_)
+            | Self::Vip(_) => Duration::ZERO,
+        }
+    }
+}
+
+impl ProbeKind {
+    /// The address that its packets have, where that is not the target's.
+    #[must_use]
+    pub fn addressed(&self) -> Option<IpAddr> {
+        match self {
+            Self::Vip(vip) => Some(vip.address),
+            Self::Tcp
+            | Self::TcpTalk(_)
+            | Self::Tls(_)
+            | Self::Http(_)
+            | Self::Amqp(_)
+            | Self::Rabbitmq(_)
+            | Self::Udp(_)
+            | Self::Agent(_)
+            | Self::File(_)
+            | Self::Exec(_) => None,
         }
     }
 }
@@ -108,6 +133,7 @@ impl Probe {
             | ProbeKind::Udp(_)
             | ProbeKind::Tls(_)
             | ProbeKind::Agent(_)
+            | ProbeKind::Vip(_)
             | ProbeKind::File(_)
             | ProbeKind::Exec(_) => None,
             ProbeKind::Amqp(amqp) => Some(&amqp.login.as_ref()?.who),
@@ -127,7 +153,8 @@ impl Probe {
             | ProbeKind::Amqp(_)
             | ProbeKind::Rabbitmq(_)
             | ProbeKind::Http(_)
-            | ProbeKind::Agent(_) => true,
+            | ProbeKind::Agent(_)
+            | ProbeKind::Vip(_) => true,
             ProbeKind::File(_) | ProbeKind::Exec(_) => false,
         }
     }
@@ -140,6 +167,7 @@ impl Probe {
             | ProbeKind::TcpTalk(_)
             | ProbeKind::Udp(_)
             | ProbeKind::Agent(_)
+            | ProbeKind::Vip(_)
             | ProbeKind::File(_)
             | ProbeKind::Exec(_) => None,
             ProbeKind::Amqp(amqp) => amqp.tls.as_ref(),
@@ -179,6 +207,7 @@ impl fmt::Display for Probe {
             ProbeKind::File(file) => file.fmt_asked(at, f)?,
             ProbeKind::Exec(exec) => exec.fmt_asked(at, f)?,
             ProbeKind::Tls(tls) => tls.fmt_asked(at, f)?,
+            ProbeKind::Vip(vip) => vip.fmt_asked(at, f)?,
         }
         self.path.as_ref().map_or(Ok(()), |path| path.fmt(f))
     }
@@ -207,6 +236,23 @@ mod tests {
             probe.to_string(),
             "tcp 10.0.0.5:5672 from 10.0.0.1 by eth1 with mark 7"
         );
+    }
+
+    #[test]
+    fn a_handshake_with_a_virtual_address_says_through_which_server() {
+        let said = |tunnel| {
+            let address = "192.0.2.10".parse().unwrap();
+            let probe = Probe {
+                kind: ProbeKind::Vip(Arc::new(VipProbe { address, tunnel })),
+                target: "10.0.0.5:5672".parse().unwrap(),
+                path: None,
+            };
+            probe.to_string()
+        };
+        let direct = "vip 192.0.2.10:5672 through 10.0.0.5";
+        assert_eq!(said(None), direct);
+        let ipip = format!("{direct} by ipip");
+        assert_eq!(said(Some(crate::model::Tunnel::IPIP)), ipip);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod tls;
 mod tripwire;
 mod udp;
 mod verdict;
+mod vip;
 mod way;
 
 use crate::Test;
@@ -56,6 +57,7 @@ pub(crate) fn tests() -> Vec<Test> {
         foreign::tests(),
         kill::tests(),
         verdict::tests(),
+        vip::tests(),
         schedule::tests(),
         way::tests(),
         state::tests(),

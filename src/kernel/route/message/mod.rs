@@ -17,15 +17,16 @@ use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 
 use crate::codec::DecodeError;
-use crate::codec::attribute::Attribute;
+use crate::codec::attribute::{Attribute, AttributeWriter};
 use crate::model;
 
 pub(super) use address::{emit_address, emit_all_addresses, parse_address};
 pub(in crate::kernel) use event::parse_event;
 pub(super) use link::{emit_all_links, emit_link_state, emit_tunnel, parse_link, parse_seen_link};
-pub(super) use neighbour::{emit_all_neighbours, parse_neighbour};
+pub(super) use neighbour::{emit_all_neighbours, emit_neighbour_question, parse_neighbour};
 pub(super) use route::{emit_all_routes, emit_host_route, parse_route};
-pub(super) use way::{Question, emit_question, parse_way};
+pub use way::NextHop;
+pub(super) use way::{Question, emit_question, parse_hop, parse_way};
 
 pub(super) const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -62,6 +63,14 @@ fn attributes(
     header: usize,
 ) -> impl Iterator<Item = Result<Attribute<'_>, DecodeError>> {
     Attribute::all(payload.get(header..).unwrap_or_default())
+}
+
+/// An attribute of an address: 4 or 16 bytes.
+fn put_address(attributes: &mut AttributeWriter<'_>, kind: u16, address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => attributes.bytes(kind, &v4.octets()),
+        IpAddr::V6(v6) => attributes.bytes(kind, &v6.octets()),
+    }
 }
 
 fn append(out: &mut Vec<u8>, message: &impl Emitable) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Messages about neighbours.
 
+use std::net::IpAddr;
+
 use netlink_packet_route::neighbour::{NeighbourHeader, NeighbourMessage, NeighbourState as State};
 
-use super::{append, attributes, ip_family};
+use super::{append, attributes, family, ip_family, put_address};
 use crate::codec::DecodeError;
+use crate::codec::attribute::AttributeWriter;
 use crate::model::{LinkLayerAddress, Neighbour, NeighbourState};
 
 const NEIGHBOUR_HEADER: usize = 12;
@@ -14,6 +17,15 @@ const NDA_LLADDR: u16 = 2;
 /// Appends the body of a listing of neighbours.
 pub(in super::super) fn emit_all_neighbours(out: &mut Vec<u8>) {
     append(out, &NeighbourMessage::default());
+}
+
+/// Appends the body of the question for one neighbour.
+pub(in super::super) fn emit_neighbour_question(out: &mut Vec<u8>, index: u32, address: IpAddr) {
+    out.extend_from_slice(&[u8::from(family(address)), 0, 0, 0]);
+    out.extend_from_slice(&index.to_ne_bytes());
+    // The state, the flags and the kind are the kernel's to say.
+    out.extend_from_slice(&[0; 4]);
+    put_address(&mut AttributeWriter::new(out), NDA_DST, address);
 }
 
 /// A neighbour; `None` for one without an IP address, such as an entry of a bridge.
@@ -73,6 +85,18 @@ mod tests {
         };
         #[cfg(target_endian = "little")]
         assert_eq!(parse_neighbour(&bytes), Ok(Some(neighbour)));
+    }
+
+    #[test]
+    fn golden_bytes_of_a_question_for_one_neighbour() {
+        let mut bytes = Vec::new();
+        emit_neighbour_question(&mut bytes, 3, "192.0.2.6".parse().unwrap());
+        let expected: [u8; 20] = [
+            2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, // family, index, state, flags, kind
+            8, 0, 1, 0, 192, 0, 2, 6, // NDA_DST
+        ];
+        #[cfg(target_endian = "little")]
+        assert_eq!(bytes, expected);
     }
 
     #[test]

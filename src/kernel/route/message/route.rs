@@ -85,7 +85,7 @@ pub(in super::super) fn parse_route(payload: &[u8]) -> Result<Option<RouteEntry>
 }
 
 /// A router whose family differs from the route's: two bytes for the family, then the address.
-fn parse_via(attribute: Attribute<'_>) -> Option<IpAddr> {
+pub(super) fn parse_via(attribute: Attribute<'_>) -> Option<IpAddr> {
     let (number, address) = attribute.bytes().split_first_chunk()?;
     let number = u8::try_from(u16::from_ne_bytes(*number)).ok()?;
     match ip_family(Family::from(number))? {

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::{attributes, family};
+use super::route::parse_via;
+use super::{attributes, family, put_address};
 use crate::codec::DecodeError;
 use crate::codec::attribute::AttributeWriter;
 use crate::model::{AddressFamily, Way};
@@ -12,8 +13,26 @@ const ROUTE_HEADER: usize = 12;
 const RTA_DST: u16 = 1;
 const RTA_SRC: u16 = 2;
 const RTA_OIF: u16 = 4;
+const RTA_GATEWAY: u16 = 5;
 const RTA_PREFSRC: u16 = 7;
 const RTA_MARK: u16 = 16;
+const RTA_VIA: u16 = 18;
+/// Where the header has the kind of the route.
+const ROUTE_KIND: usize = 7;
+const RTN_UNICAST: u8 = 1;
+
+/// The next host on a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextHop {
+    /// The number of the interface.
+    pub link: u32,
+    /// The source address that the kernel chooses.
+    pub source: Option<IpAddr>,
+    /// The router, if the target is not on the link.
+    pub router: Option<IpAddr>,
+    /// Whether packets leave this host: not so to an address of its own.
+    pub leaves: bool,
+}
 
 /// A packet that asks for its way.
 #[derive(Debug, Clone, Copy)]
@@ -37,9 +56,9 @@ pub(in super::super) fn emit_question(out: &mut Vec<u8>, question: Question) {
     // The type of service, table, protocol, scope, kind, and flags are the kernel's to say.
     out.extend_from_slice(&[0; ROUTE_HEADER - 3]);
     let mut attributes = AttributeWriter::new(out);
-    address(&mut attributes, RTA_DST, question.to);
+    put_address(&mut attributes, RTA_DST, question.to);
     if let Some(from) = question.from {
-        address(&mut attributes, RTA_SRC, from);
+        put_address(&mut attributes, RTA_SRC, from);
     }
     if let Some(index) = question.by {
         attributes.u32(RTA_OIF, index);
@@ -49,28 +68,41 @@ pub(in super::super) fn emit_question(out: &mut Vec<u8>, question: Question) {
     }
 }
 
-fn address(attributes: &mut AttributeWriter<'_>, kind: u16, address: IpAddr) {
-    match address {
-        IpAddr::V4(v4) => attributes.bytes(kind, &v4.octets()),
-        IpAddr::V6(v6) => attributes.bytes(kind, &v6.octets()),
-    }
-}
-
 /// The answer to a question about a target of this family.
 pub(in super::super) fn parse_way(
     payload: &[u8],
     family: AddressFamily,
 ) -> Result<Way, DecodeError> {
-    let (mut link, mut source) = (None, None);
+    let hop = parse_hop(payload, family)?;
+    Ok(hop.map_or(Way::Unknown, |hop| Way::Out {
+        link: hop.link,
+        source: hop.source,
+    }))
+}
+
+/// The same with the next host on the way; `None` when the answer names no interface.
+pub(in super::super) fn parse_hop(
+    payload: &[u8],
+    family: AddressFamily,
+) -> Result<Option<NextHop>, DecodeError> {
+    let (mut link, mut source, mut router) = (None, None, None);
     for attribute in attributes(payload, ROUTE_HEADER) {
         let attribute = attribute?;
         match attribute.kind {
             RTA_OIF => link = Some(attribute.u32("RTA_OIF")?),
             RTA_PREFSRC => source = Some(attribute.address("RTA_PREFSRC", family)?),
+            RTA_GATEWAY => router = Some(attribute.address("RTA_GATEWAY", family)?),
+            RTA_VIA => router = parse_via(attribute),
             _ => {}
         }
     }
-    Ok(link.map_or(Way::Unknown, |link| Way::Out { link, source }))
+    let leaves = payload.get(ROUTE_KIND) == Some(&RTN_UNICAST);
+    Ok(link.map(|link| NextHop {
+        link,
+        source,
+        router,
+        leaves,
+    }))
 }
 
 #[cfg(test)]
@@ -122,6 +154,15 @@ mod tests {
         };
         #[cfg(target_endian = "little")]
         assert_eq!(parse_way(&bytes, AddressFamily::Ipv4), Ok(way));
+        let routed = [&bytes[..], &[8, 0, 5, 0, 192, 0, 2, 254]].concat();
+        let hop = NextHop {
+            link: 2,
+            source: Some("192.0.2.9".parse().unwrap()),
+            router: Some("192.0.2.254".parse().unwrap()),
+            leaves: true,
+        };
+        #[cfg(target_endian = "little")]
+        assert_eq!(parse_hop(&routed, AddressFamily::Ipv4), Ok(Some(hop)));
         let cut = parse_way(&bytes[..20], AddressFamily::Ipv4);
         assert_eq!(cut, Ok(Way::Unknown));
     }

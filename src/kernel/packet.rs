@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Packets past the kernel's IP, by packet sockets, and packets of any protocol, by raw sockets.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::codec::handshake::MOST_BYTES;
+use crate::model::{AddressFamily, LinkLayerAddress};
+
+/// `libc::AF_PACKET`, in the width that an address has.
+const AF_PACKET: libc::sa_family_t = 17;
+const _: () = assert!(AF_PACKET as libc::c_int == libc::AF_PACKET);
+const FLAGS: libc::c_int = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+/// What of a packet the filter lets through.
+const LONGEST: u32 = 128;
+const _: () = assert!(LONGEST as usize == MOST_BYTES);
+
+/// Hears the answers to our own TCP handshakes, on all interfaces, before the kernel's IP sees them: it would drop those
+/// that come from an address that this host has itself. Needs CAP_NET_RAW.
+///
+/// A filter in the kernel passes on only what acknowledges a sequence number with our tag. So on a busy director the
+/// other packets cost some instructions each, and only as long as this is open.
+#[derive(Debug)]
+pub struct PacketSocket {
+    socket: AsyncFd<Descriptor>,
+    family: AddressFamily,
+}
+
+/// A descriptor that says its number as [`AsyncFd`] asks for it.
+#[derive(Debug)]
+struct Descriptor(OwnedFd);
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl PacketSocket {
+    /// Begins to hear TCP packets of this family that acknowledge a number with this high half, in the calling thread's
+    /// network namespace, on the calling task's runtime.
+    #[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+    pub fn hear(family: AddressFamily, tag: u16) -> io::Result<Self> {
+        // Without a protocol nothing comes in before there is a filter.
+        let socket = open(libc::AF_PACKET, libc::SOCK_DGRAM, 0)?;
+        set_filter(&socket, &filter(family, tag))?;
+        bind(&socket, family)?;
+        // SAFETY: the descriptor is open as long as `Descriptor` is, which gives the same one each time and moves into
+        // the `AsyncFd`, which never gives it away.
+        let registered =
+            unsafe { AsyncFd::register_with_interest(Descriptor(socket), Interest::READABLE) };
+        let socket = registered.map_err(io::Error::from)?;
+        Ok(Self { socket, family })
+    }
+
+    /// Waits for a packet, and returns how many of its bytes are in `into`, from its IP header on.
+    pub async fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut ready = self.socket.readable().await?;
+            match recv(self.socket.as_raw_fd(), into, MsgFlags::MSG_DONTWAIT) {
+                Ok(length) => return Ok(length),
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Sends a packet, from its IP header on, by an interface to a neighbour there; `None` where hosts have no
+    /// link-layer address.
+    #[expect(unsafe_code, reason = "nix makes no addresses of the link layer")]
+    pub fn send(
+        &self,
+        packet: &[u8],
+        interface: u32,
+        neighbour: Option<&LinkLayerAddress>,
+    ) -> io::Result<()> {
+        let to = Address::new(self.family, interface, neighbour);
+        // SAFETY: `packet` is `packet.len()` readable bytes, and `to` is an address of the length that is given.
+        let sent = unsafe {
+            libc::sendto(
+                self.socket.as_raw_fd(),
+                packet.as_ptr().cast(),
+                packet.len(),
+                libc::MSG_DONTWAIT,
+                (&raw const to).cast(),
+                Address::LENGTH,
+            )
+        };
+        if sent < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+}
+
+/// A socket for packets of this IP protocol, to which the kernel adds the IP header. Needs CAP_NET_RAW.
+pub fn raw_socket(family: AddressFamily, protocol: u8) -> io::Result<OwnedFd> {
+    let family = match family {
+        AddressFamily::Ipv4 => libc::AF_INET,
+        AddressFamily::Ipv6 => libc::AF_INET6,
+    };
+    open(family, libc::SOCK_RAW, libc::c_int::from(protocol))
+}
+
+/// The size of a structure, as system calls take it: a few bytes.
+#[expect(clippy::cast_possible_truncation, reason = "a few bytes")]
+const fn length_of<T>() -> libc::socklen_t {
+    size_of::<T>() as libc::socklen_t
+}
+
+/// `struct sockaddr_ll`, with room for the longest address that Linux has.
+#[repr(C)]
+struct Address {
+    common: libc::sockaddr_ll,
+    /// The address goes on behind the eight bytes that the structure has for it.
+    rest: [u8; LinkLayerAddress::MAX_BYTES - 8],
+}
+
+impl Address {
+    const LENGTH: libc::socklen_t = length_of::<Self>();
+
+    fn new(family: AddressFamily, interface: u32, neighbour: Option<&LinkLayerAddress>) -> Self {
+        let bytes = neighbour.map_or(&[][..], LinkLayerAddress::bytes);
+        let (mut sll_addr, mut rest) = ([0; 8], [0; LinkLayerAddress::MAX_BYTES - 8]);
+        for (to, from) in sll_addr.iter_mut().chain(&mut rest).zip(bytes) {
+            *to = *from;
+        }
+        let common = libc::sockaddr_ll {
+            sll_family: AF_PACKET,
+            sll_protocol: ether_type(family).to_be(),
+            sll_ifindex: interface.cast_signed(),
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            // At most 32.
+            sll_halen: u8::try_from(bytes.len()).unwrap_or(0),
+            sll_addr,
+        };
+        Self { common, rest }
+    }
+}
+
+/// `ETH_P_IP`, `ETH_P_IPV6`.
+const fn ether_type(family: AddressFamily) -> u16 {
+    match family {
+        AddressFamily::Ipv4 => 0x0800,
+        AddressFamily::Ipv6 => 0x86dd,
+    }
+}
+
+#[expect(unsafe_code, reason = "nix does not know all of these protocols")]
+fn open(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes three numbers.
+    let descriptor = unsafe { libc::socket(family, kind | FLAGS, protocol) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made the descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// From now on packets of this family come in, from all interfaces.
+#[expect(unsafe_code, reason = "nix makes no addresses of the link layer")]
+fn bind(socket: &OwnedFd, family: AddressFamily) -> io::Result<()> {
+    let address = Address::new(family, 0, None);
+    // SAFETY: `address` is an address of the length that is given.
+    let bound = unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            Address::LENGTH,
+        )
+    };
+    if bound < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+#[expect(unsafe_code, reason = "nix has no option for filters")]
+fn set_filter(socket: &OwnedFd, filter: &[libc::sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        // A handful.
+        len: u16::try_from(filter.len()).unwrap_or(0),
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: `program` and the instructions that it points to are there until the call returns; the kernel copies
+    // them, and does not write to them.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            length_of::<libc::sock_fprog>(),
+        )
+    };
+    if set < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// A program of the kernel's packet filter (`Documentation/networking/filter.rst`): TCP, no later fragment, the high
+/// half of the acknowledged number is the tag. A load behind the end of a packet drops it.
+fn filter(family: AddressFamily, tag: u16) -> Vec<libc::sock_filter> {
+    const LOAD_BYTE: u16 = 0x30;
+    const LOAD_HALF: u16 = 0x28;
+    const LOAD_HALF_BEHIND_X: u16 = 0x48;
+    const X_IS_IPV4_HEADER: u16 = 0xb1;
+    const UNLESS_EQUAL: u16 = 0x15;
+    const IF_ANY_BIT: u16 = 0x45;
+    const RETURN: u16 = 0x06;
+    const TCP: u32 = 6;
+    let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let tag = u32::from(tag);
+    match family {
+        AddressFamily::Ipv4 => vec![
+            line(LOAD_BYTE, 0, 0, 9),
+            line(UNLESS_EQUAL, 0, 6, TCP),
+            line(LOAD_HALF, 0, 0, 6),
+            line(IF_ANY_BIT, 4, 0, 0x1fff),
+            line(X_IS_IPV4_HEADER, 0, 0, 0),
+            line(LOAD_HALF_BEHIND_X, 0, 0, 8),
+            line(UNLESS_EQUAL, 0, 1, tag),
+            line(RETURN, 0, 0, LONGEST),
+            line(RETURN, 0, 0, 0),
+        ],
+        AddressFamily::Ipv6 => vec![
+            line(LOAD_BYTE, 0, 0, 6),
+            line(UNLESS_EQUAL, 0, 3, TCP),
+            line(LOAD_HALF, 0, 0, 48),
+            line(UNLESS_EQUAL, 0, 1, tag),
+            line(RETURN, 0, 0, LONGEST),
+            line(RETURN, 0, 0, 0),
+        ],
+    }
+}
