@@ -9,7 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = AmqpAnswer::read(bytes);
     if let AmqpAnswer::Complete(message, length) = &whole {
         assert!((8..=bytes.len()).contains(length));
-        if let FromServer::Close { text, .. } = message {
+        if let FromServer::Close { text, .. } | FromServer::Blocked { reason: text } = message {
             assert!(!text.chars().any(char::is_control), "{text:?}");
         }
     }

@@ -341,13 +341,13 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
     )
 }
 
-/// Where a connection may be held on which nobody speaks.
+/// Where a connection may be held.
 fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
     match kind {
-        ProbeKind::Tcp | ProbeKind::TcpTalk(_) => port != 5672,
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) => ![5671, 5672].contains(&port),
+        ProbeKind::Amqp(amqp) => amqp.login.is_some(),
         ProbeKind::Http(http) => http.tls.is_none(),
         ProbeKind::Tls(_)
-        | ProbeKind::Amqp(_)
         | ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
         | ProbeKind::Agent(_)

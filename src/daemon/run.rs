@@ -31,7 +31,7 @@ use crate::control::ControlSocket;
 use crate::engine::{Engine, Event, Start};
 use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::{Ipvs, Lookout};
-use crate::model::{Config, ProbeReport, Timestamp, WireEnd};
+use crate::model::{Config, ProbeReport, Timestamp, WireNews};
 use crate::probe::{self, WireOrder};
 use crate::system::keep_memory_small;
 
@@ -109,13 +109,19 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         path: path.to_owned(),
     };
     let room = room();
-    LocalSet::new().block_on(&runtime, async {
+    let local = LocalSet::new();
+    let mut wires = Box::pin(probe::hold_wires(
+        orders,
+        room.wires,
+        wire_reporter(&events),
+    ));
+    let holds = local.block_on(&runtime, async {
         tokio::select! {
-            () = probe::run(requests, room.probes, move || clock.now(), reporter(&events, clock)) => {}
-            () = probe::hold_wires(orders, room.wires, wire_reporter(&events)) => {}
-            () = heed(signals, &loader) => {}
-            _ = ended => {}
-            () = desk::serve(&socket, desk) => {}
+            () = probe::run(requests, room.probes, move || clock.now(), reporter(&events, clock)) => true,
+            () = &mut wires => false,
+            () = heed(signals, &loader) => true,
+            _ = ended => true,
+            () = desk::serve(&socket, desk) => true,
         }
     });
     let release = options.release;
@@ -124,6 +130,10 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let ended = engine
         .join()
         .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"));
+    if holds {
+        // The engine orders no more connections. Those that are held get a proper end.
+        local.block_on(&runtime, wires);
+    }
     // A thread that reads a password from a disk that hangs must not keep the director.
     runtime.shutdown_background();
     ended
@@ -183,11 +193,11 @@ fn reporter(events: &Sender<Event>, clock: Clock) -> impl Fn(RunId, ProbeReport)
     probe::together(move || clock.now(), hand_over)
 }
 
-/// Hands the ends of held connections to the engine.
-fn wire_reporter(events: &Sender<Event>) -> impl Fn(WireId, WireEnd) + Clone + 'static {
+/// Hands what held connections tell to the engine.
+fn wire_reporter(events: &Sender<Event>) -> impl Fn(WireId, WireNews) + Clone + 'static {
     let events = events.clone();
     // The engine may have ended by itself.
-    move |wire, end| drop(events.send(Event::WireEnded(wire, end)))
+    move |wire, news| drop(events.send(Event::WireTold(wire, news)))
 }
 
 /// The signals that we handle. One that comes during the start is handled afterwards.
@@ -224,7 +234,7 @@ async fn heed(mut signals: Signals, loader: &Arc<Loader>) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Room {
     probes: usize,
-    wires: usize,
+    wires: u32,
 }
 
 impl Room {
@@ -236,7 +246,7 @@ impl Room {
         let probes = (free - wires).clamp(16, MOST_PROBES);
         Self {
             probes: usize::try_from(probes).unwrap_or(16),
-            wires: usize::try_from(wires).unwrap_or(0),
+            wires: u32::try_from(wires).unwrap_or(0),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::{ProbeRequest, Probed, WireId, WireRequest};
 use crate::model::{
     Config, ConnectionCounts, DrainTerms, Host, HostEvent, IpvsTable, Order, Ordered, Probe,
-    Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Transition, VirtualService, WireEnd,
+    Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Transition, VirtualService, WireNews,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -23,8 +23,8 @@ pub enum Event {
     Deadline,
     /// Probes have ended: all those that had come back.
     Probed(Vec<Probed>),
-    /// A connection has ended that [`Action::Hold`] asked for.
-    WireEnded(WireId, WireEnd),
+    /// A connection tells something that [`Action::Hold`] asked for.
+    WireTold(WireId, WireNews),
     /// Something happened to the links or addresses of this host.
     Happened(Vec<HostEvent>),
     /// The answer to [`Action::Look`].
@@ -118,7 +118,7 @@ pub struct ReloadId(pub u64);
 pub enum Action {
     /// Make a probe, and report with [`Event::Probed`].
     Probe(ProbeRequest),
-    /// Hold a connection, and report its end with [`Event::WireEnded`].
+    /// Hold a connection, and report what it tells with [`Event::WireTold`].
     Hold(WireRequest),
     /// Let go of a held connection.
     Release(WireId),

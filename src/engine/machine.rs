@@ -252,7 +252,7 @@ impl Engine {
             Event::Start(start) => self.start(now, *start, out),
             Event::Deadline => self.tick(now, out),
             Event::Probed(reports) => self.probed(now, reports, out),
-            Event::WireEnded(wire, end) => self.wire_ended(now, wire, end, out),
+            Event::WireTold(wire, news) => self.wire_told(now, wire, news, out),
             Event::Happened(events) => self.happened(now, events, out),
             Event::Seen(sighting) => self.seen(now, sighting, out),
             Event::TableRead(table) => self.table_read(now, table, out),

@@ -79,7 +79,7 @@ pub struct CheckView {
     pub since: Timestamp,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<Arc<str>>,
-    /// What the last success warned of, in words.
+    /// What its tripwire or the last success warned of, in words.
     pub warning: Option<Arc<str>>,
     /// When the last probe started, if one has come back.
     pub last_started: Option<Timestamp>,

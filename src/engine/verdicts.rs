@@ -7,7 +7,7 @@ use super::tell::Untold;
 use crate::health::{CheckId, HealthAction, HealthEvent, Probed, WireId};
 use crate::model::{
     Condition, Effect, HostEvent, Object, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
-    Weight, WireEnd,
+    Weight, WireNews,
 };
 
 impl Engine {
@@ -30,19 +30,19 @@ impl Engine {
         self.look(out);
     }
 
-    /// A held connection has ended: the next probe comes at once, or the server is down.
-    pub(super) fn wire_ended(
+    /// A held connection tells something. When it has ended, the next probe comes at once, or the server is down.
+    pub(super) fn wire_told(
         &mut self,
         now: Timestamp,
         wire: WireId,
-        end: WireEnd,
+        news: WireNews,
         out: &mut Vec<Action>,
     ) {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
         }
         self.show_anew(wire.check);
-        let actions = self.hand_to_health(now, HealthEvent::WireEnded(wire, end));
+        let actions = self.hand_to_health(now, HealthEvent::WireTold(wire, news));
         if actions.iter().any(decides) {
             self.decided.get_or_insert(now);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Check, HostEvent, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp, WireEnd,
+    Check, HostEvent, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp, WireNews,
 };
 
 /// Names one checker. No number is used twice: a late report cannot reach another checker.
@@ -56,7 +56,7 @@ pub struct WireId {
 /// One connection to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WireRequest {
-    /// The name for the report of its end.
+    /// The name for its reports.
     pub wire: WireId,
     /// The check whose target and path it has; it is open within the check's timeout.
     pub check: Arc<Check>,
@@ -69,8 +69,8 @@ pub enum HealthEvent {
     Deadline,
     /// A probe has ended.
     Reported(RunId, ProbeReport),
-    /// A held connection has ended.
-    WireEnded(WireId, WireEnd),
+    /// A held connection tells something.
+    WireTold(WireId, WireNews),
     /// Something happened to the links of this host.
     Happened(HostEvent),
     /// The links of this host, and the ways of the probes in [`Health::questions`](super::Health::questions).
@@ -84,7 +84,7 @@ pub enum HealthEvent {
 pub enum HealthAction {
     /// Make this probe, and report its result.
     Probe(ProbeRequest),
-    /// Hold this connection, and report its end.
+    /// Hold this connection, and report what it tells.
     Hold(WireRequest),
     /// Let go of this connection, without a report.
     Release(WireId),
@@ -114,7 +114,7 @@ pub enum HealthAction {
         /// How many times in a row.
         times: u32,
     },
-    /// What the successes of a check warn of has changed. No verdict changes. There is one such action for each server
+    /// What the successes of a check warn of has changed, or what its tripwire warns of. No verdict changes. There is one such action for each server
     /// that uses the check.
     Warned {
         /// Whose server.

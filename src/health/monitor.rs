@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::checker::{CheckerAction, CheckerEvent};
@@ -205,7 +206,7 @@ impl Health {
                     self.reported(now, position, Doubt { run, report }, out);
                 }
             }
-            HealthEvent::WireEnded(wire, end) => self.wire_ended(now, wire, end, out),
+            HealthEvent::WireTold(wire, news) => self.wire_told(now, wire, news, out),
             HealthEvent::Happened(event) => {
                 self.links.happened(now, &event);
                 self.sources.happened(&event);
@@ -301,14 +302,7 @@ impl Health {
                         times,
                     }));
                 }
-                CheckerAction::Warned { of } => {
-                    let users = self.roster.users(position);
-                    out.extend(users.map(|(service, server)| HealthAction::Warned {
-                        service,
-                        server,
-                        of: of.clone(),
-                    }));
-                }
+                CheckerAction::Warned { of } => self.warn(position, of.as_ref(), out),
                 CheckerAction::CheckedAgain => {
                     let users = self.roster.users(position);
                     out.extend(
@@ -323,6 +317,16 @@ impl Health {
         if let Some(heard) = heard {
             self.wire_heard(now, position, heard, out);
         }
+    }
+
+    /// Tells what a check warns of to everybody who uses it.
+    pub(super) fn warn(&self, position: usize, of: Option<&Arc<str>>, out: &mut Vec<HealthAction>) {
+        let users = self.roster.users(position);
+        out.extend(users.map(|(service, server)| HealthAction::Warned {
+            service,
+            server,
+            of: of.cloned(),
+        }));
     }
 
     /// Asks for a probe. One without a source address ends before it starts.

@@ -34,7 +34,7 @@ pub struct CheckHealth<'a> {
     pub since: Timestamp,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<&'a Arc<str>>,
-    /// What the last success warned of, in words.
+    /// What its tripwire or the last success warned of, in words.
     pub warning: Option<&'a Arc<str>>,
     /// When the last probe started, if one has come back.
     pub last_started: Option<Timestamp>,
@@ -92,15 +92,15 @@ impl<'a> ServerHealth<'a> {
 }
 
 impl<'a> CheckHealth<'a> {
-    fn of(slot: &'a Slot, wires: &Wires) -> Self {
+    fn of(slot: &'a Slot, wires: &'a Wires) -> Self {
         let checker: &Checker = &slot.checker;
-        let last_run = checker.last_run();
+        let (last_run, wire) = (checker.last_run(), wires.get(slot.id));
         Self {
             check: checker.check(),
             standing: checker.standing(),
             since: checker.since(),
             last_failure: checker.last_failure(),
-            warning: checker.warning(),
+            warning: wire.and_then(Wire::warning).or(checker.warning()),
             last_started: last_run.map(|run| run.started),
             last_latency: last_run.map_or(Duration::ZERO, |run| run.latency),
             last_succeeded: last_run.is_some_and(|run| run.succeeded),
@@ -109,7 +109,7 @@ impl<'a> CheckHealth<'a> {
             next: checker.next(),
             could_not_run: checker.not_checked(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),
-            wire: wires.get(slot.id).map(WireHealth::of),
+            wire: wire.map(WireHealth::of),
         }
     }
 }

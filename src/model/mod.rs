@@ -64,5 +64,5 @@ pub use step::Step;
 pub use sync::{SyncDaemon, SyncRole};
 pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};
-pub use tripwire::{Tripwire, WireEnd};
+pub use tripwire::{Tripwire, WireEnd, WireNews};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};

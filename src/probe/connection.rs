@@ -27,6 +27,14 @@ impl Connection {
         }
     }
 
+    /// The socket.
+    pub(super) fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
     /// Tells the server that no more comes, as TLS demands (`close_notify`), and waits for nothing.
     pub(super) fn say_goodbye(&mut self) {
         match self {

@@ -73,21 +73,26 @@ impl<'a> Whom<'a> {
         Ok(Self { at, path, tls })
     }
 
+    /// Connects, and shakes hands if that is wanted. Returns what is to be told about the server's certificate, too.
+    async fn open(&self, phase: &mut Phase) -> Result<(Connection, Option<String>), Answer> {
+        let stream = tcp::open(self.at, self.path).await?;
+        let Some(client) = &self.tls else {
+            *phase = Phase::Talking;
+            return Ok((Connection::Plain(stream), None));
+        };
+        *phase = Phase::ShakingHands;
+        let (stream, warning) = client.shake_hands(stream).await?;
+        *phase = Phase::Talking;
+        Ok((Connection::Tls(Box::new(stream)), warning))
+    }
+
     /// Connects, shakes hands, and talks. A warning about the server's certificate becomes the reason of a success.
     async fn talk(
         &self,
         phase: &mut Phase,
         talk: impl AsyncFnOnce(&mut Connection) -> Answer,
     ) -> Result<Answer, Answer> {
-        let stream = tcp::open(self.at, self.path).await?;
-        let Some(client) = &self.tls else {
-            *phase = Phase::Talking;
-            return Ok(talk(&mut Connection::Plain(stream)).await);
-        };
-        *phase = Phase::ShakingHands;
-        let (stream, warning) = client.shake_hands(stream).await?;
-        *phase = Phase::Talking;
-        let mut connection = Connection::Tls(Box::new(stream));
+        let (mut connection, warning) = self.open(phase).await?;
         let answer = talk(&mut connection).await;
         connection.say_goodbye();
         Ok(match warning {
@@ -97,12 +102,41 @@ impl<'a> Whom<'a> {
     }
 }
 
+/// Opens a connection within the time, and talks on it as far as it must before it can be held.
+pub(super) async fn begin<T>(
+    whom: &Whom<'_>,
+    time: Time,
+    talk: impl AsyncFnOnce(&mut Connection) -> Result<T, Answer>,
+) -> Result<(Connection, T), Answer> {
+    let mut phase = Phase::Connecting;
+    let beginning = async {
+        let (mut connection, _) = whom.open(&mut phase).await?;
+        let told = talk(&mut connection).await?;
+        Ok((connection, told))
+    };
+    let begun = time.within(beginning).await;
+    begun.unwrap_or_else(|| Err(phase.too_late(time)))
+}
+
 /// How far a probe has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Connecting,
     ShakingHands,
     Talking,
+}
+
+impl Phase {
+    /// The answer of a probe that has come so far when its time is over.
+    fn too_late(self, time: Time) -> Answer {
+        let why = match self {
+            Self::Connecting => return Answer::silent("connect timed out"),
+            Self::ShakingHands => "connected, but the TLS handshake did not end in time",
+            Self::Talking => "connected, but no answer came in time",
+        };
+        // The request may have left only at the end.
+        time.missed().unwrap_or_else(|| Answer::stalled(why))
+    }
 }
 
 /// Connects to `at` and talks, over one connection, within `timeout` from its first packet.
@@ -130,17 +164,10 @@ pub(super) async fn hold(
 ) -> Answer {
     let mut phase = Phase::Connecting;
     let ended = time.within(whom.talk(&mut phase, talk)).await;
-    let connected = met || phase != Phase::Connecting;
     match ended {
         Some(Ok(answer) | Err(answer)) => answer,
-        // The request may have left only at the end.
-        None if connected => time.missed().unwrap_or_else(|| {
-            Answer::stalled(match phase {
-                Phase::ShakingHands => "connected, but the TLS handshake did not end in time",
-                Phase::Connecting | Phase::Talking => "connected, but no answer came in time",
-            })
-        }),
-        None => Answer::silent("connect timed out"),
+        None if met && phase == Phase::Connecting => Phase::Talking.too_late(time),
+        None => phase.too_late(time),
     }
 }
 

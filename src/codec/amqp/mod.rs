@@ -31,6 +31,9 @@ mod method {
     pub(super) const OPEN_OK: u16 = 41;
     pub(super) const CLOSE: u16 = 50;
     pub(super) const CLOSE_OK: u16 = 51;
+    /// An extension of RabbitMQ, for clients with the capability `connection.blocked`; so is the next one.
+    pub(super) const BLOCKED: u16 = 60;
+    pub(super) const UNBLOCKED: u16 = 61;
 }
 
 /// What has come from a server.
@@ -60,6 +63,8 @@ pub enum FromServer {
         channel_max: u16,
         /// The largest frame.
         frame_max: u32,
+        /// After so many seconds without a byte each side may ask whether the other one lives; 0 for never.
+        heartbeat: u16,
     },
     /// The virtual host is open.
     OpenOk,
@@ -72,6 +77,13 @@ pub enum FromServer {
     },
     /// It has closed the connection as we asked.
     CloseOk,
+    /// It takes no messages from publishers.
+    Blocked {
+        /// The reason, printable.
+        reason: Box<str>,
+    },
+    /// It takes messages again.
+    Unblocked,
     /// Something that needs no answer.
     Other,
 }
@@ -138,6 +150,7 @@ impl FromServer {
             method::TUNE => Self::Tune {
                 channel_max: fields.short()?,
                 frame_max: fields.long()?,
+                heartbeat: fields.short()?,
             },
             method::OPEN_OK => Self::OpenOk,
             method::CLOSE => Self::Close {
@@ -145,6 +158,10 @@ impl FromServer {
                 text: text(fields.short_string()?),
             },
             method::CLOSE_OK => Self::CloseOk,
+            method::BLOCKED => Self::Blocked {
+                reason: text(fields.short_string()?),
+            },
+            method::UNBLOCKED => Self::Unblocked,
             _ => Self::Other,
         })
     }
@@ -187,18 +204,21 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// `Connection.Start-Ok`: who we are, and the login by PLAIN.
+/// `Connection.Start-Ok`: who we are, and the login by PLAIN. Operators see the connection under this name.
 #[must_use]
-pub fn start_ok(user: &str, password: &[u8]) -> Vec<u8> {
-    // With this capability a server says why it refuses a login, and does not only close the connection.
+pub fn start_ok(name: &str, user: &str, password: &[u8]) -> Vec<u8> {
     let mut capabilities = Vec::new();
-    short_string(&mut capabilities, b"authentication_failure_close");
-    capabilities.extend(b"t\x01");
+    // With the first one a server says why it refuses a login, and does not only close the connection; with the other one
+    // it tells that it takes no messages.
+    for capability in ["authentication_failure_close", "connection.blocked"] {
+        short_string(&mut capabilities, capability.as_bytes());
+        capabilities.extend(b"t\x01");
+    }
     let mut properties = Vec::new();
     for (name, value) in [
         ("product", "lvs-director"),
         ("version", env!("CARGO_PKG_VERSION")),
-        ("connection_name", "lvs-director health check"),
+        ("connection_name", name),
     ] {
         short_string(&mut properties, name.as_bytes());
         properties.push(b'S');
@@ -216,17 +236,23 @@ pub fn start_ok(user: &str, password: &[u8]) -> Vec<u8> {
     frame(method::START_OK, &arguments)
 }
 
-/// `Connection.Tune-Ok` without heartbeats, and `Connection.Open`.
+/// `Connection.Tune-Ok` with a heartbeat of so many seconds (0 for none), and `Connection.Open`.
 #[must_use]
-pub fn tune_ok_and_open(channel_max: u16, frame_max: u32, vhost: &str) -> Vec<u8> {
+pub fn tune_ok_and_open(channel_max: u16, frame_max: u32, heartbeat: u16, vhost: &str) -> Vec<u8> {
     let mut limits = channel_max.to_be_bytes().to_vec();
     limits.extend(frame_max.to_be_bytes());
-    limits.extend([0, 0]);
+    limits.extend(heartbeat.to_be_bytes());
     let mut open = Vec::new();
     short_string(&mut open, vhost.as_bytes());
     // Two fields that are reserved.
     open.extend([0, 0]);
     [frame(method::TUNE_OK, &limits), frame(method::OPEN, &open)].concat()
+}
+
+/// A heartbeat: we live.
+#[must_use]
+pub const fn heartbeat() -> [u8; 8] {
+    [HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END]
 }
 
 /// `Connection.Close`: we are done.

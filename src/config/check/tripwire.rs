@@ -8,8 +8,8 @@ use crate::config::value::{boolean, choice, map};
 use crate::diagnostic::{Findings, Wrong};
 use crate::model::{Probe, ProbeKind, Tripwire};
 
-/// The port of AMQP brokers. They log a connection on which nobody shakes hands.
-const AMQP: u16 = 5672;
+/// The ports of AMQP brokers, plain and by TLS. They log a connection on which nobody logs in.
+const AMQP: [u16; 2] = [5671, 5672];
 
 /// The tripwire of one layer.
 #[derive(Debug, Clone, Default)]
@@ -66,15 +66,20 @@ fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Tripwi
     counts.map(Some)
 }
 
-/// Why such a server is not to have a connection on which nobody speaks, and what to write instead.
+/// Why no connection is held to such a server, and what to write instead.
 fn trouble(probe: &Probe) -> Option<(&'static str, &'static str)> {
     const LOGS: &str =
-        "no tripwire here: an AMQP broker logs every connection that does not shake hands";
-    const SPEAKS: &str = "no tripwire here: only tcp and http checks have one";
+        "no tripwire here: an AMQP broker closes and logs a connection that does not log in";
+    const SPEAKS: &str = "no tripwire here: only tcp, http and amqp checks have one";
     const HELP: &str = "write tripwire: false for this check";
+    const LOG_IN: &str =
+        "write user: and password_file: in amqp:, or tripwire: false for this check";
     match &probe.kind {
-        ProbeKind::Amqp(_) => Some((LOGS, HELP)),
-        ProbeKind::Tcp | ProbeKind::TcpTalk(_) if probe.target.port() == AMQP => Some((LOGS, HELP)),
+        ProbeKind::Amqp(amqp) if amqp.login.is_some() => None,
+        ProbeKind::Amqp(_) => Some((LOGS, LOG_IN)),
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) if AMQP.contains(&probe.target.port()) => {
+            Some((LOGS, HELP))
+        }
         ProbeKind::Tcp | ProbeKind::TcpTalk(_) => None,
         ProbeKind::Http(http) if http.tls.is_none() => None,
         ProbeKind::Http(_)

@@ -4,7 +4,7 @@
 use super::stand::{Stand, all, weights};
 use crate::engine::{Action, Event};
 use crate::health::WireId;
-use crate::model::WireEnd;
+use crate::model::{WireEnd, WireNews};
 use crate::plan::SimulatedKernel;
 
 const HELD: &str = "  - {address: '192.0.2.10:80', servers: [10.0.0.2, {address: 10.0.0.1, check: {tripwire: {counts: failure}}}]}\n";
@@ -24,7 +24,7 @@ fn holding() -> (Stand, WireId) {
 #[test]
 fn the_end_of_a_held_connection_takes_the_server_down_where_it_counts_as_a_failure() {
     let (mut stand, wire) = holding();
-    stand.event(Event::WireEnded(wire, WireEnd::Reset));
+    stand.event(Event::WireTold(wire, WireNews::Ended(WireEnd::Reset)));
     assert_eq!(stand.weights(), weights(&[("10.0.0.2:80", 1)]));
     assert_eq!(
         stand.count("up -> down (the held connection was reset), weight 1 -> removed"),
@@ -35,7 +35,7 @@ fn the_end_of_a_held_connection_takes_the_server_down_where_it_counts_as_a_failu
     let up = weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 1)]);
     assert_eq!(stand.weights(), up);
     let wire = stand.wires.last().unwrap().wire;
-    stand.event(Event::WireEnded(wire, WireEnd::Closed));
+    stand.event(Event::WireTold(wire, WireNews::Ended(WireEnd::Closed)));
     assert_eq!(stand.weights(), up);
 }
 
@@ -45,7 +45,7 @@ fn a_connection_is_let_go_when_its_server_is_down_and_held_again_when_it_is_back
     stand.seconds(10, |server| server != "10.0.0.1:80");
     assert!(stand.wires.is_empty(), "{:?}", stand.wires);
     // It comes too late.
-    stand.event(Event::WireEnded(wire, WireEnd::Closed));
+    stand.event(Event::WireTold(wire, WireNews::Ended(WireEnd::Closed)));
     stand.seconds(10, all);
     assert_eq!(stand.wires.len(), 1);
     assert_eq!(stand.count("up -> down"), 1);
@@ -69,9 +69,32 @@ fn a_reload_keeps_the_connection_of_a_check_that_stays_and_lets_the_others_go() 
 }
 
 #[test]
+fn what_a_broker_says_on_the_connection_is_told_and_shown_and_removes_nothing() {
+    let (mut stand, wire) = holding();
+    let up = stand.weights();
+    let blocked = WireNews::Blocked("low on memory".into());
+    stand.event(Event::WireTold(wire, blocked));
+    let warns = "warns: the server takes no messages from publishers: low on memory";
+    assert_eq!(stand.count(warns), 1);
+    stand.event(Event::WireTold(wire, WireNews::Unblocked));
+    assert_eq!(stand.count("warns no more"), 1);
+    let leave = WireEnd::AskedToLeave("320 CONNECTION_FORCED - shutdown".into());
+    stand.event(Event::WireTold(wire, WireNews::Ended(leave)));
+    let warns = "warns: the server asks its clients to leave: 320 CONNECTION_FORCED - shutdown";
+    assert_eq!((stand.count(warns), stand.weights()), (1, up));
+    stand.seconds(10, |server| server != "10.0.0.1:80");
+    assert_eq!(stand.weights(), weights(&[("10.0.0.2:80", 1)]));
+    stand.seconds(10, all);
+    assert_eq!(stand.count("warns no more"), 2);
+}
+
+#[test]
 fn a_recording_has_held_connections_and_their_ends() {
     let (mut stand, wire) = holding();
-    let event = Event::WireEnded(wire, WireEnd::NotTaken("connect refused".into()));
+    let event = Event::WireTold(
+        wire,
+        WireNews::Ended(WireEnd::NotTaken("connect refused".into())),
+    );
     let text = serde_json::to_string(&event).unwrap();
     assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
     let action = Action::Hold(stand.wires.pop().unwrap());

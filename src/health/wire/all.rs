@@ -9,7 +9,7 @@ use crate::health::checker::CheckerEvent;
 use crate::health::event::{CheckId, HealthAction, WireId, WireRequest};
 use crate::health::monitor::Health;
 use crate::health::roster::Roster;
-use crate::model::{ProbeOutcome, Standing, Timestamp, WireEnd};
+use crate::model::{ProbeOutcome, Standing, Timestamp, WireEnd, WireNews};
 
 /// The longest delay of a wire's first connection to a server that is up already: they must not all start at once.
 const SPREAD: Duration = Duration::from_millis(800);
@@ -100,15 +100,15 @@ impl Health {
         }
     }
 
-    /// The connection of a wire has ended.
-    pub(in crate::health) fn wire_ended(
+    /// The connection of a wire tells something.
+    pub(in crate::health) fn wire_told(
         &mut self,
         now: Timestamp,
         wire: WireId,
-        end: WireEnd,
+        news: WireNews,
         out: &mut Vec<HealthAction>,
     ) {
-        self.wire(now, wire.check, WireEvent::Ended(wire.number, end), out);
+        self.wire(now, wire.check, WireEvent::Told(wire.number, news), out);
     }
 
     /// A probe that started then has had this result, and the checker has judged it.
@@ -157,6 +157,11 @@ impl Health {
                 WireAction::Release(number) => {
                     out.push(HealthAction::Release(WireId { check, number }));
                 }
+                WireAction::Warned(of) => {
+                    if let Some(position) = self.roster.position(check) {
+                        self.warn(position, of.as_ref(), out);
+                    }
+                }
                 WireAction::Alarm { end, decisive } => {
                     if let Some(position) = self.roster.position(check) {
                         let reason = end.to_string().into();
@@ -175,7 +180,10 @@ impl Health {
         };
         match self.sources.check(checker.check()) {
             Ok(check) => out.push(HealthAction::Hold(WireRequest { wire, check })),
-            Err(reason) => self.wire_ended(now, wire, WireEnd::CouldNotHold(reason), out),
+            Err(reason) => {
+                let news = WireNews::Ended(WireEnd::CouldNotHold(reason));
+                self.wire_told(now, wire, news, out);
+            }
         }
     }
 }

@@ -11,15 +11,19 @@
 //!
 //! After an alarm the next success of a probe arms the wire again. A server that ends its connections after a short time
 //! is left alone for ever longer, and in the end for good: until a probe finds it down.
+//!
+//! What a broker says on the connection becomes a warning of the check: that it takes no messages, until it takes them
+//! again; that its clients have to leave, until a probe is a success after that.
 
 mod all;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use self::all::Wires;
-use crate::model::{Timestamp, Tripwire, WireEnd};
+use crate::model::{Timestamp, Tripwire, WireEnd, WireNews};
 
 /// A connection that lived this long was held well: its end says nothing against the next one.
 const LIVED: Duration = Duration::from_secs(30);
@@ -37,8 +41,8 @@ pub(super) enum WireEvent {
     Passed(Timestamp, bool),
     /// A probe failed, and the check finds the server down.
     Failed,
-    /// The connection of this number has ended.
-    Ended(u64, WireEnd),
+    /// The connection of this number tells something.
+    Told(u64, WireNews),
 }
 
 /// What a wire asks for.
@@ -48,6 +52,8 @@ pub(super) enum WireAction {
     Hold(u64),
     /// Let go of the connection of this number.
     Release(u64),
+    /// What the connection warns of has changed; `None` when it warns of nothing any more.
+    Warned(Option<Arc<str>>),
     /// The server may be dead; whether this alone is a failure.
     Alarm {
         /// Why.
@@ -82,6 +88,8 @@ pub(super) struct Wire {
     /// How many connections have ended by themselves.
     ended: u32,
     last_end: Option<WireEnd>,
+    /// What the server said on the connection.
+    warning: Option<Arc<str>>,
     /// Whether the last end is not judged yet: no probe has come back since.
     unjudged: bool,
     /// Whether an end was a false alarm, and none has been a true one since.
@@ -102,6 +110,7 @@ impl Wire {
             short: 0,
             ended: 0,
             last_end: None,
+            warning: None,
             unjudged: false,
             doubtful: false,
         }
@@ -143,7 +152,12 @@ impl Wire {
         self.last_end.as_ref()
     }
 
-    /// Handles one event. It ignores late ones: a deadline that is not due, and the end of another connection.
+    /// What the server said on the connection, as long as it matters.
+    pub(super) const fn warning(&self) -> Option<&Arc<str>> {
+        self.warning.as_ref()
+    }
+
+    /// Handles one event. It ignores late ones: a deadline that is not due, and what another connection told.
     pub(super) fn handle(&mut self, now: Timestamp, event: WireEvent, out: &mut Vec<WireAction>) {
         match (self.phase, event) {
             (Phase::Waiting(at), WireEvent::Deadline) if at <= now => {
@@ -151,10 +165,18 @@ impl Wire {
                 self.phase = Phase::Held(now);
                 out.push(WireAction::Hold(self.number));
             }
-            (Phase::Held(since), WireEvent::Ended(number, end)) if number == self.number => {
-                self.end(now, since, end, out);
+            (Phase::Held(since), WireEvent::Told(number, news)) if number == self.number => {
+                match news {
+                    WireNews::Ended(end) => self.end(now, since, end, out),
+                    WireNews::Blocked(why) => {
+                        let warning =
+                            format!("the server takes no messages from publishers: {why}");
+                        self.warn(Some(warning.into()), out);
+                    }
+                    WireNews::Unblocked => self.warn(None, out),
+                }
             }
-            (phase, WireEvent::Passed(started, up)) => self.passed(now, phase, started, up),
+            (phase, WireEvent::Passed(started, up)) => self.passed(now, phase, (started, up), out),
             (phase, WireEvent::Failed) => {
                 self.judge(false);
                 self.short = 0;
@@ -165,21 +187,41 @@ impl Wire {
             }
             (
                 Phase::Idle(_) | Phase::Waiting(_) | Phase::Held(_) | Phase::Off,
-                WireEvent::Deadline | WireEvent::Ended(..),
+                WireEvent::Deadline | WireEvent::Told(..),
             ) => {}
         }
     }
 
-    fn passed(&mut self, now: Timestamp, phase: Phase, started: Timestamp, up: bool) {
+    /// A probe that started then was a success, and the check now finds the server up, or not yet.
+    fn passed(
+        &mut self,
+        now: Timestamp,
+        phase: Phase,
+        (started, up): (Timestamp, bool),
+        out: &mut Vec<WireAction>,
+    ) {
         match phase {
             Phase::Idle(after) if after <= started => {
                 self.judge(true);
+                self.warn(None, out);
                 if up {
                     self.phase = Phase::Waiting(now + self.wait());
                 }
             }
-            Phase::Off => self.judge(true),
-            Phase::Idle(_) | Phase::Waiting(_) | Phase::Held(_) => {}
+            Phase::Off => {
+                self.judge(true);
+                self.warn(None, out);
+            }
+            // A connection that this host could not hold says nothing any more.
+            Phase::Waiting(_) => self.warn(None, out),
+            Phase::Idle(_) | Phase::Held(_) => {}
+        }
+    }
+
+    fn warn(&mut self, of: Option<Arc<str>>, out: &mut Vec<WireAction>) {
+        if self.warning != of {
+            self.warning.clone_from(&of);
+            out.push(WireAction::Warned(of));
         }
     }
 
@@ -195,13 +237,23 @@ impl Wire {
                 self.phase = Phase::Waiting(now + self.wait());
             }
             WireEnd::Flooded => self.phase = Phase::Off,
-            WireEnd::Closed | WireEnd::Reset | WireEnd::Silent | WireEnd::NotTaken(_) => {
+            WireEnd::Closed
+            | WireEnd::Reset
+            | WireEnd::Silent
+            | WireEnd::NotTaken(_)
+            | WireEnd::AskedToLeave(_)
+            | WireEnd::Ended(_)
+            | WireEnd::NoHeartbeat(_) => {
+                if let WireEnd::AskedToLeave(_) = end {
+                    self.warn(Some(end.to_string().into()), out);
+                }
                 self.phase = if self.short < MOST_SHORT {
                     Phase::Idle(now)
                 } else {
                     Phase::Off
                 };
-                // Silence may be the way's failure, and only a server that took the connection can break it off.
+                // Silence may be the way's failure, and only a server that took the connection can break it off. What a
+                // broker says may be about our user or virtual host alone.
                 let told = matches!(end, WireEnd::Closed | WireEnd::Reset);
                 let decisive = told && self.counts == Tripwire::Failure && !self.doubtful;
                 self.unjudged = true;

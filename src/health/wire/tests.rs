@@ -11,7 +11,7 @@ use super::{FIRST_WAIT, LIVED, MOST_SHORT, Phase, Wire, WireAction, WireEvent};
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
     Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Retry, Standing,
-    Timestamp, Tripwire, WireEnd,
+    Timestamp, Tripwire, WireEnd, WireNews,
 };
 
 fn at(seconds: u64) -> Timestamp {
@@ -48,7 +48,7 @@ fn passed(seconds: u64) -> WireEvent {
 }
 
 fn ended(end: WireEnd) -> WireEvent {
-    WireEvent::Ended(1, end)
+    WireEvent::Told(1, WireNews::Ended(end))
 }
 
 #[test]
@@ -81,12 +81,12 @@ fn without_a_connection_only_a_deadline_opens_one_and_only_a_success_leads_to_it
 
 #[test]
 fn a_held_connection_ends_with_an_alarm_unless_the_end_says_nothing_about_the_server() {
-    use WireEnd::{Closed, CouldNotHold, Flooded, NotTaken, Reset, Silent};
+    use WireEnd::{Closed, CouldNotHold, Ended, Flooded, NoHeartbeat, NotTaken, Reset, Silent};
     let why = || Box::from("why");
     for (since, event, then) in [
         (50, WireEvent::Deadline, held(50)),
         (50, passed(99), held(50)),
-        (50, WireEvent::Ended(0, Closed), held(50)),
+        (50, WireEvent::Told(0, WireNews::Ended(Closed)), held(50)),
         (50, ended(Flooded), Phase::Off),
         (50, ended(CouldNotHold(why())), waiting(100)),
         (99, ended(CouldNotHold(why())), waiting(102)),
@@ -99,6 +99,8 @@ fn a_held_connection_ends_with_an_alarm_unless_the_end_says_nothing_about_the_se
         (Reset, true),
         (Silent, false),
         (NotTaken(why()), false),
+        (Ended(why()), false),
+        (NoHeartbeat(20), false),
     ] {
         let asked = vec![WireAction::Alarm {
             end: end.clone(),
@@ -108,6 +110,39 @@ fn a_held_connection_ends_with_an_alarm_unless_the_end_says_nothing_about_the_se
     }
     let released = (idle(0), vec![WireAction::Release(1)]);
     assert_eq!(after(held(50), WireEvent::Failed), released);
+}
+
+#[test]
+fn what_a_broker_says_is_a_warning_until_it_takes_that_back_or_a_probe_succeeds_without_the_connection()
+ {
+    let mut wire = Wire::new(Tripwire::Probe, true, at(1), Duration::ZERO);
+    let mut tell = |seconds, event| {
+        let mut out = Vec::new();
+        wire.handle(at(seconds), event, &mut out);
+        let warning = wire.warning().map(ToString::to_string);
+        let told = out.iter().any(|it| matches!(it, WireAction::Warned(_)));
+        (warning, told)
+    };
+    let blocked = || WireEvent::Told(1, WireNews::Blocked("low on memory".into()));
+    let says = Some("the server takes no messages from publishers: low on memory".to_owned());
+    tell(1, WireEvent::Deadline);
+    assert_eq!(
+        tell(2, WireEvent::Told(0, WireNews::Blocked("old".into()))),
+        (None, false)
+    );
+    assert_eq!(tell(2, blocked()), (says.clone(), true));
+    assert_eq!(tell(3, blocked()), (says.clone(), false));
+    assert_eq!(tell(4, passed(4)), (says, false));
+    assert_eq!(
+        tell(5, WireEvent::Told(1, WireNews::Unblocked)),
+        (None, true)
+    );
+    let leave = WireEnd::AskedToLeave("320 CONNECTION_FORCED".into());
+    let says = Some("the server asks its clients to leave: 320 CONNECTION_FORCED".to_owned());
+    assert_eq!(tell(6, ended(leave)), (says.clone(), true));
+    assert_eq!(tell(7, passed(5)), (says.clone(), false));
+    assert_eq!(tell(8, WireEvent::Failed), (says, false));
+    assert_eq!(tell(9, passed(9)), (None, true));
 }
 
 /// Holds a connection that the server closes after so long, and answers the probe that follows. Returns the wait before
@@ -120,7 +155,11 @@ fn close(wire: &mut Wire, now: &mut Timestamp, lived: Duration) -> Option<(Durat
     wire.handle(*now, WireEvent::Deadline, &mut out);
     let number = wire.held().unwrap();
     *now = *now + lived;
-    wire.handle(*now, WireEvent::Ended(number, WireEnd::Closed), &mut out);
+    wire.handle(
+        *now,
+        WireEvent::Told(number, WireNews::Ended(WireEnd::Closed)),
+        &mut out,
+    );
     wire.handle(*now, WireEvent::Passed(*now, true), &mut out);
     let decisive = WireAction::Alarm {
         end: WireEnd::Closed,
@@ -276,6 +315,9 @@ fn end() -> impl Strategy<Value = WireEnd> {
         Just(WireEnd::NotTaken("refused".into())),
         Just(WireEnd::CouldNotHold("EMFILE".into())),
         Just(WireEnd::Flooded),
+        Just(WireEnd::AskedToLeave("320 CONNECTION_FORCED".into())),
+        Just(WireEnd::Ended("541 INTERNAL_ERROR".into())),
+        Just(WireEnd::NoHeartbeat(20)),
     ]
 }
 
@@ -307,7 +349,7 @@ proptest! {
             let number = wire.held();
             if let (Some(end), Some(number)) = (ended, number) {
                 let host = matches!(end, WireEnd::CouldNotHold(_));
-                wire.handle(now, WireEvent::Ended(number, end), &mut out);
+                wire.handle(now, WireEvent::Told(number, WireNews::Ended(end)), &mut out);
                 let since = if out.contains(&WireAction::Hold(number)) { now } else { opened };
                 short = if now.since(since) >= LIVED { 0 } else { short + u32::from(!host) };
             }
@@ -322,6 +364,7 @@ proptest! {
                         prop_assert!(!decisive || (failure && !decided));
                         decided |= *decisive;
                     }
+                    WireAction::Warned(of) => prop_assert_eq!(wire.warning(), of.as_ref()),
                 }
             }
             if number.is_some() && wire.held().is_none() {
@@ -335,7 +378,8 @@ proptest! {
             } else {
                 wire.handle(now, WireEvent::Passed(now, up), &mut out);
             }
-            prop_assert!(out.iter().all(|it| matches!(it, WireAction::Release(_))));
+            let ends = |it: &_| matches!(it, WireAction::Release(_) | WireAction::Warned(None));
+            prop_assert!(out.iter().all(ends));
             let wait = wire.deadline().map_or(Duration::ZERO, |at| at.since(now));
             prop_assert!(wait <= FIRST_WAIT * 2_u32.pow(MOST_SHORT));
         }

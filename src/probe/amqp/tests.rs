@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 
 /// A frame of a server: a method of class connection.
-fn frame(method: u16, arguments: &[u8]) -> Vec<u8> {
+pub(super) fn frame(method: u16, arguments: &[u8]) -> Vec<u8> {
     let size = u32::try_from(arguments.len() + 4).unwrap();
     let mut bytes = vec![1, 0, 0];
     bytes.extend(size.to_be_bytes());
@@ -23,7 +23,7 @@ fn frame(method: u16, arguments: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn start(mechanisms: &str) -> Vec<u8> {
+pub(super) fn start(mechanisms: &str) -> Vec<u8> {
     let mut arguments = vec![0, 9, 0, 0, 0, 0];
     arguments.extend(u32::try_from(mechanisms.len()).unwrap().to_be_bytes());
     arguments.extend(mechanisms.as_bytes());
@@ -31,11 +31,11 @@ fn start(mechanisms: &str) -> Vec<u8> {
     frame(10, &arguments)
 }
 
-fn tune() -> Vec<u8> {
+pub(super) fn tune() -> Vec<u8> {
     frame(30, &[0x07, 0xff, 0, 2, 0, 0, 0, 60])
 }
 
-fn closing(code: u16, text: &str) -> Vec<u8> {
+pub(super) fn closing(code: u16, text: &str) -> Vec<u8> {
     let mut arguments = code.to_be_bytes().to_vec();
     arguments.push(u8::try_from(text.len()).unwrap());
     arguments.extend(text.as_bytes());
@@ -82,7 +82,7 @@ const GREETING: AmqpProbe = AmqpProbe {
 };
 
 /// A login, and the file of its password.
-fn login(password: &str) -> (AmqpProbe, tempfile::TempDir) {
+pub(super) fn login(password: &str) -> (AmqpProbe, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("password");
     std::fs::write(&file, password).unwrap();

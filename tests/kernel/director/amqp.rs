@@ -28,13 +28,13 @@ const IS_FULL: u16 = 2;
 const REFUSES_THE_LOGIN: u16 = 3;
 
 /// A method of class connection.
-fn method(number: u8, arguments: &[u8]) -> Vec<u8> {
+pub(super) fn method(number: u8, arguments: &[u8]) -> Vec<u8> {
     let size = u8::try_from(arguments.len() + 4).unwrap();
     let head = [1, 0, 0, 0, 0, 0, size, 0, 10, 0, number];
     [&head, arguments, &[0xce]].concat()
 }
 
-fn close(code: u16, text: &str) -> Vec<u8> {
+pub(super) fn close(code: u16, text: &str) -> Vec<u8> {
     let length = [u8::try_from(text.len()).unwrap()];
     method(
         50,

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Connections that are held to servers beside their checks. The next regular probe is always an hour away.
 
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use lvs_director::control::TripwireStatus;
 
+use super::amqp::{close, method};
 use super::peer::{HANGS, Peer};
 use super::process::{Files, Running, wait_for_weights};
 use crate::Test;
@@ -23,6 +32,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_server_that_closes_the_connections_of_its_tripwire_and_lives_stays_in",
             closes,
+        ),
+        (
+            "what_a_broker_says_on_a_tripwire_counts_at_once_and_its_login_is_closed_as_it_should_be",
+            says,
         ),
     ]
 }
@@ -98,4 +111,126 @@ fn closes() {
     assert_eq!(director.count("up -> down"), 1, "{}", director.log());
     director.wait_for("real server 192.168.0.3:80 of TCP 192.168.0.10:80: up -> down (the server closed the held connection)");
     assert!(director.stop().success());
+}
+
+/// What a broker says on its connections.
+const NOTHING: u16 = 0;
+const BLOCKED: u16 = 1;
+const UNBLOCKED: u16 = 2;
+const LEAVE: u16 = 3;
+
+/// A broker that lets everybody in, and says on all its connections what the test tells it.
+struct Broker {
+    peer: Option<Peer>,
+    says: Arc<AtomicU16>,
+    /// Whether a client has closed a connection that it held, as the protocol has it.
+    closed: Arc<AtomicBool>,
+}
+
+impl Broker {
+    fn start(stage: &Stage, index: usize) -> Self {
+        let (says, closed) = (
+            Arc::new(AtomicU16::new(NOTHING)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (now, ended) = (Arc::clone(&says), Arc::clone(&closed));
+        let talk = move |stream, _| {
+            let (now, ended) = (Arc::clone(&now), Arc::clone(&ended));
+            thread::spawn(move || serve(stream, &now, &ended));
+        };
+        Self {
+            peer: Some(Peer::start(&stage.servers[index], 5673, CLOSES, talk)),
+            says,
+            closed,
+        }
+    }
+
+    fn says(&self, what: u16) {
+        self.says.store(what, Ordering::Relaxed);
+    }
+}
+
+/// Lets one client in, and stays with it. It ends with the client.
+fn serve(mut stream: TcpStream, says: &AtomicU16, closed: &AtomicBool) {
+    let start = method(10, b"\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US");
+    let tune = method(30, &[0, 0, 0, 2, 0, 0, 0, 60]);
+    let mut bytes = [0; 4096];
+    for answer in [start, tune, method(41, &[0])] {
+        if !matches!(stream.read(&mut bytes), Ok(1..)) || stream.write_all(&answer).is_err() {
+            return;
+        }
+    }
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+    let mut said = NOTHING;
+    loop {
+        let says = says.load(Ordering::Relaxed);
+        if says != said {
+            said = says;
+            let _ = stream.write_all(&match says {
+                BLOCKED => method(60, b"\x0dlow on memory"),
+                UNBLOCKED => method(61, &[]),
+                LEAVE => close(320, "CONNECTION_FORCED - shutdown"),
+                other => unreachable!("a broker that says {other}"),
+            });
+        }
+        match stream.read(&mut bytes) {
+            Ok(0) => return,
+            Ok(length) => {
+                let goodbye = method(50, b"\0\xc8\x11health check done\0\0\0\0");
+                if bytes[..length].ends_with(&goodbye) {
+                    closed.store(true, Ordering::Relaxed);
+                    let _ = stream.write_all(&method(51, &[]));
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn says() {
+    let mut stage = Stage::direct_routing(2, &[VIP.parse().unwrap()]);
+    let files = Files::new();
+    let password = files.path("password");
+    fs::write(&password, "secret\n").unwrap();
+    files.write(&format!(
+        "virtual_services:\n  - address: {VIP}\n    scheduler: rr\n    \
+         check:\n      amqp: {{port: 5673, user: monitor, password_file: {}}}\n      \
+         interval: 1h\n      timeout: 30s\n      retry_delay: 1h\n      rise: 1\n      tripwire: true\n    \
+         servers: [192.168.0.2, 192.168.0.3]\n",
+        password.display()
+    ));
+    let [mut first, second] = [0, 1].map(|index| Broker::start(&stage, index));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    for server in [0, 1] {
+        wait_for_wire(&stage, &files, server, |it| it.held_seconds.is_some());
+    }
+    // The probes have said goodbye before they were a success; from now on only the held logins do.
+    for broker in [&first, &second] {
+        broker.closed.store(false, Ordering::Relaxed);
+    }
+
+    first.says(BLOCKED);
+    director.wait_for("check of real server 192.168.0.2:80 of TCP 192.168.0.10:80 warns: the server takes no messages from publishers: low on memory");
+    let why = files.why(&stage.director, "192.168.0.2:80", &[]);
+    assert!(
+        why.out.contains("warning: the server takes no messages"),
+        "{why:?}"
+    );
+    first.says(UNBLOCKED);
+    director.wait_for("check of real server 192.168.0.2:80 of TCP 192.168.0.10:80 warns no more");
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+
+    first.peer.take();
+    first.says(LEAVE);
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    director
+        .wait_for("warns: the server asks its clients to leave: 320 CONNECTION_FORCED - shutdown");
+    director.wait_for("real server 192.168.0.2:80 of TCP 192.168.0.10:80: up -> down (connect refused, 3/3), weight 1 -> removed");
+
+    assert!(director.stop().success());
+    wait_for("the login is closed as it should be", || {
+        second.closed.load(Ordering::Relaxed).then_some(())
+    });
 }
