@@ -344,11 +344,10 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
 /// Where a connection may be held.
 fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
     match kind {
-        ProbeKind::Tcp | ProbeKind::TcpTalk(_) => ![5671, 5672].contains(&port),
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Tls(_) => ![5671, 5672].contains(&port),
         ProbeKind::Amqp(amqp) => amqp.login.is_some(),
-        ProbeKind::Http(http) => http.tls.is_none(),
-        ProbeKind::Tls(_)
-        | ProbeKind::Rabbitmq(_)
+        ProbeKind::Http(_) => true,
+        ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)

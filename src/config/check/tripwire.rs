@@ -70,21 +70,20 @@ fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Tripwi
 fn trouble(probe: &Probe) -> Option<(&'static str, &'static str)> {
     const LOGS: &str =
         "no tripwire here: an AMQP broker closes and logs a connection that does not log in";
-    const SPEAKS: &str = "no tripwire here: only tcp, http and amqp checks have one";
+    const SPEAKS: &str = "no tripwire here: only tcp, tls, http and amqp checks have one";
     const HELP: &str = "write tripwire: false for this check";
     const LOG_IN: &str =
         "write user: and password_file: in amqp:, or tripwire: false for this check";
     match &probe.kind {
         ProbeKind::Amqp(amqp) if amqp.login.is_some() => None,
         ProbeKind::Amqp(_) => Some((LOGS, LOG_IN)),
-        ProbeKind::Tcp | ProbeKind::TcpTalk(_) if AMQP.contains(&probe.target.port()) => {
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Tls(_)
+            if AMQP.contains(&probe.target.port()) =>
+        {
             Some((LOGS, HELP))
         }
-        ProbeKind::Tcp | ProbeKind::TcpTalk(_) => None,
-        ProbeKind::Http(http) if http.tls.is_none() => None,
-        ProbeKind::Http(_)
-        | ProbeKind::Tls(_)
-        | ProbeKind::Rabbitmq(_)
+        ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Tls(_) | ProbeKind::Http(_) => None,
+        ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)

@@ -2,20 +2,28 @@
 //! Held connections against servers that keep them, end them, and misuse them.
 
 use std::cell::RefCell;
-use std::io::Write as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use lab::tls::{Authority, Taken, take};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
+use tokio_rustls::rustls::ALL_VERSIONS;
 
 use super::*;
 use crate::model::{CheckSchedule, Probe, ProbeKind};
 
 fn request(check: u64, listener: &TcpListener) -> WireRequest {
+    request_by(ProbeKind::Tcp, check, listener)
+}
+
+fn request_by(kind: ProbeKind, check: u64, listener: &TcpListener) -> WireRequest {
     let probe = Probe {
-        kind: ProbeKind::Tcp,
+        kind,
         target: listener.local_addr().unwrap(),
         path: None,
     };
@@ -34,6 +42,16 @@ fn request(check: u64, listener: &TcpListener) -> WireRequest {
             schedule: Arc::new(schedule),
         }),
     }
+}
+
+/// Ends a connection by a reset.
+fn reset(stream: TcpStream) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    setsockopt(&stream, sockopt::Linger, &linger).unwrap();
+    drop(stream);
 }
 
 /// Carries out the orders until so many ends have come, and returns them.
@@ -72,8 +90,12 @@ fn ends(orders: Vec<WireOrder>, most: u32, wanted: usize) -> Vec<WireEnd> {
 
 /// What a connection tells whose server does this with it.
 fn told(act: impl FnOnce(TcpStream) + Send + 'static) -> WireEnd {
+    told_by(ProbeKind::Tcp, act)
+}
+
+fn told_by(kind: ProbeKind, act: impl FnOnce(TcpStream) + Send + 'static) -> WireEnd {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let hold = WireOrder::Hold(request(1, &listener));
+    let hold = WireOrder::Hold(request_by(kind, 1, &listener));
     let server = std::thread::spawn(move || act(listener.accept().unwrap().0));
     let ends = ends(vec![hold], 1, 1);
     server.join().unwrap();
@@ -85,15 +107,8 @@ fn the_end_of_a_held_connection_is_told() {
     assert_eq!(told(drop), WireEnd::Closed);
     let greets = |mut stream: TcpStream| stream.write_all(b"220 ready\r\n").unwrap();
     assert_eq!(told(greets), WireEnd::Closed);
-    let resets = |stream: TcpStream| {
-        let linger = libc::linger {
-            l_onoff: 1,
-            l_linger: 0,
-        };
-        setsockopt(&stream, sockopt::Linger, &linger).unwrap();
-    };
     // The reset may come before this side knows that it is connected.
-    let end = told(resets);
+    let end = told(reset);
     let early = |why: &str| why.contains("ECONNRESET");
     assert!(
         matches!(&end, WireEnd::Reset) || matches!(&end, WireEnd::NotTaken(why) if early(why)),
@@ -134,4 +149,78 @@ fn a_connection_that_is_let_go_tells_nothing() {
     let orders = vec![WireOrder::Hold(first), WireOrder::Release(wire), second];
     let refused = WireEnd::NotTaken("connect refused".into());
     assert_eq!(ends(orders, 2, 1), [refused]);
+}
+
+/// A tls check that knows only this CA; and what its held connection tells when the server shows a certificate of
+/// `signed`, greets, and then does this.
+fn told_by_tls(
+    known: &Authority,
+    signed: &Authority,
+    act: impl FnOnce(Taken) + Send + 'static,
+) -> WireEnd {
+    let directory = tempfile::tempdir().unwrap();
+    let ca_file = directory.path().join("ca.pem");
+    fs::write(&ca_file, known.pem()).unwrap();
+    let tls = Tls {
+        ca_file: Some(ca_file.into()),
+        ..Tls::VERIFIED
+    };
+    let identity = signed.sign(&["127.0.0.1"], 9).unwrap();
+    let config = identity.server(ALL_VERSIONS, None).unwrap();
+    told_by(ProbeKind::Tls(Arc::new(tls)), move |stream| {
+        let mut taken = take(&config, stream).unwrap();
+        if taken.write_all(b"220 ready\r\n").is_ok() {
+            act(taken);
+        }
+    })
+}
+
+#[test]
+fn the_end_of_a_held_connection_by_tls_is_told_however_it_ends() {
+    let authority = Authority::new("the CA of the test").unwrap();
+    let told = |act: fn(Taken)| told_by_tls(&authority, &authority, act);
+    // The other side has shaken hands when its answer has come: it asks for nothing, and says goodbye.
+    let closes = |mut taken: Taken| {
+        taken.conn.send_close_notify();
+        let _ = taken.flush();
+        let _ = taken.read(&mut [0; 64]);
+    };
+    assert_eq!(told(closes), WireEnd::Closed);
+    // Without a goodbye.
+    assert_eq!(told(drop), WireEnd::Closed);
+    let garbage = |mut taken: Taken| {
+        let _ = taken.sock.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        let _ = taken.read(&mut [0; 64]);
+    };
+    let why = "the server does not speak TLS";
+    assert_eq!(told(garbage), WireEnd::Ended(why.into()));
+    let floods = |mut taken: Taken| while taken.write_all(&[b'x'; 4096]).is_ok() {};
+    assert_eq!(told(floods), WireEnd::Flooded);
+    let end = told(|taken| reset(taken.sock));
+    // The reset may come before the greeting is read, or within the handshake.
+    assert!(
+        matches!(&end, WireEnd::Reset | WireEnd::NotTaken(_)),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn a_connection_is_held_only_to_a_server_whose_certificate_counts() {
+    let [known, other] = ["one CA", "another CA"].map(|name| Authority::new(name).unwrap());
+    let end = told_by_tls(&known, &other, drop);
+    assert!(
+        matches!(&end, WireEnd::NotTaken(why) if why.contains("has an issuer that is not in ca_file")),
+        "{end:?}"
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let tls = Tls {
+        ca_file: Some(Path::new("/no/such/file").into()),
+        ..Tls::VERIFIED
+    };
+    let hold = WireOrder::Hold(request_by(ProbeKind::Tls(Arc::new(tls)), 1, &listener));
+    let end = ends(vec![hold], 1, 1);
+    assert!(
+        matches!(&*end, [WireEnd::CouldNotHold(why)] if why.contains("/no/such/file")),
+        "{end:?}"
+    );
 }

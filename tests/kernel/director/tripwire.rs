@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use lab::tls::{Authority, take};
 use lvs_director::control::TripwireStatus;
+use tokio_rustls::rustls::{ALL_VERSIONS, ServerConfig};
 
 use super::amqp::{close, method};
 use super::peer::{HANGS, Peer};
@@ -32,6 +34,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_server_that_closes_the_connections_of_its_tripwire_and_lives_stays_in",
             closes,
+        ),
+        (
+            "a_tripwire_by_tls_finds_a_server_that_dies_and_bears_one_that_closes_idle_connections",
+            by_tls,
         ),
         (
             "what_a_broker_says_on_a_tripwire_counts_at_once_and_its_login_is_closed_as_it_should_be",
@@ -110,6 +116,69 @@ fn closes() {
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     assert_eq!(director.count("up -> down"), 1, "{}", director.log());
     director.wait_for("real server 192.168.0.3:80 of TCP 192.168.0.10:80: up -> down (the server closed the held connection)");
+    assert!(director.stop().success());
+}
+
+/// A web server by TLS that closes a connection on which nobody asks, after so many turns of 20 ms, or when it ends.
+fn web(stream: TcpStream, config: &Arc<ServerConfig>, turns: u16, ends: &AtomicBool) {
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+    let mut taken = take(config, stream).unwrap();
+    let mut left = turns;
+    loop {
+        match taken.read(&mut [0; 4096]) {
+            Ok(1..) => {
+                let _ = taken.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock && left > 0 => {
+                left -= u16::from(turns != NEVER);
+                if !ends.load(Ordering::Relaxed) {
+                    continue;
+                }
+            }
+            Ok(0) | Err(_) => {}
+        }
+        taken.conn.send_close_notify();
+        let _ = taken.flush();
+        return;
+    }
+}
+
+/// A web server that keeps idle connections for ever.
+const NEVER: u16 = u16::MAX;
+
+fn by_tls() {
+    let mut stage = Stage::direct_routing(2, &[VIP.parse().unwrap()]);
+    let files = Files::new();
+    let authority = Authority::new("the CA of the test").unwrap();
+    let ca = files.path("ca.pem");
+    fs::write(&ca, authority.pem()).unwrap();
+    let identity = authority.sign(&["web.example"], 9).unwrap();
+    let config = identity.server(ALL_VERSIONS, None).unwrap();
+    let dies = Arc::new(AtomicBool::new(false));
+    let [first, _second] = [(0, NEVER), (1, 5)].map(|(index, turns)| {
+        let (config, dies) = (Arc::clone(&config), Arc::clone(&dies));
+        Peer::start(&stage.servers[index], 8443, CLOSES, move |stream, _| {
+            let (config, dies) = (Arc::clone(&config), Arc::clone(&dies));
+            thread::spawn(move || web(stream, &config, turns, &dies));
+        })
+    });
+    files.write(&format!(
+        "virtual_services:\n  - address: {VIP}\n    scheduler: rr\n    check:\n      \
+         https: {{port: 8443, host: web.example, ca_file: {}}}\n      \
+         interval: 1h\n      timeout: 30s\n      retry_delay: 1h\n      rise: 1\n      tripwire: true\n    \
+         servers: [192.168.0.2, 192.168.0.3]\n",
+        ca.display()
+    ));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    wait_for_wire(&stage, &files, 0, |it| it.held_seconds.is_some());
+    wait_for_wire(&stage, &files, 1, |it| it.ended >= 2);
+    assert_eq!(director.count("up -> down"), 0, "{}", director.log());
+
+    drop(first);
+    dies.store(true, Ordering::Relaxed);
+    director.wait_for("real server 192.168.0.2:80 of TCP 192.168.0.10:80: up -> down (connect refused, 3/3), weight 1 -> removed");
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
     assert!(director.stop().success());
 }
 
