@@ -20,6 +20,7 @@ mod clock;
 mod desk;
 mod files;
 mod kernel;
+mod lan;
 mod loader;
 mod log;
 mod oneshot;

@@ -19,6 +19,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::args::Failure;
 use super::clock::Clock;
 use super::desk::{self, Desk};
+use super::lan;
 use super::loader::Loader;
 use super::log;
 use super::oneshot::{follow, open};
@@ -81,6 +82,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let clock = Clock::start();
     let (shell, start) = furnish(config, options, clock, (probes, wires))?;
     let published = Arc::clone(&shell.published);
+    let latest = Arc::clone(&published);
     let written = shell.remembered.tried();
     let (running, ended) = oneshot::channel::<()>();
     let engine = thread::Builder::new()
@@ -119,6 +121,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         tokio::select! {
             () = probe::run(requests, room.probes, move || clock.now(), reporter(&events, clock)) => true,
             () = &mut wires => false,
+            () = lan::listen(&latest, &events) => true,
             () = heed(signals, &loader) => true,
             _ = ended => true,
             () = desk::serve(&socket, desk) => true,

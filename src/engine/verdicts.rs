@@ -75,7 +75,7 @@ impl Engine {
         }
     }
 
-    /// Something happened to the links or addresses.
+    /// Something happened to the links, addresses or neighbours.
     pub(super) fn happened(
         &mut self,
         now: Timestamp,
@@ -86,8 +86,9 @@ impl Engine {
             return;
         }
         for event in events {
-            // Nothing follows from it until the links have been looked at.
-            let _ = self.hand_to_health(now, HealthEvent::Happened(event));
+            // It decides nothing. It may bring a probe forward.
+            let actions = self.hand_to_health(now, HealthEvent::Happened(event));
+            self.take_health(now, actions, out);
         }
         if self.health.wants_look() {
             self.look(out);

@@ -15,6 +15,8 @@ pub(super) struct Links {
     looked: bool,
     /// The way to everybody who is on no link of this host.
     beyond: Opening,
+    /// Those on which packets could pass, and cannot any more. Somebody has to be told.
+    newly_shut: BTreeSet<u32>,
 }
 
 /// Since when somebody on a side is known to be reached.
@@ -65,6 +67,7 @@ impl Links {
             HostEvent::LinkChanged(link) => self.note(now, link, None),
             HostEvent::LinkGone(link) => {
                 self.known.remove(&link.index);
+                self.newly_shut.remove(&link.index);
             }
             HostEvent::Lost => {
                 self.beyond = Opening::Unproven;
@@ -126,6 +129,9 @@ impl Links {
             (Some(before), Some(after)) => before != after,
             (None, _) | (_, None) => false,
         };
+        if known.state == State::Passes && state != State::Passes {
+            self.newly_shut.insert(link.index);
+        }
         if is_new || flapped || known.state != State::Passes || state != State::Passes {
             known.close(now);
             self.beyond = Opening::Unproven;
@@ -135,6 +141,17 @@ impl Links {
         if *known.name != *link.name {
             known.name = link.name.as_str().into();
         }
+    }
+
+    /// The links that were shut since the last call.
+    pub(super) fn take_newly_shut(&mut self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.newly_shut)
+    }
+
+    /// Whether packets can pass on this link, as far as is known.
+    pub(super) fn passes(&self, link: u32) -> bool {
+        let known = self.known.get(&link);
+        known.is_none_or(|known| known.state == State::Passes)
     }
 
     /// Why this host is to blame for a probe by this link that started then. After a link has come back, nothing counts

@@ -52,6 +52,7 @@ mod reason;
 mod results;
 mod roster;
 mod settle;
+mod signals;
 mod source;
 mod sources;
 mod view;

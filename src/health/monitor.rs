@@ -207,10 +207,7 @@ impl Health {
                 }
             }
             HealthEvent::WireTold(wire, news) => self.wire_told(now, wire, news, out),
-            HealthEvent::Happened(event) => {
-                self.links.happened(now, &event);
-                self.sources.happened(&event);
-            }
+            HealthEvent::Happened(event) => self.happened(now, &event, out),
             HealthEvent::Seen(sighting) => self.seen(now, *sighting, out),
             HealthEvent::NotSeen => self.not_seen(now, out),
         }

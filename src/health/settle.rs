@@ -42,6 +42,7 @@ impl Health {
     pub(super) fn seen(&mut self, now: Timestamp, sighting: Sighting, out: &mut Vec<HealthAction>) {
         self.failed_looks = 0;
         self.links.seen(now, &sighting);
+        self.signal_shut_links(now, out);
         let moved = self.sources.seen(&sighting);
         let ways = sighting.ways.into_iter().collect();
         self.settle_doubts(now, &ways, &moved, out);

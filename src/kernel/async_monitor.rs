@@ -18,9 +18,17 @@ pub struct AsyncMonitor(AsyncFd<Monitor>);
 
 impl AsyncMonitor {
     /// Begins to listen, in the calling thread's network namespace, on the calling task's runtime.
-    #[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
     pub fn open() -> Result<Self, RouteError> {
-        let monitor = Monitor::open()?;
+        Self::register(Monitor::open()?)
+    }
+
+    /// The same, for changes of links and neighbours only.
+    pub fn open_for_links_and_neighbours() -> Result<Self, RouteError> {
+        Self::register(Monitor::open_for_links_and_neighbours()?)
+    }
+
+    #[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+    fn register(monitor: Monitor) -> Result<Self, RouteError> {
         // SAFETY: the monitor owns one descriptor, gives it in `as_raw_fd` each time, and closes it when it is dropped.
         // It moves into the `AsyncFd`, which never gives it away.
         let registered = unsafe { AsyncFd::register_with_interest(monitor, Interest::READABLE) };
@@ -28,6 +36,11 @@ impl AsyncMonitor {
             Ok(registered) => Ok(Self(registered)),
             Err(error) => Err(failed(&error.into())),
         }
+    }
+
+    /// The next event, or `None` if there is none yet.
+    pub fn next_if_any(&mut self) -> Result<Option<HostEvent>, RouteError> {
+        self.0.get_mut().next_if_any()
     }
 
     /// The next event. A caller that stops waiting loses none.

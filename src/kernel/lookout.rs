@@ -3,7 +3,7 @@
 
 use super::monitor::Monitor;
 use super::route::{Route, RouteError};
-use crate::model::{HostEvent, Probe, Sighting};
+use crate::model::{HostEvent, Neighbour, Probe, Sighting};
 
 /// The links, addresses and ways of one network namespace: that of the thread that uses it. It opens its sockets at the
 /// first use, and again after an error.
@@ -13,6 +13,11 @@ pub struct Lookout {
     monitor: Option<Monitor>,
     /// Whether the last listening failed: nobody needs to know twice that events are lost.
     deaf: bool,
+}
+
+/// All neighbours of the calling thread's network namespace.
+pub fn neighbours() -> Result<Vec<Neighbour>, RouteError> {
+    Route::open()?.neighbours()
 }
 
 impl Lookout {

@@ -64,7 +64,7 @@ pub use connections::{CONNECTIONS, connections};
 pub use failure::{IpvsError, OpenError};
 pub use host::{HostError, LocalHost};
 pub use ipvs::Ipvs;
-pub use lookout::Lookout;
+pub use lookout::{Lookout, neighbours};
 pub use module::load_module;
 pub use monitor::{Monitor, parse_host_events};
 pub use netlink::{Netlink, NetlinkError};

@@ -20,6 +20,8 @@ use crate::model::HostEvent;
 const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
 /// `RTNLGRP_LINK`, `_IPV4_IFADDR`, `_IPV6_IFADDR`.
 const LINKS_AND_ADDRESSES: [u32; 3] = [1, 5, 9];
+/// `RTNLGRP_LINK`, `_NEIGH`.
+const LINKS_AND_NEIGHBOURS: [u32; 2] = [1, 3];
 /// Room for one datagram. An interface with all data of its driver takes a few KiB.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 /// The socket's own buffer: some thousand events. Events that do not fit are lost, and the kernel says so.
@@ -55,6 +57,11 @@ impl Monitor {
     /// Begins to listen for changes of links and addresses only.
     pub fn open_for_links_and_addresses() -> Result<Self, RouteError> {
         Self::open_for(&LINKS_AND_ADDRESSES)
+    }
+
+    /// Begins to listen for changes of links and neighbours only.
+    pub fn open_for_links_and_neighbours() -> Result<Self, RouteError> {
+        Self::open_for(&LINKS_AND_NEIGHBOURS)
     }
 
     fn open_for(groups: &[u32]) -> Result<Self, RouteError> {

@@ -3,6 +3,7 @@
 
 mod checker;
 mod configurations;
+mod signals;
 mod sources;
 mod ways;
 

@@ -23,7 +23,7 @@ const BY_ETH0: Way = Way::Out {
     source: None,
 };
 
-fn link(index: u32, up: bool, running: bool) -> Link {
+pub(super) fn link(index: u32, up: bool, running: bool) -> Link {
     Link {
         up,
         running,
@@ -50,7 +50,7 @@ fn sighting(eth0: Link, eth1: Link, carrier_changes: u32) -> Sighting {
     }
 }
 
-fn all_pass(carrier_changes: u32) -> Sighting {
+pub(super) fn all_pass(carrier_changes: u32) -> Sighting {
     sighting(link(2, true, true), link(3, true, true), carrier_changes)
 }
 

@@ -2,6 +2,7 @@
 //! The tripwires of all checks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Wire, WireAction, WireEvent};
@@ -20,6 +21,8 @@ pub(in crate::health) struct Wires {
     all: BTreeMap<CheckId, Wire>,
     /// The deadline of every wire that has one.
     due: BTreeSet<(Timestamp, CheckId)>,
+    /// Which checks have which target.
+    targets: BTreeMap<IpAddr, Vec<CheckId>>,
     /// Connections of checks that are gone. They are let go at the next event.
     gone: Vec<WireId>,
 }
@@ -46,6 +49,8 @@ impl Wires {
             });
             wires.due.extend(wire.deadline().map(|at| (at, slot.id)));
             wires.all.insert(slot.id, wire);
+            let target = slot.checker.check().probe.target.ip();
+            wires.targets.entry(target).or_default().push(slot.id);
         }
         let gone = self.all.iter().filter_map(|(check, wire)| {
             let number = wire.held().filter(|_| !wires.all.contains_key(check))?;
@@ -63,6 +68,16 @@ impl Wires {
         } else {
             Some(Timestamp::ZERO)
         }
+    }
+
+    /// The checks whose target has this address, and which have a wire.
+    pub(in crate::health) fn at(&self, target: IpAddr) -> &[CheckId] {
+        self.targets.get(&target).map_or(&[], |checks| checks)
+    }
+
+    /// All targets, with their checks.
+    pub(in crate::health) fn targets(&self) -> impl Iterator<Item = (&IpAddr, &Vec<CheckId>)> {
+        self.targets.iter()
     }
 
     /// The wire of a check.
@@ -144,7 +159,8 @@ impl Health {
         self.wire(now, check, event, out);
     }
 
-    fn wire(
+    /// Hands one event to a wire, and does what it asks for.
+    pub(in crate::health) fn wire(
         &mut self,
         now: Timestamp,
         check: CheckId,
@@ -156,6 +172,15 @@ impl Health {
                 WireAction::Hold(number) => self.hold(now, WireId { check, number }, out),
                 WireAction::Release(number) => {
                     out.push(HealthAction::Release(WireId { check, number }));
+                }
+                WireAction::Hasten => {
+                    if let Some(position) = self.roster.position(check) {
+                        let event = CheckerEvent::Alarm {
+                            reason: "".into(),
+                            decisive: false,
+                        };
+                        self.feed(now, position, event, out);
+                    }
                 }
                 WireAction::Warned(of) => {
                     if let Some(position) = self.roster.position(check) {

@@ -41,6 +41,8 @@ pub(super) enum WireEvent {
     Passed(Timestamp, bool),
     /// A probe failed, and the check finds the server down.
     Failed,
+    /// The kernel tells that the server may be out of reach. It counts once in so long a time.
+    Signal(Duration),
     /// The connection of this number tells something.
     Told(u64, WireNews),
 }
@@ -52,6 +54,8 @@ pub(super) enum WireAction {
     Hold(u64),
     /// Let go of the connection of this number.
     Release(u64),
+    /// Probe at once.
+    Hasten,
     /// What the connection warns of has changed; `None` when it warns of nothing any more.
     Warned(Option<Arc<str>>),
     /// The server may be dead; whether this alone is a failure.
@@ -90,6 +94,8 @@ pub(super) struct Wire {
     last_end: Option<WireEnd>,
     /// What the server said on the connection.
     warning: Option<Arc<str>>,
+    /// When the kernel's next signal counts.
+    next_signal: Timestamp,
     /// Whether the last end is not judged yet: no probe has come back since.
     unjudged: bool,
     /// Whether an end was a false alarm, and none has been a true one since.
@@ -111,6 +117,7 @@ impl Wire {
             ended: 0,
             last_end: None,
             warning: None,
+            next_signal: now,
             unjudged: false,
             doubtful: false,
         }
@@ -177,6 +184,15 @@ impl Wire {
                 }
             }
             (phase, WireEvent::Passed(started, up)) => self.passed(now, phase, (started, up), out),
+            (
+                Phase::Idle(_) | Phase::Waiting(_) | Phase::Held(_) | Phase::Off,
+                WireEvent::Signal(interval),
+            ) => {
+                if self.next_signal <= now {
+                    self.next_signal = now + interval;
+                    out.push(WireAction::Hasten);
+                }
+            }
             (phase, WireEvent::Failed) => {
                 self.judge(false);
                 self.short = 0;

@@ -145,6 +145,25 @@ fn what_a_broker_says_is_a_warning_until_it_takes_that_back_or_a_probe_succeeds_
     assert_eq!(tell(9, passed(9)), (None, true));
 }
 
+#[test]
+fn a_signal_of_the_kernel_counts_once_in_an_interval_and_changes_nothing_else() {
+    let interval = Duration::from_secs(10);
+    for phase in [idle(50), waiting(101), held(50), Phase::Off] {
+        let mut wire = Wire {
+            phase,
+            ..Wire::new(Tripwire::Failure, false, at(0), Duration::ZERO)
+        };
+        let mut counts = |seconds| {
+            let mut out = Vec::new();
+            wire.handle(at(seconds), WireEvent::Signal(interval), &mut out);
+            assert_eq!(wire.phase, phase);
+            out == [WireAction::Hasten]
+        };
+        let counted = [100, 100, 109, 110, 111, 500].map(&mut counts);
+        assert_eq!(counted, [true, false, false, true, false, true]);
+    }
+}
+
 /// Holds a connection that the server closes after so long, and answers the probe that follows. Returns the wait before
 /// it, and whether the end was decisive.
 fn close(wire: &mut Wire, now: &mut Timestamp, lived: Duration) -> Option<(Duration, bool)> {
@@ -364,6 +383,7 @@ proptest! {
                         prop_assert!(!decisive || (failure && !decided));
                         decided |= *decisive;
                     }
+                    WireAction::Hasten => prop_assert!(false, "nobody gave a signal"),
                     WireAction::Warned(of) => prop_assert_eq!(wire.warning(), of.as_ref()),
                 }
             }

@@ -40,6 +40,14 @@ pub(super) fn tests() -> Vec<Test> {
             by_tls,
         ),
         (
+            "the_kernels_word_that_a_neighbour_is_gone_brings_the_probe_of_a_tripwire_once",
+            neighbours,
+        ),
+        (
+            "a_link_without_carrier_is_told_at_once_beside_a_tripwire_and_removes_nobody",
+            no_carrier,
+        ),
+        (
             "what_a_broker_says_on_a_tripwire_counts_at_once_and_its_login_is_closed_as_it_should_be",
             says,
         ),
@@ -116,6 +124,79 @@ fn closes() {
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     assert_eq!(director.count("up -> down"), 1, "{}", director.log());
     director.wait_for("real server 192.168.0.3:80 of TCP 192.168.0.10:80: up -> down (the server closed the held connection)");
+    assert!(director.stop().success());
+}
+
+/// Tells the director's kernel that the neighbour of this server does not answer.
+fn lose_neighbour(stage: &Stage, last: u8) {
+    let neighbour = format!("192.168.0.{last} dev eth0");
+    // First it is known, as if it had answered: the kernel tells a change only.
+    let known = format!("neigh replace {neighbour} lladdr 02:00:00:00:00:99 nud stale\n");
+    stage.director.ip(&known).unwrap();
+    let lost = format!("neigh change {neighbour} nud failed\n");
+    stage.director.ip(&lost).unwrap();
+}
+
+fn neighbours() {
+    let checks = ["{tripwire: true}", "{tripwire: {counts: failure}}"];
+    let (mut stage, files, [first, second]) = set_up(HANGS, checks);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    for server in [0, 1] {
+        wait_for_wire(&stage, &files, server, |it| it.held_seconds.is_some());
+    }
+    // A probe and a held connection each.
+    let both = [&first, &second];
+    wait_for("the connections are there", || {
+        both.iter().all(|it| it.taken() == 2).then_some(())
+    });
+
+    lose_neighbour(&stage, 2);
+    wait_for("the first server is probed", || {
+        (first.taken() == 3).then_some(())
+    });
+    // It is alive, and stays in. More of the same costs nothing, and neither do strangers.
+    for stranger in 100..200 {
+        lose_neighbour(&stage, 2);
+        lose_neighbour(&stage, stranger);
+    }
+    lose_neighbour(&stage, 3);
+    wait_for("the second server is probed", || {
+        (second.taken() == 3).then_some(())
+    });
+    assert_eq!(first.taken(), 3);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    assert_eq!(director.count("up -> down"), 0, "{}", director.log());
+    assert!(director.stop().success());
+
+    // A host that is dead indeed is out, although the next probe is an hour away.
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    wait_for_wire(&stage, &files, 0, |it| it.held_seconds.is_some());
+    stage.servers[0].plug(false).unwrap();
+    lose_neighbour(&stage, 2);
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    director.wait_for("real server 192.168.0.2:80 of TCP 192.168.0.10:80: up -> down");
+    assert!(director.stop().success());
+}
+
+fn no_carrier() {
+    let checks = ["{tripwire: true}", "{tripwire: {counts: failure}}"];
+    let (mut stage, files, _peers) = set_up(HANGS, checks);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    for server in [0, 1] {
+        wait_for_wire(&stage, &files, server, |it| it.held_seconds.is_some());
+    }
+    stage.director.plug(false).unwrap();
+    for server in ["192.168.0.2:80", "192.168.0.3:80"] {
+        director.wait_for(&format!(
+            "check of real server {server} of TCP 192.168.0.10:80 could not run (1 in a row): eth0 has no carrier"
+        ));
+    }
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    stage.director.plug(true).unwrap();
+    assert_eq!(director.count("up -> down"), 0, "{}", director.log());
     assert!(director.stop().success());
 }
 
