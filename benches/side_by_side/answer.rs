@@ -29,7 +29,7 @@ pub(crate) const ARGUMENT: &str = "answer-checks";
 const BACKLOG: i32 = 4096;
 const HTTP_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 /// `Connection.Start` of AMQP 0-9-1: no properties, PLAIN, `en_US`.
-const AMQP_START: &[u8] =
+pub(crate) const AMQP_START: &[u8] =
     b"\x01\0\0\0\0\0\x1c\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US\xce";
 
 /// How a server answers.

@@ -57,9 +57,9 @@ async fn listen_once(
         let lost = news.lost;
         if lost {
             // What was lost may have been about a server. Its neighbour stays in the kernel's list for a while.
-            neighbours()?
-                .into_iter()
-                .for_each(|it| news.take(HostEvent::NeighbourChanged(it)));
+            for neighbour in neighbours()? {
+                news.take(HostEvent::NeighbourChanged(neighbour));
+            }
         }
         if let Some(event) = news.event(wanted.addresses(published)) {
             // The engine may have ended by itself.
@@ -160,7 +160,9 @@ mod tests {
 
     fn told(events: Vec<HostEvent>, wanted: &[&str]) -> Option<Event> {
         let mut news = News::default();
-        events.into_iter().for_each(|it| news.take(it));
+        for event in events {
+            news.take(event);
+        }
         let wanted = wanted.iter().map(|it| it.parse().unwrap());
         news.event(&wanted.collect())
     }

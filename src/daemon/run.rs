@@ -29,7 +29,7 @@ use super::shell::Shell;
 use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime};
 use crate::config::Follower;
 use crate::control::ControlSocket;
-use crate::engine::{Engine, Event, Start};
+use crate::engine::{Command, Engine, Event, Start};
 use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::{Ipvs, Lookout};
 use crate::model::{Config, ProbeReport, Timestamp, WireNews};
@@ -100,11 +100,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             let loader = Arc::clone(&loader);
             Box::new(move || loader.ask())
         },
-        order: {
-            let events = events.clone();
-            // The engine may have ended by itself.
-            Box::new(move |command| drop(events.send(Event::Ordered(Box::new(command)))))
-        },
+        order: orders_to(&events),
         written,
         commands: Cell::new(0),
         clock,
@@ -140,6 +136,13 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     // A thread that reads a password from a disk that hangs must not keep the director.
     runtime.shutdown_background();
     ended
+}
+
+/// Hands the orders of operators to the engine.
+fn orders_to(events: &Sender<Event>) -> Box<dyn Fn(Command)> {
+    let events = events.clone();
+    // The engine may have ended by itself.
+    Box::new(move |command| drop(events.send(Event::Ordered(Box::new(command)))))
 }
 
 /// The shell with everything that it owns, and the engine's first event.

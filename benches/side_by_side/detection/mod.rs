@@ -11,6 +11,7 @@
 mod settings;
 mod stage;
 mod watch;
+mod wires;
 
 use std::fmt::Display;
 use std::net::Ipv4Addr;
@@ -59,6 +60,7 @@ pub(crate) fn run(directory: &Path) -> Result<Vec<Figure>> {
     let (found, idle) = faults(&mut stage, &defaults)?;
     figures.extend(found.iter().map(Found::by_defaults));
     figures.push(idle);
+    figures.extend(wires::run(directory)?);
     Ok(figures)
 }
 
@@ -120,7 +122,7 @@ fn fail(
     Ok(times)
 }
 
-fn wait_until(what: &str, patience: Duration, done: impl Fn() -> bool) -> Result<()> {
+fn wait_until(what: &str, patience: Duration, mut done: impl FnMut() -> bool) -> Result<()> {
     let deadline = Instant::now() + patience;
     while !done() {
         ensure!(Instant::now() < deadline, "waited in vain until {what}");

@@ -19,7 +19,7 @@ const INTERVAL: u64 = 100;
 fn all_up() -> Health {
     let check = |at: &str| {
         let it = check(at);
-        let mut schedule = (*it.schedule).clone();
+        let mut schedule = *it.schedule;
         schedule.interval = Duration::from_secs(INTERVAL);
         schedule.tripwire = (at != BESIDE).then_some(Tripwire::Failure);
         Checks::one(Check {
