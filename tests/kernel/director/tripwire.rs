@@ -122,8 +122,8 @@ fn closes() {
         wait_for_wire(&stage, &files, server, |it| it.ended >= 2);
     }
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
-    assert_eq!(director.count("up -> down"), 1, "{}", director.log());
     director.wait_for("real server 192.168.0.3:80 of TCP 192.168.0.10:80: up -> down (the server closed the held connection)");
+    assert_eq!(director.count("up -> down"), 1, "{}", director.log());
     assert!(director.stop().success());
 }
 
