@@ -84,59 +84,53 @@ impl Scale {
 
     /// A `director.yaml`. The first server of the last service has this weight.
     pub(crate) fn for_director(self, directory: &str, weight: u32) -> String {
-        let mut text = format!(
-            "director: {{state_file: {directory}/state.json, socket: {directory}/director.sock}}\n\
-             defaults: {{scheduler: wrr, forwarding: dr, persistence: 50s, \
-             check: {{interval: 60s, timeout: 3s, fall: 3, retry_delay: 3s}}}}\n\
-             virtual_services:\n"
-        );
-        for service in 0..self.services {
-            let _ = writeln!(
-                text,
-                "  - address: {}:{PORT}",
-                Self::virtual_address(service)
-            );
-            let _ = writeln!(text, "    servers:");
-            for server in 0..self.servers {
-                let real = self.server_address(service, server);
-                let weight = self.weight_of(service, server, weight);
-                let _ = writeln!(text, "      - {{address: {real}, weight: {weight}}}");
-            }
-        }
-        text
+        const DEFAULTS: &str =
+            "persistence: 50s, check: {interval: 60s, timeout: 3s, fall: 3, retry_delay: 3s}";
+        self.director_yaml(directory, DEFAULTS, "", |service, server| {
+            let weight = self.weight_of(service, server, weight);
+            format!(", weight: {weight}")
+        })
     }
 
     /// A `director.yaml` that checks the first server of each of the first services often, and no other server.
     pub(crate) fn for_verdicts(self, directory: &str, checked: u32) -> String {
-        let mut text = format!(
-            "director: {{state_file: {directory}/state.json, socket: {directory}/director.sock}}\n\
-             defaults: {{scheduler: wrr, forwarding: dr, \
-             check: {{interval: 200ms, timeout: 1s, rise: 1, fall: 1}}}}\n\
-             virtual_services:\n"
-        );
-        for service in 0..self.services {
-            let address = Self::virtual_address(service);
-            let _ = writeln!(text, "  - address: {address}:{PORT}\n    servers:");
-            for server in 0..self.servers {
-                let real = self.server_address(service, server);
-                let check = if server == 0 && service < checked {
-                    ""
-                } else {
-                    ", check: none"
-                };
-                let _ = writeln!(text, "      - {{address: {real}{check}}}");
-            }
-        }
-        text
+        const DEFAULTS: &str = "check: {interval: 200ms, timeout: 1s, rise: 1, fall: 1}";
+        self.director_yaml(directory, DEFAULTS, "", |service, server| {
+            let is_checked = server == 0 && service < checked;
+            let check = if is_checked { "" } else { ", check: none" };
+            check.to_owned()
+        })
     }
 
     /// A `director.yaml` that checks every server this often, in seconds. With `failing` the first server of each
     /// service is checked at [`FAILING_PORT`], and each service has a server more: one host for all of them.
     pub(crate) fn for_checks(self, directory: &str, interval: u32, failing: bool) -> String {
+        let defaults =
+            format!("check: {{interval: {interval}s, timeout: 3s, fall: 3, retry_delay: 1s}}");
+        let check = |port: u16| format!(", check: {{tcp: {{port: {port}}}}}");
+        let shared = format!(
+            "      - {{address: {SHARED_ADDRESS}{}}}\n",
+            check(SHARED_PORT)
+        );
+        let shared = if failing { &*shared } else { "" };
+        self.director_yaml(directory, &defaults, shared, |_, server| {
+            let fails = failing && server == 0;
+            check(if fails { FAILING_PORT } else { PORT })
+        })
+    }
+
+    /// A `director.yaml`. `settings` are those of a server (by service and server), behind its address; `shared` has the
+    /// lines of servers that every service has besides.
+    fn director_yaml(
+        self,
+        directory: &str,
+        defaults: &str,
+        shared: &str,
+        settings: impl Fn(u32, u32) -> String,
+    ) -> String {
         let mut text = format!(
             "director: {{state_file: {directory}/state.json, socket: {directory}/director.sock}}\n\
-             defaults: {{scheduler: wrr, forwarding: dr, \
-             check: {{interval: {interval}s, timeout: 3s, fall: 3, retry_delay: 1s}}}}\n\
+             defaults: {{scheduler: wrr, forwarding: dr, {defaults}}}\n\
              virtual_services:\n"
         );
         for service in 0..self.services {
@@ -144,22 +138,10 @@ impl Scale {
             let _ = writeln!(text, "  - address: {address}:{PORT}\n    servers:");
             for server in 0..self.servers {
                 let real = self.server_address(service, server);
-                let at = if failing && server == 0 {
-                    FAILING_PORT
-                } else {
-                    PORT
-                };
-                let _ = writeln!(
-                    text,
-                    "      - {{address: {real}, check: {{tcp: {{port: {at}}}}}}}"
-                );
+                let settings = settings(service, server);
+                let _ = writeln!(text, "      - {{address: {real}{settings}}}");
             }
-            if failing {
-                let _ = writeln!(
-                    text,
-                    "      - {{address: {SHARED_ADDRESS}, check: {{tcp: {{port: {SHARED_PORT}}}}}}}"
-                );
-            }
+            text.push_str(shared);
         }
         text
     }
