@@ -164,6 +164,7 @@ impl Pool {
                 inhibit_on_failure: member.inhibit,
                 rank: member.rank,
                 drain: None,
+                slow_start: None,
             };
             (server, configured)
         });

@@ -20,6 +20,7 @@ mod section;
 mod server;
 mod service;
 mod setting;
+mod slow_start;
 mod tree;
 mod tunnel;
 mod value;

@@ -427,8 +427,10 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
         0..=Weight::MAX.get(),
         0..=Weight::MAX.get(),
     );
-    (forwarding, addresses, limits, any::<bool>(), drain()).prop_flat_map(
-        move |(forwarding, (own, any, port), (weight, one, other), inhibit_on_failure, drain)| {
+    let gently = (drain(), option::of(1_u64..=86_400));
+    (forwarding, addresses, limits, any::<bool>(), gently).prop_flat_map(
+        move |(forwarding, (own, any, port), (weight, one, other), inhibit_on_failure, gently)| {
+            let (drain, slow_start) = gently;
             let tunneled = matches!(forwarding, ForwardingMethod::Tunneling(_));
             let kept = service.port().unwrap_or(0);
             let address = if tunneled { any } else { own };
@@ -448,6 +450,7 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
                     inhibit_on_failure,
                     rank: Rank::Primary,
                     drain,
+                    slow_start: slow_start.map(Duration::from_secs),
                 };
                 (key, server)
             })
@@ -501,6 +504,11 @@ fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {
                 let mut servers: BTreeMap<_, _> = servers.into_iter().collect();
                 if standby {
                     pool.quorum = ranked(&mut servers, by_weight, random);
+                }
+                for server in servers.values_mut() {
+                    if server.rank != Rank::Primary || !settings.shares_by_weight() {
+                        server.slow_start = None;
+                    }
                 }
                 let service = ConfiguredService {
                     settings,

@@ -32,6 +32,7 @@ const SERVER_SETTINGS: &[&str] = &[
     "lower_threshold",
     "inhibit_on_failure",
     "drain",
+    "slow_start",
     "check",
 ];
 

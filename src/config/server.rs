@@ -6,13 +6,14 @@ use super::check::{CheckLayer, CheckedServer, Shared};
 use super::drain::DrainLayer;
 use super::section::SERVER;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
+use super::slow_start::{self, SlowStartSetting};
 use super::tree::{Entry, Node, Value};
 use super::tunnel::TunnelLayer;
 use super::value::{boolean, choice, integer, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
     AddressFamily, Checks, ConfiguredServer, ForwardingMethod, Rank, RealServer, ServerKey,
-    ServiceKey, Thresholds, Weight,
+    ServiceKey, ServiceSettings, Thresholds, Weight,
 };
 
 /// The real-server settings of one layer.
@@ -26,6 +27,7 @@ pub(super) struct ServerLayer {
     lower_threshold: Setting<u32>,
     inhibit_on_failure: Setting<bool>,
     drain: Option<Box<DrainLayer>>,
+    slow_start: SlowStartSetting,
     /// In a box of its own, because few servers have one.
     check: Option<Box<CheckLayer>>,
 }
@@ -87,6 +89,7 @@ impl ServerLayer {
                 self.inhibit_on_failure = Setting::read(node, boolean(name, node, out));
             }
             "drain" => self.drain = Some(Box::new(DrainLayer::read(name, node, out))),
+            "slow_start" => self.slow_start = slow_start::read(name, node, out),
             "check" => self.check = Some(Box::new(CheckLayer::read(name, node, out))),
             _ => return false,
         }
@@ -152,7 +155,7 @@ impl ServerItem {
     pub(super) fn resolve(
         &self,
         outer: [&ServerLayer; 2],
-        subject: &Subject,
+        (subject, settings): (&Subject, &ServiceSettings),
         shared: &mut Shared,
         out: &mut Findings,
     ) -> Result<ConfiguredServer, Wrong> {
@@ -172,16 +175,26 @@ impl ServerItem {
         };
         let drains = layers.iter().filter_map(|layer| layer.drain.as_deref());
         let drains: Vec<&DrainLayer> = drains.collect();
+        let weight = innermost_or(&layers, |layer| &layer.weight, Weight::ONE)?;
+        // One that stands in is needed at once.
+        let slow_start = match self.rank {
+            Rank::Primary => {
+                let found = innermost(&layers, |layer| &layer.slow_start)?;
+                slow_start::resolve(found, settings, weight, subject, out)
+            }
+            Rank::Backup | Rank::Sorry => Ok(None),
+        };
         Ok(ConfiguredServer {
             real_server: RealServer {
                 forwarding: forwarding?,
-                weight: innermost_or(&layers, |layer| &layer.weight, Weight::ONE)?,
+                weight,
                 thresholds: thresholds?,
             },
             checks: checks?,
             inhibit_on_failure: innermost_or(&layers, |layer| &layer.inhibit_on_failure, false)?,
             rank: self.rank,
             drain: DrainLayer::resolve(&drains)?,
+            slow_start: slow_start?,
         })
     }
 

@@ -18,7 +18,7 @@ use super::value::{choice, fwmark, list, map};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
     AddressFamily, Config, ConfiguredServer, ConfiguredService, ForwardingMethod, Protocol,
-    ServerKey, ServiceKey,
+    Scheduler, ServerKey, ServiceKey, ServiceSettings,
 };
 
 /// The most real servers that all services of a file have together. A pool counts in each service that uses it. In the
@@ -135,7 +135,10 @@ impl<'a> Services<'a> {
         }
         let subject = Subject { key, span };
         let settings = item.settings(&subject, place, defaults, out);
-        let servers = item.servers(listed, &subject, defaults, out);
+        // What is wrong with the servers is said also when the scheduling is wrong.
+        let assumed = ServiceSettings::new(Scheduler::WLC);
+        let scheduling = settings.as_ref().unwrap_or(&assumed);
+        let servers = item.servers(listed, (&subject, scheduling), defaults, out);
         let (settings, servers, _) = (settings?, servers?, sorry?);
         let rules = PoolLayer::resolve(&layers, &servers, &subject, out)?;
         if has_only_reserves(&servers) {
@@ -310,7 +313,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         place: Span,
         defaults: &Defaults,
         out: &mut Findings,
-    ) -> Result<crate::model::ServiceSettings, Wrong> {
+    ) -> Result<ServiceSettings, Wrong> {
         let layers = [&self.scheduling, &defaults.scheduling];
         let settings = SchedulingLayer::resolve(&layers, subject, out)?;
         if subject.key.port() == Some(0) && settings.persistence.is_none() {
@@ -324,7 +327,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
     fn servers<'s>(
         &self,
         listed: impl Iterator<Item = &'s ServerItem>,
-        subject: &Subject,
+        (subject, settings): (&Subject, &ServiceSettings),
         defaults: &Defaults,
         out: &mut Findings,
     ) -> Result<BTreeMap<ServerKey, ConfiguredServer>, Wrong> {
@@ -346,7 +349,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
                 continue;
             }
             places.insert(key, item.span);
-            match item.resolve(outer, subject, &mut shared, out) {
+            match item.resolve(outer, (subject, settings), &mut shared, out) {
                 Ok(server) => {
                     let method = server.real_server.forwarding;
                     tunneled |= matches!(method, ForwardingMethod::Tunneling(_));

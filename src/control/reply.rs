@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::hello::Hello;
 use super::status::Status;
 use crate::engine::ReloadId;
-use crate::model::{Config, Ordered, Recalled, RecalledDrain, ServiceKey, Severity, Transition};
+use crate::model::{
+    Config, Ordered, Recalled, RecalledDrain, RecalledSlowStart, ServiceKey, Severity, Transition,
+};
 
 /// One part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,6 +90,9 @@ pub struct Remembered {
     /// The drains that are under way, or have ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drains: Vec<RecalledDrain>,
+    /// The slow starts that are under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow_starts: Vec<RecalledSlowStart>,
 }
 
 /// One line of a director.

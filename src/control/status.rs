@@ -86,6 +86,9 @@ pub struct ServerStatus {
     /// How its drain goes on, while it drains or when it has drained.
     #[serde(default)]
     pub drain: Option<DrainStatus>,
+    /// How its slow start goes on, while it has less than its full weight after it has come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<SlowStartStatus>,
     /// Its checks.
     #[serde(default)]
     pub checks: Vec<CheckStatus>,
@@ -104,6 +107,15 @@ pub struct DrainStatus {
     pub deadline_seconds: Option<u64>,
     /// Whether the server has left the table.
     pub ended: bool,
+}
+
+/// How a slow start goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowStartStatus {
+    /// How much of its full weight the server has, in per cent.
+    pub percent: u64,
+    /// In how many milliseconds it has all of it.
+    pub left_milliseconds: u64,
 }
 
 /// One check of one real server.

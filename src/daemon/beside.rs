@@ -8,7 +8,8 @@ use super::args::Failure;
 use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
 use crate::model::{
-    AllUp, Config, Drains, IpvsTable, Pools, Role, ServerKey, ServiceKey, Timestamp, WithOrders,
+    AllUp, Config, Drains, IpvsTable, Pools, Role, ServerKey, ServiceKey, SlowStarts, Timestamp,
+    WithOrders,
 };
 use crate::plan::{desired, drains_after};
 
@@ -38,7 +39,8 @@ impl Beside {
             Self::Nobody => return desired(config, &AllUp, Role::Serving, observed),
             Self::Director(known) => known,
         };
-        let longest = known.recalled.iter().map(|it| it.age).max();
+        let ages = known.recalled.iter().map(|it| it.age);
+        let longest = ages.chain(known.slow_starts.iter().map(|it| it.age)).max();
         let now = Timestamp::after_start(longest.unwrap_or_default());
         let mut health = Health::believing(&known.config, &known.recalled, now);
         let drains = drains_after(
@@ -57,6 +59,7 @@ impl Beside {
             // Who is kept takes connections in the kernel's table.
             pools: &Pools::NONE,
             drains: &drains,
+            slow_starts: &SlowStarts::of_recalled(&known.slow_starts, now),
         };
         desired(config, &known, Role::Serving, observed)
     }
@@ -109,6 +112,7 @@ mod tests {
             config: running.clone(),
             orders: Vec::new(),
             drains: Vec::new(),
+            slow_starts: Vec::new(),
         };
         let beside = Beside::Director(Box::new(known));
         let next = parse(

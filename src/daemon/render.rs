@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::say::printable;
-use crate::control::{DrainStatus, ServerStatus, Status, Told};
+use crate::control::{DrainStatus, ServerStatus, SlowStartStatus, Status, Told};
 use crate::engine::count;
 use crate::model::Severity;
 use crate::system::time_of_day;
@@ -74,6 +74,9 @@ fn server(text: &mut String, it: &ServerStatus) {
     if let Some(it) = &it.drain {
         let _ = write!(text, ", {}", drain(it));
     }
+    if let Some(it) = &it.slow_start {
+        let _ = write!(text, ", {}", slow_start(it));
+    }
     if let Some(check) = idle {
         let why = check.last_failure.as_deref();
         let _ = write!(text, ": {}", why.unwrap_or("for no known reason"));
@@ -105,29 +108,39 @@ pub(super) fn drain(it: &DrainStatus) -> String {
     text
 }
 
-/// `12 14:03:22 warning drift: ...`, and `12 -1d 14:03:22 ...` for the day before.
-pub(super) fn event(told: &Told) -> String {
+/// How a slow start goes on: `slow start, 43 % until 14:03:22`.
+pub(super) fn slow_start(it: &SlowStartStatus) -> String {
+    let left = i64::try_from(it.left_milliseconds / 1000).unwrap_or(i64::MAX);
+    format!("slow start, {} % until {}", it.percent, clock(left))
+}
+
+/// The time of day in so many seconds: `14:03:22`, and `-1d 14:03:22` for the day before.
+fn clock(seconds_from_now: i64) -> String {
     let (hours, minutes, seconds) = time_of_day();
     let now = (i64::from(hours) * 60 + i64::from(minutes)) * 60 + i64::from(seconds);
-    let ago = i64::try_from(told.milliseconds_ago / 1000).unwrap_or(i64::MAX);
-    let at = now.saturating_sub(ago);
+    let at = now.saturating_add(seconds_from_now);
     let (days, at) = (at.div_euclid(DAY), at.rem_euclid(DAY));
-    let day = if days == 0 {
-        String::new()
-    } else {
-        format!("{days}d ")
+    let day = match days {
+        0 => String::new(),
+        1.. => format!("+{days}d "),
+        ..0 => format!("{days}d "),
     };
+    let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
+    format!("{day}{hours:02}:{minutes:02}:{seconds:02}")
+}
+
+/// `12 14:03:22 warning drift: ...`, and `12 -1d 14:03:22 ...` for the day before.
+pub(super) fn event(told: &Told) -> String {
+    let ago = i64::try_from(told.milliseconds_ago / 1000).unwrap_or(i64::MAX);
     let severity = match told.severity {
         Severity::Info => "info",
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
     printable(&format!(
-        "{} {day}{:02}:{:02}:{:02} {severity} {}\n",
+        "{} {} {severity} {}\n",
         told.number,
-        at / 3600,
-        at / 60 % 60,
-        at % 60,
+        clock(ago.saturating_neg()),
         told.text
     ))
 }
@@ -157,6 +170,7 @@ mod tests {
             order: None,
             note: None,
             drain: None,
+            slow_start: None,
             checks: Vec::new(),
         };
         change(&mut it);

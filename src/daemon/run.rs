@@ -160,6 +160,7 @@ fn furnish(
         recalled: remembered.recalled(WallTime::now()),
         orders: remembered.orders().to_vec(),
         drains: remembered.drains(WallTime::now()),
+        slow_starts: remembered.slow_starts(WallTime::now()),
         config,
     };
     let kernel = open()?;

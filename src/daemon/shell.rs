@@ -198,7 +198,10 @@ where
             (&transition.object, transition.to),
             (
                 Object::Server(..),
-                Condition::Standing(_) | Condition::Draining | Condition::Drained
+                Condition::Standing(_)
+                    | Condition::Draining
+                    | Condition::Drained
+                    | Condition::StartsSlowly
             ) | (Object::Configuration, _)
         );
         log::tell(transition);
@@ -266,9 +269,11 @@ where
         let recalled = self.engine.remembered(now);
         let orders = Arc::clone(self.engine.orders());
         let drains = self.engine.drains(now);
+        let slow_starts = self.engine.slow_starts(now);
         move || Noted {
             recalled,
             drains,
+            slow_starts,
             orders: orders.iter().collect(),
         }
     }

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::control::{
-    CheckStatus, DrainStatus, HeldStatus, Remembered, ServerStatus, ServiceStatus, Status, Told,
-    TripwireStatus, VerdictDelay,
+    CheckStatus, DrainStatus, HeldStatus, Remembered, ServerStatus, ServiceStatus, SlowStartStatus,
+    Status, Told, TripwireStatus, VerdictDelay,
 };
 use crate::engine::{CheckView, ServerView, Snapshot, living};
 use crate::health::{Held, WireHealth};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, ServiceKey, Standing,
-    Timestamp, Transition, Weight,
+    ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, RecalledSlowStart,
+    ServiceKey, SlowStart, SlowStarts, Standing, Timestamp, Transition, Weight,
 };
 
 /// The text for a server that nothing checks.
@@ -123,6 +123,7 @@ fn leaving(snapshot: &Snapshot, key: &ServiceKey, now: Timestamp) -> Vec<ServerS
         order: None,
         note: None,
         drain: Some(drain_status(key, drain, now)),
+        slow_start: None,
         checks: Vec::new(),
     });
     leaving.collect()
@@ -154,11 +155,22 @@ fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServe
         order: None,
         note: None,
         drain: None,
+        slow_start: view
+            .slow_start
+            .filter(|it| !it.in_full)
+            .map(|it| slow_start(it, now)),
         checks: view
             .checks
             .iter()
             .map(|check| check_status(check, now))
             .collect(),
+    }
+}
+
+fn slow_start(slow: SlowStart, now: Timestamp) -> SlowStartStatus {
+    SlowStartStatus {
+        percent: slow.percent(),
+        left_milliseconds: milliseconds(slow.end().since(now)),
     }
 }
 
@@ -238,7 +250,21 @@ pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
         config: (*snapshot.config).clone(),
         orders: snapshot.orders.iter().collect(),
         drains: snapshot.drains.recalled(now).collect(),
+        slow_starts: slow_starts(snapshot, now),
     }
+}
+
+fn slow_starts(snapshot: &Snapshot, now: Timestamp) -> Vec<RecalledSlowStart> {
+    let services = snapshot.services.iter();
+    let servers =
+        services.flat_map(|(service, view)| view.servers.iter().map(move |it| (*service, it)));
+    let mut all = SlowStarts::default();
+    for (service, view) in servers {
+        if let Some(slow) = view.slow_start {
+            all.insert(service, view.key, slow);
+        }
+    }
+    all.recalled(now).collect()
 }
 
 /// One event.

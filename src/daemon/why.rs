@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::Failure;
 use super::ask::{Whom, to_json};
-use super::render::{drain, event};
+use super::render::{drain, event, slow_start};
 use super::say::{printable, say};
 use crate::control::{
     CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told, TripwireStatus,
@@ -166,6 +166,9 @@ fn render(why: &Why) -> String {
     }
     if let Some(it) = &server.drain {
         let _ = writeln!(text, "  {}", drain(it));
+    }
+    if let Some(it) = &server.slow_start {
+        let _ = writeln!(text, "  {}", slow_start(it));
     }
     if let Some(error) = &why.error {
         let _ = writeln!(text, "  error: {error}");
@@ -339,6 +342,7 @@ mod tests {
                 order: None,
                 note: None,
                 drain: None,
+                slow_start: None,
                 checks,
             },
             events: vec![Told {

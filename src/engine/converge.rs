@@ -38,7 +38,7 @@ impl Engine {
                 continue;
             }
             let observed = self.observed.services.get(key);
-            let known = known(health, &self.orders, drains, &self.pools);
+            let known = known(health, &self.orders, drains, &self.pools, &self.slow_starts);
             let desired = desired_service(config, &known, self.role, key, observed);
             diff_service(key, desired.as_ref(), observed, &mut plan);
         }
@@ -52,7 +52,13 @@ impl Engine {
         };
         let observed = self.observed.services.get(key);
         // A server without a verdict may be dead.
-        let known = known(&self.health, orders, &self.drains, &self.pools);
+        let known = known(
+            &self.health,
+            orders,
+            &self.drains,
+            &self.pools,
+            &self.slow_starts,
+        );
         let cautious = desired_cautiously(service, key, &known, observed);
         let empties = observed.is_some_and(VirtualService::can_serve) && !cautious.can_serve();
         empties || all_are_out(service, key, orders)

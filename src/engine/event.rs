@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::health::{ProbeRequest, Probed, WireId, WireRequest};
 use crate::model::{
     Config, ConnectionCounts, DrainTerms, Host, HostEvent, IpvsTable, Order, Ordered, Probe,
-    Recalled, RecalledDrain, ServerKey, ServiceKey, Sighting, Transition, VirtualService, WireNews,
+    Recalled, RecalledDrain, RecalledSlowStart, ServerKey, ServiceKey, Sighting, Transition,
+    VirtualService, WireNews,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -71,6 +72,9 @@ pub struct Start {
     /// The drains that were under way, or had ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drains: Vec<RecalledDrain>,
+    /// The slow starts that were under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow_starts: Vec<RecalledSlowStart>,
 }
 
 /// The connections of the servers of one service.

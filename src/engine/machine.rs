@@ -14,7 +14,9 @@ use super::repair::Strikes;
 use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
-use crate::model::{Config, Drains, Host, IpvsTable, Orders, Pools, Role, ServiceKey, Timestamp};
+use crate::model::{
+    Config, Drains, Host, IpvsTable, Orders, Pools, Role, ServiceKey, SlowStarts, Timestamp,
+};
 use crate::plan::{Change, HostStep, Rule};
 
 /// A shell may call the engine so much later than it asks for: at multiples of this. Thousands of probes a second then
@@ -78,7 +80,9 @@ pub struct Engine {
     pub(super) orders: Arc<Orders>,
     /// The servers that drain, or have drained.
     pub(super) drains: Arc<Drains>,
-    /// When their connections are counted next.
+    /// The servers that have come back, and get their weights step by step.
+    pub(super) slow_starts: SlowStarts,
+    /// When the connections of draining servers are counted next.
     pub(super) next_count: Timestamp,
     /// What they were answered.
     pub(super) answers: Arc<Answers>,
@@ -208,6 +212,7 @@ impl Engine {
             reloads: Reloads::default(),
             orders: Arc::default(),
             drains: Arc::default(),
+            slow_starts: SlowStarts::NONE,
             next_count: Timestamp::ZERO,
             answers: Arc::default(),
             unanswered: Answers::new(),
@@ -229,6 +234,7 @@ impl Engine {
             self.health.deadline(),
             self.strikes.deadline(),
             self.drain_deadline(),
+            self.slow_starts.deadline(),
         ];
         let earliest = others.into_iter().flatten().min();
         Some(earliest.map_or(self.next_round, |at| at.min(self.next_round)))
@@ -278,6 +284,7 @@ impl Engine {
             self.begin_round(now, out);
         }
         self.drain(now, out);
+        self.step_slow_starts(now);
         let due = self.strikes.due(now);
         self.unread.extend(due);
         if matches!(self.work, Work::Idle)
@@ -301,6 +308,7 @@ impl Engine {
                 return;
             } else {
                 let keys = mem::take(&mut self.dirty);
+                self.give_load_to_slow_starts(now, &keys);
                 let plan = self.plan(&keys);
                 self.unassessed.extend(keys);
                 self.begin(now, plan, Rule::EachByItself, Purpose::Upkeep, out);

@@ -28,6 +28,7 @@ mod pools;
 mod queue;
 mod reload;
 mod repair;
+mod slow_starts;
 mod snapshot;
 mod start;
 mod tell;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::event::{Action, Command, CommandId};
 use super::machine::{Engine, Work};
+use super::slow_starts::takes_out;
 use super::tell::Untold;
 use crate::health::Health;
 use crate::model::{
-    Condition, Config, ConfiguredService, Drains, Effect, Object, Order, Ordered, Orders, Pools,
-    ServerKey, ServiceKey, Timestamp, Transition, VirtualService, WithOrders,
+    Condition, Config, ConfiguredService, Drains, Effect, Object, Ordered, Orders, Pools,
+    ServerKey, ServiceKey, SlowStarts, Timestamp, Transition, VirtualService, WithOrders,
 };
 
 /// The answers that are kept for those who asked: more than clients may ask at a time.
@@ -96,7 +97,7 @@ impl Engine {
 
     /// Puts the orders in force. Returns for how many servers something is different now.
     fn take_orders(&mut self, now: Timestamp, command: &Command, orders: Orders) -> usize {
-        let mut changed = 0;
+        let mut turned = Vec::new();
         let servers: BTreeSet<_> = command.servers.iter().copied().collect();
         for (service, server) in servers {
             let before = self.orders.get(&service, &server);
@@ -104,7 +105,6 @@ impl Engine {
             if before == command.order && !drains {
                 continue;
             }
-            changed += 1;
             self.untold.push(Untold::Ordered {
                 id: command.id,
                 at: now,
@@ -117,8 +117,13 @@ impl Engine {
             });
             self.dirty.insert(service);
             self.stale.insert(service);
+            turned.push(((service, server), before));
         }
         self.orders = Arc::new(orders);
+        let changed = turned.len();
+        for (whose, before) in turned {
+            self.start_slowly_after_order(now, whose, before, command.order);
+        }
         changed
     }
 
@@ -177,11 +182,7 @@ fn is_configured(config: &Config, service: &ServiceKey, server: &ServerKey) -> b
 
 /// Whether every server of a service gets nothing, because that was ordered.
 pub(super) fn all_are_out(service: &ConfiguredService, key: &ServiceKey, orders: &Orders) -> bool {
-    let out = |server: &ServerKey| match orders.get(key, server) {
-        Some(Order::Drain | Order::Disable) => true,
-        Some(Order::Weight(weight)) => weight.is_zero(),
-        None => false,
-    };
+    let out = |server: &ServerKey| orders.get(key, server).is_some_and(takes_out);
     !service.servers.is_empty() && service.servers.keys().all(out)
 }
 
@@ -191,8 +192,10 @@ pub(super) const fn known<'a>(
     orders: &'a Orders,
     drains: &'a Drains,
     pools: &'a Pools,
+    slow_starts: &'a SlowStarts,
 ) -> WithOrders<'a, Health> {
     WithOrders {
+        slow_starts,
         standings: health,
         orders,
         pools,

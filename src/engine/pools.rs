@@ -18,7 +18,13 @@ impl Engine {
                 continue;
             }
             let observed = self.observed.services.get(&key);
-            let known = known(&self.health, &self.orders, &self.drains, &self.pools);
+            let known = known(
+                &self.health,
+                &self.orders,
+                &self.drains,
+                &self.pools,
+                &self.slow_starts,
+            );
             let state = pool_state(&self.config, &known, self.role, &key, observed);
             let before = self.pools.set(key, state.clone());
             if before != state {

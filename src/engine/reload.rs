@@ -200,6 +200,7 @@ impl Engine {
         self.look_at_changed_services(&next.wanted.config);
         self.config = next.wanted.config;
         self.drains = next.drains;
+        self.keep_configured_slow_starts();
         self.forget_orders(now, out);
         if next.health_events == self.health_events {
             self.health = next.health;

@@ -11,8 +11,8 @@ use super::history::History;
 use super::orders::Answers;
 use crate::health::{Held, Progress, WireHealth};
 use crate::model::{
-    Check, Config, Drains, Few, Orders, PoolState, ServerKey, ServiceKey, Standing, Timestamp,
-    Weight,
+    Check, Config, Drains, Few, Orders, PoolState, ServerKey, ServiceKey, SlowStart, Standing,
+    Timestamp, Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -64,6 +64,8 @@ pub struct ServerView {
     pub since: Timestamp,
     /// Its weight in the kernel; `None` when it is not in the table.
     pub weight: Option<Weight>,
+    /// Its slow start, if it has come back lately.
+    pub slow_start: Option<SlowStart>,
     /// Its checks.
     pub checks: Few<CheckView>,
 }

@@ -25,6 +25,7 @@ impl Engine {
         self.orders = Arc::new(start.orders.into_iter().collect());
         self.keep_configured_orders();
         self.drains = Arc::new(Drains::of_recalled(&start.drains, now));
+        self.recall_slow_starts(now, &start.slow_starts);
         self.owned = Arc::new(start.owned);
         self.owned_written = true;
         self.health.recall(start.recalled, now);

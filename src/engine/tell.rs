@@ -55,6 +55,17 @@ pub(super) enum Untold {
         /// Its weight in the kernel before.
         before: Option<Weight>,
     },
+    /// A server that has come back starts slowly; or that is over.
+    SlowStart {
+        at: Timestamp,
+        service: ServiceKey,
+        server: ServerKey,
+        /// It starts slowly, or is right.
+        to: Condition,
+        why: Box<str>,
+        /// Its weight in the kernel before.
+        before: Option<Weight>,
+    },
     /// The engine repairs something that others had changed or made.
     Repair {
         at: Timestamp,
@@ -72,7 +83,8 @@ impl Untold {
         match self {
             Self::Verdict { service, .. }
             | Self::Ordered { service, .. }
-            | Self::Drain { service, .. } => service,
+            | Self::Drain { service, .. }
+            | Self::SlowStart { service, .. } => service,
             Self::Repair { step, .. } => step.service(),
         }
     }
@@ -123,6 +135,21 @@ impl Untold {
                 at,
                 object: Object::Server(service, server),
                 from: Condition::Right,
+                to,
+                why,
+                effect,
+            },
+            Self::SlowStart {
+                at,
+                service,
+                server,
+                to,
+                why,
+                ..
+            } => Transition {
+                at,
+                object: Object::Server(service, server),
+                from: Condition::StartsSlowly,
                 to,
                 why,
                 effect,
@@ -183,6 +210,12 @@ impl Engine {
                 server,
                 before,
                 ..
+            }
+            | Untold::SlowStart {
+                service,
+                server,
+                before,
+                ..
             } => {
                 let after = self.weight(service, server);
                 match refusal {
@@ -207,7 +240,13 @@ impl Engine {
 
     fn wanted_weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
         let observed = self.observed.services.get(service);
-        let known = known(&self.health, &self.orders, &self.drains, &self.pools);
+        let known = known(
+            &self.health,
+            &self.orders,
+            &self.drains,
+            &self.pools,
+            &self.slow_starts,
+        );
         let desired = desired_service(&self.config, &known, self.role, service, observed)?;
         Some(desired.servers.get(server)?.weight)
     }

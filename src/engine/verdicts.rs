@@ -146,6 +146,7 @@ impl Engine {
                     });
                     self.dirty.insert(service);
                     self.stale.insert(service);
+                    self.start_slowly_after_verdict(now, (service, server), from, to);
                 }
                 HealthAction::NotChecked {
                     service,

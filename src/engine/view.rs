@@ -70,6 +70,7 @@ impl Engine {
         configured: &ConfiguredServer,
     ) -> ServerView {
         let weight = self.weight(service, server);
+        let slow_start = self.slow_starts.get(service, server);
         let checked = !configured.checks.each.is_empty();
         let health = checked.then(|| self.health.server(service, server));
         let Some(health) = health.flatten() else {
@@ -78,6 +79,7 @@ impl Engine {
                 standing: None,
                 since: self.started,
                 weight,
+                slow_start,
                 checks: Few::NONE,
             };
         };
@@ -86,6 +88,7 @@ impl Engine {
             standing: Some(health.standing),
             since: health.since,
             weight,
+            slow_start,
             checks: checks(&health),
         }
     }

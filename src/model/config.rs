@@ -70,6 +70,9 @@ pub struct ConfiguredServer {
     /// How it drains when it leaves the configuration; `None` removes it at once.
     #[serde(default)]
     pub drain: Option<DrainTerms>,
+    /// For so long its weight grows to the full one after it has come back; `None` gives it the full weight at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<Duration>,
 }
 
 /// Settings of the kernel's IPVS as a whole.

@@ -19,6 +19,7 @@ mod schedule;
 mod scheduler;
 mod server;
 mod service;
+mod slow_start;
 mod standing;
 mod step;
 mod sync;
@@ -59,6 +60,7 @@ pub use service::{
     Granularity, PersistenceEngine, PersistenceEngineNameError, ServiceKey, ServiceKeyError,
     ServiceSettings,
 };
+pub use slow_start::{RecalledSlowStart, SlowStart, SlowStarts};
 pub use standing::{AllUp, KnowsStandings, Recalled, Role, Standing, Standings, WithOrders};
 pub use step::Step;
 pub use sync::{SyncDaemon, SyncRole};

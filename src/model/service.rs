@@ -230,6 +230,17 @@ impl ServiceSettings {
         matches!(self.scheduler.name(), "mh" | "sh")
     }
 
+    /// Whether a server with a smaller weight gets fewer new connections. `rr`, `lc` and `dh` only ask whether a weight is 0,
+    /// `fo` gives everything to the largest one, and under `mh` and `sh` another weight moves clients
+    /// (`net/netfilter/ipvs/ip_vs_*.c`). A scheduler that is not known may.
+    #[must_use]
+    pub fn shares_by_weight(&self) -> bool {
+        !matches!(
+            self.scheduler.name(),
+            "rr" | "lc" | "dh" | "fo" | "mh" | "sh"
+        )
+    }
+
     /// Whether such a scheduler gives the clients of a server with weight 0 to the others (`mh-fallback`,
     /// `sh-fallback`). Without this flag it refuses them.
     #[must_use]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AskedWeight, Drain, Drains, Order, Orders, PoolState, Pools, Probe, ServerKey, ServiceKey,
-    Timestamp,
+    SlowStart, SlowStarts, Timestamp,
 };
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
@@ -100,6 +100,11 @@ pub trait KnowsStandings {
     fn drains(&self, _: &ServiceKey) -> Vec<(ServerKey, Drain)> {
         Vec::new()
     }
+
+    /// The slow start of this server, if it has come back lately.
+    fn slow_start(&self, _: &ServiceKey, _: &ServerKey) -> Option<SlowStart> {
+        None
+    }
 }
 
 /// Standings, and what is known beside them.
@@ -113,6 +118,8 @@ pub struct WithOrders<'a, S: ?Sized> {
     pub pools: &'a Pools,
     /// The drains.
     pub drains: &'a Drains,
+    /// The slow starts.
+    pub slow_starts: &'a SlowStarts,
 }
 
 impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
@@ -137,6 +144,10 @@ impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
             .of(service)
             .map(|(key, it)| (*key, *it))
             .collect()
+    }
+
+    fn slow_start(&self, service: &ServiceKey, server: &ServerKey) -> Option<SlowStart> {
+        self.slow_starts.get(service, server)
     }
 }
 

@@ -78,6 +78,8 @@ pub enum Condition {
     Draining,
     /// It drained, and has left the table.
     Drained,
+    /// It has come back, and gets its weight step by step.
+    StartsSlowly,
     /// Its probes cannot run, or the server does not understand them.
     NotChecked,
     /// Too few of a service's real servers are healthy.
@@ -162,6 +164,7 @@ impl Transition {
             | Condition::Ordered(_)
             | Condition::Draining
             | Condition::Drained
+            | Condition::StartsSlowly
             | Condition::Absent
             | Condition::Running
             | Condition::Stopped
@@ -233,6 +236,8 @@ impl Transition {
                 write!(f, "{from} -> {to} ({why}), {effect}")
             }
             (_, Condition::Draining) => write!(f, "drains ({why}), {effect}"),
+            (_, Condition::StartsSlowly) => write!(f, "starts slowly ({why}), {effect}"),
+            (Condition::StartsSlowly, _) => write!(f, "slow start over ({why}), {effect}"),
             (..) => write!(f, "drained ({why}), {effect}"),
         }
     }
@@ -256,8 +261,10 @@ impl fmt::Display for Transition {
                 Condition::Standing(_)
                 | Condition::Ordered(_)
                 | Condition::Draining
-                | Condition::Drained,
-            ) => {
+                | Condition::Drained
+                | Condition::StartsSlowly,
+            )
+            | (Object::Server(service, server), Condition::StartsSlowly, _) => {
                 write!(f, "real server {server} of {service}: ")?;
                 self.fmt_server(f)
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one maker of desired state: our part of the kernel's table as it should be.
 
-use super::pool::{self, Floor, Wish};
+use super::pool::{self, Floor, Together, Wish};
 use crate::model::{
     Config, ConfiguredServer, ConfiguredService, Drain, IpvsTable, KnowsStandings, Order,
     PoolState, Rank, RealServer, Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
@@ -42,6 +42,19 @@ pub fn desired_service<S: KnowsStandings + ?Sized>(
     Some(desired_pool(config, standings, role, key, observed)?.0)
 }
 
+/// Whether a server of this service that has not come back just now then carries its load, so that others may start slowly.
+#[must_use]
+pub fn is_carried<S: KnowsStandings + ?Sized>(
+    config: &Config,
+    standings: &S,
+    role: Role,
+    key: &ServiceKey,
+    observed: Option<&VirtualService>,
+) -> bool {
+    let desired = desired_pool(config, standings, role, key, observed);
+    desired.is_some_and(|(_, together)| together.carried)
+}
+
 /// How the servers of this service are then together; as usual when the kernel should not have the service.
 #[must_use]
 pub fn pool_state<S: KnowsStandings + ?Sized>(
@@ -52,7 +65,9 @@ pub fn pool_state<S: KnowsStandings + ?Sized>(
     observed: Option<&VirtualService>,
 ) -> PoolState {
     let desired = desired_pool(config, standings, role, key, observed);
-    desired.map(|(_, state)| state).unwrap_or_default()
+    desired
+        .map(|(_, together)| together.state)
+        .unwrap_or_default()
 }
 
 fn desired_pool<S: KnowsStandings + ?Sized>(
@@ -61,7 +76,7 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
     role: Role,
     key: &ServiceKey,
     observed: Option<&VirtualService>,
-) -> Option<(VirtualService, PoolState)> {
+) -> Option<(VirtualService, Together)> {
     let configured = match role {
         Role::Serving => config.services.get(key)?,
         Role::Leaving => return None,
@@ -81,9 +96,9 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
     if serves && !others.any(Wish::is_healthy) {
         wishes = wishing(Absent::Enters);
     }
-    let (mut service, state) = with(configured, wishes, Floor::Kept, standings.pool(key));
+    let (mut service, together) = with(configured, wishes, Floor::Kept, standings.pool(key));
     add_leaving(&mut service, &drains);
-    Some((service, state))
+    Some((service, together))
 }
 
 /// The same service when every server without a verdict waits outside the table, and none that is down stays for want of
@@ -122,12 +137,12 @@ fn with(
     wishes: Vec<Wish<'_>>,
     floor: Floor,
     before: Option<&PoolState>,
-) -> (VirtualService, PoolState) {
+) -> (VirtualService, Together) {
     let usual = PoolState::default();
     let before = before.unwrap_or(&usual);
-    let (servers, state) = pool::table(configured, wishes, floor, before);
+    let (servers, together) = pool::table(configured, wishes, floor, before);
     let settings = configured.settings.clone();
-    (VirtualService { settings, servers }, state)
+    (VirtualService { settings, servers }, together)
 }
 
 /// What each server wants for itself.
@@ -174,6 +189,9 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             order,
             serving: present.is_some_and(|real| !real.weight.is_zero())
                 || pool.is_some_and(|pool| pool.keeps(server)),
+            slow_start: it
+                .slow_start
+                .and_then(|_| standings.slow_start(key, server)),
             real: ordered_server(it, standing, own, present),
         }
     });
@@ -282,6 +300,7 @@ mod tests {
                 inhibit_on_failure: false,
                 rank: Rank::Primary,
                 drain: None,
+                slow_start: None,
             };
             let observed = observed.map(server);
             let desired = ordered_server(&configured, standing, order, observed.as_ref());
@@ -319,6 +338,7 @@ mod tests {
                 inhibit_on_failure,
                 rank: Rank::Primary,
                 drain: None,
+                slow_start: None,
             };
             let desired = desired_server(&configured, standing, observed.map(server).as_ref());
             assert_eq!(

@@ -33,7 +33,9 @@ mod step;
 
 pub use crate::model::Step;
 pub use change::{Change, Outcome, Rule};
-pub use desired::{desired, desired_cautiously, desired_server, desired_service, pool_state};
+pub use desired::{
+    desired, desired_cautiously, desired_server, desired_service, is_carried, pool_state,
+};
 pub use diff::{Plan, diff, diff_service};
 pub use execute::{Target, carry_out, execute};
 pub use failure::StepFailure;

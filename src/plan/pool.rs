@@ -8,7 +8,7 @@ use super::desired::ordered_server;
 use super::standby;
 use crate::model::{
     ConfiguredServer, ConfiguredService, Order, PoolState, Rank, RealServer, ServerKey, Shortage,
-    Standing, Timestamp, Weight,
+    SlowStart, Standing, Timestamp, Weight,
 };
 
 /// What one server wants for itself.
@@ -26,6 +26,8 @@ pub(super) struct Wish<'a> {
     pub(super) order: Option<Order>,
     /// Whether it took connections until now, or would have if nobody had changed the table.
     pub(super) serving: bool,
+    /// Its slow start, if it has come back lately.
+    pub(super) slow_start: Option<SlowStart>,
     /// Its rule in the kernel; `None` when it should not be there.
     pub(super) real: Option<RealServer>,
 }
@@ -37,13 +39,22 @@ pub(super) enum Floor {
     Ignored,
 }
 
+/// How the servers of a service are together.
+#[derive(Debug)]
+pub(super) struct Together {
+    /// What is not as usual.
+    pub(super) state: PoolState,
+    /// Whether a healthy server that has not come back just now takes connections, and no dead one must.
+    pub(super) carried: bool,
+}
+
 /// The servers that the kernel should have for this service, and how they are together.
 pub(super) fn table(
     service: &ConfiguredService,
     mut wishes: Vec<Wish<'_>>,
     floor: Floor,
     before: &PoolState,
-) -> (BTreeMap<ServerKey, RealServer>, PoolState) {
+) -> (BTreeMap<ServerKey, RealServer>, Together) {
     if service.settings.falls_back() {
         keep_places(&mut wishes);
     }
@@ -53,9 +64,12 @@ pub(super) fn table(
         (Floor::Kept, Rank::Primary | Rank::Backup) => keep_last_good(service, &mut wishes),
         (Floor::Kept, Rank::Sorry) | (Floor::Ignored, _) => None,
     };
+    let mut healthy = wishes.iter().filter(|wish| wish.is_healthy());
+    let carried = shortage.is_none() && healthy.any(|wish| wish.slow_start.is_none());
     let servers = wishes.into_iter();
-    let servers = servers.filter_map(|wish| Some((wish.server, wish.real?)));
-    (servers.collect(), PoolState { shortage, lost })
+    let servers = servers.filter_map(|wish| Some((wish.server, wish.started_slowly()?)));
+    let state = PoolState { shortage, lost };
+    (servers.collect(), Together { state, carried })
 }
 
 impl Wish<'_> {
@@ -70,6 +84,18 @@ impl Wish<'_> {
     /// Whether it is to take connections, and is not known to be down.
     pub(super) fn is_healthy(&self) -> bool {
         self.standing != Standing::Down && self.takes_connections()
+    }
+
+    /// Its rule in the kernel, with the weight of this moment. Whatever the servers are together goes by the full weight.
+    fn started_slowly(&self) -> Option<RealServer> {
+        let real = self.real?;
+        Some(match self.slow_start {
+            Some(slow) => RealServer {
+                weight: slow.of(real.weight),
+                ..real
+            },
+            None => real,
+        })
     }
 
     /// Its rule if it were up; `None` when it would take no connections then.

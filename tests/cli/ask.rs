@@ -58,6 +58,7 @@ fn status(services: usize) -> Item {
             order: None,
             note: None,
             drain: None,
+            slow_start: None,
             checks: Vec::new(),
         }],
     });

@@ -74,6 +74,7 @@ fn run(
         recalled: Vec::new(),
         orders: Vec::new(),
         drains: Vec::new(),
+        slow_starts: Vec::new(),
     };
     shell.handle(Event::Start(Box::new(start)));
     loop {

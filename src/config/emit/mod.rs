@@ -213,6 +213,9 @@ fn write_server(server: &ConfiguredServer, f: &mut fmt::Formatter<'_>) -> fmt::R
         server.inhibit_on_failure
     )?;
     write_drain(server.drain, f)?;
+    let slow_start = server.slow_start.map(duration::write);
+    let slow_start = slow_start.as_deref().unwrap_or("none");
+    writeln!(f, "        slow_start: {slow_start}")?;
     write_checks(&server.checks, f)
 }
 

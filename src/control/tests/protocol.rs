@@ -210,6 +210,7 @@ fn full_status() -> Status {
                     deadline_seconds: Some(3591),
                     ended: false,
                 }),
+                slow_start: None,
                 checks: vec![CheckStatus {
                     probe: "tcp 10.0.0.5:80".to_owned(),
                     standing: "down".into(),
@@ -299,6 +300,7 @@ fn replies_are_these_lines() {
         config: Config::default(),
         orders: Vec::new(),
         drains: Vec::new(),
+        slow_starts: Vec::new(),
     };
     let done = Reloaded {
         reload: ReloadId(2),

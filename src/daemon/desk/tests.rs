@@ -108,6 +108,7 @@ fn snapshot() -> Snapshot {
                 standing: (!checks.is_empty()).then_some(standing),
                 since: Timestamp::ZERO,
                 weight: if down { None } else { Weight::new(5) },
+                slow_start: None,
                 checks,
             }
         });

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use super::kept::Kept;
 use super::wall::WallTime;
 use crate::model::{
-    DrainTerms, Ordered, Probe, RealServer, Recalled, RecalledDrain, ServerKey, ServiceKey,
-    Standing,
+    DrainTerms, Ordered, Probe, RealServer, Recalled, RecalledDrain, RecalledSlowStart, ServerKey,
+    ServiceKey, Standing,
 };
 
 /// The kind that the file names.
@@ -35,6 +35,8 @@ pub(in crate::daemon) struct Noted {
     pub(in crate::daemon) orders: Vec<Ordered>,
     /// The drains that are under way, or have ended.
     pub(in crate::daemon) drains: Vec<RecalledDrain>,
+    /// The slow starts that are under way.
+    pub(in crate::daemon) slow_starts: Vec<RecalledSlowStart>,
 }
 
 impl From<Vec<Recalled>> for Noted {
@@ -54,6 +56,7 @@ pub(in crate::daemon) struct Remembered {
     standings: BTreeMap<Identity, Held>,
     orders: Kept<Ordered>,
     drains: Kept<DrainLine>,
+    slow_starts: Kept<SlowStartLine>,
     /// Lines of `standings` that only a newer director understands.
     others: Vec<Value>,
     /// Fields that only a newer director understands.
@@ -82,6 +85,8 @@ struct Document<'a> {
     orders: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     drains: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    slow_starts: Vec<Value>,
     #[serde(flatten)]
     rest: &'a Map<String, Value>,
 }
@@ -168,6 +173,39 @@ impl DrainLine {
     }
 }
 
+/// A line of `slow_starts`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct SlowStartLine {
+    service: ServiceKey,
+    server: ServerKey,
+    since: WallTime,
+    milliseconds: u64,
+    in_full: bool,
+}
+
+impl SlowStartLine {
+    fn of(slow: &RecalledSlowStart, now: WallTime) -> Self {
+        Self {
+            service: slow.service,
+            server: slow.server,
+            since: now.before(slow.age),
+            milliseconds: u64::try_from(slow.time.as_millis()).unwrap_or(u64::MAX),
+            in_full: slow.in_full,
+        }
+    }
+
+    fn recalled(&self, now: WallTime) -> RecalledSlowStart {
+        RecalledSlowStart {
+            service: self.service,
+            server: self.server,
+            time: Duration::from_millis(self.milliseconds),
+            // Both times are whole seconds: without this a weight could become smaller.
+            age: self.since.age(now) + Duration::from_secs(1),
+            in_full: self.in_full,
+        }
+    }
+}
+
 impl Default for Remembered {
     fn default() -> Self {
         Self {
@@ -176,6 +214,7 @@ impl Default for Remembered {
             standings: BTreeMap::new(),
             orders: Kept::default(),
             drains: Kept::default(),
+            slow_starts: Kept::default(),
             others: Vec::new(),
             rest: Map::new(),
         }
@@ -204,6 +243,7 @@ impl Remembered {
         fields.remove("written");
         remembered.orders = Kept::take(&mut fields, "orders");
         remembered.drains = Kept::take(&mut fields, "drains");
+        remembered.slow_starts = Kept::take(&mut fields, "slow_starts");
         remembered.version = version.max(VERSION);
         remembered.readable_by = readable_by.max(READABLE_BY);
         remembered.rest = fields;
@@ -251,6 +291,12 @@ impl Remembered {
         drains.map(|line| line.recalled(now)).collect()
     }
 
+    /// The slow starts that were under way.
+    pub(super) fn slow_starts(&self, now: WallTime) -> Vec<RecalledSlowStart> {
+        let slow_starts = self.slow_starts.known.iter();
+        slow_starts.map(|line| line.recalled(now)).collect()
+    }
+
     /// The file's content with what was noted, to be serialised. Ages count until `now`.
     pub(super) fn document<'a>(
         &'a self,
@@ -259,6 +305,8 @@ impl Remembered {
     ) -> impl Serialize + use<'a> {
         let recalled = &noted.recalled;
         let drains = noted.drains.iter().map(|drain| DrainLine::of(drain, now));
+        let slow_starts = noted.slow_starts.iter();
+        let slow_starts = slow_starts.map(|slow| SlowStartLine::of(slow, now));
         Document {
             kind: KIND,
             version: self.version,
@@ -271,6 +319,7 @@ impl Remembered {
             },
             orders: self.orders.with(noted.orders.iter().copied()),
             drains: self.drains.with(drains),
+            slow_starts: self.slow_starts.with(slow_starts),
             rest: &self.rest,
         }
     }
@@ -465,7 +514,7 @@ mod tests {
                 ordered("10.0.0.1:80", Order::Drain),
                 ordered("10.0.0.2:80", weight),
             ],
-            drains: Vec::new(),
+            ..Noted::default()
         };
         let mut text = serde_json::to_value(Remembered::default().document(&noted, NOW)).unwrap();
         assert_eq!(
@@ -490,10 +539,34 @@ mod tests {
         let replaced = Noted {
             recalled: Vec::new(),
             orders: vec![ordered("10.0.0.3:80", Order::Disable)],
-            drains: Vec::new(),
+            ..Noted::default()
         };
         let text = serde_json::to_value(again.document(&replaced, NOW)).unwrap();
         assert_eq!(text["orders"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_slow_start_goes_on_and_is_never_younger_than_it_was() {
+        let slow = RecalledSlowStart {
+            service: "FWM 7".parse().unwrap(),
+            server: "10.0.0.1:80".parse().unwrap(),
+            time: Duration::from_secs(60),
+            age: Duration::from_millis(12_800),
+            in_full: false,
+        };
+        let noted = Noted {
+            slow_starts: vec![slow],
+            ..Noted::default()
+        };
+        let text = serde_json::to_value(Remembered::default().document(&noted, NOW)).unwrap();
+        let age = |now| read(&text).slow_starts(now)[0].age;
+        assert_eq!(age(NOW), Duration::from_secs(13));
+        assert_eq!(age(WallTime(NOW.0 + 30)), Duration::from_secs(43));
+        let expected = RecalledSlowStart {
+            age: age(NOW),
+            ..slow
+        };
+        assert_eq!(read(&text).slow_starts(NOW), [expected]);
     }
 
     #[test]

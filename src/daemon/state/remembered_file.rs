@@ -12,7 +12,7 @@ use tracing::warn;
 use super::owned::{destination, lock, nothing_there};
 use super::wall::WallTime;
 use super::{LARGEST, Noted, Remembered, StateError};
-use crate::model::{Ordered, Recalled, RecalledDrain};
+use crate::model::{Ordered, Recalled, RecalledDrain, RecalledSlowStart};
 use crate::system::{FileCause, FileLock, read_limited, write_atomically_with};
 
 /// Its name in messages, and its key in the configuration.
@@ -95,6 +95,11 @@ impl RememberedFile {
     /// The drains that were under way, or had ended, when the file was written.
     pub(in crate::daemon) fn drains(&self, now: WallTime) -> Vec<RecalledDrain> {
         self.content.drains(now)
+    }
+
+    /// The slow starts that were under way.
+    pub(in crate::daemon) fn slow_starts(&self, now: WallTime) -> Vec<RecalledSlowStart> {
+        self.content.slow_starts(now)
     }
 
     /// Replaces the standings, orders and drains in the file, with ages counted until `now`. A failure leaves the file unchanged.

@@ -45,6 +45,7 @@ fn restarted(stand: Stand, services: &str) -> Stand {
         recalled: Vec::new(),
         orders,
         drains,
+        slow_starts: Vec::new(),
     })));
     next
 }

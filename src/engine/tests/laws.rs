@@ -26,6 +26,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             recalled: Vec::new(),
             orders: Vec::new(),
             drains: Vec::new(),
+            slow_starts: Vec::new(),
         };
         Event::Start(Box::new(start))
     });

@@ -6,6 +6,7 @@ mod laws;
 mod orders;
 mod pool;
 mod reload;
+mod slow_start;
 mod stand;
 mod trouble;
 mod upkeep;

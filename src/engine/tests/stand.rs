@@ -73,6 +73,7 @@ impl Stand {
             recalled,
             orders: Vec::new(),
             drains: Vec::new(),
+            slow_starts: Vec::new(),
         };
         stand.event(Event::Start(Box::new(start)));
         stand

@@ -52,6 +52,7 @@ fn a_state_file_that_could_not_be_written_is_tried_again_every_round() {
         recalled: Vec::new(),
         orders: Vec::new(),
         drains: Vec::new(),
+        slow_starts: Vec::new(),
     };
     stand.event(crate::engine::Event::Start(Box::new(start)));
     stand.seconds(30, all);

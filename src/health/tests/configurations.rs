@@ -35,6 +35,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
                 inhibit_on_failure: false,
                 rank: Rank::Primary,
                 drain: None,
+                slow_start: None,
             };
             (server(at), configured)
         });

@@ -23,6 +23,7 @@ mod reload;
 mod repair;
 mod run;
 mod schedule;
+mod slow_start;
 mod state;
 mod talk;
 mod tls;
@@ -59,6 +60,7 @@ pub(crate) fn tests() -> Vec<Test> {
         verdict::tests(),
         vip::tests(),
         schedule::tests(),
+        slow_start::tests(),
         way::tests(),
         state::tests(),
         log::tests(),
