@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ServerKey, ServiceKey};
+use crate::model::{NoResult, ServerKey, ServiceKey};
 
 /// How everything is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -154,8 +154,12 @@ pub struct CheckStatus {
     pub next_milliseconds: Option<u64>,
     /// How long ago the last probe started, in seconds; absent until one has come back.
     pub checked_seconds_ago: Option<u64>,
-    /// How many probes in a row could not run, for reasons of this host.
+    /// How many probes in a row gave no result.
     pub could_not_run: u32,
+    /// Why the last of them gave none: `could_not_run`, for a reason of this host; `not_supported` by the server; or
+    /// `no_opinion`.
+    #[serde(default)]
+    pub no_result: NoResult,
     /// For how long no probe has given a result, in seconds; absent when the last one did.
     #[serde(default)]
     pub not_checked_seconds: Option<u64>,

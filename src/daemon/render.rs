@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::say::printable;
 use crate::control::{DrainStatus, ServerStatus, SlowStartStatus, Status, Told};
 use crate::engine::count;
-use crate::model::Severity;
+use crate::model::{NoResult, Severity};
 use crate::system::time_of_day;
 
 const DAY: i64 = 24 * 3600;
@@ -79,6 +79,10 @@ fn server(text: &mut String, it: &ServerStatus) {
     }
     if let Some(check) = idle {
         let why = check.last_failure.as_deref();
+        let _ = match check.no_result {
+            NoResult::CouldNotRun => Ok(()),
+            of @ (NoResult::NotSupported | NoResult::NoOpinion) => write!(text, ": {of}"),
+        };
         let _ = write!(text, ": {}", why.unwrap_or("for no known reason"));
     } else if let (Some(reason), false) = (&it.reason, matches!(&*it.health, "up" | "unchecked")) {
         let _ = write!(text, ": {reason}");
@@ -195,6 +199,7 @@ mod tests {
             next_milliseconds: None,
             checked_seconds_ago: None,
             could_not_run: times,
+            no_result: NoResult::CouldNotRun,
             not_checked_seconds: (times > 0).then_some(4),
             tripwire: None,
         }

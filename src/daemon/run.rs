@@ -183,6 +183,7 @@ fn furnish(
         set_aside: None,
         last_published: clock.now(),
         news: false,
+        drain_begun: false,
         verdicts: false,
         last_noted: Timestamp::ZERO,
         end: None,

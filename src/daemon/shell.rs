@@ -49,6 +49,8 @@ pub(super) struct Shell<K> {
     pub(super) news: bool,
     /// Whether a verdict has changed that must be remembered.
     pub(super) verdicts: bool,
+    /// Whether a drain has begun whose deadline counts from now on, over a kill, too.
+    pub(super) drain_begun: bool,
     pub(super) last_noted: Timestamp,
     pub(super) end: Option<ExitCode>,
 }
@@ -95,10 +97,11 @@ where
                 self.hand_in(answer, &mut actions);
             }
         }
-        if let Some(command) = ordered {
+        let drain_begun = std::mem::take(&mut self.drain_begun);
+        if ordered.is_some() || drain_begun {
             // Who ordered it waits for the answer until this is written, and relies on it over a kill.
             let noted = self.noted(self.clock.now());
-            self.remembered.note_now(command, noted);
+            self.remembered.note_now(ordered, noted);
             self.publish();
         } else if self.clock.now().since(self.last_published) >= PUBLISH_EVERY {
             self.publish();
@@ -204,6 +207,7 @@ where
                     | Condition::StartsSlowly
             ) | (Object::Configuration, _)
         );
+        self.drain_begun |= transition.to == Condition::Draining;
         log::tell(transition);
     }
 

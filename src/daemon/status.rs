@@ -23,6 +23,9 @@ const LEAVING: &str = "leaving";
 
 /// The note on a server that is down and serves all the same.
 const KEPT: &str = "stays in: too few are healthy";
+/// And on one that is held down.
+const HELD: &str =
+    "serves although it is held down: its check passes, and too few others were healthy";
 
 /// The status of these services, or of all when the list is empty.
 pub(super) fn status(
@@ -75,7 +78,8 @@ fn service_status(
                 let view = snapshot.server(&key, server)?;
                 let order = snapshot.orders.get(&key, server);
                 let kept = pool.is_some_and(|pool| pool.keeps(server));
-                let note = note(configured.rank, kept);
+                let held = pool.is_some_and(|pool| pool.uses_held(server));
+                let note = note(configured.rank, (kept, held));
                 Some(ServerStatus {
                     note,
                     order: order.map(|order| order.to_string()),
@@ -99,13 +103,17 @@ fn alarm(pool: &PoolState) -> Option<String> {
     (!alarms.is_empty()).then(|| alarms.join(" / "))
 }
 
-fn note(rank: Rank, kept: bool) -> Option<String> {
+fn note(rank: Rank, (kept, held): (bool, bool)) -> Option<String> {
     let rank = match rank {
         Rank::Primary => None,
         Rank::Backup => Some("backup server"),
         Rank::Sorry => Some("sorry server"),
     };
-    let notes: Vec<&str> = rank.into_iter().chain(kept.then_some(KEPT)).collect();
+    let notes: Vec<&str> = rank
+        .into_iter()
+        .chain(kept.then_some(KEPT))
+        .chain(held.then_some(HELD))
+        .collect();
     (!notes.is_empty()).then(|| notes.join(", "))
 }
 
@@ -206,6 +214,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         next_milliseconds: view.next.map(|at| milliseconds(at.since(now))),
         checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
         could_not_run: view.could_not_run,
+        no_result: view.no_result,
         not_checked_seconds: view.not_checked_since.map(|at| now.since(at).as_secs()),
         tripwire: view.wire.as_deref().map(|wire| tripwire(wire, now)),
     }

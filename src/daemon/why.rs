@@ -277,7 +277,8 @@ fn last_probe(check: &CheckStatus) -> String {
     if check.could_not_run > 0 {
         let seconds = check.not_checked_seconds.unwrap_or_default();
         let times = check.could_not_run;
-        return format!("could not run {times} times in a row, for {seconds} s: {failure}");
+        let of = check.no_result;
+        return format!("{of} {times} times in a row, for {seconds} s: {failure}");
     }
     let (Some(ago), Some(took)) = (check.checked_seconds_ago, check.latency_microseconds) else {
         return "no probe has come back yet".to_owned();
@@ -305,7 +306,7 @@ fn time(microseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Severity;
+    use crate::model::{NoResult, Severity};
 
     fn check() -> CheckStatus {
         CheckStatus {
@@ -323,6 +324,7 @@ mod tests {
             next_milliseconds: Some(1_800),
             checked_seconds_ago: Some(0),
             could_not_run: 0,
+            no_result: NoResult::CouldNotRun,
             not_checked_seconds: None,
             tripwire: None,
         }

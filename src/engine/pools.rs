@@ -50,7 +50,8 @@ impl Engine {
             (Some(_), None) => Some((Condition::Short, Condition::Right, String::new())),
             (None, None) | (Some(_), Some(_)) => None,
         };
-        for (from, to, why) in quorum(before, state).into_iter().chain(shortage) {
+        let told = quorum(before, state).into_iter().chain(shortage);
+        for (from, to, why) in told.chain(held(before, state)) {
             let told = Transition {
                 at: now,
                 object: Object::Pool(key),
@@ -67,6 +68,18 @@ impl Engine {
     pub(super) fn forget_pools(&mut self) {
         let services = &self.config.services;
         self.pools.retain(|key| services.contains_key(key));
+    }
+}
+
+/// Told when one serves, and when none does any more.
+fn held(before: &PoolState, state: &PoolState) -> Option<(Condition, Condition, String)> {
+    match (&*before.held, &*state.held) {
+        ([], [first, ..]) => {
+            let why = first.to_string();
+            Some((Condition::Right, Condition::HeldServe, why))
+        }
+        ([_, ..], []) => Some((Condition::HeldServe, Condition::Right, String::new())),
+        ([], []) | ([_, ..], [_, ..]) => None,
     }
 }
 

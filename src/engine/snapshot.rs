@@ -11,8 +11,8 @@ use super::history::History;
 use super::orders::Answers;
 use crate::health::{Held, Progress, WireHealth};
 use crate::model::{
-    Check, Config, Drains, Few, Orders, PoolState, ServerKey, ServiceKey, SlowStart, Standing,
-    Timestamp, Weight,
+    Check, Config, Drains, Few, NoResult, Orders, PoolState, ServerKey, ServiceKey, SlowStart,
+    Standing, Timestamp, Weight,
 };
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
@@ -95,8 +95,10 @@ pub struct CheckView {
     pub held: Option<Held>,
     /// When the next probe starts; `None` while one is out.
     pub next: Option<Timestamp>,
-    /// How many probes in a row could not run.
+    /// How many probes in a row gave no result.
     pub could_not_run: u32,
+    /// Why the last of them gave no result.
+    pub no_result: NoResult,
     /// When the first of them started; `None` when the last probe gave a result.
     pub not_checked_since: Option<Timestamp>,
     /// The connection that is held beside it, if it has a tripwire.

@@ -6,8 +6,8 @@ use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::{CheckId, HealthAction, HealthEvent, Probed, WireId};
 use crate::model::{
-    Condition, Effect, HostEvent, Object, ServerKey, ServiceKey, Sighting, Timestamp, Transition,
-    Weight, WireNews,
+    Condition, Effect, HostEvent, NoResult, Object, ServerKey, ServiceKey, Sighting, Timestamp,
+    Transition, Weight, WireNews,
 };
 
 impl Engine {
@@ -148,12 +148,17 @@ impl Engine {
                     self.stale.insert(service);
                     self.start_slowly_after_verdict(now, (service, server), from, to);
                 }
+                HealthAction::HeldDown { service, .. } => {
+                    self.dirty.insert(service);
+                    self.stale.insert(service);
+                }
                 HealthAction::NotChecked {
                     service,
                     server,
+                    of,
                     reason,
                     times,
-                } => self.not_checked(now, (service, server), &reason, times, out),
+                } => self.not_checked(now, (service, server), (of, &reason), times, out),
                 HealthAction::CheckedAgain { service, server } => {
                     let (from, to) = (Condition::NotChecked, Condition::Right);
                     self.tell(check(now, (service, server), from, to, ""), out);
@@ -182,17 +187,24 @@ impl Engine {
         &mut self,
         now: Timestamp,
         (service, server): (ServiceKey, ServerKey),
-        reason: &str,
+        (of, reason): (NoResult, &str),
         times: u32,
         out: &mut Vec<Action>,
     ) {
-        self.counters.probes_not_run += 1;
+        let to = match of {
+            NoResult::CouldNotRun => Condition::NotChecked,
+            NoResult::NotSupported => Condition::NotSupported,
+            NoResult::NoOpinion => Condition::NoOpinion,
+        };
+        self.counters.probes_not_run += u64::from(of == NoResult::CouldNotRun);
         self.stale.insert(service);
         // The first, and then ever fewer: a host out of descriptors has better uses for its disk.
         if times.is_power_of_two() {
             let why = format!("({times} in a row): {reason}");
-            let (from, to) = (Condition::Right, Condition::NotChecked);
-            self.tell(check(now, (service, server), from, to, &why), out);
+            self.tell(
+                check(now, (service, server), Condition::Right, to, &why),
+                out,
+            );
         }
     }
 

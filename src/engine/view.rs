@@ -108,6 +108,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         held: check.held,
         next: check.next,
         could_not_run: check.could_not_run,
+        no_result: check.no_result,
         not_checked_since: check.not_checked_since,
         wire: check.wire.map(Box::new),
     });

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Check, HostEvent, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp, WireNews,
+    Check, HostEvent, NoResult, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp,
+    WireNews,
 };
 
 /// Names one checker. No number is used twice: a late report cannot reach another checker.
@@ -109,13 +110,23 @@ pub enum HealthAction {
         service: ServiceKey,
         /// Which one.
         server: ServerKey,
+        /// Of what kind.
+        of: NoResult,
         /// Why.
         reason: Box<str>,
         /// How many times in a row.
         times: u32,
     },
-    /// What the successes of a check warn of has changed, or what its tripwire warns of. No verdict changes. There is one such action for each server
+    /// Whether a server is down only because it is held down may have changed. There is one such action for each server
     /// that uses the check.
+    HeldDown {
+        /// Whose server.
+        service: ServiceKey,
+        /// Which one.
+        server: ServerKey,
+    },
+    /// What the successes of a check warn of has changed, or what its tripwire warns of. No verdict changes. There is one
+    /// such action for each server that uses the check.
     Warned {
         /// Whose server.
         service: ServiceKey,

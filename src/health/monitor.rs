@@ -290,11 +290,17 @@ impl Health {
                 }
                 CheckerAction::Changed { because } => self.roster.change(position, &because, out),
                 CheckerAction::Abstains => self.roster.change(position, "no opinion", out),
-                CheckerAction::NotChecked { reason, times } => {
+                CheckerAction::HeldDown => {
+                    let users = self.roster.users(position);
+                    let held = |(service, server)| HealthAction::HeldDown { service, server };
+                    out.extend(users.map(held));
+                }
+                CheckerAction::NotChecked { of, reason, times } => {
                     let users = self.roster.users(position);
                     out.extend(users.map(|(service, server)| HealthAction::NotChecked {
                         service,
                         server,
+                        of,
                         reason: reason.clone(),
                         times,
                     }));
@@ -359,5 +365,10 @@ impl KnowsStandings for Health {
 
     fn since(&self, service: &ServiceKey, server: &ServerKey) -> Option<Timestamp> {
         Some(self.roster.server(service, server)?.since)
+    }
+
+    fn is_only_held_down(&self, service: &ServiceKey, server: &ServerKey) -> bool {
+        let server = self.roster.server(service, server);
+        server.is_some_and(|server| self.roster.is_only_held_down(server))
     }
 }

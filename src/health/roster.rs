@@ -124,6 +124,20 @@ impl Roster {
         checkers_of(&self.checkers, server)
     }
 
+    /// Whether a server is down, and would be up if nothing held it down.
+    pub(super) fn is_only_held_down(&self, server: &ServerSlot) -> bool {
+        let standings = self.checkers_of(server).map(|checker| {
+            let held = checker.would_be_up();
+            let standing = if held {
+                Standing::UP
+            } else {
+                checker.standing()
+            };
+            (!checker.abstains()).then_some(standing)
+        });
+        server.standing == Standing::Down && combine(server.need, standings).is_up()
+    }
+
     /// Gives one check of one server this standing, if that check exists. The server has its own standing since the
     /// latest change of a check.
     pub(super) fn believe(&mut self, believed: &Recalled, now: Timestamp) {

@@ -9,7 +9,7 @@ use super::hold::Held;
 use super::results::Progress;
 use super::roster::{Roster, ServerSlot, Slot};
 use super::wire::{Wire, Wires};
-use crate::model::{Check, Standing, Timestamp, WireEnd};
+use crate::model::{Check, NoResult, Standing, Timestamp, WireEnd};
 
 /// The standing of one server, and why.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,8 @@ pub struct CheckHealth<'a> {
     pub next: Option<Timestamp>,
     /// How many probes in a row could not run, or met a server that does not understand them.
     pub could_not_run: u32,
+    /// Why the last of them gave no result.
+    pub no_result: NoResult,
     /// When the first of them started; `None` when the last probe gave a result.
     pub not_checked_since: Option<Timestamp>,
     /// The connection that is held beside the check, if it has a tripwire.
@@ -108,6 +110,7 @@ impl<'a> CheckHealth<'a> {
             held: checker.held(),
             next: checker.next(),
             could_not_run: checker.not_checked(),
+            no_result: checker.no_result(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),
             wire: wire.map(WireHealth::of),
         }

@@ -46,8 +46,8 @@ pub use pool::{
 pub use probe::{
     AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ClientCertificate,
     ExecProbe, FileProbe, HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login, MissingFile,
-    Payload, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange,
-    TcpTalk, Tls, UdpProbe, VipProbe, WrongEscape,
+    NoResult, Payload, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe,
+    StatusRange, TcpTalk, Tls, UdpProbe, VipProbe, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use schedule::{CheckSchedule, Fall, HoldDown, Retry};

@@ -149,6 +149,8 @@ pub struct PoolState {
     pub shortage: Option<Shortage>,
     /// The primaries have lost their quorum; `None` while they have it, and when nothing depends on it.
     pub lost: Option<LostQuorum>,
+    /// Those that are held down and serve all the same: they pass their checks, and too few others are healthy.
+    pub held: Box<[ServerKey]>,
 }
 
 /// The primaries of a service have lost their quorum.
@@ -186,9 +188,17 @@ pub struct Shortage {
     pub wanted: MinHealthy,
     /// Those that are down and serve all the same.
     pub kept: Box<[ServerKey]>,
+    /// How many ask for no new connections.
+    pub unwilling: usize,
 }
 
 impl PoolState {
+    /// Whether this server is held down and serves all the same.
+    #[must_use]
+    pub fn uses_held(&self, server: &ServerKey) -> bool {
+        self.held.contains(server)
+    }
+
     /// Whether this server is down and serves all the same.
     #[must_use]
     pub fn keeps(&self, server: &ServerKey) -> bool {
@@ -206,12 +216,22 @@ impl fmt::Display for Shortage {
             servers,
             wanted,
             kept,
+            unwilling,
         } = self;
         write!(f, "{healthy} of {servers}, min_healthy is {wanted}; ")?;
+        match (unwilling, kept.is_empty()) {
+            (0, true) => return f.write_str("none was good before"),
+            (0, false) => {}
+            (1, _) => f.write_str("1 asks for no new connections")?,
+            (many, _) => write!(f, "{many} ask for no new connections")?,
+        }
         let names = kept.iter().take(SHOWN).map(ToString::to_string);
         let names = names.collect::<Vec<_>>().join(", ");
+        if *unwilling > 0 && !kept.is_empty() {
+            f.write_str("; ")?;
+        }
         match kept.len() {
-            0 => f.write_str("none was good before"),
+            0 => Ok(()),
             1 => write!(f, "{names} is down and stays in"),
             2..=SHOWN => write!(f, "{names} are down and stay in"),
             many => write!(f, "{names} and {} more are down and stay in", many - SHOWN),
@@ -272,19 +292,30 @@ mod tests {
 
     #[test]
     fn a_shortage_is_told_with_those_that_stay() {
-        let told = |number: u8| {
+        let told = |number: u8, unwilling: usize| {
             let kept = (1..=number).map(|n| format!("10.0.0.{n}:80").parse().unwrap());
             Shortage {
                 healthy: 0,
                 servers: 9,
                 wanted: MinHealthy::Percent(50),
                 kept: kept.collect(),
+                unwilling,
             }
             .to_string()
         };
         let text = "0 of 9, min_healthy is 50%; ";
-        assert_eq!(told(0), format!("{text}none was good before"));
-        assert_eq!(told(1), format!("{text}10.0.0.1:80 is down and stays in"));
-        assert!(told(5).ends_with("10.0.0.4:80 and 1 more are down and stay in"));
+        assert_eq!(told(0, 0), format!("{text}none was good before"));
+        assert_eq!(
+            told(1, 0),
+            format!("{text}10.0.0.1:80 is down and stays in")
+        );
+        let asks = "1 asks for no new connections";
+        assert_eq!(told(0, 1), format!("{text}{asks}"));
+        assert_eq!(
+            told(1, 1),
+            format!("{text}{asks}; 10.0.0.1:80 is down and stays in")
+        );
+        assert!(told(0, 3).ends_with("; 3 ask for no new connections"));
+        assert!(told(5, 0).ends_with("10.0.0.4:80 and 1 more are down and stay in"));
     }
 }

@@ -91,6 +91,11 @@ pub trait KnowsStandings {
         None
     }
 
+    /// Whether a server is down only because it is held down: its check passes.
+    fn is_only_held_down(&self, _: &ServiceKey, _: &ServerKey) -> bool {
+        false
+    }
+
     /// How the servers of a service were together when that was last looked at; `None` when as usual.
     fn pool(&self, _: &ServiceKey) -> Option<&PoolState> {
         None
@@ -133,6 +138,10 @@ impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
 
     fn since(&self, service: &ServiceKey, server: &ServerKey) -> Option<Timestamp> {
         self.standings.since(service, server)
+    }
+
+    fn is_only_held_down(&self, service: &ServiceKey, server: &ServerKey) -> bool {
+        self.standings.is_only_held_down(service, server)
     }
 
     fn pool(&self, service: &ServiceKey) -> Option<&PoolState> {

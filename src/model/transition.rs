@@ -80,12 +80,18 @@ pub enum Condition {
     Drained,
     /// It has come back, and gets its weight step by step.
     StartsSlowly,
-    /// Its probes cannot run, or the server does not understand them.
+    /// Its probes cannot run.
     NotChecked,
+    /// The server does not understand its probes.
+    NotSupported,
+    /// Its probes find nothing that speaks for or against the server.
+    NoOpinion,
     /// Too few of a service's real servers are healthy.
     Short,
     /// The primaries of a service have lost their quorum.
     QuorumLost,
+    /// Servers that are held down serve all the same, because they pass their checks and too few others are healthy.
+    HeldServe,
     /// Its probes are successes, and warn of something.
     Warned,
 }
@@ -151,7 +157,12 @@ impl Transition {
                 | Object::Check(..) => Severity::Error,
             },
             Condition::Short | Condition::QuorumLost => Severity::Error,
-            Condition::NotChecked | Condition::Warned | Condition::Drifted => Severity::Warning,
+            Condition::NotChecked
+            | Condition::NotSupported
+            | Condition::NoOpinion
+            | Condition::Warned
+            | Condition::HeldServe
+            | Condition::Drifted => Severity::Warning,
             Condition::Right
                 if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
             {
@@ -243,6 +254,21 @@ impl Transition {
     }
 }
 
+impl Transition {
+    /// What became of the check of a real server.
+    fn fmt_check(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = &self.why;
+        match (self.from, self.to) {
+            (_, Condition::NotChecked) => write!(f, "could not run {why}"),
+            (_, Condition::NotSupported) => write!(f, "is not supported by the server {why}"),
+            (_, Condition::NoOpinion) => write!(f, "has no opinion {why}"),
+            (_, Condition::Warned) => write!(f, "warns: {why}"),
+            (Condition::Warned, _) => f.write_str("warns no more"),
+            (..) => f.write_str("runs again"),
+        }
+    }
+}
+
 impl fmt::Display for Transition {
     /// One line for the log, without its time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,14 +294,9 @@ impl fmt::Display for Transition {
                 write!(f, "real server {server} of {service}: ")?;
                 self.fmt_server(f)
             }
-            (Object::Check(service, server), from, to) => {
+            (Object::Check(service, server), ..) => {
                 write!(f, "check of real server {server} of {service} ")?;
-                match (from, to) {
-                    (_, Condition::NotChecked) => write!(f, "could not run {why}"),
-                    (_, Condition::Warned) => write!(f, "warns: {why}"),
-                    (Condition::Warned, _) => f.write_str("warns no more"),
-                    _ => f.write_str("runs again"),
-                }
+                self.fmt_check(f)
             }
             (Object::Configuration, _, Condition::Refused) => {
                 write!(f, "reload refused, the running configuration stays: {why}")
@@ -326,6 +347,13 @@ impl Transition {
             format!("too few healthy real servers: {}", self.why)
         } else if self.to == Condition::QuorumLost {
             format!("quorum lost: {}", self.why)
+        } else if self.to == Condition::HeldServe {
+            let who = &self.why;
+            format!(
+                "too few others are healthy: {who} serves although it is held down, because its check passes"
+            )
+        } else if self.from == Condition::HeldServe {
+            "no real server that is held down serves any more".to_owned()
         } else if self.from == Condition::QuorumLost {
             "quorum regained".to_owned()
         } else {

@@ -93,7 +93,8 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
         servers.any(|(server, real)| !real.weight.is_zero() && !is_sorry(server))
     });
     let mut others = wishes.iter().filter(|wish| wish.rank() != Rank::Sorry);
-    if serves && !others.any(Wish::is_healthy) {
+    // One that is only held down serves before one of which nobody knows anything.
+    if serves && !others.any(|wish| wish.is_healthy() || wish.only_held_down) {
         wishes = wishing(Absent::Enters);
     }
     let (mut service, together) = with(configured, wishes, Floor::Kept, standings.pool(key));
@@ -189,6 +190,9 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             order,
             serving: present.is_some_and(|real| !real.weight.is_zero())
                 || pool.is_some_and(|pool| pool.keeps(server)),
+            only_held_down: standing == Standing::Down
+                && !drained(server)
+                && standings.is_only_held_down(key, server),
             slow_start: it
                 .slow_start
                 .and_then(|_| standings.slow_start(key, server)),

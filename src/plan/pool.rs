@@ -26,6 +26,8 @@ pub(super) struct Wish<'a> {
     pub(super) order: Option<Order>,
     /// Whether it took connections until now, or would have if nobody had changed the table.
     pub(super) serving: bool,
+    /// Whether it is down only because it is held down.
+    pub(super) only_held_down: bool,
     /// Its slow start, if it has come back lately.
     pub(super) slow_start: Option<SlowStart>,
     /// Its rule in the kernel; `None` when it should not be there.
@@ -58,6 +60,10 @@ pub(super) fn table(
     if service.settings.falls_back() {
         keep_places(&mut wishes);
     }
+    let held = match floor {
+        Floor::Kept => use_held_down(service, &mut wishes),
+        Floor::Ignored => Box::default(),
+    };
     let (up_to, lost) = standby::choose(service.pool.quorum, &wishes, before);
     standby::apply(service, up_to, &mut wishes);
     let shortage = match (floor, up_to) {
@@ -68,7 +74,11 @@ pub(super) fn table(
     let carried = shortage.is_none() && healthy.any(|wish| wish.slow_start.is_none());
     let servers = wishes.into_iter();
     let servers = servers.filter_map(|wish| Some((wish.server, wish.started_slowly()?)));
-    let state = PoolState { shortage, lost };
+    let state = PoolState {
+        shortage,
+        lost,
+        held,
+    };
     (servers.collect(), Together { state, carried })
 }
 
@@ -105,6 +115,32 @@ impl Wish<'_> {
     }
 }
 
+/// When too few servers are healthy, or none, those count as up that are down only because they are held down: they pass
+/// their checks. One that takes connections for this reason goes on while it passes. Returns them.
+fn use_held_down(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Box<[ServerKey]> {
+    let healthy = wishes.iter().filter(|wish| wish.is_healthy());
+    let healthy = healthy.filter(|wish| wish.rank() != Rank::Sorry).count();
+    let too_few = healthy < needed(service, wishes).max(1);
+    let mut used = Vec::new();
+    for wish in wishes {
+        if !wish.only_held_down || !(too_few || wish.serving) {
+            continue;
+        }
+        if let Some(real) = wish.while_up() {
+            wish.standing = Standing::UP;
+            wish.real = Some(real);
+            used.push(wish.server);
+        }
+    }
+    used.into()
+}
+
+/// How many healthy servers the service wants.
+fn needed(service: &ConfiguredService, wishes: &[Wish<'_>]) -> usize {
+    let primaries = wishes.iter().filter(|wish| wish.rank() == Rank::Primary);
+    service.pool.min_healthy.of(primaries.count())
+}
+
 /// A server that is down keeps its place, with weight 0: under `mh` and `sh` a removal gives clients of the other servers
 /// to another server. One that an operator has disabled does not.
 fn keep_places(wishes: &mut [Wish<'_>]) {
@@ -119,18 +155,18 @@ fn keep_places(wishes: &mut [Wish<'_>]) {
 }
 
 /// When too few servers are healthy, some that are down stay as if they were up: those that went down last. Nobody brings
-/// back a server that was out already, or that an operator has ordered out.
+/// back a server that was out already, or that an operator has ordered out. One that asks for no new connections itself
+/// gets none; it is missed all the same.
 fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Option<Shortage> {
-    let wanted = service.pool.min_healthy;
     let primaries = wishes.iter().filter(|wish| wish.rank() == Rank::Primary);
     let servers = primaries.count();
-    let needed = wanted.of(servers);
+    let needed = needed(service, wishes);
     let healthy = wishes.iter().filter(|wish| wish.is_healthy()).count();
     if healthy >= needed {
         return None;
     }
     let mut good: Vec<(Reverse<Option<Timestamp>>, RealServer, &mut Wish<'_>)> = Vec::new();
-    let (mut down, mut unknown) = (0, 0);
+    let (mut down, mut unknown, mut unwilling) = (0, 0, 0);
     for wish in wishes {
         // One that an operator has ordered out is not missed.
         let Some(real) = wish.while_up() else {
@@ -144,7 +180,9 @@ fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Optio
                 }
             }
             Standing::Unknown if wish.real.is_none() => unknown += 1,
-            Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {}
+            Standing::Drain | Standing::Maintenance => unwilling += 1,
+            Standing::Up(_) if !wish.takes_connections() => unwilling += 1,
+            Standing::Unknown | Standing::Up(_) => {}
         }
     }
     good.sort_by_key(|(since, ..)| *since);
@@ -154,10 +192,12 @@ fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Optio
         kept.push(wish.server);
     }
     // A server without a verdict may be healthy.
-    (down > 0 && (healthy + unknown < needed || !kept.is_empty())).then(|| Shortage {
+    let short = healthy + unknown < needed || !kept.is_empty();
+    (down + unwilling > 0 && short).then(|| Shortage {
         healthy,
         servers,
-        wanted,
+        wanted: service.pool.min_healthy,
         kept: kept.into(),
+        unwilling,
     })
 }

@@ -10,8 +10,8 @@ use crate::control::{
 use crate::engine::ReloadId;
 
 use crate::model::{
-    Condition, Config, Effect, Object, Order, Probe, ProbeKind, Recalled, Severity, Standing,
-    Timestamp, Transition, Weight,
+    Condition, Config, Effect, NoResult, Object, Order, Probe, ProbeKind, Recalled, Severity,
+    Standing, Timestamp, Transition, Weight,
 };
 use std::time::Duration;
 
@@ -226,6 +226,7 @@ fn full_status() -> Status {
                     next_milliseconds: Some(800),
                     checked_seconds_ago: Some(1),
                     could_not_run: 0,
+                    no_result: NoResult::CouldNotRun,
                     not_checked_seconds: None,
                     tripwire: None,
                 }],
@@ -240,7 +241,7 @@ fn a_status_is_the_json_that_people_use() {
         "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
         "latency_microseconds": 120, "last_failure": "connect refused",
         "warning": null, "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
-        "checked_seconds_ago": 1, "could_not_run": 0, "not_checked_seconds": null,
+        "checked_seconds_ago": 1, "could_not_run": 0, "no_result": "could_not_run", "not_checked_seconds": null,
     });
     let golden = json!({
         "version": "0.1.0", "pid": 7, "configuration": "/etc/lvs-director/director.yaml", "uptime_seconds": 60,

@@ -11,7 +11,8 @@ use crate::control::tests::Served;
 use crate::control::{Client, ClientError, Status, Told};
 use crate::engine::{CheckView, Counters, History, Reloads, ServerView, ServiceView, VerdictDelay};
 use crate::model::{
-    Condition, Config, Effect, Few, Object, PoolState, Standing, Timestamp, Transition, Weight,
+    Condition, Config, Effect, Few, NoResult, Object, PoolState, Standing, Timestamp, Transition,
+    Weight,
 };
 
 const TWO: &str = "virtual_services: [{address: '192.0.2.10:80', scheduler: wrr, servers: [{address: 10.0.0.1, weight: 5}, \
@@ -99,6 +100,7 @@ fn snapshot() -> Snapshot {
                     held: None,
                     next: None,
                     could_not_run: 0,
+                    no_result: NoResult::CouldNotRun,
                     not_checked_since: None,
                     wire: None,
                 })

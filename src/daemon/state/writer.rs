@@ -39,8 +39,10 @@ struct Desk {
 #[derive(Default)]
 struct State {
     note: Option<(WallTime, Note)>,
-    /// It must not wait for the interval: it is the outcome of this command.
-    urgent: Option<CommandId>,
+    /// Whether it must not wait for the interval.
+    urgent: bool,
+    /// It is the outcome of this command.
+    command: Option<CommandId>,
     closing: bool,
     done: bool,
 }
@@ -78,16 +80,16 @@ impl RememberedWriter {
     /// Notes what to remember from now on; only the last note is written. Never waits. `note` runs on the writer's
     /// thread, or not at all, and must count ages until this call.
     pub(in crate::daemon) fn note(&self, note: impl FnOnce() -> Noted + Send + 'static) {
-        self.put(Box::new(note), None);
+        self.put(Box::new(note), false, None);
     }
 
-    /// As [`Self::note`], and it is written at once: whoever gave this command relies on it.
+    /// As [`Self::note`], and it is written at once. If it is the outcome of a command, whoever gave that waits for it.
     pub(in crate::daemon) fn note_now(
         &self,
-        command: CommandId,
+        command: Option<CommandId>,
         note: impl FnOnce() -> Noted + Send + 'static,
     ) {
-        self.put(Box::new(note), Some(command));
+        self.put(Box::new(note), true, command);
     }
 
     /// The last command whose outcome was written, or could not be.
@@ -95,10 +97,11 @@ impl RememberedWriter {
         self.tried.clone()
     }
 
-    fn put(&self, note: Note, urgent: Option<CommandId>) {
+    fn put(&self, note: Note, urgent: bool, command: Option<CommandId>) {
         let before = {
             let mut state = self.desk.state();
-            state.urgent = state.urgent.max(urgent);
+            state.urgent |= urgent;
+            state.command = state.command.max(command);
             state.note.replace((WallTime::now(), note))
         };
         self.desk.changed.notify_all();
@@ -145,7 +148,7 @@ impl Desk {
 /// What the thread has taken from the desk.
 struct Taken {
     note: Option<(WallTime, Note)>,
-    urgent: Option<CommandId>,
+    command: Option<CommandId>,
     closing: bool,
 }
 
@@ -179,7 +182,7 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
         loop {
             let Taken {
                 note,
-                urgent,
+                command,
                 closing,
             } = self.wait(earliest);
             if let Some((at, note)) = note {
@@ -193,7 +196,7 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
                 self.tell(written);
                 earliest = self.clock.now() + self.interval;
             }
-            if let Some(command) = urgent {
+            if let Some(command) = command {
                 self.tried.send_replace(command);
             }
             if closing {
@@ -208,11 +211,12 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
         loop {
             let something = state.note.is_some() || self.unwritten.is_some();
             let left = earliest.since(self.clock.now());
-            let now = left.is_zero() || (state.urgent.is_some() && state.note.is_some());
+            let now = left.is_zero() || (state.urgent && state.note.is_some());
             if state.closing || (something && now) {
+                state.urgent = false;
                 return Taken {
                     note: state.note.take(),
-                    urgent: state.urgent.take(),
+                    command: state.command.take(),
                     closing: state.closing,
                 };
             }
@@ -304,13 +308,17 @@ mod tests {
         });
         let writer = writer.unwrap();
         for last in 1..4 {
-            writer.note_now(CommandId(last.into()), move || one(last));
+            writer.note_now(Some(CommandId(last.into())), move || one(last));
             assert_eq!(attempts.recv_timeout(PATIENCE).unwrap(), one(last));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let mut tried = writer.tried();
         let last = tried.wait_for(|it| *it == CommandId(3));
         assert!(runtime.unwrap().block_on(last).is_ok());
+        // One that nobody waits for is as urgent.
+        writer.note_now(None, || one(8));
+        assert_eq!(attempts.recv_timeout(PATIENCE).unwrap(), one(8));
+        assert_eq!(*tried.borrow(), CommandId(3));
         writer.note(|| one(9));
         assert!(attempts.try_recv().is_err(), "the interval is not over");
         assert!(writer.close(PATIENCE));

@@ -3,7 +3,7 @@
 
 use super::stand::{Stand, TWO_SERVERS, all, key, weights};
 use crate::engine::{Command, CommandId, Event};
-use crate::model::{DrainTerms, Order, Severity};
+use crate::model::{DrainTerms, Order, Severity, Standing};
 use crate::plan::SimulatedKernel;
 
 /// The servers of [`TWO_SERVERS`], with more settings of the service.
@@ -217,6 +217,94 @@ fn below_its_quorum_a_pool_gives_way_to_its_sorry_server_and_keeps_connections()
         weights(&[("10.0.0.1:80", 0), ("10.0.0.9:80", 1)])
     );
     stand.seconds(10, all);
+    assert_eq!(
+        stand.weights(),
+        weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 5)])
+    );
+}
+
+/// Two servers; each further fall holds one down for an hour. The first one has just fallen the second time, and passes its
+/// check again; the second one is dead.
+fn held_down(min_healthy: &str) -> Stand {
+    let settings = format!(
+        "scheduler: wrr, min_healthy: {min_healthy}, check: {{hold_down: {{first: 1h, ceiling: 1h}}}}"
+    );
+    let mut stand = running(&settings);
+    let only_2 = |server: &str| !only_1(server);
+    stand.seconds(5, only_2);
+    stand.seconds(5, all);
+    assert_eq!(stand.weights().len(), 2, "the first fall holds nobody down");
+    stand.seconds(5, only_2);
+    stand.seconds(10, all);
+    assert_eq!(stand.weights(), weights(&[("10.0.0.2:80", 5)]));
+    stand.seconds(10, only_1);
+    stand
+}
+
+#[test]
+fn a_service_is_never_empty_because_of_a_hold_down() {
+    for min_healthy in ["0", "1"] {
+        let mut stand = held_down(min_healthy);
+        let serves = stand.weights().get("10.0.0.1:80").copied();
+        assert_eq!(serves, Some(1), "{min_healthy}");
+        let told = "service TCP 192.0.2.10:80: too few others are healthy: 10.0.0.1:80 serves although it is held down, \
+                    because its check passes";
+        assert_eq!(stand.count(told), 1, "{:#?}", stand.log());
+        let snapshot = stand.engine.snapshot(stand.now);
+        let pool = &snapshot.services[&key()].pool;
+        assert!(pool.uses_held(&"10.0.0.1:80".parse().unwrap()));
+        let held = snapshot.server(&key(), &"10.0.0.1:80".parse().unwrap());
+        assert_eq!(held.unwrap().standing, Some(Standing::Down));
+        // It keeps its connections when the other one is back, for as long as it passes.
+        stand.seconds(10, all);
+        assert_eq!(stand.weights().len(), 2, "{min_healthy}");
+        stand.seconds(4, |server| !only_1(server));
+        assert_eq!(stand.weights(), weights(&[("10.0.0.2:80", 5)]));
+        assert_eq!(
+            stand.count("no real server that is held down serves any more"),
+            1
+        );
+    }
+}
+
+#[test]
+fn a_backup_server_serves_before_one_that_is_held_down_and_that_one_before_the_sorry_server() {
+    for (reserve, expected) in [
+        (
+            "servers: [10.0.0.1, {address: 10.0.0.8, backup: true}]",
+            "10.0.0.8:80",
+        ),
+        ("sorry_server: 10.0.0.9, servers: [10.0.0.1]", "10.0.0.1:80"),
+    ] {
+        let services = format!(
+            "  - {{address: '192.0.2.10:80', check: {{hold_down: {{first: 1h, ceiling: 1h}}}}, {reserve}}}\n"
+        );
+        let mut stand = Stand::start(SimulatedKernel::default(), &services);
+        let reserve = |server: &str| !only_1(server);
+        for _ in 0..2 {
+            stand.seconds(10, all);
+            stand.seconds(10, reserve);
+        }
+        stand.seconds(20, all);
+        assert_eq!(stand.weights(), weights(&[(expected, 1)]));
+    }
+}
+
+#[test]
+fn a_pool_of_which_every_server_asks_for_a_drain_is_an_alarm_and_gets_nothing_new() {
+    let mut stand = running("scheduler: wrr");
+    stand.drained = true;
+    stand.seconds(10, all);
+    assert_eq!(
+        stand.weights(),
+        weights(&[("10.0.0.1:80", 0), ("10.0.0.2:80", 0)])
+    );
+    let short = "service TCP 192.0.2.10:80: too few healthy real servers: 0 of 2, min_healthy is 1; 2 ask for no new \
+                 connections";
+    assert_eq!(alarms(&stand), [short]);
+    stand.drained = false;
+    stand.seconds(10, all);
+    assert_eq!(alarms(&stand), [short, ENOUGH]);
     assert_eq!(
         stand.weights(),
         weights(&[("10.0.0.1:80", 1), ("10.0.0.2:80", 5)])

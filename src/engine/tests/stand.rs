@@ -40,6 +40,8 @@ pub(super) struct Stand {
     pub(super) exchanges: usize,
     /// Whether the one link has no carrier; probes are then answered by nobody.
     pub(super) unplugged: bool,
+    /// Whether every server that is up asks for a drain.
+    pub(super) drained: bool,
     pub(super) ended: Option<bool>,
     reloads: u64,
 }
@@ -94,6 +96,7 @@ impl Stand {
             unread: Vec::new(),
             exchanges: 0,
             unplugged: false,
+            drained: false,
             ended: None,
             reloads: 0,
         }
@@ -230,6 +233,8 @@ impl Stand {
     fn report(&self, request: &ProbeRequest, up: bool) -> Probed {
         let (outcome, reason) = if self.unplugged {
             (ProbeOutcome::Silent, "connect timed out")
+        } else if up && self.drained {
+            (ProbeOutcome::Drain, "full")
         } else if up {
             (ProbeOutcome::Up(None), "")
         } else {

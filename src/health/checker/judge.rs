@@ -5,7 +5,7 @@ use super::{Checker, CheckerAction, LastRun};
 use crate::health::hold::Hold;
 use crate::health::reason::because;
 use crate::health::results::Results;
-use crate::model::{ProbeOutcome, ProbeReport, Standing, Timestamp};
+use crate::model::{NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
 impl Checker {
     /// Takes the report of a probe that was asked for at this time.
@@ -17,17 +17,21 @@ impl Checker {
         out: &mut Vec<CheckerAction>,
     ) {
         let found = self.found(now, report.outcome, out);
+        let passed = self.would_be_up();
         self.last_run = Some(LastRun {
             started: report.started,
             latency: report.latency,
-            succeeded: found.is_some_and(Standing::is_up),
+            succeeded: matches!(found, Ok(found) if found.is_up()),
         });
-        let Some(found) = found else {
-            if let ProbeOutcome::Unsupported | ProbeOutcome::Abstained = report.outcome {
-                self.alarm = None;
+        let found = match found {
+            Ok(found) => found,
+            Err(of) => {
+                if of != NoResult::CouldNotRun {
+                    self.alarm = None;
+                }
+                self.gave_no_result(report.started, of, report.reason, out);
+                return;
             }
-            self.gave_no_result(report.started, report.reason, out);
-            return;
         };
         if std::mem::take(&mut self.not_checked) > 0 {
             out.push(CheckerAction::CheckedAgain);
@@ -40,6 +44,9 @@ impl Checker {
             self.note_failure(&report.reason);
         }
         self.count(asked, found);
+        if self.would_be_up() != passed {
+            out.push(CheckerAction::HeldDown);
+        }
         // A probe that started before the alarm does not answer it.
         let unanswered = self.alarm.filter(|at| report.started < *at);
         if found == self.standing {
@@ -75,30 +82,34 @@ impl Checker {
         self.hasten(now);
     }
 
-    /// The standing by this outcome alone; `None` when it says nothing.
+    /// Whether it is down only because it is held down: its check passes as often as it must.
+    pub(in crate::health) fn would_be_up(&self) -> bool {
+        self.held().is_some() && self.progress().is_enough()
+    }
+
+    /// The standing by this outcome alone, if it says anything.
     fn found(
         &mut self,
         now: Timestamp,
         outcome: ProbeOutcome,
         out: &mut Vec<CheckerAction>,
-    ) -> Option<Standing> {
+    ) -> Result<Standing, NoResult> {
         match outcome {
-            ProbeOutcome::Up(weight) => Some(Standing::Up(weight)),
-            ProbeOutcome::Quiet => Some(Standing::UP),
+            ProbeOutcome::Up(weight) => Ok(Standing::Up(weight)),
+            ProbeOutcome::Quiet => Ok(Standing::UP),
             ProbeOutcome::Told(told) => {
                 self.told.add(told);
-                Some(self.told.standing())
+                Ok(self.told.standing())
             }
-            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
-                Some(Standing::Down)
-            }
-            ProbeOutcome::Drain => Some(Standing::Drain),
-            ProbeOutcome::Maintenance => Some(Standing::Maintenance),
+            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => Ok(Standing::Down),
+            ProbeOutcome::Drain => Ok(Standing::Drain),
+            ProbeOutcome::Maintenance => Ok(Standing::Maintenance),
             ProbeOutcome::Abstained => {
                 self.abstain(now, out);
-                None
+                Err(NoResult::NoOpinion)
             }
-            ProbeOutcome::Unsupported | ProbeOutcome::CouldNotRun => None,
+            ProbeOutcome::Unsupported => Err(NoResult::NotSupported),
+            ProbeOutcome::CouldNotRun => Err(NoResult::CouldNotRun),
         }
     }
 
@@ -144,6 +155,7 @@ impl Checker {
     pub(super) fn gave_no_result(
         &mut self,
         started: Timestamp,
+        of: NoResult,
         reason: Box<str>,
         out: &mut Vec<CheckerAction>,
     ) {
@@ -151,8 +163,10 @@ impl Checker {
             self.not_checked_since = started;
         }
         self.not_checked = self.not_checked.saturating_add(1);
+        self.no_result = of;
         self.note_failure(&reason);
         out.push(CheckerAction::NotChecked {
+            of,
             reason,
             times: self.not_checked,
         });

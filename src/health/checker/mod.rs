@@ -10,7 +10,9 @@ use std::time::Duration;
 use super::doubt::Heard;
 use super::hold::{Held, Hold};
 use super::results::{Progress, Results};
-use crate::model::{AgentState, Check, Fall, ProbeOutcome, ProbeReport, Standing, Timestamp};
+use crate::model::{
+    AgentState, Check, Fall, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp,
+};
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
 ///
@@ -40,7 +42,13 @@ pub(super) enum CheckerAction {
     /// Nothing is known, and nothing was found: the other checks decide without this one.
     Abstains,
     /// A probe gave no result; the number of such probes in a row.
-    NotChecked { reason: Box<str>, times: u32 },
+    NotChecked {
+        of: NoResult,
+        reason: Box<str>,
+        times: u32,
+    },
+    /// Whether it is down only because it is held down has changed.
+    HeldDown,
     /// After that a probe gave a result again.
     CheckedAgain,
     /// What a success warns of has changed; `None` when it warns of nothing any more.
@@ -67,6 +75,8 @@ pub(super) struct Checker {
     hold: Option<Box<Hold>>,
     /// Probes in a row that gave no result.
     not_checked: u32,
+    /// Why the last of them gave none.
+    no_result: NoResult,
     /// When the first of them started.
     not_checked_since: Timestamp,
     /// Whether no probe has found anything for or against the server, the last one included.
@@ -125,6 +135,7 @@ impl Checker {
             results: Results::NONE,
             hold: None,
             not_checked: 0,
+            no_result: NoResult::CouldNotRun,
             not_checked_since: now,
             abstains: false,
             told: recalled.map_or(AgentState::NOTHING, |(it, _)| AgentState::behind(it)),
@@ -287,6 +298,11 @@ impl Checker {
         }
     }
 
+    /// Why the last of the probes without a result gave none.
+    pub(super) const fn no_result(&self) -> NoResult {
+        self.no_result
+    }
+
     /// How many probes in a row gave no result.
     pub(super) const fn not_checked(&self) -> u32 {
         self.not_checked
@@ -318,7 +334,8 @@ impl Checker {
             (Phase::Probing(asked), CheckerEvent::Deadline) if due => {
                 let waited = now.since(asked).as_secs();
                 self.heard = None;
-                self.gave_no_result(asked, format!("no report after {waited} s").into(), out);
+                let reason = format!("no report after {waited} s").into();
+                self.gave_no_result(asked, NoResult::CouldNotRun, reason, out);
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
             }
             (Phase::Probing(asked), CheckerEvent::Reported(run, report)) if run == self.run => {

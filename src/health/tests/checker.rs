@@ -8,7 +8,7 @@ use super::{RETRY_DELAY, SCHEDULE, check, report};
 use crate::health::LOST_AFTER;
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    AgentAdmin, AgentState, AmqpProbe, AskedWeight, Check, CheckSchedule, Fall, HoldDown,
+    AgentAdmin, AgentState, AmqpProbe, AskedWeight, Check, CheckSchedule, Fall, HoldDown, NoResult,
     ProbeKind, ProbeOutcome, RabbitmqProbe, Retry, Standing, Timestamp, Weight,
 };
 
@@ -291,7 +291,7 @@ fn probes_without_a_result_move_no_verdict_however_many_and_their_end_is_told() 
     assert!(standings.iter().all(|standing| standing.is_up()));
     let told = checker.play(Unsupported);
     assert!(
-        matches!(told.as_slice(), [CheckerAction::NotChecked { reason, times: 51 }] if &**reason == "404 Not Found"),
+        matches!(told.as_slice(), [CheckerAction::NotChecked { of: NoResult::NotSupported, reason, times: 51 }] if &**reason == "404 Not Found"),
         "{told:?}"
     );
     assert_eq!(checker.play(Up(None)), [CheckerAction::CheckedAgain]);
@@ -530,7 +530,14 @@ fn a_probe_that_never_reports_is_given_up_and_its_late_report_means_nothing() {
     assert_eq!(lost, asked + SCHEDULE.timeout + LOST_AFTER);
     let told = checker.feed(lost, CheckerEvent::Deadline);
     let reason = "no report after 33 s".into();
-    assert_eq!(told, [CheckerAction::NotChecked { reason, times: 1 }]);
+    assert_eq!(
+        told,
+        [CheckerAction::NotChecked {
+            of: NoResult::CouldNotRun,
+            reason,
+            times: 1
+        }]
+    );
     let late = || CheckerEvent::Reported(2, report(ProbeOutcome::Drain, ""));
     assert_eq!(checker.feed(lost, late()), []);
     assert_eq!(checker.0.deadline(), lost, "the next probe is overdue");

@@ -129,6 +129,7 @@ impl Checked {
             HealthAction::Hold(_)
             | HealthAction::Release(_)
             | HealthAction::Changed { .. }
+            | HealthAction::HeldDown { .. }
             | HealthAction::NotChecked { .. }
             | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. } => panic!("{action:?}"),
@@ -202,6 +203,7 @@ fn services_with_an_equal_check_share_one_probe_and_each_is_told() {
             | HealthAction::Hold(_)
             | HealthAction::Release(_)
             | HealthAction::Changed { .. }
+            | HealthAction::HeldDown { .. }
             | HealthAction::NotChecked { .. }
             | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. }) => panic!("{other:?}"),

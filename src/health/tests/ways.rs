@@ -406,6 +406,7 @@ impl Servers {
             HealthAction::Hold(_)
             | HealthAction::Release(_)
             | HealthAction::Changed { .. }
+            | HealthAction::HeldDown { .. }
             | HealthAction::NotChecked { .. }
             | HealthAction::Warned { .. }
             | HealthAction::CheckedAgain { .. } => None,

@@ -35,7 +35,7 @@ pub use self::path::ProbePath;
 use self::path::written_path;
 pub use self::payload::{Payload, WrongEscape};
 pub use self::rabbitmq::RabbitmqProbe;
-pub use self::report::{ProbeOutcome, ProbeReport};
+pub use self::report::{NoResult, ProbeOutcome, ProbeReport};
 pub use self::talk::{TcpTalk, UdpProbe};
 pub use self::tls::{ClientCertificate, Tls};
 pub use self::vip::VipProbe;

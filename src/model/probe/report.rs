@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a probe reports.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,29 @@ pub struct ProbeReport {
     pub started: Timestamp,
     /// From its start to its result.
     pub latency: Duration,
+}
+
+/// Why a probe says nothing about the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoResult {
+    /// It could not run, for a reason on this host.
+    #[default]
+    CouldNotRun,
+    /// The server does not understand it.
+    NotSupported,
+    /// It found nothing that speaks for or against the server.
+    NoOpinion,
+}
+
+impl fmt::Display for NoResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CouldNotRun => "could not run",
+            Self::NotSupported => "not supported by the server",
+            Self::NoOpinion => "no opinion",
+        })
+    }
 }
 
 /// The answer of a probe.

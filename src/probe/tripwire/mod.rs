@@ -115,7 +115,8 @@ async fn hold(
         | ProbeKind::Udp(_)
         | ProbeKind::Agent(_)
         | ProbeKind::File(_)
-        | ProbeKind::Exec(_) => None,
+        | ProbeKind::Exec(_)
+        | ProbeKind::Vip(_) => None,
     };
     let mut connection = match open(probe, tls, timeout).await {
         Ok(connection) => connection,

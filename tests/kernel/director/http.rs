@@ -158,7 +158,15 @@ fn drain() {
 
     // Too old for the question, and nobody logs in: that is no failure of the server.
     webs[0].acts(404);
-    director.wait_for("could not run (1 in a row): this node is older than RabbitMQ 4.1");
+    director.wait_for(
+        "is not supported by the server (1 in a row): this node is older than RabbitMQ 4.1",
+    );
+    let why = files.why(&stage.director, "192.168.0.2", &[]);
+    assert!(
+        why.out.contains("\n    not supported by the server "),
+        "{why:?}"
+    );
+    assert!(!why.out.contains("could not run "), "{why:?}");
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
 }
 

@@ -171,6 +171,23 @@ fn held() {
     let words = "held down: this is fall number 2, and the check must pass for 3600.0 s; ";
     assert!(why.out.contains(words), "{why:?}");
 
+    // The other one fails: the service is not empty because of the hold-down.
+    webs[1].acts(503);
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+    director.wait_for(&format!(
+        "service TCP {VIP}: too few others are healthy: {RS1} serves although it is held down"
+    ));
+    let why = files.why(&stage.director, "192.168.0.2", &[]);
+    let words = "\n  serves although it is held down: its check passes";
+    assert!(why.out.contains(words), "{why:?}");
+    // When the other one is back, it goes on for as long as it passes.
+    webs[1].acts(200);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+    webs[0].acts(503);
+    wait_for_weights(&mut stage, &[(RS2, 1)]);
+    director.wait_for("no real server that is held down serves any more");
+    webs[0].acts(200);
+
     files.write(&yaml("fall: 1, rise: 1"));
     director.signal(SIGHUP);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
