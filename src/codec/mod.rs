@@ -9,6 +9,7 @@ pub mod amqp;
 pub mod attribute;
 pub mod certificate;
 pub mod connection;
+pub mod dns;
 pub mod handshake;
 pub mod ipvs;
 pub mod message;

@@ -15,13 +15,14 @@ use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
-    ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
-    ExecProbe, Fall, FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod,
-    HttpProbe, IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload,
-    PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit,
-    RabbitmqProbe, Rank, RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, StatusRange, TcpTalk, Thresholds, Tls, Tripwire, Tunnel,
-    TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DnsName,
+    DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe, Fall, FileProbe,
+    ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, IpvsSettings,
+    JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload, PersistenceEngine,
+    PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank,
+    RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    StatusRange, TcpTalk, Thresholds, Tls, Tripwire, Tunnel, TunnelChecksum, TunnelKind, UdpProbe,
+    Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -204,7 +205,35 @@ fn tls() -> impl Strategy<Value = Tls> {
         })
 }
 
-/// Agents, and what sends no packets.
+fn dns() -> impl Strategy<Value = ProbeKind> {
+    let name = || {
+        "([!-~&&[^.\"\\\\]]{1,9}([.][!-~&&[^.\"\\\\]]{1,9}){0,2}|[.])"
+            .prop_map(|name| DnsName::parse(&name).unwrap())
+    };
+    let expected = prop_oneof![
+        any::<[u8; 4]>().prop_map(|it| ("a", std::net::Ipv4Addr::from(it).to_string())),
+        any::<[u8; 16]>().prop_map(|it| ("aaaa", std::net::Ipv6Addr::from(it).to_string())),
+        (any::<u16>(), name()).prop_map(|(number, name)| ("mx", format!("{number} {name}"))),
+        name().prop_map(|name| ("cname", name.to_string())),
+        "\\PC{1,20}".prop_map(|text| ("txt", text)),
+    ];
+    let expected = expected.prop_map(|(word, text)| (DnsType::of(word).unwrap(), Some(text)));
+    let any_type = (1_u16..).prop_map(|kind| (DnsType(kind), None));
+    let transport = prop::sample::select(vec![DnsTransport::Udp, DnsTransport::Tcp]);
+    let rcodes = vec((0..=DnsRcode::MAX).prop_map(DnsRcode), 1..4);
+    let asked = (transport, name(), prop_oneof![expected, any_type], rcodes);
+    asked.prop_map(|(transport, name, (kind, expect), rcodes)| {
+        ProbeKind::Dns(Arc::new(DnsProbe {
+            transport,
+            name,
+            kind,
+            expect: expect.into_iter().map(Into::into).collect(),
+            rcodes: rcodes.into(),
+        }))
+    })
+}
+
+/// Agents, DNS servers, and what sends no packets.
 fn more_kinds() -> impl Strategy<Value = ProbeKind> {
     let agent = option::of("\\PC{1,20}".prop_map(Into::into))
         .prop_map(|send| ProbeKind::Agent(Arc::new(AgentProbe { send })));
@@ -228,7 +257,7 @@ fn more_kinds() -> impl Strategy<Value = ProbeKind> {
             }))
         },
     );
-    prop_oneof![agent, file, exec]
+    prop_oneof![agent, file, exec, dns()]
 }
 
 fn probe_kind() -> impl Strategy<Value = ProbeKind> {
@@ -349,6 +378,7 @@ fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
         ProbeKind::Http(_) => true,
         ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
+        | ProbeKind::Dns(_)
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)
         | ProbeKind::File(_)

@@ -138,6 +138,7 @@ pub(super) const CHECK: Section = Section {
         "amqp",
         "rabbitmq",
         "udp",
+        "dns",
         "agent",
         "file",
         "exec",
@@ -258,6 +259,21 @@ pub(super) const CHECK_RABBITMQ_TLS: Section = Section {
     shared: &[TLS_SETTINGS],
 };
 
+/// `check.dns`.
+pub(super) const CHECK_DNS: Section = Section {
+    name: "check.dns",
+    own: &[
+        "port",
+        "address",
+        "transport",
+        "name",
+        "type",
+        "expect",
+        "rcode",
+    ],
+    shared: &[],
+};
+
 /// `check.udp`.
 pub(super) const CHECK_UDP: Section = Section {
     name: "check.udp",
@@ -273,7 +289,7 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 27] = [
+pub static SECTIONS: [Section; 28] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -301,6 +317,7 @@ pub static SECTIONS: [Section; 27] = [
     CHECK_RABBITMQ_TLS,
     CHECK_UDP,
     CHECK_VIP,
+    CHECK_DNS,
 ];
 
 /// Our keys for the words of keepalived and others.

@@ -67,6 +67,25 @@ pub(super) fn list<'n, 'a>(
     Err(Wrong)
 }
 
+/// The items of a list, 1 to `most`, or one item that stands alone. `what` they are, in the plural.
+pub(super) fn one_or_more<'n, 'a>(
+    name: &str,
+    node: &'n Node<'a>,
+    what: &str,
+    most: usize,
+    out: &mut Findings,
+) -> Result<&'n [Node<'a>], Wrong> {
+    match &node.value {
+        Value::List(nodes) if nodes.is_empty() || nodes.len() > most => {
+            let message = format!("{name} must have 1 to {most} {what}, got {}", nodes.len());
+            out.error(node.span, message);
+            Err(Wrong)
+        }
+        Value::List(nodes) => Ok(nodes),
+        Value::Scalar { .. } | Value::Map(_) => Ok(std::slice::from_ref(node)),
+    }
+}
+
 /// The entries of a map; nothing is an empty map.
 pub(super) fn map<'n, 'a>(
     section: &Section,

@@ -45,9 +45,10 @@ pub use pool::{
 };
 pub use probe::{
     AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ClientCertificate,
-    ExecProbe, FileProbe, HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login, MissingFile,
-    NoResult, Payload, Probe, ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe,
-    StatusRange, TcpTalk, Tls, UdpProbe, VipProbe, WrongEscape,
+    DnsData, DnsField, DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, ExecProbe, FileProbe,
+    HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login, MissingFile, NoResult, Payload, Probe,
+    ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange, TcpTalk, Tls,
+    UdpProbe, VipProbe, WrongDnsName, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use schedule::{CheckSchedule, Fall, HoldDown, Retry};

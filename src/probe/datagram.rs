@@ -14,14 +14,18 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::tcp::{describe, failed, not_connected};
-use super::{Answer, path};
+use super::{Answer, path, unreachable};
 use crate::model::ProbePath;
 
 /// The longest datagram.
 const MOST_BYTES: usize = 64 * 1024;
 
 /// A socket for questions to one server.
-pub(super) struct Datagrams(UdpSocket);
+pub(super) struct Datagrams {
+    socket: UdpSocket,
+    /// Whom it is connected to.
+    at: SocketAddr,
+}
 
 impl Datagrams {
     /// A UDP socket that is connected to `at`, from a port that the kernel chooses by chance.
@@ -29,7 +33,7 @@ impl Datagrams {
         let socket = made(SockType::Datagram, None, at)
             .map_err(|errno| Answer::could_not_run(describe("open a socket", &errno.into())))?;
         let open = Self::connected(socket, at, path)?;
-        if open.0.local_addr().is_ok_and(|own| own == at) {
+        if open.socket.local_addr().is_ok_and(|own| own == at) {
             return Err(Answer::down("nobody listens: the probe met itself"));
         }
         Ok(open)
@@ -56,13 +60,13 @@ impl Datagrams {
             .map_err(|errno| not_connected(&errno.into(), path))?;
         // It sends and receives as any socket of datagrams does.
         UdpSocket::from_std(socket.into())
-            .map(Self)
+            .map(|socket| Self { socket, at })
             .map_err(|error| Answer::could_not_run(describe("watch a socket", &error)))
     }
 
     /// Sends a datagram.
     pub(super) fn send(&self, bytes: &[u8]) -> Result<(), Answer> {
-        match send(self.0.as_raw_fd(), bytes, MsgFlags::empty()) {
+        match send(self.socket.as_raw_fd(), bytes, MsgFlags::empty()) {
             Ok(_) => Ok(()),
             Err(errno @ Errno::EAGAIN) => {
                 Err(Answer::could_not_run(describe("send", &errno.into())))
@@ -76,7 +80,7 @@ impl Datagrams {
         // An error does not wake one who waits only for what can be read.
         const COMES: Interest = Interest::READABLE.add(Interest::ERROR);
         loop {
-            let ready = self.0.ready(COMES).await;
+            let ready = self.socket.ready(COMES).await;
             let ready =
                 ready.map_err(|error| Answer::could_not_run(describe("watch a socket", &error)))?;
             let came = if ready.is_error() {
@@ -84,14 +88,20 @@ impl Datagrams {
             } else {
                 Interest::READABLE
             };
-            let read = self.0.try_io(came, || {
+            let socket = self.socket.as_raw_fd();
+            let read = self.socket.try_io(came, || {
+                if ready.is_error()
+                    && let Some(told) = unreachable::told(socket, self.at.ip())
+                {
+                    return Ok(Err(told));
+                }
                 let mut bytes = vec![0; MOST_BYTES];
-                let length = recv(self.0.as_raw_fd(), &mut bytes, MsgFlags::empty())?;
+                let length = recv(socket, &mut bytes, MsgFlags::empty())?;
                 bytes.truncate(length);
-                Ok(bytes)
+                Ok(Ok(bytes))
             });
             match read {
-                Ok(bytes) => return Ok(bytes),
+                Ok(read) => return read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(failed("ask", &error)),
             }

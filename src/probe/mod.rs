@@ -6,6 +6,7 @@ mod amqp;
 mod connection;
 mod conversation;
 mod datagram;
+mod dns;
 mod exec;
 mod file;
 mod http;
@@ -21,6 +22,7 @@ mod tls;
 mod together;
 mod tripwire;
 mod udp;
+mod unreachable;
 mod vip;
 
 #[cfg(test)]
@@ -163,6 +165,7 @@ async fn probe(check: Arc<Check>, spare: Rc<Spare>) -> Answer {
         ProbeKind::Tcp => tcp::probe(target, path, timeout, &spare).await,
         ProbeKind::TcpTalk(talk) => talk::probe(talk, target, path, timeout).await,
         ProbeKind::Udp(udp) => udp::probe(udp, target, path, timeout).await,
+        ProbeKind::Dns(dns) => dns::probe(dns, target, path, timeout).await,
         ProbeKind::Tls(tls) => tls::probe(tls, target, path, timeout).await,
         ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,

@@ -147,7 +147,10 @@ mod tests {
         for listen in ["127.0.0.1:0", "[::1]:0"] {
             let at = UdpSocket::bind(listen).unwrap().local_addr().unwrap();
             for expect in [None, Some("pong")] {
-                assert_eq!(run(&udp("", expect), at, LONG), Answer::down("ask refused"));
+                assert_eq!(
+                    run(&udp("", expect), at, LONG),
+                    Answer::down("port unreachable")
+                );
             }
         }
     }

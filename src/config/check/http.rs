@@ -7,12 +7,14 @@ use super::tls::{TlsLayer, name_of_host};
 use crate::config::section::{CHECK_HTTP, CHECK_HTTPS};
 use crate::config::setting::{Setting, Subject, innermost, innermost_or};
 use crate::config::tree::{Node, Value};
-use crate::config::value::{choice, decimal, kind, map, text_that};
+use crate::config::value::{choice, decimal, kind, map, one_or_more, text_that};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 use crate::model::{HttpMethod, HttpProbe, JsonMatch, JsonScalar, StatusRange};
 
 /// The longest path or host name, in bytes.
 const LONGEST: usize = 1024;
+/// A longer list has a code twice.
+const MOST_STATUSES: usize = 400;
 const METHODS: [(&str, HttpMethod); 3] = [
     (HttpMethod::Get.word(), HttpMethod::Get),
     (HttpMethod::Head.word(), HttpMethod::Head),
@@ -248,14 +250,7 @@ fn json(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<[JsonMatc
 
 /// One status, a range, or a list of them.
 fn statuses(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<[StatusRange]>, Wrong> {
-    let nodes = match &node.value {
-        Value::List(nodes) if nodes.is_empty() => {
-            out.error(node.span, format!("{name} has no status"));
-            return Err(Wrong);
-        }
-        Value::List(nodes) => nodes,
-        Value::Scalar { .. } | Value::Map(_) => std::slice::from_ref(node),
-    };
+    let nodes = one_or_more(name, node, "codes or ranges", MOST_STATUSES, out)?;
     // All errors of the list are told.
     let ranges: Vec<_> = nodes.iter().map(|node| range(name, node, out)).collect();
     ranges.into_iter().collect()

@@ -4,6 +4,7 @@
 use super::CheckedServer;
 use super::agent::AgentLayer;
 use super::amqp::AmqpLayer;
+use super::dns::DnsLayer;
 use super::exec::ExecLayer;
 use super::file::FileLayer;
 use super::http::HttpLayer;
@@ -18,7 +19,7 @@ use crate::config::section::{CHECK_TCP, CHECK_UDP};
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
 use crate::diagnostic::{Findings, Span, Wrong};
-use crate::model::{ProbeKind, Protocol, RabbitmqProbe, Tls};
+use crate::model::{DnsProbe, ProbeKind, Protocol, RabbitmqProbe, Tls};
 
 /// A type of check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(super) enum Kind {
     Amqp,
     Rabbitmq,
     Udp,
+    Dns,
     Agent,
     File,
     Exec,
@@ -46,6 +48,7 @@ pub(super) enum KindLayer {
     Amqp(AmqpLayer),
     Rabbitmq(RabbitmqLayer),
     Udp(TalkLayer),
+    Dns(DnsLayer),
     Agent(AgentLayer),
     File(FileLayer),
     Exec(ExecLayer),
@@ -65,7 +68,7 @@ pub(super) struct Place {
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 11] = [
+    pub(super) const ALL: [(&str, Self); 12] = [
         ("tcp", Self::Tcp),
         ("tls", Self::Tls),
         ("http", Self::Http),
@@ -73,6 +76,7 @@ impl Kind {
         ("amqp", Self::Amqp),
         ("rabbitmq", Self::Rabbitmq),
         ("udp", Self::Udp),
+        ("dns", Self::Dns),
         ("agent", Self::Agent),
         ("file", Self::File),
         ("exec", Self::Exec),
@@ -100,6 +104,7 @@ impl Kind {
             Self::Amqp => KindLayer::Amqp(AmqpLayer::read(node, out)?),
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
             Self::Udp => KindLayer::Udp(TalkLayer::read(&CHECK_UDP, node, out)?),
+            Self::Dns => KindLayer::Dns(DnsLayer::read(node, out)?),
             Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
             Self::File => KindLayer::File(FileLayer::read(node, out)?),
             Self::Exec => KindLayer::Exec(ExecLayer::read(node, out)?),
@@ -135,6 +140,8 @@ impl Kind {
             | Self::Rabbitmq
             | Self::Vip => matches!(protocol, Protocol::Tcp),
             Self::Udp => matches!(protocol, Protocol::Udp),
+            // A server of DNS has both ports.
+            Self::Dns => matches!(protocol, Protocol::Tcp | Protocol::Udp),
             // They have nothing to do with the service's protocol.
             Self::Agent | Self::File | Self::Exec => true,
         }
@@ -158,6 +165,7 @@ impl Kind {
             Self::Rabbitmq if tls => UsualPort::Is(Tls::MANAGEMENT),
             Self::Rabbitmq => UsualPort::Is(RabbitmqProbe::PORT),
             Self::Amqp if tls && own == UsualPort::OfService => UsualPort::Is(Tls::AMQPS),
+            Self::Dns if own == UsualPort::OfService => UsualPort::Is(DnsProbe::PORT),
             Self::Agent => UsualPort::OfAgent,
             Self::Tcp
             | Self::Tls
@@ -165,6 +173,7 @@ impl Kind {
             | Self::Https
             | Self::Amqp
             | Self::Udp
+            | Self::Dns
             | Self::File
             | Self::Exec
             | Self::Vip => own,
@@ -183,6 +192,7 @@ impl Kind {
             | Self::Https
             | Self::Amqp
             | Self::Udp
+            | Self::Dns
             | Self::Vip => Usual::ASKED,
         }
     }
@@ -224,6 +234,11 @@ impl Kind {
             Self::Udp => {
                 let udp = TalkLayer::resolve_udp(&only(layers, KindLayer::udp))?;
                 ProbeKind::Udp(share(&mut shared.udp, udp))
+            }
+            Self::Dns => {
+                let layers = only(layers, KindLayer::dns);
+                let dns = DnsLayer::resolve(&layers, place.written, subject, out)?;
+                ProbeKind::Dns(share(&mut shared.dns, dns))
             }
             Self::Agent => {
                 let agent = AgentLayer::resolve(&only(layers, KindLayer::agent))?;
@@ -267,6 +282,7 @@ impl KindLayer {
             Self::Amqp(_) => Kind::Amqp,
             Self::Rabbitmq(_) => Kind::Rabbitmq,
             Self::Udp(_) => Kind::Udp,
+            Self::Dns(_) => Kind::Dns,
             Self::Agent(_) => Kind::Agent,
             Self::File(_) => Kind::File,
             Self::Exec(_) => Kind::Exec,
@@ -283,6 +299,7 @@ impl KindLayer {
             Self::Amqp(amqp) => Some(&amqp.target),
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.target),
             Self::Udp(udp) => Some(&udp.target),
+            Self::Dns(dns) => Some(&dns.target),
             Self::Agent(agent) => Some(&agent.target),
             Self::Vip(vip) => Some(&vip.target),
             Self::File(_) | Self::Exec(_) => None,
@@ -299,6 +316,7 @@ impl KindLayer {
             | Self::Http(_)
             | Self::Https(_)
             | Self::Udp(_)
+            | Self::Dns(_)
             | Self::Agent(_)
             | Self::File(_)
             | Self::Exec(_)
@@ -343,6 +361,13 @@ impl KindLayer {
 
     const fn udp(&self) -> Option<&TalkLayer> {
         let Self::Udp(layer) = self else {
+            return None;
+        };
+        Some(layer)
+    }
+
+    const fn dns(&self) -> Option<&DnsLayer> {
+        let Self::Dns(layer) = self else {
             return None;
         };
         Some(layer)

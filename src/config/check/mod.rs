@@ -3,6 +3,7 @@
 
 mod agent;
 mod amqp;
+mod dns;
 mod exec;
 mod file;
 mod http;

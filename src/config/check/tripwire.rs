@@ -85,6 +85,7 @@ fn trouble(probe: &Probe) -> Option<(&'static str, &'static str)> {
         ProbeKind::Tcp | ProbeKind::TcpTalk(_) | ProbeKind::Tls(_) | ProbeKind::Http(_) => None,
         ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
+        | ProbeKind::Dns(_)
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)
         | ProbeKind::File(_)

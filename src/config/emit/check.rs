@@ -7,9 +7,9 @@ use std::path::Path;
 use super::Quoted;
 use crate::config::duration;
 use crate::model::{
-    AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, ExecProbe, Fall, FileProbe,
-    HoldDown, HttpProbe, JsonMatch, JsonScalar, Login, Need, Payload, ProbeKind, ProbePath,
-    RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
+    AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, DnsProbe, ExecProbe, Fall,
+    FileProbe, HoldDown, HttpProbe, JsonMatch, JsonScalar, Login, Need, Payload, ProbeKind,
+    ProbePath, RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,6 +44,7 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Http(http) => (http.scheme(), write_http(http)),
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
         ProbeKind::Udp(udp) => ("udp", write_udp(udp)),
+        ProbeKind::Dns(dns) => ("dns", write_dns(dns)),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
         ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
         ProbeKind::File(file) => ("file", write_file(file)),
@@ -162,6 +163,25 @@ fn write_udp(udp: &UdpProbe) -> String {
     let expect = expect.as_ref();
     let expect = expect.map_or_else(String::new, |expect| write_payload("expect", expect));
     write_payload("send", send) + &expect
+}
+
+fn write_dns(dns: &DnsProbe) -> String {
+    let DnsProbe {
+        transport,
+        name,
+        kind,
+        expect,
+        rcodes,
+    } = dns;
+    let (transport, name) = (transport.word(), Quoted(name.text()));
+    let expect: Vec<String> = expect.iter().map(|it| Quoted(it).to_string()).collect();
+    let expect = match expect.as_slice() {
+        [] => String::new(),
+        expect => format!(", expect: [{}]", expect.join(", ")),
+    };
+    let rcodes: Vec<String> = rcodes.iter().map(ToString::to_string).collect();
+    let rcodes = rcodes.join(", ");
+    format!(", transport: {transport}, name: {name}, type: {kind}{expect}, rcode: [{rcodes}]")
 }
 
 fn write_payload(key: &str, payload: &Payload) -> String {

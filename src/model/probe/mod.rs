@@ -3,6 +3,7 @@
 
 mod agent;
 mod amqp;
+mod dns;
 mod exec;
 mod file;
 mod http;
@@ -26,6 +27,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::agent::{AgentAdmin, AgentHealth, AgentProbe, AgentState};
 pub use self::amqp::{AmqpLogin, AmqpProbe};
+pub use self::dns::{
+    DnsData, DnsField, DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, WrongDnsName,
+};
 pub use self::exec::ExecProbe;
 pub use self::file::{FileProbe, MissingFile};
 pub use self::http::{HttpMethod, HttpProbe, StatusRange};
@@ -81,6 +85,8 @@ pub enum ProbeKind {
     Tls(Arc<Tls>),
     /// Whether a TCP handshake with the virtual address succeeds by the way that clients' packets take to the server.
     Vip(Arc<VipProbe>),
+    /// Whether a DNS server answers a question.
+    Dns(Arc<DnsProbe>),
 }
 
 impl ProbeKind {
@@ -95,6 +101,7 @@ impl ProbeKind {
             | Self::Http(_)
             | Self::Amqp(_)
             | Self::Udp(_)
+            | Self::Dns(_)
             | Self::Agent(_)
             | Self::File(_)
             | Self::Exec(_)
@@ -118,7 +125,8 @@ impl ProbeKind {
             | Self::Udp(_)
             | Self::Agent(_)
             | Self::File(_)
-            | Self::Exec(_) => None,
+            | Self::Exec(_)
+            | Self::Dns(_) => None,
         }
     }
 }
@@ -131,6 +139,7 @@ impl Probe {
             ProbeKind::Tcp
             | ProbeKind::TcpTalk(_)
             | ProbeKind::Udp(_)
+            | ProbeKind::Dns(_)
             | ProbeKind::Tls(_)
             | ProbeKind::Agent(_)
             | ProbeKind::Vip(_)
@@ -149,6 +158,7 @@ impl Probe {
             ProbeKind::Tcp
             | ProbeKind::TcpTalk(_)
             | ProbeKind::Udp(_)
+            | ProbeKind::Dns(_)
             | ProbeKind::Tls(_)
             | ProbeKind::Amqp(_)
             | ProbeKind::Rabbitmq(_)
@@ -166,6 +176,7 @@ impl Probe {
             ProbeKind::Tcp
             | ProbeKind::TcpTalk(_)
             | ProbeKind::Udp(_)
+            | ProbeKind::Dns(_)
             | ProbeKind::Agent(_)
             | ProbeKind::Vip(_)
             | ProbeKind::File(_)
@@ -200,6 +211,7 @@ impl fmt::Display for Probe {
             ProbeKind::Tcp => write!(f, "tcp {at}")?,
             ProbeKind::TcpTalk(talk) => talk.fmt_asked(at, f)?,
             ProbeKind::Udp(udp) => udp.fmt_asked(at, f)?,
+            ProbeKind::Dns(dns) => dns.fmt_asked(at, f)?,
             ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,

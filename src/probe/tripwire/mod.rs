@@ -116,7 +116,8 @@ async fn hold(
         | ProbeKind::Agent(_)
         | ProbeKind::File(_)
         | ProbeKind::Exec(_)
-        | ProbeKind::Vip(_) => None,
+        | ProbeKind::Vip(_)
+        | ProbeKind::Dns(_) => None,
     };
     let mut connection = match open(probe, tls, timeout).await {
         Ok(connection) => connection,

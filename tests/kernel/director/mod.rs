@@ -4,6 +4,7 @@
 mod agent;
 mod amqp;
 mod checks;
+mod dns;
 mod drains;
 mod exec;
 mod file;
@@ -49,6 +50,7 @@ pub(crate) fn tests() -> Vec<Test> {
         tls::tests(),
         tripwire::tests(),
         udp::tests(),
+        dns::tests(),
         order::tests(),
         drains::tests(),
         pool::tests(),

@@ -44,7 +44,7 @@ fn datagrams() {
     wait_for_weights(&mut stage, &[(RS2, 1), (ASKED2, 1)]);
     for service in ["5300", "5301"] {
         director.wait_for(&format!(
-            "real server 192.168.0.2:{service} of UDP 192.168.0.10:{service}: up -> down (ask refused, 3/3), \
+            "real server 192.168.0.2:{service} of UDP 192.168.0.10:{service}: up -> down (port unreachable, 3/3), \
              weight 1 -> removed"
         ));
     }
