@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod connection;
 pub mod dns;
 pub mod handshake;
+pub mod icmp;
 pub mod ipvs;
 pub mod message;
 pub mod sockopt;

@@ -323,6 +323,7 @@ fn probe_kind() -> impl Strategy<Value = ProbeKind> {
     let tls = tls().prop_map(|tls| ProbeKind::Tls(Arc::new(tls)));
     prop_oneof![
         Just(ProbeKind::Tcp),
+        Just(ProbeKind::Icmp),
         talk,
         tls,
         http,
@@ -379,6 +380,7 @@ fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
         ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
         | ProbeKind::Dns(_)
+        | ProbeKind::Icmp
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)
         | ProbeKind::File(_)
@@ -396,8 +398,8 @@ fn check() -> impl Strategy<Value = Check> {
             ..schedule
         }),
         probe: Probe {
+            target: SocketAddr::new(ip, if kind == ProbeKind::Icmp { 0 } else { port }),
             kind,
-            target: SocketAddr::new(ip, port),
             path,
         },
     })

@@ -139,6 +139,7 @@ pub(super) const CHECK: Section = Section {
         "rabbitmq",
         "udp",
         "dns",
+        "icmp",
         "agent",
         "file",
         "exec",
@@ -274,6 +275,13 @@ pub(super) const CHECK_DNS: Section = Section {
     shared: &[],
 };
 
+/// `check.icmp`.
+pub(super) const CHECK_ICMP: Section = Section {
+    name: "check.icmp",
+    own: &["address"],
+    shared: &[],
+};
+
 /// `check.udp`.
 pub(super) const CHECK_UDP: Section = Section {
     name: "check.udp",
@@ -289,7 +297,7 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 28] = [
+pub static SECTIONS: [Section; 29] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -318,6 +326,7 @@ pub static SECTIONS: [Section; 28] = [
     CHECK_UDP,
     CHECK_VIP,
     CHECK_DNS,
+    CHECK_ICMP,
 ];
 
 /// Our keys for the words of keepalived and others.

@@ -64,6 +64,13 @@ impl Datagrams {
             .map_err(|error| Answer::could_not_run(describe("watch a socket", &error)))
     }
 
+    /// The port that the kernel has chosen on this side.
+    pub(super) fn local_port(&self) -> Result<u16, Answer> {
+        let own = self.socket.local_addr();
+        own.map(|own| own.port())
+            .map_err(|error| Answer::could_not_run(describe("look at a socket", &error)))
+    }
+
     /// Sends a datagram.
     pub(super) fn send(&self, bytes: &[u8]) -> Result<(), Answer> {
         match send(self.socket.as_raw_fd(), bytes, MsgFlags::empty()) {

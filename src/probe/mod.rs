@@ -10,6 +10,7 @@ mod dns;
 mod exec;
 mod file;
 mod http;
+mod icmp;
 mod open;
 mod password;
 mod path;
@@ -166,6 +167,7 @@ async fn probe(check: Arc<Check>, spare: Rc<Spare>) -> Answer {
         ProbeKind::TcpTalk(talk) => talk::probe(talk, target, path, timeout).await,
         ProbeKind::Udp(udp) => udp::probe(udp, target, path, timeout).await,
         ProbeKind::Dns(dns) => dns::probe(dns, target, path, timeout).await,
+        ProbeKind::Icmp => icmp::probe(target, path, timeout).await,
         ProbeKind::Tls(tls) => tls::probe(tls, target, path, timeout).await,
         ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,

@@ -8,6 +8,7 @@ use super::dns::DnsLayer;
 use super::exec::ExecLayer;
 use super::file::FileLayer;
 use super::http::HttpLayer;
+use super::icmp::IcmpLayer;
 use super::rabbitmq::RabbitmqLayer;
 use super::schedule::Usual;
 use super::shared::{Shared, share};
@@ -32,6 +33,7 @@ pub(super) enum Kind {
     Rabbitmq,
     Udp,
     Dns,
+    Icmp,
     Agent,
     File,
     Exec,
@@ -49,6 +51,7 @@ pub(super) enum KindLayer {
     Rabbitmq(RabbitmqLayer),
     Udp(TalkLayer),
     Dns(DnsLayer),
+    Icmp(IcmpLayer),
     Agent(AgentLayer),
     File(FileLayer),
     Exec(ExecLayer),
@@ -68,7 +71,7 @@ pub(super) struct Place {
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 12] = [
+    pub(super) const ALL: [(&str, Self); 13] = [
         ("tcp", Self::Tcp),
         ("tls", Self::Tls),
         ("http", Self::Http),
@@ -77,6 +80,7 @@ impl Kind {
         ("rabbitmq", Self::Rabbitmq),
         ("udp", Self::Udp),
         ("dns", Self::Dns),
+        ("icmp", Self::Icmp),
         ("agent", Self::Agent),
         ("file", Self::File),
         ("exec", Self::Exec),
@@ -105,6 +109,7 @@ impl Kind {
             Self::Rabbitmq => KindLayer::Rabbitmq(RabbitmqLayer::read(node, out)?),
             Self::Udp => KindLayer::Udp(TalkLayer::read(&CHECK_UDP, node, out)?),
             Self::Dns => KindLayer::Dns(DnsLayer::read(node, out)?),
+            Self::Icmp => KindLayer::Icmp(IcmpLayer::read(node, out)?),
             Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
             Self::File => KindLayer::File(FileLayer::read(node, out)?),
             Self::Exec => KindLayer::Exec(ExecLayer::read(node, out)?),
@@ -143,7 +148,7 @@ impl Kind {
             // A server of DNS has both ports.
             Self::Dns => matches!(protocol, Protocol::Tcp | Protocol::Udp),
             // They have nothing to do with the service's protocol.
-            Self::Agent | Self::File | Self::Exec => true,
+            Self::Icmp | Self::Agent | Self::File | Self::Exec => true,
         }
     }
 
@@ -166,6 +171,7 @@ impl Kind {
             Self::Rabbitmq => UsualPort::Is(RabbitmqProbe::PORT),
             Self::Amqp if tls && own == UsualPort::OfService => UsualPort::Is(Tls::AMQPS),
             Self::Dns if own == UsualPort::OfService => UsualPort::Is(DnsProbe::PORT),
+            Self::Icmp => UsualPort::Is(0),
             Self::Agent => UsualPort::OfAgent,
             Self::Tcp
             | Self::Tls
@@ -193,6 +199,7 @@ impl Kind {
             | Self::Amqp
             | Self::Udp
             | Self::Dns
+            | Self::Icmp
             | Self::Vip => Usual::ASKED,
         }
     }
@@ -240,6 +247,7 @@ impl Kind {
                 let dns = DnsLayer::resolve(&layers, place.written, subject, out)?;
                 ProbeKind::Dns(share(&mut shared.dns, dns))
             }
+            Self::Icmp => ProbeKind::Icmp,
             Self::Agent => {
                 let agent = AgentLayer::resolve(&only(layers, KindLayer::agent))?;
                 ProbeKind::Agent(share(&mut shared.agent, agent))
@@ -283,6 +291,7 @@ impl KindLayer {
             Self::Rabbitmq(_) => Kind::Rabbitmq,
             Self::Udp(_) => Kind::Udp,
             Self::Dns(_) => Kind::Dns,
+            Self::Icmp(_) => Kind::Icmp,
             Self::Agent(_) => Kind::Agent,
             Self::File(_) => Kind::File,
             Self::Exec(_) => Kind::Exec,
@@ -300,6 +309,7 @@ impl KindLayer {
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.target),
             Self::Udp(udp) => Some(&udp.target),
             Self::Dns(dns) => Some(&dns.target),
+            Self::Icmp(icmp) => Some(&icmp.target),
             Self::Agent(agent) => Some(&agent.target),
             Self::Vip(vip) => Some(&vip.target),
             Self::File(_) | Self::Exec(_) => None,
@@ -317,6 +327,7 @@ impl KindLayer {
             | Self::Https(_)
             | Self::Udp(_)
             | Self::Dns(_)
+            | Self::Icmp(_)
             | Self::Agent(_)
             | Self::File(_)
             | Self::Exec(_)

@@ -7,6 +7,7 @@ mod dns;
 mod exec;
 mod file;
 mod http;
+mod icmp;
 mod kind;
 mod login;
 mod path;
@@ -83,9 +84,13 @@ enum Chosen {
 impl CheckLayer {
     /// `none`, the name of a type, or a map.
     pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Self {
-        const OTHERS: [(&str, &str); 4] = [
+        const OTHERS: [(&str, &str); 8] = [
             ("tcp_check", "tcp"),
             ("http_get", "http"),
+            ("dns_check", "dns"),
+            ("smtp_check", "smtp"),
+            ("ping_check", "icmp"),
+            ("ping", "icmp"),
             ("false", "none"),
             ("off", "none"),
         ];

@@ -90,7 +90,11 @@ pub(super) fn target(
             port.map(|found| found.span),
         ];
         let span = spans.into_iter().flatten().next().or(written);
-        let message = format!("a check of {target} would ask the virtual service itself");
+        let asked = match target.port() {
+            0 => target.ip().to_string(),
+            _ => target.to_string(),
+        };
+        let message = format!("a check of {asked} would ask the virtual service itself");
         let help = format!(
             "write check: {{{}: {{address: 10.0.0.5}}}} with an address of the server, or check: none",
             kind.word()
@@ -113,7 +117,8 @@ fn is_the_service(kind: Kind, service: &ServiceKey, target: SocketAddr) -> bool 
             address,
             port,
         } => {
-            let is_its_port = port == target.port() || port == 0;
+            // A target without a port is a whole host.
+            let is_its_port = port == target.port() || port == 0 || target.port() == 0;
             kind.speaks(protocol) && address == target.ip() && is_its_port
         }
         ServiceKey::Fwmark { .. } => false,

@@ -86,6 +86,7 @@ fn trouble(probe: &Probe) -> Option<(&'static str, &'static str)> {
         ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
         | ProbeKind::Dns(_)
+        | ProbeKind::Icmp
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)
         | ProbeKind::File(_)

@@ -45,6 +45,7 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Amqp(amqp) => ("amqp", write_amqp(amqp)),
         ProbeKind::Udp(udp) => ("udp", write_udp(udp)),
         ProbeKind::Dns(dns) => ("dns", write_dns(dns)),
+        ProbeKind::Icmp => ("icmp", String::new()),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
         ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
         ProbeKind::File(file) => ("file", write_file(file)),
@@ -52,11 +53,13 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Vip(_) => ("vip", String::new()),
     };
     if check.probe.uses_network() {
-        let (ip, port) = (check.probe.kind.addressed().unwrap_or(at.ip()), at.port());
-        writeln!(
-            f,
-            "{first}{word}: {{address: \"{ip}\", port: {port}{asked}}}"
-        )?;
+        let ip = check.probe.kind.addressed().unwrap_or(at.ip());
+        let port = match at.port() {
+            // ICMP has none.
+            0 => String::new(),
+            port => format!(", port: {port}"),
+        };
+        writeln!(f, "{first}{word}: {{address: \"{ip}\"{port}{asked}}}")?;
     } else {
         writeln!(f, "{first}{word}: {{{asked}}}")?;
     }

@@ -87,6 +87,8 @@ pub enum ProbeKind {
     Vip(Arc<VipProbe>),
     /// Whether a DNS server answers a question.
     Dns(Arc<DnsProbe>),
+    /// Whether a host answers an ICMP echo request. The target's port is 0: it has no meaning.
+    Icmp,
 }
 
 impl ProbeKind {
@@ -102,6 +104,7 @@ impl ProbeKind {
             | Self::Amqp(_)
             | Self::Udp(_)
             | Self::Dns(_)
+            | Self::Icmp
             | Self::Agent(_)
             | Self::File(_)
             | Self::Exec(_)
@@ -126,7 +129,8 @@ impl ProbeKind {
             | Self::Agent(_)
             | Self::File(_)
             | Self::Exec(_)
-            | Self::Dns(_) => None,
+            | Self::Dns(_)
+            | Self::Icmp => None,
         }
     }
 }
@@ -140,6 +144,7 @@ impl Probe {
             | ProbeKind::TcpTalk(_)
             | ProbeKind::Udp(_)
             | ProbeKind::Dns(_)
+            | ProbeKind::Icmp
             | ProbeKind::Tls(_)
             | ProbeKind::Agent(_)
             | ProbeKind::Vip(_)
@@ -159,6 +164,7 @@ impl Probe {
             | ProbeKind::TcpTalk(_)
             | ProbeKind::Udp(_)
             | ProbeKind::Dns(_)
+            | ProbeKind::Icmp
             | ProbeKind::Tls(_)
             | ProbeKind::Amqp(_)
             | ProbeKind::Rabbitmq(_)
@@ -177,6 +183,7 @@ impl Probe {
             | ProbeKind::TcpTalk(_)
             | ProbeKind::Udp(_)
             | ProbeKind::Dns(_)
+            | ProbeKind::Icmp
             | ProbeKind::Agent(_)
             | ProbeKind::Vip(_)
             | ProbeKind::File(_)
@@ -212,6 +219,7 @@ impl fmt::Display for Probe {
             ProbeKind::TcpTalk(talk) => talk.fmt_asked(at, f)?,
             ProbeKind::Udp(udp) => udp.fmt_asked(at, f)?,
             ProbeKind::Dns(dns) => dns.fmt_asked(at, f)?,
+            ProbeKind::Icmp => write!(f, "icmp {}", at.ip())?,
             ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,
             ProbeKind::Http(http) => http.fmt_asked(at, f)?,

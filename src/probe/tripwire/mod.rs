@@ -117,7 +117,8 @@ async fn hold(
         | ProbeKind::File(_)
         | ProbeKind::Exec(_)
         | ProbeKind::Vip(_)
-        | ProbeKind::Dns(_) => None,
+        | ProbeKind::Dns(_)
+        | ProbeKind::Icmp => None,
     };
     let mut connection = match open(probe, tls, timeout).await {
         Ok(connection) => connection,

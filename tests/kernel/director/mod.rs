@@ -11,6 +11,7 @@ mod file;
 mod foreign;
 mod foretold;
 mod http;
+mod icmp;
 mod kill;
 mod log;
 mod once;
@@ -51,6 +52,7 @@ pub(crate) fn tests() -> Vec<Test> {
         tripwire::tests(),
         udp::tests(),
         dns::tests(),
+        icmp::tests(),
         order::tests(),
         drains::tests(),
         pool::tests(),
