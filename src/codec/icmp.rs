@@ -3,35 +3,27 @@
 //!
 //! Source: RFC 792 (echo), RFC 1071 (checksum), RFC 4443, section 4.
 
+use crate::model::AddressFamily;
+
 /// The head of a message: type, code, checksum, identifier, sequence number.
 const HEAD: usize = 8;
 /// How many bytes a probe has for itself.
 pub const PAYLOAD: usize = 16;
 
-/// A family's numbers for both messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IcmpFamily {
-    /// ICMP, by IPv4.
-    V4,
-    /// `ICMPv6`, by IPv6.
-    V6,
+/// The type of a request.
+const fn request_type(family: AddressFamily) -> u8 {
+    match family {
+        AddressFamily::Ipv4 => 8,
+        AddressFamily::Ipv6 => 128,
+    }
 }
 
-impl IcmpFamily {
-    const fn request(self) -> u8 {
-        match self {
-            Self::V4 => 8,
-            Self::V6 => 128,
-        }
-    }
-
-    /// The type of a reply.
-    #[must_use]
-    pub const fn reply(self) -> u8 {
-        match self {
-            Self::V4 => 0,
-            Self::V6 => 129,
-        }
+/// The type of a reply.
+#[must_use]
+pub const fn reply_type(family: AddressFamily) -> u8 {
+    match family {
+        AddressFamily::Ipv4 => 0,
+        AddressFamily::Ipv6 => 129,
     }
 }
 
@@ -49,12 +41,12 @@ pub struct Echo {
 impl Echo {
     /// The message that asks. The checksum of `ICMPv6` has addresses in it: the kernel makes it.
     #[must_use]
-    pub fn request(&self, family: IcmpFamily) -> Vec<u8> {
-        let mut message = vec![family.request(), 0, 0, 0];
+    pub fn request(&self, family: AddressFamily) -> Vec<u8> {
+        let mut message = vec![request_type(family), 0, 0, 0];
         message.extend(self.id.to_be_bytes());
         message.extend(self.sequence.to_be_bytes());
         message.extend(self.payload);
-        if family == IcmpFamily::V4 {
+        if family == AddressFamily::Ipv4 {
             let sum = checksum(&message).to_be_bytes();
             message.splice(2..4, sum);
         }
@@ -63,12 +55,12 @@ impl Echo {
 
     /// Whether this message answers it. The kernel has looked at the checksum.
     #[must_use]
-    pub fn is_answered_by(&self, message: &[u8], family: IcmpFamily) -> bool {
+    pub fn is_answered_by(&self, message: &[u8], family: AddressFamily) -> bool {
         let Some((head, payload)) = message.split_first_chunk::<HEAD>() else {
             return false;
         };
         let [kind, code, _, _, id @ .., high, low] = *head;
-        kind == family.reply()
+        kind == reply_type(family)
             && code == 0
             && u16::from_be_bytes(id) == self.id
             && u16::from_be_bytes([high, low]) == self.sequence
@@ -109,12 +101,12 @@ mod tests {
 
     #[test]
     fn a_request_has_the_bytes_of_the_standard() {
-        let request = ECHO.request(IcmpFamily::V4);
+        let request = ECHO.request(AddressFamily::Ipv4);
         // A sum over all of it, checksum included, has only ones.
         assert_eq!(checksum(&request), 0);
         assert_eq!(request[..2], [8, 0]);
         assert_eq!(request[4..], *b"\x12\x34\0\x01abcdefghijklmnop");
-        let request = ECHO.request(IcmpFamily::V6);
+        let request = ECHO.request(AddressFamily::Ipv6);
         assert_eq!(request, *b"\x80\0\0\0\x12\x34\0\x01abcdefghijklmnop");
         // The example of RFC 1071, section 3.
         let example = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
@@ -124,10 +116,10 @@ mod tests {
 
     #[test]
     fn only_the_reply_with_all_of_it_answers() {
-        for family in [IcmpFamily::V4, IcmpFamily::V6] {
+        for family in [AddressFamily::Ipv4, AddressFamily::Ipv6] {
             let request = ECHO.request(family);
             let mut reply = request.clone();
-            reply[0] = family.reply();
+            reply[0] = reply_type(family);
             assert!(ECHO.is_answered_by(&reply, family));
             assert!(!ECHO.is_answered_by(&request, family));
             for length in 0..reply.len() {

@@ -14,6 +14,7 @@ pub mod handshake;
 pub mod icmp;
 pub mod ipvs;
 pub mod message;
+pub mod smtp;
 pub mod sockopt;
 
 /// What a stranger wrote, for a person: visible ASCII and blanks, at most so many characters.

@@ -21,8 +21,8 @@ use crate::model::{
     JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload, PersistenceEngine,
     PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank,
     RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
-    StatusRange, TcpTalk, Thresholds, Tls, Tripwire, Tunnel, TunnelChecksum, TunnelKind, UdpProbe,
-    Weight,
+    SmtpProbe, StatusRange, TcpTalk, Thresholds, Tls, Tripwire, Tunnel, TunnelChecksum, TunnelKind,
+    UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -233,7 +233,7 @@ fn dns() -> impl Strategy<Value = ProbeKind> {
     })
 }
 
-/// Agents, DNS servers, and what sends no packets.
+/// Agents, mail and DNS servers, and what sends no packets.
 fn more_kinds() -> impl Strategy<Value = ProbeKind> {
     let agent = option::of("\\PC{1,20}".prop_map(Into::into))
         .prop_map(|send| ProbeKind::Agent(Arc::new(AgentProbe { send })));
@@ -257,7 +257,10 @@ fn more_kinds() -> impl Strategy<Value = ProbeKind> {
             }))
         },
     );
-    prop_oneof![agent, file, exec, dns()]
+    let helo = option::of("[!-~]{1,20}".prop_map(Into::into));
+    let smtp = (helo, option::of(tls()))
+        .prop_map(|(helo, tls)| ProbeKind::Smtp(Arc::new(SmtpProbe { helo, tls })));
+    prop_oneof![agent, file, exec, smtp, dns()]
 }
 
 fn probe_kind() -> impl Strategy<Value = ProbeKind> {
@@ -381,6 +384,7 @@ fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
         | ProbeKind::Udp(_)
         | ProbeKind::Dns(_)
         | ProbeKind::Icmp
+        | ProbeKind::Smtp(_)
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)
         | ProbeKind::File(_)

@@ -140,6 +140,7 @@ pub(super) const CHECK: Section = Section {
         "udp",
         "dns",
         "icmp",
+        "smtp",
         "agent",
         "file",
         "exec",
@@ -282,6 +283,20 @@ pub(super) const CHECK_ICMP: Section = Section {
     shared: &[],
 };
 
+/// `check.smtp`.
+pub(super) const CHECK_SMTP: Section = Section {
+    name: "check.smtp",
+    own: &["port", "address", "helo", "tls"],
+    shared: &[],
+};
+
+/// `check.smtp.tls`.
+pub(super) const CHECK_SMTP_TLS: Section = Section {
+    name: "check.smtp.tls",
+    own: &[],
+    shared: &[TLS_SETTINGS],
+};
+
 /// `check.udp`.
 pub(super) const CHECK_UDP: Section = Section {
     name: "check.udp",
@@ -297,7 +312,7 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 29] = [
+pub static SECTIONS: [Section; 31] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -327,6 +342,8 @@ pub static SECTIONS: [Section; 29] = [
     CHECK_VIP,
     CHECK_DNS,
     CHECK_ICMP,
+    CHECK_SMTP,
+    CHECK_SMTP_TLS,
 ];
 
 /// Our keys for the words of keepalived and others.
@@ -374,15 +391,16 @@ const FOREIGN: &[(&str, &str)] = &[
         "password",
         "put it into a file of its own, and write password_file: with its path",
     ),
+    ("helo_name", "write check: {smtp: {helo: lvs.example}}"),
     ("sni", "write server_name"),
     ("insecure", "write verify: false"),
     (
         "tls",
-        "write check: {https: {}} or check: {tls: {}}; amqp and rabbitmq have a key tls",
+        "write check: {https: {}} or check: {tls: {}}; amqp, rabbitmq and smtp have a key tls",
     ),
     (
         "ssl",
-        "write check: {https: {}} or check: {tls: {}}; amqp and rabbitmq have a key tls",
+        "write check: {https: {}} or check: {tls: {}}; amqp, rabbitmq and smtp have a key tls",
     ),
     ("mask", "write persistence: {granularity: 255.255.255.0}"),
 ];

@@ -47,8 +47,8 @@ pub use probe::{
     AgentAdmin, AgentHealth, AgentProbe, AgentState, AmqpLogin, AmqpProbe, ClientCertificate,
     DnsData, DnsField, DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, ExecProbe, FileProbe,
     HttpMethod, HttpProbe, JsonMatch, JsonScalar, Login, MissingFile, NoResult, Payload, Probe,
-    ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, StatusRange, TcpTalk, Tls,
-    UdpProbe, VipProbe, WrongDnsName, WrongEscape,
+    ProbeKind, ProbeOutcome, ProbePath, ProbeReport, RabbitmqProbe, SmtpProbe, StatusRange,
+    TcpTalk, Tls, UdpProbe, VipProbe, WrongDnsName, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
 pub use schedule::{CheckSchedule, Fall, HoldDown, Retry};

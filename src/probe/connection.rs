@@ -2,6 +2,7 @@
 //! A connection to a server: plain, or by TLS.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -33,6 +34,15 @@ impl Connection {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
         }
+    }
+
+    /// The address on this side.
+    pub(super) fn local_address(&self) -> io::Result<IpAddr> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        stream.local_addr().map(|own| own.ip())
     }
 
     /// Tells the server that no more comes, as TLS demands (`close_notify`), and waits for nothing.

@@ -16,6 +16,7 @@ mod password;
 mod path;
 mod rabbitmq;
 mod reading;
+mod smtp;
 mod spare;
 mod talk;
 mod tcp;
@@ -167,6 +168,7 @@ async fn probe(check: Arc<Check>, spare: Rc<Spare>) -> Answer {
         ProbeKind::TcpTalk(talk) => talk::probe(talk, target, path, timeout).await,
         ProbeKind::Udp(udp) => udp::probe(udp, target, path, timeout).await,
         ProbeKind::Dns(dns) => dns::probe(dns, target, path, timeout).await,
+        ProbeKind::Smtp(smtp) => smtp::probe(smtp, target, path, timeout).await,
         ProbeKind::Icmp => icmp::probe(target, path, timeout).await,
         ProbeKind::Tls(tls) => tls::probe(tls, target, path, timeout).await,
         ProbeKind::Amqp(amqp) => amqp::probe(amqp, target, path, timeout).await,

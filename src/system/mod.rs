@@ -4,6 +4,7 @@
 
 mod errno;
 mod file;
+mod icmp_filter;
 mod lock;
 mod memory;
 mod names;
@@ -16,6 +17,7 @@ pub use file::{
     FileCause, FileError, make_directory, read_limited, remove_unfinished, write_atomically,
     write_atomically_with,
 };
+pub use icmp_filter::pass_only_icmp;
 pub use lock::{FileLock, LockError};
 pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};

@@ -12,6 +12,7 @@ use super::icmp::IcmpLayer;
 use super::rabbitmq::RabbitmqLayer;
 use super::schedule::Usual;
 use super::shared::{Shared, share};
+use super::smtp::SmtpLayer;
 use super::talk::TalkLayer;
 use super::target::{TargetLayer, UsualPort};
 use super::tls::{HandshakeLayer, TlsSwitch};
@@ -20,7 +21,7 @@ use crate::config::section::{CHECK_TCP, CHECK_UDP};
 use crate::config::setting::Subject;
 use crate::config::tree::Node;
 use crate::diagnostic::{Findings, Span, Wrong};
-use crate::model::{DnsProbe, ProbeKind, Protocol, RabbitmqProbe, Tls};
+use crate::model::{DnsProbe, ProbeKind, Protocol, RabbitmqProbe, SmtpProbe, Tls};
 
 /// A type of check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub(super) enum Kind {
     Udp,
     Dns,
     Icmp,
+    Smtp,
     Agent,
     File,
     Exec,
@@ -52,6 +54,7 @@ pub(super) enum KindLayer {
     Udp(TalkLayer),
     Dns(DnsLayer),
     Icmp(IcmpLayer),
+    Smtp(SmtpLayer),
     Agent(AgentLayer),
     File(FileLayer),
     Exec(ExecLayer),
@@ -71,7 +74,7 @@ pub(super) struct Place {
 
 impl Kind {
     /// Every type, by its key.
-    pub(super) const ALL: [(&str, Self); 13] = [
+    pub(super) const ALL: [(&str, Self); 14] = [
         ("tcp", Self::Tcp),
         ("tls", Self::Tls),
         ("http", Self::Http),
@@ -81,6 +84,7 @@ impl Kind {
         ("udp", Self::Udp),
         ("dns", Self::Dns),
         ("icmp", Self::Icmp),
+        ("smtp", Self::Smtp),
         ("agent", Self::Agent),
         ("file", Self::File),
         ("exec", Self::Exec),
@@ -110,6 +114,7 @@ impl Kind {
             Self::Udp => KindLayer::Udp(TalkLayer::read(&CHECK_UDP, node, out)?),
             Self::Dns => KindLayer::Dns(DnsLayer::read(node, out)?),
             Self::Icmp => KindLayer::Icmp(IcmpLayer::read(node, out)?),
+            Self::Smtp => KindLayer::Smtp(SmtpLayer::read(node, out)?),
             Self::Agent => KindLayer::Agent(AgentLayer::read(node, out)?),
             Self::File => KindLayer::File(FileLayer::read(node, out)?),
             Self::Exec => KindLayer::Exec(ExecLayer::read(node, out)?),
@@ -143,6 +148,7 @@ impl Kind {
             | Self::Https
             | Self::Amqp
             | Self::Rabbitmq
+            | Self::Smtp
             | Self::Vip => matches!(protocol, Protocol::Tcp),
             Self::Udp => matches!(protocol, Protocol::Udp),
             // A server of DNS has both ports.
@@ -171,6 +177,9 @@ impl Kind {
             Self::Rabbitmq => UsualPort::Is(RabbitmqProbe::PORT),
             Self::Amqp if tls && own == UsualPort::OfService => UsualPort::Is(Tls::AMQPS),
             Self::Dns if own == UsualPort::OfService => UsualPort::Is(DnsProbe::PORT),
+            Self::Smtp if own == UsualPort::OfService => {
+                UsualPort::Is(if tls { Tls::SMTPS } else { SmtpProbe::PORT })
+            }
             Self::Icmp => UsualPort::Is(0),
             Self::Agent => UsualPort::OfAgent,
             Self::Tcp
@@ -180,6 +189,7 @@ impl Kind {
             | Self::Amqp
             | Self::Udp
             | Self::Dns
+            | Self::Smtp
             | Self::File
             | Self::Exec
             | Self::Vip => own,
@@ -200,6 +210,7 @@ impl Kind {
             | Self::Udp
             | Self::Dns
             | Self::Icmp
+            | Self::Smtp
             | Self::Vip => Usual::ASKED,
         }
     }
@@ -247,6 +258,10 @@ impl Kind {
                 let dns = DnsLayer::resolve(&layers, place.written, subject, out)?;
                 ProbeKind::Dns(share(&mut shared.dns, dns))
             }
+            Self::Smtp => {
+                let smtp = SmtpLayer::resolve(&only(layers, KindLayer::smtp), subject, out)?;
+                ProbeKind::Smtp(share(&mut shared.smtp, smtp))
+            }
             Self::Icmp => ProbeKind::Icmp,
             Self::Agent => {
                 let agent = AgentLayer::resolve(&only(layers, KindLayer::agent))?;
@@ -292,6 +307,7 @@ impl KindLayer {
             Self::Udp(_) => Kind::Udp,
             Self::Dns(_) => Kind::Dns,
             Self::Icmp(_) => Kind::Icmp,
+            Self::Smtp(_) => Kind::Smtp,
             Self::Agent(_) => Kind::Agent,
             Self::File(_) => Kind::File,
             Self::Exec(_) => Kind::Exec,
@@ -310,6 +326,7 @@ impl KindLayer {
             Self::Udp(udp) => Some(&udp.target),
             Self::Dns(dns) => Some(&dns.target),
             Self::Icmp(icmp) => Some(&icmp.target),
+            Self::Smtp(smtp) => Some(&smtp.target),
             Self::Agent(agent) => Some(&agent.target),
             Self::Vip(vip) => Some(&vip.target),
             Self::File(_) | Self::Exec(_) => None,
@@ -321,6 +338,7 @@ impl KindLayer {
         match self {
             Self::Amqp(amqp) => Some(&amqp.tls),
             Self::Rabbitmq(rabbitmq) => Some(&rabbitmq.tls),
+            Self::Smtp(smtp) => Some(&smtp.tls),
             Self::Tcp(_)
             | Self::Tls(_)
             | Self::Http(_)
@@ -379,6 +397,13 @@ impl KindLayer {
 
     const fn dns(&self) -> Option<&DnsLayer> {
         let Self::Dns(layer) = self else {
+            return None;
+        };
+        Some(layer)
+    }
+
+    const fn smtp(&self) -> Option<&SmtpLayer> {
+        let Self::Smtp(layer) = self else {
             return None;
         };
         Some(layer)

@@ -15,6 +15,7 @@ mod payload;
 mod rabbitmq;
 mod schedule;
 mod shared;
+mod smtp;
 mod talk;
 mod target;
 mod tls;

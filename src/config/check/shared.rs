@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::MOST_CHECKS;
 use crate::model::{
     AgentProbe, AmqpProbe, CheckSchedule, DnsProbe, ExecProbe, FileProbe, HttpProbe, RabbitmqProbe,
-    TcpTalk, Tls, UdpProbe, VipProbe,
+    SmtpProbe, TcpTalk, Tls, UdpProbe, VipProbe,
 };
 
 /// What the checks of the servers before have: servers nearly always share these.
@@ -20,6 +20,7 @@ pub(in crate::config) struct Shared {
     pub(super) rabbitmq: Last<RabbitmqProbe>,
     pub(super) udp: Last<UdpProbe>,
     pub(super) dns: Last<DnsProbe>,
+    pub(super) smtp: Last<SmtpProbe>,
     pub(super) agent: Last<AgentProbe>,
     pub(super) file: Last<FileProbe>,
     pub(super) exec: Last<ExecProbe>,

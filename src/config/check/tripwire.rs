@@ -87,6 +87,7 @@ fn trouble(probe: &Probe) -> Option<(&'static str, &'static str)> {
         | ProbeKind::Udp(_)
         | ProbeKind::Dns(_)
         | ProbeKind::Icmp
+        | ProbeKind::Smtp(_)
         | ProbeKind::Agent(_)
         | ProbeKind::Vip(_)
         | ProbeKind::File(_)

@@ -9,7 +9,7 @@ use crate::config::duration;
 use crate::model::{
     AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks, DnsProbe, ExecProbe, Fall,
     FileProbe, HoldDown, HttpProbe, JsonMatch, JsonScalar, Login, Need, Payload, ProbeKind,
-    ProbePath, RabbitmqProbe, Retry, TcpTalk, Tls, UdpProbe,
+    ProbePath, RabbitmqProbe, Retry, SmtpProbe, TcpTalk, Tls, UdpProbe,
 };
 
 pub(super) fn write_checks(checks: &Checks, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,6 +46,7 @@ fn write_check(check: &Check, indents: [&str; 2], f: &mut fmt::Formatter<'_>) ->
         ProbeKind::Udp(udp) => ("udp", write_udp(udp)),
         ProbeKind::Dns(dns) => ("dns", write_dns(dns)),
         ProbeKind::Icmp => ("icmp", String::new()),
+        ProbeKind::Smtp(smtp) => ("smtp", write_smtp(smtp)),
         ProbeKind::Rabbitmq(rabbitmq) => ("rabbitmq", write_rabbitmq(rabbitmq)),
         ProbeKind::Agent(agent) => ("agent", write_agent(agent)),
         ProbeKind::File(file) => ("file", write_file(file)),
@@ -215,6 +216,13 @@ fn write_amqp(amqp: &AmqpProbe) -> String {
         format!("{}, vhost: {}", write_login(who), Quoted(vhost))
     });
     login + &write_switch(tls.as_ref())
+}
+
+fn write_smtp(smtp: &SmtpProbe) -> String {
+    let SmtpProbe { helo, tls } = smtp;
+    let helo = helo.as_ref();
+    let helo = helo.map_or_else(String::new, |helo| format!(", helo: {}", Quoted(helo)));
+    helo + &write_switch(tls.as_ref())
 }
 
 fn write_rabbitmq(rabbitmq: &RabbitmqProbe) -> String {

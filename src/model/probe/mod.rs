@@ -13,6 +13,7 @@ mod path;
 mod payload;
 mod rabbitmq;
 mod report;
+mod smtp;
 mod talk;
 mod tls;
 mod vip;
@@ -40,6 +41,7 @@ use self::path::written_path;
 pub use self::payload::{Payload, WrongEscape};
 pub use self::rabbitmq::RabbitmqProbe;
 pub use self::report::{NoResult, ProbeOutcome, ProbeReport};
+pub use self::smtp::SmtpProbe;
 pub use self::talk::{TcpTalk, UdpProbe};
 pub use self::tls::{ClientCertificate, Tls};
 pub use self::vip::VipProbe;
@@ -87,6 +89,8 @@ pub enum ProbeKind {
     Vip(Arc<VipProbe>),
     /// Whether a DNS server answers a question.
     Dns(Arc<DnsProbe>),
+    /// Whether a mail server greets and says hello.
+    Smtp(Arc<SmtpProbe>),
     /// Whether a host answers an ICMP echo request. The target's port is 0: it has no meaning.
     Icmp,
 }
@@ -105,6 +109,7 @@ impl ProbeKind {
             | Self::Udp(_)
             | Self::Dns(_)
             | Self::Icmp
+            | Self::Smtp(_)
             | Self::Agent(_)
             | Self::File(_)
             | Self::Exec(_)
@@ -129,6 +134,7 @@ impl ProbeKind {
             | Self::Agent(_)
             | Self::File(_)
             | Self::Exec(_)
+            | Self::Smtp(_)
             | Self::Dns(_)
             | Self::Icmp => None,
         }
@@ -145,6 +151,7 @@ impl Probe {
             | ProbeKind::Udp(_)
             | ProbeKind::Dns(_)
             | ProbeKind::Icmp
+            | ProbeKind::Smtp(_)
             | ProbeKind::Tls(_)
             | ProbeKind::Agent(_)
             | ProbeKind::Vip(_)
@@ -165,6 +172,7 @@ impl Probe {
             | ProbeKind::Udp(_)
             | ProbeKind::Dns(_)
             | ProbeKind::Icmp
+            | ProbeKind::Smtp(_)
             | ProbeKind::Tls(_)
             | ProbeKind::Amqp(_)
             | ProbeKind::Rabbitmq(_)
@@ -190,6 +198,7 @@ impl Probe {
             | ProbeKind::Exec(_) => None,
             ProbeKind::Amqp(amqp) => amqp.tls.as_ref(),
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.tls.as_ref(),
+            ProbeKind::Smtp(smtp) => smtp.tls.as_ref(),
             ProbeKind::Http(http) => http.tls.as_ref(),
             ProbeKind::Tls(tls) => Some(tls),
         }
@@ -219,6 +228,7 @@ impl fmt::Display for Probe {
             ProbeKind::TcpTalk(talk) => talk.fmt_asked(at, f)?,
             ProbeKind::Udp(udp) => udp.fmt_asked(at, f)?,
             ProbeKind::Dns(dns) => dns.fmt_asked(at, f)?,
+            ProbeKind::Smtp(smtp) => smtp.fmt_asked(at, f)?,
             ProbeKind::Icmp => write!(f, "icmp {}", at.ip())?,
             ProbeKind::Amqp(amqp) => amqp.fmt_asked(at, f)?,
             ProbeKind::Rabbitmq(rabbitmq) => rabbitmq.fmt_asked(at, f)?,

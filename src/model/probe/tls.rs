@@ -35,6 +35,8 @@ pub struct ClientCertificate {
 impl Tls {
     /// The port of AMQP over TLS.
     pub const AMQPS: u16 = 5671;
+    /// The port of mail servers that speak TLS from the first byte (RFC 8314).
+    pub const SMTPS: u16 = 465;
     /// The port of RabbitMQ's management API over TLS.
     pub const MANAGEMENT: u16 = 15671;
 

@@ -2,25 +2,23 @@
 //! Sockets for ICMP echo: one that needs no right where the kernel is told so, or else a raw one.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::sys::socket::{SockProtocol, SockType};
 
-use crate::codec::icmp::{Echo, IcmpFamily, without_ip_header};
-use crate::model::ProbePath;
+use crate::codec::icmp::{Echo, reply_type, without_ip_header};
+use crate::model::{AddressFamily, ProbePath};
 use crate::probe::Answer;
 use crate::probe::datagram::{Datagrams, made};
 use crate::probe::tcp::describe;
-
-/// `ICMP_FILTER` of linux/icmp.h, and `ICMPV6_FILTER` of linux/icmpv6.h.
-const FILTER: libc::c_int = 1;
+use crate::system::pass_only_icmp;
 
 /// A socket for echo requests to one host.
 pub(super) struct Pinging {
     socket: Datagrams,
     kind: Kind,
-    family: IcmpFamily,
+    family: AddressFamily,
     id: u16,
 }
 
@@ -36,12 +34,9 @@ enum Kind {
 impl Pinging {
     /// A socket that is connected to `at`, whose port has no meaning.
     pub(super) fn open(at: SocketAddr, path: Option<&ProbePath>) -> Result<Self, Answer> {
-        let (family, protocol) = match at {
-            SocketAddr::V4(_) => (IcmpFamily::V4, SockProtocol::Icmp),
-            SocketAddr::V6(_) => (IcmpFamily::V6, SockProtocol::IcmpV6),
-        };
-        let (socket, kind) = allowed(protocol, family, at)
-            .map_err(|errno| Answer::could_not_run(not_opened(errno)))?;
+        let family = AddressFamily::of(at.ip());
+        let (socket, kind) =
+            allowed(family, at).map_err(|errno| Answer::could_not_run(not_opened(errno)))?;
         let socket = Datagrams::connected(socket, at, path)?;
         let id = match kind {
             Kind::Ping => socket.local_port()?,
@@ -68,25 +63,25 @@ impl Pinging {
     pub(super) async fn receives(&self, echo: &Echo) -> Result<bool, Answer> {
         let came = self.socket.receive().await?;
         let message = match (self.kind, self.family) {
-            (Kind::Raw, IcmpFamily::V4) => without_ip_header(&came),
-            (Kind::Raw, IcmpFamily::V6) | (Kind::Ping, _) => Some(&*came),
+            (Kind::Raw, AddressFamily::Ipv4) => without_ip_header(&came),
+            (Kind::Raw, AddressFamily::Ipv6) | (Kind::Ping, _) => Some(&*came),
         };
         Ok(message.is_some_and(|message| echo.is_answered_by(message, self.family)))
     }
 }
 
 /// The first kind of socket that this process may have.
-fn allowed(
-    protocol: SockProtocol,
-    family: IcmpFamily,
-    at: SocketAddr,
-) -> Result<(OwnedFd, Kind), Errno> {
+fn allowed(family: AddressFamily, at: SocketAddr) -> Result<(OwnedFd, Kind), Errno> {
+    let protocol = match family {
+        AddressFamily::Ipv4 => SockProtocol::Icmp,
+        AddressFamily::Ipv6 => SockProtocol::IcmpV6,
+    };
     match made(SockType::Datagram, Some(protocol), at) {
         Ok(socket) => Ok((socket, Kind::Ping)),
         // The group is not in the range, or the kernel has no such sockets.
         Err(Errno::EACCES | Errno::EPERM | Errno::EPROTONOSUPPORT) => {
             let socket = made(SockType::Raw, Some(protocol), at)?;
-            only_replies(&socket, family)?;
+            pass_only_icmp(&socket, family, reply_type(family))?;
             Ok((socket, Kind::Raw))
         }
         Err(errno) => Err(errno),
@@ -102,39 +97,6 @@ fn not_opened(errno: Errno) -> String {
         ),
         _ => why,
     }
-}
-
-/// Keeps all messages but replies away from a raw socket: a set bit keeps a type away.
-fn only_replies(socket: &OwnedFd, family: IcmpFamily) -> Result<(), Errno> {
-    let mut types = [u32::MAX; 8];
-    let reply = u32::from(family.reply());
-    for (word, first) in types.iter_mut().zip((0..).step_by(32)) {
-        if (first..first + 32).contains(&reply) {
-            *word &= !(1 << (reply - first));
-        }
-    }
-    let (level, words) = match family {
-        IcmpFamily::V4 => (libc::SOL_RAW, 1),
-        IcmpFamily::V6 => (libc::IPPROTO_ICMPV6, types.len()),
-    };
-    set_filter(socket, level, types.get(..words).unwrap_or_default())
-}
-
-#[expect(unsafe_code, reason = "nix does not know these options")]
-fn set_filter(socket: &OwnedFd, level: libc::c_int, words: &[u32]) -> Result<(), Errno> {
-    let length =
-        libc::socklen_t::try_from(std::mem::size_of_val(words)).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: the socket is open, and the kernel reads the `length` bytes of `words`, no more.
-    let done = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            FILTER,
-            words.as_ptr().cast(),
-            length,
-        )
-    };
-    Errno::result(done).map(drop)
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::*;
-use crate::model::{ClientCertificate, HttpProbe, ProbeOutcome, RabbitmqProbe};
-use crate::probe::{http, rabbitmq};
+use crate::model::{ClientCertificate, HttpProbe, ProbeOutcome, RabbitmqProbe, SmtpProbe};
+use crate::probe::{http, rabbitmq, smtp};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
@@ -659,6 +659,29 @@ fn the_management_api_is_asked_by_tls_and_its_certificate_looked_at() {
         answer.reason.ends_with("in less than 365 days"),
         "{answer:?}"
     );
+}
+
+#[test]
+fn a_mail_server_says_hello_by_tls() {
+    let trust = Trust::new();
+    let config = config(&trust.good());
+    let at = server(move |stream| {
+        let mut taken = take(&config, stream).unwrap();
+        for says in [&b"220 a\r\n"[..], b"250 a\r\n", b"221 a\r\n"] {
+            let _ = taken.write_all(says);
+            let _ = taken.read(&mut [0; 512]);
+        }
+    });
+    let asked = SmtpProbe {
+        helo: None,
+        tls: Some(trust.tls()),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let answer = runtime.block_on(smtp::probe(&asked, at, None, LONG));
+    assert_eq!(answer, Answer::up());
 }
 
 /// By TLS 1.2 a server that wants a certificate and gets none may say only that the handshake failed.

@@ -118,6 +118,7 @@ async fn hold(
         | ProbeKind::Exec(_)
         | ProbeKind::Vip(_)
         | ProbeKind::Dns(_)
+        | ProbeKind::Smtp(_)
         | ProbeKind::Icmp => None,
     };
     let mut connection = match open(probe, tls, timeout).await {

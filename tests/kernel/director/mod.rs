@@ -26,6 +26,7 @@ mod repair;
 mod run;
 mod schedule;
 mod slow_start;
+mod smtp;
 mod state;
 mod talk;
 mod tls;
@@ -53,6 +54,7 @@ pub(crate) fn tests() -> Vec<Test> {
         udp::tests(),
         dns::tests(),
         icmp::tests(),
+        smtp::tests(),
         order::tests(),
         drains::tests(),
         pool::tests(),
