@@ -306,3 +306,16 @@ fn checks_of_a_list_take_from_the_outer_layers_what_they_do_not_say() {
     let one = &server(&config, "10.0.0.3:80").checks;
     assert_eq!((one.need, one.each.len()), (Need::All, 1));
 }
+
+#[test]
+fn all_services_of_a_server_share_one_probe_by_icmp() {
+    let config = good(
+        "defaults: {check: icmp}\nvirtual_services:\n- {address: 10.0.0.1:80, servers: [10.0.0.2]}\n- {address: 10.0.0.1:53, \
+         protocol: udp, servers: [10.0.0.2]}\n- {fwmark: 7, servers: [10.0.0.2]}\n",
+    );
+    let servers = config.services.values().flat_map(|it| it.servers.values());
+    let probes: Vec<_> = servers.map(|it| &it.checks.each[0].probe).collect();
+    assert_eq!(probes.len(), 3);
+    assert!(probes.iter().all(|it| *it == probes[0]));
+    assert_eq!(probes[0].to_string(), "icmp 10.0.0.2");
+}
