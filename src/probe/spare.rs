@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -27,7 +27,10 @@ pub(super) struct Spare {
 }
 
 /// One that connects as the kernel routes. A connection that it has when it is dropped is reset.
-pub(super) struct Socket(TcpStream);
+///
+/// The runtime does not know it while it is kept: the kernel calls a socket that is not connected one whose other end has
+/// hung up, the runtime never forgets that, and its thread would ask a silent server without end and do nothing else.
+pub(super) struct Socket(OwnedFd);
 
 impl Spare {
     /// A socket for a connection to `at`.
@@ -65,15 +68,15 @@ impl Socket {
             l_linger: 0,
         };
         setsockopt(&socket, sockopt::Linger, &reset)?;
-        TcpStream::from_std(socket.into()).map(Self)
+        Ok(Self(socket))
     }
 
     /// Connects to `at`.
-    pub(super) async fn connect(&self, at: SocketAddr) -> io::Result<()> {
+    pub(super) async fn connect(self, at: SocketAddr) -> io::Result<Self> {
         let address = SockaddrStorage::from(at);
         // The kernel tells by the second call what became of the first.
-        let ask = || -> io::Result<()> {
-            match connect(self.0.as_raw_fd(), &address) {
+        let ask = |socket| -> io::Result<()> {
+            match connect(socket, &address) {
                 Ok(()) | Err(Errno::EISCONN) => Ok(()),
                 Err(Errno::EINPROGRESS | Errno::EALREADY) => Err(io::ErrorKind::WouldBlock.into()),
                 Err(errno) => Err(errno.into()),
@@ -81,12 +84,15 @@ impl Socket {
         };
         for _ in 0..2 {
             // A server that is near has answered before the call returns.
-            match ask() {
+            match ask(self.0.as_raw_fd()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return done,
+                done => return done.map(|()| self),
             }
         }
-        self.0.async_io(Interest::WRITABLE, ask).await
+        let stream = TcpStream::from_std(self.0.into())?;
+        let socket = stream.as_raw_fd();
+        stream.async_io(Interest::WRITABLE, || ask(socket)).await?;
+        Ok(Self(stream.into_std()?.into()))
     }
 
     /// Its own end of the connection.
@@ -100,6 +106,7 @@ impl Socket {
 mod tests {
     use std::io::Read as _;
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use super::*;
 
@@ -124,7 +131,7 @@ mod tests {
                     *used.get_or_insert(socket.0.as_raw_fd()),
                     socket.0.as_raw_fd()
                 );
-                socket.connect(at).await.unwrap();
+                let socket = socket.connect(at).await.unwrap();
                 spare.keep(socket, at);
                 let (mut client, _) = server.accept().unwrap();
                 let end = client.read(&mut [0]).map_err(|error| error.kind());
@@ -139,13 +146,12 @@ mod tests {
             let spare = Spare::default();
             let server = TcpListener::bind("[::1]:0").unwrap();
             let at = server.local_addr().unwrap();
-            let socket = spare.take(at).unwrap();
-            socket.connect(at).await.unwrap();
+            let socket = spare.take(at).unwrap().connect(at).await.unwrap();
             spare.keep(socket, at);
             drop(server);
             let socket = spare.take(at).unwrap();
-            let refused = socket.connect(at).await.map_err(|error| error.kind());
-            assert_eq!(refused, Err(io::ErrorKind::ConnectionRefused));
+            let refused = socket.connect(at).await.err().map(|error| error.kind());
+            assert_eq!(refused, Some(io::ErrorKind::ConnectionRefused));
         });
     }
 
@@ -155,8 +161,7 @@ mod tests {
             let spare = Spare::default();
             let first = TcpListener::bind("127.0.0.1:0").unwrap();
             let at = first.local_addr().unwrap();
-            let socket = spare.take(at).unwrap();
-            socket.connect(at).await.unwrap();
+            let socket = spare.take(at).unwrap().connect(at).await.unwrap();
             spare.keep(socket, at);
             // A full backlog: the kernel drops what comes until somebody takes these.
             let late = tokio::net::TcpSocket::new_v4().unwrap();
@@ -176,6 +181,28 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_that_was_kept_does_not_keep_its_thread_busy_at_a_silent_server() {
+        on_a_runtime(async {
+            let spare = Spare::default();
+            let first = TcpListener::bind("127.0.0.1:0").unwrap();
+            let at = first.local_addr().unwrap();
+            let socket = spare.take(at).unwrap().connect(at).await.unwrap();
+            spare.keep(socket, at);
+            // The runtime hears all that happens to the sockets it has.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let silent = tokio::net::TcpSocket::new_v4().unwrap();
+            silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let silent = silent.listen(1).unwrap();
+            let at = silent.local_addr().unwrap();
+            let full = (0..2).map(|_| std::net::TcpStream::connect(at).unwrap());
+            let _full: Vec<_> = full.collect();
+            let connecting = spare.take(at).unwrap().connect(at);
+            let ended = tokio::time::timeout(Duration::from_millis(100), connecting).await;
+            assert!(ended.is_err());
+        });
+    }
+
+    #[test]
     fn the_sockets_that_are_kept_are_few() {
         on_a_runtime(async {
             let spare = Spare::default();
@@ -183,7 +210,7 @@ mod tests {
             let at = server.local_addr().unwrap();
             let sockets: Vec<_> = (0..=MOST).map(|_| spare.take(at).unwrap()).collect();
             for socket in sockets {
-                socket.connect(at).await.unwrap();
+                let socket = socket.connect(at).await.unwrap();
                 spare.keep(socket, at);
             }
             assert_eq!(spare.v4.borrow().len(), MOST);

@@ -37,7 +37,7 @@ pub(super) async fn probe(
 async fn touch(at: SocketAddr, spare: &Spare) -> Result<(), Answer> {
     let socket = spare.take(at).map_err(|error| no_socket(&error))?;
     let connected = socket.connect(at).await;
-    connected.map_err(|error| not_connected(&error, None))?;
+    let socket = connected.map_err(|error| not_connected(&error, None))?;
     if may_be_given(at.port()) && socket.is_at(at) {
         return Err(met_itself());
     }
