@@ -202,7 +202,8 @@ mod tests {
     }
 
     fn pipe() -> (File, File) {
-        let (read, write) = nix::unistd::pipe().unwrap();
+        // Programs that other tests start do not get it.
+        let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
         (read.into(), write.into())
     }
 
