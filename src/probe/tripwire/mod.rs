@@ -113,6 +113,7 @@ async fn hold(
         | ProbeKind::TcpTalk(_)
         | ProbeKind::Rabbitmq(_)
         | ProbeKind::Udp(_)
+        | ProbeKind::Vip(_)
         | ProbeKind::Agent(_)
         | ProbeKind::File(_)
         | ProbeKind::Exec(_)
