@@ -17,7 +17,7 @@ use crate::model::{
     AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
     ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DnsName,
     DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe, Fall, FileProbe,
-    ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, IpvsSettings,
+    ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, Initial, IpvsSettings,
     JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload, PersistenceEngine,
     PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank,
     RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
@@ -359,17 +359,21 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
         first: one.min(other),
         ceiling: one.max(other),
     }));
-    let counts = (1_u32..=100, fall, hold_down);
+    let initial = prop::sample::select(Initial::ALL.map(|(_, initial)| initial).to_vec());
+    let counts = (1_u32..=100, fall, hold_down, initial);
     (times, counts).prop_map(
-        |((interval, timeout, retry, down_interval), (rise, fall, hold_down))| CheckSchedule {
-            interval,
-            timeout,
-            rise,
-            fall,
-            retry,
-            down_interval,
-            hold_down,
-            tripwire: None,
+        |((interval, timeout, retry, down_interval), (rise, fall, hold_down, initial))| {
+            CheckSchedule {
+                interval,
+                timeout,
+                rise,
+                fall,
+                retry,
+                down_interval,
+                hold_down,
+                tripwire: None,
+                initial,
+            }
         },
     )
 }

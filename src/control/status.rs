@@ -75,6 +75,9 @@ pub struct ServerStatus {
     pub weight: Option<u32>,
     /// Its weight while it is up.
     pub configured_weight: u32,
+    /// Whether only the configuration (`initial`) has it count so: no probe has found it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_configuration: bool,
     /// What the last failed probe saw.
     pub reason: Option<String>,
     /// What an operator has ordered for it: `drain`, `disable`, `weight 5`.
@@ -127,6 +130,9 @@ pub struct CheckStatus {
     pub standing: Cow<'static, str>,
     /// How long it has been so, in seconds.
     pub since_seconds: u64,
+    /// Whether only the configuration (`initial`) has it count so: no probe has found it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_configuration: bool,
     /// How long the last probe took, in microseconds; absent until one has come back.
     pub latency_microseconds: Option<u64>,
     /// What the last failed probe saw.

@@ -54,7 +54,12 @@ fn server(text: &mut String, it: &ServerStatus) {
     let _ = match (not_checked, it.since_seconds) {
         // What it was then says nothing about now.
         (Some(seconds), _) => write!(text, "not checked for {seconds} s ({} before)", it.health),
-        (None, Some(seconds)) => write!(text, "{} for {seconds} s", it.health),
+        (None, Some(seconds)) => write!(
+            text,
+            "{}{} for {seconds} s",
+            it.health,
+            ground(it.by_configuration)
+        ),
         (None, None) => write!(text, "{}", it.health),
     };
     match it.weight {
@@ -88,6 +93,15 @@ fn server(text: &mut String, it: &ServerStatus) {
         let _ = write!(text, ": {reason}");
     }
     text.push('\n');
+}
+
+/// Where a standing comes from, beside the probes.
+pub(super) const fn ground(by_configuration: bool) -> &'static str {
+    if by_configuration {
+        " by configuration, not found so by a check yet,"
+    } else {
+        ""
+    }
 }
 
 fn number(of: u32, what: &str) -> String {
@@ -170,6 +184,7 @@ mod tests {
             since_seconds: Some(5),
             weight: Some(10),
             configured_weight: 10,
+            by_configuration: false,
             reason: None,
             order: None,
             note: None,
@@ -188,6 +203,7 @@ mod tests {
             probe: "tcp 10.0.0.5:80".to_owned(),
             standing: "up".into(),
             since_seconds: 5,
+            by_configuration: false,
             latency_microseconds: None,
             last_failure: Some("no descriptor left".to_owned()),
             warning: None,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::Failure;
 use super::ask::{Whom, to_json};
-use super::render::{drain, event, slow_start};
+use super::render::{drain, event, ground, slow_start};
 use super::say::{printable, say};
 use crate::control::{
     CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told, TripwireStatus,
@@ -191,7 +191,10 @@ fn render(why: &Why) -> String {
 
 fn standing(server: &ServerStatus) -> String {
     match server.since_seconds {
-        Some(seconds) => format!("{} for {seconds} s", server.health),
+        Some(seconds) => {
+            let ground = ground(server.by_configuration);
+            format!("{}{ground} for {seconds} s", server.health)
+        }
         None => server.health.to_string(),
     }
 }
@@ -252,8 +255,12 @@ fn verdict(check: &CheckStatus) -> String {
         .against_of
         .map_or_else(|| "in a row".to_owned(), |of| format!("in the last {of}"));
     let verdict = format!(
-        "{} for {} s; {} of {} {results} {among} to be {to}",
-        check.standing, check.since_seconds, check.against, check.against_needed
+        "{}{} for {} s; {} of {} {results} {among} to be {to}",
+        check.standing,
+        ground(check.by_configuration),
+        check.since_seconds,
+        check.against,
+        check.against_needed
     );
     match &*check.standing {
         "up" | "down" => verdict,
@@ -313,6 +320,7 @@ mod tests {
             probe: "amqp 10.0.0.5:5672 user monitor vhost /".to_owned(),
             standing: "down".into(),
             since_seconds: 12,
+            by_configuration: false,
             latency_microseconds: Some(2_350),
             last_failure: Some("connect refused".to_owned()),
             warning: None,
@@ -340,6 +348,7 @@ mod tests {
                 since_seconds: Some(12),
                 weight: None,
                 configured_weight: 5,
+                by_configuration: false,
                 reason: None,
                 order: None,
                 note: None,

@@ -62,6 +62,8 @@ pub struct ServerView {
     pub standing: Option<Standing>,
     /// Since when.
     pub since: Timestamp,
+    /// Whether only the configuration has it count so: no probe has found it yet.
+    pub assumed: bool,
     /// Its weight in the kernel; `None` when it is not in the table.
     pub weight: Option<Weight>,
     /// Its slow start, if it has come back lately.
@@ -79,6 +81,8 @@ pub struct CheckView {
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
+    /// Whether only the configuration has it count so: no probe has found it yet.
+    pub assumed: bool,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<Arc<str>>,
     /// What its tripwire or the last success warned of, in words.

@@ -182,14 +182,15 @@ impl<'a> Draft<'a> {
             let Some(slot) = self.roster.checkers.get_mut(position) else {
                 continue;
             };
-            let knows_nothing = slot.checker.standing() == Standing::Unknown;
             if let Some(before) = before
-                && knows_nothing
+                && !slot.checker.has_verdict()
                 && !kept
             {
                 slot.checker = Arc::new(before.rescheduled(check, self.origin.now));
             }
-            if serving && slot.checker.wants_serving() {
+            if serving && !kept {
+                slot.change().begin_serving();
+            } else if serving && slot.checker.wants_serving() {
                 slot.change().note_serving();
             }
             slot.users.push(user);

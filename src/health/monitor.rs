@@ -289,6 +289,7 @@ impl Health {
                     self.probe(now, position, RunId { check: id, run }, out);
                 }
                 CheckerAction::Changed { because } => self.roster.change(position, &because, out),
+                CheckerAction::Confirmed => self.roster.confirm(position, out),
                 CheckerAction::Abstains => self.roster.change(position, "no opinion", out),
                 CheckerAction::HeldDown => {
                     let users = self.roster.users(position);

@@ -12,7 +12,7 @@ use proptest::sample::select;
 use super::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
     AgentAdmin, AgentHealth, AgentState, AskedWeight, Check, CheckSchedule, Fall, HoldDown,
-    Percent, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
+    Initial, Percent, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
 };
 
 fn outcome() -> impl Strategy<Value = ProbeOutcome> {
@@ -91,7 +91,7 @@ fn checker(
     rise: u32,
     fall: Fall,
     hold_down: Option<HoldDown>,
-    serving: bool,
+    (initial, serving): (Initial, bool),
     jitter: &mut fastrand::Rng,
 ) -> Checker {
     let check = Check {
@@ -106,14 +106,19 @@ fn checker(
             rise,
             fall,
             hold_down,
+            initial,
             ..CheckSchedule::DEFAULT
         }),
     };
     let mut checker = Checker::new(Arc::new(check), None, Timestamp::ZERO, jitter);
     if serving {
-        checker.note_serving();
+        checker.begin_serving();
     }
     checker
+}
+
+fn initial() -> impl Strategy<Value = Initial> {
+    select(Initial::ALL.map(|(_, initial)| initial).to_vec())
 }
 
 fn fall() -> impl Strategy<Value = Fall> {
@@ -217,12 +222,13 @@ proptest! {
         rise in 1_u32..5,
         fall in fall(),
         hold_down in hold_down(),
-        serving: bool,
+        begin in (initial(), any::<bool>()),
         seed: u64,
         happenings in vec(happening(), 0..120),
     ) {
         let mut jitter = fastrand::Rng::with_seed(seed);
-        let mut checker = checker(rise, fall, hold_down, serving, &mut jitter);
+        let mut checker = checker(rise, fall, hold_down, begin, &mut jitter);
+        let (_, serving) = begin;
         let (mut now, mut last, mut out) = (Timestamp::ZERO, 0, None);
         // Since the server was down, or came up, last.
         let (mut results, mut state) = (Vec::new(), AgentState::NOTHING);
@@ -275,7 +281,16 @@ proptest! {
                 }
             }
             let to = checker.standing();
-            let told = actions.iter().any(|it| matches!(it, CheckerAction::Changed { .. }));
+            let told = actions.iter().any(|it| match it {
+                CheckerAction::Changed { .. } => true,
+                CheckerAction::Abstains => from != Standing::Unknown,
+                CheckerAction::Probe(_)
+                | CheckerAction::Confirmed
+                | CheckerAction::HeldDown
+                | CheckerAction::NotChecked { .. }
+                | CheckerAction::CheckedAgain
+                | CheckerAction::Warned { .. } => false,
+            });
             prop_assert_eq!(told, from != to);
             let fails = takes_down(&results, fall);
             let rises = in_a_row(&results, passed) >= rise as usize;
@@ -292,6 +307,10 @@ proptest! {
             if from != to && (from == Standing::Down || to == Standing::Down) {
                 results.clear();
             }
+            if checker.is_assumed() {
+                prop_assert_eq!(checker.belief(), None, "what only the configuration says is not remembered");
+                prop_assert!(results.iter().all(|it| passed(*it) != to.is_up()), "{:?} by {:?}", to, results);
+            }
             let wait = checker.deadline().since(now);
             let longest = if out.is_some() { super::LOST_AFTER + Duration::from_secs(1) } else { Duration::from_secs(2) };
             prop_assert!(wait <= longest, "{:?}", wait);
@@ -307,7 +326,7 @@ proptest! {
     ) {
         let of = failures * 2 - 1 + more;
         let mut jitter = fastrand::Rng::with_seed(seed);
-        let mut checker = checker(2, Fall::OfTheLast { failures, of }, None, false, &mut jitter);
+        let mut checker = checker(2, Fall::OfTheLast { failures, of }, None, (Initial::Remembered, false), &mut jitter);
         let mut out = Vec::new();
         for time in 0..failures * 2 {
             prop_assert_ne!(checker.standing(), Standing::Down);
@@ -334,7 +353,7 @@ proptest! {
         let mut jitter = fastrand::Rng::with_seed(seed);
         let ceiling = Duration::from_secs(ceiling);
         let hold_down = HoldDown { first: Duration::from_secs(first), ceiling };
-        let mut checker = checker(rise, Fall::InARow(1), Some(hold_down), false, &mut jitter);
+        let mut checker = checker(rise, Fall::InARow(1), Some(hold_down), (Initial::Remembered, false), &mut jitter);
         let mut run = 0;
         let mut play = |checker: &mut Checker, outcome| {
             run += 1;

@@ -9,6 +9,9 @@ use super::combine::combine;
 use super::event::{CheckId, HealthAction};
 use crate::model::{Few, Need, Recalled, ServerKey, ServiceKey, Standing, Timestamp};
 
+/// Why a standing is told that a server had before.
+const CONFIRMED: &str = "until now by configuration, now found so";
+
 /// The checkers, and the servers that use them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Roster {
@@ -223,6 +226,46 @@ impl Roster {
                 because,
             });
         }
+    }
+
+    /// Reports that the standing of the servers that use this checker is no longer that of the configuration alone.
+    pub(super) fn confirm(&self, position: usize, out: &mut Vec<HealthAction>) {
+        let users = self.checkers.get(position).into_iter();
+        for user in users.flat_map(|slot| slot.users.iter()) {
+            let Some(service) = self.services.get(user.service) else {
+                continue;
+            };
+            let Some(server) = service.servers.get(user.server) else {
+                continue;
+            };
+            if server.standing == Standing::Unknown || self.is_assumed(server) {
+                continue;
+            }
+            out.push(HealthAction::Changed {
+                service: service.key,
+                server: server.key,
+                from: server.standing,
+                to: server.standing,
+                because: CONFIRMED.into(),
+            });
+        }
+    }
+
+    /// Whether a server would have another standing without the checks that only the configuration says something of.
+    pub(super) fn is_assumed(&self, server: &ServerSlot) -> bool {
+        let assumed = |checker: &Checker| checker.is_assumed();
+        if !self.checkers_of(server).any(assumed) {
+            return false;
+        }
+        let found = self.checkers_of(server).map(|checker| {
+            let standing = if checker.is_assumed() {
+                Standing::Unknown
+            } else {
+                checker.standing()
+            };
+            (!checker.abstains()).then_some(standing)
+        });
+        combine(server.need, found).word() != server.standing.word()
     }
 
     /// The keys of the servers that use a checker.

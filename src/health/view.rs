@@ -18,6 +18,8 @@ pub struct ServerHealth<'a> {
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
+    /// Whether only the configuration has it count so: no probe has found it yet.
+    pub assumed: bool,
     roster: &'a Roster,
     wires: &'a Wires,
     server: &'a ServerSlot,
@@ -32,6 +34,8 @@ pub struct CheckHealth<'a> {
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
+    /// Whether only the configuration has it count so: no probe has found it yet.
+    pub assumed: bool,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<&'a Arc<str>>,
     /// What its tripwire or the last success warned of, in words.
@@ -74,10 +78,11 @@ pub struct WireHealth {
 }
 
 impl<'a> ServerHealth<'a> {
-    pub(super) const fn new(roster: &'a Roster, wires: &'a Wires, server: &'a ServerSlot) -> Self {
+    pub(super) fn new(roster: &'a Roster, wires: &'a Wires, server: &'a ServerSlot) -> Self {
         Self {
             standing: server.standing,
             since: server.since,
+            assumed: roster.is_assumed(server),
             roster,
             wires,
             server,
@@ -101,6 +106,7 @@ impl<'a> CheckHealth<'a> {
             check: checker.check(),
             standing: checker.standing(),
             since: checker.since(),
+            assumed: checker.is_assumed(),
             last_failure: checker.last_failure(),
             warning: wire.and_then(Wire::warning).or(checker.warning()),
             last_started: last_run.map(|run| run.started),

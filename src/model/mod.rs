@@ -51,7 +51,7 @@ pub use probe::{
     TcpTalk, Tls, UdpProbe, VipProbe, WrongDnsName, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
-pub use schedule::{CheckSchedule, Fall, HoldDown, Retry};
+pub use schedule::{CheckSchedule, Fall, HoldDown, Initial, Retry};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,

@@ -30,6 +30,9 @@ pub struct CheckSchedule {
     /// What the end of a connection held to the server counts for; `None` when none is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tripwire: Option<Tripwire>,
+    /// What a server counts as before its first verdict.
+    #[serde(default, skip_serializing_if = "Initial::is_usual")]
+    pub initial: Initial,
 }
 
 impl CheckSchedule {
@@ -44,6 +47,7 @@ impl CheckSchedule {
         down_interval: None,
         hold_down: None,
         tripwire: None,
+        initial: Initial::Remembered,
     };
 }
 
@@ -65,6 +69,47 @@ pub enum Fall {
 impl Fall {
     /// As many results count at most.
     pub const MOST: u32 = 100;
+}
+
+/// What a server counts as before its first verdict.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Initial {
+    /// Nothing: it stays as the kernel has it. What an earlier director remembered of it makes the first verdict
+    /// careful.
+    #[default]
+    Remembered,
+    /// Up, unless an earlier director remembered something else.
+    Up,
+    /// Down, unless it takes connections already.
+    Down,
+}
+
+impl Initial {
+    /// Every one, by its word.
+    pub const ALL: [(&str, Self); 3] = [
+        ("remembered", Self::Remembered),
+        ("up", Self::Up),
+        ("down", Self::Down),
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Remembered => "remembered",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+
+    /// Whether it is what a file without the key says.
+    #[must_use]
+    pub const fn is_usual(&self) -> bool {
+        matches!(self, Self::Remembered)
+    }
 }
 
 /// When the next probe starts while the verdict is in doubt.
@@ -121,6 +166,7 @@ mod tests {
             retry: Retry::FastInterval(Duration::from_millis(300)),
             down_interval: Some(Duration::from_secs(30)),
             hold_down: Some(HoldDown::DEFAULT),
+            initial: Initial::Down,
             fall: Fall::OfTheLast {
                 failures: 5,
                 of: 10,

@@ -54,6 +54,7 @@ fn status(services: usize) -> Item {
             since_seconds: None,
             weight: Some(1),
             configured_weight: 1,
+            by_configuration: false,
             reason: None,
             order: None,
             note: None,

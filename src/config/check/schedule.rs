@@ -4,12 +4,12 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::verdict::{COUNT, fall, hold_down};
+use super::verdict::{COUNT, fall, hold_down, initial};
 use crate::config::setting::{Setting, innermost, innermost_or};
 use crate::config::tree::Entry;
 use crate::config::value::{duration, integer};
 use crate::diagnostic::{Finding, Findings, Wrong};
-use crate::model::{CheckSchedule, Fall, HoldDown, Retry};
+use crate::model::{CheckSchedule, Fall, HoldDown, Initial, Retry};
 
 pub(super) const INTERVAL: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_hours(1);
@@ -58,6 +58,7 @@ pub(super) struct ScheduleLayer {
     retry: Setting<Retry>,
     down_interval: Setting<Duration>,
     hold_down: Setting<Option<HoldDown>>,
+    initial: Setting<Initial>,
 }
 
 impl ScheduleLayer {
@@ -80,6 +81,7 @@ impl ScheduleLayer {
             "down_interval" => {
                 self.down_interval = Setting::read(node, duration(name, node, INTERVAL, out));
             }
+            "initial" => self.initial = Setting::read(node, initial(name, node, out)),
             "hold_down" => self.hold_down = Setting::read(node, hold_down(name, node, out)),
             _ => return false,
         }
@@ -114,6 +116,7 @@ impl ScheduleLayer {
             down_interval: innermost(layers, |layer| &layer.down_interval)?.map(|it| *it.value),
             hold_down: innermost_or(layers, |layer| &layer.hold_down, DEFAULT.hold_down)?,
             tripwire: DEFAULT.tripwire,
+            initial: innermost_or(layers, |layer| &layer.initial, DEFAULT.initial)?,
         })
     }
 }

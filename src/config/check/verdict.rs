@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What takes a server down, and how it is held down: `fall` and `hold_down`.
+//! What a server counts as at first, what takes it down, and how it is held down: `initial`, `fall` and `hold_down`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use crate::config::duration::write;
 use crate::config::section::{CHECK_FALL, CHECK_HOLD_DOWN};
 use crate::config::setting::Setting;
 use crate::config::tree::{Node, Value};
-use crate::config::value::{duration, integer, kind, map};
+use crate::config::value::{choice, duration, integer, kind, map};
 use crate::diagnostic::{Finding, Findings, Wrong};
-use crate::model::{Fall, HoldDown};
+use crate::model::{Fall, HoldDown, Initial};
 
 /// Numbers of results.
 pub(super) const COUNT: RangeInclusive<u32> = 1..=Fall::MOST;
@@ -49,6 +49,13 @@ pub(super) fn fall(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Fa
         }
         (Setting::Set(failures, _), Setting::Set(of, _)) => Ok(Fall::OfTheLast { failures, of }),
     }
+}
+
+/// What a server counts as before its first verdict.
+pub(super) fn initial(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Initial, Wrong> {
+    const OTHERS: [(&str, &str); 3] =
+        [("unknown", "remembered"), ("true", "up"), ("false", "down")];
+    choice(name, node, &Initial::ALL, &OTHERS, out)
 }
 
 /// `none`, or the first hold-down and the longest.

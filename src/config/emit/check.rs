@@ -83,6 +83,7 @@ fn write_schedule(
         down_interval,
         hold_down,
         tripwire,
+        initial,
     } = *schedule;
     let (retry, after) = match retry {
         Retry::Delay(delay) => ("retry_delay", delay),
@@ -105,6 +106,7 @@ fn write_schedule(
             writeln!(f, "{indent}fall: {{failures: {failures}, of: {of}}}")?;
         }
     }
+    writeln!(f, "{indent}initial: {}", initial.word())?;
     if let Some(tripwire) = tripwire {
         writeln!(f, "{indent}tripwire: {{counts: {}}}", tripwire.word())?;
     }

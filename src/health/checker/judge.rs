@@ -47,6 +47,9 @@ impl Checker {
         if self.would_be_up() != passed {
             out.push(CheckerAction::HeldDown);
         }
+        if self.confirm(found) {
+            out.push(CheckerAction::Confirmed);
+        }
         // A probe that started before the alarm does not answer it.
         let unanswered = self.alarm.filter(|at| report.started < *at);
         if found == self.standing {
@@ -115,6 +118,7 @@ impl Checker {
 
     /// There is nothing to judge by: what is known stays, also what an earlier director knew.
     fn abstain(&mut self, now: Timestamp, out: &mut Vec<CheckerAction>) {
+        self.assume_nothing();
         if self.standing != Standing::Unknown {
             return;
         }
@@ -205,7 +209,7 @@ impl Checker {
         let recalled = self.recalled.take();
         if !same(self.standing) {
             self.since = recalled
-                .filter(|recalled| same(recalled.0))
+                .filter(|recalled| same(recalled.0) && !self.assumed)
                 .map_or(now, |recalled| recalled.1);
         }
         if to == Standing::Down {
@@ -220,6 +224,7 @@ impl Checker {
             self.results = Results::NONE;
         }
         self.standing = to;
+        self.assumed = false;
         self.abstains = false;
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One checker: when to probe, and what the results mean for the verdict.
 
+mod begin;
 mod judge;
 mod pace;
 
@@ -18,8 +19,6 @@ use crate::model::{
 ///
 /// The checker counts from the moment it asked for the probe. The time is long because a probe may wait for its turn.
 pub const LOST_AFTER: Duration = Duration::from_secs(30);
-/// The longest delay of a first probe: many checkers must not all start at once.
-const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
 
 /// What happens to a checker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +38,8 @@ pub(super) enum CheckerAction {
     Probe(u64),
     /// The standing has changed.
     Changed { because: Box<str> },
+    /// A probe has found what the configuration had it count as.
+    Confirmed,
     /// Nothing is known, and nothing was found: the other checks decide without this one.
     Abstains,
     /// A probe gave no result; the number of such probes in a row.
@@ -70,6 +71,8 @@ pub(super) struct Checker {
     check: Arc<Check>,
     standing: Standing,
     since: Timestamp,
+    /// Whether the standing is the `initial` one, which no probe has found yet.
+    assumed: bool,
     results: Results,
     /// Its falls, if falls soon after one another hold it down.
     hold: Option<Box<Hold>>,
@@ -113,68 +116,6 @@ pub(super) struct LastRun {
 }
 
 impl Checker {
-    /// Behaves as if a probe had this result.
-    pub(super) const fn believe(&mut self, standing: Standing) {
-        self.standing = standing;
-    }
-
-    /// A checker that knows nothing yet, and probes within [`FIRST_PROBE_SPREAD`] (or its interval, if that is
-    /// shorter) of `now`.
-    pub(super) fn new(
-        check: Arc<Check>,
-        recalled: Option<(Standing, Timestamp)>,
-        now: Timestamp,
-        jitter: &mut fastrand::Rng,
-    ) -> Self {
-        let spread = FIRST_PROBE_SPREAD.min(check.schedule.interval);
-        let first = now + spread.mul_f64(jitter.f64());
-        Self {
-            check,
-            standing: Standing::Unknown,
-            since: now,
-            results: Results::NONE,
-            hold: None,
-            not_checked: 0,
-            no_result: NoResult::CouldNotRun,
-            not_checked_since: now,
-            abstains: false,
-            told: recalled.map_or(AgentState::NOTHING, |(it, _)| AgentState::behind(it)),
-            heard: None,
-            serving: recalled.is_some_and(|(standing, _)| standing.is_up()),
-            recalled: recalled.map(Box::new),
-            alarm: None,
-            phase: Phase::Waiting(first),
-            run: 0,
-            last_failure: None,
-            warning: None,
-            last_run: None,
-        }
-    }
-
-    /// A checker of the same probe with another schedule; it keeps what `self` knows. It shortens a wait that is now
-    /// too long, and asks again for a probe that has not come back.
-    pub(super) fn rescheduled(&self, check: &Arc<Check>, now: Timestamp) -> Self {
-        let next = match self.phase {
-            Phase::Waiting(at) => at.min(now + check.interval(self.standing)),
-            Phase::Probing(_) => now,
-        };
-        Self {
-            check: Arc::clone(check),
-            phase: Phase::Waiting(next),
-            ..self.clone()
-        }
-    }
-
-    /// Whether it matters that a server of this check takes connections: until the first verdict.
-    pub(super) const fn wants_serving(&self) -> bool {
-        matches!(self.standing, Standing::Unknown) && !self.serving
-    }
-
-    /// Notes that a server of this check takes connections.
-    pub(super) const fn note_serving(&mut self) {
-        self.serving = true;
-    }
-
     /// What is asked, and when.
     pub(super) const fn check(&self) -> &Arc<Check> {
         &self.check
@@ -195,8 +136,16 @@ impl Checker {
         self.since
     }
 
+    /// Whether the configuration has it count so, and no probe has found it yet.
+    pub(super) const fn is_assumed(&self) -> bool {
+        self.assumed
+    }
+
     /// Its standing and since when. Before the first verdict: the standing that an earlier director knew.
     pub(super) fn belief(&self) -> Option<(Standing, Timestamp)> {
+        if self.assumed {
+            return self.recalled.as_deref().copied();
+        }
         match self.standing {
             Standing::Unknown => self.recalled.as_deref().copied(),
             Standing::Up(_) | Standing::Down | Standing::Drain | Standing::Maintenance => {

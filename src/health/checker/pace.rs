@@ -30,6 +30,7 @@ impl Checker {
         let held_until = held_until.filter(|until| asked < *until);
         let doubt = (alarmed || self.is_in_doubt()).then_some(schedule.retry);
         let interval = match (doubt, self.standing) {
+            (None, _) if self.assumed => schedule.interval,
             (None, standing) => self.check.interval(standing),
             (Some(_), _) if held_until.is_some() => schedule.interval,
             (Some(Retry::FastInterval(interval)), _) => interval,

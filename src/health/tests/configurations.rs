@@ -65,28 +65,28 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
     }
 }
 
-fn service(at: &str) -> ServiceKey {
+pub(super) fn service(at: &str) -> ServiceKey {
     ServiceKey::tcp(at.parse().unwrap())
 }
 
-fn server(at: &str) -> ServerKey {
+pub(super) fn server(at: &str) -> ServerKey {
     at.parse::<SocketAddr>().unwrap().into()
 }
 
-const VIP: &str = "192.0.2.10:80";
+pub(super) const VIP: &str = "192.0.2.10:80";
 
 /// The checkers of a configuration; a closure gives the answers.
-struct Checked {
-    health: Health,
-    now: Timestamp,
+pub(super) struct Checked {
+    pub(super) health: Health,
+    pub(super) now: Timestamp,
 }
 
 impl Checked {
-    fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         Self::serving(config, |_| false)
     }
 
-    fn serving(config: &Config, serving: impl Fn(&str) -> bool) -> Self {
+    pub(super) fn serving(config: &Config, serving: impl Fn(&str) -> bool) -> Self {
         let mut health = Health::new(7);
         let serving = |_: &ServiceKey, server: &ServerKey| serving(&server.to_string());
         health.configure(config, serving, Timestamp::ZERO);
@@ -94,12 +94,12 @@ impl Checked {
         Self { health, now }
     }
 
-    fn configure(&mut self, config: &Config) {
+    pub(super) fn configure(&mut self, config: &Config) {
         self.health.configure(config, |_, _| false, self.now);
     }
 
     /// Lets time pass and answers every probe at once. Returns the other actions, and counts the targets of the probes.
-    fn pass(
+    pub(super) fn pass(
         &mut self,
         time: Duration,
         answer: impl Fn(&Probe) -> ProbeOutcome,
@@ -137,7 +137,7 @@ impl Checked {
         requests.collect()
     }
 
-    fn standing(&self, of: &str, at: &str) -> Option<Standing> {
+    pub(super) fn standing(&self, of: &str, at: &str) -> Option<Standing> {
         self.health.standing(&service(of), &server(at))
     }
 
@@ -152,15 +152,15 @@ impl Checked {
     }
 }
 
-fn up(_: &Probe) -> ProbeOutcome {
+pub(super) fn up(_: &Probe) -> ProbeOutcome {
     ProbeOutcome::Up(None)
 }
 
-fn down(_: &Probe) -> ProbeOutcome {
+pub(super) fn down(_: &Probe) -> ProbeOutcome {
     ProbeOutcome::Down
 }
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn every_server_has_a_verdict_within_the_first_second() {

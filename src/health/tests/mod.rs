@@ -3,6 +3,7 @@
 
 mod checker;
 mod configurations;
+mod initial;
 mod signals;
 mod sources;
 mod ways;

@@ -12,6 +12,7 @@ mod foreign;
 mod foretold;
 mod http;
 mod icmp;
+mod initial;
 mod kill;
 mod log;
 mod once;
@@ -48,6 +49,7 @@ pub(crate) fn tests() -> Vec<Test> {
         file::tests(),
         exec::tests(),
         http::tests(),
+        initial::tests(),
         talk::tests(),
         tls::tests(),
         tripwire::tests(),

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a checker begins: with nothing, with what an earlier director knew, or as the configuration says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Checker, Phase};
+use crate::health::results::Results;
+use crate::model::{AgentState, Check, Initial, NoResult, Standing, Timestamp};
+
+/// The longest delay of a first probe: many checkers must not all start at once.
+const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
+
+impl Checker {
+    /// Behaves as if a probe had this result.
+    pub(in crate::health) const fn believe(&mut self, standing: Standing) {
+        self.standing = standing;
+        self.assumed = false;
+    }
+
+    /// A checker that has found nothing yet, and probes within [`FIRST_PROBE_SPREAD`] (or its interval, if that is
+    /// shorter) of `now`.
+    pub(in crate::health) fn new(
+        check: Arc<Check>,
+        recalled: Option<(Standing, Timestamp)>,
+        now: Timestamp,
+        jitter: &mut fastrand::Rng,
+    ) -> Self {
+        let spread = FIRST_PROBE_SPREAD.min(check.schedule.interval);
+        let first = now + spread.mul_f64(jitter.f64());
+        let mut checker = Self {
+            check,
+            standing: Standing::Unknown,
+            since: now,
+            assumed: false,
+            results: Results::NONE,
+            hold: None,
+            not_checked: 0,
+            no_result: NoResult::CouldNotRun,
+            not_checked_since: now,
+            abstains: false,
+            told: recalled.map_or(AgentState::NOTHING, |(it, _)| AgentState::behind(it)),
+            heard: None,
+            serving: recalled.is_some_and(|(standing, _)| standing.is_up()),
+            recalled: recalled.map(Box::new),
+            alarm: None,
+            phase: Phase::Waiting(first),
+            run: 0,
+            last_failure: None,
+            warning: None,
+            last_run: None,
+        };
+        checker.assume(now);
+        checker
+    }
+
+    /// A checker of the same probe with another schedule; it keeps what `self` knows. It shortens a wait that is now
+    /// too long, and asks again for a probe that has not come back.
+    pub(in crate::health) fn rescheduled(&self, check: &Arc<Check>, now: Timestamp) -> Self {
+        let next = match self.phase {
+            Phase::Waiting(at) => at.min(now + check.interval(self.standing)),
+            Phase::Probing(_) => now,
+        };
+        let mut checker = Self {
+            check: Arc::clone(check),
+            phase: Phase::Waiting(next),
+            ..self.clone()
+        };
+        if self.standing == Standing::Unknown && !self.serving && !self.abstains {
+            checker.assume(now);
+        }
+        checker
+    }
+
+    /// Counts as its `initial` says. A standing that an earlier director knew speaks against `up` when it is another
+    /// one: a restart must not put a dead server, or one that drains, among those that serve.
+    fn assume(&mut self, now: Timestamp) {
+        let recalled = self.recalled.as_deref().copied();
+        let standing = match (self.check.schedule.initial, recalled) {
+            (Initial::Up, None) => Standing::UP,
+            (Initial::Up, Some((up @ Standing::Up(_), _))) => up,
+            (Initial::Down, _) => Standing::Down,
+            (
+                Initial::Up,
+                Some((
+                    Standing::Unknown | Standing::Down | Standing::Drain | Standing::Maintenance,
+                    _,
+                )),
+            )
+            | (Initial::Remembered, _) => return,
+        };
+        let same = recalled.filter(|(it, _)| it.word() == standing.word());
+        self.since = same.map_or(now, |(_, since)| since);
+        self.standing = standing;
+        self.assumed = true;
+        self.abstains = false;
+    }
+
+    /// Whether a probe has found anything about the server.
+    pub(in crate::health) fn has_verdict(&self) -> bool {
+        self.standing != Standing::Unknown && !self.assumed
+    }
+
+    /// Whether it matters that a server of this check takes connections: until the first verdict.
+    pub(in crate::health) const fn wants_serving(&self) -> bool {
+        matches!(self.standing, Standing::Unknown) && !self.serving
+    }
+
+    /// Notes that a server of this check takes connections.
+    pub(in crate::health) const fn note_serving(&mut self) {
+        self.serving = true;
+    }
+
+    /// Notes the same of a checker that has just begun: such a server does not count as down, because its connections
+    /// would end.
+    pub(in crate::health) fn begin_serving(&mut self) {
+        self.note_serving();
+        if self.assumed && self.standing == Standing::Down {
+            self.standing = Standing::Unknown;
+            self.assumed = false;
+        }
+    }
+
+    /// A probe has found what the configuration had it count as. Returns whether it had.
+    pub(super) fn confirm(&mut self, found: Standing) -> bool {
+        let confirmed = self.assumed && found.word() == self.standing.word();
+        if confirmed {
+            self.assumed = false;
+            self.recalled = None;
+        }
+        confirmed
+    }
+
+    /// There is nothing to judge by: what only the configuration says does not count beside other checks.
+    pub(super) const fn assume_nothing(&mut self) {
+        if self.assumed {
+            if matches!(self.standing, Standing::Down) {
+                self.results = Results::NONE;
+            }
+            self.standing = Standing::Unknown;
+            self.assumed = false;
+        }
+    }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a server counts as before its first verdict.
+
+use std::sync::Arc;
+
+use super::configurations::{Checked, SECOND, VIP, config, down, moment, server, service, up};
+use super::{RETRY_DELAY, SCHEDULE, check, probe};
+use crate::health::{Health, HealthAction};
+use crate::model::{
+    Check, CheckSchedule, Checks, Initial, Need, Probe, ProbeOutcome, Recalled, Standing,
+};
+
+const AT: &str = "10.0.0.1:80";
+const OTHER: &str = "10.0.0.2:80";
+
+fn begins(at: &str, initial: Initial) -> Check {
+    Check {
+        schedule: Arc::new(CheckSchedule {
+            initial,
+            ..SCHEDULE
+        }),
+        ..check(at)
+    }
+}
+
+fn one(initial: Initial) -> Checks {
+    Checks::one(begins(AT, initial))
+}
+
+fn assumed(checked: &Checked) -> bool {
+    let health = checked.health.server(&service(VIP), &server(AT));
+    health.unwrap().assumed
+}
+
+/// The words of the standings that are told.
+fn told(actions: &[HealthAction]) -> Vec<String> {
+    let words = actions.iter().filter_map(|action| match action {
+        HealthAction::Changed { from, to, .. } => Some(format!("{from} -> {to}")),
+        HealthAction::Probe(_)
+        | HealthAction::Hold(_)
+        | HealthAction::Release(_)
+        | HealthAction::NotChecked { .. }
+        | HealthAction::HeldDown { .. }
+        | HealthAction::Warned { .. }
+        | HealthAction::CheckedAgain { .. } => None,
+    });
+    words.collect()
+}
+
+#[test]
+fn a_server_that_begins_up_needs_fall_failures_to_go_down() {
+    let mut checked = Checked::new(&config(&[(VIP, &[(AT, one(Initial::Up))])]));
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+    assert!(assumed(&checked));
+    checked.pass(SECOND, down);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+    assert!(assumed(&checked), "a failure does not find it up");
+    assert_eq!(checked.health.remembered(checked.now), []);
+    let (actions, _) = checked.pass(RETRY_DELAY * 2, down);
+    assert_eq!(told(&actions), ["up -> down"]);
+    assert!(!assumed(&checked));
+}
+
+#[test]
+fn the_first_success_of_a_server_that_begins_up_is_told_once_and_remembered() {
+    let mut checked = Checked::new(&config(&[(VIP, &[(AT, one(Initial::Up))])]));
+    let (actions, _) = checked.pass(SECOND * 30, up);
+    assert_eq!(told(&actions), ["up -> up"]);
+    assert!(!assumed(&checked));
+    assert_eq!(checked.health.remembered(checked.now).len(), 1);
+}
+
+#[test]
+fn a_server_that_begins_down_needs_rise_successes_at_its_usual_interval() {
+    let schedule = CheckSchedule {
+        initial: Initial::Down,
+        down_interval: Some(SECOND * 3600),
+        ..SCHEDULE
+    };
+    let check = Check {
+        schedule: Arc::new(schedule),
+        ..check(AT)
+    };
+    let mut checked = Checked::new(&config(&[(VIP, &[(AT, Checks::one(check))])]));
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Down));
+    checked.pass(SECOND, up);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Down));
+    assert!(assumed(&checked));
+    let (actions, _) = checked.pass(SCHEDULE.interval, up);
+    assert_eq!(told(&actions), ["down -> up"]);
+    assert!(!assumed(&checked));
+}
+
+#[test]
+fn a_server_that_takes_connections_does_not_begin_down() {
+    let config = config(&[(VIP, &[(AT, one(Initial::Down))])]);
+    let mut checked = Checked::serving(&config, |at| at == AT);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Unknown));
+    checked.pass(SECOND, down);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Unknown));
+    checked.pass(RETRY_DELAY * 2, down);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Down));
+}
+
+#[test]
+fn what_is_remembered_speaks_against_up_and_nothing_speaks_against_down() {
+    use Standing::{Down, Drain, Maintenance, Unknown, Up};
+    let seven = crate::model::Weight::new(7).map(crate::model::AskedWeight::Weight);
+    let table = [
+        (Initial::Up, Up(seven), Up(seven)),
+        (Initial::Up, Down, Unknown),
+        (Initial::Up, Drain, Unknown),
+        (Initial::Up, Maintenance, Unknown),
+        (Initial::Down, Up(None), Down),
+        (Initial::Down, Drain, Down),
+        (Initial::Remembered, Up(None), Unknown),
+    ];
+    for (initial, standing, expected) in table {
+        let recalled = Recalled {
+            service: service(VIP),
+            server: server(AT),
+            probe: probe(AT),
+            standing,
+            age: SECOND * 9,
+        };
+        let mut health = Health::new(1);
+        health.recall(vec![recalled.clone()], moment(100));
+        let config = config(&[(VIP, &[(AT, one(initial))])]);
+        health.configure(&config, |_, _| false, moment(100));
+        let checked = Checked {
+            health,
+            now: moment(100),
+        };
+        assert_eq!(
+            checked.standing(VIP, AT),
+            Some(expected),
+            "{initial:?} {standing:?}"
+        );
+        assert_eq!(checked.health.remembered(checked.now), [recalled]);
+    }
+}
+
+#[test]
+fn a_server_that_a_reload_adds_begins_as_the_file_says_and_the_others_stay_as_they_are() {
+    let before = config(&[(VIP, &[(AT, Checks::one(check(AT)))])]);
+    let mut checked = Checked::new(&before);
+    checked.pass(SECOND, down);
+    let added = Checks::one(begins(OTHER, Initial::Up));
+    checked.configure(&config(&[(VIP, &[(AT, one(Initial::Up)), (OTHER, added)])]));
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Down));
+    assert_eq!(checked.standing(VIP, OTHER), Some(Standing::UP));
+}
+
+#[test]
+fn a_server_that_no_probe_could_check_begins_anew_with_another_initial() {
+    let could_not = |_: &Probe| ProbeOutcome::CouldNotRun;
+    let mut checked = Checked::new(&config(&[(VIP, &[(AT, Checks::one(check(AT)))])]));
+    checked.pass(SECOND, could_not);
+    checked.configure(&config(&[(VIP, &[(AT, one(Initial::Up))])]));
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+    assert!(assumed(&checked));
+    checked.configure(&config(&[(VIP, &[(AT, one(Initial::Down))])]));
+    assert_eq!(
+        checked.standing(VIP, AT),
+        Some(Standing::UP),
+        "it serves by now"
+    );
+}
+
+#[test]
+fn of_several_checks_only_those_that_found_something_make_a_verdict() {
+    let slow = |initial| Check {
+        schedule: Arc::new(CheckSchedule {
+            initial,
+            ..SCHEDULE
+        }),
+        ..check("10.0.0.1:81")
+    };
+    let several = |need| Checks {
+        need,
+        each: vec![
+            Arc::new(begins(AT, Initial::Up)),
+            Arc::new(slow(Initial::Up)),
+        ]
+        .into(),
+    };
+    let first = |probe: &Probe| {
+        if probe.target.to_string() == AT {
+            ProbeOutcome::Up(None)
+        } else {
+            ProbeOutcome::CouldNotRun
+        }
+    };
+    for (need, still, words) in [
+        (Need::All, true, &[][..]),
+        (Need::Any, false, &["up -> up"][..]),
+        (Need::AtLeast(2), true, &[][..]),
+    ] {
+        let mut checked = Checked::new(&config(&[(VIP, &[(AT, several(need))])]));
+        let (actions, _) = checked.pass(SECOND, first);
+        assert_eq!(told(&actions), words, "{need:?}");
+        assert_eq!(assumed(&checked), still, "{need:?}");
+        assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+    }
+}
+
+#[test]
+fn a_check_without_an_opinion_does_not_count_as_its_initial_says() {
+    let silent_agent = |probe: &Probe| {
+        if probe.target.to_string() == AT {
+            ProbeOutcome::Up(None)
+        } else {
+            ProbeOutcome::Abstained
+        }
+    };
+    let agent = begins("10.0.0.1:81", Initial::Down);
+    let checks = Checks {
+        need: Need::All,
+        each: vec![Arc::new(check(AT)), Arc::new(agent)].into(),
+    };
+    let mut checked = Checked::new(&config(&[(VIP, &[(AT, checks)])]));
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Down));
+    checked.pass(SECOND, silent_agent);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+}
