@@ -18,6 +18,7 @@ pub fn default_director() -> DirectorSettings {
         remembered_file: PathBuf::from("/var/lib/lvs-director/remembered.json"),
         socket: PathBuf::from("/run/lvs-director/director.sock"),
         repair_interval: Duration::from_secs(10),
+        remember: DirectorSettings::usual_memory(),
     }
 }
 
@@ -49,6 +50,7 @@ pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSett
                     duration(name, node, range, out),
                 );
             }
+            "remember" => keep(&mut settings.remember, remember(name, node, out)),
             _ => DIRECTOR.unknown_key(entry, entries, out),
         }
     }
@@ -137,6 +139,15 @@ fn keep<T>(setting: &mut T, read: Result<T, Wrong>) {
     if let Ok(value) = read {
         *setting = value;
     }
+}
+
+/// `none`, or the age of what is still used.
+fn remember(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Duration>, Wrong> {
+    if node.text() == Some("none") {
+        return Ok(None);
+    }
+    let range = Duration::from_mins(1)..=Duration::from_hours(31 * 24);
+    duration(name, node, range, out).map(Some)
 }
 
 /// `true`, `false` or `keep`.

@@ -593,15 +593,17 @@ fn config() -> impl Strategy<Value = Config> {
         "/b/[^\0/]{0,20}x",
         "/c/[^\0/]{0,20}x",
         milliseconds(1_000..=3_600_000),
+        option::of(milliseconds(60_000..=2_678_400_000)),
     );
-    let director = director.prop_map(|(state_file, remembered_file, socket, repair_interval)| {
-        DirectorSettings {
+    let director = director.prop_map(
+        |(state_file, remembered_file, socket, repair_interval, remember)| DirectorSettings {
             state_file: state_file.into(),
             remembered_file: remembered_file.into(),
             socket: socket.into(),
             repair_interval,
-        }
-    });
+            remember,
+        },
+    );
     (vec(service(), 0..4), ipvs, director).prop_map(|(services, ipvs, director)| Config {
         services: services.into_iter().collect(),
         ipvs,

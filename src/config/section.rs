@@ -69,7 +69,13 @@ pub(super) const FILE: Section = Section {
 /// `director`.
 pub(super) const DIRECTOR: Section = Section {
     name: "director",
-    own: &["state_file", "remembered_file", "socket", "repair_interval"],
+    own: &[
+        "state_file",
+        "remembered_file",
+        "remember",
+        "socket",
+        "repair_interval",
+    ],
     shared: &[],
 };
 /// `ipvs`.

@@ -133,6 +133,9 @@ pub struct CheckStatus {
     /// Whether only the configuration (`initial`) has it count so: no probe has found it yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_configuration: bool,
+    /// What an earlier director knew, as long as no probe has confirmed it or found something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<MemoryStatus>,
     /// How long the last probe took, in microseconds; absent until one has come back.
     pub latency_microseconds: Option<u64>,
     /// What the last failed probe saw.
@@ -172,6 +175,15 @@ pub struct CheckStatus {
     /// The connection that is held to the server; absent when the check has no tripwire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tripwire: Option<TripwireStatus>,
+}
+
+/// A standing that an earlier director knew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryStatus {
+    /// The standing.
+    pub standing: Cow<'static, str>,
+    /// How long ago a director knew it by itself for the last time, in seconds.
+    pub confirmed_seconds_ago: u64,
 }
 
 /// The connection that is held to a server.

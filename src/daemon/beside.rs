@@ -101,6 +101,7 @@ mod tests {
                 probe: checks.each[0].probe.clone(),
                 standing,
                 age: Duration::from_secs(9),
+                unconfirmed: Duration::ZERO,
             }
         };
         let known = Remembered {

@@ -81,6 +81,7 @@ mod tests {
             remembered_file: directory.join("remembered.json"),
             socket: directory.join("socket"),
             repair_interval: Duration::from_secs(10),
+            remember: None,
         }
     }
 

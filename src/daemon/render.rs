@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::say::printable;
-use crate::control::{DrainStatus, ServerStatus, SlowStartStatus, Status, Told};
+use crate::control::{DrainStatus, MemoryStatus, ServerStatus, SlowStartStatus, Status, Told};
 use crate::engine::count;
 use crate::model::{NoResult, Severity};
 use crate::system::time_of_day;
@@ -76,6 +76,10 @@ fn server(text: &mut String, it: &ServerStatus) {
     if let Some(note) = &it.note {
         let _ = write!(text, ", {note}");
     }
+    let mut memories = it.checks.iter().filter_map(|it| it.remembered.as_ref());
+    if let Some(it) = memories.next() {
+        let _ = write!(text, ", {}", memory(it));
+    }
     if let Some(it) = &it.drain {
         let _ = write!(text, ", {}", drain(it));
     }
@@ -93,6 +97,15 @@ fn server(text: &mut String, it: &ServerStatus) {
         let _ = write!(text, ": {reason}");
     }
     text.push('\n');
+}
+
+/// What an earlier director knew: `remembered as up, last known 12 s ago`.
+pub(super) fn memory(it: &MemoryStatus) -> String {
+    let MemoryStatus {
+        standing,
+        confirmed_seconds_ago: ago,
+    } = it;
+    format!("remembered as {standing}, last known {ago} s ago")
 }
 
 /// Where a standing comes from, beside the probes.
@@ -204,6 +217,7 @@ mod tests {
             standing: "up".into(),
             since_seconds: 5,
             by_configuration: false,
+            remembered: None,
             latency_microseconds: None,
             last_failure: Some("no descriptor left".to_owned()),
             warning: None,

@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
-use tracing::warn;
+use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
@@ -26,13 +26,15 @@ use super::oneshot::{follow, open};
 use super::published::Published;
 use super::recorder::Recorder;
 use super::shell::Shell;
-use super::state::{OwnedFile, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime};
+use super::state::{
+    Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime,
+};
 use crate::config::Follower;
 use crate::control::ControlSocket;
-use crate::engine::{Command, Engine, Event, Start};
+use crate::engine::{Command, Engine, Event, Start, count};
 use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::{Ipvs, Lookout};
-use crate::model::{Config, ProbeReport, Timestamp, WireNews};
+use crate::model::{Config, ProbeReport, Recalled, Timestamp, WireNews};
 use crate::probe::{self, WireOrder};
 use crate::system::keep_memory_small;
 
@@ -157,7 +159,7 @@ fn furnish(
     let mut remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
     let start = Start {
         owned: owned.read().map_err(Failure::failed)?,
-        recalled: remembered.recalled(WallTime::now()),
+        recalled: recall(&mut remembered, &config),
         orders: remembered.orders().to_vec(),
         drains: remembered.drains(WallTime::now()),
         slow_starts: remembered.slow_starts(WallTime::now()),
@@ -186,9 +188,26 @@ fn furnish(
         drain_begun: false,
         verdicts: false,
         last_noted: Timestamp::ZERO,
+        confirming: Confirming::new(clock.now(), WallTime::now()),
         end: None,
     };
     Ok((shell, start))
+}
+
+/// The standings in the remembered file that are young enough.
+fn recall(file: &mut RememberedFile, config: &Config) -> Vec<Recalled> {
+    let limit = config.director.remember;
+    let Recollection { young, too_old } = file.recalled(WallTime::now(), limit.unwrap_or_default());
+    if let (Some(limit), 1..) = (limit, too_old) {
+        info!(
+            "{} of the remembered file {} not used: last known {} s ago or more (director: remember), or, by this \
+             host's clock, in the future",
+            count(too_old, "standing"),
+            config.director.remembered_file.display(),
+            limit.as_secs()
+        );
+    }
+    young
 }
 
 /// Hands the reports of probes to the engine.

@@ -16,7 +16,10 @@ use super::kernel::Kernel;
 use super::log;
 use super::published::Published;
 use super::recorder::Recorder;
-use super::state::{LAST_WRITE, Noted, OwnedFile, RememberedWriter, WRITE_INTERVAL};
+use super::state::{
+    CONFIRM_INTERVAL, Confirm, Confirming, LAST_WRITE, Noted, OwnedFile, RememberedWriter,
+    WRITE_INTERVAL, WallTime,
+};
 use crate::engine::{Action, Counted, Engine, Event, STEP};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
@@ -52,6 +55,7 @@ pub(super) struct Shell<K> {
     /// Whether a drain has begun whose deadline counts from now on, over a kill, too.
     pub(super) drain_begun: bool,
     pub(super) last_noted: Timestamp,
+    pub(super) confirming: Confirming,
     pub(super) end: Option<ExitCode>,
 }
 
@@ -213,6 +217,7 @@ where
 
     /// The next event: one that has come, or the deadline. Readers get a snapshot before the engine waits.
     fn wait(&mut self, inbox: &Receiver<Event>) -> Event {
+        self.confirm();
         if let Some(event) = self.set_aside.take() {
             return event;
         }
@@ -231,6 +236,7 @@ where
         let patience = deadline.map_or(LONGEST_REST, |at| {
             at.rounded_up(STEP).since(self.clock.now())
         });
+        let patience = patience.min(CONFIRM_INTERVAL);
         match inbox.recv_timeout(patience) {
             Ok(event) => self.gather(event, inbox),
             Err(RecvTimeoutError::Timeout) => Event::Deadline,
@@ -265,6 +271,18 @@ where
     fn note(&mut self, now: Timestamp) {
         let noted = self.noted(now);
         self.remembered.note(noted);
+    }
+
+    /// Has it written down, from time to time, that what was noted last is still so.
+    fn confirm(&mut self) {
+        let now = self.clock.now();
+        match self.confirming.due(now, WallTime::now) {
+            None => {}
+            Some(Confirm::Time) if !self.verdicts && !self.remembered.has_lost() => {
+                self.remembered.confirm(WallTime::now());
+            }
+            Some(Confirm::Time | Confirm::All) => self.note(now),
+        }
     }
 
     fn noted(&mut self, now: Timestamp) -> impl FnOnce() -> Noted + Send + 'static {

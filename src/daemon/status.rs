@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::control::{
-    CheckStatus, DrainStatus, HeldStatus, Remembered, ServerStatus, ServiceStatus, SlowStartStatus,
-    Status, Told, TripwireStatus, VerdictDelay,
+    CheckStatus, DrainStatus, HeldStatus, MemoryStatus, Remembered, ServerStatus, ServiceStatus,
+    SlowStartStatus, Status, Told, TripwireStatus, VerdictDelay,
 };
 use crate::engine::{CheckView, ServerView, Snapshot, living};
 use crate::health::{Held, WireHealth};
@@ -206,6 +206,10 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         standing: Cow::Borrowed(view.standing.word()),
         since_seconds: now.since(view.since).as_secs(),
         by_configuration: view.assumed,
+        remembered: view.memory.as_deref().map(|memory| MemoryStatus {
+            standing: Cow::Borrowed(memory.standing.word()),
+            confirmed_seconds_ago: memory.unconfirmed(now).as_secs(),
+        }),
         latency_microseconds: view.last_started.map(|_| microseconds(view.last_latency)),
         last_failure: view.last_failure.as_deref().map(str::to_owned),
         warning: view.warning.as_deref().map(str::to_owned),
@@ -254,6 +258,10 @@ pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
             probe: view.check.probe.clone(),
             standing: view.standing,
             age: now.since(view.since),
+            unconfirmed: view
+                .memory
+                .as_deref()
+                .map_or(Duration::ZERO, |memory| memory.unconfirmed(now)),
         })
     });
     Remembered {

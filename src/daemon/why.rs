@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::Failure;
 use super::ask::{Whom, to_json};
-use super::render::{drain, event, ground, slow_start};
+use super::render::{drain, event, ground, memory, slow_start};
 use super::say::{printable, say};
 use crate::control::{
     CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told, TripwireStatus,
@@ -212,6 +212,9 @@ fn place(server: &ServerStatus) -> String {
 fn render_check(check: &CheckStatus, text: &mut String) {
     let _ = writeln!(text, "  check {}", check.probe);
     let _ = writeln!(text, "    {}", verdict(check));
+    if let Some(it) = &check.remembered {
+        let _ = writeln!(text, "    {}", memory(it));
+    }
     if let Some(held) = &check.held {
         let _ = writeln!(text, "    {}", hold_down(held));
     }
@@ -321,6 +324,7 @@ mod tests {
             standing: "down".into(),
             since_seconds: 12,
             by_configuration: false,
+            remembered: None,
             latency_microseconds: Some(2_350),
             last_failure: Some("connect refused".to_owned()),
             warning: None,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::event::ReloadId;
 use super::history::History;
 use super::orders::Answers;
-use crate::health::{Held, Progress, WireHealth};
+use crate::health::{Held, Memory, Progress, WireHealth};
 use crate::model::{
     Check, Config, Drains, Few, NoResult, Orders, PoolState, ServerKey, ServiceKey, SlowStart,
     Standing, Timestamp, Weight,
@@ -83,6 +83,8 @@ pub struct CheckView {
     pub since: Timestamp,
     /// Whether only the configuration has it count so: no probe has found it yet.
     pub assumed: bool,
+    /// What an earlier director knew, as long as no probe has confirmed it or found something else.
+    pub memory: Option<Box<Memory>>,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<Arc<str>>,
     /// What its tripwire or the last success warned of, in words.

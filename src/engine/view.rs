@@ -102,6 +102,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         standing: check.standing,
         since: check.since,
         assumed: check.assumed,
+        memory: check.memory.copied().map(Box::new),
         last_failure: check.last_failure.cloned(),
         warning: check.warning.cloned(),
         last_started: check.last_started,

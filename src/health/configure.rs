@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::checker::Checker;
 use super::event::CheckId;
+use super::memory::Memory;
 use super::roster::{Roster, ServerSlot, ServiceSlot, Slot, User};
 use crate::model::{
     Check, Config, ConfiguredServer, ConfiguredService, Few, Probe, ServerKey, ServiceKey,
     Standing, Timestamp,
 };
 
-/// The standings that an earlier director knew, by probe, and since when.
-pub(super) type Memories = BTreeMap<Probe, (Standing, Timestamp)>;
+/// The standings that an earlier director knew, by probe.
+pub(super) type Memories = BTreeMap<Probe, Memory>;
 
 /// The input for a new roster.
 pub(super) struct Origin<'a> {

@@ -47,6 +47,7 @@ mod doubt;
 mod event;
 mod hold;
 mod links;
+mod memory;
 mod monitor;
 mod reason;
 mod results;
@@ -68,6 +69,7 @@ pub use event::{
     CheckId, HealthAction, HealthEvent, ProbeRequest, Probed, RunId, WireId, WireRequest,
 };
 pub use hold::Held;
+pub use memory::Memory;
 pub use monitor::Health;
 pub use results::Progress;
 pub use view::{CheckHealth, ServerHealth, WireHealth};

@@ -11,6 +11,7 @@ use super::configure::{Memories, Origin, roster};
 use super::doubt::Doubt;
 use super::event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
 use super::links::Links;
+use super::memory::Memory;
 use super::roster::{Roster, ServerSlot};
 use super::sources::Sources;
 use super::view::ServerHealth;
@@ -77,21 +78,15 @@ impl Health {
     ///
     /// When there are two standings for one probe, `up` wins: it is the careful choice.
     pub fn recall(&mut self, recalled: Vec<Recalled>, now: Timestamp) {
-        for Recalled {
-            probe,
-            standing,
-            age,
-            ..
-        } in recalled
-        {
-            let since = Timestamp::after_start(now.since_start().saturating_sub(age));
-            match self.recalled.entry(probe) {
+        for it in recalled {
+            let memory = Memory::of(&it, now);
+            match self.recalled.entry(it.probe) {
                 Entry::Vacant(entry) => {
-                    entry.insert((standing, since));
+                    entry.insert(memory);
                 }
                 Entry::Occupied(mut entry) => {
-                    if standing.is_up() {
-                        entry.insert((standing, since));
+                    if memory.standing.is_up() {
+                        entry.insert(memory);
                     }
                 }
             }
@@ -255,6 +250,9 @@ impl Health {
                 probe: checker.check().probe.clone(),
                 standing,
                 age: now.since(since),
+                unconfirmed: checker
+                    .memory()
+                    .map_or(Duration::ZERO, |memory| memory.unconfirmed(now)),
             })
         })
     }

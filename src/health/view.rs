@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::checker::Checker;
 use super::hold::Held;
+use super::memory::Memory;
 use super::results::Progress;
 use super::roster::{Roster, ServerSlot, Slot};
 use super::wire::{Wire, Wires};
@@ -36,6 +37,8 @@ pub struct CheckHealth<'a> {
     pub since: Timestamp,
     /// Whether only the configuration has it count so: no probe has found it yet.
     pub assumed: bool,
+    /// What an earlier director knew, as long as no probe has confirmed it or found something else.
+    pub memory: Option<&'a Memory>,
     /// What the last probe without success saw, in words.
     pub last_failure: Option<&'a Arc<str>>,
     /// What its tripwire or the last success warned of, in words.
@@ -107,6 +110,7 @@ impl<'a> CheckHealth<'a> {
             standing: checker.standing(),
             since: checker.since(),
             assumed: checker.is_assumed(),
+            memory: checker.memory(),
             last_failure: checker.last_failure(),
             warning: wire.and_then(Wire::warning).or(checker.warning()),
             last_started: last_run.map(|run| run.started),

@@ -107,9 +107,18 @@ pub struct DirectorSettings {
     pub socket: PathBuf,
     /// How often the kernel is read back and repaired.
     pub repair_interval: Duration,
+    /// How old a remembered standing may be that a start uses; `None` uses none.
+    #[serde(default = "DirectorSettings::usual_memory")]
+    pub remember: Option<Duration>,
 }
 
 impl DirectorSettings {
+    /// An hour: longer than a restart, an upgrade or a boot takes, and shorter than a repair.
+    #[must_use]
+    pub const fn usual_memory() -> Option<Duration> {
+        Some(Duration::from_hours(1))
+    }
+
     /// The default remembered file: `remembered.json` beside `state.json`, and `NAME.remembered.json` beside
     /// `NAME.json`. So two directors can have their files in one directory.
     #[must_use]

@@ -70,6 +70,9 @@ pub struct Recalled {
     pub standing: Standing,
     /// How long it had been so, counted until now.
     pub age: Duration,
+    /// How long ago a director knew it by itself for the last time; zero when it still does.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
+    pub unconfirmed: Duration,
 }
 
 /// The standing of each checked server of each service. A server that is not in it has no standing yet.

@@ -51,11 +51,14 @@ fn write_director(director: &DirectorSettings, f: &mut fmt::Formatter<'_>) -> fm
         remembered_file,
         socket,
         repair_interval,
+        remember,
     } = director;
     f.write_str("director:\n")?;
     writeln!(f, "  state_file: {}", Quoted(&state_file.to_string_lossy()))?;
     let remembered_file = remembered_file.to_string_lossy();
     writeln!(f, "  remembered_file: {}", Quoted(&remembered_file))?;
+    let remember = remember.map_or_else(|| "none".to_owned(), duration::write);
+    writeln!(f, "  remember: {remember}")?;
     writeln!(f, "  socket: {}", Quoted(&socket.to_string_lossy()))?;
     writeln!(
         f,

@@ -217,6 +217,7 @@ fn full_status() -> Status {
                     standing: "down".into(),
                     since_seconds: 5,
                     by_configuration: false,
+                    remembered: None,
                     latency_microseconds: Some(120),
                     last_failure: Some("connect refused".to_owned()),
                     warning: None,
@@ -296,6 +297,7 @@ fn replies_are_these_lines() {
         },
         standing: Standing::Down,
         age: Duration::from_secs(5),
+        unconfirmed: Duration::ZERO,
     };
     let remembered = Remembered {
         recalled: vec![recalled],
@@ -345,7 +347,7 @@ fn replies_are_these_lines() {
         ),
         (
             ReplyLine::Item(1, Some(Item::Standings(Box::new(remembered)))),
-            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null,"conn_reuse_mode":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0}}}}}}"#,
+            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null,"conn_reuse_mode":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0},"remember":null}}}}}"#,
         ),
     ];
     for (line, text) in golden {

@@ -88,6 +88,7 @@ fn snapshot() -> Snapshot {
                     standing,
                     since: Timestamp::ZERO,
                     assumed: false,
+                    memory: None,
                     last_failure: down.then(|| "connect refused".into()),
                     warning: None,
                     last_started: Some(Timestamp::ZERO),

@@ -6,6 +6,7 @@
 //! | [`OwnedFile`] | which services of the kernel's table are ours | before a service is made, and after one is removed | services that are no longer configured stay in the kernel |
 //! | [`RememberedFile`] | the standings of the servers, and since when | some seconds later, by [`RememberedWriter`]'s thread | servers are checked as if for the first time |
 
+mod confirm;
 mod error;
 mod kept;
 mod owned;
@@ -16,9 +17,10 @@ mod tests;
 mod wall;
 mod writer;
 
+pub(in crate::daemon) use confirm::{CONFIRM_INTERVAL, Confirm, Confirming};
 pub(in crate::daemon) use error::StateError;
 pub(in crate::daemon) use owned::{OwnedFile, read_owned};
-pub(in crate::daemon) use remembered::{Noted, Remembered};
+pub(in crate::daemon) use remembered::{Noted, Recollection, Remembered};
 pub(in crate::daemon) use remembered_file::{RememberedFile, refuse_other_kinds};
 pub(in crate::daemon) use wall::WallTime;
 pub(in crate::daemon) use writer::{LAST_WRITE, RememberedWriter, WRITE_INTERVAL};

@@ -53,6 +53,8 @@ impl From<Vec<Recalled>> for Noted {
 pub(in crate::daemon) struct Remembered {
     version: u64,
     readable_by: u64,
+    /// When a director knew for the last time what the file says.
+    written: Option<WallTime>,
     standings: BTreeMap<Identity, Held>,
     orders: Kept<Ordered>,
     drains: Kept<DrainLine>,
@@ -70,7 +72,17 @@ type Identity = (ServiceKey, ServerKey, Probe);
 struct Held {
     standing: Standing,
     since: WallTime,
+    confirmed: Option<WallTime>,
     rest: Map<String, Value>,
+}
+
+/// What a start takes from the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::daemon) struct Recollection {
+    /// The standings of the servers, each with its age by now.
+    pub(in crate::daemon) young: Vec<Recalled>,
+    /// How many others are too old, or from the future.
+    pub(in crate::daemon) too_old: usize,
 }
 
 /// The file.
@@ -126,6 +138,9 @@ struct Entry {
     probe: Probe,
     standing: Standing,
     since: WallTime,
+    /// When a director knew it by itself for the last time; absent when that is when the file was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed: Option<WallTime>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -211,6 +226,7 @@ impl Default for Remembered {
         Self {
             version: VERSION,
             readable_by: READABLE_BY,
+            written: None,
             standings: BTreeMap::new(),
             orders: Kept::default(),
             drains: Kept::default(),
@@ -240,7 +256,7 @@ impl Remembered {
                 "it needs a director that reads version {readable_by} or newer, and this one reads version {VERSION}"
             ));
         }
-        fields.remove("written");
+        remembered.written = number("written").map(WallTime);
         remembered.orders = Kept::take(&mut fields, "orders");
         remembered.drains = Kept::take(&mut fields, "drains");
         remembered.slow_starts = Kept::take(&mut fields, "slow_starts");
@@ -265,19 +281,24 @@ impl Remembered {
         }
     }
 
-    /// The standings of the servers, each with its age by now.
-    pub(in crate::daemon) fn recalled(&self, now: WallTime) -> Vec<Recalled> {
+    /// The standings of the servers that a director knew less than `limit` ago.
+    pub(in crate::daemon) fn recalled(&self, now: WallTime, limit: Duration) -> Recollection {
         let recalled = |(identity, held): (&Identity, &Held)| {
+            let confirmed = held.confirmed.or(self.written)?;
+            let unconfirmed = confirmed.recent(now, limit)?;
             let (service, server, probe) = identity.clone();
-            Recalled {
+            Some(Recalled {
                 service,
                 server,
                 probe,
                 standing: held.standing,
                 age: held.since.age(now),
-            }
+                unconfirmed,
+            })
         };
-        self.standings.iter().map(recalled).collect()
+        let young: Vec<Recalled> = self.standings.iter().filter_map(recalled).collect();
+        let too_old = self.standings.len() - young.len();
+        Recollection { young, too_old }
     }
 
     /// The orders that were in force.
@@ -335,6 +356,7 @@ impl Remembered {
             probe,
             standing: it.standing,
             since: now.before(it.age),
+            confirmed: (!it.unconfirmed.is_zero()).then(|| now.before(it.unconfirmed)),
             rest: known.map(|held| held.rest.clone()).unwrap_or_default(),
         }
     }
@@ -398,11 +420,13 @@ impl Entry {
             probe,
             standing,
             since,
+            confirmed,
             rest,
         } = self;
         let held = Held {
             standing,
             since,
+            confirmed,
             rest,
         };
         ((service, server, probe), held)
@@ -434,6 +458,7 @@ mod tests {
     use super::*;
     use crate::model::Order;
 
+    const HOUR: Duration = Duration::from_hours(1);
     const NOW: WallTime = WallTime(1_800_000_000);
 
     fn recalled(server: &str, standing: Standing, age: u64) -> Recalled {
@@ -447,6 +472,7 @@ mod tests {
             },
             standing,
             age: Duration::from_secs(age),
+            unconfirmed: Duration::ZERO,
         }
     }
 
@@ -472,10 +498,46 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_and_has_grown_older() {
         let read = read(&text(&Remembered::default(), &two()));
-        let later = read.recalled(WallTime(NOW.0 + 30));
+        let later = read.recalled(WallTime(NOW.0 + 30), HOUR).young;
         let ages: Vec<u64> = later.iter().map(|it| it.age.as_secs()).collect();
         assert_eq!(ages, [100, 35]);
-        assert_eq!(read.recalled(NOW), two());
+        assert_eq!(read.recalled(NOW, HOUR).young, two());
+    }
+
+    #[test]
+    fn what_no_director_has_known_for_long_or_only_in_the_future_is_not_used() {
+        let mut noted = two();
+        noted[1].unconfirmed = Duration::from_secs(600);
+        let read = read(&text(&Remembered::default(), &noted));
+        for (now, young) in [
+            (NOW.0, 2),
+            (NOW.0 + 2_999, 2),
+            (NOW.0 + 3_000, 1),
+            (NOW.0 + 3_599, 1),
+            (NOW.0 + 3_600, 0),
+            (NOW.0 - 1, 1),
+            (NOW.0 - 601, 0),
+            (0, 0),
+            (u64::MAX, 0),
+        ] {
+            let recalled = read.recalled(WallTime(now), HOUR);
+            assert_eq!(recalled.young.len(), young, "{now}");
+            assert_eq!(recalled.too_old, 2 - young, "{now}");
+        }
+        assert_eq!(read.recalled(NOW, Duration::ZERO).young, []);
+        let unconfirmed = read.recalled(WallTime(NOW.0 + 60), HOUR).young;
+        let unconfirmed: Vec<u64> = unconfirmed
+            .iter()
+            .map(|it| it.unconfirmed.as_secs())
+            .collect();
+        assert_eq!(unconfirmed, [60, 660]);
+    }
+
+    #[test]
+    fn without_the_time_of_its_writing_nothing_of_a_file_is_young() {
+        let mut text = text(&Remembered::default(), &two());
+        text.as_object_mut().unwrap().remove("written");
+        assert_eq!(read(&text).recalled(NOW, HOUR).too_old, 2);
     }
 
     #[test]
@@ -571,15 +633,13 @@ mod tests {
 
     #[test]
     fn a_clock_that_stepped_back_gives_no_age() {
-        let written = read(&text(&Remembered::default(), &two()));
-        for standing in written.recalled(WallTime(5)) {
-            assert_eq!(standing.age, Duration::ZERO);
-        }
         // A clock that shows an earlier time than the age is long.
         let early =
             serde_json::to_value(Remembered::default().document(&two().into(), WallTime(5)));
         assert_eq!(
-            read(&early.unwrap()).recalled(WallTime(5))[0].age.as_secs(),
+            read(&early.unwrap()).recalled(WallTime(5), HOUR).young[0]
+                .age
+                .as_secs(),
             5
         );
     }
@@ -599,7 +659,7 @@ mod tests {
         standings.extend([more, odd, "?".into()]);
 
         let mut read = read(&newer);
-        assert_eq!(read.recalled(NOW), two());
+        assert_eq!(read.recalled(NOW, HOUR).young, two());
         read.forget_known();
         assert_eq!(text(&read, &two()), newer);
         // Of a server that is no longer checked nothing stays.
@@ -614,7 +674,7 @@ mod tests {
             let path = line["probe"]["path"].as_object_mut().unwrap();
             path.remove("mark");
         }
-        assert_eq!(read(&older).recalled(NOW), two());
+        assert_eq!(read(&older).recalled(NOW, HOUR).young, two());
     }
 
     #[test]

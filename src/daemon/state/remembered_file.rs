@@ -2,17 +2,18 @@
 //! The remembered file. A director can work without it: then it checks every server as if for the first time. So only a
 //! mistake in the configuration prevents a start.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tracing::warn;
 
 use super::owned::{destination, lock, nothing_there};
 use super::wall::WallTime;
-use super::{LARGEST, Noted, Remembered, StateError};
-use crate::model::{Ordered, Recalled, RecalledDrain, RecalledSlowStart};
+use super::{LARGEST, Noted, Recollection, Remembered, StateError};
+use crate::model::{Ordered, RecalledDrain, RecalledSlowStart};
 use crate::system::{FileCause, FileLock, read_limited, write_atomically_with};
 
 /// Its name in messages, and its key in the configuration.
@@ -24,17 +25,19 @@ const MOST_BAD: usize = 9;
 /// The remembered file of one director. Nobody else has it meanwhile.
 #[derive(Debug)]
 pub(in crate::daemon) struct RememberedFile {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// `None` while the disk does not allow it.
     lock: Option<FileLock>,
     content: Remembered,
     /// The file as it was when it was last read or written.
-    seen: Option<Seen>,
+    pub(super) seen: Option<Seen>,
+    /// Whether this process has written it as it is there.
+    pub(super) is_own: bool,
 }
 
 /// What tells a file from the one that was there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
+pub(super) struct Seen {
     device: u64,
     inode: u64,
     length: u64,
@@ -43,13 +46,16 @@ struct Seen {
 
 impl Seen {
     fn at(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Self {
+        fs::metadata(path).ok().as_ref().map(Self::of)
+    }
+
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             length: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
-        })
+        }
     }
 }
 
@@ -64,6 +70,7 @@ impl RememberedFile {
             lock: None,
             content: Remembered::default(),
             seen: None,
+            is_own: false,
         };
         refuse_other_kinds(&file.path)?;
         match lock(WHAT, &file.path) {
@@ -80,9 +87,9 @@ impl RememberedFile {
         Ok(file)
     }
 
-    /// The standings of the servers when the file was written, each with its age by now.
-    pub(in crate::daemon) fn recalled(&mut self, now: WallTime) -> Vec<Recalled> {
-        let recalled = self.content.recalled(now);
+    /// The standings of the servers that a director knew less than `limit` ago.
+    pub(in crate::daemon) fn recalled(&mut self, now: WallTime, limit: Duration) -> Recollection {
+        let recalled = self.content.recalled(now, limit);
         self.content.forget_known();
         recalled
     }
@@ -103,7 +110,7 @@ impl RememberedFile {
     }
 
     /// Replaces the standings, orders and drains in the file, with ages counted until `now`. A failure leaves the file unchanged.
-    pub(super) fn write(&mut self, noted: &Noted, now: WallTime) -> Result<(), StateError> {
+    pub(super) fn write_noted(&mut self, noted: &Noted, now: WallTime) -> Result<(), StateError> {
         refuse_other_kinds(&self.path)?;
         if self.lock.is_none() {
             self.lock = Some(lock(WHAT, &self.path)?);
@@ -115,6 +122,7 @@ impl RememberedFile {
         let written = self.write_content(noted, now);
         self.content.forget_known();
         self.seen = Seen::at(&self.path);
+        self.is_own = written.is_ok();
         written
     }
 
@@ -208,6 +216,9 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::model::Recalled;
+
+    const HOUR: Duration = Duration::from_hours(1);
 
     const NOW: WallTime = WallTime(1_800_000_000);
 
@@ -228,6 +239,7 @@ mod tests {
             },
             standing: crate::model::Standing::Down,
             age: std::time::Duration::from_secs(9),
+            unconfirmed: Duration::ZERO,
         }]
     }
 
@@ -235,11 +247,11 @@ mod tests {
     fn what_is_written_is_read_again() {
         let (_directory, path) = place();
         let mut file = RememberedFile::open(&path).unwrap();
-        assert_eq!(file.recalled(NOW), []);
-        file.write(&one().into(), NOW).unwrap();
+        assert_eq!(file.recalled(NOW, HOUR).young, []);
+        file.write_noted(&one().into(), NOW).unwrap();
         drop(file);
         let mut file = RememberedFile::open(&path).unwrap();
-        assert_eq!(file.recalled(NOW), one());
+        assert_eq!(file.recalled(NOW, HOUR).young, one());
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
@@ -251,7 +263,7 @@ mod tests {
             let text = format!("dear diary {number}");
             fs::write(&path, &text).unwrap();
             let mut file = RememberedFile::open(&path).unwrap();
-            assert_eq!(file.recalled(NOW), []);
+            assert_eq!(file.recalled(NOW, HOUR).young, []);
             let bad = format!("{}.bad{name}", path.display());
             assert_eq!(fs::read_to_string(bad).unwrap(), text);
             assert!(!path.exists());
@@ -261,7 +273,10 @@ mod tests {
         }
         fs::write(&path, "the tenth").unwrap();
         let mut file = RememberedFile::open(&path).unwrap();
-        let error = file.write(&one().into(), NOW).unwrap_err().to_string();
+        let error = file
+            .write_noted(&one().into(), NOW)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("remove those"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "the tenth");
     }
@@ -270,14 +285,14 @@ mod tests {
     fn what_comes_there_while_the_director_runs_is_kept_too() {
         let (_directory, path) = place();
         let mut file = RememberedFile::open(&path).unwrap();
-        file.write(&one().into(), NOW).unwrap();
+        file.write_noted(&one().into(), NOW).unwrap();
         fs::write(&path, "dear diary").unwrap();
-        file.write(&one().into(), NOW).unwrap();
+        file.write_noted(&one().into(), NOW).unwrap();
         let bad = format!("{}.bad", path.display());
         assert_eq!(fs::read_to_string(bad).unwrap(), "dear diary");
         fs::remove_file(&path).unwrap();
         symlink("/dev/null", &path).unwrap();
-        assert!(file.write(&one().into(), NOW).is_err());
+        assert!(file.write_noted(&one().into(), NOW).is_err());
         assert_eq!(path.read_link().unwrap(), Path::new("/dev/null"));
     }
 
@@ -302,8 +317,8 @@ mod tests {
         let blocked = directory.path().join("blocked");
         fs::write(&blocked, "").unwrap();
         let mut file = RememberedFile::open(&blocked.join("remembered.json")).unwrap();
-        assert!(file.write(&one().into(), NOW).is_err());
+        assert!(file.write_noted(&one().into(), NOW).is_err());
         fs::remove_file(&blocked).unwrap();
-        file.write(&one().into(), NOW).unwrap();
+        file.write_noted(&one().into(), NOW).unwrap();
     }
 }

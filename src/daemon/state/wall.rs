@@ -27,6 +27,13 @@ impl WallTime {
         Duration::from_secs(now.0.saturating_sub(self.0))
     }
 
+    /// How long ago that was, unless it is `limit` or more. `None` also when it is to come: the clock was another one
+    /// then, and nobody knows how long ago it was.
+    pub(super) fn recent(self, now: Self, limit: Duration) -> Option<Duration> {
+        let age = Duration::from_secs(now.0.checked_sub(self.0)?);
+        (age < limit).then_some(age)
+    }
+
     /// So long before.
     pub(super) const fn before(self, age: Duration) -> Self {
         Self(self.0.saturating_sub(age.as_secs()))

@@ -22,6 +22,25 @@ pub(in crate::daemon) const LAST_WRITE: Duration = Duration::from_secs(1);
 /// Gives what to remember, with ages counted until the note.
 type Note = Box<dyn FnOnce() -> Noted + Send>;
 
+/// Where it is written.
+trait Store {
+    /// Replaces what was there.
+    fn write(&mut self, noted: &Noted, now: WallTime) -> Result<(), StateError>;
+
+    /// Says that what is there is still so. `false` when it must be written whole.
+    fn confirm(&mut self, now: WallTime) -> bool;
+}
+
+impl Store for RememberedFile {
+    fn write(&mut self, noted: &Noted, now: WallTime) -> Result<(), StateError> {
+        self.write_noted(noted, now)
+    }
+
+    fn confirm(&mut self, now: WallTime) -> bool {
+        self.confirm_at(now)
+    }
+}
+
 /// The thread that writes the remembered file.
 #[derive(Debug)]
 pub(in crate::daemon) struct RememberedWriter {
@@ -43,30 +62,28 @@ struct State {
     urgent: bool,
     /// It is the outcome of this command.
     command: Option<CommandId>,
+    /// What is written was still so at this time.
+    confirmed: Option<WallTime>,
+    /// It could not be confirmed, and must be written whole.
+    lost: bool,
     closing: bool,
     done: bool,
 }
 
 impl RememberedWriter {
     /// Starts the thread. It writes the first note at once, and then at most once in `interval`.
-    pub(in crate::daemon) fn start(
-        mut file: RememberedFile,
-        interval: Duration,
-    ) -> io::Result<Self> {
-        Self::start_with(interval, move |noted, now| file.write(noted, now))
+    pub(in crate::daemon) fn start(file: RememberedFile, interval: Duration) -> io::Result<Self> {
+        Self::start_with(interval, file)
     }
 
-    fn start_with(
-        interval: Duration,
-        write: impl FnMut(&Noted, WallTime) -> Result<(), StateError> + Send + 'static,
-    ) -> io::Result<Self> {
+    fn start_with(interval: Duration, store: impl Store + Send + 'static) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
         let (tell_tried, tried) = watch::channel(CommandId::default());
         let writer = Writer {
             desk: Arc::clone(&desk),
             interval,
             clock: Clock::start(),
-            write,
+            store,
             unwritten: None,
             failing: false,
             tried: tell_tried,
@@ -90,6 +107,17 @@ impl RememberedWriter {
         note: impl FnOnce() -> Noted + Send + 'static,
     ) {
         self.put(Box::new(note), true, command);
+    }
+
+    /// Says that what was noted last is still so at this time. Never waits.
+    pub(in crate::daemon) fn confirm(&self, now: WallTime) {
+        self.desk.state().confirmed = Some(now);
+        self.desk.changed.notify_all();
+    }
+
+    /// Whether the last confirmation failed, so that a note is wanted. The answer is given once.
+    pub(in crate::daemon) fn has_lost(&self) -> bool {
+        std::mem::take(&mut self.desk.state().lost)
     }
 
     /// The last command whose outcome was written, or could not be.
@@ -149,15 +177,16 @@ impl Desk {
 struct Taken {
     note: Option<(WallTime, Note)>,
     command: Option<CommandId>,
+    confirmed: Option<WallTime>,
     closing: bool,
 }
 
 /// The thread's side.
-struct Writer<W> {
+struct Writer<S> {
     desk: Arc<Desk>,
     interval: Duration,
     clock: Clock,
-    write: W,
+    store: S,
     /// The failure of a write, until a newer note comes.
     unwritten: Option<(WallTime, Noted)>,
     failing: bool,
@@ -176,25 +205,30 @@ impl Drop for Done {
     }
 }
 
-impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
+impl<S: Store> Writer<S> {
     fn run(mut self) {
         let mut earliest = Timestamp::ZERO;
         loop {
             let Taken {
                 note,
                 command,
+                confirmed,
                 closing,
             } = self.wait(earliest);
             if let Some((at, note)) = note {
                 self.unwritten = Some((at, note()));
             }
             if let Some((at, recalled)) = self.unwritten.take() {
-                let written = (self.write)(&recalled, at);
+                let written = self.store.write(&recalled, at);
                 if written.is_err() {
                     self.unwritten = Some((at, recalled));
                 }
                 self.tell(written);
                 earliest = self.clock.now() + self.interval;
+            } else if let Some(at) = confirmed
+                && !self.store.confirm(at)
+            {
+                self.desk.state().lost = true;
             }
             if let Some(command) = command {
                 self.tried.send_replace(command);
@@ -209,7 +243,8 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
     fn wait(&self, earliest: Timestamp) -> Taken {
         let mut state = self.desk.state();
         loop {
-            let something = state.note.is_some() || self.unwritten.is_some();
+            let something =
+                state.note.is_some() || self.unwritten.is_some() || state.confirmed.is_some();
             let left = earliest.since(self.clock.now());
             let now = left.is_zero() || (state.urgent && state.note.is_some());
             if state.closing || (something && now) {
@@ -217,6 +252,7 @@ impl<W: FnMut(&Noted, WallTime) -> Result<(), StateError>> Writer<W> {
                 return Taken {
                     note: state.note.take(),
                     command: state.command.take(),
+                    confirmed: state.confirmed.take(),
                     closing: state.closing,
                 };
             }
@@ -268,6 +304,7 @@ mod tests {
             },
             standing: crate::model::Standing::Down,
             age: Duration::ZERO,
+            unconfirmed: Duration::ZERO,
         };
         Noted::from(vec![recalled])
     }
@@ -281,10 +318,74 @@ mod tests {
         }
     }
 
+    /// What it does when it is told to write, and to confirm.
+    struct Told<W, C>(W, C);
+
+    impl<W, C> Store for Told<W, C>
+    where
+        W: FnMut(&Noted, WallTime) -> Result<(), StateError>,
+        C: FnMut(WallTime) -> bool,
+    {
+        fn write(&mut self, noted: &Noted, now: WallTime) -> Result<(), StateError> {
+            self.0(noted, now)
+        }
+
+        fn confirm(&mut self, now: WallTime) -> bool {
+            self.1(now)
+        }
+    }
+
+    fn start(
+        interval: Duration,
+        write: impl FnMut(&Noted, WallTime) -> Result<(), StateError> + Send + 'static,
+    ) -> io::Result<RememberedWriter> {
+        RememberedWriter::start_with(interval, Told(write, |_| true))
+    }
+
+    #[test]
+    fn a_confirmation_that_fails_asks_for_a_note_once() {
+        let (done, confirmed) = channel();
+        let store = Told(
+            |_: &Noted, _| Ok(()),
+            move |now: WallTime| {
+                done.send(now).unwrap();
+                now != WallTime(2)
+            },
+        );
+        let writer = RememberedWriter::start_with(Duration::ZERO, store).unwrap();
+        for (at, lost) in [(1, false), (2, true), (3, false)] {
+            writer.confirm(WallTime(at));
+            assert_eq!(confirmed.recv_timeout(PATIENCE).unwrap(), WallTime(at));
+            // It is known at the latest when the thread asks for more.
+            writer.confirm(WallTime(9));
+            assert_eq!(confirmed.recv_timeout(PATIENCE).unwrap(), WallTime(9));
+            assert_eq!(writer.has_lost(), lost, "{at}");
+            assert!(!writer.has_lost());
+        }
+        assert!(writer.close(PATIENCE));
+    }
+
+    #[test]
+    fn while_a_note_cannot_be_written_nothing_is_confirmed() {
+        let (done, attempts) = channel();
+        let write = move |_: &Noted, _| {
+            done.send(()).unwrap();
+            Err(failure())
+        };
+        let store = Told(write, |_| panic!("what is there is not so any more"));
+        let writer = RememberedWriter::start_with(Duration::from_millis(1), store).unwrap();
+        writer.note(|| one(1));
+        for at in 0..5 {
+            attempts.recv_timeout(PATIENCE).unwrap();
+            writer.confirm(WallTime(at));
+        }
+        assert!(writer.close(PATIENCE));
+    }
+
     #[test]
     fn only_the_last_of_many_notes_is_written() {
         let (done, attempts) = channel();
-        let writer = RememberedWriter::start_with(LONG, move |recalled, _| {
+        let writer = start(LONG, move |recalled, _| {
             done.send(recalled.clone()).unwrap();
             Ok(())
         });
@@ -302,7 +403,7 @@ mod tests {
     #[test]
     fn an_urgent_note_does_not_wait_for_the_interval() {
         let (done, attempts) = channel();
-        let writer = RememberedWriter::start_with(LONG, move |noted, _| {
+        let writer = start(LONG, move |noted, _| {
             done.send(noted.clone()).unwrap();
             Ok(())
         });
@@ -328,7 +429,7 @@ mod tests {
     fn a_write_that_failed_is_tried_again_without_a_new_note() {
         let (done, attempts) = channel();
         let mut failures = 3;
-        let writer = RememberedWriter::start_with(Duration::from_millis(1), move |recalled, at| {
+        let writer = start(Duration::from_millis(1), move |recalled, at| {
             done.send((recalled.clone(), at)).unwrap();
             failures -= 1;
             if failures > 0 { Err(failure()) } else { Ok(()) }
@@ -348,7 +449,7 @@ mod tests {
     fn a_disk_that_hangs_holds_up_neither_notes_nor_the_end() {
         let (let_go, hold) = channel::<()>();
         let (entered, entries) = channel();
-        let writer = RememberedWriter::start_with(Duration::ZERO, move |_, _| {
+        let writer = start(Duration::ZERO, move |_, _| {
             entered.send(()).unwrap();
             // Until the test is over.
             let _ = hold.recv();
@@ -364,7 +465,7 @@ mod tests {
 
     #[test]
     fn a_defect_in_a_note_holds_up_no_end() {
-        let writer = RememberedWriter::start_with(LONG, |_, _| Ok(())).unwrap();
+        let writer = start(LONG, |_, _| Ok(())).unwrap();
         writer.note(|| panic!("a defect, as it is meant to be in this test"));
         assert!(writer.close(PATIENCE));
     }
@@ -379,6 +480,7 @@ mod tests {
         assert!(writer.close(PATIENCE));
         // The lock ended with the thread.
         let mut file = RememberedFile::open(&path).unwrap();
-        assert_eq!(file.recalled(WallTime(0)), one(9).recalled);
+        let now = WallTime::now();
+        assert_eq!(file.recalled(now, LONG).young.len(), one(9).recalled.len());
     }
 }

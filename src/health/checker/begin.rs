@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Checker, Phase};
+use crate::health::memory::Memory;
 use crate::health::results::Results;
 use crate::model::{AgentState, Check, Initial, NoResult, Standing, Timestamp};
 
@@ -22,7 +23,7 @@ impl Checker {
     /// shorter) of `now`.
     pub(in crate::health) fn new(
         check: Arc<Check>,
-        recalled: Option<(Standing, Timestamp)>,
+        recalled: Option<Memory>,
         now: Timestamp,
         jitter: &mut fastrand::Rng,
     ) -> Self {
@@ -39,9 +40,9 @@ impl Checker {
             no_result: NoResult::CouldNotRun,
             not_checked_since: now,
             abstains: false,
-            told: recalled.map_or(AgentState::NOTHING, |(it, _)| AgentState::behind(it)),
+            told: recalled.map_or(AgentState::NOTHING, |it| AgentState::behind(it.standing)),
             heard: None,
-            serving: recalled.is_some_and(|(standing, _)| standing.is_up()),
+            serving: recalled.is_some_and(|it| it.standing.is_up()),
             recalled: recalled.map(Box::new),
             alarm: None,
             phase: Phase::Waiting(first),
@@ -75,22 +76,19 @@ impl Checker {
     /// Counts as its `initial` says. A standing that an earlier director knew speaks against `up` when it is another
     /// one: a restart must not put a dead server, or one that drains, among those that serve.
     fn assume(&mut self, now: Timestamp) {
-        let recalled = self.recalled.as_deref().copied();
-        let standing = match (self.check.schedule.initial, recalled) {
+        let recalled = self.recalled.as_deref();
+        let standing = match (self.check.schedule.initial, recalled.map(|it| it.standing)) {
             (Initial::Up, None) => Standing::UP,
-            (Initial::Up, Some((up @ Standing::Up(_), _))) => up,
+            (Initial::Up, Some(up @ Standing::Up(_))) => up,
             (Initial::Down, _) => Standing::Down,
             (
                 Initial::Up,
-                Some((
-                    Standing::Unknown | Standing::Down | Standing::Drain | Standing::Maintenance,
-                    _,
-                )),
+                Some(Standing::Unknown | Standing::Down | Standing::Drain | Standing::Maintenance),
             )
             | (Initial::Remembered, _) => return,
         };
-        let same = recalled.filter(|(it, _)| it.word() == standing.word());
-        self.since = same.map_or(now, |(_, since)| since);
+        let same = recalled.filter(|it| it.standing.word() == standing.word());
+        self.since = same.map_or(now, |it| it.since);
         self.standing = standing;
         self.assumed = true;
         self.abstains = false;
@@ -121,14 +119,13 @@ impl Checker {
         }
     }
 
-    /// A probe has found what the configuration had it count as. Returns whether it had.
+    /// Takes a result that is the present standing. Returns whether only the configuration had said so until now.
     pub(super) fn confirm(&mut self, found: Standing) -> bool {
-        let confirmed = self.assumed && found.word() == self.standing.word();
-        if confirmed {
-            self.assumed = false;
-            self.recalled = None;
+        if found.word() != self.standing.word() {
+            return false;
         }
-        confirmed
+        self.recalled = None;
+        std::mem::take(&mut self.assumed)
     }
 
     /// There is nothing to judge by: what only the configuration says does not count beside other checks.

@@ -123,8 +123,10 @@ impl Checker {
             return;
         }
         match self.recalled.as_deref() {
-            Some(&(standing, _)) => {
-                self.turn(now, standing);
+            Some(&memory) => {
+                self.turn(now, memory.standing);
+                // Nobody has confirmed it.
+                self.recalled = Some(Box::new(memory));
                 let because = "as it was before the start".into();
                 out.push(CheckerAction::Changed { because });
             }
@@ -209,8 +211,8 @@ impl Checker {
         let recalled = self.recalled.take();
         if !same(self.standing) {
             self.since = recalled
-                .filter(|recalled| same(recalled.0) && !self.assumed)
-                .map_or(now, |recalled| recalled.1);
+                .filter(|it| same(it.standing) && !self.assumed)
+                .map_or(now, |it| it.since);
         }
         if to == Standing::Down {
             let before = self.hold.take().map(|hold| *hold);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::doubt::Heard;
 use super::hold::{Held, Hold};
+use super::memory::Memory;
 use super::results::{Progress, Results};
 use crate::model::{
     AgentState, Check, Fall, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp,
@@ -91,8 +92,8 @@ pub(super) struct Checker {
     /// A server of this check took connections when the checker began: its first verdict of down needs `fall` failures,
     /// like any other.
     serving: bool,
-    /// The standing that an earlier director knew, and since when. The first verdict clears it.
-    recalled: Option<Box<(Standing, Timestamp)>>,
+    /// What an earlier director knew. The first result that decides clears it.
+    recalled: Option<Box<Memory>>,
     /// When its tripwire raised an alarm that no result has answered yet.
     alarm: Option<Timestamp>,
     phase: Phase,
@@ -141,13 +142,19 @@ impl Checker {
         self.assumed
     }
 
+    /// What an earlier director knew, as long as no probe has confirmed it or found something else.
+    pub(super) fn memory(&self) -> Option<&Memory> {
+        self.recalled.as_deref()
+    }
+
     /// Its standing and since when. Before the first verdict: the standing that an earlier director knew.
     pub(super) fn belief(&self) -> Option<(Standing, Timestamp)> {
+        let recalled = self.memory().map(|memory| (memory.standing, memory.since));
         if self.assumed {
-            return self.recalled.as_deref().copied();
+            return recalled;
         }
         match self.standing {
-            Standing::Unknown => self.recalled.as_deref().copied(),
+            Standing::Unknown => recalled,
             Standing::Up(_) | Standing::Down | Standing::Drain | Standing::Maintenance => {
                 Some((self.standing, self.since))
             }

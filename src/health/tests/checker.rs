@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{RETRY_DELAY, SCHEDULE, check, report};
-use crate::health::LOST_AFTER;
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
+use crate::health::{LOST_AFTER, Memory};
 use crate::model::{
     AgentAdmin, AgentState, AmqpProbe, AskedWeight, Check, CheckSchedule, Fall, HoldDown, NoResult,
-    ProbeKind, ProbeOutcome, RabbitmqProbe, Retry, Standing, Timestamp, Weight,
+    ProbeKind, ProbeOutcome, RabbitmqProbe, Recalled, Retry, Standing, Timestamp, Weight,
 };
 
 fn weight(weight: u32) -> Option<AskedWeight> {
@@ -322,8 +322,17 @@ fn what_an_agent_told_lasts_over_probes_and_restarts() {
             Standing::Drain,
         ]
     );
-    let recalled = checker.0.belief();
-    assert_eq!(recalled.unwrap().0, Standing::Drain);
+    let (standing, since) = checker.0.belief().unwrap();
+    assert_eq!(standing, Standing::Drain);
+    let recalled = Recalled {
+        service: "FWM 7".parse().unwrap(),
+        server: "10.0.0.1:80".parse().unwrap(),
+        probe: checker.0.check().probe.clone(),
+        standing,
+        age: Timestamp::ZERO.since(since),
+        unconfirmed: Duration::ZERO,
+    };
+    let recalled = Some(Memory::of(&recalled, Timestamp::ZERO));
 
     for (said, standing) in [
         (five, Standing::Drain),

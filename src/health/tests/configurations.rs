@@ -61,6 +61,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             state_file: "/nowhere".into(),
             socket: "/nowhere".into(),
             repair_interval: Duration::from_secs(10),
+            remember: None,
         },
     }
 }
@@ -418,6 +419,7 @@ fn a_server_that_is_recalled_as_up_needs_fall_failures_and_one_of_another_probe_
         probe,
         standing: Standing::UP,
         age: Duration::from_secs(10_000),
+        unconfirmed: Duration::ZERO,
     };
     for (asked, expected) in [(at, Standing::Unknown), ("10.0.0.1:5672", Standing::Down)] {
         let mut health = Health::new(1);

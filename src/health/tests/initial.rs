@@ -2,6 +2,7 @@
 //! What a server counts as before its first verdict.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::configurations::{Checked, SECOND, VIP, config, down, moment, server, service, up};
 use super::{RETRY_DELAY, SCHEDULE, check, probe};
@@ -122,6 +123,7 @@ fn what_is_remembered_speaks_against_up_and_nothing_speaks_against_down() {
             probe: probe(AT),
             standing,
             age: SECOND * 9,
+            unconfirmed: SECOND * 60,
         };
         let mut health = Health::new(1);
         health.recall(vec![recalled.clone()], moment(100));
@@ -222,4 +224,68 @@ fn a_check_without_an_opinion_does_not_count_as_its_initial_says() {
     assert_eq!(checked.standing(VIP, AT), Some(Standing::Down));
     checked.pass(SECOND, silent_agent);
     assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+}
+
+#[test]
+fn what_nobody_confirms_gets_older_from_one_director_to_the_next() {
+    let config = config(&[(VIP, &[(AT, Checks::one(check(AT)))])]);
+    let could_not = |_: &Probe| ProbeOutcome::CouldNotRun;
+    let restart = |recalled, now| {
+        let mut health = Health::new(1);
+        health.recall(recalled, now);
+        health.configure(&config, |_, _| false, now);
+        Checked { health, now }
+    };
+    let mut first = Checked::new(&config);
+    first.pass(SECOND, up);
+    let known = first.health.remembered(first.now);
+    assert_eq!(known[0].unconfirmed, Duration::ZERO);
+
+    // Ten minutes lie between them.
+    let mut between = known;
+    between[0].unconfirmed = SECOND * 600;
+    let mut second = restart(between, moment(1000));
+    second.pass(SECOND * 30, could_not);
+    let shown = second.health.server(&service(VIP), &server(AT)).unwrap();
+    let memory = shown.checks().next().unwrap().memory.copied().unwrap();
+    assert_eq!(memory.standing, Standing::UP);
+    assert_eq!(memory.unconfirmed(second.now), SECOND * 630);
+    let known = second.health.remembered(second.now);
+    assert_eq!(known[0].unconfirmed, SECOND * 630);
+
+    let mut third = restart(known, moment(2000));
+    third.pass(SECOND * 2, up);
+    let shown = third.health.server(&service(VIP), &server(AT)).unwrap();
+    assert_eq!(shown.checks().next().unwrap().memory, None);
+    assert_eq!(
+        third.health.remembered(third.now)[0].unconfirmed,
+        Duration::ZERO
+    );
+}
+
+#[test]
+fn what_a_check_without_an_opinion_takes_from_memory_is_not_confirmed_by_that() {
+    let config = config(&[(VIP, &[(AT, Checks::one(check(AT)))])]);
+    let mut health = Health::new(1);
+    let recalled = Recalled {
+        service: service(VIP),
+        server: server(AT),
+        probe: probe(AT),
+        standing: Standing::Drain,
+        age: SECOND * 90,
+        unconfirmed: SECOND * 60,
+    };
+    health.recall(vec![recalled], moment(100));
+    health.configure(&config, |_, _| false, moment(100));
+    let mut checked = Checked {
+        health,
+        now: moment(100),
+    };
+    checked.pass(SECOND * 40, |_| ProbeOutcome::Abstained);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::Drain));
+    let known = checked.health.remembered(checked.now);
+    assert_eq!(known[0].unconfirmed, SECOND * 100);
+    checked.pass(SECOND * 40, |_| ProbeOutcome::Drain);
+    let known = checked.health.remembered(checked.now);
+    assert_eq!(known[0].unconfirmed, Duration::ZERO);
 }

@@ -15,6 +15,7 @@ mod icmp;
 mod initial;
 mod kill;
 mod log;
+mod memory;
 mod once;
 mod order;
 mod peer;
@@ -69,6 +70,7 @@ pub(crate) fn tests() -> Vec<Test> {
         vip::tests(),
         schedule::tests(),
         slow_start::tests(),
+        memory::tests(),
         way::tests(),
         state::tests(),
         log::tests(),
