@@ -36,10 +36,11 @@ pub use section::{SECTIONS, Section};
 
 use crate::diagnostic::{Diagnostics, Finding, Findings, SourceMap, Span, Wrong};
 use crate::model::{Config, ServiceKey};
+use check::NamedChecks;
 use follower::{Outline, Parts};
 use pool::Pools;
 use section::FILE;
-use service::{Defaults, Services};
+use service::{Common, Defaults, Services};
 use tree::{Entry, Value};
 
 /// The longest file that is read: 16 MiB.
@@ -133,13 +134,18 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
     }
     let director = section("director").map(|entry| director::read_director(&entry.value, out));
     let ipvs = section("ipvs").map(|entry| director::read_ipvs(&entry.value, out));
-    let defaults = section("defaults").map(|entry| Defaults::read(&entry.value, out));
-    let defaults = defaults.unwrap_or_default();
-    let pools = section("pools").map(|entry| Pools::read(&entry.value, out));
-    let pools = pools.unwrap_or_default();
+    let checks = section("checks").map(|entry| NamedChecks::read(&entry.value, out));
+    let checks = checks.unwrap_or_default();
+    let defaults = section("defaults").map(|entry| Defaults::read(&entry.value, &checks, out));
+    let pools = section("pools").map(|entry| Pools::read(&entry.value, &checks, out));
+    let common = Common {
+        checks: Arc::new(checks),
+        defaults: Arc::new(defaults.unwrap_or_default()),
+        pools: Arc::new(pools.unwrap_or_default()),
+    };
     let mut services = Services::beside(running);
     let keys = if let Some(entry) = section("virtual_services") {
-        read_services(entry, &mut services, (&defaults, &pools), out)?
+        read_services(entry, &mut services, &common, out)?
     } else {
         let at = entries.first().map_or(root.span, |entry| entry.span);
         out.push(Finding::new(at, "the file has no virtual_services").help(NO_SERVICES));
@@ -156,8 +162,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
         },
         parts: outline.map(|outline| Parts {
             outline,
-            defaults: Arc::new(defaults),
-            pools: Arc::new(pools),
+            common,
             nodes: document.nodes,
             sources,
         }),
@@ -168,14 +173,14 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
 fn read_services(
     entry: &Entry<'_>,
     services: &mut Services<'_>,
-    (defaults, pools): (&Defaults, &Pools),
+    common: &Common,
     out: &mut Findings,
 ) -> Result<Vec<ServiceKey>, Wrong> {
     let nodes = value::list("virtual_services", &entry.value, NO_SERVICES, out)?;
     let mut keys = Vec::with_capacity(nodes.len());
     for node in nodes {
         // The errors of one are noted already; the others are still read.
-        keys.extend(services.take(node, defaults, pools, out));
+        keys.extend(services.take(node, common, out));
         if services.is_full() {
             break;
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::check::NamedChecks;
 use super::server::ServerItem;
 use super::tree::{Entry, Node, Value};
 use super::value::{kind, list, text};
@@ -14,12 +15,12 @@ pub(super) struct Pools(BTreeMap<Box<str>, Vec<ServerItem>>);
 
 impl Pools {
     /// Reads the map of pools; nothing is no pool.
-    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Self {
+    pub(super) fn read(node: &Node<'_>, named: &NamedChecks, out: &mut Findings) -> Self {
         let mut pools = BTreeMap::new();
         match &node.value {
             Value::Map(entries) => {
                 for entry in entries.iter() {
-                    pools.insert((*entry.key).into(), servers(entry, out));
+                    pools.insert((*entry.key).into(), servers(entry, named, out));
                 }
             }
             Value::Scalar { .. } if node.is_null() => {}
@@ -56,7 +57,7 @@ impl Pools {
     }
 }
 
-fn servers(entry: &Entry<'_>, out: &mut Findings) -> Vec<ServerItem> {
+fn servers(entry: &Entry<'_>, named: &NamedChecks, out: &mut Findings) -> Vec<ServerItem> {
     const EMPTY: &str = "write [] for a pool without real servers";
     let name = format!("pool {}", Shown(&entry.key));
     let Ok(nodes) = list(&name, &entry.value, EMPTY, out) else {
@@ -65,7 +66,7 @@ fn servers(entry: &Entry<'_>, out: &mut Findings) -> Vec<ServerItem> {
     let mut servers: Vec<ServerItem> = Vec::with_capacity(nodes.len());
     let mut firsts = HashMap::with_capacity(nodes.len());
     for node in nodes {
-        let Ok(server) = ServerItem::read(node, out) else {
+        let Ok(server) = ServerItem::read(node, named, out) else {
             continue;
         };
         let address = (server.address.ip, server.address.port);

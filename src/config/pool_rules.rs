@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check::NamedChecks;
 use super::section::QUORUM;
 use super::server::ServerItem;
 use super::setting::{Setting, Subject, innermost, innermost_or};
@@ -26,12 +27,19 @@ pub(super) struct PoolLayer {
 
 impl PoolLayer {
     /// Reads a key if it is one of these settings, and returns whether it is.
-    pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
+    pub(super) fn take(
+        &mut self,
+        entry: &Entry<'_>,
+        named: &NamedChecks,
+        out: &mut Findings,
+    ) -> bool {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
             "min_healthy" => self.min_healthy = Setting::read(node, min_healthy(name, node, out)),
             "quorum" => self.quorum = Setting::read(node, quorum(node, out)),
-            "sorry_server" => self.sorry_server = Setting::read(node, sorry_server(node, out)),
+            "sorry_server" => {
+                self.sorry_server = Setting::read(node, sorry_server(node, named, out));
+            }
             _ => return false,
         }
         true
@@ -136,8 +144,12 @@ fn quorum(node: &Node<'_>, out: &mut Findings) -> Result<Quorum, Wrong> {
 }
 
 /// An address, or a map with one.
-fn sorry_server(node: &Node<'_>, out: &mut Findings) -> Result<Box<ServerItem>, Wrong> {
-    let mut item = ServerItem::read(node, out)?;
+fn sorry_server(
+    node: &Node<'_>,
+    named: &NamedChecks,
+    out: &mut Findings,
+) -> Result<Box<ServerItem>, Wrong> {
+    let mut item = ServerItem::read(node, named, out)?;
     if item.rank == Rank::Backup {
         let finding = Finding::new(node.span, "a sorry server is no backup server");
         out.push(finding.help("remove backup, or list it under servers"));

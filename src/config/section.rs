@@ -63,7 +63,14 @@ const TLS_SETTINGS: &[&str] = &[
 /// The file itself.
 pub(super) const FILE: Section = Section {
     name: "the file",
-    own: &["director", "ipvs", "defaults", "pools", "virtual_services"],
+    own: &[
+        "director",
+        "ipvs",
+        "checks",
+        "defaults",
+        "pools",
+        "virtual_services",
+    ],
     shared: &[],
 };
 /// `director`.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Real servers: an address, and settings in three layers.
 
+use std::sync::Arc;
+
 use super::address::{self, Address};
-use super::check::{CheckLayer, CheckedServer, Shared};
+use super::check::{CheckLayer, CheckedServer, NamedChecks, Shared};
 use super::drain::DrainLayer;
 use super::section::SERVER;
 use super::setting::{Found, Setting, Subject, innermost, innermost_or};
@@ -28,8 +30,8 @@ pub(super) struct ServerLayer {
     inhibit_on_failure: Setting<bool>,
     drain: Option<Box<DrainLayer>>,
     slow_start: SlowStartSetting,
-    /// In a box of its own, because few servers have one.
-    check: Option<Box<CheckLayer>>,
+    /// One of its own, or one that others have by its name, too.
+    check: Option<Arc<CheckLayer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,12 @@ const OTHER_FORWARDING: [(&str, &str); 12] = [
 
 impl ServerLayer {
     /// Reads a key if it is a server's setting, and returns whether it is.
-    pub(super) fn take(&mut self, entry: &Entry<'_>, out: &mut Findings) -> bool {
+    pub(super) fn take(
+        &mut self,
+        entry: &Entry<'_>,
+        named: &NamedChecks,
+        out: &mut Findings,
+    ) -> bool {
         const THRESHOLD: Option<&str> = Some("0 means no threshold");
         let (name, node) = (&*entry.key, &entry.value);
         let largest = Weight::MAX.get();
@@ -90,7 +97,7 @@ impl ServerLayer {
             }
             "drain" => self.drain = Some(Box::new(DrainLayer::read(name, node, out))),
             "slow_start" => self.slow_start = slow_start::read(name, node, out),
-            "check" => self.check = Some(Box::new(CheckLayer::read(name, node, out))),
+            "check" => self.check = Some(CheckLayer::read(name, node, named, out)),
             _ => return false,
         }
         true
@@ -112,7 +119,11 @@ pub(super) struct ServerItem {
 
 impl ServerItem {
     /// An address, or a map with one.
-    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Result<Self, Wrong> {
+    pub(super) fn read(
+        node: &Node<'_>,
+        named: &NamedChecks,
+        out: &mut Findings,
+    ) -> Result<Self, Wrong> {
         let mut layer = ServerLayer::default();
         let mut address = None;
         let mut rank = Rank::Primary;
@@ -125,7 +136,7 @@ impl ServerItem {
                     if boolean(&entry.key, &entry.value, out)? {
                         rank = Rank::Backup;
                     }
-                } else if !layer.take(entry, out) {
+                } else if !layer.take(entry, named, out) {
                     SERVER.unknown_key(entry, entries, out);
                 }
             }

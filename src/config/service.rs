@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::address;
-use super::check::Shared;
+use super::check::{NamedChecks, Shared};
 use super::pool::Pools;
 use super::pool_rules::{PoolLayer, has_only_reserves};
 use super::scheduling::SchedulingLayer;
@@ -26,6 +26,14 @@ use crate::model::{
 /// took 9 s.
 pub(super) const MOST_SERVERS: usize = 200_000;
 
+/// What the services of a file refer to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Common {
+    pub(super) checks: Arc<NamedChecks>,
+    pub(super) defaults: Arc<Defaults>,
+    pub(super) pools: Arc<Pools>,
+}
+
 /// `defaults`: the outermost layer of the file.
 #[derive(Debug, Default)]
 pub(super) struct Defaults {
@@ -36,13 +44,13 @@ pub(super) struct Defaults {
 
 impl Defaults {
     /// Reads the map.
-    pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Self {
+    pub(super) fn read(node: &Node<'_>, named: &NamedChecks, out: &mut Findings) -> Self {
         let mut defaults = Self::default();
         let entries = map(&DEFAULTS, node, out).unwrap_or_default();
         for entry in entries {
             if !defaults.scheduling.take(entry, out)
-                && !defaults.pool.take(entry, out)
-                && !defaults.server.take(entry, out)
+                && !defaults.pool.take(entry, named, out)
+                && !defaults.server.take(entry, named, out)
             {
                 DEFAULTS.unknown_key(entry, entries, out);
             }
@@ -105,13 +113,17 @@ impl<'a> Services<'a> {
     pub(super) fn take(
         &mut self,
         node: &Node<'_>,
-        defaults: &Defaults,
-        pools: &Pools,
+        common: &Common,
         out: &mut Findings,
     ) -> Result<ServiceKey, Wrong> {
-        let item = ServiceItem::read(node, out)?;
+        let Common {
+            checks,
+            defaults,
+            pools,
+        } = common;
+        let item = ServiceItem::read(node, checks, out)?;
         let key = item.key(out);
-        let own = item.own_servers(out);
+        let own = item.own_servers(checks, out);
         let pool = item.pool.map(|node| pools.get(node, out)).transpose();
         if item.pool.is_none() && item.servers.is_none() {
             let finding = Finding::new(node.span, "a virtual service needs a pool or servers");
@@ -190,7 +202,7 @@ impl<'a> Services<'a> {
 }
 
 impl<'n, 'a> ServiceItem<'n, 'a> {
-    fn read(node: &'n Node<'a>, out: &mut Findings) -> Result<Self, Wrong> {
+    fn read(node: &'n Node<'a>, named: &NamedChecks, out: &mut Findings) -> Result<Self, Wrong> {
         let mut item = Self {
             node,
             address: None,
@@ -214,8 +226,8 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
                 "pool" => item.pool = value,
                 "servers" => item.servers = value,
                 _ if item.scheduling.take(entry, out)
-                    || item.rules.take(entry, out)
-                    || item.server.take(entry, out) => {}
+                    || item.rules.take(entry, named, out)
+                    || item.server.take(entry, named, out) => {}
                 _ => SERVICE.unknown_key(entry, entries, out),
             }
         }
@@ -295,7 +307,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         })
     }
 
-    fn own_servers(&self, out: &mut Findings) -> Vec<ServerItem> {
+    fn own_servers(&self, named: &NamedChecks, out: &mut Findings) -> Vec<ServerItem> {
         const EMPTY: &str = "write [] when there are none yet";
         let Some(node) = self.servers else {
             return Vec::new();
@@ -303,7 +315,7 @@ impl<'n, 'a> ServiceItem<'n, 'a> {
         let nodes = list("servers", node, EMPTY, out).unwrap_or_default();
         let items = nodes
             .iter()
-            .filter_map(|node| ServerItem::read(node, out).ok());
+            .filter_map(|node| ServerItem::read(node, named, out).ok());
         items.collect()
     }
 

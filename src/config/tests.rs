@@ -319,3 +319,45 @@ fn all_services_of_a_server_share_one_probe_by_icmp() {
     assert!(probes.iter().all(|it| *it == probes[0]));
     assert_eq!(probes[0].to_string(), "icmp 10.0.0.2");
 }
+
+#[test]
+fn a_name_stands_for_what_is_written_there_in_its_layer() {
+    let services = "defaults: {check: {timeout: 3s, http: {host: a}}}
+pools: {p: [10.0.0.4, {address: 10.0.0.5, check: WEB}]}
+virtual_services:
+- {address: 10.0.0.1:80, check: WEB, servers: [10.0.0.2, {address: 10.0.0.3, check: {rise: 7, http: {port: 8080}}}]}
+- {address: 10.0.0.1:81, check: {interval: 9s, each: [tcp, WEB, {amqp: {}}]}, servers: [10.0.0.2]}
+- {address: 10.0.0.1:82, pool: p, sorry_server: {address: 10.0.0.9, check: WEB}}
+- {address: 10.0.0.1:83, check: BOTH, servers: [10.0.0.2, {address: 10.0.0.3, check: none}]}
+- {address: 10.0.0.1:84, protocol: udp, check: WEB, servers: [10.0.0.2:84]}
+";
+    let web = "{http: {path: /up, port: 80}, interval: 5s, initial: up}";
+    let both = "{need: any, each: [tcp, {http: {path: /x}}]}";
+    let text = services.replace("WEB", "web").replace("BOTH", "both");
+    let named = good(&format!(
+        "checks: {{web: {web}, both: {both}, plain: udp}}\n{text}"
+    ));
+    let behind = good(&format!("{text}checks: {{web: {web}, both: {both}}}\n"));
+    let written = good(&services.replace("WEB", web).replace("BOTH", both));
+    assert_eq!(named, written);
+    assert_eq!(behind, written);
+    assert_eq!(good(&to_yaml(&named)), written);
+    let json = r#"{"checks": {"a b": {"http": {}}}, "virtual_services": [
+        {"address": "10.0.0.1:80", "check": "a b", "servers": ["10.0.0.2"]}]}"#;
+    let config = good(json);
+    let check = &server(&config, "10.0.0.2:80").checks.each[0];
+    assert_eq!(check.probe.to_string(), "http 10.0.0.2:80/");
+}
+
+#[test]
+fn an_anchor_can_be_a_named_check_and_a_part_of_one() {
+    let text = "checks:\n  web: &w {http: {path: &p /up}}\n  other: {http: {path: *p}, interval: 1s}\n\
+                virtual_services:\n- {address: 10.0.0.1:80, check: *w, servers: [10.0.0.2]}\n\
+                - {address: 10.0.0.1:81, check: web, servers: ['10.0.0.2:81']}\n";
+    let config = good(text);
+    let mut checks = config.services.values().map(|it| {
+        let server = it.servers.values().next().unwrap();
+        server.checks.each[0].probe.kind.clone()
+    });
+    assert_eq!(checks.next(), checks.next());
+}

@@ -10,6 +10,7 @@ mod http;
 mod icmp;
 mod kind;
 mod login;
+mod named;
 mod path;
 mod payload;
 mod rabbitmq;
@@ -27,6 +28,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::kind::{Kind, KindLayer, Place};
+pub(super) use self::named::NamedChecks;
 use self::path::PathLayer;
 pub(super) use self::path::refuse_virtual_sources;
 use self::schedule::ScheduleLayer;
@@ -37,12 +39,15 @@ use self::tripwire::TripwireLayer;
 use super::section::CHECK;
 use super::setting::{Setting, Subject, innermost};
 use super::tree::{Entry, Node, Value};
-use super::value::{choice, decimal, kind, list, map, text};
+use super::value::{decimal, kind, list, map, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{Check, Checks, ForwardingMethod, Need, Probe, ProbeKind, ServerKey};
 
 /// The most checks of one server.
 const MOST_CHECKS: usize = 8;
+
+/// The word for no check.
+const NONE: &str = "none";
 
 const SEVERAL: &str = "write each: [tcp, {amqp: {port: 5672}, interval: 10s}]";
 
@@ -55,7 +60,7 @@ pub(super) struct CheckLayer {
     /// The settings of the type that is written here.
     kind: Option<Box<KindLayer>>,
     /// The checks of a list, each with its type.
-    each: Vec<Self>,
+    each: Vec<Item>,
     need: Setting<Need>,
     schedule: ScheduleLayer,
     path: PathLayer,
@@ -71,6 +76,13 @@ pub(super) struct CheckedServer {
     pub(super) forwarding: Result<ForwardingMethod, Wrong>,
 }
 
+/// A check of a list, and its place there.
+#[derive(Debug, Clone)]
+struct Item {
+    layer: Arc<CheckLayer>,
+    span: Span,
+}
+
 /// What a layer wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Chosen {
@@ -83,28 +95,27 @@ enum Chosen {
 }
 
 impl CheckLayer {
-    /// `none`, the name of a type, or a map.
-    pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Self {
-        const OTHERS: [(&str, &str); 8] = [
-            ("tcp_check", "tcp"),
-            ("http_get", "http"),
-            ("dns_check", "dns"),
-            ("smtp_check", "smtp"),
-            ("ping_check", "icmp"),
-            ("ping", "icmp"),
-            ("false", "none"),
-            ("off", "none"),
-        ];
+    /// `none`, the word for a type, a name in `checks`, or a map.
+    pub(super) fn read(
+        name: &str,
+        node: &Node<'_>,
+        named: &NamedChecks,
+        out: &mut Findings,
+    ) -> Arc<Self> {
+        let known = node.text().and_then(|text| named.get(text));
+        known.map_or_else(|| Arc::new(Self::new(name, node, named, out)), Arc::clone)
+    }
+
+    /// The same for one that is no name.
+    fn new(name: &str, node: &Node<'_>, named: &NamedChecks, out: &mut Findings) -> Self {
         let mut layer = Self {
             span: Some(node.span),
             ..Self::default()
         };
         match &node.value {
-            Value::Map(_) => layer.read_map(node, out),
+            Value::Map(_) => layer.read_map(node, named, out),
             Value::Scalar { .. } if !node.is_null() => {
-                let kinds = Kind::ALL.map(|(word, kind)| (word, Chosen::One(kind)));
-                let words: Vec<_> = [("none", Chosen::None)].into_iter().chain(kinds).collect();
-                layer.chosen = Setting::read(node, choice(name, node, &words, &OTHERS, out));
+                layer.chosen = Setting::read(node, word(name, node, named, out));
             }
             Value::Scalar { .. } | Value::List(_) => {
                 let got = kind(node);
@@ -117,7 +128,7 @@ impl CheckLayer {
         layer
     }
 
-    fn read_map(&mut self, node: &Node<'_>, out: &mut Findings) {
+    fn read_map(&mut self, node: &Node<'_>, named: &NamedChecks, out: &mut Findings) {
         let Ok(entries) = map(&CHECK, node, out) else {
             return;
         };
@@ -125,7 +136,7 @@ impl CheckLayer {
             let (name, node) = (&*entry.key, &entry.value);
             match name {
                 "each" => {
-                    let read = self.read_each(node, out).map(|()| Chosen::Several);
+                    let read = self.read_each(node, named, out).map(|()| Chosen::Several);
                     self.choose(read, entry, out);
                 }
                 "need" => self.need = Setting::read(node, need(name, node, out)),
@@ -158,7 +169,12 @@ impl CheckLayer {
     }
 
     /// A list of checks, each with a type of its own.
-    fn read_each(&mut self, node: &Node<'_>, out: &mut Findings) -> Result<(), Wrong> {
+    fn read_each(
+        &mut self,
+        node: &Node<'_>,
+        named: &NamedChecks,
+        out: &mut Findings,
+    ) -> Result<(), Wrong> {
         let nodes = list("each", node, SEVERAL, out)?;
         if nodes.is_empty() || nodes.len() > MOST_CHECKS {
             let message = format!(
@@ -170,10 +186,11 @@ impl CheckLayer {
         }
         let mut result = Ok(());
         for node in nodes {
-            let item = Self::read("a check of the list", node, out);
+            let item = Self::read("a check of the list", node, named, out);
             match item.chosen {
                 Setting::Wrong => result = Err(Wrong),
                 Setting::Set(Chosen::None | Chosen::Several, span) => {
+                    let span = node.text().map_or(span, |_| node.span);
                     let finding = Finding::new(span, "a list of checks has neither lists nor none");
                     out.push(finding.help(SEVERAL));
                     result = Err(Wrong);
@@ -183,7 +200,10 @@ impl CheckLayer {
                     out.push(finding.help(SEVERAL));
                     result = Err(Wrong);
                 }
-                Setting::Set(Chosen::One(_), _) => self.each.push(item),
+                Setting::Set(Chosen::One(_), _) => self.each.push(Item {
+                    layer: item,
+                    span: node.span,
+                }),
             }
         }
         result
@@ -217,7 +237,7 @@ impl CheckLayer {
             .map_or(&[][..], |layer| &layer.each);
         let mut each: Vec<Arc<Check>> = Vec::with_capacity(items.len());
         for item in items {
-            let layers: Vec<&Self> = std::iter::once(item)
+            let layers: Vec<&Self> = std::iter::once(&*item.layer)
                 .chain(layers.iter().copied())
                 .collect();
             let check = Self::one(&layers, subject, server, shared, out)?;
@@ -225,8 +245,7 @@ impl CheckLayer {
                 .as_ref()
                 .is_some_and(|check| each.iter().any(|it| it.probe == check.probe))
             {
-                let span = item.span.unwrap_or(several.span);
-                out.push(subject.finding(span, "the list has this check twice"));
+                out.push(subject.finding(item.span, "the list has this check twice"));
                 return Err(Wrong);
             }
             each.extend(check.map(Arc::new));
@@ -313,6 +332,36 @@ impl CheckLayer {
         let schedule = share(&mut shared.schedule, schedule);
         Ok(Some(Check { probe, schedule }))
     }
+}
+
+/// `none`, or the word for a type.
+fn word(
+    name: &str,
+    node: &Node<'_>,
+    named: &NamedChecks,
+    out: &mut Findings,
+) -> Result<Chosen, Wrong> {
+    const OTHERS: [(&str, &str); 8] = [
+        ("tcp_check", "tcp"),
+        ("http_get", "http"),
+        ("dns_check", "dns"),
+        ("smtp_check", "smtp"),
+        ("ping_check", "icmp"),
+        ("ping", "icmp"),
+        ("false", NONE),
+        ("off", NONE),
+    ];
+    let text = text(name, node, "none, a type of check or a name in checks", out)?;
+    if text == NONE {
+        return Ok(Chosen::None);
+    }
+    let Some(kind) = Kind::of(text) else {
+        let lower = text.to_ascii_lowercase();
+        let other = OTHERS.iter().find(|(word, _)| *word == lower);
+        named.unknown(name, node, other.map(|(_, ours)| *ours), out);
+        return Err(Wrong);
+    };
+    Ok(Chosen::One(kind))
 }
 
 /// `all`, `any`, or a number.

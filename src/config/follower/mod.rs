@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::check::refuse_virtual_sources;
-use super::pool::Pools;
-use super::service::{Defaults, Services};
+use super::service::{Common, Services};
 use super::tree::{Node, Value};
 use super::yaml::{self, MAX_NODES};
 use super::{MAX_BYTES, checked, read_text};
@@ -39,8 +38,7 @@ struct Reading {
 #[derive(Debug, Clone)]
 pub(super) struct Parts {
     pub(super) outline: Outline,
-    pub(super) defaults: Arc<Defaults>,
-    pub(super) pools: Arc<Pools>,
+    pub(super) common: Common,
     /// How many values the file has at most.
     pub(super) nodes: usize,
     /// Whether a check of the file has a source.
@@ -133,7 +131,7 @@ impl Reading {
         let stay = services.all.len();
         let keys = nodes
             .iter()
-            .map(|node| services.take(node, &parts.defaults, &parts.pools, out));
+            .map(|node| services.take(node, &parts.common, out));
         let keys: Vec<ServiceKey> = keys.collect::<Result<_, _>>().ok()?;
         let twice = services.all.len() != stay + keys.len();
         let none = services.all.is_empty();

@@ -13,12 +13,14 @@ const NAME: &str = "director.yaml";
 /// Comments, quotes and sections of every kind around the services.
 const BLOCK: &str = "\
 director: {repair_interval: 10s}
+checks: {web: {http: {path: /up}, interval: 5s}}
 pools:
   rabbit: [10.0.0.2, {address: 10.0.0.3, weight: 2}]
 virtual_services:
   # The brokers.
   - address: 10.0.0.1:5672
     pool: rabbit
+    check: web
     scheduler: wlc
 
   - address: '10.0.0.1:5671'   # TLS
@@ -101,6 +103,8 @@ fn a_change_within_the_services_is_read_alone() {
         BLOCK.to_owned(),
         BLOCK.replace("wlc", "wrr"),
         BLOCK.replace("weight: 3", "weight: 30"),
+        BLOCK.replace("check: web", "check: {each: [tcp, web]}"),
+        BLOCK.replace("weight: 3", "weight: 3, check: web"),
         BLOCK.replace("fwmark: 7", "fwmark: 8"),
         BLOCK.replace("10.0.0.1:80", "10.0.0.8:80"),
         BLOCK
@@ -126,10 +130,28 @@ fn a_change_within_the_services_is_read_alone() {
 }
 
 #[test]
+fn a_named_check_that_changes_changes_all_that_name_it() {
+    let old = BLOCK.replace("weight: 3", "weight: 3, check: web");
+    let new = old.replace("path: /up", "path: /down");
+    let probes = |config: &Config| -> String {
+        let servers = config.services.values().flat_map(|it| it.servers.values());
+        let checks = servers.flat_map(|it| it.checks.each.iter());
+        checks.map(|it| it.probe.to_string() + "\n").collect()
+    };
+    let mut follower = followed(&[&old]);
+    let before = follower.read(NAME, old.into()).unwrap();
+    let after = follower.read(NAME, new.into()).unwrap();
+    assert_eq!(probes(&before).matches("/up").count(), 3);
+    assert_eq!(probes(&after), probes(&before).replace("/up", "/down"));
+}
+
+#[test]
 fn what_reaches_beyond_a_service_is_read_whole() {
     for text in [
         // Outside the services.
         BLOCK.replace("10s", "11s"),
+        BLOCK.replace("path: /up", "path: /down"),
+        BLOCK.replace("{web:", "{web: tcp, other:"),
         BLOCK.replace("10.0.0.3, weight", "10.0.0.7, weight"),
         BLOCK.replace("scheduler: rr", "scheduler: wrr"),
         BLOCK.replace("# The brokers.", "# Brokers."),
@@ -140,6 +162,7 @@ fn what_reaches_beyond_a_service_is_read_whole() {
         BLOCK.replace("10.0.0.1:80", "10.0.0.1:5671"),
         BLOCK.replace("weight: 3}", "weight: 3"),
         BLOCK.replace("scheduler: wlc", "scheduler: best"),
+        BLOCK.replace("check: web", "check: wbe"),
         BLOCK.replace("pool: rabbit", "pool: *rabbit"),
         // YAML breaks lines here, too.
         BLOCK.replace("servers: [10.0.0.4]}\n", "servers: [10.0.0.4]}\r...\n"),
@@ -212,7 +235,7 @@ fn the_limits_of_a_file_hold_for_its_parts() {
 }
 
 /// Pieces of YAML that are easily read in another way beside others.
-const PIECES: [&str; 46] = [
+const PIECES: [&str; 48] = [
     "\r",
     "\r...\n",
     "\r---\n",
@@ -253,6 +276,8 @@ const PIECES: [&str; 46] = [
     "   - {address: 10.0.0.1:86, servers: []}\n",
     "defaults: {}\n",
     "pools: {}\n",
+    "checks: {web: tcp}\n",
+    "    check: web\n",
     "    ",
     "&a ",
     "*a",

@@ -66,8 +66,17 @@ struct State {
     confirmed: Option<WallTime>,
     /// It could not be confirmed, and must be written whole.
     lost: bool,
-    closing: bool,
-    done: bool,
+    phase: Phase,
+}
+
+/// How far the thread is.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Writing,
+    /// It is to write what is left, and to end.
+    Closing,
+    Ended,
 }
 
 impl RememberedWriter {
@@ -140,23 +149,20 @@ impl RememberedWriter {
     /// Writes the last note, if it is not written yet, and ends the thread. Waits at most `patience`; `false` when that
     /// was too short.
     pub(in crate::daemon) fn close(self, patience: Duration) -> bool {
-        let mut state = self.desk.state();
-        state.closing = true;
-        self.desk.changed.notify_all();
+        let state = self.desk.closing();
         let waited = self
             .desk
             .changed
-            .wait_timeout_while(state, patience, |state| !state.done);
+            .wait_timeout_while(state, patience, |state| state.phase != Phase::Ended);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.done
+        state.phase == Phase::Ended
     }
 }
 
 impl Drop for RememberedWriter {
     /// The thread ends by itself once it has written the last note.
     fn drop(&mut self) {
-        self.desk.state().closing = true;
-        self.desk.changed.notify_all();
+        drop(self.desk.closing());
     }
 }
 
@@ -170,6 +176,16 @@ impl Desk {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code under the lock can fail half way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the thread to end.
+    fn closing(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        if state.phase == Phase::Writing {
+            state.phase = Phase::Closing;
+        }
+        self.changed.notify_all();
+        state
     }
 }
 
@@ -200,7 +216,7 @@ struct Done(Arc<Desk>);
 
 impl Drop for Done {
     fn drop(&mut self) {
-        self.0.state().done = true;
+        self.0.state().phase = Phase::Ended;
         self.0.changed.notify_all();
     }
 }
@@ -247,13 +263,14 @@ impl<S: Store> Writer<S> {
                 state.note.is_some() || self.unwritten.is_some() || state.confirmed.is_some();
             let left = earliest.since(self.clock.now());
             let now = left.is_zero() || (state.urgent && state.note.is_some());
-            if state.closing || (something && now) {
+            let closing = state.phase != Phase::Writing;
+            if closing || (something && now) {
                 state.urgent = false;
                 return Taken {
                     note: state.note.take(),
                     command: state.command.take(),
                     confirmed: state.confirmed.take(),
-                    closing: state.closing,
+                    closing,
                 };
             }
             state = if something {

@@ -117,7 +117,6 @@ async fn hold(
         | ProbeKind::Agent(_)
         | ProbeKind::File(_)
         | ProbeKind::Exec(_)
-        | ProbeKind::Vip(_)
         | ProbeKind::Dns(_)
         | ProbeKind::Smtp(_)
         | ProbeKind::Icmp => None,

@@ -37,6 +37,10 @@ pub(super) fn tests() -> Vec<Test> {
             "a_server_that_goes_down_again_is_held_down_until_a_reload_without_hold_down",
             held,
         ),
+        (
+            "a_reload_that_changes_a_named_check_changes_all_services_that_name_it",
+            named,
+        ),
     ]
 }
 
@@ -191,4 +195,31 @@ fn held() {
     files.write(&yaml("fall: 1, rise: 1"));
     director.signal(SIGHUP);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+}
+
+fn named() {
+    let (mut stage, files) = (Stage::new(1), Files::new());
+    let yaml = |port: u16| {
+        format!(
+            "checks: {{web: {{http: {{port: {port}}}, interval: 100ms, rise: 1, fall: 1}}}}\n\
+             defaults: {{scheduler: rr, min_healthy: 0, check: web}}\n\
+             virtual_services:\n  - {{address: {VIP}, servers: [192.168.0.2]}}\n  \
+             - {{address: 192.168.0.10:81, servers: [192.168.0.2], check: web}}\n"
+        )
+    };
+    let well = Peer::start(&stage.servers[0], 8080, 200, answer);
+    let _ill = Peer::start(&stage.servers[0], 8081, 503, answer);
+    files.write(&yaml(8080));
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), ("192.168.0.2:81", 1)]);
+    let asked = well.taken();
+    wait_for("both share the probes", || {
+        (well.taken() >= asked + MANY).then_some(())
+    });
+    files.write(&yaml(8081));
+    director.signal(SIGHUP);
+    wait_for_weights(&mut stage, &[]);
+    files.write(&yaml(8080));
+    director.signal(SIGHUP);
+    wait_for_weights(&mut stage, &[(RS1, 1), ("192.168.0.2:81", 1)]);
 }
