@@ -373,6 +373,7 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
                 hold_down,
                 tripwire: None,
                 initial,
+                passive: false,
             }
         },
     )

@@ -170,6 +170,7 @@ pub(super) const CHECK: Section = Section {
         "hold_down",
         "initial",
         "tripwire",
+        "passive",
         "source",
         "interface",
         "fwmark",

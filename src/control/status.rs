@@ -172,6 +172,9 @@ pub struct CheckStatus {
     /// For how long no probe has given a result, in seconds; absent when the last one did.
     #[serde(default)]
     pub not_checked_seconds: Option<u64>,
+    /// How often client connections without an answer brought a probe forward; absent when the check is not passive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hastened: Option<u32>,
     /// The connection that is held to the server; absent when the check has no tripwire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tripwire: Option<TripwireStatus>,

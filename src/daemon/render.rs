@@ -231,6 +231,7 @@ mod tests {
             could_not_run: times,
             no_result: NoResult::CouldNotRun,
             not_checked_seconds: (times > 0).then_some(4),
+            hastened: None,
             tripwire: None,
         }
     }

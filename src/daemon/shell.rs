@@ -193,8 +193,8 @@ where
     /// Counts the connections of the servers of these services. The engine asks again for one that could not be read.
     fn count(&mut self, services: Vec<ServiceKey>) -> Vec<Counted> {
         let counted = services.into_iter().filter_map(|service| {
-            let servers = self.kernel.count(&service).ok()?;
-            Some(Counted { service, servers })
+            let all = self.kernel.count(&service).ok()?;
+            Some(Counted::of(service, all))
         });
         counted.collect()
     }

@@ -223,6 +223,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         could_not_run: view.could_not_run,
         no_result: view.no_result,
         not_checked_seconds: view.not_checked_since.map(|at| now.since(at).as_secs()),
+        hastened: view.hastened,
         tripwire: view.wire.as_deref().map(|wire| tripwire(wire, now)),
     }
 }

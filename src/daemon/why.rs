@@ -16,6 +16,7 @@ use super::say::{printable, say};
 use crate::control::{
     CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told, TripwireStatus,
 };
+use crate::engine::count;
 use crate::model::{Object, ServerKey, ServiceKey};
 
 /// How many events are shown: the last ones.
@@ -226,6 +227,13 @@ fn render_check(check: &CheckStatus, text: &mut String) {
         Some(wait) => writeln!(text, "    next probe in {}", time(wait * 1000)),
         None => writeln!(text, "    a probe is out"),
     };
+    if let Some(times) = check.hastened {
+        let _ = writeln!(
+            text,
+            "    passive: client connections without an answer have brought {} forward",
+            count(usize::try_from(times).unwrap_or(usize::MAX), "probe")
+        );
+    }
     if let Some(wire) = &check.tripwire {
         let _ = writeln!(text, "    tripwire: {}", tripwire(wire));
     }
@@ -338,6 +346,7 @@ mod tests {
             could_not_run: 0,
             no_result: NoResult::CouldNotRun,
             not_checked_seconds: None,
+            hastened: None,
             tripwire: None,
         }
     }

@@ -53,12 +53,19 @@ impl Engine {
     }
 
     /// The answer to [`Action::Count`]. A service that could not be read is not among them, and is counted again.
-    pub(super) fn counted(&mut self, now: Timestamp, all: &[Counted]) {
+    pub(super) fn counted(&mut self, now: Timestamp, all: &[Counted], out: &mut Vec<Action>) {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
         }
+        self.look_at_counters(now, all, out);
+        if self.drains.is_empty() {
+            return;
+        }
         let mut drains = Drains::clone(&self.drains);
-        for Counted { service, servers } in all {
+        for Counted {
+            service, servers, ..
+        } in all
+        {
             for (server, counts) in servers {
                 let Some(drain) = drains.get_mut(service, server) else {
                     continue;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::health::{ProbeRequest, Probed, WireId, WireRequest};
 use crate::model::{
     Config, ConnectionCounts, DrainTerms, Host, HostEvent, IpvsTable, Order, Ordered, Probe,
-    Recalled, RecalledDrain, RecalledSlowStart, ServerKey, ServiceKey, Sighting, Transition,
-    VirtualService, WireNews,
+    Recalled, RecalledDrain, RecalledSlowStart, ServerKey, ServiceKey, Sighting, Traffic,
+    Transition, VirtualService, WireNews,
 };
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
@@ -84,6 +84,25 @@ pub struct Counted {
     pub service: ServiceKey,
     /// Its servers.
     pub servers: Vec<(ServerKey, ConnectionCounts)>,
+    /// The traffic of each of them. The recordings of the first directors do not have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic: Vec<Traffic>,
+}
+
+impl Counted {
+    /// From what a kernel has counted.
+    #[must_use]
+    pub fn of(service: ServiceKey, all: Vec<(ServerKey, ConnectionCounts, Traffic)>) -> Self {
+        let (servers, traffic) = all
+            .into_iter()
+            .map(|(server, counts, traffic)| ((server, counts), traffic))
+            .unzip();
+        Self {
+            service,
+            servers,
+            traffic,
+        }
+    }
 }
 
 /// What an operator orders.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::event::{Action, Event, ReloadId};
 use super::history::History;
 use super::orders::Answers;
+use super::passive::Passive;
 use super::queue::Queue;
 use super::repair::Strikes;
 use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
@@ -82,6 +83,8 @@ pub struct Engine {
     pub(super) drains: Arc<Drains>,
     /// The servers that have come back, and get their weights step by step.
     pub(super) slow_starts: SlowStarts,
+    /// The services whose counters are read.
+    pub(super) passive: Passive,
     /// When the connections of draining servers are counted next.
     pub(super) next_count: Timestamp,
     /// What they were answered.
@@ -213,6 +216,7 @@ impl Engine {
             orders: Arc::default(),
             drains: Arc::default(),
             slow_starts: SlowStarts::NONE,
+            passive: Passive::default(),
             next_count: Timestamp::ZERO,
             answers: Arc::default(),
             unanswered: Answers::new(),
@@ -235,6 +239,7 @@ impl Engine {
             self.strikes.deadline(),
             self.drain_deadline(),
             self.slow_starts.deadline(),
+            self.passive.deadline(),
         ];
         let earliest = others.into_iter().flatten().min();
         Some(earliest.map_or(self.next_round, |at| at.min(self.next_round)))
@@ -263,7 +268,7 @@ impl Engine {
             Event::Seen(sighting) => self.seen(now, sighting, out),
             Event::TableRead(table) => self.table_read(now, table, out),
             Event::ServiceRead(key, found) => self.service_read(now, key, found, out),
-            Event::Counted(all) => self.counted(now, &all),
+            Event::Counted(all) => self.counted(now, &all, out),
             Event::Applied(failures) => self.applied(now, failures, out),
             Event::HostRead(host, unread) => self.host_read(now, &host, unread, out),
             Event::HostApplied(failed) => self.host_applied(now, failed, out),
@@ -285,6 +290,7 @@ impl Engine {
         }
         self.drain(now, out);
         self.step_slow_starts(now);
+        self.read_counters(now, out);
         let due = self.strikes.due(now);
         self.unread.extend(due);
         if matches!(self.work, Work::Idle)

@@ -24,6 +24,7 @@ mod host;
 mod machine;
 mod orders;
 mod owned;
+mod passive;
 mod pools;
 mod queue;
 mod reload;

@@ -201,6 +201,7 @@ impl Engine {
         self.config = next.wanted.config;
         self.drains = next.drains;
         self.keep_configured_slow_starts();
+        self.watch_services(now);
         self.forget_orders(now, out);
         if next.health_events == self.health_events {
             self.health = next.health;

@@ -107,6 +107,8 @@ pub struct CheckView {
     pub no_result: NoResult,
     /// When the first of them started; `None` when the last probe gave a result.
     pub not_checked_since: Option<Timestamp>,
+    /// How often client connections without an answer brought a probe forward; `None` when it is not passive.
+    pub hastened: Option<u32>,
     /// The connection that is held beside it, if it has a tripwire.
     pub wire: Option<Box<WireHealth>>,
 }

@@ -78,6 +78,7 @@ impl Engine {
         self.health = configured(&self.health, &self.config, &self.observed, now);
         out.push(Action::Look(Vec::new()));
         self.begin_drains(now);
+        self.watch_services(now);
         let before = Arc::clone(&self.owned);
         self.own(ours, out);
         let plan = self.plan(ours);

@@ -114,6 +114,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         could_not_run: check.could_not_run,
         no_result: check.no_result,
         not_checked_since: check.not_checked_since,
+        hastened: check.hastened,
         wire: check.wire.map(Box::new),
     });
     views.collect()

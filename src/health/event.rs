@@ -72,6 +72,15 @@ pub enum HealthEvent {
     Reported(RunId, ProbeReport),
     /// A held connection tells something.
     WireTold(WireId, WireNews),
+    /// Client connections to a server have got no answer.
+    Unanswered {
+        /// Whose server.
+        service: ServiceKey,
+        /// Which one.
+        server: ServerKey,
+        /// How many.
+        connections: u64,
+    },
     /// Something happened to the links of this host.
     Happened(HostEvent),
     /// The links of this host, and the ways of the probes in [`Health::questions`](super::Health::questions).

@@ -34,6 +34,9 @@
 //! A check can hold a connection to its server, a tripwire. Its end brings the next probe forward, and the probes that
 //! follow come at once until the verdict is clear; or it takes the server down by itself.
 //!
+//! Client connections to a server that get no answer, by the kernel's counters ([`Watch`]), bring its next probe forward,
+//! if its check is passive: once in an interval at most.
+//!
 //! Equal checks of several servers have one checker, and each server has one standing made from all of its checks.
 //! Nothing here does I/O: [`Health`] takes events with the moment they happened, gives actions, and says when it wants
 //! to be called again.
@@ -49,6 +52,7 @@ mod hold;
 mod links;
 mod memory;
 mod monitor;
+mod passive;
 mod reason;
 mod results;
 mod roster;
@@ -71,5 +75,6 @@ pub use event::{
 pub use hold::Held;
 pub use memory::Memory;
 pub use monitor::Health;
+pub use passive::Watch;
 pub use results::Progress;
 pub use view::{CheckHealth, ServerHealth, WireHealth};

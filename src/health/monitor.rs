@@ -202,6 +202,11 @@ impl Health {
                 }
             }
             HealthEvent::WireTold(wire, news) => self.wire_told(now, wire, news, out),
+            HealthEvent::Unanswered {
+                service,
+                server,
+                connections,
+            } => self.unanswered(now, (&service, &server), connections, out),
             HealthEvent::Happened(event) => self.happened(now, &event, out),
             HealthEvent::Seen(sighting) => self.seen(now, *sighting, out),
             HealthEvent::NotSeen => self.not_seen(now, out),
@@ -269,7 +274,9 @@ impl Health {
         };
         let heard = match &event {
             CheckerEvent::Reported(_, report) => Some((report.outcome, report.started)),
-            CheckerEvent::Deadline | CheckerEvent::Alarm { .. } => None,
+            CheckerEvent::Deadline | CheckerEvent::Alarm { .. } | CheckerEvent::Unanswered(_) => {
+                None
+            }
         };
         let before = slot.checker.deadline();
         let mut actions = Vec::new();
@@ -329,6 +336,23 @@ impl Health {
             server,
             of: of.cloned(),
         }));
+    }
+
+    /// Its passive checks ask the server whose clients got no answer.
+    fn unanswered(
+        &mut self,
+        now: Timestamp,
+        (service, server): (&ServiceKey, &ServerKey),
+        connections: u64,
+        out: &mut Vec<HealthAction>,
+    ) {
+        let Some(slot) = self.roster.server(service, server) else {
+            return;
+        };
+        let positions: Vec<usize> = slot.checkers.iter().copied().collect();
+        for position in positions {
+            self.feed(now, position, CheckerEvent::Unanswered(connections), out);
+        }
     }
 
     /// Asks for a probe. One without a source address ends before it starts.

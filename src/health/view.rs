@@ -61,6 +61,8 @@ pub struct CheckHealth<'a> {
     pub no_result: NoResult,
     /// When the first of them started; `None` when the last probe gave a result.
     pub not_checked_since: Option<Timestamp>,
+    /// How often client connections without an answer brought a probe forward; `None` when the check is not passive.
+    pub hastened: Option<u32>,
     /// The connection that is held beside the check, if it has a tripwire.
     pub wire: Option<WireHealth>,
 }
@@ -122,6 +124,7 @@ impl<'a> CheckHealth<'a> {
             could_not_run: checker.not_checked(),
             no_result: checker.no_result(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),
+            hastened: checker.check().schedule.passive.then(|| checker.hastened()),
             wire: wire.map(WireHealth::of),
         }
     }

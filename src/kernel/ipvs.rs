@@ -17,7 +17,7 @@ use crate::codec::ipvs::{
 use crate::codec::message::{IncomingKind, emit_get_family, parse_family};
 use crate::model::{
     ConnectionCounts, IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, SyncRole, Timeouts,
-    VirtualService,
+    Traffic, VirtualService,
 };
 use crate::plan::{Step, StepFailure, Target};
 
@@ -285,9 +285,14 @@ impl Target for Ipvs {
         Ok(Some(VirtualService { settings, servers }))
     }
 
-    fn count(&mut self, key: &ServiceKey) -> Result<Vec<(ServerKey, ConnectionCounts)>, IpvsError> {
+    fn count(
+        &mut self,
+        key: &ServiceKey,
+    ) -> Result<Vec<(ServerKey, ConnectionCounts, Traffic)>, IpvsError> {
         let servers = self.servers(key)?.into_iter();
-        Ok(servers.map(|it| (it.key, it.connections)).collect())
+        Ok(servers
+            .map(|it| (it.key, it.connections, it.counters.into()))
+            .collect())
     }
 
     /// In as few system calls as possible.

@@ -43,6 +43,39 @@ impl Counters {
     }
 }
 
+/// What the kernel has counted of one real server's traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Connections scheduled.
+    pub connections: u64,
+    /// Packets from clients.
+    pub in_packets: u64,
+    /// Packets to clients. Only masquerading sees them.
+    pub out_packets: u64,
+}
+
+impl Traffic {
+    /// What has come since `before`; `None` when the counters have begun anew.
+    #[must_use]
+    pub fn since(self, before: Self) -> Option<Self> {
+        Some(Self {
+            connections: self.connections.checked_sub(before.connections)?,
+            in_packets: self.in_packets.checked_sub(before.in_packets)?,
+            out_packets: self.out_packets.checked_sub(before.out_packets)?,
+        })
+    }
+}
+
+impl From<Counters> for Traffic {
+    fn from(counters: Counters) -> Self {
+        Self {
+            connections: counters.connections,
+            in_packets: counters.in_packets,
+            out_packets: counters.out_packets,
+        }
+    }
+}
+
 /// The connections of one real server at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConnectionCounts {

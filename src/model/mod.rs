@@ -31,7 +31,7 @@ mod units;
 pub use asked::{AskedWeight, Percent};
 pub use check::{Check, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
-pub use counters::{ConnectionCounts, Counters};
+pub use counters::{ConnectionCounts, Counters, Traffic};
 pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};
 pub use few::Few;
 pub use host::{

@@ -33,6 +33,9 @@ pub struct CheckSchedule {
     /// What a server counts as before its first verdict.
     #[serde(default, skip_serializing_if = "Initial::is_usual")]
     pub initial: Initial,
+    /// Whether client connections without an answer bring the next probe forward.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passive: bool,
 }
 
 impl CheckSchedule {
@@ -48,6 +51,7 @@ impl CheckSchedule {
         hold_down: None,
         tripwire: None,
         initial: Initial::Remembered,
+        passive: false,
     };
 }
 

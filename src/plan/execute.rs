@@ -2,7 +2,7 @@
 //! The target of a plan, and how to carry a plan out in one call.
 
 use super::{Change, Outcome, Plan, Rule, Step, StepFailure};
-use crate::model::{ConnectionCounts, IpvsTable, ServerKey, ServiceKey, VirtualService};
+use crate::model::{ConnectionCounts, IpvsTable, ServerKey, ServiceKey, Traffic, VirtualService};
 
 /// The target of a plan: the kernel, or a value that behaves like it.
 pub trait Target {
@@ -15,11 +15,11 @@ pub trait Target {
     /// One service, `None` when there is none.
     fn read_service(&mut self, key: &ServiceKey) -> Result<Option<VirtualService>, Self::Error>;
 
-    /// The connections of the servers of one service; none when there is no such service.
+    /// The connections and the traffic of the servers of one service; none when there is no such service.
     fn count(
         &mut self,
         key: &ServiceKey,
-    ) -> Result<Vec<(ServerKey, ConnectionCounts)>, Self::Error>;
+    ) -> Result<Vec<(ServerKey, ConnectionCounts, Traffic)>, Self::Error>;
 
     /// Carries out steps in order. A refused one does not stop the others.
     fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, Self::Error>;

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use super::{Step, StepFailure, Target};
 use crate::model::{
     ConnectionCounts, ForwardingMethod, Host, IpvsTable, RealServer, Scheduler, ServerKey,
-    ServiceKey, TunnelKind, VirtualService,
+    ServiceKey, Traffic, TunnelKind, VirtualService,
 };
 
 /// Behaves like the kernel's IPVS table (`net/netfilter/ipvs/ip_vs_ctl.c`). The planner's laws are tested with it, and
@@ -25,6 +25,8 @@ pub struct SimulatedKernel {
     pub missing_schedulers: BTreeSet<Scheduler>,
     /// The connections of its servers; those that are not named have none.
     pub connections: BTreeMap<(ServiceKey, ServerKey), ConnectionCounts>,
+    /// The traffic of its servers; those that are not named have none.
+    pub traffic: BTreeMap<(ServiceKey, ServerKey), Traffic>,
     /// How many steps it was given, one netlink message each.
     pub messages: usize,
 }
@@ -116,12 +118,17 @@ impl Target for SimulatedKernel {
     fn count(
         &mut self,
         key: &ServiceKey,
-    ) -> Result<Vec<(ServerKey, ConnectionCounts)>, Infallible> {
+    ) -> Result<Vec<(ServerKey, ConnectionCounts, Traffic)>, Infallible> {
         let service = self.table.services.get(key).into_iter();
         let servers = service.flat_map(|service| service.servers.keys());
         let counted = servers.map(|server| {
             let counts = self.connections.get(&(*key, *server));
-            (*server, counts.copied().unwrap_or_default())
+            let traffic = self.traffic.get(&(*key, *server));
+            (
+                *server,
+                counts.copied().unwrap_or_default(),
+                traffic.copied().unwrap_or_default(),
+            )
         });
         Ok(counted.collect())
     }

@@ -319,7 +319,7 @@ impl CheckLayer {
             (target, path)
         };
         let schedules: Vec<&ScheduleLayer> = layers.iter().map(|layer| &layer.schedule).collect();
-        let mut schedule = ScheduleLayer::resolve(&schedules, kind.usual())?;
+        let mut schedule = ScheduleLayer::resolve(&schedules, kind.usual(), subject, out)?;
         let place = Place {
             own,
             written: written.unwrap_or(subject.span),

@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::verdict::{COUNT, fall, hold_down, initial};
-use crate::config::setting::{Setting, innermost, innermost_or};
+use crate::config::setting::{Setting, Subject, innermost, innermost_or};
 use crate::config::tree::Entry;
-use crate::config::value::{duration, integer};
+use crate::config::value::{boolean, duration, integer};
 use crate::diagnostic::{Finding, Findings, Wrong};
-use crate::model::{CheckSchedule, Fall, HoldDown, Initial, Retry};
+use crate::model::{CheckSchedule, Fall, HoldDown, Initial, Protocol, Retry};
 
 pub(super) const INTERVAL: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_hours(1);
@@ -59,6 +59,7 @@ pub(super) struct ScheduleLayer {
     down_interval: Setting<Duration>,
     hold_down: Setting<Option<HoldDown>>,
     initial: Setting<Initial>,
+    passive: Setting<bool>,
 }
 
 impl ScheduleLayer {
@@ -83,6 +84,7 @@ impl ScheduleLayer {
             }
             "initial" => self.initial = Setting::read(node, initial(name, node, out)),
             "hold_down" => self.hold_down = Setting::read(node, hold_down(name, node, out)),
+            "passive" => self.passive = Setting::read(node, boolean(name, node, out)),
             _ => return false,
         }
         true
@@ -105,7 +107,12 @@ impl ScheduleLayer {
     }
 
     /// The schedule, from all layers, the innermost first.
-    pub(super) fn resolve(layers: &[&Self], usual: Usual) -> Result<CheckSchedule, Wrong> {
+    pub(super) fn resolve(
+        layers: &[&Self],
+        usual: Usual,
+        subject: &Subject,
+        out: &mut Findings,
+    ) -> Result<CheckSchedule, Wrong> {
         const DEFAULT: CheckSchedule = CheckSchedule::DEFAULT;
         Ok(CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, DEFAULT.interval)?,
@@ -117,6 +124,25 @@ impl ScheduleLayer {
             hold_down: innermost_or(layers, |layer| &layer.hold_down, DEFAULT.hold_down)?,
             tripwire: DEFAULT.tripwire,
             initial: innermost_or(layers, |layer| &layer.initial, DEFAULT.initial)?,
+            passive: passive(layers, subject, out)?,
         })
     }
+}
+
+/// Only TCP has connections that are answered in any case.
+fn passive(
+    layers: &[&ScheduleLayer],
+    subject: &Subject,
+    out: &mut Findings,
+) -> Result<bool, Wrong> {
+    let Some(found) = innermost(layers, |layer| &layer.passive)? else {
+        return Ok(CheckSchedule::DEFAULT.passive);
+    };
+    if *found.value && subject.key.protocol() != Some(Protocol::Tcp) {
+        let message = "passive does nothing here: it is for TCP services";
+        let finding = subject.warning(found.span, message);
+        out.push(finding.help("write passive: false here"));
+        return Ok(false);
+    }
+    Ok(*found.value)
 }

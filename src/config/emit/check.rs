@@ -84,6 +84,7 @@ fn write_schedule(
         hold_down,
         tripwire,
         initial,
+        passive,
     } = *schedule;
     let (retry, after) = match retry {
         Retry::Delay(delay) => ("retry_delay", delay),
@@ -107,6 +108,9 @@ fn write_schedule(
         }
     }
     writeln!(f, "{indent}initial: {}", initial.word())?;
+    if passive {
+        writeln!(f, "{indent}passive: true")?;
+    }
     if let Some(tripwire) = tripwire {
         writeln!(f, "{indent}tripwire: {{counts: {}}}", tripwire.word())?;
     }

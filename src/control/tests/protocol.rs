@@ -231,6 +231,7 @@ fn full_status() -> Status {
                     could_not_run: 0,
                     no_result: NoResult::CouldNotRun,
                     not_checked_seconds: None,
+                    hastened: None,
                     tripwire: None,
                 }],
             }],

@@ -104,6 +104,7 @@ fn snapshot() -> Snapshot {
                     could_not_run: 0,
                     no_result: NoResult::CouldNotRun,
                     not_checked_since: None,
+                    hastened: None,
                     wire: None,
                 })
                 .collect();

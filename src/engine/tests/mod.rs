@@ -4,6 +4,7 @@
 mod drains;
 mod laws;
 mod orders;
+mod passive;
 mod pool;
 mod reload;
 mod slow_start;

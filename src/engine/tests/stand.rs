@@ -144,12 +144,9 @@ impl Stand {
                 return Some(Event::ServiceRead(key, deaf.map_or(Ok(service), Err)));
             }
             Action::Count(services) => {
-                let counted = services.into_iter().map(|service| Counted {
-                    service,
-                    servers: self
-                        .kernel
-                        .count(&service)
-                        .unwrap_or_else(|never| match never {}),
+                let counted = services.into_iter().map(|service| {
+                    let all = self.kernel.count(&service);
+                    Counted::of(service, all.unwrap_or_else(|never| match never {}))
                 });
                 return Some(Event::Counted(counted.collect()));
             }

@@ -45,6 +45,7 @@ impl Checker {
             serving: recalled.is_some_and(|it| it.standing.is_up()),
             recalled: recalled.map(Box::new),
             alarm: None,
+            hastened: (0, None),
             phase: Phase::Waiting(first),
             run: 0,
             last_failure: None,

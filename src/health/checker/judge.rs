@@ -90,6 +90,24 @@ impl Checker {
         self.held().is_some() && self.progress().is_enough()
     }
 
+    /// Clients may know before the next probe that the server is dead. They are listened to once in an interval.
+    pub(super) fn take_unanswered(
+        &mut self,
+        now: Timestamp,
+        connections: u64,
+        out: &mut Vec<CheckerAction>,
+    ) {
+        let (times, last) = self.hastened;
+        let schedule = &self.check.schedule;
+        let soon = last.is_some_and(|last| now < last + schedule.interval);
+        if !schedule.passive || soon || self.standing == Standing::Down || !self.is_waiting() {
+            return;
+        }
+        self.hastened = (times.saturating_add(1), Some(now));
+        let reason = format!("{connections} client connections got no answer");
+        self.take_alarm(now, &reason, false, out);
+    }
+
     /// The standing by this outcome alone, if it says anything.
     fn found(
         &mut self,

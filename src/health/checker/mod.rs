@@ -30,6 +30,8 @@ pub(super) enum CheckerEvent {
     Reported(u64, ProbeReport),
     /// Its tripwire says that the server may be dead; a decisive alarm takes an up server down.
     Alarm { reason: Box<str>, decisive: bool },
+    /// So many client connections to a server of this check got no answer.
+    Unanswered(u64),
 }
 
 /// What a checker asks for, or reports.
@@ -96,6 +98,8 @@ pub(super) struct Checker {
     recalled: Option<Box<Memory>>,
     /// When its tripwire raised an alarm that no result has answered yet.
     alarm: Option<Timestamp>,
+    /// How often client connections without an answer brought a probe forward, and when they did last.
+    hastened: (u32, Option<Timestamp>),
     phase: Phase,
     /// The number of the last run.
     run: u64,
@@ -259,6 +263,11 @@ impl Checker {
         self.no_result
     }
 
+    /// How often client connections without an answer brought a probe forward.
+    pub(super) const fn hastened(&self) -> u32 {
+        self.hastened.0
+    }
+
     /// How many probes in a row gave no result.
     pub(super) const fn not_checked(&self) -> u32 {
         self.not_checked
@@ -300,6 +309,9 @@ impl Checker {
             }
             (Phase::Waiting(_) | Phase::Probing(_), CheckerEvent::Alarm { reason, decisive }) => {
                 self.take_alarm(now, &reason, decisive, out);
+            }
+            (Phase::Waiting(_) | Phase::Probing(_), CheckerEvent::Unanswered(connections)) => {
+                self.take_unanswered(now, connections, out);
             }
             (
                 Phase::Waiting(_) | Phase::Probing(_),

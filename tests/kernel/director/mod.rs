@@ -18,6 +18,7 @@ mod log;
 mod memory;
 mod once;
 mod order;
+mod passive;
 mod peer;
 mod pool;
 mod process;
@@ -59,6 +60,7 @@ pub(crate) fn tests() -> Vec<Test> {
         icmp::tests(),
         smtp::tests(),
         order::tests(),
+        passive::tests(),
         drains::tests(),
         pool::tests(),
         repair::tests(),
