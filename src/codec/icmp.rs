@@ -3,6 +3,7 @@
 //!
 //! Source: RFC 792 (echo), RFC 1071 (checksum), RFC 4443, section 4.
 
+use super::handshake::checksum;
 use crate::model::AddressFamily;
 
 /// The head of a message: type, code, checksum, identifier, sequence number.
@@ -74,19 +75,6 @@ pub fn without_ip_header(packet: &[u8]) -> Option<&[u8]> {
     // The length of the header, in words of 32 bits, is in the lower half of its first byte (RFC 791, section 3.1).
     let length = usize::from(packet.first()? & 0x0f) * 4;
     packet.get(length..)
-}
-
-/// The ones' complement of the ones' complement sum.
-fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum = 0_u32;
-    for pair in bytes.chunks(2) {
-        let high = u32::from(pair.first().copied().unwrap_or_default());
-        let low = u32::from(pair.get(1).copied().unwrap_or_default());
-        sum += high << 8 | low;
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    // The carry was added: 16 bits are left.
-    !u16::try_from(sum).unwrap_or_default()
 }
 
 #[cfg(test)]

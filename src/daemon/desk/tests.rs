@@ -11,8 +11,8 @@ use crate::control::tests::Served;
 use crate::control::{Client, ClientError, Status, Told};
 use crate::engine::{CheckView, Counters, History, Reloads, ServerView, ServiceView, VerdictDelay};
 use crate::model::{
-    Condition, Config, Effect, Few, NoResult, Object, PoolState, Standing, Timestamp, Transition,
-    Weight,
+    Check, Condition, Config, Effect, Few, NoResult, Object, PoolState, Standing, Timestamp,
+    Transition, Weight,
 };
 
 const TWO: &str = "virtual_services: [{address: '192.0.2.10:80', scheduler: wrr, servers: [{address: 10.0.0.1, weight: 5}, \
@@ -73,6 +73,35 @@ fn config() -> Config {
     config::parse("test.yaml", TWO.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+/// A check that has been made once.
+fn check_view(check: &Arc<Check>, standing: Standing) -> CheckView {
+    let up = standing.is_up();
+    CheckView {
+        check: Arc::clone(check),
+        standing,
+        since: Timestamp::ZERO,
+        assumed: false,
+        memory: None,
+        last_failure: (!up).then(|| "connect refused".into()),
+        warning: None,
+        last_started: Some(Timestamp::ZERO),
+        last_latency: Duration::from_micros(120),
+        last_succeeded: up,
+        progress: crate::health::Progress {
+            against: 0,
+            needed: 3,
+            of: None,
+        },
+        held: None,
+        next: None,
+        could_not_run: 0,
+        no_result: NoResult::CouldNotRun,
+        not_checked_since: None,
+        hastened: None,
+        wire: None,
+    }
+}
+
 /// Two services: the first has one server that is up and one that is down; nothing checks the server of the second.
 fn snapshot() -> Snapshot {
     let config = config();
@@ -82,32 +111,7 @@ fn snapshot() -> Snapshot {
             let checks = server.checks.each.iter();
             let down = key.to_string() == "10.0.0.2:80";
             let standing = if down { Standing::Down } else { Standing::UP };
-            let checks: Few<CheckView> = checks
-                .map(|check| CheckView {
-                    check: Arc::clone(check),
-                    standing,
-                    since: Timestamp::ZERO,
-                    assumed: false,
-                    memory: None,
-                    last_failure: down.then(|| "connect refused".into()),
-                    warning: None,
-                    last_started: Some(Timestamp::ZERO),
-                    last_latency: Duration::from_micros(120),
-                    last_succeeded: !down,
-                    progress: crate::health::Progress {
-                        against: 0,
-                        needed: 3,
-                        of: None,
-                    },
-                    held: None,
-                    next: None,
-                    could_not_run: 0,
-                    no_result: NoResult::CouldNotRun,
-                    not_checked_since: None,
-                    hastened: None,
-                    wire: None,
-                })
-                .collect();
+            let checks: Few<CheckView> = checks.map(|check| check_view(check, standing)).collect();
             ServerView {
                 key: *key,
                 standing: (!checks.is_empty()).then_some(standing),
