@@ -17,11 +17,14 @@
 //! ```
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::num::NonZero;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -41,6 +44,9 @@ pub const LAB_FAILED: u8 = 125;
 pub const INSIDE: &str = "LAB_INSIDE";
 /// Names, inside, a directory that is this machine's own. [`rerun_inside`] makes it the one that the caller's names.
 pub const OUT: &str = "LAB_OUT";
+
+/// Which part of the tests a process runs, as `1/2`; all of them when it is not set.
+const SHARE: &str = "LAB_SHARE";
 
 /// How to run a command in a kernel of its own.
 #[derive(Clone, Debug)]
@@ -241,6 +247,79 @@ pub fn rerun_inside<I: IntoIterator<Item = S>, S: Into<OsString>>(arguments: I) 
         )
     };
     exit_code(run())
+}
+
+/// As [`rerun_inside`] without arguments, in two kernels side by side when this machine has two processors. Each runs its
+/// [`share`] of the tests. What the second one prints comes when both have ended.
+#[must_use]
+pub fn rerun_inside_shared() -> ExitCode {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if processors < 2 || std::env::var_os(SHARE).is_some() {
+        return rerun_inside(std::iter::empty::<OsString>());
+    }
+    let in_two = || -> Result<u8> {
+        let scratch = Scratch::new()?;
+        let mut shares = Vec::new();
+        for share in ["1/2", "2/2"] {
+            shares.push(Share::start(share, scratch.path())?);
+        }
+        let mut worst = 0;
+        for share in &mut shares {
+            worst = worst.max(share.end()?);
+        }
+        Ok(worst)
+    };
+    exit_code(in_two())
+}
+
+/// A kernel that runs a part of the tests.
+struct Share {
+    process: Child,
+    /// Where it prints, if not where we do.
+    prints: Option<PathBuf>,
+    _keeper: Keeper,
+}
+
+impl Share {
+    fn start(share: &str, directory: &Path) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.env(SHARE, share).process_group(0);
+        let prints = (share != "1/2").then(|| directory.join("prints"));
+        if let Some(prints) = &prints {
+            let file = File::create(prints).context("create a file for what a kernel prints")?;
+            command.stdout(file.try_clone()?).stderr(file);
+        }
+        let process = command.spawn().context("start this program again")?;
+        let group = Pid::from_raw(process.id().cast_signed());
+        let keeper = Keeper::new(Some(group), directory)?;
+        Ok(Self {
+            process,
+            prints,
+            _keeper: keeper,
+        })
+    }
+
+    /// Waits for it, and returns its exit status.
+    fn end(&mut self) -> Result<u8> {
+        let status = self.process.wait().context("wait for a kernel")?;
+        if let Some(prints) = &self.prints {
+            let mut prints = File::open(prints).context("read what a kernel has printed")?;
+            io::copy(&mut prints, &mut io::stdout())?;
+        }
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        Ok(code.unwrap_or(LAB_FAILED))
+    }
+}
+
+/// Which of how many parts of the tests this process runs: `(0, 2)` is the first of two.
+#[must_use]
+pub fn share() -> (usize, usize) {
+    let written = std::env::var(SHARE).unwrap_or_default();
+    let parts = written.split_once('/').and_then(|(part, of)| {
+        let (part, of) = (part.parse::<usize>().ok()?, of.parse().ok()?);
+        Some((part.checked_sub(1)?, of))
+    });
+    parts.unwrap_or((0, 1))
 }
 
 /// The exit code for the outcome of [`run`]; a failure is printed.
