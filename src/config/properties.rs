@@ -15,14 +15,14 @@ use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
-    ClientCertificate, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DnsName,
-    DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe, Fall, FileProbe,
+    ClientCertificate, Config, ConfiguredServer, ConfiguredService, Counts, DirectorSettings,
+    DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe, Fall, FileProbe,
     ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, Initial, IpvsSettings,
     JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload, PersistenceEngine,
     PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank,
     RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
-    SmtpProbe, StatusRange, TcpTalk, Thresholds, Tls, Tripwire, Tunnel, TunnelChecksum, TunnelKind,
-    UdpProbe, Weight,
+    SmtpProbe, StatusRange, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe,
+    Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -360,9 +360,9 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
         ceiling: one.max(other),
     }));
     let initial = prop::sample::select(Initial::ALL.map(|(_, initial)| initial).to_vec());
-    let counts = (1_u32..=100, fall, hold_down, initial);
+    let counts = (1_u32..=100, fall, hold_down, initial, counted());
     (times, counts).prop_map(
-        |((interval, timeout, retry, down_interval), (rise, fall, hold_down, initial))| {
+        |((interval, timeout, retry, down_interval), (rise, fall, hold_down, initial, passive))| {
             CheckSchedule {
                 interval,
                 timeout,
@@ -373,10 +373,17 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
                 hold_down,
                 tripwire: None,
                 initial,
-                passive: false,
+                passive,
             }
         },
     )
+}
+
+/// Whether a sign beside the probes is wanted, and what it counts for.
+fn counted() -> impl Strategy<Value = Option<Counts>> {
+    option::of(prop::sample::select(
+        Counts::ALL.map(|(_, counts)| counts).to_vec(),
+    ))
 }
 
 /// Where a connection may be held.
@@ -399,8 +406,7 @@ fn may_be_held(kind: &ProbeKind, port: u16) -> bool {
 
 fn check() -> impl Strategy<Value = Check> {
     let at = family().prop_flat_map(|family| (address(family), 1_u16.., path(family)));
-    let tripwire = option::of(prop_oneof![Just(Tripwire::Probe), Just(Tripwire::Failure)]);
-    let schedule = (schedule(), tripwire);
+    let schedule = (schedule(), counted());
     (at, probe_kind(), schedule).prop_map(|((ip, port, path), kind, (schedule, wire))| Check {
         schedule: Arc::new(CheckSchedule {
             tripwire: wire.filter(|_| may_be_held(&kind, port)),
@@ -423,7 +429,7 @@ fn drain() -> impl Strategy<Value = Option<DrainTerms>> {
 }
 
 /// None, one, or several different ones, of this server.
-fn checks(server: ServerKey) -> impl Strategy<Value = Checks> {
+fn checks(service: ServiceKey, server: ServerKey) -> impl Strategy<Value = Checks> {
     let need = prop_oneof![
         Just(Need::All),
         Just(Need::Any),
@@ -432,6 +438,9 @@ fn checks(server: ServerKey) -> impl Strategy<Value = Checks> {
     (vec(check(), 0..4), need).prop_map(move |(checks, need)| {
         let mut each: Vec<Arc<Check>> = Vec::new();
         for mut check in checks {
+            if service.protocol() != Some(Protocol::Tcp) {
+                Arc::make_mut(&mut check.schedule).passive = None;
+            }
             if !check.probe.uses_network() {
                 check.probe.target = SocketAddr::new(server.address, server.port);
                 check.probe.path = None;
@@ -484,7 +493,7 @@ fn server(service: ServiceKey) -> impl Strategy<Value = (ServerKey, ConfiguredSe
                     lower: one.min(other),
                 },
             };
-            checks(key).prop_map(move |checks| {
+            checks(service, key).prop_map(move |checks| {
                 let server = ConfiguredServer {
                     real_server,
                     checks,

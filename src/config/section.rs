@@ -189,6 +189,12 @@ pub(super) const CHECK_HOLD_DOWN: Section = Section {
     own: &["first", "ceiling"],
     shared: &[],
 };
+/// `check.passive`.
+pub(super) const CHECK_PASSIVE: Section = Section {
+    name: "check.passive",
+    own: &["counts"],
+    shared: &[],
+};
 /// `check.tripwire`.
 pub(super) const CHECK_TRIPWIRE: Section = Section {
     name: "check.tripwire",
@@ -327,7 +333,7 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 31] = [
+pub static SECTIONS: [Section; 32] = [
     FILE,
     DIRECTOR,
     IPVS,
@@ -341,6 +347,7 @@ pub static SECTIONS: [Section; 31] = [
     CHECK,
     CHECK_FALL,
     CHECK_HOLD_DOWN,
+    CHECK_PASSIVE,
     CHECK_TRIPWIRE,
     CHECK_TCP,
     CHECK_TLS,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Passive checks: the kernel's counters of real servers are read, and connections without an answer bring a probe
-//! forward.
+//! forward, or count as a failure.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::event::{Action, Counted};
 use super::machine::Engine;
-use crate::health::{HealthEvent, Watch};
+use crate::health::{HealthEvent, Unanswered, Watch};
 use crate::model::{
     ConfiguredServer, ConfiguredService, ForwardingMethod, Protocol, ServerKey, ServiceKey,
     Timestamp,
@@ -79,11 +79,11 @@ impl Engine {
         all: &[Counted],
         out: &mut Vec<Action>,
     ) {
-        for (service, server, connections) in self.unanswered_clients(all) {
+        for (service, server, clients) in self.unanswered_clients(now, all) {
             let event = HealthEvent::Unanswered {
                 service,
                 server,
-                connections,
+                clients,
             };
             let actions = self.hand_to_health(now, event);
             self.take_health(now, actions, out);
@@ -91,7 +91,11 @@ impl Engine {
         }
     }
 
-    fn unanswered_clients(&mut self, all: &[Counted]) -> Vec<(ServiceKey, ServerKey, u64)> {
+    fn unanswered_clients(
+        &mut self,
+        now: Timestamp,
+        all: &[Counted],
+    ) -> Vec<(ServiceKey, ServerKey, Unanswered)> {
         let Self {
             config, passive, ..
         } = self;
@@ -108,10 +112,10 @@ impl Engine {
                     continue;
                 };
                 let replies = configured.real_server.forwarding == ForwardingMethod::Masquerading;
-                let new = Watch::new(traffic);
+                let new = Watch::new(now, traffic);
                 let watch = passive.watches.entry((key, server)).or_insert(new);
-                if let Some(connections) = watch.see(traffic, replies) {
-                    found.push((key, server, connections));
+                if let Some(clients) = watch.see(now, traffic, replies) {
+                    found.push((key, server, clients));
                 }
             }
         }
@@ -135,5 +139,7 @@ fn has_passive(service: &ConfiguredService) -> bool {
 
 fn is_passive(server: &ConfiguredServer) -> bool {
     let checks = server.checks.each.iter();
-    checks.into_iter().any(|check| check.schedule.passive)
+    checks
+        .into_iter()
+        .any(|check| check.schedule.passive.is_some())
 }

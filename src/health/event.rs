@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::passive::Unanswered;
 use crate::model::{
     Check, HostEvent, NoResult, ProbeReport, ServerKey, ServiceKey, Sighting, Standing, Timestamp,
     WireNews,
@@ -78,8 +79,8 @@ pub enum HealthEvent {
         service: ServiceKey,
         /// Which one.
         server: ServerKey,
-        /// How many.
-        connections: u64,
+        /// Those connections.
+        clients: Unanswered,
     },
     /// Something happened to the links of this host.
     Happened(HostEvent),

@@ -211,6 +211,16 @@ impl Links {
         }
     }
 
+    /// Whether the way to a target has been open from this moment on, by all that is known: its link passes packets, and
+    /// somebody was reached after the side was shut last, and before this moment.
+    pub(super) fn open_since(&self, target: IpAddr, at: Timestamp) -> bool {
+        let open = |side| self.open_for(side, at, Duration::ZERO);
+        let homes = self.known.iter().filter(|(_, it)| it.is_home_of(target));
+        let ways = homes.map(|(link, it)| it.state == State::Passes && open(Side::On(*link)));
+        ways.reduce(|one, other| one && other)
+            .unwrap_or_else(|| open(Side::Beyond))
+    }
+
     /// Why the link that this target is on does not pass packets, when they leave by another link for that reason.
     pub(super) fn detour(&self, target: IpAddr, link: u32) -> Option<String> {
         if self.has_neighbour(link, target) {

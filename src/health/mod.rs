@@ -75,6 +75,6 @@ pub use event::{
 pub use hold::Held;
 pub use memory::Memory;
 pub use monitor::Health;
-pub use passive::Watch;
+pub use passive::{Unanswered, Watch};
 pub use results::Progress;
 pub use view::{CheckHealth, ServerHealth, WireHealth};

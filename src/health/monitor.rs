@@ -12,6 +12,7 @@ use super::doubt::Doubt;
 use super::event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
 use super::links::Links;
 use super::memory::Memory;
+use super::passive::Unanswered;
 use super::roster::{Roster, ServerSlot};
 use super::sources::Sources;
 use super::view::ServerHealth;
@@ -205,8 +206,8 @@ impl Health {
             HealthEvent::Unanswered {
                 service,
                 server,
-                connections,
-            } => self.unanswered(now, (&service, &server), connections, out),
+                clients,
+            } => self.unanswered(now, (&service, &server), clients, out),
             HealthEvent::Happened(event) => self.happened(now, &event, out),
             HealthEvent::Seen(sighting) => self.seen(now, *sighting, out),
             HealthEvent::NotSeen => self.not_seen(now, out),
@@ -274,9 +275,9 @@ impl Health {
         };
         let heard = match &event {
             CheckerEvent::Reported(_, report) => Some((report.outcome, report.started)),
-            CheckerEvent::Deadline | CheckerEvent::Alarm { .. } | CheckerEvent::Unanswered(_) => {
-                None
-            }
+            CheckerEvent::Deadline
+            | CheckerEvent::Alarm { .. }
+            | CheckerEvent::Unanswered { .. } => None,
         };
         let before = slot.checker.deadline();
         let mut actions = Vec::new();
@@ -338,12 +339,13 @@ impl Health {
         }));
     }
 
-    /// Its passive checks ask the server whose clients got no answer.
+    /// Its passive checks ask the server whose clients got no answer. That is no failure of a server when the way to it was
+    /// perhaps shut meanwhile.
     fn unanswered(
         &mut self,
         now: Timestamp,
         (service, server): (&ServiceKey, &ServerKey),
-        connections: u64,
+        clients: Unanswered,
         out: &mut Vec<HealthAction>,
     ) {
         let Some(slot) = self.roster.server(service, server) else {
@@ -351,7 +353,15 @@ impl Health {
         };
         let positions: Vec<usize> = slot.checkers.iter().copied().collect();
         for position in positions {
-            self.feed(now, position, CheckerEvent::Unanswered(connections), out);
+            let Some(slot) = self.roster.checkers.get(position) else {
+                continue;
+            };
+            let target = slot.checker.check().probe.target.ip();
+            let event = CheckerEvent::Unanswered {
+                clients,
+                may_count: clients.sees_replies && self.links.open_since(target, clients.since),
+            };
+            self.feed(now, position, event, out);
         }
     }
 

@@ -8,7 +8,9 @@
 //!
 //! The kernel adds its counters up every two seconds, so they must be read less often than that.
 
-use crate::model::Traffic;
+use std::fmt;
+
+use crate::model::{Timestamp, Traffic};
 
 /// A SYN and its copies, within the time between two readings: the client repeats it after 1 s and 3 s.
 const PACKETS_OF_A_SYN: u64 = 3;
@@ -17,46 +19,85 @@ const PACKETS_OF_A_SYN: u64 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watch {
     traffic: Traffic,
+    read: Timestamp,
     waiting: u64,
+    /// The reading before they came.
+    since: Timestamp,
+}
+
+/// New connections of clients to one server that have got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unanswered {
+    /// How many.
+    pub connections: u64,
+    /// None of them is older than this.
+    pub since: Timestamp,
+    /// Whether an answer would have been seen. Otherwise clients that say nothing look the same.
+    pub sees_replies: bool,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connections, .. } = self;
+        write!(
+            f,
+            "connections of clients got no answer: {connections} new, 0 answered"
+        )
+    }
 }
 
 impl Watch {
     /// The first reading.
     #[must_use]
-    pub const fn new(traffic: Traffic) -> Self {
-        let waiting = 0;
-        Self { traffic, waiting }
+    pub const fn new(now: Timestamp, traffic: Traffic) -> Self {
+        Self {
+            traffic,
+            read: now,
+            waiting: 0,
+            since: now,
+        }
     }
 
-    /// The next reading. Returns how many new connections have got no answer: there was one at the reading before, and
+    /// The next reading. Returns the new connections that have got no answer: there was one at the reading before, and
     /// nothing since speaks for the server. They are returned once.
     ///
     /// `sees_replies` tells whether the kernel counts the packets to clients.
-    pub fn see(&mut self, traffic: Traffic, sees_replies: bool) -> Option<u64> {
-        let since = traffic.since(self.traffic);
-        let waiting = std::mem::take(&mut self.waiting);
-        self.traffic = traffic;
+    pub fn see(
+        &mut self,
+        now: Timestamp,
+        traffic: Traffic,
+        sees_replies: bool,
+    ) -> Option<Unanswered> {
+        let before = *self;
+        *self = Self::new(now, traffic);
         // Otherwise somebody has set the counters to zero, or the server is another one of the same name.
-        let since = since?;
-        let pending = waiting.saturating_add(since.connections);
+        let new = traffic.since(before.traffic)?;
+        let connections = before.waiting.saturating_add(new.connections);
         let answered = if sees_replies {
-            since.out_packets > 0
+            new.out_packets > 0
         } else {
-            since.in_packets > pending.saturating_mul(PACKETS_OF_A_SYN)
+            new.in_packets > connections.saturating_mul(PACKETS_OF_A_SYN)
         };
         if answered {
             return None;
         }
-        if waiting > 0 {
-            return Some(pending);
+        if before.waiting > 0 {
+            return Some(Unanswered {
+                connections,
+                since: before.since,
+                sees_replies,
+            });
         }
-        self.waiting = pending;
+        self.waiting = connections;
+        self.since = before.read;
         None
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -68,11 +109,19 @@ mod tests {
             in_packets,
             out_packets,
         };
-        let mut watch = Watch::new(read([0; 3]));
-        let readings = readings.iter();
-        readings
-            .map(|reading| watch.see(read(*reading), sees_replies))
-            .collect()
+        let mut watch = Watch::new(Timestamp::ZERO, read([0; 3]));
+        let readings = (1..).zip(readings);
+        let found = readings.map(|(second, reading)| {
+            let at = |second| Timestamp::after_start(Duration::from_secs(second));
+            let found = watch.see(at(second), read(*reading), sees_replies)?;
+            assert_eq!(
+                found.since,
+                at(second - 2),
+                "the reading before the first of them"
+            );
+            Some(found.connections)
+        });
+        found.collect()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is true for every report at every time.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::checker::{Checker, CheckerAction, CheckerEvent};
+use super::passive::Unanswered;
 use crate::model::{
-    AgentAdmin, AgentHealth, AgentState, AskedWeight, Check, CheckSchedule, Fall, HoldDown,
+    AgentAdmin, AgentHealth, AgentState, AskedWeight, Check, CheckSchedule, Counts, Fall, HoldDown,
     Initial, Percent, Probe, ProbeKind, ProbeOutcome, ProbeReport, Standing, Timestamp, Weight,
 };
 
@@ -73,6 +75,8 @@ enum Happening {
     Report(u64, ProbeOutcome),
     /// Its tripwire raises an alarm that decides nothing.
     Alarm,
+    /// Clients get no answer, while the way is known to be open, or not.
+    Unanswered(bool),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -83,6 +87,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => passes,
         1 => hangs,
         1 => Just(Happening::Alarm),
+        1 => any::<bool>().prop_map(Happening::Unanswered),
         5 => report.prop_map(|(before, outcome)| Happening::Report(before, outcome)),
     ]
 }
@@ -107,6 +112,7 @@ fn checker(
             fall,
             hold_down,
             initial,
+            passive: Some(Counts::Failure),
             ..CheckSchedule::DEFAULT
         }),
     };
@@ -233,6 +239,8 @@ proptest! {
         // Since the server was down, or came up, last.
         let (mut results, mut state) = (Vec::new(), AgentState::NOTHING);
         let (mut falls, mut asked) = (Falls::default(), Timestamp::ZERO);
+        // What clients told counts with the next result, and at most once in an interval.
+        let (mut unlucky, mut told_last): (bool, Option<Timestamp>) = (false, None);
         for happening in happenings {
             let from = checker.standing();
             let mut actions = Vec::new();
@@ -243,15 +251,22 @@ proptest! {
                     checker.handle(now, CheckerEvent::Deadline, &mut jitter, &mut actions);
                     if actions.iter().any(|it| matches!(it, CheckerAction::NotChecked { .. })) {
                         prop_assert!(out.take().is_some(), "nothing was out that could be lost");
+                        unlucky = false;
                     }
                 }
                 Happening::Report(before, outcome) => {
                     let run = last - before.min(last);
                     if out == Some(run) {
                         told_something = says_something(outcome);
+                        let counts = mem::take(&mut unlucky) && from.is_up() && outcome != ProbeOutcome::Quiet;
                         if told_something {
                             let outcome = alone(&mut state, outcome);
-                            results.push(outcome);
+                            if counts {
+                                results.push(ProbeOutcome::Down);
+                            }
+                            if !counts || !takes_down(&results, fall) {
+                                results.push(outcome);
+                            }
                             falls.passed(asked, passed(outcome));
                         }
                         out = None;
@@ -270,6 +285,21 @@ proptest! {
                     checker.handle(now, alarm, &mut jitter, &mut actions);
                     prop_assert_eq!((&actions, checker.standing()), (&vec![], from));
                     prop_assert!(out.is_some() || checker.deadline() <= now);
+                }
+                Happening::Unanswered(_) => {}
+            }
+            if let Happening::Unanswered(may_count) = happening {
+                let clients = Unanswered { connections: 1, since: now, sees_replies: true };
+                let event = CheckerEvent::Unanswered { clients, may_count };
+                let before = checker.deadline();
+                checker.handle(now, event, &mut jitter, &mut actions);
+                prop_assert_eq!((&actions, checker.standing()), (&vec![], from));
+                let soon = told_last.is_some_and(|at| now.since(at) < Duration::from_secs(2));
+                if soon || out.is_some() || from == Standing::Down {
+                    prop_assert_eq!(checker.deadline(), before);
+                } else {
+                    prop_assert!(checker.deadline() <= now);
+                    (unlucky, told_last) = (may_count, Some(now));
                 }
             }
             for action in &actions {

@@ -124,7 +124,7 @@ impl<'a> CheckHealth<'a> {
             could_not_run: checker.not_checked(),
             no_result: checker.no_result(),
             not_checked_since: (checker.not_checked() > 0).then(|| checker.not_checked_since()),
-            hastened: checker.check().schedule.passive.then(|| checker.hastened()),
+            hastened: checker.check().schedule.passive.map(|_| checker.hastened()),
             wire: wire.map(WireHealth::of),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Tripwire;
+use super::Counts;
 
 /// When probes run, and how many results make a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,13 +29,13 @@ pub struct CheckSchedule {
     pub hold_down: Option<HoldDown>,
     /// What the end of a connection held to the server counts for; `None` when none is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tripwire: Option<Tripwire>,
+    pub tripwire: Option<Counts>,
     /// What a server counts as before its first verdict.
     #[serde(default, skip_serializing_if = "Initial::is_usual")]
     pub initial: Initial,
-    /// Whether client connections without an answer bring the next probe forward.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub passive: bool,
+    /// What client connections without an answer count for; `None` when nobody watches them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passive: Option<Counts>,
 }
 
 impl CheckSchedule {
@@ -51,7 +51,7 @@ impl CheckSchedule {
         hold_down: None,
         tripwire: None,
         initial: Initial::Remembered,
-        passive: false,
+        passive: None,
     };
 }
 
@@ -171,6 +171,7 @@ mod tests {
             down_interval: Some(Duration::from_secs(30)),
             hold_down: Some(HoldDown::DEFAULT),
             initial: Initial::Down,
+            passive: Some(Counts::Failure),
             fall: Fall::OfTheLast {
                 failures: 5,
                 of: 10,

@@ -5,27 +5,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What the end of a held connection counts for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tripwire {
-    /// It brings the next probe forward. The probes decide.
-    Probe,
-    /// It takes the server down, unless the end before was a false alarm.
-    Failure,
-}
-
-impl Tripwire {
-    /// Its word in the configuration.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Probe => "probe",
-            Self::Failure => "failure",
-        }
-    }
-}
-
 /// What a held connection tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

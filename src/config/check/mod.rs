@@ -3,6 +3,7 @@
 
 mod agent;
 mod amqp;
+mod counts;
 mod dns;
 mod exec;
 mod file;

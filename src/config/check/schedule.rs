@@ -4,12 +4,14 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::counts::counts;
 use super::verdict::{COUNT, fall, hold_down, initial};
+use crate::config::section::CHECK_PASSIVE;
 use crate::config::setting::{Setting, Subject, innermost, innermost_or};
 use crate::config::tree::Entry;
-use crate::config::value::{boolean, duration, integer};
+use crate::config::value::{duration, integer};
 use crate::diagnostic::{Finding, Findings, Wrong};
-use crate::model::{CheckSchedule, Fall, HoldDown, Initial, Protocol, Retry};
+use crate::model::{CheckSchedule, Counts, Fall, HoldDown, Initial, Protocol, Retry};
 
 pub(super) const INTERVAL: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_hours(1);
@@ -59,7 +61,7 @@ pub(super) struct ScheduleLayer {
     down_interval: Setting<Duration>,
     hold_down: Setting<Option<HoldDown>>,
     initial: Setting<Initial>,
-    passive: Setting<bool>,
+    passive: Setting<Option<Counts>>,
 }
 
 impl ScheduleLayer {
@@ -84,7 +86,9 @@ impl ScheduleLayer {
             }
             "initial" => self.initial = Setting::read(node, initial(name, node, out)),
             "hold_down" => self.hold_down = Setting::read(node, hold_down(name, node, out)),
-            "passive" => self.passive = Setting::read(node, boolean(name, node, out)),
+            "passive" => {
+                self.passive = Setting::read(node, counts(&CHECK_PASSIVE, name, node, out));
+            }
             _ => return false,
         }
         true
@@ -134,15 +138,15 @@ fn passive(
     layers: &[&ScheduleLayer],
     subject: &Subject,
     out: &mut Findings,
-) -> Result<bool, Wrong> {
+) -> Result<Option<Counts>, Wrong> {
     let Some(found) = innermost(layers, |layer| &layer.passive)? else {
         return Ok(CheckSchedule::DEFAULT.passive);
     };
-    if *found.value && subject.key.protocol() != Some(Protocol::Tcp) {
+    if found.value.is_some() && subject.key.protocol() != Some(Protocol::Tcp) {
         let message = "passive does nothing here: it is for TCP services";
         let finding = subject.warning(found.span, message);
         out.push(finding.help("write passive: false here"));
-        return Ok(false);
+        return Ok(None);
     }
     Ok(*found.value)
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `check.tripwire`: whether a connection is held to the server, and what its end counts for.
 
+use super::counts::counts;
 use crate::config::section::CHECK_TRIPWIRE;
 use crate::config::setting::{Setting, Subject, innermost};
-use crate::config::tree::{Entry, Node, Value};
-use crate::config::value::{boolean, choice, map};
+use crate::config::tree::Entry;
 use crate::diagnostic::{Findings, Wrong};
-use crate::model::{Probe, ProbeKind, Tripwire};
+use crate::model::{Counts, Probe, ProbeKind};
 
 /// The ports of AMQP brokers, plain and by TLS. They log a connection on which nobody logs in.
 const AMQP: [u16; 2] = [5671, 5672];
@@ -14,7 +14,7 @@ const AMQP: [u16; 2] = [5671, 5672];
 /// The tripwire of one layer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TripwireLayer {
-    chosen: Setting<Option<Tripwire>>,
+    chosen: Setting<Option<Counts>>,
 }
 
 impl TripwireLayer {
@@ -24,7 +24,7 @@ impl TripwireLayer {
         if name != "tripwire" {
             return false;
         }
-        self.chosen = Setting::read(node, read(name, node, out));
+        self.chosen = Setting::read(node, counts(&CHECK_TRIPWIRE, name, node, out));
         true
     }
 
@@ -34,7 +34,7 @@ impl TripwireLayer {
         probe: &Probe,
         subject: &Subject,
         out: &mut Findings,
-    ) -> Result<Option<Tripwire>, Wrong> {
+    ) -> Result<Option<Counts>, Wrong> {
         let Some(found) = innermost(layers, |layer| &layer.chosen)? else {
             return Ok(None);
         };
@@ -47,23 +47,6 @@ impl TripwireLayer {
         out.push(subject.finding(found.span, message).help(help));
         Err(Wrong)
     }
-}
-
-/// `true`, `false`, or a map, which means true.
-fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Tripwire>, Wrong> {
-    if matches!(node.value, Value::Scalar { .. }) && !node.is_null() {
-        return Ok(boolean(name, node, out)?.then_some(Tripwire::Probe));
-    }
-    let words = [Tripwire::Probe, Tripwire::Failure].map(|it| (it.word(), it));
-    let entries = map(&CHECK_TRIPWIRE, node, out)?;
-    let mut counts = Ok(Tripwire::Probe);
-    for entry in entries {
-        match &*entry.key {
-            "counts" => counts = choice("counts", &entry.value, &words, &[], out),
-            _ => CHECK_TRIPWIRE.unknown_key(entry, entries, out),
-        }
-    }
-    counts.map(Some)
 }
 
 /// Why no connection is held to such a server, and what to write instead.

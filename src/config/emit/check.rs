@@ -108,8 +108,8 @@ fn write_schedule(
         }
     }
     writeln!(f, "{indent}initial: {}", initial.word())?;
-    if passive {
-        writeln!(f, "{indent}passive: true")?;
+    if let Some(passive) = passive {
+        writeln!(f, "{indent}passive: {{counts: {}}}", passive.word())?;
     }
     if let Some(tripwire) = tripwire {
         writeln!(f, "{indent}tripwire: {{counts: {}}}", tripwire.word())?;

@@ -2,7 +2,8 @@
 //! Passive checks: what follows from counters of the kernel.
 
 use super::stand::{Stand, all, key, weights};
-use crate::model::Traffic;
+use crate::engine::Event;
+use crate::model::{HostEvent, Traffic};
 use crate::plan::SimulatedKernel;
 
 /// An interval of an hour, so that no probe comes by itself.
@@ -80,4 +81,75 @@ fn answered_connections_and_checks_that_are_not_passive_change_nothing() {
     clients(&mut stand, 2, 0);
     stand.seconds(10, only_2);
     assert_eq!(stand.weights().len(), 1);
+}
+
+/// Clients without an answer count, and one failure is enough.
+fn decisive(forwarding: &str) -> String {
+    TWO.replace("passive: true", "fall: 1, passive: {counts: failure}")
+        .replace("nat", forwarding)
+}
+
+/// Clients come between two readings, and get no answer.
+fn unlucky(stand: &mut Stand) {
+    stand.seconds(4, all);
+    clients(stand, 2, 0);
+    stand.seconds(10, all);
+}
+
+#[test]
+fn clients_without_an_answer_count_although_the_check_passes() {
+    let mut stand = running(&decisive("nat"));
+    unlucky(&mut stand);
+    assert_eq!(stand.weights(), weights(&[("10.0.0.2:80", 1)]));
+    let told = "up -> down (connections of clients got no answer: 2 new, 0 answered, 1/1)";
+    assert_eq!(stand.count(told), 1);
+    // It comes back like any other.
+    stand.seconds(2 * 3_600, all);
+    assert_eq!(stand.weights().len(), 2);
+}
+
+#[test]
+fn success_ends_what_clients_counted_for_unless_failures_count_among_the_last_results() {
+    let mut in_a_row = running(&decisive("nat").replace("fall: 1", "fall: 2"));
+    let window = "fall: {failures: 2, of: 4}";
+    let mut of_the_last = running(&decisive("nat").replace("fall: 1", window));
+    for stand in [&mut in_a_row, &mut of_the_last] {
+        unlucky(stand);
+        assert_eq!(stand.weights().len(), 2);
+        // Not twice in an interval.
+        unlucky(stand);
+        assert_eq!(stand.weights().len(), 2);
+        stand.seconds(3_600, all);
+        unlucky(stand);
+    }
+    assert_eq!(in_a_row.weights().len(), 2);
+    assert_eq!(of_the_last.weights().len(), 1);
+}
+
+#[test]
+fn clients_count_only_where_an_answer_would_be_seen() {
+    for forwarding in ["dr", "tun"] {
+        let mut stand = running(&decisive(forwarding));
+        unlucky(&mut stand);
+        assert_eq!(hastened(&mut stand), 1);
+        assert_eq!(stand.weights().len(), 2);
+    }
+}
+
+#[test]
+fn clients_do_not_count_while_the_way_from_this_host_may_be_gone() {
+    let mut stand = running(&decisive("nat"));
+    // Nobody knows what happened to the links, and nobody has answered since.
+    stand.event(Event::Happened(vec![HostEvent::Lost]));
+    unlucky(&mut stand);
+    assert_eq!(hastened(&mut stand), 1);
+    assert_eq!(stand.weights().len(), 2);
+    // The links are gone: no probe can show that the way is open.
+    let mut stand = running(&decisive("nat"));
+    stand.unplugged = true;
+    unlucky(&mut stand);
+    assert_eq!(hastened(&mut stand), 1);
+    stand.unplugged = false;
+    stand.seconds(5, all);
+    assert_eq!(stand.weights().len(), 2);
 }

@@ -46,6 +46,7 @@ impl Checker {
             recalled: recalled.map(Box::new),
             alarm: None,
             hastened: (0, None),
+            clients: None,
             phase: Phase::Waiting(first),
             run: 0,
             last_failure: None,

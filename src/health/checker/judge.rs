@@ -3,9 +3,10 @@
 
 use super::{Checker, CheckerAction, LastRun};
 use crate::health::hold::Hold;
+use crate::health::passive::Unanswered;
 use crate::health::reason::because;
 use crate::health::results::Results;
-use crate::model::{NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp};
+use crate::model::{Counts, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp};
 
 impl Checker {
     /// Takes the report of a probe that was asked for at this time.
@@ -16,6 +17,7 @@ impl Checker {
         report: ProbeReport,
         out: &mut Vec<CheckerAction>,
     ) {
+        let clients = self.clients.take();
         let found = self.found(now, report.outcome, out);
         let passed = self.would_be_up();
         self.last_run = Some(LastRun {
@@ -35,6 +37,9 @@ impl Checker {
         };
         if std::mem::take(&mut self.not_checked) > 0 {
             out.push(CheckerAction::CheckedAgain);
+        }
+        if self.proves_the_way(report.outcome) && self.count_clients(asked, now, clients, out) {
+            return;
         }
         if found.is_up() {
             // What an agent says while its server is up is no warning.
@@ -56,15 +61,57 @@ impl Checker {
             self.alarm = unanswered;
             return;
         }
+        if self.decide((asked, now), found, &report.reason, out) {
+            self.alarm = unanswered;
+        }
+    }
+
+    /// Comes to what was found by a probe that was asked for at this time, when enough results say so. Returns whether
+    /// they do.
+    fn decide(
+        &mut self,
+        (asked, now): (Timestamp, Timestamp),
+        found: Standing,
+        reason: &str,
+        out: &mut Vec<CheckerAction>,
+    ) -> bool {
         let progress = self.needs_several(found).then(|| self.progress());
         if progress.is_some_and(|it| !it.is_enough()) || self.is_held_back(found, asked) {
-            return;
+            return false;
         }
         let (from, held) = (self.standing, self.held());
         self.turn(now, found);
-        self.alarm = unanswered;
-        let because = because(from, found, &report.reason, progress, held.or(self.held()));
+        let because = because(from, found, reason, progress, held.or(self.held()));
         out.push(CheckerAction::Changed { because });
+        true
+    }
+
+    /// Whether such a report shows that the way to the server was open. Who has nothing to say need not have been there,
+    /// and a check that does not ask over the network sees no way.
+    fn proves_the_way(&self, outcome: ProbeOutcome) -> bool {
+        self.check.probe.uses_network() && outcome != ProbeOutcome::Quiet
+    }
+
+    /// Counts client connections without an answer as one failure. Returns whether that takes the server down: the probe
+    /// that showed that the way was open then says nothing for it.
+    fn count_clients(
+        &mut self,
+        asked: Timestamp,
+        now: Timestamp,
+        clients: Option<Unanswered>,
+        out: &mut Vec<CheckerAction>,
+    ) -> bool {
+        let Some(clients) = clients.filter(|_| self.standing.is_up()) else {
+            return false;
+        };
+        let reason = clients.to_string();
+        self.note_failure(&reason);
+        self.count(asked, Standing::Down);
+        let down = self.decide((asked, now), Standing::Down, &reason, out);
+        if down {
+            self.alarm = None;
+        }
+        down
     }
 
     /// Probes at once. A decisive alarm counts before that.
@@ -90,22 +137,22 @@ impl Checker {
         self.held().is_some() && self.progress().is_enough()
     }
 
-    /// Clients may know before the next probe that the server is dead. They are listened to once in an interval.
-    pub(super) fn take_unanswered(
-        &mut self,
-        now: Timestamp,
-        connections: u64,
-        out: &mut Vec<CheckerAction>,
-    ) {
+    /// Clients may know before the next probe that the server is dead. They are listened to once in an interval. When that
+    /// is to count as a failure, it does so as soon as the probe shows that the way to the server is open.
+    pub(super) fn take_unanswered(&mut self, now: Timestamp, clients: Unanswered, may_count: bool) {
         let (times, last) = self.hastened;
         let schedule = &self.check.schedule;
         let soon = last.is_some_and(|last| now < last + schedule.interval);
-        if !schedule.passive || soon || self.standing == Standing::Down || !self.is_waiting() {
+        let Some(counts) = schedule.passive else {
+            return;
+        };
+        if soon || self.standing == Standing::Down || !self.is_waiting() {
             return;
         }
         self.hastened = (times.saturating_add(1), Some(now));
-        let reason = format!("{connections} client connections got no answer");
-        self.take_alarm(now, &reason, false, out);
+        self.clients = (may_count && counts == Counts::Failure).then_some(clients);
+        self.alarm = Some(now);
+        self.hasten(now);
     }
 
     /// The standing by this outcome alone, if it says anything.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::doubt::Heard;
 use super::hold::{Held, Hold};
 use super::memory::Memory;
+use super::passive::Unanswered;
 use super::results::{Progress, Results};
 use crate::model::{
     AgentState, Check, Fall, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp,
@@ -30,8 +31,11 @@ pub(super) enum CheckerEvent {
     Reported(u64, ProbeReport),
     /// Its tripwire says that the server may be dead; a decisive alarm takes an up server down.
     Alarm { reason: Box<str>, decisive: bool },
-    /// So many client connections to a server of this check got no answer.
-    Unanswered(u64),
+    /// Client connections to a server of this check got no answer; whether that may count as a failure.
+    Unanswered {
+        clients: Unanswered,
+        may_count: bool,
+    },
 }
 
 /// What a checker asks for, or reports.
@@ -100,6 +104,8 @@ pub(super) struct Checker {
     alarm: Option<Timestamp>,
     /// How often client connections without an answer brought a probe forward, and when they did last.
     hastened: (u32, Option<Timestamp>),
+    /// Client connections without an answer that count as a failure, unless the next probe gives no result.
+    clients: Option<Unanswered>,
     phase: Phase,
     /// The number of the last run.
     run: u64,
@@ -299,6 +305,7 @@ impl Checker {
             (Phase::Probing(asked), CheckerEvent::Deadline) if due => {
                 let waited = now.since(asked).as_secs();
                 self.heard = None;
+                self.clients = None;
                 let reason = format!("no report after {waited} s").into();
                 self.gave_no_result(asked, NoResult::CouldNotRun, reason, out);
                 self.phase = Phase::Waiting(self.next_probe(asked, now, jitter));
@@ -310,8 +317,11 @@ impl Checker {
             (Phase::Waiting(_) | Phase::Probing(_), CheckerEvent::Alarm { reason, decisive }) => {
                 self.take_alarm(now, &reason, decisive, out);
             }
-            (Phase::Waiting(_) | Phase::Probing(_), CheckerEvent::Unanswered(connections)) => {
-                self.take_unanswered(now, connections, out);
+            (
+                Phase::Waiting(_) | Phase::Probing(_),
+                CheckerEvent::Unanswered { clients, may_count },
+            ) => {
+                self.take_unanswered(now, clients, may_count);
             }
             (
                 Phase::Waiting(_) | Phase::Probing(_),

@@ -8,7 +8,7 @@ use super::configurations::{config, moment};
 use super::ways::{all_pass, link};
 use super::{check, report};
 use crate::health::{Health, HealthAction, HealthEvent};
-use crate::model::{Check, Checks, HostEvent, Neighbour, NeighbourState, ProbeOutcome, Tripwire};
+use crate::model::{Check, Checks, Counts, HostEvent, Neighbour, NeighbourState, ProbeOutcome};
 
 const HELD: &str = "10.0.0.1:80";
 const BESIDE: &str = "10.0.0.2:80";
@@ -21,7 +21,7 @@ fn all_up() -> Health {
         let it = check(at);
         let mut schedule = *it.schedule;
         schedule.interval = Duration::from_secs(INTERVAL);
-        schedule.tripwire = (at != BESIDE).then_some(Tripwire::Failure);
+        schedule.tripwire = (at != BESIDE).then_some(Counts::Failure);
         Checks::one(Check {
             schedule: Arc::new(schedule),
             ..it

@@ -99,8 +99,8 @@ fn flap(down: u64, up: u64) -> Vec<Before> {
     ]
 }
 
-/// Whose failure it is, after this, that a probe was not answered.
-fn blamed(target: &str, before: Vec<Before>, way: Way, company: Company) -> Blame {
+/// All links, after this.
+fn links(before: Vec<Before>) -> Links {
     let mut links = Links::default();
     links.seen(moment(1), &all_pass(1));
     for it in before {
@@ -111,7 +111,12 @@ fn blamed(target: &str, before: Vec<Before>, way: Way, company: Company) -> Blam
             Before::Silence(side) => links.nobody_answers(side),
         }
     }
-    let (doubt, probe) = (doubt(100, 2), probe(target));
+    links
+}
+
+/// Whose failure it is, after this, that a probe was not answered.
+fn blamed(target: &str, before: Vec<Before>, way: Way, company: Company) -> Blame {
+    let (links, doubt, probe) = (links(before), doubt(100, 2), probe(target));
     blame(&doubt, &probe, way, GRACE, &links, |_, _| company)
 }
 
@@ -158,6 +163,34 @@ fn a_failure_is_the_servers_when_the_way_was_open_all_the_time() {
     ];
     for (number, (target, before, way, company, expected)) in table.into_iter().enumerate() {
         let found = blamed(target, before, way, company);
+        assert_eq!(found, expected, "row {number}");
+    }
+}
+
+/// Clients came from 100 s on.
+#[test]
+fn clients_say_nothing_of_a_server_when_the_way_was_perhaps_shut_meanwhile() {
+    use Before::{Answer, Event, Silence};
+    let (near, far) = ("10.0.0.5", "203.0.113.5");
+    #[rustfmt::skip]
+    let table: Vec<(&str, Vec<Before>, bool)> = vec![
+        (near, vec![], true),
+        (far, vec![], true),
+        (near, vec![Event(101, changed(false, false))], false),
+        (near, vec![Event(101, changed(true, false))], false),
+        (far, vec![Event(101, changed(true, false))], false),
+        (near, flap(90, 91), false),
+        (near, flap(90, 91).and(Answer(99, "10.0.0.9")), true),
+        (near, flap(90, 91).and(Answer(99, "203.0.113.9")), false),
+        (far, flap(90, 91).and(Answer(99, "203.0.113.9")), true),
+        (near, flap(90, 91).and(Answer(101, "10.0.0.9")), false),
+        (near, flap(101, 102).and(Answer(103, "10.0.0.9")), false),
+        (near, vec![Event(101, HostEvent::Lost)], false),
+        (near, vec![Silence(Side::On(2))], false),
+        (near, vec![Silence(Side::On(3))], true),
+    ];
+    for (number, (target, before, expected)) in table.into_iter().enumerate() {
+        let found = links(before).open_since(target.parse().unwrap(), moment(100));
         assert_eq!(found, expected, "row {number}");
     }
 }

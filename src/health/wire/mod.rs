@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use self::all::Wires;
-use crate::model::{Timestamp, Tripwire, WireEnd, WireNews};
+use crate::model::{Counts, Timestamp, WireEnd, WireNews};
 
 /// A connection that lived this long was held well: its end says nothing against the next one.
 const LIVED: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ enum Phase {
 /// The state of one wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wire {
-    counts: Tripwire,
+    counts: Counts,
     phase: Phase,
     /// The number of the last connection.
     number: u64,
@@ -104,7 +104,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// A wire of a server that is up already, or not yet. It waits so long before it holds its first connection.
-    pub(super) fn new(counts: Tripwire, up: bool, now: Timestamp, wait: Duration) -> Self {
+    pub(super) fn new(counts: Counts, up: bool, now: Timestamp, wait: Duration) -> Self {
         Self {
             counts,
             phase: if up {
@@ -271,7 +271,7 @@ impl Wire {
                 // Silence may be the way's failure, and only a server that took the connection can break it off. What a
                 // broker says may be about our user or virtual host alone.
                 let told = matches!(end, WireEnd::Closed | WireEnd::Reset);
-                let decisive = told && self.counts == Tripwire::Failure && !self.doubtful;
+                let decisive = told && self.counts == Counts::Failure && !self.doubtful;
                 self.unjudged = true;
                 out.push(WireAction::Alarm { end, decisive });
             }

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use super::{FIRST_WAIT, LIVED, MOST_SHORT, Phase, Wire, WireAction, WireEvent};
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
 use crate::model::{
-    Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Retry, Standing,
-    Timestamp, Tripwire, WireEnd, WireNews,
+    Check, CheckSchedule, Counts, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Retry,
+    Standing, Timestamp, WireEnd, WireNews,
 };
 
 fn at(seconds: u64) -> Timestamp {
@@ -24,7 +24,7 @@ fn after(phase: Phase, event: WireEvent) -> (Phase, Vec<WireAction>) {
     let mut wire = Wire {
         phase,
         number: 1,
-        ..Wire::new(Tripwire::Failure, false, at(0), Duration::ZERO)
+        ..Wire::new(Counts::Failure, false, at(0), Duration::ZERO)
     };
     let mut out = Vec::new();
     wire.handle(at(100), event, &mut out);
@@ -115,7 +115,7 @@ fn a_held_connection_ends_with_an_alarm_unless_the_end_says_nothing_about_the_se
 #[test]
 fn what_a_broker_says_is_a_warning_until_it_takes_that_back_or_a_probe_succeeds_without_the_connection()
  {
-    let mut wire = Wire::new(Tripwire::Probe, true, at(1), Duration::ZERO);
+    let mut wire = Wire::new(Counts::Probe, true, at(1), Duration::ZERO);
     let mut tell = |seconds, event| {
         let mut out = Vec::new();
         wire.handle(at(seconds), event, &mut out);
@@ -151,7 +151,7 @@ fn a_signal_of_the_kernel_counts_once_in_an_interval_and_changes_nothing_else() 
     for phase in [idle(50), waiting(101), held(50), Phase::Off] {
         let mut wire = Wire {
             phase,
-            ..Wire::new(Tripwire::Failure, false, at(0), Duration::ZERO)
+            ..Wire::new(Counts::Failure, false, at(0), Duration::ZERO)
         };
         let mut counts = |seconds| {
             let mut out = Vec::new();
@@ -190,7 +190,7 @@ fn close(wire: &mut Wire, now: &mut Timestamp, lived: Duration) -> Option<(Durat
 #[test]
 fn a_server_that_closes_at_once_is_left_alone_ever_longer_and_in_the_end_for_good() {
     let mut now = at(100);
-    let mut wire = Wire::new(Tripwire::Probe, true, now, Duration::ZERO);
+    let mut wire = Wire::new(Counts::Probe, true, now, Duration::ZERO);
     let waits: Vec<u64> = std::iter::from_fn(|| close(&mut wire, &mut now, Duration::ZERO))
         .map(|(waited, _)| waited.as_secs())
         .collect();
@@ -206,7 +206,7 @@ fn a_server_that_closes_at_once_is_left_alone_ever_longer_and_in_the_end_for_goo
 fn a_server_that_closes_idle_connections_after_a_minute_keeps_its_wire_and_is_taken_for_dead_once()
 {
     let mut now = at(100);
-    let mut wire = Wire::new(Tripwire::Failure, true, now, Duration::ZERO);
+    let mut wire = Wire::new(Counts::Failure, true, now, Duration::ZERO);
     for turn in 0..100 {
         let closed = close(&mut wire, &mut now, Duration::from_mins(1));
         assert_eq!(closed, Some((Duration::ZERO, turn == 0)), "{turn}");
@@ -227,7 +227,7 @@ fn checker(fall: u32) -> (Checker, fastrand::Rng) {
             rise: 2,
             fall: Fall::InARow(fall),
             retry: Retry::Delay(Duration::from_mins(1)),
-            tripwire: Some(Tripwire::Probe),
+            tripwire: Some(Counts::Probe),
             ..CheckSchedule::DEFAULT
         }),
     };
@@ -357,7 +357,7 @@ proptest! {
         failure: bool,
         events in vec(event(), 0..200),
     ) {
-        let counts = if failure { Tripwire::Failure } else { Tripwire::Probe };
+        let counts = if failure { Counts::Failure } else { Counts::Probe };
         let mut now = at(1);
         let mut wire = Wire::new(counts, true, now, Duration::ZERO);
         let (mut held, mut short, mut decided, mut opened) = (None, 0, false, now);
