@@ -87,11 +87,9 @@ mod tests {
         config::parse("test.yaml", text.as_bytes()).unwrap()
     }
 
-    #[test]
-    fn a_plan_beside_a_director_leaves_out_what_it_considers_down_and_what_is_new() {
-        let running =
-            parse("virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2]}]");
-        let recalled = |server: &str, standing| {
+    /// A director of this configuration, whose first server is down, perhaps only because it is held down.
+    fn one_down(running: &Config, only_held_down: bool) -> Beside {
+        let recalled = |server: &str, standing: Standing| {
             let service = "TCP 192.0.2.10:80".parse().unwrap();
             let server = server.parse().unwrap();
             let checks = &running.services[&service].servers[&server].checks;
@@ -102,6 +100,7 @@ mod tests {
                 standing,
                 age: Duration::from_secs(9),
                 unconfirmed: Duration::ZERO,
+                only_held_down: only_held_down && standing == Standing::Down,
             }
         };
         let known = Remembered {
@@ -115,15 +114,45 @@ mod tests {
             drains: Vec::new(),
             slow_starts: Vec::new(),
         };
-        let beside = Beside::Director(Box::new(known));
+        Beside::Director(Box::new(known))
+    }
+
+    fn servers(table: &IpvsTable) -> Vec<String> {
+        let servers = table.services.values().flat_map(|it| it.servers.keys());
+        servers.map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_plan_beside_a_director_leaves_out_what_it_considers_down_and_what_is_new() {
+        let running =
+            parse("virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2]}]");
+        let beside = one_down(&running, false);
         let next = parse(
             "virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2, 10.0.0.3]}]",
         );
         let table = beside.desired(&next, &IpvsTable::new());
-        let servers = table.services.values().flat_map(|it| it.servers.keys());
-        let servers: Vec<String> = servers.map(ToString::to_string).collect();
-        assert_eq!(servers, ["10.0.0.2:80"]);
+        assert_eq!(servers(&table), ["10.0.0.2:80"]);
         let alone = Beside::Nobody.desired(&next, &IpvsTable::new());
         assert_eq!(alone.server_count(), 3);
+    }
+
+    #[test]
+    fn a_plan_beside_a_director_keeps_who_serves_although_it_is_held_down() {
+        let config = |hold_down: &str| {
+            parse(&format!(
+                "virtual_services: [{{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2], \
+                 check: {{hold_down: {hold_down}}}}}]"
+            ))
+        };
+        let (running, without) = (config("{first: 10s}"), config("none"));
+        let both = Beside::Nobody.desired(&running, &IpvsTable::new());
+        let held = one_down(&running, true);
+        assert_eq!(held.desired(&running, &both), both);
+        // It passes its check: it serves when nobody else does, and does not come back just so.
+        let without_it = held.desired(&running, &IpvsTable::new());
+        assert_eq!(servers(&without_it), ["10.0.0.2:80"]);
+        assert_eq!(servers(&held.desired(&without, &both)), ["10.0.0.2:80"]);
+        let down = one_down(&running, false).desired(&running, &both);
+        assert_eq!(servers(&down), ["10.0.0.2:80"]);
     }
 }

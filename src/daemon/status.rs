@@ -263,6 +263,7 @@ pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
                 .memory
                 .as_deref()
                 .map_or(Duration::ZERO, |memory| memory.unconfirmed(now)),
+            only_held_down: view.held.is_some() && view.progress.is_enough(),
         })
     });
     Remembered {

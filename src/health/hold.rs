@@ -28,6 +28,13 @@ pub struct Held {
 }
 
 impl Hold {
+    /// Of a server that another director holds down: it lasts.
+    pub(super) const BELIEVED: Self = Self {
+        falls: 2,
+        back: None,
+        passing: None,
+    };
+
     /// The server has gone down. A server that had been back for as long as the ceiling begins anew.
     pub(super) fn fallen(before: Option<Self>, now: Timestamp, rule: HoldDown) -> Self {
         let soon = |hold: &Self| hold.back.is_some_and(|back| now < back + rule.ceiling);

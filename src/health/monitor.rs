@@ -259,6 +259,7 @@ impl Health {
                 unconfirmed: checker
                     .memory()
                     .map_or(Duration::ZERO, |memory| memory.unconfirmed(now)),
+                only_held_down: checker.would_be_up(),
             })
         })
     }

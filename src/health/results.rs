@@ -63,7 +63,8 @@ impl Results {
 
 impl Progress {
     /// Whether the standing changes.
-    pub(super) const fn is_enough(self) -> bool {
+    #[must_use]
+    pub const fn is_enough(self) -> bool {
         self.against >= self.needed
     }
 }

@@ -171,7 +171,7 @@ impl Roster {
             if let Some(slot) = self.checkers.get_mut(position)
                 && slot.checker.check().probe == believed.probe
             {
-                slot.change().believe(believed.standing);
+                slot.change().believe(believed);
             }
         }
     }

@@ -73,6 +73,10 @@ pub struct Recalled {
     /// How long ago a director knew it by itself for the last time; zero when it still does.
     #[serde(default, skip_serializing_if = "Duration::is_zero")]
     pub unconfirmed: Duration,
+    /// Whether it is down only because it is held down: the check passes. Files do not keep it: a director's start forgets
+    /// hold-downs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_held_down: bool,
 }
 
 /// The standing of each checked server of each service. A server that is not in it has no standing yet.

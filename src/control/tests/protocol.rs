@@ -299,6 +299,7 @@ fn replies_are_these_lines() {
         standing: Standing::Down,
         age: Duration::from_secs(5),
         unconfirmed: Duration::ZERO,
+        only_held_down: true,
     };
     let remembered = Remembered {
         recalled: vec![recalled],
@@ -348,7 +349,7 @@ fn replies_are_these_lines() {
         ),
         (
             ReplyLine::Item(1, Some(Item::Standings(Box::new(remembered)))),
-            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0}}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null,"conn_reuse_mode":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0},"remember":null}}}}}"#,
+            r#"{"id":1,"item":{"standings":{"recalled":[{"service":"TCP 192.0.2.10:80","server":"10.0.0.5:80","probe":{"kind":"tcp","target":"10.0.0.5:80","path":{"source":null,"interface":null,"mark":null}},"standing":"down","age":{"secs":5,"nanos":0},"only_held_down":true}],"owned":["FWM 7"],"config":{"services":{},"ipvs":{"tcp_timeout":null,"tcp_fin_timeout":null,"udp_timeout":null,"expire_nodest_conn":null,"expire_quiescent_template":null,"conn_reuse_mode":null},"director":{"state_file":"","remembered_file":"","socket":"","repair_interval":{"secs":0,"nanos":0},"remember":null}}}}}"#,
         ),
     ];
     for (line, text) in golden {

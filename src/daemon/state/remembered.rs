@@ -294,6 +294,7 @@ impl Remembered {
                 standing: held.standing,
                 age: held.since.age(now),
                 unconfirmed,
+                only_held_down: false,
             })
         };
         let young: Vec<Recalled> = self.standings.iter().filter_map(recalled).collect();
@@ -473,6 +474,7 @@ mod tests {
             standing,
             age: Duration::from_secs(age),
             unconfirmed: Duration::ZERO,
+            only_held_down: false,
         }
     }
 

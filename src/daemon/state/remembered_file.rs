@@ -240,6 +240,7 @@ mod tests {
             standing: crate::model::Standing::Down,
             age: std::time::Duration::from_secs(9),
             unconfirmed: Duration::ZERO,
+            only_held_down: false,
         }]
     }
 

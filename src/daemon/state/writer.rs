@@ -322,6 +322,7 @@ mod tests {
             standing: crate::model::Standing::Down,
             age: Duration::ZERO,
             unconfirmed: Duration::ZERO,
+            only_held_down: false,
         };
         Noted::from(vec![recalled])
     }

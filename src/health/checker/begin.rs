@@ -5,18 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Checker, Phase};
+use crate::health::hold::Hold;
 use crate::health::memory::Memory;
 use crate::health::results::Results;
-use crate::model::{AgentState, Check, Initial, NoResult, Standing, Timestamp};
+use crate::model::{AgentState, Check, Initial, NoResult, Recalled, Standing, Timestamp};
 
 /// The longest delay of a first probe: many checkers must not all start at once.
 const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
 
 impl Checker {
-    /// Behaves as if a probe had this result.
-    pub(in crate::health) const fn believe(&mut self, standing: Standing) {
-        self.standing = standing;
+    /// Behaves as if its probes had found this.
+    pub(in crate::health) fn believe(&mut self, it: &Recalled) {
+        self.standing = it.standing;
         self.assumed = false;
+        if it.only_held_down {
+            self.hold = Some(Box::new(Hold::BELIEVED));
+            (0..self.check.schedule.rise).for_each(|_| self.results.push(true));
+        }
     }
 
     /// A checker that has found nothing yet, and probes within [`FIRST_PROBE_SPREAD`] (or its interval, if that is

@@ -331,6 +331,7 @@ fn what_an_agent_told_lasts_over_probes_and_restarts() {
         standing,
         age: Timestamp::ZERO.since(since),
         unconfirmed: Duration::ZERO,
+        only_held_down: false,
     };
     let recalled = Some(Memory::of(&recalled, Timestamp::ZERO));
 

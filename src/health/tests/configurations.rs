@@ -420,6 +420,7 @@ fn a_server_that_is_recalled_as_up_needs_fall_failures_and_one_of_another_probe_
         standing: Standing::UP,
         age: Duration::from_secs(10_000),
         unconfirmed: Duration::ZERO,
+        only_held_down: false,
     };
     for (asked, expected) in [(at, Standing::Unknown), ("10.0.0.1:5672", Standing::Down)] {
         let mut health = Health::new(1);

@@ -124,6 +124,7 @@ fn what_is_remembered_speaks_against_up_and_nothing_speaks_against_down() {
             standing,
             age: SECOND * 9,
             unconfirmed: SECOND * 60,
+            only_held_down: false,
         };
         let mut health = Health::new(1);
         health.recall(vec![recalled.clone()], moment(100));
@@ -274,6 +275,7 @@ fn what_a_check_without_an_opinion_takes_from_memory_is_not_confirmed_by_that() 
         standing: Standing::Drain,
         age: SECOND * 90,
         unconfirmed: SECOND * 60,
+        only_held_down: false,
     };
     health.recall(vec![recalled], moment(100));
     health.configure(&config, |_, _| false, moment(100));
