@@ -353,15 +353,15 @@ impl Health {
             return;
         };
         let positions: Vec<usize> = slot.checkers.iter().copied().collect();
+        let is_open = self.links.open_since(server.address, clients.since);
         for position in positions {
             let Some(slot) = self.roster.checkers.get(position) else {
                 continue;
             };
-            let target = slot.checker.check().probe.target.ip();
-            let event = CheckerEvent::Unanswered {
-                clients,
-                may_count: clients.sees_replies && self.links.open_since(target, clients.since),
-            };
+            // A probe of another address goes another way than the clients.
+            let is_asked = slot.checker.check().probe.target.ip() == server.address;
+            let may_count = is_asked && clients.sees_replies && is_open;
+            let event = CheckerEvent::Unanswered { clients, may_count };
             self.feed(now, position, event, out);
         }
     }

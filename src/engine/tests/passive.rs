@@ -137,6 +137,15 @@ fn clients_count_only_where_an_answer_would_be_seen() {
 }
 
 #[test]
+fn clients_do_not_count_for_a_check_that_asks_another_address() {
+    let elsewhere = decisive("nat").replace("interval", "tcp: {address: 10.0.0.9}, interval");
+    let mut stand = running(&elsewhere);
+    unlucky(&mut stand);
+    assert_eq!(hastened(&mut stand), 1);
+    assert_eq!(stand.weights().len(), 2);
+}
+
+#[test]
 fn clients_do_not_count_while_the_way_from_this_host_may_be_gone() {
     let mut stand = running(&decisive("nat"));
     // Nobody knows what happened to the links, and nobody has answered since.
