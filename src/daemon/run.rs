@@ -117,7 +117,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     ));
     let holds = local.block_on(&runtime, async {
         tokio::select! {
-            () = probe::run(requests, room.probes, move || clock.now(), reporter(&events, clock)) => true,
+            () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => true,
             () = &mut wires => false,
             () = lan::listen(&latest, &events) => true,
             () = heed(signals, &loader) => true,
@@ -211,13 +211,13 @@ fn recall(file: &mut RememberedFile, config: &Config) -> Vec<Recalled> {
 }
 
 /// Hands the reports of probes to the engine.
-fn reporter(events: &Sender<Event>, clock: Clock) -> impl Fn(RunId, ProbeReport) + Clone + 'static {
+fn reporter(events: &Sender<Event>) -> impl Fn(RunId, ProbeReport) + Clone + 'static {
     let events = events.clone();
     let hand_over = move |reports| {
         // The engine may have ended by itself.
         let _ = events.send(Event::Probed(reports));
     };
-    probe::together(move || clock.now(), hand_over)
+    probe::together(hand_over)
 }
 
 /// Hands what held connections tell to the engine.

@@ -6,6 +6,7 @@ mod amqp;
 mod connection;
 mod conversation;
 mod datagram;
+mod dialer;
 mod dns;
 mod exec;
 mod file;
@@ -17,7 +18,6 @@ mod path;
 mod rabbitmq;
 mod reading;
 mod smtp;
-mod spare;
 mod talk;
 mod tcp;
 mod tls;
@@ -33,12 +33,13 @@ mod tests;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{spawn_local, yield_now};
 
+use self::dialer::{Call, Dialer};
 pub use self::http::{HttpAnswer, HttpBody, HttpContent, HttpHead};
 use self::open::OpenRun;
-use self::spare::Spare;
 pub use self::together::together;
 pub use self::tripwire::{WireOrder, hold_wires};
 use crate::health::{LOST_AFTER, ProbeRequest, RunId};
@@ -111,47 +112,122 @@ pub async fn run(
     clock: impl Fn() -> Timestamp + Clone + 'static,
     report: impl Fn(RunId, ProbeReport) + Clone + 'static,
 ) {
-    let spare = Rc::<Spare>::default();
-    let each = move |check| probe(check, Rc::clone(&spare));
-    run_each(requests, at_once, clock, report, each).await;
+    // Without one, each TCP probe has a socket of its own.
+    let dialer = Dialer::new(clock.clone()).ok().map(Rc::new);
+    if let Some(dialer) = dialer.clone() {
+        spawn_local(async move { dialer.serve().await });
+    }
+    let calls = dialer.clone();
+    let begin = move |check: Arc<Check>, run: OpenRun<_, _>, turn| match (&calls, &check.probe) {
+        (Some(dialer), probe) if probe.kind == ProbeKind::Tcp && probe.path.is_none() => {
+            dialer.dial(Call {
+                at: probe.target,
+                end: run.started() + check.schedule.timeout,
+                run,
+                turn,
+            });
+        }
+        _ => begin_task(probe(check), run, turn),
+    };
+    run_each(requests, at_once, clock, report, begin).await;
+    if let Some(dialer) = dialer {
+        dialer.close();
+    }
 }
 
-/// [`run`], with the code of one probe as an argument.
-async fn run_each<P: Future<Output = Answer> + 'static>(
+/// A probe that is a task of its own.
+fn begin_task<C: Fn() -> Timestamp + 'static, R: Fn(RunId, ProbeReport) + 'static>(
+    answer: impl Future<Output = Answer> + 'static,
+    run: OpenRun<C, R>,
+    turn: OwnedSemaphorePermit,
+) {
+    spawn_local(async move {
+        // Both are dropped also when the probe panics: the turn is given back, and the run reported.
+        let (run, turn) = (run, turn);
+        let answer = answer.await;
+        drop(turn);
+        run.end(answer);
+    });
+}
+
+/// [`run`], with the beginning of one probe as an argument.
+async fn run_each<C, R>(
     mut requests: UnboundedReceiver<ProbeRequest>,
     at_once: usize,
-    clock: impl Fn() -> Timestamp + Clone + 'static,
-    report: impl Fn(RunId, ProbeReport) + Clone + 'static,
-    probe: impl Fn(Arc<Check>) -> P,
-) {
+    clock: C,
+    report: R,
+    begin: impl Fn(Arc<Check>, OpenRun<C, R>, OwnedSemaphorePermit),
+) where
+    C: Fn() -> Timestamp + Clone + 'static,
+    R: Fn(RunId, ProbeReport) + Clone + 'static,
+{
     // Probes that are dropped after this has ended report nothing: the director ends.
     let running = Rc::new(());
     let turns = Arc::new(Semaphore::new(at_once));
-    let mut spawned = 0_usize;
-    while let Some(request) = requests.recv().await {
-        // The semaphore is never closed.
-        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else {
-            return;
+    let mut count = 0_usize;
+    let mut looked = Looked::default();
+    loop {
+        let request = if let Ok(request) = requests.try_recv() {
+            request
+        } else {
+            looked.is_old();
+            let Some(request) = requests.recv().await else {
+                return;
+            };
+            request
         };
-        let started = clock();
+        let turn = if let Ok(turn) = Arc::clone(&turns).try_acquire_owned() {
+            turn
+        } else {
+            looked.is_old();
+            // The semaphore is never closed.
+            let Ok(turn) = Arc::clone(&turns).acquire_owned().await else {
+                return;
+            };
+            turn
+        };
+        let started = looked.at(&clock);
         if is_given_up(&request, started) {
             continue;
         }
         let (clock, report) = (clock.clone(), report.clone());
         let run = OpenRun::new(request.run, started, clock, report, &running);
-        let answer = probe(request.check);
-        tokio::task::spawn_local(async move {
-            // Both are dropped also when the probe panics: the turn is given back, and the run reported.
-            let (run, turn) = (run, turn);
-            let answer = answer.await;
-            drop(turn);
-            run.end(answer);
-        });
-        spawned += 1;
-        if spawned.is_multiple_of(TOGETHER) {
-            // Those begin now. Thousands that wait to begin would only fill the memory.
-            tokio::task::yield_now().await;
+        begin(request.check, run, turn);
+        count += 1;
+        if count.is_multiple_of(TOGETHER) {
+            // Those go on now. Thousands that wait for that would only fill the memory.
+            yield_now().await;
+            looked.is_old();
         }
+    }
+}
+
+/// The last look at the clock. One is enough for a few probes that begin together: on some machines a look takes as long
+/// as a probe.
+#[derive(Default)]
+struct Looked {
+    at: Timestamp,
+    /// It is good for so many more.
+    left: u8,
+}
+
+impl Looked {
+    const GOOD_FOR: u8 = 4;
+
+    /// Time has gone by.
+    const fn is_old(&mut self) {
+        self.left = 0;
+    }
+
+    fn at(&mut self, clock: impl Fn() -> Timestamp) -> Timestamp {
+        if self.left == 0 {
+            *self = Self {
+                at: clock(),
+                left: Self::GOOD_FOR,
+            };
+        }
+        self.left -= 1;
+        self.at
     }
 }
 
@@ -160,11 +236,11 @@ fn is_given_up(request: &ProbeRequest, now: Timestamp) -> bool {
     now.since(request.asked) > request.check.schedule.timeout + LOST_AFTER
 }
 
-async fn probe(check: Arc<Check>, spare: Rc<Spare>) -> Answer {
+async fn probe(check: Arc<Check>) -> Answer {
     let (probe, timeout) = (&check.probe, check.schedule.timeout);
     let (target, path) = (probe.target, probe.path.as_deref());
     match &probe.kind {
-        ProbeKind::Tcp => tcp::probe(target, path, timeout, &spare).await,
+        ProbeKind::Tcp => tcp::probe(target, path, timeout).await,
         ProbeKind::TcpTalk(talk) => talk::probe(talk, target, path, timeout).await,
         ProbeKind::Udp(udp) => udp::probe(udp, target, path, timeout).await,
         ProbeKind::Dns(dns) => dns::probe(dns, target, path, timeout).await,
@@ -175,7 +251,7 @@ async fn probe(check: Arc<Check>, spare: Rc<Spare>) -> Answer {
         ProbeKind::Rabbitmq(rabbitmq) => rabbitmq::probe(rabbitmq, target, path, timeout).await,
         ProbeKind::Http(http) => http::probe(http, target, path, timeout).await,
         ProbeKind::Agent(agent) => agent::probe(agent, target, path, timeout).await,
-        ProbeKind::Vip(vip) => vip::probe(vip, target, path, timeout, &spare).await,
+        ProbeKind::Vip(vip) => vip::probe(vip, target, path, timeout).await,
         ProbeKind::Exec(exec) => exec::probe(exec, target, timeout).await,
         ProbeKind::File(file) => file::probe(file, &check.schedule).await,
     }

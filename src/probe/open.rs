@@ -16,6 +16,8 @@ pub(super) struct OpenRun<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> {
     /// The receiver is gone when all probes end together: nobody waits for a report any more.
     running: Weak<()>,
     answer: Option<Answer>,
+    /// When it ended; `None` when that is now.
+    ended: Option<Timestamp>,
 }
 
 impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> OpenRun<C, R> {
@@ -33,7 +35,19 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> OpenRun<C, R> {
             report,
             running: Rc::downgrade(running),
             answer: None,
+            ended: None,
         }
+    }
+
+    /// The probe has ended with this answer, and the clock was looked at then.
+    pub(super) fn end_at(mut self, answer: Answer, now: Timestamp) {
+        self.answer = Some(answer);
+        self.ended = Some(now);
+    }
+
+    /// When the probe started.
+    pub(super) const fn started(&self) -> Timestamp {
+        self.started
     }
 
     /// The probe has ended with this answer.
@@ -51,11 +65,12 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Drop for OpenRun<C, R> {
                 "the probe ended by a defect of the director; this is a bug, please report it",
             ),
         };
+        let ended = self.ended.unwrap_or_else(|| (self.clock)());
         let report = ProbeReport {
             outcome: answer.outcome,
             reason: answer.reason,
             started: self.started,
-            latency: (self.clock)().since(self.started),
+            latency: ended.since(self.started),
         };
         (self.report)(self.run, report);
     }

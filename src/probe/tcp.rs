@@ -9,40 +9,16 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::spare::Spare;
 use super::{Answer, path};
 use crate::model::ProbePath;
 
 /// Connects to `at` by `path`, or as the kernel routes, within `timeout`. A reset closes the connection: thousands of
 /// probes a second leave nothing behind on either side. RabbitMQ (3.10, default log level) does not log it.
-pub(super) async fn probe(
-    at: SocketAddr,
-    path: Option<&ProbePath>,
-    timeout: Duration,
-    spare: &Spare,
-) -> Answer {
-    let connect = async {
-        match path {
-            Some(path) => open(at, Some(path)).await.map(drop),
-            None => touch(at, spare).await,
-        }
-    };
-    match tokio::time::timeout(timeout, connect).await {
-        Ok(connected) => connected.map_or_else(|answer| answer, |()| Answer::up()),
+pub(super) async fn probe(at: SocketAddr, path: Option<&ProbePath>, timeout: Duration) -> Answer {
+    match tokio::time::timeout(timeout, open(at, path)).await {
+        Ok(connected) => connected.map_or_else(|answer| answer, |_| Answer::up()),
         Err(_) => Answer::silent("connect timed out"),
     }
-}
-
-/// Opens a connection to `at` as the kernel routes, and resets it; or the answer of a probe that could not open it.
-async fn touch(at: SocketAddr, spare: &Spare) -> Result<(), Answer> {
-    let socket = spare.take(at).map_err(|error| no_socket(&error))?;
-    let connected = socket.connect(at).await;
-    let socket = connected.map_err(|error| not_connected(&error, None))?;
-    if may_be_given(at.port()) && socket.is_at(at) {
-        return Err(met_itself());
-    }
-    spare.keep(socket, at);
-    Ok(())
 }
 
 /// A connection to `at` that a reset will close, or the answer of a probe that could not open it.
@@ -89,11 +65,11 @@ pub(super) fn failed(operation: &str, error: &io::Error) -> Answer {
     }
 }
 
-fn no_socket(error: &io::Error) -> Answer {
+pub(super) fn no_socket(error: &io::Error) -> Answer {
     Answer::could_not_run(describe("open a socket", error))
 }
 
-fn met_itself() -> Answer {
+pub(super) fn met_itself() -> Answer {
     Answer::down("nobody listens: the probe met itself")
 }
 
@@ -104,7 +80,7 @@ fn is_connected_to_itself(stream: &TcpStream, at: SocketAddr) -> bool {
 
 /// Whether the kernel may give this port to a connection that names none. Most servers have others; they are not asked
 /// for.
-fn may_be_given(port: u16) -> bool {
+pub(super) fn may_be_given(port: u16) -> bool {
     const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
     static FIRST: LazyLock<u16> = LazyLock::new(|| {
         let range = std::fs::read_to_string(RANGE).unwrap_or_default();
@@ -160,8 +136,7 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let spare = Spare::default();
-        runtime.block_on(probe(at, path, Duration::from_secs(30), &spare))
+        runtime.block_on(probe(at, path, Duration::from_secs(30)))
     }
 
     fn run(at: SocketAddr) -> Answer {
@@ -192,8 +167,8 @@ mod tests {
         let fill: Vec<_> = (0..8)
             .map(|_| std::net::TcpStream::connect_timeout(&at, Duration::from_millis(50)))
             .collect();
-        let (timeout, spare) = (Duration::from_millis(100), Spare::default());
-        let answer = runtime.block_on(probe(at, None, timeout, &spare));
+        let timeout = Duration::from_millis(100);
+        let answer = runtime.block_on(probe(at, None, timeout));
         assert_eq!(answer, Answer::silent("connect timed out"));
         drop(fill);
     }

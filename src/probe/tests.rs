@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-use super::{Answer, run, run_each};
+use super::open::OpenRun;
+use super::{Answer, begin_task, run, run_each};
 use crate::health::{CheckId, LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{
     Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp,
@@ -70,9 +71,12 @@ fn answered(
     }
     drop(asked);
     let reports = Reports::default();
-    let each = move |check: Arc<Check>| async move {
-        tokio::task::yield_now().await;
-        probe(check.probe.target.port())
+    let each = move |check: Arc<Check>, run: OpenRun<_, _>, turn| {
+        let answer = async move {
+            tokio::task::yield_now().await;
+            probe(check.probe.target.port())
+        };
+        begin_task(answer, run, turn);
     };
     let local = LocalSet::new();
     local.block_on(
@@ -133,13 +137,14 @@ fn a_probe_starts_when_it_has_its_turn() {
     let clock = Rc::new(RefCell::new(Timestamp::ZERO));
     let reports = Reports::default();
     let (read, passing) = (Rc::clone(&clock), Rc::clone(&clock));
-    let each = move |_| {
+    let each = move |_, run: OpenRun<_, _>, turn| {
         let clock = Rc::clone(&passing);
-        async move {
+        let answer = async move {
             let later = *clock.borrow() + Duration::from_secs(3);
             *clock.borrow_mut() = later;
             Answer::down("connect refused")
-        }
+        };
+        begin_task(answer, run, turn);
     };
     let local = LocalSet::new();
     local.block_on(
@@ -171,12 +176,13 @@ fn probes_that_are_dropped_because_the_director_ends_report_nothing() {
     let reports = Reports::default();
     let begun = Rc::new(tokio::sync::Notify::new());
     let begins = Rc::clone(&begun);
-    let each = move |_| {
+    let each = move |_, run: OpenRun<_, _>, turn| {
         let begins = Rc::clone(&begins);
-        async move {
+        let answer = async move {
             begins.notify_one();
             std::future::pending().await
-        }
+        };
+        begin_task(answer, run, turn);
     };
     let all = run_each(inbox, 1, || Timestamp::ZERO, into(&reports), each);
     LocalSet::new().block_on(&runtime, async {

@@ -10,7 +10,7 @@ use tokio::task::{spawn_local, yield_now};
 use tokio::time::sleep;
 
 use crate::health::{Probed, RunId};
-use crate::model::{ProbeOutcome, ProbeReport, Timestamp};
+use crate::model::{ProbeOutcome, ProbeReport};
 
 /// A report of success can wait so long for others.
 const PATIENCE: Duration = Duration::from_millis(3);
@@ -39,7 +39,6 @@ impl<H: Fn(Vec<Probed>)> Waiting<H> {
 ///
 /// The reports must come from tasks of a [`tokio::task::LocalSet`], as those of [`super::run`] do.
 pub fn together(
-    clock: impl Fn() -> Timestamp + Clone + 'static,
     hand_over: impl Fn(Vec<Probed>) + 'static,
 ) -> impl Fn(RunId, ProbeReport) + Clone + 'static {
     let waiting = Rc::new(Waiting {
@@ -50,7 +49,7 @@ pub fn together(
     });
     move |run, report| {
         let succeeded = matches!(report.outcome, ProbeOutcome::Up(_));
-        let at = clock();
+        let at = report.started + report.latency;
         waiting
             .reports
             .borrow_mut()
@@ -82,6 +81,7 @@ mod tests {
     use tokio::task::LocalSet;
 
     use super::*;
+    use crate::model::Timestamp;
 
     /// The runs that are handed over together, when probes with these outcomes end together.
     fn handed_over(outcomes: &[ProbeOutcome]) -> Vec<Vec<u64>> {
@@ -96,7 +96,7 @@ mod tests {
             into.borrow_mut().push(runs.collect());
         };
         LocalSet::new().block_on(&runtime, async {
-            let report = together(|| Timestamp::ZERO, hand_over);
+            let report = together(hand_over);
             for (number, outcome) in (0..).zip(outcomes) {
                 let (report, outcome) = (report.clone(), *outcome);
                 spawn_local(async move {

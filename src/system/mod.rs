@@ -8,6 +8,8 @@ mod icmp_filter;
 mod lock;
 mod memory;
 mod names;
+#[cfg(feature = "daemon")]
+mod poll;
 mod reader;
 mod socket;
 mod terminal;
@@ -21,6 +23,8 @@ pub use icmp_filter::pass_only_icmp;
 pub use lock::{FileLock, LockError};
 pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};
+#[cfg(feature = "daemon")]
+pub use poll::{Happened, Poll};
 pub use reader::{Reader, print};
 pub use socket::disconnect;
 pub use terminal::{terminal_size, time_of_day};

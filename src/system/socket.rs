@@ -9,8 +9,8 @@ use nix::errno::Errno;
 
 /// Ends the connection of a TCP socket by a reset, or its attempt to open one. The socket can connect again.
 ///
-/// Source: connect(2) on `AF_UNSPEC`; `tcp_disconnect` in net/ipv4/tcp.c. The kernel's error of the last connection stays
-/// readable as `SO_ERROR`, so the next connection must ask for its state by `connect` and not by that.
+/// The next connection clears the error that this leaves. Source: connect(2) on `AF_UNSPEC`; `tcp_disconnect` in
+/// net/ipv4/tcp.c, `tcp_connect_init` in `net/ipv4/tcp_output.c`.
 ///
 /// # Errors
 ///

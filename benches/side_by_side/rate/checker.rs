@@ -45,7 +45,7 @@ pub(crate) fn check(file: &Path) -> Result<()> {
     thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || run(config.into(), clock, probes, &inbox))?;
-    let report = probe::together(clock, move |reports| {
+    let report = probe::together(move |reports| {
         let _ = events.send(Event::Probed(reports));
     });
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -21,7 +21,6 @@ use tokio::time::{Instant, timeout_at};
 
 use self::ears::Ears;
 use self::way::{Way, not_opened};
-use super::spare::Spare;
 use super::tcp::describe;
 use super::{Answer, path, tcp};
 use crate::codec::handshake::{Handshake, Reply};
@@ -37,10 +36,9 @@ pub(super) async fn probe(
     target: SocketAddr,
     path: Option<&ProbePath>,
     timeout: Duration,
-    spare: &Spare,
 ) -> Answer {
     let until = Instant::now() + timeout;
-    let answer = asked(vip, target, path, spare, until).await;
+    let answer = asked(vip, target, path, until).await;
     answer.unwrap_or_else(|answer| answer)
 }
 
@@ -48,10 +46,9 @@ async fn asked(
     vip: &VipProbe,
     target: SocketAddr,
     path: Option<&ProbePath>,
-    spare: &Spare,
     until: Instant,
 ) -> Result<Answer, Answer> {
-    let (way, own) = way(vip, target, path, spare, until).await?;
+    let (way, own) = way(vip, target, path, until).await?;
     let at = SocketAddr::new(vip.address, target.port());
     let mut asking = Asking::begin(way, at, path)?;
     let left = until.saturating_duration_since(Instant::now());
@@ -65,7 +62,7 @@ async fn asked(
         tokio::select! {
             biased;
             // It ends before the other.
-            own = tcp::probe(target, path, left * 2 / 5, spare) => own,
+            own = tcp::probe(target, path, left * 2 / 5) => own,
             reply = &mut heard => {
                 let silent = || Answer::silent(format!("SYN to {at} through this server was not answered"));
                 return Ok(reply?.map_or_else(silent, |reply| answered(at, reply)));
@@ -84,14 +81,13 @@ async fn way(
     vip: &VipProbe,
     target: SocketAddr,
     path: Option<&ProbePath>,
-    spare: &Spare,
     until: Instant,
 ) -> Result<(Way, Option<Answer>), Answer> {
     if let Some(way) = Way::find(vip, target.ip(), path)? {
         return Ok((way, None));
     }
     let left = until.saturating_duration_since(Instant::now());
-    let own = tcp::probe(target, path, left / 2, spare).await;
+    let own = tcp::probe(target, path, left / 2).await;
     match Way::find(vip, target.ip(), path)? {
         Some(way) => Ok((way, Some(own))),
         None if lives(&own) => Err(Answer::could_not_run(format!(

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! TCP probes as the kernel routes, all by one poll, on sockets that are used again: one system call opens a connection
+//! and one resets it, and what has become of it is told for many at a time.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, getsockname, setsockopt, socket,
+    sockopt,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::{Instant, sleep_until};
+
+use super::Answer;
+use super::open::OpenRun;
+use super::tcp::{may_be_given, met_itself, no_socket, not_connected};
+use crate::health::RunId;
+use crate::model::{ProbeReport, Timestamp};
+use crate::system::{Happened, Poll, disconnect};
+
+/// So many sockets of one family are kept for the next probes.
+const MOST_IDLE: usize = 32;
+
+/// All TCP probes that are under way.
+pub(super) struct Dialer<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> {
+    poll: Poll,
+    clock: C,
+    lines: RefCell<Lines<C, R>>,
+    /// When [`Dialer::serve`] looks for probes that nobody has answered; `None` when it does not.
+    alarm: Cell<Option<Timestamp>>,
+    /// There is a probe that ends before that, or there will be no more probes.
+    news: Notify,
+    is_closed: Cell<bool>,
+}
+
+struct Lines<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> {
+    all: Vec<Option<Line<C, R>>>,
+    /// The places of `all` that are empty.
+    empty: Vec<usize>,
+    /// The lines without a call, of IPv4 and of IPv6.
+    idle: [Vec<usize>; 2],
+    /// When each call ends without an answer.
+    ends: BTreeSet<(Timestamp, usize)>,
+}
+
+/// A socket, and the probe that has it.
+struct Line<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> {
+    socket: OwnedFd,
+    call: Option<Call<C, R>>,
+}
+
+/// One probe.
+pub(super) struct Call<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> {
+    /// Whom.
+    pub(super) at: SocketAddr,
+    /// When it ends without an answer.
+    pub(super) end: Timestamp,
+    /// What is reported.
+    pub(super) run: OpenRun<C, R>,
+    /// Its turn.
+    pub(super) turn: OwnedSemaphorePermit,
+}
+
+impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Call<C, R> {
+    fn end(self, answer: Answer, now: Timestamp) {
+        drop(self.turn);
+        self.run.end_at(answer, now);
+    }
+}
+
+impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Dialer<C, R> {
+    pub(super) fn new(clock: C) -> io::Result<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            clock,
+            lines: RefCell::new(Lines {
+                all: Vec::new(),
+                empty: Vec::new(),
+                idle: [Vec::new(), Vec::new()],
+                ends: BTreeSet::new(),
+            }),
+            alarm: Cell::new(None),
+            news: Notify::new(),
+            is_closed: Cell::new(false),
+        })
+    }
+
+    /// Begins a probe. It is reported when [`Dialer::serve`] hears of its end, or here when it ends at once.
+    pub(super) fn dial(&self, call: Call<C, R>) {
+        let (at, end) = (call.at, call.end);
+        let number = match self.line(at) {
+            Ok(number) => number,
+            Err(error) => return call.end(no_socket(&error), (self.clock)()),
+        };
+        let asked = self.ask(number, at);
+        let mut lines = self.lines.borrow_mut();
+        if let Some(line) = lines.line(number) {
+            line.call = Some(call);
+        }
+        lines.ends.insert((end, number));
+        drop(lines);
+        if let Some(connected) = asked {
+            return self.end(number, connected, (self.clock)());
+        }
+        if self.alarm.get().is_none_or(|alarm| end < alarm) {
+            self.news.notify_one();
+        }
+    }
+
+    /// No more probes are begun: [`Dialer::serve`] returns when those under way have ended.
+    pub(super) fn close(&self) {
+        self.is_closed.set(true);
+        self.news.notify_one();
+    }
+
+    /// Ends the probes when they are answered, or when their time is over.
+    pub(super) async fn serve(&self) {
+        let alarm = sleep_until(Instant::now());
+        tokio::pin!(alarm);
+        while !(self.is_closed.get() && self.lines.borrow().ends.is_empty()) {
+            tokio::select! {
+                happened = self.poll.wait() => match happened {
+                    Ok(happened) => self.heard(&happened),
+                    // The runtime ends.
+                    Err(_) => return,
+                },
+                () = self.news.notified() => self.alarm.set(None),
+                () = &mut alarm, if self.alarm.get().is_some() => {
+                    self.alarm.set(None);
+                    self.give_up();
+                }
+            }
+            let first = self.lines.borrow().ends.first().map(|(end, _)| *end);
+            if let (None, Some(end)) = (self.alarm.get(), first) {
+                self.alarm.set(Some(end));
+                let left = end.since((self.clock)());
+                alarm.as_mut().reset(Instant::now() + left);
+            }
+        }
+    }
+
+    /// A line without a call, for a connection to `at`.
+    fn line(&self, at: SocketAddr) -> io::Result<usize> {
+        let mut lines = self.lines.borrow_mut();
+        if let Some(number) = lines.idle_for(at).pop() {
+            return Ok(number);
+        }
+        let socket = open(at)?;
+        let number = lines.empty.pop().unwrap_or(lines.all.len());
+        self.poll.add(&socket, number as u64)?;
+        let line = Some(Line { socket, call: None });
+        match lines.all.get_mut(number) {
+            Some(place) => *place = line,
+            None => lines.all.push(line),
+        }
+        Ok(number)
+    }
+
+    /// Asks the kernel to connect, or what has become of that; `None` when nothing has yet.
+    fn ask(&self, number: usize, at: SocketAddr) -> Option<Result<(), Errno>> {
+        let lines = self.lines.borrow();
+        let line = lines.all.get(number)?.as_ref()?;
+        match connect(line.socket.as_raw_fd(), &SockaddrStorage::from(at)) {
+            Ok(()) | Err(Errno::EISCONN) => Some(Ok(())),
+            Err(Errno::EINPROGRESS | Errno::EALREADY) => None,
+            Err(errno) => Some(Err(errno)),
+        }
+    }
+
+    fn heard(&self, happened: &[Happened]) {
+        let now = (self.clock)();
+        for Happened { number, failed } in happened {
+            let Ok(number) = usize::try_from(*number) else {
+                continue;
+            };
+            // A line without a call has just lost its connection by ourselves.
+            let Some(at) = self.lines.borrow().called(number) else {
+                continue;
+            };
+            let connected = if *failed {
+                self.ask(number, at)
+            } else {
+                Some(Ok(()))
+            };
+            if let Some(connected) = connected {
+                self.end(number, connected, now);
+            }
+        }
+    }
+
+    fn give_up(&self) {
+        let now = (self.clock)();
+        loop {
+            let first = self.lines.borrow().ends.first().copied();
+            let Some((_, number)) = first.filter(|(end, _)| *end <= now) else {
+                return;
+            };
+            if let Some(call) = self.hang_up(number) {
+                call.end(Answer::silent("connect timed out"), now);
+            }
+        }
+    }
+
+    fn end(&self, number: usize, connected: Result<(), Errno>, now: Timestamp) {
+        let lines = self.lines.borrow();
+        let at = lines.called(number);
+        let met_itself_there = connected.is_ok() && at.is_some_and(|at| lines.is_at(number, at));
+        drop(lines);
+        let answer = match connected {
+            Ok(()) if met_itself_there => met_itself(),
+            Ok(()) => Answer::up(),
+            Err(errno) => not_connected(&errno.into(), None),
+        };
+        if let Some(call) = self.hang_up(number) {
+            call.end(answer, now);
+        }
+    }
+
+    /// Takes the call from its line, whose connection is reset. The line waits for the next one, or is closed.
+    fn hang_up(&self, number: usize) -> Option<Call<C, R>> {
+        let mut lines = self.lines.borrow_mut();
+        let line = lines.line(number)?;
+        let call = line.call.take()?;
+        let is_free = disconnect(&line.socket).is_ok();
+        lines.ends.remove(&(call.end, number));
+        let idle = lines.idle_for(call.at);
+        if is_free && idle.len() < MOST_IDLE {
+            idle.push(number);
+        } else if let Some(place) = lines.all.get_mut(number) {
+            *place = None;
+            lines.empty.push(number);
+        }
+        Some(call)
+    }
+}
+
+impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Lines<C, R> {
+    fn line(&mut self, number: usize) -> Option<&mut Line<C, R>> {
+        self.all.get_mut(number)?.as_mut()
+    }
+
+    /// Whom this line calls, if anybody.
+    fn called(&self, number: usize) -> Option<SocketAddr> {
+        let line = self.all.get(number)?.as_ref()?;
+        Some(line.call.as_ref()?.at)
+    }
+
+    const fn idle_for(&mut self, at: SocketAddr) -> &mut Vec<usize> {
+        let [v4, v6] = &mut self.idle;
+        match at {
+            SocketAddr::V4(_) => v4,
+            SocketAddr::V6(_) => v6,
+        }
+    }
+
+    /// Whether this line's own end is `at`: it has met itself.
+    fn is_at(&self, number: usize, at: SocketAddr) -> bool {
+        if !may_be_given(at.port()) {
+            return false;
+        }
+        let Some(Some(line)) = self.all.get(number) else {
+            return false;
+        };
+        let name = getsockname::<SockaddrStorage>(line.socket.as_raw_fd());
+        name.is_ok_and(|name| name == SockaddrStorage::from(at))
+    }
+}
+
+/// A socket for connections to addresses of this family. Closing it resets the connection that it has.
+fn open(at: SocketAddr) -> io::Result<OwnedFd> {
+    let family = match at {
+        SocketAddr::V4(_) => AddressFamily::Inet,
+        SocketAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(family, SockType::Stream, flags, None)?;
+    let reset = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    setsockopt(&socket, sockopt::Linger, &reset)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests;
