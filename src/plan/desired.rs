@@ -176,9 +176,9 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             (standing, ..) => standing,
         };
         let order = standings.order(key, server);
-        // One that has drained is gone, as one that is down is.
-        let (standing, own) = if drained(server) {
-            (Standing::Down, None)
+        // One that has drained is gone, as one is that an operator has disabled: it keeps no place under mh and sh.
+        let (standing, order) = if drained(server) {
+            (Standing::Down, Some(Order::Disable))
         } else {
             (standing, order)
         };
@@ -196,7 +196,7 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             slow_start: it
                 .slow_start
                 .and_then(|_| standings.slow_start(key, server)),
-            real: ordered_server(it, standing, own, present),
+            real: ordered_server(it, standing, order, present),
         }
     });
     wishes.collect()

@@ -9,6 +9,7 @@ use super::orders::{order, order_by, running, server};
 use super::stand::{Stand, TWO_SERVERS, all, key, parse};
 use crate::engine::{Event, Start};
 use crate::model::{ConnectionCounts, DrainTerms, Order, Ordered, RecalledDrain, Scheduler};
+use crate::plan::SimulatedKernel;
 
 const SECOND: &str = "10.0.0.2:80";
 const ONE: &str = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1]}\n";
@@ -71,6 +72,31 @@ fn a_drained_server_leaves_the_table_when_its_last_connection_has_ended() {
     // It is back when that is taken back.
     assert_eq!(order(&mut stand, &[SECOND], None, false), Ok(1));
     assert_eq!(weight(&stand), Some(5));
+}
+
+#[test]
+fn a_drained_server_leaves_also_where_a_dead_one_keeps_its_place() {
+    for (settings, kept) in [
+        ("scheduler: mh, scheduler_flags: [mh-fallback]", Some(0)),
+        ("scheduler: sh, scheduler_flags: [sh-fallback]", Some(0)),
+        ("scheduler: wrr", None),
+    ] {
+        let services = TWO_SERVERS.replace("scheduler: wrr", settings);
+        let start = || {
+            let mut stand = Stand::start(SimulatedKernel::default(), &services);
+            stand.seconds(1, all);
+            stand.connect(SECOND, 1);
+            stand
+        };
+        let mut dead = start();
+        dead.seconds(10, |it| it != SECOND);
+        assert_eq!(weight(&dead), kept, "{settings}");
+        // Its deadline ends the connections that are left: only a removal does.
+        let mut drained = start();
+        drain(&mut drained, within(5));
+        drained.seconds(10, all);
+        assert_eq!(weight(&drained), None, "{settings}");
+    }
 }
 
 #[test]
