@@ -167,8 +167,9 @@ fn server_status(view: &ServerView, now: Timestamp, configured: &ConfiguredServe
         drain: None,
         slow_start: view
             .slow_start
+            .as_ref()
             .filter(|it| !it.in_full)
-            .map(|it| slow_start(it, now)),
+            .map(|it| slow_start(**it, now)),
         checks: view
             .checks
             .iter()
@@ -217,7 +218,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         against: view.progress.against,
         against_needed: view.progress.needed,
         against_of: view.progress.of,
-        held: view.held.map(|held| held_status(held, now)),
+        held: view.held.as_ref().map(|held| held_status(**held, now)),
         next_milliseconds: view.next.map(|at| milliseconds(at.since(now))),
         checked_seconds_ago: view.last_started.map(|at| now.since(at).as_secs()),
         could_not_run: view.could_not_run,
@@ -282,8 +283,8 @@ fn slow_starts(snapshot: &Snapshot, now: Timestamp) -> Vec<RecalledSlowStart> {
         services.flat_map(|(service, view)| view.servers.iter().map(move |it| (*service, it)));
     let mut all = SlowStarts::default();
     for (service, view) in servers {
-        if let Some(slow) = view.slow_start {
-            all.insert(service, view.key, slow);
+        if let Some(slow) = &view.slow_start {
+            all.insert(service, view.key, **slow);
         }
     }
     all.recalled(now).collect()

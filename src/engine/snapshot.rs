@@ -67,7 +67,7 @@ pub struct ServerView {
     /// Its weight in the kernel; `None` when it is not in the table.
     pub weight: Option<Weight>,
     /// Its slow start, if it has come back lately.
-    pub slow_start: Option<SlowStart>,
+    pub slow_start: Option<Box<SlowStart>>,
     /// Its checks.
     pub checks: Few<CheckView>,
 }
@@ -98,7 +98,7 @@ pub struct CheckView {
     /// How far it is from another standing.
     pub progress: Progress,
     /// How it is held down, if it is.
-    pub held: Option<Held>,
+    pub held: Option<Box<Held>>,
     /// When the next probe starts; `None` while one is out.
     pub next: Option<Timestamp>,
     /// How many probes in a row gave no result.

@@ -70,7 +70,7 @@ impl Engine {
         configured: &ConfiguredServer,
     ) -> ServerView {
         let weight = self.weight(service, server);
-        let slow_start = self.slow_starts.get(service, server);
+        let slow_start = self.slow_starts.get(service, server).map(Box::new);
         let checked = !configured.checks.each.is_empty();
         let health = checked.then(|| self.health.server(service, server));
         let Some(health) = health.flatten() else {
@@ -109,7 +109,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         last_latency: check.last_latency,
         last_succeeded: check.last_succeeded,
         progress: check.progress,
-        held: check.held,
+        held: check.held.map(Box::new),
         next: check.next,
         could_not_run: check.could_not_run,
         no_result: check.no_result,

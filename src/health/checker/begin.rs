@@ -50,7 +50,7 @@ impl Checker {
             serving: recalled.is_some_and(|it| it.standing.is_up()),
             recalled: recalled.map(Box::new),
             alarm: None,
-            hastened: (0, None),
+            hastened: None,
             clients: None,
             phase: Phase::Waiting(first),
             run: 0,

@@ -98,7 +98,7 @@ impl Checker {
         &mut self,
         asked: Timestamp,
         now: Timestamp,
-        clients: Option<Unanswered>,
+        clients: Option<Box<Unanswered>>,
         out: &mut Vec<CheckerAction>,
     ) -> bool {
         let Some(clients) = clients.filter(|_| self.standing.is_up()) else {
@@ -140,7 +140,8 @@ impl Checker {
     /// Clients may know before the next probe that the server is dead. They are listened to once in an interval. When that
     /// is to count as a failure, it does so as soon as the probe shows that the way to the server is open.
     pub(super) fn take_unanswered(&mut self, now: Timestamp, clients: Unanswered, may_count: bool) {
-        let (times, last) = self.hastened;
+        let times = self.hastened();
+        let last = self.hastened.as_ref().map(|hastened| hastened.1);
         let schedule = &self.check.schedule;
         let soon = last.is_some_and(|last| now < last + schedule.interval);
         let Some(counts) = schedule.passive else {
@@ -149,8 +150,8 @@ impl Checker {
         if soon || self.standing == Standing::Down || !self.is_waiting() {
             return;
         }
-        self.hastened = (times.saturating_add(1), Some(now));
-        self.clients = (may_count && counts == Counts::Failure).then_some(clients);
+        self.hastened = Some(Box::new((times.saturating_add(1), now)));
+        self.clients = (may_count && counts == Counts::Failure).then(|| Box::new(clients));
         self.alarm = Some(now);
         self.hasten(now);
     }

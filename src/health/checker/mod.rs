@@ -102,10 +102,10 @@ pub(super) struct Checker {
     recalled: Option<Box<Memory>>,
     /// When its tripwire raised an alarm that no result has answered yet.
     alarm: Option<Timestamp>,
-    /// How often client connections without an answer brought a probe forward, and when they did last.
-    hastened: (u32, Option<Timestamp>),
+    /// How often client connections without an answer brought a probe forward, if ever, and when they did last.
+    hastened: Option<Box<(u32, Timestamp)>>,
     /// Client connections without an answer that count as a failure, unless the next probe gives no result.
-    clients: Option<Unanswered>,
+    clients: Option<Box<Unanswered>>,
     phase: Phase,
     /// The number of the last run.
     run: u64,
@@ -270,8 +270,11 @@ impl Checker {
     }
 
     /// How often client connections without an answer brought a probe forward.
-    pub(super) const fn hastened(&self) -> u32 {
-        self.hastened.0
+    pub(super) fn hastened(&self) -> u32 {
+        match &self.hastened {
+            Some(hastened) => hastened.0,
+            None => 0,
+        }
     }
 
     /// How many probes in a row gave no result.
