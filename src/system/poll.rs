@@ -68,21 +68,25 @@ impl Poll {
     pub async fn wait(&self) -> io::Result<Vec<Happened>> {
         loop {
             let mut ready = self.0.readable().await?;
-            let mut events = [EpollEvent::empty(); MOST];
-            let found = ready
-                .get_inner()
-                .0
-                .wait(&mut events, EpollTimeout::ZERO)
-                // A signal came.
-                .unwrap_or_default();
-            if found < MOST {
+            let happened = self.now();
+            if happened.len() < MOST {
                 ready.clear_ready();
             }
-            if found > 0 {
-                let events = events.iter().take(found);
-                return Ok(events.map(happened).collect());
+            if !happened.is_empty() {
+                return Ok(happened);
             }
         }
+    }
+
+    /// Some of what has happened until now.
+    #[must_use]
+    pub fn now(&self) -> Vec<Happened> {
+        let mut events = [EpollEvent::empty(); MOST];
+        let epoll = &self.0.get_ref().0;
+        // When a signal comes there is nothing.
+        let found = epoll.wait(&mut events, EpollTimeout::ZERO);
+        let events = events.iter().take(found.unwrap_or_default());
+        events.map(happened).collect()
     }
 }
 
