@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::checker::Checker;
+use super::checker::{Checker, first_spread};
 use super::event::CheckId;
 use super::memory::Memory;
 use super::roster::{Roster, ServerSlot, ServiceSlot, Slot, User};
@@ -33,6 +34,8 @@ struct Draft<'a> {
     positions: BTreeMap<&'a Check, usize>,
     /// How many checkers were there before. The others are new.
     kept: usize,
+    /// Within this time the new ones probe first.
+    spread: Duration,
 }
 
 /// The roster of a configuration. Checkers of a check that stays are kept, with all they know.
@@ -161,6 +164,7 @@ impl<'a> Draft<'a> {
         }
         Self {
             kept: roster.checkers.len(),
+            spread: first_spread(wanted.len().saturating_sub(roster.checkers.len())),
             origin,
             roster,
             positions,
@@ -205,7 +209,12 @@ impl<'a> Draft<'a> {
             let origin = &mut self.origin;
             *origin.last_id += 1;
             let recalled = origin.recalled.get(&check.probe).copied();
-            let checker = Checker::new(Arc::clone(check), recalled, origin.now, origin.jitter);
+            let checker = Checker::new(
+                Arc::clone(check),
+                recalled,
+                (origin.now, self.spread),
+                origin.jitter,
+            );
             self.roster.checkers.push(Slot {
                 id: CheckId(*origin.last_id),
                 checker: Arc::new(checker),

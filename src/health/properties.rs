@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::checker::{Checker, CheckerAction, CheckerEvent};
+use super::checker::{Checker, CheckerAction, CheckerEvent, first_spread};
 use super::passive::Unanswered;
 use crate::model::{
     AgentAdmin, AgentHealth, AgentState, AskedWeight, Check, CheckSchedule, Counts, Fall, HoldDown,
@@ -116,7 +116,12 @@ fn checker(
             ..CheckSchedule::DEFAULT
         }),
     };
-    let mut checker = Checker::new(Arc::new(check), None, Timestamp::ZERO, jitter);
+    let mut checker = Checker::new(
+        Arc::new(check),
+        None,
+        (Timestamp::ZERO, first_spread(1)),
+        jitter,
+    );
     if serving {
         checker.begin_serving();
     }

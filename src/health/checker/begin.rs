@@ -10,8 +10,16 @@ use crate::health::memory::Memory;
 use crate::health::results::Results;
 use crate::model::{AgentState, Check, Initial, NoResult, Recalled, Standing, Timestamp};
 
-/// The longest delay of a first probe: many checkers must not all start at once.
+/// The longest delay of the first probe of a few checkers: they must not all start at once.
 const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
+/// So much longer it is for each of many. Checkers that begin together stay together for many intervals.
+const SPREAD_EACH: Duration = Duration::from_micros(500);
+
+/// The longest delay of a first probe when so many checkers begin together.
+pub(in crate::health) fn first_spread(checkers: usize) -> Duration {
+    let checkers = u32::try_from(checkers).unwrap_or(u32::MAX);
+    FIRST_PROBE_SPREAD.max(SPREAD_EACH.saturating_mul(checkers))
+}
 
 impl Checker {
     /// Behaves as if its probes had found this.
@@ -24,15 +32,14 @@ impl Checker {
         }
     }
 
-    /// A checker that has found nothing yet, and probes within [`FIRST_PROBE_SPREAD`] (or its interval, if that is
-    /// shorter) of `now`.
+    /// A checker that has found nothing yet, and probes within `spread` (or its interval, if that is shorter) of `now`.
     pub(in crate::health) fn new(
         check: Arc<Check>,
         recalled: Option<Memory>,
-        now: Timestamp,
+        (now, spread): (Timestamp, Duration),
         jitter: &mut fastrand::Rng,
     ) -> Self {
-        let spread = FIRST_PROBE_SPREAD.min(check.schedule.interval);
+        let spread = spread.min(check.schedule.interval);
         let first = now + spread.mul_f64(jitter.f64());
         let mut checker = Self {
             check,
@@ -143,6 +150,19 @@ impl Checker {
             }
             self.standing = Standing::Unknown;
             self.assumed = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_checkers_begin_together_the_longer_their_first_probes_are_spread() {
+        for (checkers, milliseconds) in [(0, 800), (1_600, 800), (2_000, 1_000), (10_000, 5_000)] {
+            let spread = first_spread(checkers);
+            assert_eq!(spread, Duration::from_millis(milliseconds), "{checkers}");
         }
     }
 }

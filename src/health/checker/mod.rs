@@ -8,6 +8,7 @@ mod pace;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use self::begin::first_spread;
 use super::doubt::Heard;
 use super::hold::{Held, Hold};
 use super::memory::Memory;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{RETRY_DELAY, SCHEDULE, check, report};
-use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
+use crate::health::checker::{Checker, CheckerAction, CheckerEvent, first_spread};
 use crate::health::{LOST_AFTER, Memory};
 use crate::model::{
     AgentAdmin, AgentState, AmqpProbe, AskedWeight, Check, CheckSchedule, Fall, HoldDown, NoResult,
@@ -35,7 +35,7 @@ impl Alone {
         let mut jitter = fastrand::Rng::with_seed(1);
         let check = Arc::new(check);
         Self(
-            Checker::new(check, None, Timestamp::ZERO, &mut jitter),
+            Checker::new(check, None, (Timestamp::ZERO, first_spread(1)), &mut jitter),
             jitter,
         )
     }
@@ -342,7 +342,12 @@ fn what_an_agent_told_lasts_over_probes_and_restarts() {
     ] {
         let mut jitter = fastrand::Rng::with_seed(1);
         let check = Arc::clone(checker.0.check());
-        let restarted = Checker::new(check, recalled, Timestamp::ZERO, &mut jitter);
+        let restarted = Checker::new(
+            check,
+            recalled,
+            (Timestamp::ZERO, first_spread(1)),
+            &mut jitter,
+        );
         let mut restarted = Alone(restarted, jitter);
         assert_eq!(restarted.standings(&[said]), [standing], "{said:?}");
     }

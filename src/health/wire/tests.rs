@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{FIRST_WAIT, LIVED, MOST_SHORT, Phase, Wire, WireAction, WireEvent};
-use crate::health::checker::{Checker, CheckerAction, CheckerEvent};
+use crate::health::checker::{Checker, CheckerAction, CheckerEvent, first_spread};
 use crate::model::{
     Check, CheckSchedule, Counts, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Retry,
     Standing, Timestamp, WireEnd, WireNews,
@@ -232,7 +232,12 @@ fn checker(fall: u32) -> (Checker, fastrand::Rng) {
         }),
     };
     let mut jitter = fastrand::Rng::with_seed(1);
-    let checker = Checker::new(Arc::new(check), None, Timestamp::ZERO, &mut jitter);
+    let checker = Checker::new(
+        Arc::new(check),
+        None,
+        (Timestamp::ZERO, first_spread(1)),
+        &mut jitter,
+    );
     (checker, jitter)
 }
 
