@@ -40,7 +40,7 @@ pub(crate) enum Attack {
     LogDiskFull,
     /// No room for the director's files
     StateDiskFull,
-    /// No descriptors are left for the checks
+    /// No ports are left for the checks
     ChecksNotRun,
     /// The director's card down, or its cable in another network, and up again
     LinkDown,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Attack: the director has no descriptor left for a check. And how a server dies.
+//! Attack: the director's host has no port left for a check. And how a server dies.
 
 use std::thread;
 use std::time::Duration;
@@ -18,8 +18,7 @@ pub(super) fn not_run(torture: &mut Torture<'_>) -> Result<String> {
     let dead = Dead::kill(torture)?;
     let without = dead.table(torture);
     let mark = torture.story.stage.director.mark()?;
-    // No new descriptor has a number below 3.
-    limit_descriptors(torture, "3")?;
+    reserve_ports(torture, "1-65535")?;
     torture.wait_for_line(mark, "check of real server ")?;
     torture.story.stage.serve(dead.server)?;
     thread::sleep(LONG_ENOUGH);
@@ -30,7 +29,7 @@ pub(super) fn not_run(torture: &mut Torture<'_>) -> Result<String> {
         table.symmetric_difference(&without).collect::<Vec<_>>()
     );
     torture.no_verdict_since(mark)?;
-    limit_descriptors(torture, "1024")?;
+    reserve_ports(torture, "")?;
     torture.wait_for_table("the return of the server", &torture.goal().table)?;
     let lines = torture.story.stage.director.lines_since(mark)?;
     let told = lines.iter().any(|line| line.contains(" could not run "));
@@ -41,9 +40,10 @@ pub(super) fn not_run(torture: &mut Torture<'_>) -> Result<String> {
     ))
 }
 
-/// The soft limit of the director's open files.
-fn limit_descriptors(torture: &Torture<'_>, limit: &str) -> Result<()> {
-    let script = format!("prlimit --pid $(busybox pidof director) --nofile={limit}:");
+/// The ports that no connection of the director's host may be given. A limit of descriptors would not do: TCP checks use
+/// their sockets again.
+fn reserve_ports(torture: &Torture<'_>, ports: &str) -> Result<()> {
+    let script = format!("echo {ports} >/proc/sys/net/ipv4/ip_local_reserved_ports");
     torture.script(&script).map(drop)
 }
 
