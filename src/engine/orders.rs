@@ -186,6 +186,19 @@ pub(super) fn all_are_out(service: &ConfiguredService, key: &ServiceKey, orders:
     !service.servers.is_empty() && service.servers.keys().all(out)
 }
 
+impl Engine {
+    /// What the maker of desired state is told of what is in force.
+    pub(super) fn known(&self) -> WithOrders<'_, Health> {
+        known(
+            &self.health,
+            &self.orders,
+            &self.drains,
+            &self.pools,
+            &self.slow_starts,
+        )
+    }
+}
+
 /// What the maker of desired state is told.
 pub(super) const fn known<'a>(
     health: &'a Health,

@@ -5,7 +5,6 @@ use std::mem;
 
 use super::event::Action;
 use super::machine::Engine;
-use super::orders::known;
 use crate::model::{Condition, Effect, Object, PoolState, ServiceKey, Timestamp, Transition};
 use crate::plan::pool_state;
 
@@ -18,14 +17,7 @@ impl Engine {
                 continue;
             }
             let observed = self.observed.services.get(&key);
-            let known = known(
-                &self.health,
-                &self.orders,
-                &self.drains,
-                &self.pools,
-                &self.slow_starts,
-            );
-            let state = pool_state(&self.config, &known, self.role, &key, observed);
+            let state = pool_state(&self.config, &self.known(), self.role, &key, observed);
             let before = self.pools.set(key, state.clone());
             if before != state {
                 self.stale.insert(key);

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::machine::Engine;
-use super::orders::known;
 use super::tell::Untold;
 use crate::model::{
     Condition, Order, RecalledSlowStart, ServerKey, ServiceKey, SlowStart, SlowStarts, Standing,
@@ -90,14 +89,7 @@ impl Engine {
                 continue;
             }
             let observed = self.observed.services.get(key);
-            let known = known(
-                &self.health,
-                &self.orders,
-                &self.drains,
-                &self.pools,
-                &self.slow_starts,
-            );
-            if is_carried(&self.config, &known, self.role, key, observed) {
+            if is_carried(&self.config, &self.known(), self.role, key, observed) {
                 continue;
             }
             for server in self.slow_starts.give_in_full(key) {

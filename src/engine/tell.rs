@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::describe::found;
 use super::event::{Action, CommandId};
 use super::machine::Engine;
-use super::orders::known;
 use crate::model::{
     Condition, Effect, Object, Order, ServerKey, ServiceKey, Standing, Timestamp, Transition,
     Weight,
@@ -240,14 +239,7 @@ impl Engine {
 
     fn wanted_weight(&self, service: &ServiceKey, server: &ServerKey) -> Option<Weight> {
         let observed = self.observed.services.get(service);
-        let known = known(
-            &self.health,
-            &self.orders,
-            &self.drains,
-            &self.pools,
-            &self.slow_starts,
-        );
-        let desired = desired_service(&self.config, &known, self.role, service, observed)?;
+        let desired = desired_service(&self.config, &self.known(), self.role, service, observed)?;
         Some(desired.servers.get(server)?.weight)
     }
 

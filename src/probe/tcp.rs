@@ -3,10 +3,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::socket::{SockaddrStorage, getsockname, setsockopt, sockopt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Answer, path};
@@ -74,13 +76,23 @@ pub(super) fn met_itself() -> Answer {
 }
 
 /// A connection to a free port of this very host can, by chance, be given that same port as its source.
-fn is_connected_to_itself(stream: &TcpStream, at: SocketAddr) -> bool {
-    may_be_given(at.port()) && stream.local_addr().is_ok_and(|local| local == at)
+pub(super) fn is_connected_to_itself(socket: &impl AsFd, at: SocketAddr) -> bool {
+    let own = || getsockname::<SockaddrStorage>(socket.as_fd().as_raw_fd());
+    may_be_given(at.port()) && own().is_ok_and(|own| own == SockaddrStorage::from(at))
+}
+
+/// Has a reset end the connection when the socket is closed.
+pub(super) fn reset_at_close(socket: &impl AsFd) -> Result<(), Errno> {
+    let at_once = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    setsockopt(socket, sockopt::Linger, &at_once)
 }
 
 /// Whether the kernel may give this port to a connection that names none. Most servers have others; they are not asked
 /// for.
-pub(super) fn may_be_given(port: u16) -> bool {
+fn may_be_given(port: u16) -> bool {
     const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
     static FIRST: LazyLock<u16> = LazyLock::new(|| {
         let range = std::fs::read_to_string(RANGE).unwrap_or_default();

@@ -10,11 +10,18 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use super::open::OpenRun;
+use super::tcp::reset_at_close;
 use super::{Answer, begin_task, run, run_each};
 use crate::health::{CheckId, LOST_AFTER, ProbeRequest, RunId};
 use crate::model::{
     Check, CheckSchedule, Fall, Probe, ProbeKind, ProbeOutcome, ProbeReport, Timestamp,
 };
+
+/// Ends a connection by a reset.
+pub(super) fn reset(stream: std::net::TcpStream) {
+    reset_at_close(&stream).unwrap();
+    drop(stream);
+}
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 

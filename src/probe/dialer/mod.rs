@@ -9,15 +9,13 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, getsockname, setsockopt, socket,
-    sockopt,
-};
+use nix::sys::socket::{SockType, SockaddrStorage, connect};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
+use super::datagram::made;
 use super::open::OpenRun;
-use super::tcp::{may_be_given, met_itself, no_socket, not_connected};
+use super::tcp::{is_connected_to_itself, met_itself, no_socket, not_connected, reset_at_close};
 use super::{Answer, TOGETHER};
 use crate::health::RunId;
 use crate::model::{ProbeReport, Timestamp};
@@ -158,9 +156,11 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Dialer<C, R> {
         if let Some(number) = lines.idle_for(at).pop() {
             return Ok(number);
         }
-        let socket = open(at)?;
-        let number = lines.empty.pop().unwrap_or(lines.all.len());
+        let socket = made(SockType::Stream, None, at)?;
+        reset_at_close(&socket)?;
+        let number = lines.empty.last().copied().unwrap_or(lines.all.len());
         self.poll.add(&socket, number as u64)?;
+        lines.empty.pop();
         let line = Some(Line { socket, call: None });
         match lines.all.get_mut(number) {
             Some(place) => *place = line,
@@ -181,6 +181,9 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Dialer<C, R> {
     }
 
     fn heard(&self, happened: &[Happened]) {
+        if happened.is_empty() {
+            return;
+        }
         let now = (self.clock)();
         for Happened { number, failed } in happened {
             let Ok(number) = usize::try_from(*number) else {
@@ -215,12 +218,8 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Dialer<C, R> {
     }
 
     fn end(&self, number: usize, connected: Result<(), Errno>, now: Timestamp) {
-        let lines = self.lines.borrow();
-        let at = lines.called(number);
-        let met_itself_there = connected.is_ok() && at.is_some_and(|at| lines.is_at(number, at));
-        drop(lines);
         let answer = match connected {
-            Ok(()) if met_itself_there => met_itself(),
+            Ok(()) if self.lines.borrow().has_met_itself(number) => met_itself(),
             Ok(()) => Answer::up(),
             Err(errno) => not_connected(&errno.into(), None),
         };
@@ -258,6 +257,13 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Lines<C, R> {
         Some(line.call.as_ref()?.at)
     }
 
+    /// Whether this line is connected to itself.
+    fn has_met_itself(&self, number: usize) -> bool {
+        let line = self.all.get(number).and_then(Option::as_ref);
+        line.zip(self.called(number))
+            .is_some_and(|(line, at)| is_connected_to_itself(&line.socket, at))
+    }
+
     const fn idle_for(&mut self, at: SocketAddr) -> &mut Vec<usize> {
         let [v4, v6] = &mut self.idle;
         match at {
@@ -265,34 +271,6 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Lines<C, R> {
             SocketAddr::V6(_) => v6,
         }
     }
-
-    /// Whether this line's own end is `at`: it has met itself.
-    fn is_at(&self, number: usize, at: SocketAddr) -> bool {
-        if !may_be_given(at.port()) {
-            return false;
-        }
-        let Some(Some(line)) = self.all.get(number) else {
-            return false;
-        };
-        let name = getsockname::<SockaddrStorage>(line.socket.as_raw_fd());
-        name.is_ok_and(|name| name == SockaddrStorage::from(at))
-    }
-}
-
-/// A socket for connections to addresses of this family. Closing it resets the connection that it has.
-fn open(at: SocketAddr) -> io::Result<OwnedFd> {
-    let family = match at {
-        SocketAddr::V4(_) => AddressFamily::Inet,
-        SocketAddr::V6(_) => AddressFamily::Inet6,
-    };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(family, SockType::Stream, flags, None)?;
-    let reset = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    setsockopt(&socket, sockopt::Linger, &reset)?;
-    Ok(socket)
 }
 
 #[cfg(test)]

@@ -9,27 +9,17 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use lab::tls::{Authority, Identity, take};
-use nix::sys::socket::{setsockopt, sockopt};
 use tempfile::TempDir;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::*;
 use crate::model::{ClientCertificate, HttpProbe, ProbeOutcome, RabbitmqProbe, SmtpProbe};
+use crate::probe::tests::reset;
 use crate::probe::{http, rabbitmq, smtp};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
-
-/// Ends a connection by a reset.
-fn reset(stream: TcpStream) {
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    setsockopt(&stream, sockopt::Linger, &linger).unwrap();
-    drop(stream);
-}
 
 /// A CA, with its file.
 struct Trust {

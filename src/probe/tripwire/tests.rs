@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ALL_VERSIONS;
 
 use super::*;
 use crate::model::{CheckSchedule, Probe, ProbeKind};
+use crate::probe::tests::reset;
 
 fn request(check: u64, listener: &TcpListener) -> WireRequest {
     request_by(ProbeKind::Tcp, check, listener)
@@ -42,16 +43,6 @@ fn request_by(kind: ProbeKind, check: u64, listener: &TcpListener) -> WireReques
             schedule: Arc::new(schedule),
         }),
     }
-}
-
-/// Ends a connection by a reset.
-fn reset(stream: TcpStream) {
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    setsockopt(&stream, sockopt::Linger, &linger).unwrap();
-    drop(stream);
 }
 
 /// Carries out the orders until so many ends have come, and returns them.

@@ -7,11 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{
-    AddressFamily as SocketFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, sendto, socket,
-};
+use nix::sys::socket::{MsgFlags, SockType, SockaddrStorage, sendto};
 
 use super::super::Answer;
+use super::super::datagram::made;
 use super::super::path::{by_interface, set_out};
 use super::super::tcp::{describe, failed};
 use super::ears::Ears;
@@ -137,7 +136,10 @@ impl By {
         let (socket, port) = match tunnel.kind {
             TunnelKind::Ipip => (raw_socket(AddressFamily::of(server), inner), 0),
             TunnelKind::Gre => (raw_socket(AddressFamily::of(server), GRE), 0),
-            TunnelKind::Gue { port } => (datagrams(server), port),
+            TunnelKind::Gue { port } => {
+                let socket = made(SockType::Datagram, None, SocketAddr::new(server, port));
+                (socket.map_err(io::Error::from), port)
+            }
             TunnelKind::Other(_) => {
                 return Err(Answer::could_not_run("nobody knows this kind of tunnel"));
             }
@@ -152,15 +154,6 @@ impl By {
 }
 
 const GRE: u8 = 47;
-
-fn datagrams(server: IpAddr) -> io::Result<OwnedFd> {
-    let family = match server {
-        IpAddr::V4(_) => SocketFamily::Inet,
-        IpAddr::V6(_) => SocketFamily::Inet6,
-    };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    socket(family, SockType::Datagram, flags, None).map_err(io::Error::from)
-}
 
 /// A socket that not everybody may open.
 pub(super) fn not_opened(operation: &str, error: &io::Error) -> Answer {

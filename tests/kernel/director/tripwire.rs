@@ -89,14 +89,20 @@ fn wait_for_wire(
     });
 }
 
-fn dies() {
+/// Both servers are up, and a connection is held to each.
+fn held() -> (Stage, Files, [Peer; 2], Running) {
     let checks = ["{tripwire: true}", "{tripwire: {counts: failure}}"];
-    let (mut stage, files, [first, second]) = set_up(HANGS, checks);
+    let (mut stage, files, peers) = set_up(HANGS, checks);
     let director = Running::start(&stage.director, &files, &[]);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
     for server in [0, 1] {
         wait_for_wire(&stage, &files, server, |it| it.held_seconds.is_some());
     }
+    (stage, files, peers, director)
+}
+
+fn dies() {
+    let (mut stage, files, [first, second], director) = held();
 
     drop(first);
     wait_for_weights(&mut stage, &[(RS2, 1)]);
@@ -138,13 +144,7 @@ fn lose_neighbour(stage: &Stage, last: u8) {
 }
 
 fn neighbours() {
-    let checks = ["{tripwire: true}", "{tripwire: {counts: failure}}"];
-    let (mut stage, files, [first, second]) = set_up(HANGS, checks);
-    let director = Running::start(&stage.director, &files, &[]);
-    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
-    for server in [0, 1] {
-        wait_for_wire(&stage, &files, server, |it| it.held_seconds.is_some());
-    }
+    let (mut stage, files, [first, second], director) = held();
     // A probe and a held connection each.
     let both = [&first, &second];
     wait_for("the connections are there", || {
@@ -181,13 +181,7 @@ fn neighbours() {
 }
 
 fn no_carrier() {
-    let checks = ["{tripwire: true}", "{tripwire: {counts: failure}}"];
-    let (mut stage, files, _peers) = set_up(HANGS, checks);
-    let director = Running::start(&stage.director, &files, &[]);
-    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
-    for server in [0, 1] {
-        wait_for_wire(&stage, &files, server, |it| it.held_seconds.is_some());
-    }
+    let (mut stage, _files, _peers, director) = held();
     stage.director.plug(false).unwrap();
     for server in ["192.168.0.2:80", "192.168.0.3:80"] {
         director.wait_for(&format!(
