@@ -28,6 +28,7 @@ mod table;
 mod transition;
 mod tripwire;
 mod units;
+mod vrrp;
 
 pub use asked::{AskedWeight, Percent};
 pub use check::{Check, Checks, Need};
@@ -71,3 +72,4 @@ pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};
 pub use tripwire::{WireEnd, WireNews};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};
+pub use vrrp::{Centiseconds, Priority, Vrid, VrrpVersion};
