@@ -22,7 +22,7 @@ use crate::plan::{Change, HostStep, Rule};
 
 /// A shell may call the engine so much later than it asks for: at multiples of this. Thousands of probes a second then
 /// start in a few hundred steps.
-pub const STEP: Duration = Duration::from_millis(5);
+pub const STEP: Duration = Duration::from_millis(20);
 
 /// Does one piece of work after the other, and keeps the kernel's table as it should be.
 ///

@@ -13,7 +13,7 @@ use crate::health::{Probed, RunId};
 use crate::model::{ProbeOutcome, ProbeReport};
 
 /// A report of success can wait so long for others.
-const PATIENCE: Duration = Duration::from_millis(3);
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What has not been handed over.
 struct Waiting<H: Fn(Vec<Probed>)> {
