@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::tcp::First;
 use super::{Answer, tcp, tls};
 use crate::model::{ProbePath, Tls};
 
@@ -56,26 +57,38 @@ pub(super) struct Whom<'a> {
     at: SocketAddr,
     path: Option<&'a ProbePath>,
     tls: Option<tls::Client<'a>>,
+    first: First,
 }
 
 impl<'a> Whom<'a> {
-    /// Reads what TLS needs, within `timeout`. An error is the answer of the probe.
+    /// Reads what TLS needs, within `timeout`; `first` tells who speaks when it is ready. An error is the answer of the
+    /// probe.
     pub(super) async fn new(
         at: SocketAddr,
         path: Option<&'a ProbePath>,
         tls: Option<&'a Tls>,
+        first: First,
         timeout: Duration,
     ) -> Result<Self, Answer> {
-        let tls = match tls {
-            None => None,
-            Some(tls) => Some(tls::Client::new(tls, at.ip(), timeout).await?),
+        let (tls, first) = match tls {
+            None => (None, first),
+            // A handshake begins with the client.
+            Some(tls) => (
+                Some(tls::Client::new(tls, at.ip(), timeout).await?),
+                First::We,
+            ),
         };
-        Ok(Self { at, path, tls })
+        Ok(Self {
+            at,
+            path,
+            tls,
+            first,
+        })
     }
 
     /// Connects, and shakes hands if that is wanted. Returns what is to be told about the server's certificate, too.
     async fn open(&self, phase: &mut Phase) -> Result<(Connection, Option<String>), Answer> {
-        let stream = tcp::open(self.at, self.path).await?;
+        let stream = tcp::open(self.at, self.path, self.first).await?;
         let Some(client) = &self.tls else {
             *phase = Phase::Talking;
             return Ok((Connection::Plain(stream), None));
@@ -139,15 +152,17 @@ impl Phase {
     }
 }
 
-/// Connects to `at` and talks, over one connection, within `timeout` from its first packet.
+/// Connects to `at` and talks, over one connection, within `timeout` from its first packet. `first` tells who speaks when
+/// it is open.
 pub(super) async fn once(
     at: SocketAddr,
     path: Option<&ProbePath>,
     tls: Option<&Tls>,
+    first: First,
     timeout: Duration,
     talk: impl AsyncFnOnce(&mut Connection) -> Answer,
 ) -> Answer {
-    match Whom::new(at, path, tls, timeout).await {
+    match Whom::new(at, path, tls, first, timeout).await {
         Ok(whom) => hold(&whom, Time::from_now(timeout), false, talk).await,
         Err(answer) => answer,
     }

@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use super::Answer;
 use super::connection::Connection;
 use super::conversation::{self, failed};
+use super::tcp::First;
 use crate::codec::{shown, shown_bytes};
 use crate::model::{Payload, ProbePath, TcpTalk};
 
@@ -27,7 +28,12 @@ pub(super) async fn probe(
     timeout: Duration,
 ) -> Answer {
     let say = async |stream: &mut Connection| converse(stream, talk).await;
-    conversation::once(at, path, None, timeout, say).await
+    let first = if talk.send.bytes().is_empty() {
+        First::They
+    } else {
+        First::We
+    };
+    conversation::once(at, path, None, first, timeout, say).await
 }
 
 async fn converse(stream: &mut Connection, talk: &TcpTalk) -> Answer {

@@ -13,18 +13,32 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Answer, path};
 use crate::model::ProbePath;
+use crate::system::acknowledge_with_data;
 
 /// Connects to `at` by `path`, or as the kernel routes, within `timeout`. A reset closes the connection: thousands of
 /// probes a second leave nothing behind on either side. RabbitMQ (3.10, default log level) does not log it.
 pub(super) async fn probe(at: SocketAddr, path: Option<&ProbePath>, timeout: Duration) -> Answer {
-    match tokio::time::timeout(timeout, open(at, path)).await {
+    match tokio::time::timeout(timeout, open(at, path, First::They)).await {
         Ok(connected) => connected.map_or_else(|answer| answer, |_| Answer::up()),
         Err(_) => Answer::silent("connect timed out"),
     }
 }
 
+/// Who says something first on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// The probe does, at once.
+    We,
+    /// The server does, or nobody.
+    They,
+}
+
 /// A connection to `at` that a reset will close, or the answer of a probe that could not open it.
-pub(super) async fn open(at: SocketAddr, path: Option<&ProbePath>) -> Result<TcpStream, Answer> {
+pub(super) async fn open(
+    at: SocketAddr,
+    path: Option<&ProbePath>,
+    first: First,
+) -> Result<TcpStream, Answer> {
     let socket = match at {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -34,6 +48,10 @@ pub(super) async fn open(at: SocketAddr, path: Option<&ProbePath>) -> Result<Tcp
         .map_err(|error| no_socket(&error))?;
     if let Some(path) = path {
         path::set_out(&socket, path).map_err(Answer::could_not_run)?;
+    }
+    if first == First::We {
+        // Without this there is a packet more, and nothing else.
+        let _ = acknowledge_with_data(&socket);
     }
     match socket.connect(at).await {
         Ok(stream) if is_connected_to_itself(&stream, at) => Err(met_itself()),

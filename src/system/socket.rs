@@ -26,3 +26,29 @@ pub fn disconnect(socket: &impl AsFd) -> Result<(), Errno> {
     let done = unsafe { libc::connect(socket.as_fd().as_raw_fd(), ptr::from_ref(&nobody), length) };
     Errno::result(done).map(drop)
 }
+
+/// Has a TCP socket that connects next say that the connection is open together with the first bytes that it sends. Its
+/// owner must send some at once: without them the other end hears of the connection only after 200 ms.
+///
+/// One packet less crosses the network. Source: `TCP_QUICKACK` of tcp(7), `tcp_rcv_synsent_state_process` in
+/// `net/ipv4/tcp_input.c`.
+///
+/// # Errors
+///
+/// The kernel's, when this is no TCP socket.
+#[expect(unsafe_code, reason = "nix does not know this option")]
+pub fn acknowledge_with_data(socket: &impl AsFd) -> Result<(), Errno> {
+    let at_once: libc::c_int = 0;
+    let length = libc::socklen_t::try_from(size_of_val(&at_once)).unwrap_or_default();
+    // SAFETY: the descriptor is open while it is borrowed, and the kernel only reads `length` bytes of `at_once`.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_QUICKACK,
+            ptr::from_ref(&at_once).cast(),
+            length,
+        )
+    };
+    Errno::result(done).map(drop)
+}

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use super::Answer;
 use super::connection::Connection;
 use super::conversation::{self, failed};
+use super::tcp::First;
 use crate::codec::agent::{AgentLine, MOST_BYTES};
 use crate::codec::shown_bytes;
 use crate::model::{AgentProbe, AgentState, ProbeOutcome, ProbePath};
@@ -29,7 +30,11 @@ pub(super) async fn probe(
         let line = ask(stream, agent.send.as_deref()).await;
         line.map_or_else(|answer| answer, |line| understand(&line))
     };
-    let answer = conversation::once(at, path, None, timeout, talk).await;
+    let first = match agent.send {
+        Some(_) => First::We,
+        None => First::They,
+    };
+    let answer = conversation::once(at, path, None, first, timeout, talk).await;
     match answer.outcome {
         ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
             Answer::abstained(format!("no agent: {}", answer.reason))

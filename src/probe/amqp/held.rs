@@ -14,6 +14,7 @@ use crate::codec::amqp::{self as frame, FromServer};
 use crate::model::{AmqpLogin, Probe, Tls, WireEnd, WireNews};
 use crate::probe::connection::Connection;
 use crate::probe::conversation::{self, Time, Whom};
+use crate::probe::tcp::First;
 use crate::probe::tripwire::{Allowance, ended, keep_alive, not_held};
 use crate::probe::{Answer, password};
 
@@ -68,7 +69,7 @@ async fn begin(
     timeout: Duration,
 ) -> Result<(Connection, (Broker, u16)), Answer> {
     let password = password::read(&login.who.password_file, timeout).await?;
-    let whom = Whom::new(probe.target, probe.path.as_deref(), tls, timeout).await?;
+    let whom = Whom::new(probe.target, probe.path.as_deref(), tls, First::We, timeout).await?;
     let start_ok = frame::start_ok(NAME, &login.who.user, &password);
     let talk = async |stream: &mut Connection| {
         let mut broker = Broker::default();

@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt as _;
 pub(super) use self::held::hold;
 use super::connection::Connection;
 use super::conversation::{self, failed};
+use super::tcp::First;
 use super::{Answer, password};
 use crate::codec::amqp::{self as frame, AmqpAnswer, FromServer, MOST_BYTES, PROTOCOL_HEADER};
 use crate::model::{AmqpLogin, AmqpProbe, ProbePath};
@@ -47,7 +48,7 @@ pub(super) async fn probe(
         let talked = Broker::default().talk(stream, login).await;
         talked.err().unwrap_or_else(Answer::up)
     };
-    conversation::once(at, path, amqp.tls.as_ref(), timeout, talk).await
+    conversation::once(at, path, amqp.tls.as_ref(), First::We, timeout, talk).await
 }
 
 /// The state of a conversation with a broker. An error is the answer of the probe.

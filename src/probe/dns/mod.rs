@@ -10,6 +10,7 @@ use super::Answer;
 use super::connection::Connection;
 use super::conversation::{self, Time, Whom, failed};
 use super::datagram::Datagrams;
+use super::tcp::First;
 use crate::codec::dns::{DnsAnswer, NoDnsAnswer, question};
 use crate::codec::shown;
 use crate::model::{DnsProbe, DnsTransport, ProbeOutcome, ProbePath};
@@ -29,7 +30,7 @@ pub(super) async fn probe(
     match dns.transport {
         DnsTransport::Tcp => {
             let talk = async |stream: &mut Connection| by_tcp(dns, stream).await;
-            conversation::once(at, path, None, timeout, talk).await
+            conversation::once(at, path, None, First::We, timeout, talk).await
         }
         DnsTransport::Udp => {
             let time = Time::from_now(timeout);
@@ -115,7 +116,7 @@ async fn again_by_tcp(
     timeout: Duration,
 ) -> Answer {
     let talk = async |stream: &mut Connection| by_tcp(dns, stream).await;
-    let answer = match Whom::new(at, path, None, timeout).await {
+    let answer = match Whom::new(at, path, None, First::We, timeout).await {
         Ok(whom) => conversation::hold(&whom, time, true, talk).await,
         Err(answer) => answer,
     };

@@ -17,6 +17,7 @@ pub use self::answer::{HttpAnswer, HttpHead};
 pub use self::body::{HttpBody, HttpContent};
 use super::connection::Connection;
 use super::conversation::{self, failed};
+use super::tcp::First;
 use super::{Answer, password};
 use crate::model::{HttpProbe, Login, ProbePath};
 
@@ -36,7 +37,7 @@ pub(super) async fn probe(
     };
     let talk =
         async |stream: &mut Connection| ask(stream, http, at, authorization.as_deref()).await;
-    conversation::once(at, path, http.tls.as_ref(), timeout, talk).await
+    conversation::once(at, path, http.tls.as_ref(), First::We, timeout, talk).await
 }
 
 async fn ask(

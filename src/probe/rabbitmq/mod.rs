@@ -13,6 +13,7 @@ use super::Answer;
 use super::connection::Connection;
 use super::conversation::{self, Time, Whom};
 use super::http::{self, HttpHead};
+use super::tcp::First;
 use crate::codec::shown;
 use crate::model::{HttpProbe, Login, ProbePath, RabbitmqProbe};
 
@@ -47,7 +48,7 @@ pub(super) async fn probe(
         Ok(value) => value,
         Err(answer) => return answer,
     };
-    let whom = match Whom::new(at, path, rabbitmq.tls.as_ref(), timeout).await {
+    let whom = match Whom::new(at, path, rabbitmq.tls.as_ref(), First::We, timeout).await {
         Ok(whom) => whom,
         Err(answer) => return answer,
     };

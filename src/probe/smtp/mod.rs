@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use super::Answer;
 use super::connection::Connection;
 use super::conversation::{self, failed};
-use super::tcp::describe;
+use super::tcp::{First, describe};
 use crate::codec::smtp::{MOST_BYTES, SmtpAnswer, SmtpReply};
 use crate::model::{ProbePath, SmtpProbe};
 
@@ -38,7 +38,7 @@ pub(super) async fn probe(
         let talked = server.talk(smtp.helo.as_deref()).await;
         talked.err().unwrap_or_else(Answer::up)
     };
-    conversation::once(at, path, smtp.tls.as_ref(), timeout, talk).await
+    conversation::once(at, path, smtp.tls.as_ref(), First::They, timeout, talk).await
 }
 
 /// A connection to a mail server. An error is the answer of the probe.

@@ -28,6 +28,7 @@ use self::unverified::Unverified;
 use super::Answer;
 use super::connection::Connection;
 use super::conversation::{self, Time, Whom};
+use super::tcp::First;
 use crate::codec::certificate::{Second, not_after};
 use crate::model::{ProbePath, Tls};
 
@@ -48,7 +49,7 @@ pub(super) async fn probe(
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let whom = match Whom::new(at, path, Some(tls), timeout).await {
+    let whom = match Whom::new(at, path, Some(tls), First::We, timeout).await {
         Ok(whom) => whom,
         Err(answer) => return answer,
     };

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::Connection;
 use super::conversation::{self, Time, Whom};
+use super::tcp::First;
 use super::{Answer, amqp, tcp, tls};
 use crate::health::{CheckId, WireId, WireRequest};
 use crate::model::{Check, Probe, ProbeKind, ProbeOutcome, Tls, WireEnd, WireNews};
@@ -138,7 +139,14 @@ async fn hold(
 }
 
 async fn open(probe: &Probe, tls: Option<&Tls>, timeout: Duration) -> Result<Connection, Answer> {
-    let whom = Whom::new(probe.target, probe.path.as_deref(), tls, timeout).await?;
+    let whom = Whom::new(
+        probe.target,
+        probe.path.as_deref(),
+        tls,
+        First::They,
+        timeout,
+    )
+    .await?;
     let time = Time::from_now(timeout);
     let opened = conversation::begin(&whom, time, async |_: &mut Connection| Ok(())).await;
     opened.map(|(connection, ())| connection)
