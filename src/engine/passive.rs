@@ -9,8 +9,7 @@ use super::event::{Action, Counted};
 use super::machine::Engine;
 use crate::health::{HealthEvent, Unanswered, Watch};
 use crate::model::{
-    ConfiguredServer, ConfiguredService, ForwardingMethod, Protocol, ServerKey, ServiceKey,
-    Timestamp,
+    ConfiguredServer, ConfiguredService, Protocol, ServerKey, ServiceKey, Timestamp,
 };
 
 /// Each service is read this often. The kernel adds up every two seconds.
@@ -111,7 +110,7 @@ impl Engine {
                 else {
                     continue;
                 };
-                let replies = configured.real_server.forwarding == ForwardingMethod::Masquerading;
+                let replies = configured.real_server.forwarding.shows_replies();
                 let new = Watch::new(now, traffic);
                 let watch = passive.watches.entry((key, server)).or_insert(new);
                 if let Some(clients) = watch.see(now, traffic, replies) {

@@ -121,6 +121,19 @@ pub enum ForwardingMethod {
 }
 
 impl ForwardingMethod {
+    /// Whether the replies of a server come through the director.
+    #[must_use]
+    pub const fn shows_replies(self) -> bool {
+        match self {
+            Self::Masquerading => true,
+            Self::Local
+            | Self::Tunneling(_)
+            | Self::DirectRouting
+            | Self::Bypass
+            | Self::Other(_) => false,
+        }
+    }
+
     /// As ipvsadm lists it: `Masq`, `Route`, `Tunnel`, ...
     #[must_use]
     pub const fn word(self) -> &'static str {

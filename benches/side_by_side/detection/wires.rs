@@ -197,12 +197,15 @@ pub(super) fn run(directory: &Path) -> Result<Vec<Figure>> {
         &[&"director"],
     )];
     for end in End::ALL {
-        let _steady = Server::start(&stays, end.by_amqp())?;
-        let _running = start(&director, directory, end)?;
+        let steady = Server::start(&stays, end.by_amqp())?;
+        let running = start(&director, directory, end)?;
         let mut times = Vec::new();
         for _ in 0..RUNS {
             times.push(once(&director, &fails, end)?);
         }
+        drop(running);
+        // Its port is free when it has ended.
+        steady.end(End::Closed)?;
         times.sort_unstable();
         let median = quantile(&mut times.clone(), 50);
         let (first, last) = (times.first().copied(), times.last().copied());

@@ -32,7 +32,7 @@ use self::kind::{Kind, KindLayer, Place};
 pub(super) use self::named::NamedChecks;
 use self::path::PathLayer;
 pub(super) use self::path::refuse_virtual_sources;
-use self::schedule::ScheduleLayer;
+use self::schedule::{Blind, ScheduleLayer};
 pub(super) use self::shared::Shared;
 use self::shared::share;
 use self::target::{TargetLayer, own_port, target};
@@ -320,7 +320,13 @@ impl CheckLayer {
             (target, path)
         };
         let schedules: Vec<&ScheduleLayer> = layers.iter().map(|layer| &layer.schedule).collect();
-        let mut schedule = ScheduleLayer::resolve(&schedules, kind.usual(), subject, out)?;
+        let mut schedule = ScheduleLayer::resolve(
+            &schedules,
+            kind.usual(),
+            Blind::of(kind, target, &server),
+            subject,
+            out,
+        )?;
         let place = Place {
             own,
             written: written.unwrap_or(subject.span),

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! When a check runs, and how many results make a verdict.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::CheckedServer;
 use super::counts::counts;
+use super::kind::Kind;
 use super::verdict::{COUNT, fall, hold_down, initial};
 use crate::config::section::CHECK_PASSIVE;
 use crate::config::setting::{Setting, Subject, innermost, innermost_or};
@@ -110,10 +113,11 @@ impl ScheduleLayer {
         };
     }
 
-    /// The schedule, from all layers, the innermost first.
+    /// The schedule, from all layers, the innermost first. `blind` tells why no connection of a client can count.
     pub(super) fn resolve(
         layers: &[&Self],
         usual: Usual,
+        blind: Option<Blind>,
         subject: &Subject,
         out: &mut Findings,
     ) -> Result<CheckSchedule, Wrong> {
@@ -128,14 +132,48 @@ impl ScheduleLayer {
             hold_down: innermost_or(layers, |layer| &layer.hold_down, DEFAULT.hold_down)?,
             tripwire: DEFAULT.tripwire,
             initial: innermost_or(layers, |layer| &layer.initial, DEFAULT.initial)?,
-            passive: passive(layers, subject, out)?,
+            passive: passive(layers, blind, subject, out)?,
         })
+    }
+}
+
+/// Why a connection of a client without an answer brings the next probe forward only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blind {
+    /// The director does not see the replies.
+    Replies,
+    /// The check does not ask over the network.
+    Local,
+    /// The check asks another address.
+    Elsewhere,
+}
+
+impl Blind {
+    /// What keeps connections to this server from counting.
+    pub(super) fn of(kind: Kind, target: SocketAddr, server: &CheckedServer) -> Option<Self> {
+        match server.forwarding {
+            _ if kind.is_local() => Some(Self::Local),
+            _ if target.ip() != server.key.address => Some(Self::Elsewhere),
+            Ok(method) if !method.shows_replies() => Some(Self::Replies),
+            Ok(_) | Err(Wrong) => None,
+        }
+    }
+
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Replies => {
+                "replies do not come through the director; only forwarding: nat shows them"
+            }
+            Self::Local => "this check does not ask over the network",
+            Self::Elsewhere => "this check asks another address",
+        }
     }
 }
 
 /// Only TCP has connections that are answered in any case.
 fn passive(
     layers: &[&ScheduleLayer],
+    blind: Option<Blind>,
     subject: &Subject,
     out: &mut Findings,
 ) -> Result<Option<Counts>, Wrong> {
@@ -147,6 +185,11 @@ fn passive(
         let finding = subject.warning(found.span, message);
         out.push(finding.help("write passive: false here"));
         return Ok(None);
+    }
+    if let (Some(Counts::Failure), Some(blind)) = (*found.value, blind) {
+        let message = format!("counts: failure counts nothing here: {}", blind.why());
+        let finding = subject.warning(found.span, message);
+        out.push(finding.help("write passive: true here, which brings the next probe forward"));
     }
     Ok(*found.value)
 }
