@@ -21,6 +21,7 @@
 //! | [`plan`] | the steps between two tables, and between two hosts |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
+//! | [`net`] | raw sockets and packet sockets |
 //! | `probe`, `control` | one checker a file; the control socket |
 //! | `daemon`, `cli` | what joins them: the engine, the programs' command lines |
 //!
@@ -40,6 +41,7 @@ pub mod health;
 pub mod ipvsadm;
 pub mod kernel;
 pub mod model;
+pub mod net;
 pub mod plan;
 #[cfg(feature = "daemon")]
 pub mod probe;

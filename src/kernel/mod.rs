@@ -50,8 +50,6 @@ mod lookout;
 mod module;
 mod monitor;
 mod netlink;
-#[cfg(feature = "daemon")]
-mod packet;
 mod route;
 mod sockopt;
 mod sysctl;
@@ -68,8 +66,6 @@ pub use lookout::{Lookout, neighbours};
 pub use module::load_module;
 pub use monitor::{Monitor, parse_host_events};
 pub use netlink::{Netlink, NetlinkError};
-#[cfg(feature = "daemon")]
-pub use packet::{PacketSocket, raw_socket};
 pub use route::{NextHop, Route, RouteError};
 pub use sockopt::SocketOptions;
 pub use sysctl::{SysctlCause, SysctlError, read_sysctl, set_sysctl};

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_local, yield_now};
 
 use crate::codec::handshake::{Handshake, Heard, MOST_BYTES, Reply};
-use crate::kernel::PacketSocket;
 use crate::model::AddressFamily;
+use crate::net::PacketSocket;
 
 thread_local! {
     /// Those of IPv4, and those of IPv6. All probes run in one thread.

@@ -2,20 +2,17 @@
 //! Packets past the kernel's IP, by packet sockets, and packets of any protocol, by raw sockets.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::link_layer::{Address, bind, open, packet_socket, set_option};
 use crate::codec::handshake::MOST_BYTES;
 use crate::model::{AddressFamily, LinkLayerAddress};
 
-/// `libc::AF_PACKET`, in the width that an address has.
-const AF_PACKET: libc::sa_family_t = 17;
-const _: () = assert!(AF_PACKET as libc::c_int == libc::AF_PACKET);
-const FLAGS: libc::c_int = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 /// What of a packet the filter lets through.
 const LONGEST: u32 = 128;
 const _: () = assert!(LONGEST as usize == MOST_BYTES);
@@ -47,9 +44,9 @@ impl PacketSocket {
     #[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
     pub fn hear(family: AddressFamily, tag: u16) -> io::Result<Self> {
         // Without a protocol nothing comes in before there is a filter.
-        let socket = open(libc::AF_PACKET, libc::SOCK_DGRAM, 0)?;
+        let socket = packet_socket(libc::SOCK_DGRAM)?;
         set_filter(&socket, &filter(family, tag))?;
-        bind(&socket, family)?;
+        bind(&socket, ether_type(family), 0)?;
         // SAFETY: the descriptor is open as long as `Descriptor` is, which gives the same one each time and moves into
         // the `AsyncFd`, which never gives it away.
         let registered =
@@ -80,7 +77,7 @@ impl PacketSocket {
         interface: u32,
         neighbour: Option<&LinkLayerAddress>,
     ) -> io::Result<()> {
-        let to = Address::new(self.family, interface, neighbour);
+        let to = Address::new(ether_type(self.family), interface, neighbour);
         // SAFETY: `packet` is `packet.len()` readable bytes, and `to` is an address of the length that is given.
         let sent = unsafe {
             libc::sendto(
@@ -108,78 +105,12 @@ pub fn raw_socket(family: AddressFamily, protocol: u8) -> io::Result<OwnedFd> {
     open(family, libc::SOCK_RAW, libc::c_int::from(protocol))
 }
 
-/// The size of a structure, as system calls take it: a few bytes.
-#[expect(clippy::cast_possible_truncation, reason = "a few bytes")]
-const fn length_of<T>() -> libc::socklen_t {
-    size_of::<T>() as libc::socklen_t
-}
-
-/// `struct sockaddr_ll`, with room for the longest address that Linux has.
-#[repr(C)]
-struct Address {
-    common: libc::sockaddr_ll,
-    /// The address goes on behind the eight bytes that the structure has for it.
-    rest: [u8; LinkLayerAddress::MAX_BYTES - 8],
-}
-
-impl Address {
-    const LENGTH: libc::socklen_t = length_of::<Self>();
-
-    fn new(family: AddressFamily, interface: u32, neighbour: Option<&LinkLayerAddress>) -> Self {
-        let bytes = neighbour.map_or(&[][..], LinkLayerAddress::bytes);
-        let (mut sll_addr, mut rest) = ([0; 8], [0; LinkLayerAddress::MAX_BYTES - 8]);
-        for (to, from) in sll_addr.iter_mut().chain(&mut rest).zip(bytes) {
-            *to = *from;
-        }
-        let common = libc::sockaddr_ll {
-            sll_family: AF_PACKET,
-            sll_protocol: ether_type(family).to_be(),
-            sll_ifindex: interface.cast_signed(),
-            sll_hatype: 0,
-            sll_pkttype: 0,
-            // At most 32.
-            sll_halen: u8::try_from(bytes.len()).unwrap_or(0),
-            sll_addr,
-        };
-        Self { common, rest }
-    }
-}
-
 /// `ETH_P_IP`, `ETH_P_IPV6`.
 const fn ether_type(family: AddressFamily) -> u16 {
     match family {
         AddressFamily::Ipv4 => 0x0800,
         AddressFamily::Ipv6 => 0x86dd,
     }
-}
-
-#[expect(unsafe_code, reason = "nix does not know all of these protocols")]
-fn open(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes three numbers.
-    let descriptor = unsafe { libc::socket(family, kind | FLAGS, protocol) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made the descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
-/// From now on packets of this family come in, from all interfaces.
-#[expect(unsafe_code, reason = "nix makes no addresses of the link layer")]
-fn bind(socket: &OwnedFd, family: AddressFamily) -> io::Result<()> {
-    let address = Address::new(family, 0, None);
-    // SAFETY: `address` is an address of the length that is given.
-    let bound = unsafe {
-        libc::bind(
-            socket.as_raw_fd(),
-            (&raw const address).cast(),
-            Address::LENGTH,
-        )
-    };
-    if bound < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }
 
 #[expect(unsafe_code, reason = "nix has no option for filters")]
@@ -189,21 +120,9 @@ fn set_filter(socket: &OwnedFd, filter: &[libc::sock_filter]) -> io::Result<()> 
         len: u16::try_from(filter.len()).unwrap_or(0),
         filter: filter.as_ptr().cast_mut(),
     };
-    // SAFETY: `program` and the instructions that it points to are there until the call returns; the kernel copies
-    // them, and does not write to them.
-    let set = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_ATTACH_FILTER,
-            (&raw const program).cast(),
-            length_of::<libc::sock_fprog>(),
-        )
-    };
-    if set < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
+    // SAFETY: this is the structure for a filter. The instructions that it points to are there until the call returns;
+    // the kernel copies them, and does not write to them.
+    unsafe { set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program) }
 }
 
 /// A program of the kernel's packet filter (`Documentation/networking/filter.rst`): TCP, no later fragment, the high
