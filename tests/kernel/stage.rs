@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ use lvs_director::plan::{Target as _, desired, diff, execute};
 
 /// Longer than anything takes that works, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many connections the kernel's table has for each of its buckets before it grows, as a power of two.
+const CONN_LFACTOR: &str = "ipv4/vs/conn_lfactor";
 
 /// What a configuration asks of the kernel.
 pub(crate) trait Table {
@@ -174,6 +178,20 @@ impl Stage {
         });
         let answer = answer.unwrap_or_else(|error| panic!("ask {to} by {protocol}: {error}"));
         answer.strip_suffix(" hello").unwrap_or(&answer).to_owned()
+    }
+
+    /// Whether the kernel's table of connections grows while it is in use: it does in Linux 7.1 and later.
+    pub(crate) fn has_growing_table(&self) -> bool {
+        let path = Path::new("/proc/sys/net").join(CONN_LFACTOR);
+        self.director.run(|| path.exists())
+    }
+
+    /// A table of connections that grows has its full size from the ninth connection on. While it grows, the kernel can
+    /// take a new connection for an earlier one from the same port (`traffic::growth` shows it).
+    pub(crate) fn grow_table_early(&self) {
+        if self.has_growing_table() {
+            self.director.sysctl(CONN_LFACTOR, "-8").unwrap();
+        }
     }
 
     /// The real servers of a service as the kernel lists them, newest first.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Real packets through a table that the director's own code made.
+//! Real packets through a table, which the director's own code made if nothing else is said.
 
 mod forwarding;
+mod growth;
 mod persistence;
 mod schedulers;
 mod sniffer;
@@ -13,6 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
         forwarding::tests(),
         schedulers::tests(),
         persistence::tests(),
+        growth::tests(),
     ]
     .concat()
 }
