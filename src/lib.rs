@@ -18,6 +18,7 @@
 //! | [`diagnostic`] | what is found in a text that people write: places, severity, help, fixes |
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
+//! | [`vrrp`] | one virtual router: who is master |
 //! | [`plan`] | the steps between two tables, and between two hosts |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
@@ -46,3 +47,4 @@ pub mod plan;
 #[cfg(feature = "daemon")]
 pub mod probe;
 pub mod system;
+pub mod vrrp;

@@ -12,13 +12,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("diagnostic", &["model"]),
     ("codec", &["model"]),
     ("ipvsadm", &["model"]),
     ("config", &["model", "diagnostic"]),
     ("health", &["model"]),
+    ("vrrp", &["model", "diagnostic", "codec"]),
     ("plan", &["model", "ipvsadm"]),
     ("engine", &["model", "health", "plan", "ipvsadm"]),
     ("system", &["model"]),
@@ -32,13 +33,14 @@ const LAYERS: [(&str, &[&str]); 13] = [
 ];
 
 /// The modules that do no I/O, read no clock and are not async.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "model",
     "diagnostic",
     "codec",
     "ipvsadm",
     "config",
     "health",
+    "vrrp",
     "plan",
     "engine",
 ];

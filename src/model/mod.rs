@@ -28,6 +28,7 @@ mod table;
 mod transition;
 mod tripwire;
 mod units;
+mod virtual_router;
 mod vrrp;
 
 pub use asked::{AskedWeight, Percent};
@@ -72,4 +73,5 @@ pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};
 pub use tripwire::{WireEnd, WireNews};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};
+pub use virtual_router::{Consequence, Preempt, TrackedObject, VirtualRouter};
 pub use vrrp::{Centiseconds, Priority, Vrid, VrrpVersion};

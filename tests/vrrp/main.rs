@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The state machine of VRRP: the RFC's transitions, our own rules, laws, and a simulated LAN.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where something is wrong"
+)]
+
+mod group;
+mod heard;
+mod laws;
+mod node;
+mod preempt;
+mod rules;
+mod table;
+mod track;
