@@ -15,5 +15,6 @@ mod laws;
 mod node;
 mod preempt;
 mod rules;
+mod simulation;
 mod table;
 mod track;
