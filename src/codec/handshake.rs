@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::ip::{IPV4_HEADER, Ipv4Packet, Ipv6Packet, checksum, octets, put, transport_checksum};
 use crate::model::TunnelKind;
 
 /// The longest part of a packet that [`Heard::read`] looks at: an IPv4 header with all options, and a TCP header.
@@ -14,8 +15,6 @@ const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
-const IPV4_HEADER: usize = 20;
-const IPV6_HEADER: usize = 40;
 const TCP_HEADER: usize = 20;
 
 /// A handshake that we begin. Both ends are of one address family.
@@ -61,28 +60,27 @@ impl Handshake {
 
     fn packet(&self, sequence: u32, flags: u8, options: &[u8]) -> Vec<u8> {
         let segment = self.segment(sequence, flags, options);
-        // A segment of ours has at most 24 bytes.
-        let length = u16::try_from(segment.len()).unwrap_or(u16::MAX);
-        let mut packet = Vec::with_capacity(IPV6_HEADER + segment.len());
-        match (self.from.ip(), self.to.ip()) {
-            (IpAddr::V6(from), IpAddr::V6(to)) => {
-                packet.extend_from_slice(&[0x60, 0, 0, 0]);
-                packet.extend_from_slice(&length.to_be_bytes());
-                packet.extend_from_slice(&[TCP, self.hops]);
-                packet.extend_from_slice(&from.octets());
-                packet.extend_from_slice(&to.octets());
-            }
-            (from, to) => {
-                let whole = length.saturating_add(20).to_be_bytes();
-                // Not to be fragmented, as the kernel's own TCP says.
-                packet.extend_from_slice(&[0x45, 0, whole[0], whole[1], 0, 0, 0x40, 0]);
-                packet.extend_from_slice(&[self.hops, TCP, 0, 0]);
-                octets(from, &mut packet);
-                octets(to, &mut packet);
-                let sum = checksum(&packet);
-                put(&mut packet, 10, sum);
-            }
+        if let (IpAddr::V6(source), IpAddr::V6(destination)) = (self.from.ip(), self.to.ip()) {
+            let packet = Ipv6Packet {
+                source,
+                destination,
+                hops: self.hops,
+                next: TCP,
+                payload: &segment,
+            };
+            return packet.emit();
         }
+        let mut packet = Vec::with_capacity(IPV4_HEADER + segment.len());
+        // A segment of ours has at most 24 bytes.
+        let whole = u16::try_from(IPV4_HEADER + segment.len()).unwrap_or(u16::MAX);
+        let [high, low] = whole.to_be_bytes();
+        // Not to be fragmented, as the kernel's own TCP says.
+        packet.extend_from_slice(&[0x45, 0, high, low, 0, 0, 0x40, 0]);
+        packet.extend_from_slice(&[self.hops, TCP, 0, 0]);
+        octets(self.from.ip(), &mut packet);
+        octets(self.to.ip(), &mut packet);
+        let sum = checksum(&packet);
+        put(&mut packet, 10, sum);
         packet.extend_from_slice(&segment);
         packet
     }
@@ -99,13 +97,7 @@ impl Handshake {
         segment.extend_from_slice(&window.to_be_bytes());
         segment.extend_from_slice(&[0; 4]);
         segment.extend_from_slice(options);
-        let mut summed = Vec::with_capacity(36 + segment.len());
-        octets(self.from.ip(), &mut summed);
-        octets(self.to.ip(), &mut summed);
-        summed.extend_from_slice(&[0, TCP]);
-        summed.extend_from_slice(&u16::try_from(segment.len()).unwrap_or(0).to_be_bytes());
-        summed.extend_from_slice(&segment);
-        let sum = checksum(&summed);
+        let sum = transport_checksum(self.from.ip(), self.to.ip(), TCP, &segment);
         put(&mut segment, 16, sum);
         segment
     }
@@ -208,35 +200,20 @@ impl Heard {
 
 /// The addresses and the TCP segment of an IPv4 packet that is no later fragment.
 fn ipv4(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
-    let header = usize::from(packet.first()? & 0x0f) * 4;
-    let is_first = short(packet, 6)? << 3 == 0;
-    if header < IPV4_HEADER || *packet.get(9)? != TCP || !is_first {
-        return None;
-    }
-    let address = |at| packet.get(at..at + 4)?.try_into().ok().map(<[u8; 4]>::into);
-    Some((address(12)?, address(16)?, packet.get(header..)?))
+    let packet = Ipv4Packet::read_start(packet)?;
+    (packet.protocol == TCP && packet.offset == 0).then(|| {
+        let [source, destination] = [packet.source, packet.destination].map(IpAddr::V4);
+        (source, destination, packet.payload)
+    })
 }
 
 /// The same of an IPv6 packet without headers of extensions: an answer to a SYN has none.
 fn ipv6(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
-    if *packet.get(6)? != TCP {
-        return None;
-    }
-    let address = |at| {
-        packet
-            .get(at..at + 16)?
-            .try_into()
-            .ok()
-            .map(<[u8; 16]>::into)
-    };
-    Some((address(8)?, address(24)?, packet.get(IPV6_HEADER..)?))
-}
-
-fn octets(address: IpAddr, out: &mut Vec<u8>) {
-    match address {
-        IpAddr::V4(v4) => out.extend_from_slice(&v4.octets()),
-        IpAddr::V6(v6) => out.extend_from_slice(&v6.octets()),
-    }
+    let packet = Ipv6Packet::read_start(packet)?;
+    (packet.next == TCP).then(|| {
+        let [source, destination] = [packet.source, packet.destination].map(IpAddr::V6);
+        (source, destination, packet.payload)
+    })
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u16> {
@@ -244,32 +221,12 @@ fn short(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(two))
 }
 
-fn put(bytes: &mut [u8], at: usize, value: u16) {
-    if let Some(field) = bytes.get_mut(at..at + 2) {
-        field.copy_from_slice(&value.to_be_bytes());
-    }
-}
-
-/// The Internet's checksum (RFC 1071).
-pub(super) fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks(2).map(|pair| match *pair {
-        [high, low] => u32::from(u16::from_be_bytes([high, low])),
-        [high] => u32::from(high) << 8,
-        _ => 0,
-    });
-    let mut sum: u32 = words.sum();
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    // Folded into 16 bits above.
-    !u16::try_from(sum).unwrap_or(u16::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::codec::ip::IPV6_HEADER;
 
     fn handshake(from: &str, to: &str) -> Handshake {
         Handshake {

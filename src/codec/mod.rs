@@ -12,6 +12,7 @@ pub mod connection;
 pub mod dns;
 pub mod handshake;
 pub mod icmp;
+pub mod ip;
 pub mod ipvs;
 pub mod message;
 pub mod smtp;

@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::sys::socket::{SockProtocol, SockType};
 
-use crate::codec::icmp::{Echo, reply_type, without_ip_header};
+use crate::codec::icmp::{Echo, reply_type};
+use crate::codec::ip::Ipv4Packet;
 use crate::model::{AddressFamily, ProbePath};
 use crate::probe::Answer;
 use crate::probe::datagram::{Datagrams, made};
@@ -63,7 +64,9 @@ impl Pinging {
     pub(super) async fn receives(&self, echo: &Echo) -> Result<bool, Answer> {
         let came = self.socket.receive().await?;
         let message = match (self.kind, self.family) {
-            (Kind::Raw, AddressFamily::Ipv4) => without_ip_header(&came),
+            (Kind::Raw, AddressFamily::Ipv4) => {
+                Ipv4Packet::read(&came).map(|packet| packet.payload)
+            }
             (Kind::Raw, AddressFamily::Ipv6) | (Kind::Ping, _) => Some(&*came),
         };
         Ok(message.is_some_and(|message| echo.is_answered_by(message, self.family)))
