@@ -6,17 +6,22 @@
 
 pub mod agent;
 pub mod amqp;
+pub mod arp;
 pub mod attribute;
 pub mod certificate;
 pub mod connection;
 pub mod dns;
+pub mod ethernet;
 pub mod handshake;
 pub mod icmp;
 pub mod ip;
 pub mod ipvs;
 pub mod message;
+pub mod ndisc;
 pub mod smtp;
 pub mod sockopt;
+#[cfg(feature = "daemon")]
+pub mod vrrp;
 
 /// What a stranger wrote, for a person: visible ASCII and blanks, at most so many characters.
 #[must_use]

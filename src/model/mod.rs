@@ -74,4 +74,4 @@ pub use transition::{Condition, Effect, Object, Severity, Transition};
 pub use tripwire::{WireEnd, WireNews};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};
 pub use virtual_router::{Consequence, Preempt, TrackedObject, VirtualRouter};
-pub use vrrp::{Centiseconds, Priority, Vrid, VrrpVersion};
+pub use vrrp::{Centiseconds, ChecksumForm, Priority, Vrid, VrrpPassword, VrrpVersion};

@@ -107,9 +107,88 @@ impl fmt::Display for Centiseconds {
     }
 }
 
+/// What the checksum of an advertisement is over. Only version 3 over IPv4 has a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksumForm {
+    /// Over the message alone: version 2, and version 3 over IPv4 by RFC 9568, section 5.2.8. keepalived's
+    /// `v3_checksum_as_v2`.
+    Message,
+    /// Over a pseudo-header, too: always over IPv6; over IPv4 by RFC 5798, as keepalived sends it unless told otherwise.
+    PseudoHeader,
+    /// Over a pseudo-header with the multicast group in it, though the packet was sent to one host: version 3 over IPv4
+    /// of an old keepalived, or of a new one with `old_unicast_checksum`.
+    GroupInPseudoHeader,
+}
+
+impl ChecksumForm {
+    /// All of them, in the order in which a receiver tries them.
+    pub const ALL: [Self; 3] = [Self::Message, Self::PseudoHeader, Self::GroupInPseudoHeader];
+}
+
+impl fmt::Display for ChecksumForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Message => "over the message",
+            Self::PseudoHeader => "with a pseudo-header",
+            Self::GroupInPseudoHeader => "with the multicast group in the pseudo-header",
+        })
+    }
+}
+
+/// What version 2 calls a simple text password: it stands readable in every advertisement. Source: RFC 2338, section
+/// 5.3.6; versions after it know none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VrrpPassword([u8; Self::BYTES]);
+
+impl VrrpPassword {
+    /// How many bytes it has on the wire. A shorter one is filled up with zeros.
+    pub const BYTES: usize = 8;
+
+    /// A password of these bytes; `None` for none, and for more than [`Self::BYTES`].
+    #[must_use]
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; Self::BYTES];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        (!text.is_empty()).then_some(Self(bytes))
+    }
+
+    /// As it was received.
+    #[must_use]
+    pub const fn received(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes on the wire.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; Self::BYTES] {
+        self.0
+    }
+}
+
+impl fmt::Debug for VrrpPassword {
+    /// Without the password: it goes into no log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VrrpPassword(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_has_one_to_eight_bytes_and_is_never_printed() {
+        let password = VrrpPassword::new(b"secret").unwrap();
+        assert_eq!(password.bytes(), *b"secret\0\0");
+        assert_eq!(format!("{password:?}"), "VrrpPassword(..)");
+        assert_eq!(
+            VrrpPassword::new(b"12345678").unwrap().bytes(),
+            *b"12345678"
+        );
+        assert_eq!(VrrpPassword::new(b""), None);
+        assert_eq!(VrrpPassword::new(b"123456789"), None);
+    }
 
     #[test]
     fn an_interval_is_shown_in_seconds() {

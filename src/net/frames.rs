@@ -8,9 +8,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send};
 
 use super::link_layer::{bind, packet_socket};
-
-/// `ETH_P_ARP` of `linux/if_ether.h`.
-const ARP: u16 = 0x0806;
+use crate::codec::ethernet::ETH_P_ARP;
 
 /// Sends frames by one interface, and hears the ARP that comes in there. It waits for nothing. Needs CAP_NET_RAW.
 ///
@@ -27,7 +25,7 @@ impl FrameSocket {
     pub fn open(interface: u32) -> io::Result<Self> {
         // Without a protocol nothing comes in before it is bound.
         let socket = packet_socket(libc::SOCK_RAW)?;
-        bind(&socket, ARP, interface)?;
+        bind(&socket, ETH_P_ARP, interface)?;
         Ok(Self(socket))
     }
 

@@ -10,6 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::link_layer::{Address, bind, open, packet_socket, set_option};
+use crate::codec::ethernet::ether_type;
 use crate::codec::handshake::MOST_BYTES;
 use crate::model::{AddressFamily, LinkLayerAddress};
 
@@ -103,14 +104,6 @@ pub fn raw_socket(family: AddressFamily, protocol: u8) -> io::Result<OwnedFd> {
         AddressFamily::Ipv6 => libc::AF_INET6,
     };
     open(family, libc::SOCK_RAW, libc::c_int::from(protocol))
-}
-
-/// `ETH_P_IP`, `ETH_P_IPV6`.
-const fn ether_type(family: AddressFamily) -> u16 {
-    match family {
-        AddressFamily::Ipv4 => 0x0800,
-        AddressFamily::Ipv6 => 0x86dd,
-    }
 }
 
 #[expect(unsafe_code, reason = "nix has no option for filters")]
