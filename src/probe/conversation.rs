@@ -37,19 +37,23 @@ impl Time {
 
     /// The answer of a probe whose time has passed so long ago that this host cannot have worked on it.
     pub(super) fn missed(self) -> Option<Answer> {
-        let late = self.deadline.elapsed();
-        (late > LATE.max(self.timeout / 4)).then(|| {
-            let late = late.as_millis();
-            Answer::could_not_run(format!(
-                "this host was busy: the probe ended {late} ms late"
-            ))
-        })
+        missed(self.deadline.elapsed(), self.timeout)
     }
 
     /// The end of so long from now on, and no later than the deadline.
     pub(super) fn at_most(self, duration: Duration) -> Instant {
         self.deadline.min(Instant::now() + duration)
     }
+}
+
+/// The answer of a probe with this timeout that ends so late that this host cannot have worked on it.
+pub(super) fn missed(late: Duration, timeout: Duration) -> Option<Answer> {
+    (late > LATE.max(timeout / 4)).then(|| {
+        let late = late.as_millis();
+        Answer::could_not_run(format!(
+            "this host was busy: the probe ended {late} ms late"
+        ))
+    })
 }
 
 /// Whom a probe talks with, and how.
@@ -142,13 +146,14 @@ enum Phase {
 impl Phase {
     /// The answer of a probe that has come so far when its time is over.
     fn too_late(self, time: Time) -> Answer {
-        let why = match self {
-            Self::Connecting => return Answer::silent("connect timed out"),
-            Self::ShakingHands => "connected, but the TLS handshake did not end in time",
-            Self::Talking => "connected, but no answer came in time",
-        };
-        // The request may have left only at the end.
-        time.missed().unwrap_or_else(|| Answer::stalled(why))
+        // What was asked may have left only at the end, and the answer may be there, unread.
+        time.missed().unwrap_or_else(|| match self {
+            Self::Connecting => Answer::silent("connect timed out"),
+            Self::ShakingHands => {
+                Answer::stalled("connected, but the TLS handshake did not end in time")
+            }
+            Self::Talking => Answer::stalled("connected, but no answer came in time"),
+        })
     }
 }
 

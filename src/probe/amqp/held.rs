@@ -98,6 +98,9 @@ struct Held {
     interval: Duration,
     /// When we send the next heartbeat.
     beat: Instant,
+    /// How much too late we sent the last heartbeat that was late, and until when the broker may end the connection for
+    /// that.
+    late: Option<(Duration, Instant)>,
     /// When something came last.
     heard: Instant,
     allowance: Allowance,
@@ -118,6 +121,7 @@ impl Held {
             seconds,
             interval,
             beat: now + interval / 2,
+            late: None,
             heard: now,
             allowance: Allowance::default(),
             blocked: None,
@@ -145,7 +149,7 @@ impl Held {
                 Some(Err(end)) => return self.blame(end),
                 None => {
                     if let Err(end) = self.tick(due).await {
-                        return end;
+                        return self.blame(end);
                     }
                 }
             }
@@ -220,6 +224,9 @@ impl Held {
             return Err(WireEnd::NoHeartbeat(self.seconds.saturating_mul(2)));
         }
         if self.beat <= now {
+            if self.is_late(now - self.beat) {
+                self.late = Some((now - self.beat, now + 2 * self.interval));
+            }
             let sent = timeout(self.interval, self.stream.send(&frame::heartbeat())).await;
             match sent {
                 Ok(sent) => sent.map_err(|error| ended(&error))?,
@@ -231,10 +238,16 @@ impl Held {
         Ok(())
     }
 
+    /// Whether a heartbeat that is so late may be one too few for the broker.
+    fn is_late(&self, late: Duration) -> bool {
+        late > self.interval / 2
+    }
+
     /// A broker ends a connection whose heartbeats stay away. When we sent none in time, that is our failure.
     fn blame(&self, end: WireEnd) -> WireEnd {
-        let late = self.beat.elapsed();
-        if late > self.interval / 2 && matches!(end, WireEnd::Closed | WireEnd::Reset) {
+        let before = self.late.filter(|(_, until)| Instant::now() < *until);
+        let late = before.map_or(self.beat.elapsed(), |(late, _)| late);
+        if self.is_late(late) && matches!(end, WireEnd::Closed | WireEnd::Reset) {
             let late = late.as_millis();
             let why = format!("this host was busy: it sent a heartbeat {late} ms too late");
             return WireEnd::CouldNotHold(why.into());

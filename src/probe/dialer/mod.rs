@@ -13,6 +13,7 @@ use nix::sys::socket::{SockType, SockaddrStorage, connect};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
+use super::conversation::missed;
 use super::datagram::made;
 use super::open::OpenRun;
 use super::tcp::{is_connected_to_itself, met_itself, no_socket, not_connected, reset_at_close};
@@ -205,6 +206,8 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Dialer<C, R> {
     }
 
     fn give_up(&self) {
+        // After a stop of this process the alarm comes first, though answers are there.
+        self.heard(&self.poll.now());
         let now = (self.clock)();
         loop {
             let first = self.lines.borrow().ends.first().copied();
@@ -212,7 +215,10 @@ impl<C: Fn() -> Timestamp, R: Fn(RunId, ProbeReport)> Dialer<C, R> {
                 return;
             };
             if let Some(call) = self.hang_up(number) {
-                call.end(Answer::silent("connect timed out"), now);
+                let timeout = call.end.since(call.run.started());
+                let answer = missed(now.since(call.end), timeout)
+                    .unwrap_or_else(|| Answer::silent("connect timed out"));
+                call.end(answer, now);
             }
         }
     }

@@ -140,13 +140,31 @@ fn a_silent_server_ends_when_its_time_does_and_delays_nobody() {
     let (_server, at, _full) = silent();
     // The socket of the first round is used again.
     let rounds: [&[SocketAddr]; 3] = [&[up], &[at, up], &[at]];
-    let timeout = Duration::from_millis(100);
+    // Long enough that a busy machine does not make the end late.
+    let timeout = Duration::from_secs(2);
     let reports = office.dial(&rounds, timeout);
     assert_eq!(said(&reports), [UP, SILENT, UP, SILENT]);
     for (number, report) in reports {
         let waited = report.latency >= timeout;
         assert_eq!(waited, report.outcome == ProbeOutcome::Silent, "{number}");
     }
+}
+
+#[test]
+fn when_this_host_hangs_silence_says_nothing_and_an_answer_is_still_heard() {
+    let office = Office::new();
+    let _inside = office.runtime.enter();
+    let (_first, up) = server("127.0.0.1:0");
+    let (_server, at, _full) = silent();
+    // It runs when the calls have begun.
+    office.local.spawn_local(async {
+        std::thread::sleep(Duration::from_millis(700));
+    });
+    let reports = office.dial(&[&[at, up, up, up]], Duration::from_millis(100));
+    let said = said(&reports);
+    assert_eq!(said[1..], [UP, UP, UP]);
+    assert_eq!(said[0].0, ProbeOutcome::CouldNotRun, "{said:?}");
+    assert!(said[0].1.starts_with("this host was busy"), "{said:?}");
 }
 
 #[test]
@@ -192,7 +210,13 @@ fn a_probe_that_ends_sooner_does_not_wait_for_one_that_ends_later() {
         }
         drop(turns.acquire().await.unwrap());
     });
-    assert_eq!(said(&reports.take()), [SILENT]);
+    // On a busy machine the end is late.
+    let outcomes: Vec<_> = said(&reports.take()).iter().map(|it| it.0).collect();
+    let expected = [[ProbeOutcome::Silent], [ProbeOutcome::CouldNotRun]];
+    assert!(
+        expected.iter().any(|it| *it == outcomes[..]),
+        "{outcomes:?}"
+    );
 }
 
 #[test]

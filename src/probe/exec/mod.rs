@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use self::program::Program;
 use self::watch::{End, listen, watch};
 use super::Answer;
+use super::conversation::missed;
 use crate::codec::shown;
 use crate::model::{AskedWeight, ExecProbe, ProbeOutcome, Weight};
 
@@ -96,9 +97,9 @@ fn judge(exec: &ExecProbe, end: End, output: &[u8], limit: Duration) -> Answer {
         said => format!("{end}: {said}"),
     };
     let status = match end {
-        End::Late => {
+        End::Late(late) => {
             let why = format!("the program did not end within {} ms", limit.as_millis());
-            return Answer::down(with(why));
+            return missed(late, limit).unwrap_or_else(|| Answer::down(with(why)));
         }
         End::Unknown(errno) => {
             let why = format!("wait for {}: {}", name(exec), errno.desc());

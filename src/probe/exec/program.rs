@@ -21,6 +21,9 @@ use crate::probe::tcp::describe;
 const NOBODY: &str = "nobody";
 /// What every program finds its own programs by.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What the director needs to run a program as somebody else, and to end it.
+const MAY_CHANGE_USER: &str = "to run it as another user, the director needs CAP_SETUID, CAP_SETGID and CAP_KILL; or \
+    write user: root";
 const WRITABLE_BY_GROUP: u32 = 0o020;
 const WRITABLE_BY_OTHERS: u32 = 0o002;
 /// In such a directory nobody can replace the file of somebody else.
@@ -67,7 +70,13 @@ impl Program {
             // With a user, the standard library drops all supplementary groups.
             command.gid(gid).uid(uid);
         }
-        let child = command.spawn().map_err(|error| failed(&error))?;
+        let child = command.spawn().map_err(|error| match other {
+            Some(_) if error.raw_os_error() == Some(Errno::EPERM as i32) => {
+                let failed = failed(&error);
+                format!("{failed}; {MAY_CHANGE_USER}")
+            }
+            Some(_) | None => failed(&error),
+        })?;
         let group = i32::try_from(child.id()).map(Pid::from_raw);
         let group = group.map_err(|error| format!("run {path}: {error}"))?;
         Ok(Self {

@@ -28,6 +28,15 @@ fn shell(script: &str) -> Arc<ExecProbe> {
 
 /// Runs all of them at the same time.
 fn run_all(execs: &[Arc<ExecProbe>], limit: Duration) -> Vec<Answer> {
+    run_all_while(execs, limit, async {})
+}
+
+/// The same while this goes on.
+fn run_all_while(
+    execs: &[Arc<ExecProbe>],
+    limit: Duration,
+    beside: impl Future<Output = ()> + 'static,
+) -> Vec<Answer> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -39,8 +48,10 @@ fn run_all(execs: &[Arc<ExecProbe>], limit: Duration) -> Vec<Answer> {
             let exec = Arc::clone(exec);
             tokio::task::spawn_local(async move { probe(&exec, server, limit).await })
         });
+        let probes = probes.collect::<Vec<_>>();
+        tokio::task::spawn_local(beside);
         let mut answers = Vec::new();
-        for probe in probes.collect::<Vec<_>>() {
+        for probe in probes {
             answers.push(probe.await.unwrap());
         }
         answers
@@ -159,6 +170,24 @@ fn a_program_that_never_ends_is_ended_with_all_of_its_children() {
     let pids = fs::read_to_string(&pids).unwrap();
     assert_eq!(pids.lines().count(), 3);
     pids.lines().for_each(wait_for_end);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "this host hangs for a time")]
+fn when_this_host_hangs_a_program_that_has_ended_is_judged_by_its_end_and_no_other_has_failed() {
+    let ended: [_; 8] = std::array::from_fn(|_| shell("exit 0"));
+    let runs_on = shell("sleep 1000");
+    let all = [&ended[..], &[runs_on]].concat();
+    let limit = Duration::from_millis(400);
+    let answers = run_all_while(&all, limit, async move {
+        // All of them have started.
+        tokio::time::sleep(limit / 2).await;
+        std::thread::sleep(limit * 3);
+    });
+    for answer in answers {
+        let outcome = answer.outcome;
+        assert_ne!(outcome, ProbeOutcome::Down, "{answer:?}");
+    }
 }
 
 #[test]

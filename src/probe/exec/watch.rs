@@ -23,8 +23,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) enum End {
     /// By itself.
     Ended(WaitStatus),
-    /// It has not, and the time is over.
-    Late,
+    /// It has not, and the time has been over for so long.
+    Late(Duration),
     /// Nobody knows.
     Unknown(Errno),
 }
@@ -56,14 +56,22 @@ pub(super) async fn watch(
     let end = tokio::select! {
         end = ended(&program, &mut ends) => Some(end),
         () = output.read() => None,
-        () = tokio::time::sleep_until(deadline) => Some(End::Late),
+        () = tokio::time::sleep_until(deadline) => Some(End::Late(deadline.elapsed())),
     };
     let end = match end {
         Some(end) => end,
         // It has closed its outputs, and may run on.
         None => timeout_at(deadline, ended(&program, &mut ends))
             .await
-            .unwrap_or(End::Late),
+            .unwrap_or_else(|_| End::Late(deadline.elapsed())),
+    };
+    let end = match end {
+        // After a stop of this process the deadline is seen first, though the program has ended.
+        End::Late(_) => match program.ended() {
+            Ok(Some(status)) => End::Ended(status),
+            Ok(None) | Err(_) => end,
+        },
+        End::Ended(_) | End::Unknown(_) => end,
     };
     // Its children may keep the outputs open for ever: only what is there now is read.
     let _ = timeout(Duration::ZERO, output.read()).await;

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::ears::Ears;
 use self::way::{Way, not_opened};
+use super::conversation::Time;
 use super::tcp::describe;
 use super::{Answer, path, tcp};
 use crate::codec::handshake::{Handshake, Reply};
@@ -37,8 +38,8 @@ pub(super) async fn probe(
     path: Option<&ProbePath>,
     timeout: Duration,
 ) -> Answer {
-    let until = Instant::now() + timeout;
-    let answer = asked(vip, target, path, until).await;
+    let time = Time::from_now(timeout);
+    let answer = asked(vip, target, path, time, time.at_most(timeout)).await;
     answer.unwrap_or_else(|answer| answer)
 }
 
@@ -46,6 +47,7 @@ async fn asked(
     vip: &VipProbe,
     target: SocketAddr,
     path: Option<&ProbePath>,
+    time: Time,
     until: Instant,
 ) -> Result<Answer, Answer> {
     let (way, own) = way(vip, target, path, until).await?;
@@ -65,11 +67,15 @@ async fn asked(
             own = tcp::probe(target, path, left * 2 / 5) => own,
             reply = &mut heard => {
                 let silent = || Answer::silent(format!("SYN to {at} through this server was not answered"));
-                return Ok(reply?.map_or_else(silent, |reply| answered(at, reply)));
+                let nothing = || time.missed().unwrap_or_else(silent);
+                return Ok(reply?.map_or_else(nothing, |reply| answered(at, reply)));
             }
         }
     };
-    let unanswered = || unanswered(vip, at, target, &own);
+    let unanswered = || {
+        let missed = time.missed();
+        missed.unwrap_or_else(|| unanswered(vip, at, target, &own))
+    };
     Ok(heard
         .await?
         .map_or_else(unanswered, |reply| answered(at, reply)))

@@ -57,10 +57,29 @@ impl Inside {
     }
 }
 
+/// This host does nothing for so long.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the time itself is what is tested"
+)]
+fn hang(time: Duration) {
+    thread::sleep(time);
+}
+
 /// What is told of a held login while the broker does this. It is let go after so many news.
 fn told(
     heartbeat: u8,
     let_go_after: usize,
+    act: impl FnOnce(Inside) + Send + 'static,
+) -> (Option<WireEnd>, Vec<WireNews>) {
+    told_to_a_slow_host(heartbeat, let_go_after, Duration::ZERO, act)
+}
+
+/// The same when this host does nothing for so long after each news.
+fn told_to_a_slow_host(
+    heartbeat: u8,
+    let_go_after: usize,
+    pause: Duration,
     act: impl FnOnce(Inside) + Send + 'static,
 ) -> (Option<WireEnd>, Vec<WireNews>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -86,6 +105,7 @@ fn told(
         let news = |news| {
             came.borrow_mut().push(news);
             let _ = tell.send(());
+            hang(pause);
             if came.borrow().len() == let_go_after {
                 keep.take();
             }
@@ -217,4 +237,15 @@ fn a_login_that_is_refused_says_nothing_of_the_server() {
         matches!(&end, Some(WireEnd::CouldNotHold(why)) if why.contains("403 ACCESS_REFUSED")),
         "{end:?}"
     );
+}
+
+#[test]
+fn a_broker_that_leaves_after_a_heartbeat_that_this_host_slept_through_has_not_failed() {
+    let blocked = frame(60, b"\x03why");
+    let pause = Duration::from_millis(2500);
+    let (end, _) = told_to_a_slow_host(2, 9, pause, move |mut inside| {
+        inside.send(&blocked);
+        assert!(inside.wait_for(&BEAT));
+    });
+    assert!(matches!(end, Some(WireEnd::CouldNotHold(_))), "{end:?}");
 }
