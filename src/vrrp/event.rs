@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::heard::{ChecksumForm, Heard, Notice};
+use super::heard::{Heard, Notice};
 use super::track::Effective;
-use crate::model::Priority;
+use crate::model::{ChecksumForm, Priority};
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

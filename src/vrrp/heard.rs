@@ -6,13 +6,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AddressFamily, Centiseconds, Priority, VirtualRouter, Vrid, VrrpVersion};
-
-/// How the sender made its checksum: a number of the codec's. The machine hands back the last one that it heard, so
-/// that we answer in the peers' form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ChecksumForm(pub u8);
+use crate::model::{
+    AddressFamily, Centiseconds, ChecksumForm, Priority, VirtualRouter, Vrid, VrrpVersion,
+};
 
 /// An advertisement that was well formed: whole, with hop limit 255, the right checksum and password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +103,24 @@ pub fn accept(router: &VirtualRouter, heard: &Heard) -> Result<(), NotForUs> {
     match reasons.into_iter().find(|(applies, _)| *applies) {
         Some((_, reason)) => Err(reason),
         None => Ok(()),
+    }
+}
+
+impl NotForUs {
+    /// A name for counters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vrid => "vrid",
+            Self::Version => "version",
+            Self::Family => "family",
+            Self::OwnAddress => "own_address",
+            Self::NoInterval => "no_interval",
+            Self::OtherInterval => "other_interval",
+            Self::Multicast => "multicast",
+            Self::Unicast => "unicast",
+            Self::Stranger => "stranger",
+        }
     }
 }
 

@@ -48,7 +48,7 @@ mod track;
 pub use counts::Counts;
 pub use event::{Action, AnnounceReason, Event, GroupOrder, Reason, State};
 pub use group::Group;
-pub use heard::{ChecksumForm, Heard, NotForUs, Notice, accept};
+pub use heard::{Heard, NotForUs, Notice, accept};
 pub use instance::Instance;
 pub use timers::{master_down_interval, skew_time};
 pub use track::{Effective, Reading, Tracker};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lvs_director::model::{
-    Centiseconds, Preempt, Priority, Timestamp, VirtualRouter, Vrid, VrrpVersion,
+    Centiseconds, ChecksumForm, Preempt, Priority, Timestamp, VirtualRouter, Vrid, VrrpVersion,
 };
 use lvs_director::vrrp::{
-    Action, ChecksumForm, Effective, Event, Group, GroupOrder, Heard, Instance, State,
-    master_down_interval, skew_time,
+    Action, Effective, Event, Group, GroupOrder, Heard, Instance, State, master_down_interval,
+    skew_time,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -57,7 +57,12 @@ fn virtual_router() -> impl Strategy<Value = VirtualRouter> {
 fn heard() -> impl Strategy<Value = Heard> {
     (
         (10_u8..31, any::<bool>(), version(), 50_u8..53),
-        (priority(), 0_u16..5000, 99_u8..102, any::<u8>()),
+        (
+            priority(),
+            0_u16..5000,
+            99_u8..102,
+            prop::sample::select(&ChecksumForm::ALL[..]),
+        ),
     )
         .prop_map(
             |((from, multicast, version, vrid), (priority, interval, owned, form))| Heard {
@@ -68,7 +73,7 @@ fn heard() -> impl Strategy<Value = Heard> {
                 priority,
                 interval: Centiseconds(interval),
                 addresses: vec![address(owned)],
-                form: ChecksumForm(form),
+                form,
             },
         )
 }

@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lvs_director::model::{Centiseconds, Preempt, Priority, Timestamp, VirtualRouter, Vrid};
-use lvs_director::vrrp::{Action, ChecksumForm, Effective, Event, Heard, Instance, Reason, State};
+use lvs_director::model::{
+    Centiseconds, ChecksumForm, Preempt, Priority, Timestamp, VirtualRouter, Vrid,
+};
+use lvs_director::vrrp::{Action, Effective, Event, Heard, Instance, Reason, State};
 
-pub(crate) const FORM: ChecksumForm = ChecksumForm(7);
+pub(crate) const FORM: ChecksumForm = ChecksumForm::PseudoHeader;
 
 pub(crate) fn address(last: u8) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, last).into()

@@ -13,10 +13,10 @@ use self::backup::Backup;
 use self::master::Master;
 use super::counts::Counts;
 use super::event::{Action, Event, GroupOrder, Reason, State};
-use super::heard::{ChecksumForm, Heard, Notice, accept, notices};
+use super::heard::{Heard, Notice, accept, notices};
 use super::timers::{master_down_interval, skew_time};
 use super::track::Effective;
-use crate::model::{Centiseconds, Priority, Timestamp, VirtualRouter};
+use crate::model::{Centiseconds, ChecksumForm, Priority, Timestamp, VirtualRouter};
 
 /// Each kind of notice is told once in so long a time.
 const TELL_AGAIN: Duration = Duration::from_secs(60);

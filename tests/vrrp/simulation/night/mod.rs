@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use lvs_director::model::{Priority, Timestamp};
-use lvs_director::vrrp::{Action, ChecksumForm, Event, Heard, master_down_interval};
+use lvs_director::model::{ChecksumForm, Priority, Timestamp};
+use lvs_director::vrrp::{Action, Event, Heard, master_down_interval};
 
 use super::host::{Host, routers, vrid};
 use super::lan::{Lan, between, choose};
@@ -185,7 +185,7 @@ impl Night {
             priority,
             interval: router.interval,
             addresses: router.addresses.clone(),
-            form: ChecksumForm(0),
+            form: ChecksumForm::Message,
         };
         if !self.hosts[from].link {
             return;
