@@ -24,6 +24,7 @@ mod slow_start;
 mod tree;
 mod tunnel;
 mod value;
+mod virtual_router;
 mod yaml;
 
 use std::borrow::Cow;
@@ -134,6 +135,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
     }
     let director = section("director").map(|entry| director::read_director(&entry.value, out));
     let ipvs = section("ipvs").map(|entry| director::read_ipvs(&entry.value, out));
+    let routers = section("virtual_routers").map(|entry| virtual_router::read(&entry.value, out));
     let checks = section("checks").map(|entry| NamedChecks::read(&entry.value, out));
     let checks = checks.unwrap_or_default();
     let defaults = section("defaults").map(|entry| Defaults::read(&entry.value, &checks, out));
@@ -159,6 +161,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
             services: services.all,
             ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
             director: director.unwrap_or_else(director::default_director),
+            routers: routers.unwrap_or_default(),
         },
         parts: outline.map(|outline| Parts {
             outline,
@@ -214,5 +217,7 @@ fn outline(text: &str, entries: &[Entry<'_>], keys: Vec<ServiceKey>) -> Option<O
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod router_strategy;
 #[cfg(test)]
 mod tests;

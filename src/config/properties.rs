@@ -11,6 +11,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
+use super::router_strategy::routers;
 use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
@@ -614,11 +615,14 @@ fn config() -> impl Strategy<Value = Config> {
             remember,
         },
     );
-    (vec(service(), 0..4), ipvs, director).prop_map(|(services, ipvs, director)| Config {
-        services: services.into_iter().collect(),
-        ipvs,
-        director,
-    })
+    (vec(service(), 0..4), ipvs, director, routers()).prop_map(
+        |(services, ipvs, director, routers)| Config {
+            services: services.into_iter().collect(),
+            ipvs,
+            director,
+            routers,
+        },
+    )
 }
 
 const GOOD: [&str; 3] = [

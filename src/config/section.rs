@@ -66,6 +66,7 @@ pub(super) const FILE: Section = Section {
     own: &[
         "director",
         "ipvs",
+        "virtual_routers",
         "checks",
         "defaults",
         "pools",
@@ -95,6 +96,25 @@ pub(super) const IPVS: Section = Section {
         "expire_nodest_conn",
         "expire_quiescent_template",
         "conn_reuse_mode",
+    ],
+    shared: &[],
+};
+/// An item of `virtual_routers`.
+pub(super) const VIRTUAL_ROUTER: Section = Section {
+    name: "a virtual router",
+    own: &[
+        "name",
+        "interface",
+        "vrid",
+        "addresses",
+        "priority",
+        "interval",
+        "version",
+        "preempt",
+        "hold",
+        "refresh",
+        "source",
+        "peers",
     ],
     shared: &[],
 };
@@ -333,10 +353,11 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 32] = [
+pub static SECTIONS: [Section; 33] = [
     FILE,
     DIRECTOR,
     IPVS,
+    VIRTUAL_ROUTER,
     DEFAULTS,
     SERVICE,
     SERVER,

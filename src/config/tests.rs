@@ -184,6 +184,7 @@ fn every_key_that_a_section_lists_is_read() {
                 "the file" => format!("{key}:\n"),
                 name @ ("director" | "ipvs" | "defaults") => format!("{name}: {{{key}: }}"),
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
+                "a virtual router" => format!("virtual_routers: [{{{key}: }}]"),
                 "a real server" => format!("pools: {{p: [{{{key}: }}]}}"),
                 name if let Some(kind) = name.strip_prefix("check.") => {
                     let depth = kind.split('.').count();

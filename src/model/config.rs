@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Checks, DrainTerms, PoolRules, Rank, RealServer, Seconds, ServerKey, ServiceKey,
-    ServiceSettings,
+    Checks, ConfiguredRouter, DrainTerms, PoolRules, Rank, RealServer, Seconds, ServerKey,
+    ServiceKey, ServiceSettings,
 };
 
 /// Everything a configuration file says, with every default filled in.
@@ -22,6 +22,9 @@ pub struct Config {
     pub ipvs: IpvsSettings,
     /// Settings of the director itself.
     pub director: DirectorSettings,
+    /// The virtual routers, by their names. The recordings of the first directors have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub routers: BTreeMap<Box<str>, ConfiguredRouter>,
 }
 
 /// One virtual service as configured.

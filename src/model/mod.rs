@@ -7,6 +7,7 @@
 mod asked;
 mod check;
 mod config;
+mod configured_router;
 mod counters;
 mod counts;
 mod drain;
@@ -34,6 +35,7 @@ mod vrrp;
 pub use asked::{AskedWeight, Percent};
 pub use check::{Check, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
+pub use configured_router::{ConfiguredRouter, VirtualAddress};
 pub use counters::{ConnectionCounts, Counters, Traffic};
 pub use counts::Counts;
 pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use self::kind::{Kind, KindLayer, Place};
 pub(super) use self::named::NamedChecks;
 use self::path::PathLayer;
+pub(super) use self::path::interface;
 pub(super) use self::path::refuse_virtual_sources;
 use self::schedule::{Blind, ScheduleLayer};
 pub(super) use self::shared::Shared;

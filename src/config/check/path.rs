@@ -121,7 +121,11 @@ fn refuse_virtual_source(entry: &Entry<'_>, vips: &BTreeSet<IpAddr>, out: &mut F
 }
 
 /// The name of an interface, as the kernel takes it.
-fn interface(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
+pub(in crate::config) fn interface(
+    name: &str,
+    node: &Node<'_>,
+    out: &mut Findings,
+) -> Result<Box<str>, Wrong> {
     let possible = |text: &str| {
         let fits = |c: char| !matches!(c, '/' | ':') && !c.is_whitespace() && !c.is_control();
         (1..=LONGEST_INTERFACE).contains(&text.len()) && text.chars().all(fits)

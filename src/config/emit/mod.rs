@@ -2,11 +2,13 @@
 //! The effective configuration as a file: every default spelled out, nothing inherited.
 
 mod check;
+mod virtual_router;
 
 use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
 use self::check::write_checks;
+use self::virtual_router::write_routers;
 use super::duration;
 use crate::model::{
     AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
@@ -32,9 +34,11 @@ impl Display for File<'_> {
             services,
             ipvs,
             director,
+            routers,
         } = self.0;
         write_director(director, f)?;
         write_ipvs(ipvs, f)?;
+        write_routers(routers, f)?;
         if services.is_empty() {
             return f.write_str("virtual_services: []\n");
         }

@@ -142,6 +142,7 @@ impl Reading {
             services: services.all,
             ipvs: self.config.ipvs,
             director: self.config.director.clone(),
+            routers: self.config.routers.clone(),
         };
         Some((config, keys))
     }

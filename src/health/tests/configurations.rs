@@ -56,6 +56,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             expire_quiescent_template: None,
             conn_reuse_mode: None,
         },
+        routers: BTreeMap::new(),
         director: DirectorSettings {
             remembered_file: "/nowhere".into(),
             state_file: "/nowhere".into(),
