@@ -40,7 +40,7 @@ pub use request::{ClientLine, Misunderstood, Request};
 pub use server::{Asked, Limits, serve, serve_within};
 pub use socket::{ControlSocket, OpenError};
 pub use status::{
-    CheckStatus, DrainStatus, HeldStatus, MemoryStatus, ServerStatus, ServiceStatus,
-    SlowStartStatus, Status, TripwireStatus, VerdictDelay,
+    CheckStatus, DrainStatus, HeldStatus, MasterStatus, MemoryStatus, RouterStatus, ServerStatus,
+    ServiceStatus, SlowStartStatus, Status, TripwireStatus, VerdictDelay,
 };
 pub use writer::{Replies, Unanswered};

@@ -2,6 +2,8 @@
 //! How everything is: the JSON of `director status`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,51 @@ pub struct Status {
     pub verdict_delay: VerdictDelay,
     /// The virtual services in ipvsadm's order.
     pub services: Vec<ServiceStatus>,
+    /// The virtual routers, by name.
+    #[serde(default)]
+    pub routers: Vec<RouterStatus>,
+}
+
+/// One virtual router: addresses that this host shares with others by VRRP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouterStatus {
+    /// Its name.
+    pub name: String,
+    /// The interface where it is.
+    pub interface: String,
+    /// Its number there.
+    pub vrid: u8,
+    /// `initialize`, `fault`, `backup` or `master`.
+    pub state: String,
+    /// For how long, in seconds.
+    pub since_seconds: u64,
+    /// Its priority now.
+    pub priority: u8,
+    /// The master that it follows.
+    pub master: Option<MasterStatus>,
+    /// Its virtual addresses: `192.0.2.10/24`.
+    pub addresses: Vec<String>,
+    /// Advertisements sent.
+    pub sent: u64,
+    /// Advertisements that came in, well formed.
+    pub heard: u64,
+    /// Advertisements that were dropped, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// How often its state has changed.
+    pub transitions: u64,
+    /// How often a virtual address was put back that somebody else had removed.
+    pub put_back: u64,
+    /// Why it cannot take part, if it is not said by its state.
+    pub problem: Option<String>,
+}
+
+/// Another host that is master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterStatus {
+    /// Where it speaks from.
+    pub address: IpAddr,
+    /// What it advertised last.
+    pub priority: u8,
 }
 
 /// The time from the return of the probe that decided a verdict to the kernel's confirmation of what it changed.

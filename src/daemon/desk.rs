@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::clock::Clock;
 use super::published::Published;
 use super::status::{remembered, status, told};
+use super::vrrp::RouterViews;
 use crate::control::{
-    self, Asked, ControlSocket, Item, Peer, Reloaded, Replies, Request, Unanswered,
+    self, Asked, ControlSocket, Item, Peer, Reloaded, Replies, Request, Status, Unanswered,
 };
 use crate::engine::{Command, CommandId, ReloadId, Snapshot};
 use crate::model::{DrainTerms, ServiceKey};
@@ -28,6 +29,8 @@ const LONGEST_WRITE: Duration = Duration::from_secs(2);
 pub(super) struct Desk {
     /// What the engine has published.
     pub(super) published: Arc<Published>,
+    /// What the virtual routers have published.
+    pub(super) routers: RouterViews,
     /// Asks for a reload, and returns the request's number.
     pub(super) reload: Box<dyn Fn() -> ReloadId>,
     /// Hands an operator's command to the engine.
@@ -126,12 +129,19 @@ impl Desk {
         replies: &Replies,
     ) -> Result<(), Unanswered> {
         let (published, only) = (Arc::clone(&self.published), Arc::clone(only));
-        let (clock, path) = (self.clock, self.path.clone());
+        let (clock, path, routers) = (self.clock, self.path.clone(), self.routers.clone());
         let make = move || {
-            let latest = published.latest();
+            let (latest, now) = (published.latest(), clock.now());
             // There has been one, and it is only ever replaced by the next.
-            let made = latest.map(|snapshot| status(&snapshot, clock.now(), &path, &only));
-            Item::Status(Box::new(made.unwrap_or_default()))
+            let made = latest.map(|snapshot| status(&snapshot, now, &path, &only));
+            Item::Status(Box::new(Status {
+                routers: if only.is_empty() {
+                    routers.status(now)
+                } else {
+                    Vec::new()
+                },
+                ..made.unwrap_or_default()
+            }))
         };
         replies.made(make).await
     }

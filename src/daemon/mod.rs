@@ -34,6 +34,7 @@ mod say;
 mod shell;
 mod state;
 mod status;
+mod vrrp;
 mod why;
 
 pub use args::main;

@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 
 use super::say::printable;
-use crate::control::{DrainStatus, MemoryStatus, ServerStatus, SlowStartStatus, Status, Told};
+use crate::control::{
+    DrainStatus, MemoryStatus, RouterStatus, ServerStatus, SlowStartStatus, Status, Told,
+};
 use crate::engine::count;
 use crate::model::{NoResult, Severity};
 use crate::system::time_of_day;
@@ -31,6 +33,9 @@ pub(super) fn status(status: &Status) -> String {
             "reload refused, the running configuration stays: {error}"
         );
     }
+    for it in &status.routers {
+        router(&mut text, it);
+    }
     for service in &status.services {
         let _ = writeln!(text, "{} {}", service.service, service.scheduler);
         if let Some(error) = &service.error {
@@ -44,6 +49,43 @@ pub(super) fn status(status: &Status) -> String {
         }
     }
     printable(&text)
+}
+
+/// A line for its state, and one for what was sent and heard.
+fn router(text: &mut String, it: &RouterStatus) {
+    let _ = writeln!(
+        text,
+        "virtual router {} (vrid {} on {}): {} for {} s, priority {}; {}",
+        it.name,
+        it.vrid,
+        it.interface,
+        it.state,
+        it.since_seconds,
+        it.priority,
+        it.addresses.join(", "),
+    );
+    if let Some(master) = &it.master {
+        let _ = writeln!(
+            text,
+            "  master: {}, priority {}",
+            master.address, master.priority
+        );
+    }
+    if let Some(problem) = &it.problem {
+        let _ = writeln!(text, "  problem: {problem}");
+    }
+    let _ = write!(
+        text,
+        "  advertisements: {} sent, {} heard",
+        it.sent, it.heard
+    );
+    for (reason, number) in &it.dropped {
+        let _ = write!(text, ", {number} dropped ({reason})");
+    }
+    if it.put_back > 0 {
+        let _ = write!(text, "; an address was put back {} times", it.put_back);
+    }
+    text.push('\n');
 }
 
 fn server(text: &mut String, it: &ServerStatus) {
@@ -188,7 +230,7 @@ pub(super) fn skipped(first: u64, last: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{CheckStatus, ServiceStatus};
+    use crate::control::{CheckStatus, MasterStatus, ServiceStatus};
 
     fn server_line(change: impl FnOnce(&mut ServerStatus)) -> String {
         let mut it = ServerStatus {
@@ -234,6 +276,37 @@ mod tests {
             hastened: None,
             tripwire: None,
         }
+    }
+
+    #[test]
+    fn a_virtual_router_is_shown_with_what_it_dropped() {
+        let it = RouterStatus {
+            name: "eth0/51".to_owned(),
+            interface: "eth0".to_owned(),
+            vrid: 51,
+            state: "backup".to_owned(),
+            since_seconds: 12,
+            priority: 100,
+            master: Some(MasterStatus {
+                address: [192, 0, 2, 2].into(),
+                priority: 150,
+            }),
+            addresses: vec!["192.0.2.10/24".to_owned(), "192.0.2.11/32".to_owned()],
+            sent: 4,
+            heard: 120,
+            dropped: [("checksum".to_owned(), 2), ("vrid".to_owned(), 1)].into(),
+            transitions: 3,
+            put_back: 0,
+            problem: Some("no IPv4 address on eth0".to_owned()),
+        };
+        let mut text = String::new();
+        router(&mut text, &it);
+        assert_eq!(
+            text,
+            "virtual router eth0/51 (vrid 51 on eth0): backup for 12 s, priority 100; 192.0.2.10/24, 192.0.2.11/32\n  \
+             master: 192.0.2.2, priority 150\n  problem: no IPv4 address on eth0\n  \
+             advertisements: 4 sent, 120 heard, 2 dropped (checksum), 1 dropped (vrid)\n"
+        );
     }
 
     #[test]

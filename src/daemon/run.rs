@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,6 +29,7 @@ use super::shell::Shell;
 use super::state::{
     Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime,
 };
+use super::vrrp::{VrrpOrders, VrrpThread};
 use crate::config::Follower;
 use crate::control::ControlSocket;
 use crate::engine::{Command, Engine, Event, Start, count};
@@ -82,22 +83,17 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let (probes, requests) = unbounded_channel();
     let (wires, orders) = unbounded_channel();
     let clock = Clock::start();
-    let (shell, start) = furnish(config, options, clock, (probes, wires))?;
+    let virtual_routers = virtual_routers(&config, clock)?;
+    let senders = (probes, wires, virtual_routers.orders());
+    let (shell, start) = furnish(config, options, clock, senders)?;
     let published = Arc::clone(&shell.published);
     let latest = Arc::clone(&published);
     let written = shell.remembered.tried();
-    let (running, ended) = oneshot::channel::<()>();
-    let engine = thread::Builder::new()
-        .name("engine".to_owned())
-        .spawn(move || {
-            // Dropped when the engine ends, by a defect, too.
-            let _running = running;
-            shell.run(Event::Start(Box::new(start)), &inbox)
-        })
-        .map_err(|error| Failure::failed(format!("start the engine's thread: {error}")))?;
+    let (engine, ended) = begin(shell, start, inbox)?;
     let loader = Loader::new(path.to_owned(), follower, events.clone());
     let desk = Desk {
         published,
+        routers: virtual_routers.views(),
         reload: {
             let loader = Arc::clone(&loader);
             Box::new(move || loader.ask())
@@ -125,6 +121,8 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             () = desk::serve(&socket, desk) => true,
         }
     });
+    // The addresses go first: afterwards nobody sends packets for the virtual services here.
+    virtual_routers.end();
     let release = options.release;
     // The engine may have ended by itself: then nobody receives this.
     let _ = events.send(Event::Stop { release });
@@ -140,6 +138,28 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     ended
 }
 
+/// Starts the engine's thread. The second value is closed when it ends, by a defect, too.
+fn begin(
+    shell: Shell<Ipvs>,
+    start: Start,
+    inbox: Receiver<Event>,
+) -> Result<(JoinHandle<ExitCode>, oneshot::Receiver<()>), Failure> {
+    let (running, ended) = oneshot::channel::<()>();
+    let engine = thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || {
+            let _running = running;
+            shell.run(Event::Start(Box::new(start)), &inbox)
+        })
+        .map_err(|error| Failure::failed(format!("start the engine's thread: {error}")))?;
+    Ok((engine, ended))
+}
+
+fn virtual_routers(config: &Config, clock: Clock) -> Result<VrrpThread, Failure> {
+    let failed = |error| format!("start the thread of the virtual routers: {error}");
+    VrrpThread::start(config, clock).map_err(|error| Failure::failed(failed(error)))
+}
+
 /// Hands the orders of operators to the engine.
 fn orders_to(events: &Sender<Event>) -> Box<dyn Fn(Command)> {
     let events = events.clone();
@@ -152,7 +172,11 @@ fn furnish(
     config: Arc<Config>,
     options: &Options,
     clock: Clock,
-    (probes, wires): (UnboundedSender<ProbeRequest>, UnboundedSender<WireOrder>),
+    (probes, wires, virtual_routers): (
+        UnboundedSender<ProbeRequest>,
+        UnboundedSender<WireOrder>,
+        VrrpOrders,
+    ),
 ) -> Result<(Shell<Ipvs>, Start), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let remembered = &config.director.remembered_file;
@@ -188,6 +212,7 @@ fn furnish(
         drain_begun: false,
         verdicts: false,
         last_noted: Timestamp::ZERO,
+        virtual_routers,
         confirming: Confirming::new(clock.now(), WallTime::now()),
         end: None,
     };

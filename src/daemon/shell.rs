@@ -20,6 +20,7 @@ use super::state::{
     CONFIRM_INTERVAL, Confirm, Confirming, LAST_WRITE, Noted, OwnedFile, RememberedWriter,
     WRITE_INTERVAL, WallTime,
 };
+use super::vrrp::VrrpOrders;
 use crate::engine::{Action, Counted, Engine, Event, STEP};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
@@ -56,6 +57,8 @@ pub(super) struct Shell<K> {
     pub(super) drain_begun: bool,
     pub(super) last_noted: Timestamp,
     pub(super) confirming: Confirming,
+    /// Tells the virtual routers what they need to know.
+    pub(super) virtual_routers: VrrpOrders,
     pub(super) end: Option<ExitCode>,
 }
 
@@ -101,6 +104,7 @@ where
                 self.hand_in(answer, &mut actions);
             }
         }
+        self.virtual_routers.follow(&self.engine, self.clock.now());
         let drain_begun = std::mem::take(&mut self.drain_begun);
         if ordered.is_some() || drain_begun {
             // Who ordered it waits for the answer until this is written, and relies on it over a kill.

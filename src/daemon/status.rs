@@ -54,6 +54,7 @@ pub(super) fn status(
             .filter(|(key, _)| only.is_empty() || only.contains(key))
             .map(|(key, service)| service_status(snapshot, now, *key, service))
             .collect(),
+        routers: Vec::new(),
     }
 }
 

@@ -4,15 +4,20 @@
 use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::describe::count;
 use super::event::{Action, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configured;
 use crate::model::{
-    Condition, Drains, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Timestamp, Transition,
+    Condition, Drains, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Standing, Timestamp,
+    Transition,
 };
 use crate::plan::{Outcome, Rule};
+
+/// The first results of all checks are not waited for any longer. Most checks have theirs within their timeout.
+const LONGEST_BEGINNING: Duration = Duration::from_secs(10);
 
 impl Engine {
     pub(super) fn start(&mut self, now: Timestamp, start: Start, out: &mut Vec<Action>) {
@@ -133,6 +138,23 @@ impl Engine {
             effect: Effect::Steps(outcome.done as u64),
         };
         self.tell(started, out);
+    }
+
+    /// Whether a virtual address may become local: the kernel has the services, and the servers that have passed their
+    /// first checks. Packets that come before that are answered by this host itself, with a reset.
+    #[must_use]
+    pub fn has_begun(&self, now: Timestamp) -> bool {
+        let is_at_rest = matches!(self.work, Work::Idle) && self.dirty.is_empty();
+        is_at_rest && (now.since(self.started) >= LONGEST_BEGINNING || self.knows_all())
+    }
+
+    /// Whether every server that is checked has had a result.
+    fn knows_all(&self) -> bool {
+        let mut all = self.config.services.iter().flat_map(|(key, service)| {
+            let servers = service.servers.keys();
+            servers.map(|server| self.health.server(key, server))
+        });
+        all.all(|health| health.is_none_or(|it| it.standing != Standing::Unknown))
     }
 
     /// Ends. Our services stay in the kernel, which goes on forwarding, or are removed.

@@ -7,9 +7,15 @@ use std::sync::Arc;
 use super::machine::Engine;
 use super::snapshot::{CheckView, ServerView, ServiceView, Snapshot};
 use crate::health::ServerHealth;
-use crate::model::{ConfiguredServer, Few, Recalled, ServerKey, ServiceKey, Timestamp};
+use crate::model::{Config, ConfiguredServer, Few, Recalled, ServerKey, ServiceKey, Timestamp};
 
 impl Engine {
+    /// The configuration in force.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
     /// Whether something is different from the last snapshot, beside what was told.
     #[must_use]
     pub fn has_news(&self) -> bool {

@@ -4,8 +4,9 @@
 use serde_json::json;
 
 use crate::control::{
-    CheckStatus, ClientLine, DrainStatus, Hello, Incompatible, Item, Misunderstood, Reloaded,
-    Remembered, ReplyLine, Request, ServerStatus, ServiceStatus, Status, Told, VerdictDelay,
+    CheckStatus, ClientLine, DrainStatus, Hello, Incompatible, Item, MasterStatus, Misunderstood,
+    Reloaded, Remembered, ReplyLine, Request, RouterStatus, ServerStatus, ServiceStatus, Status,
+    Told, VerdictDelay,
 };
 use crate::engine::ReloadId;
 
@@ -174,8 +175,31 @@ fn what_is_no_request_is_told_with_its_number_and_its_reason() {
     ));
 }
 
+fn router() -> RouterStatus {
+    RouterStatus {
+        name: "eth0/51".to_owned(),
+        interface: "eth0".to_owned(),
+        vrid: 51,
+        state: "backup".to_owned(),
+        since_seconds: 12,
+        priority: 100,
+        master: Some(MasterStatus {
+            address: [192, 0, 2, 2].into(),
+            priority: 150,
+        }),
+        addresses: vec!["192.0.2.10/24".to_owned()],
+        sent: 0,
+        heard: 120,
+        dropped: [("checksum".to_owned(), 2)].into(),
+        transitions: 1,
+        put_back: 0,
+        problem: None,
+    }
+}
+
 fn full_status() -> Status {
     Status {
+        routers: vec![router()],
         version: "0.1.0".to_owned(),
         pid: 7,
         configuration: "/etc/lvs-director/director.yaml".to_owned(),
@@ -251,6 +275,11 @@ fn a_status_is_the_json_that_people_use() {
         "version": "0.1.0", "pid": 7, "configuration": "/etc/lvs-director/director.yaml", "uptime_seconds": 60,
         "drift_repairs": 1, "probes_not_run": 2, "reload_error": null, "last_event": 3,
         "verdict_delay": {"batches": 1, "latest_microseconds": 900, "longest_microseconds": 950},
+        "routers": [{
+            "name": "eth0/51", "interface": "eth0", "vrid": 51, "state": "backup", "since_seconds": 12, "priority": 100,
+            "master": {"address": "192.0.2.2", "priority": 150}, "addresses": ["192.0.2.10/24"], "sent": 0,
+            "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "put_back": 0, "problem": null,
+        }],
         "services": [{
             "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null, "alarm": "too few",
             "servers": [{

@@ -34,6 +34,7 @@ impl Office {
         let served = Served::by(async move |socket| {
             let number = AtomicU64::new(0);
             let desk = Desk {
+                routers: RouterViews::default(),
                 published: shown,
                 reload: Box::new(move || {
                     asked.send(()).unwrap();

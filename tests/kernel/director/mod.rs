@@ -37,6 +37,8 @@ mod tripwire;
 mod udp;
 mod verdict;
 mod vip;
+mod vrrp;
+mod vrrp_peers;
 mod way;
 
 use crate::Test;
@@ -70,6 +72,8 @@ pub(crate) fn tests() -> Vec<Test> {
         kill::tests(),
         verdict::tests(),
         vip::tests(),
+        vrrp::tests(),
+        vrrp_peers::tests(),
         schedule::tests(),
         slow_start::tests(),
         memory::tests(),

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One virtual router on this host: its machine, and what carries its actions out.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::seat::{Place, Seat, on_interface};
+use super::view::RouterView;
+use crate::codec::vrrp::{self, Advertisement, Delivery, Keys, MOST_BYTES, Terms, group};
+use crate::kernel::Route;
+use crate::model::{
+    AddressFamily, ChecksumForm, ConfiguredRouter, HostEvent, Priority, Timestamp, VirtualRouter,
+};
+use crate::net::Arrived;
+use crate::vrrp::{Action, AnnounceReason, Event, Heard, Instance, State};
+
+/// What peers get before anything was heard of them: keepalived and others by RFC 5798 know no other form.
+const FIRST_FORM: ChecksumForm = ChecksumForm::PseudoHeader;
+/// So many advertisements are read before something else has its turn.
+const MOST_AT_ONCE: usize = 64;
+/// So often an announcement is repeated at once when it matters. A switch or a host may lose one.
+const BURST: usize = 5;
+/// So often an address is renewed in its lifetime.
+const RENEWALS: u32 = 4;
+
+/// One virtual router.
+pub(super) struct Member {
+    name: Box<str>,
+    router: ConfiguredRouter,
+    machine: Option<Instance>,
+    seat: Option<Seat>,
+    /// Whether the table is in the kernel.
+    may_begin: bool,
+    /// Whether the addresses should be local.
+    holds: bool,
+    /// When the kernel must hear again that the addresses are here.
+    next_renewal: Timestamp,
+    /// When this began.
+    began: Timestamp,
+    /// Why it has no seat, as it was told last.
+    complaint: Option<String>,
+    /// Advertisements that were no good, by reason.
+    malformed: BTreeMap<&'static str, u64>,
+    /// How often an address was put back.
+    put_back: u64,
+}
+
+impl Member {
+    pub(super) fn new(name: &str, router: ConfiguredRouter, began: Timestamp) -> Self {
+        Self {
+            name: name.into(),
+            router,
+            machine: None,
+            seat: None,
+            may_begin: false,
+            holds: false,
+            next_renewal: began,
+            began,
+            complaint: None,
+            malformed: BTreeMap::new(),
+            put_back: 0,
+        }
+    }
+
+    /// As others see it.
+    pub(super) fn view(&self) -> RouterView {
+        let machine = self.machine.as_ref();
+        RouterView {
+            name: self.name.clone(),
+            interface: self.router.interface.clone(),
+            vrid: self.router.vrid,
+            state: self.state(),
+            since: machine.map_or(self.began, Instance::since),
+            priority: machine.map_or(self.router.priority, Instance::priority),
+            master: machine.and_then(Instance::master),
+            addresses: self.router.addresses.clone(),
+            counts: machine.map(|it| it.counts().clone()).unwrap_or_default(),
+            malformed: self.malformed.clone(),
+            put_back: self.put_back,
+            problem: self.complaint.clone(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its configuration.
+    pub(super) const fn router(&self) -> &ConfiguredRouter {
+        &self.router
+    }
+
+    /// Its state.
+    pub(super) fn state(&self) -> State {
+        let machine = self.machine.as_ref();
+        machine.map_or(State::Initialize, Instance::state)
+    }
+
+    /// When its machine wants to be called, or its addresses want to be renewed.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let machine = self.machine.as_ref().and_then(Instance::deadline);
+        let renewal = self.holds.then_some(self.next_renewal);
+        machine.into_iter().chain(renewal).min()
+    }
+
+    /// What to wait for.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.seat.iter().flat_map(Seat::descriptors)
+    }
+
+    /// From now on its addresses may become local.
+    pub(super) fn begin(&mut self, now: Timestamp, route: &mut Route) {
+        self.may_begin = true;
+        self.release_leftovers(route);
+        self.settle(now, route);
+    }
+
+    /// Leaves for good.
+    pub(super) fn end(&mut self, now: Timestamp, route: &mut Route) {
+        self.handle(now, Event::Stop, route);
+    }
+
+    /// Looks where it is on this host, and tells the machine what has changed.
+    pub(super) fn settle(&mut self, now: Timestamp, route: &mut Route) {
+        if !self.may_begin {
+            return;
+        }
+        let place = match Place::look(route, &self.router) {
+            Ok(place) => place,
+            Err(error) => return self.complain(&error),
+        };
+        let Some(place) = place else {
+            let interface = &self.router.interface;
+            let why = format!(
+                "no {} address on {interface} to send advertisements from; add one, or name another interface",
+                self.router.family()
+            );
+            self.seat = None;
+            self.complain(&why);
+            return self.handle(now, Event::LinkDown, route);
+        };
+        if !self.seat.as_ref().is_some_and(|seat| seat.is_at(&place)) {
+            match Seat::take(&self.router, &place) {
+                Ok(seat) => self.seat = Some(seat),
+                Err(error) => {
+                    self.seat = None;
+                    self.complain(&format!(
+                        "open its sockets on {}: {error}",
+                        self.router.interface
+                    ));
+                    return self.handle(now, Event::LinkDown, route);
+                }
+            }
+        }
+        self.complaint = None;
+        self.meet(now, &place, route);
+    }
+
+    /// The machine exists as soon as it is known where it speaks from.
+    fn meet(&mut self, now: Timestamp, place: &Place, route: &mut Route) {
+        let source_changed = |it: &Instance| it.router().source != place.source;
+        if self.machine.as_ref().is_some_and(source_changed) {
+            // Another address makes it another router for its peers.
+            self.handle(now, Event::Stop, route);
+            self.machine = None;
+        }
+        let link = if place.running {
+            Event::LinkUp
+        } else {
+            Event::LinkDown
+        };
+        if self.machine.is_none() {
+            let router: VirtualRouter = self.router.from_source(&self.name, place.source);
+            self.machine = Some(Instance::new(Arc::new(router)));
+            self.handle(now, link, route);
+            return self.handle(now, Event::Start, route);
+        }
+        self.handle(now, link, route);
+    }
+
+    /// Something happened on this host.
+    pub(super) fn happened(&mut self, now: Timestamp, event: &HostEvent, route: &mut Route) {
+        match event {
+            HostEvent::LinkChanged(link) | HostEvent::LinkGone(link)
+                if *link.name == *self.router.interface =>
+            {
+                self.settle(now, route);
+            }
+            HostEvent::AddressRemoved(gone) if self.is_ours(gone.address) => {
+                self.put_back(now, gone.address, route);
+            }
+            HostEvent::AddressAdded(it) | HostEvent::AddressRemoved(it)
+                if self
+                    .seat
+                    .as_ref()
+                    .is_none_or(|seat| seat.source == it.address) =>
+            {
+                self.settle(now, route);
+            }
+            HostEvent::Lost => {
+                self.settle(now, route);
+                if self.holds {
+                    self.take_addresses(now, route);
+                }
+            }
+            HostEvent::LinkChanged(_)
+            | HostEvent::LinkGone(_)
+            | HostEvent::AddressAdded(_)
+            | HostEvent::AddressRemoved(_)
+            | HostEvent::NeighbourChanged(_)
+            | HostEvent::NeighbourGone(_)
+            | HostEvent::RouteChanged(_)
+            | HostEvent::RouteGone(_) => {}
+        }
+    }
+
+    fn is_ours(&self, address: IpAddr) -> bool {
+        self.holds && self.router.addresses.iter().any(|it| it.address == address)
+    }
+
+    /// Somebody has removed an address that is ours.
+    fn put_back(&mut self, now: Timestamp, address: IpAddr, route: &mut Route) {
+        self.put_back += 1;
+        let name = &self.name;
+        warn!("virtual router {name}: {address} was removed by somebody else: put back");
+        self.take_addresses(now, route);
+        self.announce(AnnounceReason::TookOver);
+    }
+
+    /// Reads what has come in.
+    pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) {
+        let mut bytes = [0; MOST_BYTES + 64];
+        for _ in 0..MOST_AT_ONCE {
+            let Some(seat) = &self.seat else {
+                return;
+            };
+            if seat.has_heard_arp() {
+                // A blocked port of a switch lets no ARP through.
+                self.handle(now, Event::LinkPasses, route);
+            }
+            let Some(seat) = &self.seat else {
+                return;
+            };
+            match seat.advertisements.receive(&mut bytes) {
+                Ok(Some(arrived)) => {
+                    let payload = bytes.get(arrived.begin..arrived.end).unwrap_or_default();
+                    if let Some(heard) = self.understand(payload, &arrived) {
+                        self.handle(now, Event::Heard(heard), route);
+                    }
+                }
+                Ok(None) => return,
+                Err(_) => return self.settle(now, route),
+            }
+        }
+    }
+
+    /// What an advertisement says, when it is one.
+    fn understand(&mut self, payload: &[u8], arrived: &Arrived) -> Option<Heard> {
+        let delivery = Delivery {
+            source: arrived.source,
+            destination: arrived.destination,
+            hops: arrived.hops,
+        };
+        let keys = Keys::default();
+        let parsed = vrrp::parse(payload, &delivery, &Terms::on_the_lan(&keys));
+        let heard = parsed
+            .inspect_err(|refused| *self.malformed.entry(refused.name()).or_default() += 1)
+            .ok()?;
+        let advertisement = heard.advertisement;
+        Some(Heard {
+            source: arrived.source,
+            multicast: arrived.destination == group(AddressFamily::of(arrived.source)),
+            version: advertisement.version,
+            vrid: advertisement.vrid,
+            priority: advertisement.priority,
+            interval: advertisement.interval,
+            addresses: advertisement.addresses,
+            form: heard.form,
+        })
+    }
+
+    /// Calls the machine when its time has come.
+    pub(super) fn wake(&mut self, now: Timestamp, route: &mut Route) {
+        let machine = self.machine.as_ref().and_then(Instance::deadline);
+        if machine.is_some_and(|at| at <= now) {
+            self.handle(now, Event::Deadline, route);
+        }
+        // The machine may have found that it was asleep, and that the addresses are another's.
+        if self.holds && self.next_renewal <= now {
+            self.take_addresses(now, route);
+        }
+    }
+
+    fn handle(&mut self, now: Timestamp, event: Event, route: &mut Route) {
+        let Some(machine) = &mut self.machine else {
+            return;
+        };
+        let mut actions = Vec::new();
+        machine.handle(now, event, &mut actions);
+        for action in actions {
+            self.carry_out(now, action, route);
+        }
+    }
+
+    fn carry_out(&mut self, now: Timestamp, action: Action, route: &mut Route) {
+        let name = &self.name;
+        match action {
+            Action::Advertise { priority, form } => self.advertise(priority, form),
+            Action::TakeAddresses => {
+                self.holds = true;
+                self.take_addresses(now, route);
+            }
+            Action::ReleaseAddresses => {
+                self.holds = false;
+                self.release_addresses(route);
+            }
+            Action::Announce(reason) => self.announce(reason),
+            Action::Tell { from, to, why } => match to {
+                State::Fault => warn!("virtual router {name}: {from} -> {to} ({why})"),
+                State::Initialize | State::Backup | State::Master => {
+                    info!("virtual router {name}: {from} -> {to} ({why})");
+                }
+            },
+            Action::Notice { source, notice } => {
+                warn!("virtual router {name}: {source} {notice}");
+            }
+        }
+    }
+
+    /// A failure is no news: the next advertisement is due soon, and the link tells when it is down.
+    fn advertise(&self, priority: Priority, form: Option<ChecksumForm>) {
+        let Some(seat) = &self.seat else {
+            return;
+        };
+        let router = &self.router;
+        let advertisement = Advertisement {
+            version: router.version,
+            vrid: router.vrid,
+            priority,
+            interval: router.interval,
+            addresses: router.addresses.iter().map(|it| it.address).collect(),
+            password: None,
+        };
+        let form = form.unwrap_or(FIRST_FORM);
+        let everybody = [group(router.family())];
+        let peers: &[_] = if router.peers.is_empty() {
+            &everybody
+        } else {
+            &router.peers
+        };
+        for peer in peers {
+            let payload = advertisement.emit(seat.source, *peer, form, None);
+            let _ = seat.advertisements.send(&payload, seat.source, *peer);
+        }
+    }
+
+    fn announce(&self, reason: AnnounceReason) {
+        let Some(seat) = &self.seat else {
+            return;
+        };
+        let times = match reason {
+            AnnounceReason::TookOver | AnnounceReason::Again | AnnounceReason::TwoMasters => BURST,
+            AnnounceReason::Refresh => 1,
+        };
+        for _ in 0..times {
+            for address in &self.router.addresses {
+                // The next burst or refresh comes.
+                let _ = seat.announce(address.address);
+            }
+        }
+    }
+
+    /// Adds the addresses, or renews them.
+    fn take_addresses(&mut self, now: Timestamp, route: &mut Route) {
+        let lifetime = self.router.lifetime();
+        self.next_renewal = now + Duration::from_secs(lifetime.0.into()) / RENEWALS;
+        let Some(seat) = &self.seat else {
+            return;
+        };
+        for address in &self.router.addresses {
+            let address = on_interface(seat.index, address, lifetime);
+            if let Err(error) = route.renew_address(&self.router.interface, &address) {
+                warn!("virtual router {}: {error}", self.name);
+            }
+        }
+    }
+
+    fn release_addresses(&self, route: &mut Route) {
+        let Some(seat) = &self.seat else {
+            return;
+        };
+        for address in &self.router.addresses {
+            let address = on_interface(seat.index, address, self.router.lifetime());
+            if let Err(error) = route.remove_address(&self.router.interface, &address) {
+                warn!("virtual router {}: {error}", self.name);
+            }
+        }
+    }
+
+    /// A director that was killed has left its addresses. Another host may be master by now.
+    fn release_leftovers(&self, route: &mut Route) {
+        let link = route.link(&self.router.interface);
+        let Ok(Some(link)) = link else {
+            return;
+        };
+        for address in &self.router.addresses {
+            let found = on_interface(link.index, address, self.router.lifetime());
+            if let Ok(true) = route.remove_address(&self.router.interface, &found) {
+                info!(
+                    "virtual router {}: {address} was left here: removed",
+                    self.name
+                );
+            }
+        }
+    }
+
+    /// Tells once why it cannot take part.
+    fn complain(&mut self, why: &impl Display) {
+        let why = why.to_string();
+        if self.complaint.as_ref() != Some(&why) {
+            warn!("virtual router {}: {why}", self.name);
+            self.complaint = Some(why);
+        }
+    }
+}

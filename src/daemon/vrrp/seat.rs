@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where a virtual router is on this host: its interface, the address that it speaks from, its sockets.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use crate::codec::arp::Arp;
+use crate::codec::ethernet::HardwareAddress;
+use crate::codec::ndisc::NeighbourAdvertisement;
+use crate::kernel::{Route, RouteError};
+use crate::model::{
+    AddressFamily, AddressLifetime, ConfiguredRouter, InterfaceAddress, Link, LinkLayerAddress,
+    Seconds, VirtualAddress,
+};
+use crate::net::{FrameSocket, VrrpSocket};
+
+/// So many frames are read before something else has its turn.
+const MOST_FRAMES: usize = 64;
+
+/// An interface with an address, and the sockets there.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) index: u32,
+    /// The address that advertisements come from.
+    pub(super) source: IpAddr,
+    /// The interface's own address on the LAN; `None` where it has none like Ethernet's.
+    hardware: Option<HardwareAddress>,
+    pub(super) advertisements: VrrpSocket,
+    frames: FrameSocket,
+}
+
+/// How the interface of a virtual router is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) index: u32,
+    pub(super) running: bool,
+    pub(super) source: IpAddr,
+    hardware: Option<HardwareAddress>,
+}
+
+impl Place {
+    /// Looks at the interface; `None` when it is not there, or has no address to speak from.
+    pub(super) fn look(
+        route: &mut Route,
+        router: &ConfiguredRouter,
+    ) -> Result<Option<Self>, RouteError> {
+        let Some(link) = route.link(&router.interface)? else {
+            return Ok(None);
+        };
+        let addresses = route.addresses()?;
+        let source = source(router, &link, &addresses);
+        Ok(source.map(|source| Self {
+            index: link.index,
+            running: link.running,
+            source,
+            hardware: link.address.as_ref().and_then(ethernet),
+        }))
+    }
+}
+
+/// The address to speak from: the one that is configured, else the first one that is no virtual address. Over IPv6 it is
+/// link-local (RFC 9568, section 5.1.2.1).
+fn source(
+    router: &ConfiguredRouter,
+    link: &Link,
+    addresses: &[InterfaceAddress],
+) -> Option<IpAddr> {
+    let is_virtual =
+        |it: &InterfaceAddress| router.addresses.iter().any(|own| own.address == it.address);
+    let usable = |it: &&InterfaceAddress| {
+        it.index == link.index
+            && AddressFamily::of(it.address) == router.family()
+            && !it.tentative
+            && !it.duplicate
+            && !is_virtual(it)
+    };
+    let mut usable = addresses.iter().filter(usable).map(|it| it.address);
+    match router.source {
+        Some(source) => usable.find(|it| *it == source),
+        None => usable.find(|it| match it {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        }),
+    }
+}
+
+fn ethernet(address: &LinkLayerAddress) -> Option<HardwareAddress> {
+    address.bytes().try_into().ok()
+}
+
+impl Seat {
+    /// Opens the sockets.
+    pub(super) fn take(router: &ConfiguredRouter, place: &Place) -> io::Result<Self> {
+        Ok(Self {
+            index: place.index,
+            source: place.source,
+            hardware: place.hardware,
+            advertisements: VrrpSocket::open(router.family(), &router.interface, place.index)?,
+            frames: FrameSocket::open(place.index)?,
+        })
+    }
+
+    /// Whether the sockets are still right.
+    pub(super) fn is_at(&self, place: &Place) -> bool {
+        self.index == place.index && self.source == place.source && self.hardware == place.hardware
+    }
+
+    /// Tells everybody on the LAN that the address is here.
+    pub(super) fn announce(&self, address: IpAddr) -> io::Result<()> {
+        let Some(hardware) = self.hardware else {
+            return Ok(());
+        };
+        let frame = match address {
+            IpAddr::V4(address) => Arp::announcement(address, hardware).broadcast(),
+            IpAddr::V6(address) => {
+                NeighbourAdvertisement::announcement(address, hardware, true).to_all_nodes(hardware)
+            }
+        };
+        self.frames.send(&frame)
+    }
+
+    /// What to wait for.
+    pub(super) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.advertisements.as_fd(), self.frames.as_fd()]
+    }
+
+    /// Whether ARP has come in since the last call.
+    pub(super) fn has_heard_arp(&self) -> bool {
+        let (mut frame, mut heard) = ([0; 64], 0);
+        while heard < MOST_FRAMES && matches!(self.frames.receive(&mut frame), Ok(Some(_))) {
+            heard += 1;
+        }
+        heard > 0
+    }
+}
+
+/// As the kernel gets it: no duplicate address detection, because the peer may have it for a moment longer. Over IPv6
+/// it is no source of our own connections: the real servers have the address, too, and would drop them.
+pub(super) fn on_interface(
+    index: u32,
+    address: &VirtualAddress,
+    lifetime: Seconds,
+) -> InterfaceAddress {
+    let preferred = match AddressFamily::of(address.address) {
+        AddressFamily::Ipv4 => lifetime,
+        AddressFamily::Ipv6 => Seconds(0),
+    };
+    let lifetime = AddressLifetime {
+        valid: Some(lifetime),
+        preferred: Some(preferred),
+    };
+    InterfaceAddress {
+        nodad: true,
+        lifetime,
+        ..InterfaceAddress::new(index, address.address, address.prefix_length)
+    }
+}

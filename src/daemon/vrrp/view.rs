@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The virtual routers as others see them. The thread publishes; readers never make it wait.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::control::{MasterStatus, RouterStatus};
+use crate::model::{Priority, Timestamp, VirtualAddress, Vrid};
+use crate::vrrp::{Counts, State};
+
+/// One virtual router at one moment.
+#[derive(Debug, Clone)]
+pub(in crate::daemon) struct RouterView {
+    pub(super) name: Box<str>,
+    pub(super) interface: Box<str>,
+    pub(super) vrid: Vrid,
+    pub(super) state: State,
+    pub(super) since: Timestamp,
+    pub(super) priority: Priority,
+    pub(super) master: Option<(IpAddr, Priority)>,
+    pub(super) addresses: Vec<VirtualAddress>,
+    pub(super) counts: Counts,
+    /// Advertisements that were no good, by reason.
+    pub(super) malformed: BTreeMap<&'static str, u64>,
+    /// How often an address was put back.
+    pub(super) put_back: u64,
+    /// Why it cannot take part, if it is not said by its state.
+    pub(super) problem: Option<String>,
+}
+
+/// All of them, the last that was published.
+#[derive(Debug, Clone, Default)]
+pub(in crate::daemon) struct RouterViews(Arc<ArcSwap<Vec<RouterView>>>);
+
+impl RouterViews {
+    pub(super) fn publish(&self, views: Vec<RouterView>) {
+        self.0.store(Arc::new(views));
+    }
+
+    /// As clients get them.
+    pub(in crate::daemon) fn status(&self, now: Timestamp) -> Vec<RouterStatus> {
+        let views = self.0.load();
+        views.iter().map(|view| view.status(now)).collect()
+    }
+}
+
+impl RouterView {
+    fn status(&self, now: Timestamp) -> RouterStatus {
+        let refused = self.counts.refused.iter();
+        let refused = refused.map(|(reason, count)| (reason.name(), *count));
+        let malformed = self.malformed.iter();
+        let malformed = malformed.map(|(reason, count)| (*reason, *count));
+        let dropped = refused.chain(malformed);
+        RouterStatus {
+            name: self.name.to_string(),
+            interface: self.interface.to_string(),
+            vrid: self.vrid.get(),
+            state: self.state.to_string(),
+            since_seconds: now.since(self.since).as_secs(),
+            priority: self.priority.0,
+            master: self.master.map(|(address, priority)| MasterStatus {
+                address,
+                priority: priority.0,
+            }),
+            addresses: self.addresses.iter().map(ToString::to_string).collect(),
+            sent: self.counts.sent,
+            heard: self.counts.heard,
+            dropped: dropped.map(|(it, count)| (it.to_owned(), count)).collect(),
+            transitions: self.counts.transitions,
+            put_back: self.put_back,
+            problem: self.problem.clone(),
+        }
+    }
+}

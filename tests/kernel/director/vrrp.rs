@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two directors that share a virtual address.
+
+use std::net::SocketAddr;
+
+use lab::netns::{Host, Net};
+use lab::question::ask_tcp;
+use lab::service::{NameServer, tcp_name_server};
+use nix::sys::signal::Signal;
+
+use super::process::{Files, Running};
+use crate::Test;
+use crate::stage::{PATIENCE, wait_for};
+
+const VIP: &str = "192.168.0.10";
+const SERVICE: &str = "192.168.0.10:80";
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        (
+            "one_of_two_directors_has_the_virtual_address_and_the_other_takes_over_when_it_leaves",
+            leaves,
+        ),
+        (
+            "a_director_whose_link_is_cut_loses_the_virtual_address_to_the_other_and_neither_has_it_twice",
+            cut,
+        ),
+        (
+            "a_virtual_address_that_somebody_removes_is_put_back",
+            put_back,
+        ),
+        (
+            "a_director_that_is_killed_or_hangs_does_not_keep_the_virtual_address",
+            killed,
+        ),
+        ("a_reload_takes_and_releases_virtual_addresses", reloaded),
+        ("a_virtual_address_of_ipv6_moves_as_one_of_ipv4_does", ipv6),
+    ]
+}
+
+/// A client, a real server, and two directors that are not started.
+struct Lan {
+    client: Host,
+    _server: (Host, NameServer),
+    directors: [(Host, Files); 2],
+    _net: Net,
+}
+
+impl Lan {
+    /// The directors differ in their priorities, 200 and 100.
+    fn new(rest: &str) -> Self {
+        let net = Net::new().unwrap();
+        let client = net.host("client", &["192.168.0.100/24"]).unwrap();
+        let server = net.host("rs1", &["192.168.0.2/24"]).unwrap();
+        server
+            .ip(&format!("link set lo up\naddress add {VIP}/32 dev lo\n"))
+            .unwrap();
+        for (name, value) in [("all/arp_ignore", "1"), ("all/arp_announce", "2")] {
+            server.sysctl(&format!("ipv4/conf/{name}"), value).unwrap();
+        }
+        let at: SocketAddr = "0.0.0.0:80".parse().unwrap();
+        let served = server.run(|| tcp_name_server(at, "rs1")).unwrap();
+        let directors = [("a", 11), ("b", 12)].map(|(name, number)| {
+            let own = [
+                format!("192.168.0.{number}/24"),
+                format!("fd00:a::{number}/64"),
+            ];
+            let host = net.host(name, &own.each_ref().map(String::as_str)).unwrap();
+            host.sysctl("ipv4/ip_forward", "1").unwrap();
+            (host, Files::new())
+        });
+        let lan = Self {
+            client,
+            _server: (server, served),
+            directors,
+            _net: net,
+        };
+        lan.configure(0, rest);
+        lan.configure(1, rest);
+        lan
+    }
+
+    fn start(&self, director: usize) -> Running {
+        let (host, files) = &self.directors[director];
+        Running::start(host, files, &[])
+    }
+
+    /// Starts both. The first one has the address, and the second one is its backup.
+    fn start_both(&self, address: &str) -> [Running; 2] {
+        let a = self.start(0);
+        self.wait_until_at(0, address);
+        let b = self.start(1);
+        b.wait_for("virtual router eth0/51");
+        assert_eq!(b.count("-> master"), 0, "{}", b.log());
+        [a, b]
+    }
+
+    /// Writes the configuration of a director.
+    fn configure(&self, director: usize, rest: &str) {
+        let priority = [200, 100][director];
+        let (_, files) = &self.directors[director];
+        files.write(&format!(
+            "virtual_routers:\n  - {{interface: eth0, vrid: 51, priority: {priority}, interval: 100ms, hold: 0s, {rest}}}\n\
+             virtual_services:\n  - {{address: '{SERVICE}', servers: [192.168.0.2]}}\n"
+        ));
+    }
+
+    /// Whether the kernel of a director has this address.
+    fn has(&self, director: usize, address: &str) -> bool {
+        let (host, _) = &self.directors[director];
+        let listed = host.command("ip", &["-brief", "address"]).unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        listed.contains(&format!(" {address}/"))
+    }
+
+    /// Waits until this director has the address, and the other has not.
+    fn wait_until_at(&self, director: usize, address: &str) {
+        let logs = self
+            .directors
+            .each_ref()
+            .map(|(_, files)| std::fs::read_to_string(files.path("log")).unwrap_or_default());
+        wait_for(
+            &format!("{address} is at director {director}: {}", logs.join("\n")),
+            || {
+                let elsewhere = self.has(1 - director, address);
+                (self.has(director, address) && !elsewhere).then_some(())
+            },
+        );
+    }
+
+    /// What the client gets from the virtual service.
+    fn ask(&self) -> String {
+        let to: SocketAddr = SERVICE.parse().unwrap();
+        let asked = self.client.run(|| ask_tcp(None, to, PATIENCE));
+        asked.unwrap_or_else(|error| panic!("ask {to}: {error}"))
+    }
+}
+
+fn addresses(list: &str) -> String {
+    format!("addresses: [{list}]")
+}
+
+fn leaves() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let [a, b] = lan.start_both(VIP);
+    a.wait_for("virtual router eth0/51: backup -> master (no master was heard)");
+    assert_eq!(lan.ask(), "rs1 hello");
+    assert_eq!(b.count("-> master"), 0, "{}", b.log());
+    assert!(a.stop().success());
+    // The address is gone before the program is.
+    assert!(!lan.has(0, VIP));
+    lan.wait_until_at(1, VIP);
+    b.wait_for("virtual router eth0/51: backup -> master");
+    assert_eq!(lan.ask(), "rs1 hello");
+    // Its priority is higher, and nobody asked it to take the address back.
+    let a = lan.start(0);
+    a.wait_for("virtual router eth0/51: initialize -> backup");
+    assert!(b.stop().success());
+    lan.wait_until_at(0, VIP);
+    assert_eq!(lan.ask(), "rs1 hello");
+    drop(a);
+}
+
+fn cut() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let [a, b] = lan.start_both(VIP);
+    let (host, _) = &lan.directors[0];
+    host.plug(false).unwrap();
+    lan.wait_until_at(1, VIP);
+    b.wait_for("virtual router eth0/51: backup -> master");
+    a.wait_for("virtual router eth0/51: master -> fault (link down)");
+    assert_eq!(lan.ask(), "rs1 hello");
+    host.plug(true).unwrap();
+    a.wait_for("virtual router eth0/51: fault -> backup (link up)");
+    lan.wait_until_at(1, VIP);
+    assert_eq!(lan.ask(), "rs1 hello");
+}
+
+fn put_back() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let a = lan.start(0);
+    wait_for("the address", || lan.has(0, VIP).then_some(()));
+    let (host, _) = &lan.directors[0];
+    host.ip(&format!("address del {VIP}/24 dev eth0\n"))
+        .unwrap();
+    a.wait_for("virtual router eth0/51: 192.168.0.10 was removed by somebody else: put back");
+    wait_for("the address is back", || lan.has(0, VIP).then_some(()));
+    assert_eq!(lan.ask(), "rs1 hello");
+}
+
+fn killed() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let [a, b] = lan.start_both(VIP);
+    a.signal(Signal::SIGSTOP);
+    // Nobody is left there who could release it: its time in the kernel ends.
+    lan.wait_until_at(1, VIP);
+    assert_eq!(lan.ask(), "rs1 hello");
+    a.signal(Signal::SIGCONT);
+    a.wait_for("virtual router eth0/51: master -> backup");
+    assert_eq!(a.count("put back"), 0, "{}", a.log());
+    lan.wait_until_at(1, VIP);
+    b.signal(Signal::SIGKILL);
+    lan.wait_until_at(0, VIP);
+    assert_eq!(lan.ask(), "rs1 hello");
+}
+
+fn reloaded() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let a = lan.start(0);
+    wait_for("the address", || lan.has(0, VIP).then_some(()));
+    lan.configure(0, &addresses("192.168.0.10/24, 192.168.0.20/24"));
+    a.signal(Signal::SIGHUP);
+    let both = || lan.has(0, VIP) && lan.has(0, "192.168.0.20");
+    wait_for("both addresses", || both().then_some(()));
+    lan.configure(0, &addresses("192.168.0.20/24"));
+    a.signal(Signal::SIGHUP);
+    let other = || !lan.has(0, VIP) && lan.has(0, "192.168.0.20");
+    wait_for("the other address", || other().then_some(()));
+}
+
+fn ipv6() {
+    let vip = "fd00:a::10";
+    let lan = Lan::new(&addresses(&format!("'{vip}/64'")));
+    let [a, _b] = lan.start_both(vip);
+    assert!(a.stop().success());
+    lan.wait_until_at(1, vip);
+}

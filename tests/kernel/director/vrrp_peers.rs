@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The director beside keepalived on one LAN: each is master, and each is backup.
+
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+
+use lab::netns::{Host, Net};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::process::{Files, Running};
+use crate::Test;
+use crate::stage::wait_for;
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        (
+            "keepalived_and_the_director_are_one_virtual_router_by_version_3",
+            || one_router(&V3),
+        ),
+        (
+            "keepalived_and_the_director_are_one_virtual_router_by_version_2",
+            || one_router(&V2),
+        ),
+        (
+            "keepalived_and_the_director_are_one_virtual_router_by_unicast",
+            || one_router(&UNICAST),
+        ),
+        (
+            "keepalived_with_the_checksum_of_rfc_9568_and_the_director_are_one_virtual_router",
+            || one_router(&PLAIN),
+        ),
+        (
+            "keepalived_and_the_director_are_one_virtual_router_by_ipv6",
+            || one_router(&IPV6),
+        ),
+    ]
+}
+
+/// How both are configured.
+struct Pair {
+    address: &'static str,
+    prefix: &'static str,
+    /// Lines for the director's virtual router.
+    ours: &'static str,
+    /// Lines for keepalived's.
+    theirs: &'static str,
+}
+
+const V3: Pair = Pair {
+    address: "192.168.0.10",
+    prefix: "24",
+    ours: "interval: 100ms",
+    theirs: "version 3\n advert_int 0.1",
+};
+const V2: Pair = Pair {
+    ours: "version: 2, interval: 1s",
+    theirs: "version 2\n advert_int 1",
+    ..V3
+};
+const UNICAST: Pair = Pair {
+    ours: "interval: 100ms, source: 192.168.0.11, peers: [192.168.0.12]",
+    theirs: "version 3\n advert_int 0.1\n unicast_src_ip 192.168.0.12\n unicast_peer {\n 192.168.0.11\n }",
+    ..V3
+};
+const PLAIN: Pair = Pair {
+    theirs: "version 3\n advert_int 0.1\n v3_checksum_as_v2 true",
+    ..V3
+};
+const IPV6: Pair = Pair {
+    address: "fd00:a::10",
+    prefix: "64",
+    ..V3
+};
+
+/// Its process, until this is dropped.
+struct Keepalived {
+    child: Child,
+    files: Files,
+}
+
+impl Keepalived {
+    fn start(host: &Host, pair: &Pair) -> Self {
+        let files = Files::new();
+        let text = format!(
+            "vrrp_instance peer {{\n interface eth0\n virtual_router_id 51\n priority 100\n state BACKUP\n nopreempt\n \
+             {}\n virtual_ipaddress {{\n {}/{}\n }}\n}}\n",
+            pair.theirs, pair.address, pair.prefix
+        );
+        fs::write(files.path("keepalived.conf"), text).unwrap();
+        let log = File::create(files.path("log")).unwrap();
+        let mut program = Command::new("keepalived");
+        program.args(["--dont-fork", "--log-console", "--vrrp"]);
+        for (option, name) in [
+            ("--use-file", "keepalived.conf"),
+            ("--pid", "pid"),
+            ("--vrrp_pid", "vrrp-pid"),
+        ] {
+            program.arg(option).arg(files.path(name));
+        }
+        program.stdin(Stdio::null());
+        program.stdout(log.try_clone().unwrap()).stderr(log);
+        host.adopt(&mut program);
+        let child = program.spawn().unwrap();
+        Self { child, files }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.files.path("log")).unwrap()
+    }
+
+    fn wait_for(&self, words: &str) {
+        wait_for(
+            &format!("{words:?} in keepalived's log:\n{}", self.log()),
+            || self.log().contains(words).then_some(()),
+        );
+    }
+
+    /// Ends it as a service manager does.
+    fn stop(mut self) {
+        kill(
+            Pid::from_raw(self.child.id().cast_signed()),
+            Signal::SIGTERM,
+        )
+        .unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Keepalived {
+    fn drop(&mut self) {
+        // It may have ended. It ends the process that it has started.
+        let _ = kill(
+            Pid::from_raw(self.child.id().cast_signed()),
+            Signal::SIGTERM,
+        );
+        let _ = self.child.wait();
+    }
+}
+
+fn has(host: &Host, address: &str) -> bool {
+    let listed = host.command("ip", &["-brief", "address"]).unwrap();
+    String::from_utf8(listed.stdout)
+        .unwrap()
+        .contains(&format!(" {address}/"))
+}
+
+fn one_router(pair: &Pair) {
+    let net = Net::new().unwrap();
+    let ours = net
+        .host("ours", &["192.168.0.11/24", "fd00:a::11/64"])
+        .unwrap();
+    let theirs = net
+        .host("theirs", &["192.168.0.12/24", "fd00:a::12/64"])
+        .unwrap();
+    let files = Files::new();
+    files.write(&format!(
+        "virtual_routers:\n  - {{name: pair, interface: eth0, vrid: 51, priority: 200, hold: 0s, addresses: ['{}/{}'], {}}}\n\
+         virtual_services: []\n",
+        pair.address, pair.prefix, pair.ours
+    ));
+    let at = |here: &Host, there: &Host| {
+        wait_for(&format!("{} is at {}", pair.address, here.name()), || {
+            (has(here, pair.address) && !has(there, pair.address)).then_some(())
+        });
+    };
+    // The director is master, and keepalived believes it.
+    let director = Running::start(&ours, &files, &[]);
+    at(&ours, &theirs);
+    let keepalived = Keepalived::start(&theirs, pair);
+    keepalived.wait_for("Entering BACKUP STATE");
+    wait_for("keepalived is heard of no more than at its start", || {
+        let status = files.status(&ours);
+        (status.routers[0].sent > 20).then_some(())
+    });
+    assert!(
+        !keepalived.log().contains("MASTER STATE"),
+        "{}",
+        keepalived.log()
+    );
+    assert!(director.stop().success());
+    // keepalived is master, and the director believes it: its priority is higher, and it was not asked to take over.
+    at(&theirs, &ours);
+    let director = Running::start(&ours, &files, &[]);
+    let router = wait_for("the director hears keepalived", || {
+        let status = files.status(&ours);
+        let router = status.routers.into_iter().next()?;
+        (router.heard > 10).then_some(router)
+    });
+    assert_eq!(
+        (&*router.state, router.transitions),
+        ("backup", 1),
+        "{}",
+        director.log()
+    );
+    assert!(router.dropped.is_empty(), "{router:?}");
+    assert!(
+        router.master.is_some_and(|master| master.priority == 100),
+        "{router:?}"
+    );
+    keepalived.stop();
+    at(&ours, &theirs);
+    director.wait_for("virtual router pair: backup -> master (master");
+}
