@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director` and `ipvs`: settings of the whole program and of the whole kernel.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::section::{DIRECTOR, IPVS};
 use super::tree::Node;
-use super::value::{choice, duration, map, seconds, text};
+use super::value::{choice, decimal, duration, map, seconds, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{DirectorSettings, IpvsSettings, Seconds};
 
@@ -30,7 +31,11 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
     expire_nodest_conn: Some(true),
     expire_quiescent_template: Some(true),
     conn_reuse_mode: None,
+    conn_lfactor: Some(*LOAD_FACTORS.start()),
 };
+
+/// What the kernel takes (`ipvs_proc_conn_lfactor` of `net/netfilter/ipvs/ip_vs_ctl.c`).
+const LOAD_FACTORS: RangeInclusive<i8> = -8..=8;
 
 /// Reads `director`; a wrong value keeps its default.
 pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSettings {
@@ -129,6 +134,7 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
                 keep(&mut settings.expire_quiescent_template, value);
             }
             "conn_reuse_mode" => keep(&mut settings.conn_reuse_mode, reuse_mode(name, node, out)),
+            "conn_lfactor" => keep(&mut settings.conn_lfactor, load_factor(name, node, out)),
             _ => IPVS.unknown_key(entry, entries, out),
         }
     }
@@ -165,6 +171,27 @@ fn reuse_mode(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<
         ("keep", None),
     ];
     choice(name, node, &modes, &[], out)
+}
+
+/// `keep`, or a power of two.
+fn load_factor(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<i8>, Wrong> {
+    let wanted = format!(
+        "{} to {}, or keep",
+        LOAD_FACTORS.start(),
+        LOAD_FACTORS.end()
+    );
+    let text = text(name, node, &wanted, out)?;
+    if text == "keep" {
+        return Ok(None);
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let factor = decimal(digits).and_then(|_| text.parse().ok());
+    let factor = factor.filter(|factor| LOAD_FACTORS.contains(factor));
+    factor.map(Some).ok_or_else(|| {
+        let message = format!("{name} must be {wanted}, got {}", Shown(text));
+        out.push(Finding::new(node.span, message));
+        Wrong
+    })
 }
 
 /// `keep`, or whole seconds.

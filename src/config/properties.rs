@@ -580,6 +580,7 @@ fn config() -> impl Strategy<Value = Config> {
         any::<Option<bool>>(),
         any::<Option<bool>>(),
         option::of(0..=2_u8),
+        option::of(-8..=8_i8),
     );
     let ipvs = ipvs.prop_map(
         |(
@@ -589,6 +590,7 @@ fn config() -> impl Strategy<Value = Config> {
             expire_nodest_conn,
             template,
             conn_reuse_mode,
+            conn_lfactor,
         )| IpvsSettings {
             tcp_timeout,
             tcp_fin_timeout,
@@ -596,6 +598,7 @@ fn config() -> impl Strategy<Value = Config> {
             expire_nodest_conn,
             expire_quiescent_template: template,
             conn_reuse_mode,
+            conn_lfactor,
         },
     );
     let director = (

@@ -96,6 +96,7 @@ pub(super) const IPVS: Section = Section {
         "expire_nodest_conn",
         "expire_quiescent_template",
         "conn_reuse_mode",
+        "conn_lfactor",
     ],
     shared: &[],
 };

@@ -49,7 +49,33 @@ fn the_smallest_file_gets_every_default() {
     assert_eq!((schedule.rise, schedule.fall), (2, Fall::InARow(3)));
     assert_eq!(config.ipvs.expire_nodest_conn, Some(true));
     assert_eq!(config.ipvs.expire_quiescent_template, Some(true));
+    assert_eq!(config.ipvs.conn_lfactor, Some(-8));
     assert_eq!(config.director.repair_interval, Duration::from_secs(10));
+}
+
+#[test]
+fn a_load_factor_is_a_whole_number_from_minus_8_to_8_or_keep() {
+    let text = |factor| {
+        let service = "virtual_services: [{address: 10.0.0.1:80, servers: []}]";
+        format!("ipvs: {{conn_lfactor: {factor}}}\n{service}\n")
+    };
+    for (written, factor) in [
+        ("-8", Some(-8)),
+        ("0", Some(0)),
+        ("8", Some(8)),
+        ("keep", None),
+    ] {
+        assert_eq!(good(&text(written)).ipvs.conn_lfactor, factor, "{written}");
+    }
+    for written in [
+        "-9", "9", "+4", "--4", "'- 4'", "'-'", "-04", "04", "4.0", "none", "-256", "''",
+    ] {
+        let wrong = bad(&text(written));
+        assert!(
+            wrong.contains("conn_lfactor must be -8 to 8, or keep, got "),
+            "{written}: {wrong}"
+        );
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::failure::{IpvsError, OpenError};
 use super::ipvs::Ipvs;
 use super::route::{Route, RouteError};
-use super::sysctl::{SysctlError, read_sysctl, set_sysctl};
+use super::sysctl::{SysctlCause, SysctlError, read_sysctl, set_sysctl};
 use crate::model::{AddressKey, Host, Link, Seconds, Timeouts};
 use crate::plan::{
     AddressSettings, HostFailure, HostPart, HostReading, HostScope, HostStep, HostTarget,
@@ -158,7 +158,13 @@ impl HostTarget for LocalHost<'_> {
             }
         }
         for name in &scope.settings {
-            let value = read_sysctl(name).map_err(HostError::from).map(Some);
+            let value = match read_sysctl(name) {
+                Err(SysctlError {
+                    cause: SysctlCause::Missing,
+                    ..
+                }) if scope.optional.contains(name) => Ok(None),
+                read => read.map_err(HostError::from).map(Some),
+            };
             if let Some(value) = noted(value, &mut failures) {
                 host.settings.insert(name.clone(), value);
             }

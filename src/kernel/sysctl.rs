@@ -104,7 +104,7 @@ impl fmt::Display for SysctlError {
                 "no such setting (ENOENT); its interface is gone, or its module is not loaded",
             ),
             SysctlCause::NotPermitted => {
-                f.write_str("not permitted (EACCES); run as root or with CAP_NET_ADMIN")
+                f.write_str("not permitted (EACCES); run as root or with CAP_NET_ADMIN in the initial user namespace")
             }
             SysctlCause::BadName => f.write_str("no setting can be called so"),
             SysctlCause::NotANumber(text) => write!(f, "\"{text}\" is not a whole number"),

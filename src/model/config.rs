@@ -97,6 +97,10 @@ pub struct IpvsSettings {
     /// `None` leaves it as it is.
     #[serde(default)]
     pub conn_reuse_mode: Option<u8>,
+    /// `net.ipv4.vs.conn_lfactor` of Linux 7.1 and later, -8 to 8: at how many connections for each bucket the kernel's
+    /// table of them grows, as a power of two. `None` leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conn_lfactor: Option<i8>,
 }
 
 /// Settings of the director itself.

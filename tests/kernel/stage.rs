@@ -24,7 +24,6 @@ use lvs_director::plan::{Target as _, desired, diff, execute};
 /// Longer than anything takes that works, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many connections the kernel's table has for each of its buckets before it grows, as a power of two.
 const CONN_LFACTOR: &str = "ipv4/vs/conn_lfactor";
 
 /// What a configuration asks of the kernel.
@@ -182,15 +181,27 @@ impl Stage {
 
     /// Whether the kernel's table of connections grows while it is in use: it does in Linux 7.1 and later.
     pub(crate) fn has_growing_table(&self) -> bool {
+        self.load_factor().is_some()
+    }
+
+    /// At how many connections for each bucket the director's table of them grows, as a power of two.
+    pub(crate) fn load_factor(&self) -> Option<i32> {
         let path = Path::new("/proc/sys/net").join(CONN_LFACTOR);
-        self.director.run(|| path.exists())
+        let text = self.director.run(|| fs::read_to_string(path)).ok()?;
+        Some(text.trim().parse().unwrap())
+    }
+
+    /// Somebody changes it by hand.
+    pub(crate) fn set_load_factor(&self, factor: i32) {
+        let written = self.director.sysctl(CONN_LFACTOR, &factor.to_string());
+        written.unwrap();
     }
 
     /// A table of connections that grows has its full size from the ninth connection on. While it grows, the kernel can
     /// take a new connection for an earlier one from the same port (`traffic::growth` shows it).
     pub(crate) fn grow_table_early(&self) {
         if self.has_growing_table() {
-            self.director.sysctl(CONN_LFACTOR, "-8").unwrap();
+            self.set_load_factor(-8);
         }
     }
 

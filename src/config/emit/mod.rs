@@ -79,6 +79,7 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         expire_nodest_conn,
         expire_quiescent_template,
         conn_reuse_mode,
+        conn_lfactor,
     } = ipvs;
     let timeout = |seconds: &Option<Seconds>| seconds.map_or("keep".to_owned(), whole_seconds);
     f.write_str("ipvs:\n")?;
@@ -90,7 +91,9 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let template = switch(expire_quiescent_template);
     writeln!(f, "  expire_quiescent_template: {template}")?;
     let mode = conn_reuse_mode.map_or("keep".to_owned(), |mode| mode.to_string());
-    writeln!(f, "  conn_reuse_mode: {mode}")
+    writeln!(f, "  conn_reuse_mode: {mode}")?;
+    let factor = conn_lfactor.map_or("keep".to_owned(), |factor| factor.to_string());
+    writeln!(f, "  conn_lfactor: {factor}")
 }
 
 fn write_service(

@@ -55,6 +55,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             expire_nodest_conn: None,
             expire_quiescent_template: None,
             conn_reuse_mode: None,
+            conn_lfactor: None,
         },
         routers: BTreeMap::new(),
         director: DirectorSettings {

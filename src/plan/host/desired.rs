@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What this host should have. What is absent here stays as it is.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{HostPart, HostScope};
@@ -15,6 +17,9 @@ pub struct DesiredHost {
     pub(super) tunnels: Vec<TunnelDevice>,
     pub(super) links: Vec<(String, bool)>,
     pub(super) settings: Vec<(SysctlName, i32)>,
+    /// Those of the settings that are wanted only where the kernel has them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) optional: BTreeSet<SysctlName>,
     pub(super) timeouts: DesiredTimeouts,
     pub(super) sync_daemons: Vec<(SyncRole, Option<SyncDaemon>)>,
     pub(super) addresses: Vec<(AddressKey, Option<AddressSettings>)>,
@@ -35,6 +40,13 @@ impl DesiredHost {
 
     /// This setting should have this value.
     pub fn setting(&mut self, name: SysctlName, value: i32) {
+        self.optional.remove(&name);
+        put(&mut self.settings, name, value);
+    }
+
+    /// The same where the kernel has this setting; elsewhere nothing is wanted.
+    pub fn optional_setting(&mut self, name: SysctlName, value: i32) {
+        self.optional.insert(name.clone());
         put(&mut self.settings, name, value);
     }
 
@@ -87,6 +99,7 @@ impl DesiredHost {
         HostScope {
             parts: parts.map(|(part, _)| part).collect(),
             settings: self.settings.iter().map(|(name, _)| name.clone()).collect(),
+            optional: self.optional.clone(),
         }
     }
 }
@@ -175,11 +188,13 @@ pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
         expire_nodest_conn,
         expire_quiescent_template,
         conn_reuse_mode,
+        conn_lfactor,
     } = *settings;
     let mut desired = DesiredHost::default();
     desired.timeouts(DesiredTimeouts { tcp, tcp_fin, udp });
+    let name = |name| SysctlName::net(&["ipv4", "vs", name]);
     let switch = |on: Option<bool>| on.map(u8::from);
-    for (name, value) in [
+    for (key, value) in [
         ("expire_nodest_conn", switch(expire_nodest_conn)),
         (
             "expire_quiescent_template",
@@ -188,8 +203,12 @@ pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
         ("conn_reuse_mode", conn_reuse_mode),
     ] {
         if let Some(value) = value {
-            desired.setting(SysctlName::net(&["ipv4", "vs", name]), value.into());
+            desired.setting(name(key), value.into());
         }
+    }
+    // Before Linux 7.1 the table of connections has one size, and the kernel no such setting.
+    if let Some(factor) = conn_lfactor {
+        desired.optional_setting(name("conn_lfactor"), factor.into());
     }
     desired
 }

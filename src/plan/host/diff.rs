@@ -92,6 +92,7 @@ fn change_settings(desired: &DesiredHost, observed: &Host, plan: &mut HostPlan) 
                 from: *from,
                 to: *to,
             }),
+            None if desired.optional.contains(name) => {}
             None => plan.missing.push(Missing::Setting(name.clone())),
         }
     }

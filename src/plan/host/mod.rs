@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What to do next with this host: the difference between the wanted and the present state.
 //!
-//! A [`DesiredHost`] says only what is wanted; everything else stays as it is. Its laws (`properties.rs` tests them
-//! with random hosts):
+//! A [`DesiredHost`] says only what is wanted; everything else stays as it is. An optional setting is wanted only where
+//! the kernel has it. The laws of the plans (`properties.rs` tests them with random hosts):
 //!
 //! 1. Carrying a plan out makes everything that is wanted, except what the plan calls missing.
 //! 2. Planning again gives no steps.

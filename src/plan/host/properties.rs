@@ -130,7 +130,7 @@ fn desired() -> impl Strategy<Value = DesiredHost> {
     (
         any::<bool>(),
         vec((interface(), any::<bool>()), 0..4),
-        vec((setting_name(), 0..3_i32), 0..5),
+        vec((setting_name(), 0..3_i32, any::<bool>()), 0..5),
         (timeout(), timeout(), timeout()),
         option::of(option::of(sync_daemon(SyncRole::Master))),
         option::of(option::of(sync_daemon(SyncRole::Backup))),
@@ -145,8 +145,12 @@ fn desired() -> impl Strategy<Value = DesiredHost> {
                 for (interface, up) in links {
                     desired.link(interface, up);
                 }
-                for (name, value) in settings {
-                    desired.setting(name, value);
+                for (name, value, optional) in settings {
+                    if optional {
+                        desired.optional_setting(name, value);
+                    } else {
+                        desired.setting(name, value);
+                    }
                 }
                 desired.timeouts(DesiredTimeouts { tcp, tcp_fin, udp });
                 for (role, wanted) in [(SyncRole::Master, master), (SyncRole::Backup, backup)] {
@@ -205,7 +209,9 @@ proptest! {
         }
         for (name, value) in &desired.settings {
             let now = host.settings.get(name);
-            prop_assert!(now == Some(value) || missing(Missing::Setting(name.clone())));
+            let optional = desired.optional.contains(name);
+            prop_assert_eq!(missing(Missing::Setting(name.clone())), now.is_none() && !optional);
+            prop_assert!(now.is_none_or(|now| now == value));
         }
         if desired.timeouts != DesiredTimeouts::default() {
             match host.timeouts {
@@ -329,6 +335,7 @@ fn the_configuration_asks_for_what_it_names_and_no_more() {
         expire_nodest_conn: None,
         expire_quiescent_template: None,
         conn_reuse_mode: None,
+        conn_lfactor: None,
     };
     assert!(desired_host(&nothing).is_empty());
     assert_eq!(desired_host(&nothing).scope(), HostScope::default());
@@ -363,6 +370,33 @@ fn the_configuration_asks_for_what_it_names_and_no_more() {
     assert!(!desired.is_served_by(&host));
     host = carry_out(&plan, &host);
     assert!(desired.is_served_by(&host));
+}
+
+#[test]
+fn the_load_factor_is_wanted_only_where_the_kernel_has_it() {
+    let settings = IpvsSettings {
+        conn_lfactor: Some(-8),
+        ..IpvsSettings::default()
+    };
+    let desired = desired_host(&settings);
+    let name = SysctlName::net(&["ipv4", "vs", "conn_lfactor"]);
+    let asked = [name.clone()];
+    let scope = HostScope {
+        optional: [name.clone()].into(),
+        ..HostScope::of_settings(asked)
+    };
+    assert_eq!(desired.scope(), scope);
+    let older = Host::default();
+    assert_eq!(diff_host(&desired, &older), HostPlan::default());
+    assert!(desired.is_served_by(&older));
+    let newer = Host {
+        settings: [(name, -4)].into(),
+        ..Host::default()
+    };
+    let plan = diff_host(&desired, &newer);
+    let said: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["set net.ipv4.vs.conn_lfactor: -4 -> -8"]);
+    assert!(desired.is_served_by(&carry_out(&plan, &newer)));
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub struct HostScope {
     pub parts: BTreeSet<HostPart>,
     /// These settings.
     pub settings: BTreeSet<SysctlName>,
+    /// Those of the settings that the kernel may not have: the absence of one is no failure.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub optional: BTreeSet<SysctlName>,
 }
 
 impl HostScope {
@@ -40,7 +43,7 @@ impl HostScope {
     pub fn of(parts: impl IntoIterator<Item = HostPart>) -> Self {
         Self {
             parts: parts.into_iter().collect(),
-            settings: BTreeSet::new(),
+            ..Self::default()
         }
     }
 
@@ -48,8 +51,8 @@ impl HostScope {
     #[must_use]
     pub fn of_settings(settings: impl IntoIterator<Item = SysctlName>) -> Self {
         Self {
-            parts: BTreeSet::new(),
             settings: settings.into_iter().collect(),
+            ..Self::default()
         }
     }
 

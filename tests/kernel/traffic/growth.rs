@@ -85,8 +85,7 @@ fn is_taken_for_the_old_one() {
         }
     }
     panic!(
-        "this kernel keeps the order of its connections: the random drains need no setting of the table's size any more, \
-         and docs/configuration.md no advice"
+        "this kernel keeps the order of its connections: `ipvs: conn_lfactor` need not be -8 by default any more"
     );
 }
 

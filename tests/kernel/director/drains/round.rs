@@ -93,8 +93,6 @@ impl Round {
             .map(|number| Service::random(&mut rng, number))
             .collect();
         let mut stage = Stage::new(SERVERS);
-        // A fault of the kernel, which would look like one of the director's. It has tests of its own.
-        stage.grow_table_early();
         stage.client.sysctl("ipv4/tcp_tw_reuse", "1").unwrap();
         for way in Way::ALL {
             stage.vip(way.vip());
