@@ -68,6 +68,9 @@ pub struct RouterStatus {
     pub transitions: u64,
     /// How often a virtual address was put back that somebody else had removed.
     pub put_back: u64,
+    /// How often another host said, by ARP, that a virtual address is there while this host had it.
+    #[serde(default)]
+    pub disputes: u64,
     /// Why it cannot take part, if it is not said by its state.
     pub problem: Option<String>,
 }

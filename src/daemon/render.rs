@@ -85,6 +85,13 @@ fn router(text: &mut String, it: &RouterStatus) {
     if it.put_back > 0 {
         let _ = write!(text, "; an address was put back {} times", it.put_back);
     }
+    if it.disputes > 0 {
+        let _ = write!(
+            text,
+            "; another host claimed an address {} times",
+            it.disputes
+        );
+    }
     text.push('\n');
 }
 
@@ -297,6 +304,7 @@ mod tests {
             dropped: [("checksum".to_owned(), 2), ("vrid".to_owned(), 1)].into(),
             transitions: 3,
             put_back: 0,
+            disputes: 2,
             problem: Some("no IPv4 address on eth0".to_owned()),
         };
         let mut text = String::new();
@@ -305,7 +313,7 @@ mod tests {
             text,
             "virtual router eth0/51 (vrid 51 on eth0): backup for 12 s, priority 100; 192.0.2.10/24, 192.0.2.11/32\n  \
              master: 192.0.2.2, priority 150\n  problem: no IPv4 address on eth0\n  \
-             advertisements: 4 sent, 120 heard, 2 dropped (checksum), 1 dropped (vrid)\n"
+             advertisements: 4 sent, 120 heard, 2 dropped (checksum), 1 dropped (vrid); another host claimed an address 2 times\n"
         );
     }
 

@@ -193,6 +193,7 @@ fn router() -> RouterStatus {
         dropped: [("checksum".to_owned(), 2)].into(),
         transitions: 1,
         put_back: 0,
+        disputes: 0,
         problem: None,
     }
 }
@@ -278,7 +279,7 @@ fn a_status_is_the_json_that_people_use() {
         "routers": [{
             "name": "eth0/51", "interface": "eth0", "vrid": 51, "state": "backup", "since_seconds": 12, "priority": 100,
             "master": {"address": "192.0.2.2", "priority": 150}, "addresses": ["192.0.2.10/24"], "sent": 0,
-            "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "put_back": 0, "problem": null,
+            "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "put_back": 0, "disputes": 0, "problem": null,
         }],
         "services": [{
             "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null, "alarm": "too few",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,12 @@ use tracing::{info, warn};
 
 use super::seat::{Place, Seat, on_interface};
 use super::view::RouterView;
+use crate::codec::ethernet::HardwareAddress;
 use crate::codec::vrrp::{self, Advertisement, Delivery, Keys, MOST_BYTES, Terms, group};
 use crate::kernel::Route;
 use crate::model::{
-    AddressFamily, ChecksumForm, ConfiguredRouter, HostEvent, Priority, Timestamp, VirtualRouter,
+    AddressFamily, ChecksumForm, ConfiguredRouter, HostEvent, LinkLayerAddress, Priority,
+    Timestamp, VirtualRouter,
 };
 use crate::net::Arrived;
 use crate::vrrp::{Action, AnnounceReason, Event, Heard, Instance, State};
@@ -28,6 +30,8 @@ const MOST_AT_ONCE: usize = 64;
 const BURST: usize = 5;
 /// So often an address is renewed in its lifetime.
 const RENEWALS: u32 = 4;
+/// An address is defended against another host this often. Source: RFC 5227, section 1.1 (`DEFEND_INTERVAL`).
+const DEFENCE: Duration = Duration::from_secs(10);
 
 /// One virtual router.
 pub(super) struct Member {
@@ -49,6 +53,10 @@ pub(super) struct Member {
     malformed: BTreeMap<&'static str, u64>,
     /// How often an address was put back.
     put_back: u64,
+    /// How often another host said that an address of ours is there.
+    disputes: u64,
+    /// Not before that is it told again.
+    next_defence: Timestamp,
 }
 
 impl Member {
@@ -65,6 +73,8 @@ impl Member {
             complaint: None,
             malformed: BTreeMap::new(),
             put_back: 0,
+            disputes: 0,
+            next_defence: began,
         }
     }
 
@@ -83,6 +93,7 @@ impl Member {
             counts: machine.map(|it| it.counts().clone()).unwrap_or_default(),
             malformed: self.malformed.clone(),
             put_back: self.put_back,
+            disputes: self.disputes,
             problem: self.complaint.clone(),
         }
     }
@@ -141,9 +152,8 @@ impl Member {
                 "no {} address on {interface} to send advertisements from; add one, or name another interface",
                 self.router.family()
             );
-            self.seat = None;
             self.complain(&why);
-            return self.handle(now, Event::LinkDown, route);
+            return self.leave_seat(now, route);
         };
         if !self.seat.as_ref().is_some_and(|seat| seat.is_at(&place)) {
             match Seat::take(&self.router, &place) {
@@ -160,6 +170,12 @@ impl Member {
         }
         self.complaint = None;
         self.meet(now, &place, route);
+    }
+
+    /// Without a place it takes no part. The addresses go while it is known where they are.
+    fn leave_seat(&mut self, now: Timestamp, route: &mut Route) {
+        self.handle(now, Event::LinkDown, route);
+        self.seat = None;
     }
 
     /// The machine exists as soon as it is known where it speaks from.
@@ -233,6 +249,26 @@ impl Member {
         self.announce(AnnounceReason::TookOver);
     }
 
+    /// Another host says that one of our addresses is there. Our announcement is the answer (RFC 5227, section 2.4), not
+    /// more often than that host can be told of.
+    fn defend(&mut self, now: Timestamp, address: Ipv4Addr, who: HardwareAddress) {
+        if !self.holds {
+            return;
+        }
+        self.disputes += 1;
+        if now < self.next_defence {
+            return;
+        }
+        self.next_defence = now + DEFENCE;
+        let name = &self.name;
+        let who = LinkLayerAddress::new(&who).map_or_else(String::new, |it| it.to_string());
+        warn!(
+            "virtual router {name}: the host with the hardware address {who} says that {address} is there; announced again; \
+             look for the address on that host"
+        );
+        self.announce(AnnounceReason::TwoMasters);
+    }
+
     /// Reads what has come in.
     pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) {
         let mut bytes = [0; MOST_BYTES + 64];
@@ -240,9 +276,13 @@ impl Member {
             let Some(seat) = &self.seat else {
                 return;
             };
-            if seat.has_heard_arp() {
+            let heard = seat.hear_arp(&self.router.addresses);
+            if heard.any {
                 // A blocked port of a switch lets no ARP through.
                 self.handle(now, Event::LinkPasses, route);
+            }
+            if let Some((address, who)) = heard.dispute {
+                self.defend(now, address, who);
             }
             let Some(seat) = &self.seat else {
                 return;

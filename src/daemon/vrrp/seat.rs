@@ -2,7 +2,7 @@
 //! Where a virtual router is on this host: its interface, the address that it speaks from, its sockets.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use crate::codec::arp::Arp;
@@ -28,6 +28,15 @@ pub(super) struct Seat {
     hardware: Option<HardwareAddress>,
     pub(super) advertisements: VrrpSocket,
     frames: FrameSocket,
+}
+
+/// What ARP has come in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HeardArp {
+    /// Whether there was some.
+    pub(super) any: bool,
+    /// The first address that another host says is there, and that host.
+    pub(super) dispute: Option<(Ipv4Addr, HardwareAddress)>,
 }
 
 /// How the interface of a virtual router is now.
@@ -125,13 +134,26 @@ impl Seat {
         [self.advertisements.as_fd(), self.frames.as_fd()]
     }
 
-    /// Whether ARP has come in since the last call.
-    pub(super) fn has_heard_arp(&self) -> bool {
-        let (mut frame, mut heard) = ([0; 64], 0);
-        while heard < MOST_FRAMES && matches!(self.frames.receive(&mut frame), Ok(Some(_))) {
-            heard += 1;
+    /// What ARP has come in since the last call.
+    pub(super) fn hear_arp(&self, addresses: &[VirtualAddress]) -> HeardArp {
+        let (mut frame, mut heard) = ([0; 64], HeardArp::default());
+        for _ in 0..MOST_FRAMES {
+            let Ok(Some(length)) = self.frames.receive(&mut frame) else {
+                break;
+            };
+            heard.any = true;
+            let arp = frame.get(..length).and_then(Arp::read);
+            if let (Some(arp), Some(ours)) = (arp, self.hardware) {
+                let ipv4 = addresses.iter().filter_map(|it| match it.address {
+                    IpAddr::V4(address) => Some(address),
+                    IpAddr::V6(_) => None,
+                });
+                let mut disputed = ipv4.filter(|address| arp.disputes(*address, ours));
+                let dispute = disputed.next().map(|it| (it, arp.sender.hardware));
+                heard.dispute = heard.dispute.or(dispute);
+            }
         }
-        heard > 0
+        heard
     }
 }
 

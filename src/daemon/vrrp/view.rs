@@ -27,6 +27,8 @@ pub(in crate::daemon) struct RouterView {
     pub(super) malformed: BTreeMap<&'static str, u64>,
     /// How often an address was put back.
     pub(super) put_back: u64,
+    /// How often another host said that an address of ours is there.
+    pub(super) disputes: u64,
     /// Why it cannot take part, if it is not said by its state.
     pub(super) problem: Option<String>,
 }
@@ -71,6 +73,7 @@ impl RouterView {
             dropped: dropped.map(|(it, count)| (it.to_owned(), count)).collect(),
             transitions: self.counts.transitions,
             put_back: self.put_back,
+            disputes: self.disputes,
             problem: self.problem.clone(),
         }
     }

@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use lab::netns::{Host, Net};
 use lab::question::ask_tcp;
 use lab::service::{NameServer, tcp_name_server};
+use lvs_director::codec::arp::Arp;
+use lvs_director::kernel::Route;
+use lvs_director::net::FrameSocket;
 use nix::sys::signal::Signal;
 
 use super::process::{Files, Running};
@@ -32,6 +35,14 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_director_that_is_killed_or_hangs_does_not_keep_the_virtual_address",
             killed,
+        ),
+        (
+            "another_host_that_says_that_it_has_the_virtual_address_is_told_and_answered",
+            disputed,
+        ),
+        (
+            "without_an_address_to_speak_from_a_master_leaves",
+            no_source,
         ),
         ("a_reload_takes_and_releases_virtual_addresses", reloaded),
         ("a_virtual_address_of_ipv6_moves_as_one_of_ipv4_does", ipv6),
@@ -202,6 +213,38 @@ fn killed() {
     b.signal(Signal::SIGKILL);
     lan.wait_until_at(0, VIP);
     assert_eq!(lan.ask(), "rs1 hello");
+}
+
+fn disputed() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let a = lan.start(0);
+    wait_for("the address", || lan.has(0, VIP).then_some(()));
+    lan.client.run(|| {
+        let link = Route::open().unwrap().link("eth0").unwrap().unwrap();
+        let hardware = link.address.as_ref().unwrap().bytes().try_into().unwrap();
+        let frame = Arp::announcement(VIP.parse().unwrap(), hardware).broadcast();
+        let socket = FrameSocket::open(link.index).unwrap();
+        socket.send(&frame).unwrap();
+    });
+    let line = a.wait_for(" says that 192.168.0.10 is there; announced again");
+    assert!(
+        line.contains("virtual router eth0/51: the host with the hardware address"),
+        "{line}"
+    );
+    let (host, files) = &lan.directors[0];
+    assert!(files.status(host).routers[0].disputes > 0);
+}
+
+fn no_source() {
+    let lan = Lan::new(&addresses("192.168.0.10/32"));
+    let [a, _b] = lan.start_both(VIP);
+    let (host, _) = &lan.directors[0];
+    host.ip("address del 192.168.0.11/24 dev eth0\n").unwrap();
+    a.wait_for("virtual router eth0/51: no IPv4 address on eth0 to send advertisements from");
+    lan.wait_until_at(1, VIP);
+    host.ip("address add 192.168.0.11/24 dev eth0\n").unwrap();
+    a.wait_for("virtual router eth0/51: fault -> backup");
+    lan.wait_until_at(1, VIP);
 }
 
 fn reloaded() {
