@@ -31,6 +31,8 @@ pub enum Item {
     Reload(Reloaded),
     /// For how many servers an order changed something.
     Ordered(u64),
+    /// The virtual routers that leave to another host, by name.
+    HandedOver(Vec<String>),
     /// What `director plan` needs to know from the running director.
     Standings(Box<Remembered>),
 }
@@ -131,6 +133,7 @@ struct ReadItem {
     skipped: Option<ReadSkipped>,
     reload: Option<Reloaded>,
     ordered: Option<u64>,
+    handed_over: Option<Vec<String>>,
     standings: Option<Box<Remembered>>,
 }
 
@@ -151,6 +154,7 @@ impl ReadItem {
             .or(skipped)
             .or(self.reload.map(Item::Reload))
             .or(self.ordered.map(Item::Ordered))
+            .or(self.handed_over.map(Item::HandedOver))
             .or(self.standings.map(Item::Standings))
     }
 }

@@ -51,6 +51,12 @@ pub enum Request {
         #[serde(default)]
         force: bool,
     },
+    /// Let another host be master: one [`super::Item::HandedOver`].
+    Failover {
+        /// Only this virtual router; all that are master here when it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        router: Option<String>,
+    },
     /// What `director plan` needs to know from the running director: one [`super::Item::Standings`].
     Standings,
 }
@@ -61,14 +67,21 @@ fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Order>, D::Error
 }
 
 /// The requests that are known, as the lines name them.
-const KINDS: [&str; 5] = ["status", "events", "reload", "order", "standings"];
+const KINDS: [&str; 6] = [
+    "status",
+    "events",
+    "reload",
+    "order",
+    "failover",
+    "standings",
+];
 
 impl Request {
     /// Whether it changes something.
     #[must_use]
     pub const fn changes(&self) -> bool {
         match self {
-            Self::Reload { .. } | Self::Order { .. } => true,
+            Self::Reload { .. } | Self::Order { .. } | Self::Failover { .. } => true,
             Self::Status { .. } | Self::Events { .. } | Self::Standings => false,
         }
     }

@@ -174,6 +174,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let the other director have the virtual addresses. This one takes them back when the other leaves, or when nobody
+    /// takes them
+    Failover {
+        #[command(flatten)]
+        whom: Director,
+        /// Only this virtual router, as director status names it: eth0/51
+        #[arg(long, value_name = "NAME")]
+        router: Option<String>,
+    },
     /// Ask the running director to read its configuration again, as SIGHUP does
     Reload {
         #[command(flatten)]
@@ -354,6 +363,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             follow,
             json,
         } => ask::events(whom.into(), since_number, follow, json),
+        Command::Failover { whom, router } => ask::failover(whom.into(), router),
         Command::Reload { whom, wait } => ask::reload(whom.into(), wait),
     }
 }

@@ -125,7 +125,11 @@ pub(super) fn events(
             Item::Skipped { .. } if json => to_json(serde_json::to_string(&item))?,
             Item::Event(told) => event(told),
             Item::Skipped { first, last } => skipped(*first, *last),
-            Item::Status(_) | Item::Reload(_) | Item::Ordered(_) | Item::Standings(_) => {
+            Item::Status(_)
+            | Item::Reload(_)
+            | Item::Ordered(_)
+            | Item::HandedOver(_)
+            | Item::Standings(_) => {
                 continue;
             }
         };
@@ -166,6 +170,17 @@ pub(super) fn reload(whom: Whom, wait: bool) -> Result<ExitCode, Failure> {
             "step",
         );
         say(&format!("reloaded{overtaken}: {steps}\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `director failover`.
+pub(super) fn failover(whom: Whom, router: Option<String>) -> Result<ExitCode, Failure> {
+    let mut client = whom.connect()?;
+    for item in client.ask(Request::Failover { router })? {
+        if let Item::HandedOver(names) = item? {
+            say(&format!("handed over: {}\n", printable(&names.join(", "))))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -25,12 +25,17 @@ const WATCH_PERIOD: Duration = Duration::from_millis(250);
 /// How long the answer to an order waits until it is written down.
 const LONGEST_WRITE: Duration = Duration::from_secs(2);
 
+/// Lets other hosts be master of the virtual routers with these names.
+pub(super) type HandOver = Box<dyn Fn(&[String])>;
+
 /// The sources of answers.
 pub(super) struct Desk {
     /// What the engine has published.
     pub(super) published: Arc<Published>,
     /// What the virtual routers have published.
     pub(super) routers: RouterViews,
+    /// Lets other hosts be master of these virtual routers.
+    pub(super) hand_over: HandOver,
     /// Asks for a reload, and returns the request's number.
     pub(super) reload: Box<dyn Fn() -> ReloadId>,
     /// Hands an operator's command to the engine.
@@ -92,6 +97,14 @@ impl Desk {
                     by: who(asked.peer).into(),
                 };
                 self.order(command, replies).await
+            }
+            Request::Failover { router } => {
+                let masters = self.routers.masters(router.as_deref());
+                let masters = masters.map_err(Unanswered::Refused)?;
+                let names = masters.join(", ");
+                tracing::info!("failover of {names} asked for by {}", who(asked.peer));
+                (self.hand_over)(&masters);
+                replies.made(move || Item::HandedOver(masters)).await
             }
             Request::Standings => {
                 let (snapshot, now) = (self.latest()?, self.clock.now());

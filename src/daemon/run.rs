@@ -18,7 +18,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
 use super::clock::Clock;
-use super::desk::{self, Desk};
+use super::desk::{self, Desk, HandOver};
 use super::lan;
 use super::loader::Loader;
 use super::log;
@@ -94,6 +94,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let desk = Desk {
         published,
         routers: virtual_routers.views(),
+        hand_over: hand_over_by(virtual_routers.orders()),
         reload: {
             let loader = Arc::clone(&loader);
             Box::new(move || loader.ask())
@@ -158,6 +159,11 @@ fn begin(
 fn virtual_routers(config: &Config, clock: Clock) -> Result<VrrpThread, Failure> {
     let failed = |error| format!("start the thread of the virtual routers: {error}");
     VrrpThread::start(config, clock).map_err(|error| Failure::failed(failed(error)))
+}
+
+/// Hands the orders of operators to the virtual routers.
+fn hand_over_by(orders: VrrpOrders) -> HandOver {
+    Box::new(move |routers| orders.hand_over(routers))
 }
 
 /// Hands the orders of operators to the engine.

@@ -124,8 +124,33 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
             }
             Ok(())
         }
+        Request::Failover { router } => match router {
+            Some(name) => Err(Unanswered::Refused(format!("no {name}\u{7}"))),
+            None => {
+                replies
+                    .item(Item::HandedOver(vec!["eth0/51".to_owned()]))
+                    .await
+            }
+        },
         Request::Standings => Err(Unanswered::Refused("no".to_owned())),
     }
+}
+
+#[test]
+fn a_failover_says_which_virtual_routers_leave_or_why_none_does() {
+    let running = Answering::start();
+    let said = running.ask("failover", &[]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "handed over: eth0/51\n"),
+        "{said:?}"
+    );
+    let said = running.ask("failover", &["--router", "eth1/7"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err.contains("no eth1/7") && !said.err.contains('\u{7}'),
+        "{said:?}"
+    );
 }
 
 #[test]

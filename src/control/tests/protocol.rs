@@ -28,6 +28,12 @@ fn request(id: u64, request: Request) -> ClientLine {
     ClientLine::Request { id, request }
 }
 
+fn failover(router: &str) -> Request {
+    Request::Failover {
+        router: Some(router.to_owned()),
+    }
+}
+
 #[test]
 fn requests_are_these_lines() {
     let golden = [
@@ -85,6 +91,10 @@ fn requests_are_these_lines() {
         (
             request(5, Request::Standings),
             r#"{"id":5,"request":"standings"}"#,
+        ),
+        (
+            request(6, failover("eth0/51")),
+            r#"{"id":6,"request":"failover","router":"eth0/51"}"#,
         ),
     ];
     for (line, text) in golden {

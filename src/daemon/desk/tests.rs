@@ -35,6 +35,7 @@ impl Office {
             let number = AtomicU64::new(0);
             let desk = Desk {
                 routers: RouterViews::default(),
+                hand_over: Box::new(|_| ()),
                 published: shown,
                 reload: Box::new(move || {
                     asked.send(()).unwrap();

@@ -132,6 +132,11 @@ impl Member {
         self.settle(now, route);
     }
 
+    /// Lets another host be master.
+    pub(super) fn hand_over(&mut self, now: Timestamp, route: &mut Route) {
+        self.handle(now, Event::HandOver, route);
+    }
+
     /// Leaves for good.
     pub(super) fn end(&mut self, now: Timestamp, route: &mut Route) {
         self.handle(now, Event::Stop, route);

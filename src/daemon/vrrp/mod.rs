@@ -29,6 +29,8 @@ enum Order {
     Begin,
     /// These are the virtual routers from now on.
     Change(Routers),
+    /// Let other hosts be master of these.
+    HandOver(Vec<String>),
     /// Leave, release the addresses, and end.
     End,
 }
@@ -60,6 +62,11 @@ impl VrrpOrders {
             self.routers.clone_from(routers);
             self.order(Order::Change(routers.clone()));
         }
+    }
+
+    /// Lets other hosts be master of these.
+    pub(super) fn hand_over(&self, routers: &[String]) {
+        self.order(Order::HandOver(routers.to_vec()));
     }
 
     fn order(&self, order: Order) {

@@ -42,6 +42,37 @@ impl RouterViews {
         self.0.store(Arc::new(views));
     }
 
+    /// Those that are master here, or the one that is asked for. An error says why there is none.
+    pub(in crate::daemon) fn masters(&self, only: Option<&str>) -> Result<Vec<String>, String> {
+        let views = self.0.load();
+        let masters = views.iter().filter(|it| it.state == State::Master);
+        let Some(name) = only else {
+            let names: Vec<String> = masters.map(|it| it.name.to_string()).collect();
+            let none = "this host is master of no virtual router: ask on the host that is";
+            return if names.is_empty() {
+                Err(none.to_owned())
+            } else {
+                Ok(names)
+            };
+        };
+        match views.iter().find(|it| *it.name == *name) {
+            None => Err(format!(
+                "there is no virtual router {name}; director status lists them"
+            )),
+            Some(view) if view.state == State::Master => Ok(vec![name.to_owned()]),
+            Some(view) => Err(match view.master {
+                Some((master, _)) => format!(
+                    "virtual router {name} is {} here: ask on {master}",
+                    view.state
+                ),
+                None => format!(
+                    "virtual router {name} is {} here, and no master is known",
+                    view.state
+                ),
+            }),
+        }
+    }
+
     /// As clients get them.
     pub(in crate::daemon) fn status(&self, now: Timestamp) -> Vec<RouterStatus> {
         let views = self.0.load();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The loop of the thread: waits for advertisements, changes of this host, orders, and deadlines.
 
+use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -29,8 +30,8 @@ pub(super) struct Watch {
     members: Vec<Member>,
     clock: Clock,
     orders: Receiver<Order>,
-    /// An order that waits for netlink.
-    deferred: Option<Order>,
+    /// Orders that wait for netlink.
+    deferred: VecDeque<Order>,
     /// Whether the table is in the kernel.
     begun: bool,
     bell: Arc<EventFd>,
@@ -52,7 +53,7 @@ impl Watch {
             members,
             clock,
             orders,
-            deferred: None,
+            deferred: VecDeque::new(),
             begun: false,
             bell,
             monitor: None,
@@ -104,7 +105,9 @@ impl Watch {
         let _ = ppoll(&mut bell, Some(TimeSpec::from_duration(time)), None);
         let _ = self.bell.read();
         match self.orders.try_recv() {
-            Ok(order @ (Order::Begin | Order::Change(_))) => self.deferred = Some(order),
+            Ok(order @ (Order::Begin | Order::Change(_) | Order::HandOver(_))) => {
+                self.deferred.push_back(order);
+            }
             Ok(Order::End) | Err(TryRecvError::Disconnected) => return true,
             Err(TryRecvError::Empty) => {}
         }
@@ -141,7 +144,7 @@ impl Watch {
         loop {
             let next = self
                 .deferred
-                .take()
+                .pop_front()
                 .map_or_else(|| self.orders.try_recv(), Ok);
             let order = match next {
                 Ok(order) => order,
@@ -151,6 +154,11 @@ impl Watch {
             match order {
                 Order::Begin => self.begin(now, route),
                 Order::Change(routers) => self.change(now, routers, route),
+                Order::HandOver(names) => {
+                    let members = self.members.iter_mut();
+                    let meant = members.filter(|it| names.iter().any(|name| name == it.name()));
+                    meant.for_each(|member| member.hand_over(now, route));
+                }
                 Order::End => {
                     let members = self.members.iter_mut();
                     members.for_each(|member| member.end(now, route));

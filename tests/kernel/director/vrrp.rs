@@ -2,6 +2,9 @@
 //! Two directors that share a virtual address.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use lab::netns::{Host, Net};
 use lab::question::ask_tcp;
@@ -44,6 +47,7 @@ pub(super) fn tests() -> Vec<Test> {
             "without_an_address_to_speak_from_a_master_leaves",
             no_source,
         ),
+        ("a_planned_failover_fails_no_new_connection", planned),
         ("a_reload_takes_and_releases_virtual_addresses", reloaded),
         ("a_virtual_address_of_ipv6_moves_as_one_of_ipv4_does", ipv6),
     ]
@@ -213,6 +217,69 @@ fn killed() {
     b.signal(Signal::SIGKILL);
     lan.wait_until_at(0, VIP);
     assert_eq!(lan.ask(), "rs1 hello");
+}
+
+/// A client that asks again and again, until it is dropped.
+struct Stream<'scope> {
+    ends: Arc<AtomicBool>,
+    thread: ScopedJoinHandle<'scope, usize>,
+}
+
+impl<'scope> Stream<'scope> {
+    fn start(scope: &'scope Scope<'scope, '_>, lan: &'scope Lan) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&ends);
+        let thread = scope.spawn(move || {
+            let mut asked = 0;
+            while !over.load(Ordering::Relaxed) {
+                assert_eq!(lan.ask(), "rs1 hello");
+                asked += 1;
+            }
+            asked
+        });
+        Self { ends, thread }
+    }
+
+    /// How often it has asked. Each was answered.
+    fn stop(self) -> usize {
+        self.ends.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// Ends the stream also when the test fails.
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn planned() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let [a, b] = lan.start_both(VIP);
+    let asked = thread::scope(|scope| {
+        let stream = Stream::start(scope, &lan);
+        let _ends = Ends(Arc::clone(&stream.ends));
+        let (host, files) = &lan.directors[0];
+        let refused = files.once(host, "failover", &["--router", "eth1/51"]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        let none = "there is no virtual router eth1/51";
+        assert!(refused.err.contains(none), "{refused:?}");
+        let said = files.once(host, "failover", &[]);
+        assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
+        lan.wait_until_at(1, VIP);
+        let again = files.once(host, "failover", &[]);
+        let none = "this host is master of no virtual router";
+        assert!(again.err.contains(none), "{again:?}");
+        // It takes the addresses when the other one leaves.
+        assert!(b.stop().success());
+        lan.wait_until_at(0, VIP);
+        stream.stop()
+    });
+    assert!(asked > 10, "{asked}");
+    a.wait_for("virtual router eth0/51: master -> backup (handed over)");
 }
 
 fn disputed() {
