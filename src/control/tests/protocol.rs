@@ -150,7 +150,7 @@ fn what_is_no_request_is_told_with_its_number_and_its_reason() {
         why,
         format!(
             "director {} (control protocol 2) does not know the request \"drain\"; it knows status, events, reload, \
-             order, standings",
+             order, failover, standings",
             env!("CARGO_PKG_VERSION")
         )
     );

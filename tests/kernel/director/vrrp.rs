@@ -115,7 +115,7 @@ impl Lan {
         let priority = [200, 100][director];
         let (_, files) = &self.directors[director];
         files.write(&format!(
-            "virtual_routers:\n  - {{interface: eth0, vrid: 51, priority: {priority}, interval: 100ms, hold: 0s, {rest}}}\n\
+            "virtual_routers:\n  - {{interface: eth0, vrid: 51, priority: {priority}, interval: 200ms, hold: 0s, {rest}}}\n\
              virtual_services:\n  - {{address: '{SERVICE}', servers: [192.168.0.2]}}\n"
         ));
     }
