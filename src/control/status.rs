@@ -152,8 +152,18 @@ pub struct ServerStatus {
 pub struct DrainStatus {
     /// How long ago it began, in seconds.
     pub since_seconds: u64,
-    /// How many connections are left; absent until they have been counted.
+    /// How many active connections are left; absent until they have been counted.
     pub connections: Option<u32>,
+    /// How many connections close or have ended, beside the active ones; absent until they have been counted, and from an
+    /// older director.
+    #[serde(default)]
+    pub closing: Option<u32>,
+    /// Whether packets flow over any of them.
+    #[serde(default)]
+    pub packets_flow: bool,
+    /// For how long no packet has come, in seconds; absent until they have been counted.
+    #[serde(default)]
+    pub still_seconds: Option<u64>,
     /// How many persistence templates are left, when it waits for them.
     pub templates: Option<u32>,
     /// In how many seconds it ends, also when connections are left; absent when it waits for as long as they live.

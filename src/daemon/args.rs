@@ -123,7 +123,8 @@ enum Command {
         /// Also when a service is left without a server for new connections
         #[arg(long)]
         force: bool,
-        /// Wait until the servers have no active connections; exit with 1 when some are left after the timeout
+        /// Wait until the servers have left the table, and say what they wait for; exit with 1 when one is left after the
+        /// timeout
         #[arg(long)]
         wait: bool,
         /// How long to wait, in seconds

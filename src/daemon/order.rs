@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director drain`, `disable`, `enable` and `weight`: orders for single servers of a running director.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -9,12 +10,14 @@ use super::args::Failure;
 use super::ask::Whom;
 use super::clock::Clock;
 use super::oneshot::open;
+use super::render::Left;
 use super::say::say;
 use super::why::{Whose, named};
+use crate::codec::ipvs::ServerEntry;
 use crate::control::{Client, Item, Request};
-use crate::engine::count;
+use crate::engine::{closing, count, living};
 use crate::kernel::Ipvs;
-use crate::model::{DrainTerms, Order, ServerKey, ServiceKey};
+use crate::model::{DrainTerms, Flow, Order, ServerKey, ServiceKey, Timestamp};
 
 /// So many servers fit into a line of the control socket.
 const MOST_AT_A_TIME: usize = 400;
@@ -77,7 +80,7 @@ pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
     let all = count(servers.len(), "server");
     say(&format!("{what}: {changed} of {all} changed\n"))?;
     match kernel {
-        Some((ipvs, patience)) => wait(ipvs, &servers, patience),
+        Some((ipvs, patience)) => wait(ipvs, &servers, wish.asked.terms.templates, patience),
         None => Ok(ExitCode::SUCCESS),
     }
 }
@@ -104,7 +107,7 @@ fn ask(
     Ok(all)
 }
 
-/// Counts the connections of these servers until there are none.
+/// Waits until these servers have left the table. The kernel is read, not the director: it may start again meanwhile.
 #[expect(
     clippy::disallowed_methods,
     reason = "the kernel tells nobody that a connection has ended"
@@ -112,39 +115,79 @@ fn ask(
 fn wait(
     mut ipvs: Ipvs,
     servers: &[(ServiceKey, ServerKey)],
+    templates: bool,
     patience: Duration,
 ) -> Result<ExitCode, Failure> {
     let clock = Clock::start();
     let end = clock.now() + patience;
+    let mut flows = BTreeMap::new();
     let mut told = None;
     loop {
-        let left = connections(&mut ipvs, servers)?;
-        if told != Some(left) {
-            say(&format!("{} left\n", count(left, "active connection")))?;
-            told = Some(left);
-        }
-        if left == 0 {
+        let now = clock.now();
+        let found = draining(&mut ipvs, servers)?;
+        if found.is_empty() {
+            say("drained\n")?;
             return Ok(ExitCode::SUCCESS);
         }
-        if clock.now() >= end {
+        let left = left(now, &found, &mut flows, templates);
+        // The ended ones go one by one, by the hundred: they make no news.
+        let news = (
+            left.active,
+            left.closing > 0,
+            left.packets_flow,
+            left.templates,
+        );
+        if told != Some(news) {
+            say(&format!("{left}\n"))?;
+            told = Some(news);
+        }
+        if now >= end {
+            let seconds = patience.as_secs();
             return Err(Failure::failed(format!(
-                "{} left after {} s; the order stays",
-                count(left, "active connection"),
-                patience.as_secs()
+                "not drained after {seconds} s: {left}; the order stays"
             )));
         }
         thread::sleep(COUNT_EVERY);
     }
 }
 
-/// How many connections are established to these servers. A server that is not in the table has none; one that gets new
-/// ones again is an error.
-fn connections(ipvs: &mut Ipvs, servers: &[(ServiceKey, ServerKey)]) -> Result<usize, Failure> {
-    let mut all = 0;
+/// What the servers are waited for, all together.
+fn left(
+    now: Timestamp,
+    found: &[(ServiceKey, ServerEntry)],
+    flows: &mut BTreeMap<(ServiceKey, ServerKey), Flow>,
+    templates: bool,
+) -> Left {
+    let mut all = Left::default();
+    let mut still = Duration::MAX;
+    for (service, entry) in found {
+        let (counts, traffic) = (entry.connections, entry.counters.into());
+        let flow = flows.entry((*service, entry.key));
+        let flow = flow.or_insert(Flow::new(now, traffic));
+        flow.see(now, traffic);
+        all.active = all.active.saturating_add(living(service, counts));
+        all.closing = all.closing.saturating_add(closing(service, counts));
+        all.packets_flow |= flow.is_moving(now);
+        still = still.min(flow.still_for(now));
+        if templates {
+            let before = all.templates.unwrap_or(0);
+            all.templates = Some(before.saturating_add(counts.persistent));
+        }
+    }
+    all.still_seconds = still.as_secs();
+    all
+}
+
+/// Those of these servers that are in the table. One that gets new connections again is an error.
+fn draining(
+    ipvs: &mut Ipvs,
+    servers: &[(ServiceKey, ServerKey)],
+) -> Result<Vec<(ServiceKey, ServerEntry)>, Failure> {
+    let mut all = Vec::new();
     for (service, server) in servers {
         ipvs.service(service).map_err(Failure::failed)?;
         let entries = ipvs.servers(service).map_err(Failure::failed)?;
-        let Some(entry) = entries.iter().find(|entry| entry.key == *server) else {
+        let Some(entry) = entries.into_iter().find(|entry| entry.key == *server) else {
             continue;
         };
         let weight = entry.server.weight;
@@ -153,7 +196,7 @@ fn connections(ipvs: &mut Ipvs, servers: &[(ServiceKey, ServerKey)]) -> Result<u
                 "real server {server} of {service} has weight {weight}: it does not drain any more"
             )));
         }
-        all += usize::try_from(entry.connections.active).unwrap_or(usize::MAX);
+        all.push((*service, entry));
     }
     Ok(all)
 }

@@ -9,7 +9,7 @@ use crate::control::{
     CheckStatus, DrainStatus, HeldStatus, MemoryStatus, Remembered, ServerStatus, ServiceStatus,
     SlowStartStatus, Status, Told, TripwireStatus, VerdictDelay,
 };
-use crate::engine::{CheckView, ServerView, Snapshot, living};
+use crate::engine::{CheckView, ServerView, Snapshot, closing, living};
 use crate::health::{Held, WireHealth};
 use crate::model::{
     ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, RecalledSlowStart,
@@ -141,11 +141,15 @@ fn leaving(snapshot: &Snapshot, key: &ServiceKey, now: Timestamp) -> Vec<ServerS
 
 fn drain_status(service: &ServiceKey, drain: &Drain, now: Timestamp) -> DrainStatus {
     let since = now.since(drain.since);
-    let templates = drain.left.filter(|_| drain.terms.templates);
+    let counted = drain.counted;
+    let templates = counted.filter(|_| drain.terms.templates);
     DrainStatus {
         since_seconds: since.as_secs(),
-        connections: drain.left.map(|counts| living(service, counts)),
-        templates: templates.map(|counts| counts.persistent),
+        connections: counted.map(|it| living(service, it.left)),
+        closing: counted.map(|it| closing(service, it.left)),
+        packets_flow: counted.is_some_and(|it| it.flow.is_moving(it.at)),
+        still_seconds: counted.map(|it| it.flow.still_for(it.at).as_secs()),
+        templates: templates.map(|it| it.left.persistent),
         deadline_seconds: drain
             .terms
             .deadline

@@ -2,6 +2,7 @@
 //! Drains: their connections are counted until none are left, or until their deadline. Then the server leaves the table.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use super::event::{Action, Counted};
 use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::model::{
-    Condition, ConnectionCounts, Drain, DrainTerms, Drains, Order, Protocol, RecalledDrain,
-    ServerKey, ServiceKey, Timestamp, Weight,
+    Condition, ConnectionCounts, Drain, DrainCount, DrainTerms, Drains, Flow, Order, Protocol,
+    RecalledDrain, ServerKey, ServiceKey, Timestamp, Traffic, Weight,
 };
 use crate::plan::drains_at_start;
 
@@ -22,6 +23,9 @@ const AT_A_TIME: u32 = 64;
 /// A drain ends when no count has found a connection for so long. A handshake that was under way when the drain began is
 /// over by then.
 const QUIET: Duration = Duration::from_secs(3);
+/// Where connections are left that close, it ends when no packet has come for so long. It is several readings of counters
+/// that the kernel adds up every 2 s, and time for a packet that was lost to be sent again, three times.
+const STILL: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// When drains want something: a count, or their end.
@@ -62,20 +66,21 @@ impl Engine {
             return;
         }
         let mut drains = Drains::clone(&self.drains);
-        for Counted {
-            service, servers, ..
-        } in all
-        {
-            for (server, counts) in servers {
+        for counted in all {
+            let service = &counted.service;
+            // A recording may have no traffic.
+            let traffic = counted.traffic.iter().copied().map(Some);
+            let traffic = traffic.chain(iter::repeat(None));
+            for ((server, left), traffic) in counted.servers.iter().zip(traffic) {
                 let Some(drain) = drains.get_mut(service, server) else {
                     continue;
                 };
                 // While it still gets connections, nothing has been drained.
                 let weight = self.weight(service, server);
                 let quiesced = weight.is_none_or(Weight::is_zero);
-                let quiet = quiesced && is_over(service, drain, *counts);
-                drain.left = Some(*counts);
-                drain.quiet = quiet.then(|| drain.quiet.unwrap_or(now));
+                let quiet = quiesced && is_quiet(service, drain, *left);
+                let traffic = traffic.unwrap_or_default();
+                drain.counted = Some(next_count(now, drain.counted, (*left, traffic), quiet));
             }
         }
         self.drains = Arc::new(drains);
@@ -120,10 +125,10 @@ impl Engine {
         server: &ServerKey,
         drain: &Drain,
     ) -> bool {
-        let quiet = drain.quiet.is_some_and(|since| now.since(since) >= QUIET);
+        let over = drain.counted.is_some_and(|it| is_over(service, &it));
         // One that is down is not in the table, and has nothing to drain. Its order stays.
         let gone = drain.leaving.is_some() && self.weight(service, server).is_none();
-        quiet || gone || end(drain).is_some_and(|end| end <= now)
+        over || gone || end(drain).is_some_and(|end| end <= now)
     }
 
     /// Begins, changes or ends a drain as an operator ordered. Returns whether something is different now.
@@ -198,9 +203,38 @@ fn end(drain: &Drain) -> Option<Timestamp> {
     Some(drain.since + drain.terms.deadline?)
 }
 
-/// Whether there is nothing to wait for.
-fn is_over(service: &ServiceKey, drain: &Drain, counts: ConnectionCounts) -> bool {
-    living(service, counts) == 0 && (counts.persistent == 0 || !drain.terms.templates)
+/// One more count.
+fn next_count(
+    now: Timestamp,
+    before: Option<DrainCount>,
+    (left, traffic): (ConnectionCounts, Traffic),
+    quiet: bool,
+) -> DrainCount {
+    let mut flow = before.map_or(Flow::new(now, traffic), |it| it.flow);
+    flow.see(now, traffic);
+    let since = before.and_then(|it| it.quiet).unwrap_or(now);
+    DrainCount {
+        at: now,
+        left,
+        quiet: quiet.then_some(since),
+        flow,
+    }
+}
+
+/// Whether no connection lives, as far as their states tell.
+fn is_quiet(service: &ServiceKey, drain: &Drain, left: ConnectionCounts) -> bool {
+    living(service, left) == 0 && (left.persistent == 0 || !drain.terms.templates)
+}
+
+/// Whether there is nothing to wait for: no connection is left, or those that are left close and carry nothing any more.
+/// It counts only what was read: while the kernel does not answer, no drain is over.
+fn is_over(service: &ServiceKey, counted: &DrainCount) -> bool {
+    let Some(since) = counted.quiet else {
+        return false;
+    };
+    let quiet = counted.at.since(since);
+    let still = counted.flow.still_for(counted.at);
+    quiet >= QUIET && (closing(service, counted.left) == 0 || quiet.min(still) >= STILL)
 }
 
 /// How many connections live. A flow of UDP has no state that tells.
@@ -217,6 +251,14 @@ pub const fn living(service: &ServiceKey, counts: ConnectionCounts) -> u32 {
     }
 }
 
+/// How many connections close, or have ended: one side at least has said that it sends nothing more. Some of them may still
+/// carry a download.
+#[must_use]
+pub const fn closing(service: &ServiceKey, counts: ConnectionCounts) -> u32 {
+    let all = counts.active.saturating_add(counts.inactive);
+    all.saturating_sub(living(service, counts))
+}
+
 fn beginning(drain: &Drain) -> String {
     let most = drain.terms.deadline.map_or_else(String::new, |deadline| {
         format!(", for {} s at most", deadline.as_secs())
@@ -226,10 +268,25 @@ fn beginning(drain: &Drain) -> String {
 
 fn ending(now: Timestamp, service: &ServiceKey, drain: &Drain) -> String {
     let after = now.since(drain.since).as_secs();
-    let left = drain.left.map_or(0, |counts| living(service, counts));
-    if drain.quiet.is_some() || left == 0 {
-        return format!("no connection is left after {after} s");
+    let counted = drain.counted.as_ref();
+    let left = counted.map_or_else(ConnectionCounts::default, |it| it.left);
+    let (active, closing) = (living(service, left), closing(service, left));
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let closing_ones = count(number(closing), "closing connection");
+    let over = counted.is_some_and(|it| is_over(service, it));
+    match (over, active, closing) {
+        (_, 0, 0) => format!("no connection is left after {after} s"),
+        (true, ..) => {
+            format!(
+                "no connection is active after {after} s, and no packet flows over {closing_ones}"
+            )
+        }
+        (false, _, 0) => {
+            let left = count(number(active), "connection");
+            format!("its deadline of {after} s came, with {left} left")
+        }
+        (false, ..) => {
+            format!("its deadline of {after} s came, with {active} active and {closing_ones} left")
+        }
     }
-    let left = count(usize::try_from(left).unwrap_or(usize::MAX), "connection");
-    format!("its deadline of {after} s came, with {left} left")
 }

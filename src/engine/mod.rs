@@ -40,7 +40,7 @@ mod view;
 
 pub use crate::health::Probed;
 pub use describe::{count, steps};
-pub use drains::living;
+pub use drains::{closing, living};
 pub use event::{Action, Command, CommandId, Counted, Event, ReloadId, Start};
 pub use history::History;
 pub use machine::{Engine, STEP};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionCounts, RealServer, ServerKey, ServiceKey, Timestamp};
+use super::{ConnectionCounts, RealServer, ServerKey, ServiceKey, Timestamp, Traffic};
 
 /// What ends a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -35,10 +35,8 @@ pub struct Drain {
     pub since: Timestamp,
     /// The rule in the kernel of a server that left the configuration; `None` for one that an operator drains.
     pub leaving: Option<RealServer>,
-    /// Its connections when they were counted last; `None` until then.
-    pub left: Option<ConnectionCounts>,
-    /// Since when every count has found nothing to wait for.
-    pub quiet: Option<Timestamp>,
+    /// What was found when its connections were counted last; `None` until then.
+    pub counted: Option<DrainCount>,
     /// Whether it has ended. The server stays out of the table until its order is taken back.
     pub ended: bool,
 }
@@ -51,10 +49,70 @@ impl Drain {
             terms,
             since,
             leaving,
-            left: None,
-            quiet: None,
+            counted: None,
             ended: false,
         }
+    }
+}
+
+/// What was found when the connections of a draining server were counted last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainCount {
+    /// When that was.
+    pub at: Timestamp,
+    /// Its connections.
+    pub left: ConnectionCounts,
+    /// Since when every count has found no connection that lives.
+    pub quiet: Option<Timestamp>,
+    /// Whether packets still flow.
+    pub flow: Flow,
+}
+
+/// Whether packets flow to a server, by the kernel's counters.
+///
+/// A connection that one side has closed (`FIN_WAIT`, `CLOSE_WAIT`) may carry a download for hours, and the kernel counts
+/// it as it counts one that has ended: as inactive. Only the packets tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    last: Traffic,
+    since: Timestamp,
+    moved: bool,
+}
+
+impl Flow {
+    /// The kernel adds up every 2 s, and is read about every second: counters that stood still for less may move.
+    const BETWEEN: Duration = Duration::from_secs(3);
+
+    /// By a first reading.
+    #[must_use]
+    pub const fn new(now: Timestamp, traffic: Traffic) -> Self {
+        Self {
+            last: traffic,
+            since: now,
+            moved: false,
+        }
+    }
+
+    /// By a further reading. Counters that begin anew have moved.
+    pub fn see(&mut self, now: Timestamp, traffic: Traffic) {
+        if self.last != traffic {
+            *self = Self {
+                moved: true,
+                ..Self::new(now, traffic)
+            };
+        }
+    }
+
+    /// For how long the readings have been the same.
+    #[must_use]
+    pub fn still_for(&self, now: Timestamp) -> Duration {
+        now.since(self.since)
+    }
+
+    /// Whether packets flow: the counters have moved just now.
+    #[must_use]
+    pub fn is_moving(&self, now: Timestamp) -> bool {
+        self.moved && self.still_for(now) < Self::BETWEEN
     }
 }
 
@@ -191,5 +249,26 @@ mod tests {
         assert_eq!(recalled[0].age, Duration::from_secs(5));
         let later = Drains::of_recalled(&recalled, now + Duration::from_secs(5));
         assert_eq!(later, drains);
+    }
+    #[test]
+    fn packets_flow_as_long_as_the_counters_move() {
+        let at = |seconds| Timestamp::after_start(Duration::from_secs(seconds));
+        let traffic = |in_packets, out_packets| Traffic {
+            connections: 1,
+            in_packets,
+            out_packets,
+        };
+        let mut flow = Flow::new(at(100), traffic(7, 0));
+        assert!(!flow.is_moving(at(100)), "one reading tells nothing");
+        flow.see(at(101), traffic(8, 0));
+        assert!(flow.is_moving(at(103)));
+        flow.see(at(103), traffic(8, 1));
+        assert!(flow.is_moving(at(105)), "what goes out flows, too");
+        flow.see(at(106), traffic(8, 1));
+        assert!(!flow.is_moving(at(106)));
+        assert_eq!(flow.still_for(at(106)), Duration::from_secs(3));
+        // Somebody has zeroed them.
+        flow.see(at(107), traffic(0, 0));
+        assert_eq!(flow.still_for(at(108)), Duration::from_secs(1));
     }
 }

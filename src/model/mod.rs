@@ -38,7 +38,7 @@ pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, 
 pub use configured_router::{ConfiguredRouter, VirtualAddress};
 pub use counters::{ConnectionCounts, Counters, Traffic};
 pub use counts::Counts;
-pub use drain::{Drain, DrainTerms, Drains, RecalledDrain};
+pub use drain::{Drain, DrainCount, DrainTerms, Drains, Flow, RecalledDrain};
 pub use few::Few;
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,

@@ -242,6 +242,9 @@ fn full_status() -> Status {
                 drain: Some(DrainStatus {
                     since_seconds: 9,
                     connections: Some(2),
+                    closing: Some(5),
+                    packets_flow: true,
+                    still_seconds: Some(1),
                     templates: None,
                     deadline_seconds: Some(3591),
                     ended: false,
@@ -296,7 +299,10 @@ fn a_status_is_the_json_that_people_use() {
             "servers": [{
                 "server": "10.0.0.5:80", "health": "down", "since_seconds": 5, "weight": null,
                 "configured_weight": 10, "reason": "connect refused", "order": "drain", "note": "stays",
-                "drain": {"since_seconds": 9, "connections": 2, "templates": null, "deadline_seconds": 3591, "ended": false},
+                "drain": {
+                    "since_seconds": 9, "connections": 2, "closing": 5, "packets_flow": true, "still_seconds": 1,
+                    "templates": null, "deadline_seconds": 3591, "ended": false,
+                },
                 "checks": [check],
             }],
         }],

@@ -7,8 +7,10 @@ use proptest::prelude::*;
 
 use super::orders::{order, order_by, running, server};
 use super::stand::{Stand, TWO_SERVERS, all, key, parse};
-use crate::engine::{Event, Start};
-use crate::model::{ConnectionCounts, DrainTerms, Order, Ordered, RecalledDrain, Scheduler};
+use crate::engine::{Command, CommandId, Event, Start};
+use crate::model::{
+    ConnectionCounts, DrainTerms, Order, Ordered, RecalledDrain, Scheduler, ServiceKey,
+};
 use crate::plan::SimulatedKernel;
 
 const SECOND: &str = "10.0.0.2:80";
@@ -32,6 +34,27 @@ fn drain(stand: &mut Stand, terms: DrainTerms) {
         Ok(1)
     );
     assert_eq!(weight(stand), Some(0));
+}
+
+/// Gives the second server so many connections that close.
+fn close(stand: &mut Stand, closing: u32) {
+    let counts = ConnectionCounts {
+        inactive: closing,
+        ..ConnectionCounts::default()
+    };
+    let at = (key(), server(SECOND));
+    stand.kernel.connections.insert(at, counts);
+}
+
+/// So many seconds pass, with packets to or from the second server in each.
+fn flow(stand: &mut Stand, seconds: u64, out: bool) {
+    for _ in 0..seconds {
+        let at = (key(), server(SECOND));
+        let traffic = stand.kernel.traffic.entry(at).or_default();
+        traffic.in_packets += u64::from(!out);
+        traffic.out_packets += u64::from(out);
+        stand.seconds(1, all);
+    }
 }
 
 /// The director ends, and another one starts on the same kernel with this file.
@@ -125,6 +148,103 @@ fn a_drain_ends_at_its_deadline_and_says_what_was_left() {
         ),
         1
     );
+}
+
+#[test]
+fn a_half_closed_connection_holds_a_drain_as_long_as_packets_flow() {
+    for out in [false, true] {
+        let mut stand = running();
+        close(&mut stand, 3);
+        drain(&mut stand, DrainTerms::default());
+        flow(&mut stand, 3600, out);
+        assert_eq!(weight(&stand), Some(0));
+        stand.seconds(8, all);
+        assert_eq!(weight(&stand), Some(0), "a packet may have been lost");
+        stand.seconds(4, all);
+        assert_eq!(weight(&stand), None);
+        let told = "s, and no packet flows over 3 closing connections), weight 0 -> removed";
+        assert_eq!(stand.count(told), 1, "{:#?}", stand.log());
+    }
+}
+
+#[test]
+fn a_download_that_pauses_holds_a_drain() {
+    let mut stand = running();
+    close(&mut stand, 1);
+    drain(&mut stand, DrainTerms::default());
+    for _ in 0..20 {
+        flow(&mut stand, 1, false);
+        stand.seconds(7, all);
+    }
+    assert_eq!(weight(&stand), Some(0));
+}
+
+#[test]
+fn ended_connections_do_not_hold_a_drain_for_the_minutes_that_the_kernel_remembers_them() {
+    let mut stand = running();
+    close(&mut stand, 5000);
+    drain(&mut stand, DrainTerms::default());
+    stand.seconds(13, all);
+    assert_eq!(weight(&stand), None);
+}
+
+#[test]
+fn a_half_closed_connection_ends_at_the_deadline_and_counts_as_left() {
+    let mut stand = running();
+    close(&mut stand, 1);
+    drain(&mut stand, within(20));
+    flow(&mut stand, 19, false);
+    assert_eq!(weight(&stand), Some(0));
+    flow(&mut stand, 2, false);
+    assert_eq!(weight(&stand), None);
+    let told = "drained (its deadline of 20 s came, with 0 active and 1 closing connection left)";
+    assert_eq!(stand.count(told), 1, "{:#?}", stand.log());
+}
+
+#[test]
+fn a_drain_is_not_over_while_the_kernel_cannot_be_read() {
+    let mut stand = running();
+    close(&mut stand, 1);
+    drain(&mut stand, DrainTerms::default());
+    flow(&mut stand, 5, false);
+    stand.deaf = Some("no answer");
+    stand.seconds(60, all);
+    assert_eq!(weight(&stand), Some(0));
+    stand.deaf = None;
+    flow(&mut stand, 60, false);
+    assert_eq!(weight(&stand), Some(0));
+}
+
+#[test]
+fn a_flow_of_udp_has_no_end_that_shows_and_holds_a_drain_until_the_kernel_forgets_it() {
+    let services = TWO_SERVERS.replace("scheduler", "protocol: udp, check: none, scheduler");
+    let mut stand = Stand::start(SimulatedKernel::default(), &services);
+    stand.seconds(1, all);
+    let service: ServiceKey = "UDP 192.0.2.10:80".parse().unwrap();
+    let at = (service, server(SECOND));
+    let counts = ConnectionCounts {
+        inactive: 1,
+        ..ConnectionCounts::default()
+    };
+    stand.kernel.connections.insert(at, counts);
+    stand.event(Event::Ordered(Box::new(Command {
+        id: CommandId(1),
+        servers: vec![at],
+        order: Some(Order::Drain),
+        terms: DrainTerms::default(),
+        force: false,
+        by: "test".into(),
+    })));
+    stand.seconds(60, all);
+    let has = |stand: &Stand| {
+        stand.kernel.table.services[&service]
+            .servers
+            .contains_key(&at.1)
+    };
+    assert!(has(&stand));
+    stand.kernel.connections.clear();
+    stand.seconds(6, all);
+    assert!(!has(&stand));
 }
 
 #[test]
@@ -282,12 +402,46 @@ fn a_service_that_leaves_takes_its_servers_with_it() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
+    /// However its connections come, close and carry packets, a drain without a deadline is not over while one is active
+    /// or packets flow, and ends when none is active and nothing flows.
+    #[test]
+    fn a_drain_without_a_deadline_ends_when_nothing_flows_and_no_sooner(
+        steps in prop::collection::vec((0..3_u32, 0..4_u32, 1..12_u64, any::<bool>()), 0..12),
+        closing in 0..9_u32,
+    ) {
+        let mut stand = running();
+        stand.connect(SECOND, 1);
+        drain(&mut stand, DrainTerms::default());
+        for (what, number, seconds, out) in steps {
+            match what {
+                0 => {
+                    stand.connect(SECOND, number + 1);
+                    stand.seconds(seconds, all);
+                }
+                1 => {
+                    close(&mut stand, number + 1);
+                    flow(&mut stand, seconds, out);
+                }
+                // The kernel's counters lag, and a retransmission takes its time.
+                _ => {
+                    close(&mut stand, number + 1);
+                    flow(&mut stand, 1, out);
+                    stand.seconds(seconds.min(8), all);
+                }
+            }
+            prop_assert_eq!(weight(&stand), Some(0));
+        }
+        close(&mut stand, closing);
+        stand.seconds(14, all);
+        prop_assert_eq!(weight(&stand), None);
+    }
+
     /// However its connections come and go, and whatever is loaded meanwhile, a drain with a deadline ends by it; and
     /// until then its server gets no new connections.
     #[test]
     fn a_drain_with_a_deadline_ends(
         deadline in 1..50_u64,
-        steps in prop::collection::vec((0..4_u32, 0..4_u32, 1..6_u64), 0..12),
+        steps in prop::collection::vec((0..6_u32, 0..4_u32, 1..6_u64), 0..12),
     ) {
         let mut stand = running();
         drain(&mut stand, within(deadline));
@@ -301,6 +455,10 @@ proptest! {
                     stand.reload(&TWO_SERVERS.replace("weight: 5", &format!("weight: {}", number + 1)));
                 }
                 2 => gone |= stand.reload(ONE).is_none(),
+                3 => close(&mut stand, number),
+                4 => {
+                    flow(&mut stand, seconds, number % 2 == 0);
+                }
                 _ => {
                     stand.deaf = (number == 0).then_some("no answer");
                 }

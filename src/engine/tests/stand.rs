@@ -144,7 +144,9 @@ impl Stand {
                 return Some(Event::ServiceRead(key, deaf.map_or(Ok(service), Err)));
             }
             Action::Count(services) => {
-                let counted = services.into_iter().map(|service| {
+                // What cannot be read is left out.
+                let services = services.into_iter().filter(|_| deaf.is_none());
+                let counted = services.map(|service| {
                     let all = self.kernel.count(&service);
                     Counted::of(service, all.unwrap_or_else(|never| match never {}))
                 });

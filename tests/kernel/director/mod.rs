@@ -10,6 +10,7 @@ mod exec;
 mod file;
 mod foreign;
 mod foretold;
+mod half_closed;
 mod http;
 mod icmp;
 mod initial;
@@ -64,6 +65,7 @@ pub(crate) fn tests() -> Vec<Test> {
         order::tests(),
         passive::tests(),
         drains::tests(),
+        half_closed::tests(),
         pool::tests(),
         repair::tests(),
         reload::tests(),
