@@ -33,6 +33,9 @@ pub enum Item {
     Ordered(u64),
     /// The virtual routers that leave to another host, by name.
     HandedOver(Vec<String>),
+    /// Why the order could not be written down: it holds only until the director ends. An item before
+    /// [`Self::Ordered`].
+    NotWritten(String),
     /// What `director plan` needs to know from the running director.
     Standings(Box<Remembered>),
 }
@@ -134,6 +137,7 @@ struct ReadItem {
     reload: Option<Reloaded>,
     ordered: Option<u64>,
     handed_over: Option<Vec<String>>,
+    not_written: Option<String>,
     standings: Option<Box<Remembered>>,
 }
 
@@ -155,6 +159,7 @@ impl ReadItem {
             .or(self.reload.map(Item::Reload))
             .or(self.ordered.map(Item::Ordered))
             .or(self.handed_over.map(Item::HandedOver))
+            .or(self.not_written.map(Item::NotWritten))
             .or(self.standings.map(Item::Standings))
     }
 }

@@ -34,7 +34,8 @@ pub enum Request {
         #[serde(default)]
         wait: bool,
     },
-    /// Order something for single servers, or take it back: one [`super::Item::Ordered`].
+    /// Order something for single servers, or take it back: one [`super::Item::Ordered`], and before it a
+    /// [`super::Item::NotWritten`] when a later director will not know it.
     Order {
         /// For whom: real servers of services of the running configuration.
         servers: Vec<(ServiceKey, ServerKey)>,

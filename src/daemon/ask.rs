@@ -129,6 +129,7 @@ pub(super) fn events(
             | Item::Reload(_)
             | Item::Ordered(_)
             | Item::HandedOver(_)
+            | Item::NotWritten(_)
             | Item::Standings(_) => {
                 continue;
             }

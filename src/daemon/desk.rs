@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::clock::Clock;
 use super::published::Published;
+use super::state::Tried;
 use super::status::{remembered, status, told};
 use super::vrrp::RouterViews;
 use crate::control::{
@@ -41,7 +42,7 @@ pub(super) struct Desk {
     /// Hands an operator's command to the engine.
     pub(super) order: Box<dyn Fn(Command)>,
     /// The last command whose outcome was written, or could not be.
-    pub(super) written: watch::Receiver<CommandId>,
+    pub(super) written: watch::Receiver<Tried>,
     /// The number of the last command.
     pub(super) commands: Cell<u64>,
     /// The clock that the snapshots' moments come from.
@@ -252,15 +253,27 @@ impl Desk {
             }
             next(&mut changes).await?;
         };
-        // A director that is killed now must know it when it starts again. Nobody waits longer for a disk that hangs.
+        // Also one that is refused is written: the kernel's refusal leaves the order in force.
+        let unwritten = self.unwritten(id).await;
+        let servers = answer.map_err(|why| Unanswered::Refused(why.to_string()))?;
+        if let Some(why) = unwritten {
+            replies.item(Item::NotWritten(why)).await?;
+        }
+        let servers = u64::try_from(servers).unwrap_or(u64::MAX);
+        replies.item(Item::Ordered(servers)).await
+    }
+
+    /// Waits until the outcome of a command is written down: a director that is killed then must know it when it starts
+    /// again. Nobody waits longer for a disk that hangs. Returns why it is not written.
+    async fn unwritten(&self, id: CommandId) -> Option<String> {
         let mut written = self.written.clone();
-        let _ = timeout(LONGEST_WRITE, written.wait_for(|it| *it >= id)).await;
-        match answer {
-            Ok(servers) => {
-                let servers = u64::try_from(servers).unwrap_or(u64::MAX);
-                replies.item(Item::Ordered(servers)).await
+        match timeout(LONGEST_WRITE, written.wait_for(|it| it.command >= id)).await {
+            Ok(Ok(tried)) => tried.failure.as_deref().map(str::to_owned),
+            Ok(Err(_)) => Some("the director is ending".to_owned()),
+            Err(_) => {
+                let seconds = LONGEST_WRITE.as_secs();
+                Some(format!("the disk has not answered for {seconds} s"))
             }
-            Err(why) => Err(Unanswered::Refused(why.to_string())),
         }
     }
 

@@ -11,7 +11,7 @@ use super::ask::Whom;
 use super::clock::Clock;
 use super::oneshot::open;
 use super::render::Left;
-use super::say::say;
+use super::say::{complain, say};
 use super::why::{Whose, named};
 use crate::codec::ipvs::ServerEntry;
 use crate::control::{Client, Item, Request};
@@ -69,29 +69,45 @@ pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
         .iter()
         .map(|why| (why.service, why.server.server))
         .collect();
-    let mut changed = 0;
+    let mut sum = Answered::default();
     for some in servers.chunks(MOST_AT_A_TIME) {
-        changed += ask(&mut client, some, &wish.asked)?;
+        ask(&mut client, some, &wish.asked, &mut sum)?;
     }
     let what = match wish.asked.order {
         Some(order) => order.to_string(),
-        None => "no order".to_owned(),
+        None => "enable".to_owned(),
     };
-    let all = count(servers.len(), "server");
+    let (changed, all) = (sum.changed, count(servers.len(), "server"));
     say(&format!("{what}: {changed} of {all} changed\n"))?;
+    if let Some(why) = sum.not_written {
+        complain(&format!(
+            "warning: this holds only until the director ends, because it could not be written down: {why}; the \
+             director tries again every few seconds"
+        ));
+    }
     match kernel {
         Some((ipvs, patience)) => wait(ipvs, &servers, wish.asked.terms.templates, patience),
         None => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// Returns for how many servers it changed something.
+/// The answers to some requests, together.
+#[derive(Debug, Default)]
+struct Answered {
+    /// For how many servers something is different now.
+    changed: u64,
+    /// Why a later director will not know it.
+    not_written: Option<String>,
+}
+
 fn ask(
     client: &mut Client,
     servers: &[(ServiceKey, ServerKey)],
     asked: &Asked,
-) -> Result<usize, Failure> {
-    let mut all = 0;
+    sum: &mut Answered,
+) -> Result<(), Failure> {
+    // What the last request wrote is all that is in force.
+    sum.not_written = None;
     let request = Request::Order {
         servers: servers.to_vec(),
         order: asked.order,
@@ -100,11 +116,17 @@ fn ask(
         force: asked.force,
     };
     for item in client.ask(request)? {
-        if let Item::Ordered(changed) = item? {
-            all += usize::try_from(changed).unwrap_or(usize::MAX);
+        match item? {
+            Item::Ordered(changed) => sum.changed += changed,
+            Item::NotWritten(why) => sum.not_written = Some(why),
+            Item::Status(_)
+            | Item::Event(_)
+            | Item::Skipped { .. }
+            | Item::Reload(_)
+            | Item::Standings(_) => {}
         }
     }
-    Ok(all)
+    Ok(())
 }
 
 /// Waits until these servers have left the table. The kernel is read, not the director: it may start again meanwhile.

@@ -21,8 +21,8 @@ use lvs_director::kernel::Ipvs;
 use lvs_director::model::{AllUp, Config, IpvsTable, Protocol, Role, ServiceKey};
 use lvs_director::plan::{Target as _, desired, diff, execute};
 
-/// Longer than anything takes that works, even on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than anything takes that works, even on a busy machine. A drain takes ten seconds, and some more.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 const CONN_LFACTOR: &str = "ipv4/vs/conn_lfactor";
 

@@ -390,6 +390,10 @@ fn replies_are_these_lines() {
             r#"{"id":1,"item":{"ordered":2}}"#,
         ),
         (
+            ReplyLine::Item(1, Some(Item::NotWritten("why".to_owned()))),
+            r#"{"id":1,"item":{"not_written":"why"}}"#,
+        ),
+        (
             ReplyLine::Item(1, Some(Item::Reload(done))),
             r#"{"id":1,"item":{"reload":{"reload":2,"answered":3,"refused":"why","steps":0}}}"#,
         ),

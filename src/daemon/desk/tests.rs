@@ -28,6 +28,14 @@ struct Office {
 
 impl Office {
     fn open() -> Self {
+        Self::open_with(Tried {
+            command: CommandId(u64::MAX),
+            failure: None,
+        })
+    }
+
+    /// The remembered file has been tried for this command.
+    fn open_with(tried: Tried) -> Self {
         let published = Arc::new(Published::default());
         let (asked, reloads) = channel();
         let shown = Arc::clone(&published);
@@ -42,7 +50,7 @@ impl Office {
                     ReloadId(number.fetch_add(1, Ordering::Relaxed) + 1)
                 }),
                 order: Box::new(|_| ()),
-                written: tokio::sync::watch::channel(CommandId(u64::MAX)).1,
+                written: tokio::sync::watch::channel(tried).1,
                 commands: Cell::new(0),
                 clock: Clock::start(),
                 path: PathBuf::from("/etc/lvs-director/director.yaml"),
@@ -462,4 +470,28 @@ fn who_waits_when_the_director_ends_is_told_that_the_answer_is_cut() {
     drop(office);
     let error = answer.next().unwrap().unwrap_err();
     assert!(matches!(error, ClientError::Cut(_)), "{error}");
+}
+
+#[test]
+fn an_order_that_could_not_be_written_down_is_answered_with_the_reason() {
+    let order = || Request::Order {
+        servers: Vec::new(),
+        order: None,
+        deadline_seconds: None,
+        templates: false,
+        force: false,
+    };
+    for failure in [None, Some("no space left on device (ENOSPC)")] {
+        let office = Office::open_with(Tried {
+            command: CommandId(1),
+            failure: failure.map(Arc::from),
+        });
+        office.publish(|next| {
+            Arc::make_mut(&mut next.answers).insert(CommandId(1), Ok(2));
+        });
+        let answer = office.ask(order()).unwrap();
+        let not_written = failure.map(|why| Item::NotWritten(why.to_owned()));
+        let expected: Vec<Item> = not_written.into_iter().chain([Item::Ordered(2)]).collect();
+        assert_eq!(answer, expected);
+    }
 }

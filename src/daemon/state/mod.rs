@@ -23,7 +23,7 @@ pub(in crate::daemon) use owned::{OwnedFile, read_owned};
 pub(in crate::daemon) use remembered::{Noted, Recollection, Remembered};
 pub(in crate::daemon) use remembered_file::{RememberedFile, refuse_other_kinds};
 pub(in crate::daemon) use wall::WallTime;
-pub(in crate::daemon) use writer::{LAST_WRITE, RememberedWriter, WRITE_INTERVAL};
+pub(in crate::daemon) use writer::{LAST_WRITE, RememberedWriter, Tried, WRITE_INTERVAL};
 
 /// The largest file that is read or written.
 const LARGEST: u64 = 64 * 1024 * 1024;

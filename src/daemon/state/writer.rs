@@ -41,11 +41,20 @@ impl Store for RememberedFile {
     }
 }
 
+/// The last command whose outcome was to be written.
+#[derive(Debug, Clone, Default)]
+pub(in crate::daemon) struct Tried {
+    /// Its number.
+    pub(in crate::daemon) command: CommandId,
+    /// Why it could not be written.
+    pub(in crate::daemon) failure: Option<Arc<str>>,
+}
+
 /// The thread that writes the remembered file.
 #[derive(Debug)]
 pub(in crate::daemon) struct RememberedWriter {
     desk: Arc<Desk>,
-    tried: watch::Receiver<CommandId>,
+    tried: watch::Receiver<Tried>,
 }
 
 /// Where the last note lies until it is written.
@@ -87,7 +96,7 @@ impl RememberedWriter {
 
     fn start_with(interval: Duration, store: impl Store + Send + 'static) -> io::Result<Self> {
         let desk = Arc::new(Desk::default());
-        let (tell_tried, tried) = watch::channel(CommandId::default());
+        let (tell_tried, tried) = watch::channel(Tried::default());
         let writer = Writer {
             desk: Arc::clone(&desk),
             interval,
@@ -130,7 +139,7 @@ impl RememberedWriter {
     }
 
     /// The last command whose outcome was written, or could not be.
-    pub(in crate::daemon) fn tried(&self) -> watch::Receiver<CommandId> {
+    pub(in crate::daemon) fn tried(&self) -> watch::Receiver<Tried> {
         self.tried.clone()
     }
 
@@ -206,7 +215,7 @@ struct Writer<S> {
     /// The failure of a write, until a newer note comes.
     unwritten: Option<(WallTime, Noted)>,
     failing: bool,
-    tried: watch::Sender<CommandId>,
+    tried: watch::Sender<Tried>,
     /// The last field: the file is released before this is dropped.
     _done: Done,
 }
@@ -234,9 +243,11 @@ impl<S: Store> Writer<S> {
             if let Some((at, note)) = note {
                 self.unwritten = Some((at, note()));
             }
+            let mut failure = None;
             if let Some((at, recalled)) = self.unwritten.take() {
                 let written = self.store.write(&recalled, at);
-                if written.is_err() {
+                if let Err(error) = &written {
+                    failure = Some(error.to_string().into());
                     self.unwritten = Some((at, recalled));
                 }
                 self.tell(written);
@@ -247,7 +258,7 @@ impl<S: Store> Writer<S> {
                 self.desk.state().lost = true;
             }
             if let Some(command) = command {
-                self.tried.send_replace(command);
+                self.tried.send_replace(Tried { command, failure });
             }
             if closing {
                 return;
@@ -419,6 +430,30 @@ mod tests {
     }
 
     #[test]
+    fn whoever_waits_for_a_write_is_told_why_there_is_none() {
+        let mut full = true;
+        let writer = start(LONG, move |_, _| {
+            if std::mem::take(&mut full) {
+                Err(failure())
+            } else {
+                Ok(())
+            }
+        });
+        let writer = writer.unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.unwrap();
+        for (number, why) in [(1, Some(failure().to_string())), (2, None)] {
+            let number = CommandId(number);
+            writer.note_now(Some(number), || one(1));
+            let mut tried = writer.tried();
+            let tried = runtime.block_on(tried.wait_for(|it| it.command == number));
+            let failure = tried.unwrap().failure.as_deref().map(str::to_owned);
+            assert_eq!(failure, why, "{number:?}");
+        }
+        assert!(writer.close(PATIENCE));
+    }
+
+    #[test]
     fn an_urgent_note_does_not_wait_for_the_interval() {
         let (done, attempts) = channel();
         let writer = start(LONG, move |noted, _| {
@@ -432,12 +467,12 @@ mod tests {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let mut tried = writer.tried();
-        let last = tried.wait_for(|it| *it == CommandId(3));
+        let last = tried.wait_for(|it| it.command == CommandId(3));
         assert!(runtime.unwrap().block_on(last).is_ok());
         // One that nobody waits for is as urgent.
         writer.note_now(None, || one(8));
         assert_eq!(attempts.recv_timeout(PATIENCE).unwrap(), one(8));
-        assert_eq!(*tried.borrow(), CommandId(3));
+        assert_eq!(tried.borrow().command, CommandId(3));
         writer.note(|| one(9));
         assert!(attempts.try_recv().is_err(), "the interval is not over");
         assert!(writer.close(PATIENCE));

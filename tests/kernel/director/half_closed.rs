@@ -162,6 +162,8 @@ fn downloaded(vip: SocketAddr, forwarding: &str) {
     // It ends as its server wants it to. Then the drain is over.
     downloads.end();
     stream.read_to_end(&mut Vec::new()).unwrap();
+    let wait = order(&stage, &files, &["drain", own, "--wait"]);
+    assert_eq!(wait.code, Some(0), "{wait:?}");
     director.wait_for("drained (no connection is ");
     wait_for_weights(&mut stage, &[(&format!("{other}:80"), 1)]);
 }
