@@ -78,6 +78,9 @@ pub struct Reloaded {
     /// How many steps it took.
     #[serde(default)]
     pub steps: u64,
+    /// What is in force now, and probably not meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// What `director plan` needs to know from the running director.

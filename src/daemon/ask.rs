@@ -171,6 +171,9 @@ pub(super) fn reload(whom: Whom, wait: bool) -> Result<ExitCode, Failure> {
             "step",
         );
         say(&format!("reloaded{overtaken}: {steps}\n"))?;
+        if let Some(warning) = &reloaded.warning {
+            complain(&format!("warning: {}", printable(warning)));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

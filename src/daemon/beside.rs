@@ -8,8 +8,8 @@ use super::args::Failure;
 use crate::control::{Client, ClientError, Remembered};
 use crate::health::Health;
 use crate::model::{
-    AllUp, Config, Drains, IpvsTable, Pools, Role, ServerKey, ServiceKey, SlowStarts, Timestamp,
-    WithOrders,
+    AllUp, Config, Drains, IpvsTable, Orders, Pools, Role, ServerKey, ServiceKey, SlowStarts,
+    Timestamp, WithOrders,
 };
 use crate::plan::{desired, drains_after};
 
@@ -55,13 +55,21 @@ impl Beside {
         health.configure(config, serving, now);
         let known = WithOrders {
             standings: &health,
-            orders: &known.orders.iter().copied().collect(),
+            orders: &self.orders(),
             // Who is kept takes connections in the kernel's table.
             pools: &Pools::NONE,
             drains: &drains,
             slow_starts: &SlowStarts::of_recalled(&known.slow_starts, now),
         };
         desired(config, &known, Role::Serving, observed)
+    }
+
+    /// What operators have ordered.
+    pub(super) fn orders(&self) -> Orders {
+        match self {
+            Self::Nobody => Orders::default(),
+            Self::Director(known) => known.orders.iter().copied().collect(),
+        }
     }
 
     /// Our services: those of the state file, and those of the running configuration.

@@ -228,6 +228,7 @@ impl Desk {
             answered: None,
             refused: None,
             steps: 0,
+            warning: None,
         };
         replies.item(Item::Reload(asked)).await?;
         if !wait {
@@ -288,6 +289,10 @@ impl Desk {
             steps: match reloads.refused {
                 Some(_) => 0,
                 None => reloads.steps,
+            },
+            warning: match reloads.refused {
+                Some(_) => None,
+                None => reloads.warning.as_deref().map(str::to_owned),
             },
         })
     }

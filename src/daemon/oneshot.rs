@@ -18,9 +18,10 @@ use crate::config::{self, Follower};
 use crate::control::ControlSocket;
 use crate::engine::{count, steps};
 use crate::kernel::{Ipvs, OpenError};
-use crate::model::{AllUp, Config, IpvsTable, Role, ServiceKey};
+use crate::model::{AllUp, Config, IpvsTable, Orders, Role, ServiceKey};
 use crate::plan::{
     Change, HostTarget, Outcome, Rule, Target, carry_out, desired, desired_host, diff, diff_host,
+    empty_service,
 };
 use crate::system::{FileCause, read_limited};
 
@@ -67,6 +68,13 @@ fn warn(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Warns of a service that nobody serves with this configuration.
+fn warn_of_empty(config: &Config, orders: &Orders) {
+    if let Some(warning) = empty_service(config, orders) {
+        complain(&format!("director: warning: {warning}"));
+    }
+}
+
 /// Connects to the kernel.
 pub(super) fn open() -> Result<Ipvs, Failure> {
     Ipvs::open().map_err(|error| match error {
@@ -83,6 +91,7 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
         return Err(Failure::config(&printable(&refused.join("\n"))));
     }
     warn(path)?;
+    warn_of_empty(&config, &Orders::default());
     for file in files::missing_from_checks(&config) {
         complain(&printable(&format!(
             "director: note: there is no file {}; the checks that read it cannot run",
@@ -134,6 +143,7 @@ pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Fai
         let _ = writeln!(lines, "{step}");
     }
     say(&lines)?;
+    warn_of_empty(&config, &beside.orders());
     let code = if detailed_exitcode && !plan.is_empty() {
         2
     } else {

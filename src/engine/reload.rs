@@ -11,7 +11,7 @@ use crate::health::Health;
 use crate::model::{
     Condition, Config, Effect, IpvsTable, Object, ServerKey, ServiceKey, Timestamp, Transition,
 };
-use crate::plan::{Outcome, Rule, StepFailure, drains_after};
+use crate::plan::{Outcome, Rule, StepFailure, drains_after, empty_service};
 
 impl Engine {
     /// An older request for a configuration does not count any more.
@@ -226,8 +226,11 @@ impl Engine {
         self.reloads.answered = next.wanted.id;
         self.reloads.refused = None;
         self.reloads.steps = steps as u64;
+        let warning = empty_service(&self.config, &self.orders);
+        self.reloads.warning = warning.as_deref().map(Arc::from);
         let effect = Effect::Steps(steps as u64);
-        self.tell_reload(now, Condition::Running, "", effect, out);
+        let warning = warning.unwrap_or_default();
+        self.tell_reload(now, Condition::Running, &warning, effect, out);
     }
 
     /// What the new configuration changes, or no longer has, is shown anew.

@@ -153,6 +153,8 @@ pub struct Reloads {
     pub refused: Option<Arc<str>>,
     /// The number of steps of the last reload that was carried out.
     pub steps: u64,
+    /// What the configuration in force probably does not mean.
+    pub warning: Option<Arc<str>>,
 }
 
 impl Snapshot {

@@ -171,6 +171,11 @@ impl Transition {
             Condition::Right if matches!(self.from, Condition::Drifted | Condition::Foreign) => {
                 Severity::Warning
             }
+            Condition::Running
+                if matches!(self.object, Object::Configuration) && !self.why.is_empty() =>
+            {
+                Severity::Warning
+            }
             Condition::Standing(_)
             | Condition::Ordered(_)
             | Condition::Draining
@@ -301,7 +306,8 @@ impl fmt::Display for Transition {
             (Object::Configuration, _, Condition::Refused) => {
                 write!(f, "reload refused, the running configuration stays: {why}")
             }
-            (Object::Configuration, ..) => write!(f, "reloaded: {effect}"),
+            (Object::Configuration, ..) if why.is_empty() => write!(f, "reloaded: {effect}"),
+            (Object::Configuration, ..) => write!(f, "reloaded: {effect}; {why}"),
             (Object::Director, _, Condition::Running) => write!(f, "started: {why}, {effect}"),
             (Object::Director, ..) => write!(f, "stopped; {why}"),
             // What the director makes on the host for the first time has no effect beside its reason.

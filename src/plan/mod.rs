@@ -22,6 +22,7 @@
 mod change;
 mod desired;
 mod diff;
+mod empty;
 mod execute;
 mod failure;
 mod host;
@@ -37,6 +38,7 @@ pub use desired::{
     desired, desired_cautiously, desired_server, desired_service, is_carried, pool_state,
 };
 pub use diff::{Plan, diff, diff_service};
+pub use empty::empty_service;
 pub use execute::{Target, carry_out, execute};
 pub use failure::StepFailure;
 pub use host::{

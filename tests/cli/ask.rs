@@ -111,6 +111,7 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
                 answered: None,
                 refused: None,
                 steps: 0,
+                warning: None,
             };
             replies.item(Item::Reload(asked)).await?;
             if wait {
@@ -119,6 +120,7 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
                     answered: Some(reload),
                     refused,
                     steps: 0,
+                    warning: None,
                 };
                 replies.item(Item::Reload(answer)).await?;
             }

@@ -190,3 +190,13 @@ fn all_errors_of_a_file_are_said_at_once_and_fifty_shown() {
     assert_eq!(shown, 50, "{}", said.err);
     assert!(said.err.contains("4950"), "{}", said.err);
 }
+
+#[test]
+fn a_service_that_nobody_serves_is_warned_of() {
+    let yaml = "virtual_services: [{address: '192.0.2.10:80', servers: [{address: 10.0.0.1, weight: 0}]}]\n";
+    let (_directory, path) = file(yaml);
+    let said = director(&["check", path.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let warning = "director: warning: no server of TCP 192.0.2.10:80 takes new connections with this configuration";
+    assert!(said.err.contains(warning), "{said:?}");
+}

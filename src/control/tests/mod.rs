@@ -72,6 +72,7 @@ fn reloaded(number: u64) -> Item {
         answered: None,
         refused: None,
         steps: 0,
+        warning: None,
     })
 }
 

@@ -360,6 +360,7 @@ fn replies_are_these_lines() {
         answered: Some(ReloadId(3)),
         refused: Some("why".to_owned()),
         steps: 0,
+        warning: None,
     };
     let golden = [
         (

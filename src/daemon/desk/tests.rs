@@ -402,6 +402,7 @@ fn a_reload_is_asked_for_and_its_answer_can_be_waited_for() {
             answered: ReloadId(1),
             refused: Some("not this one".into()),
             steps: 0,
+            warning: None,
         };
     });
     office.publish(|next| {
@@ -409,11 +410,13 @@ fn a_reload_is_asked_for_and_its_answer_can_be_waited_for() {
             answered: ReloadId(2),
             refused: None,
             steps: 7,
+            warning: Some("empty".into()),
         };
     });
     let done = reload_in(items.next());
     assert_eq!(done.answered, Some(ReloadId(2)));
     assert_eq!((done.refused, done.steps), (None, 7));
+    assert_eq!(done.warning.as_deref(), Some("empty"));
     assert_eq!(items.next(), None);
 }
 
@@ -432,6 +435,7 @@ fn a_refused_reload_is_told_with_its_reason_and_one_that_was_overtaken_too() {
             answered: ReloadId(5),
             refused: Some("director.yaml:1:1: no".into()),
             steps: 7,
+            warning: Some("of the one before".into()),
         };
     });
     let done = reload_in(items.next());

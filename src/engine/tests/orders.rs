@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What operators order, and what comes of it.
 
+use std::sync::Arc;
+
 use super::stand::{Stand, TWO_SERVERS, all, key, parse, weights};
 use crate::engine::{Command, CommandId, Event, Start};
-use crate::model::{DrainTerms, Order, Ordered, ServerKey, Weight};
+use crate::model::{DrainTerms, Order, Ordered, ServerKey, Severity, Transition, Weight};
 use crate::plan::SimulatedKernel;
 
 const BOTH: [(&str, u32); 2] = [("10.0.0.1:80", 1), ("10.0.0.2:80", 5)];
@@ -237,4 +239,27 @@ fn neither_a_bad_moment_nor_a_reload_empties_a_pool() {
         stand.weights(),
         weights(&[("10.0.0.1:80", 0), ("10.0.0.2:80", 5)])
     );
+}
+
+#[test]
+fn a_reload_that_leaves_a_service_nobody_for_new_connections_warns() {
+    let mut stand = running();
+    assert_eq!(
+        order(&mut stand, &["10.0.0.2:80"], Some(Order::Drain), false),
+        Ok(1)
+    );
+    let zero = TWO_SERVERS.replace(
+        "servers: [10.0.0.1,",
+        "servers: [{address: 10.0.0.1, weight: 0},",
+    );
+    assert_eq!(stand.reload(&zero), None);
+    let told = "reloaded: 1 step; no server of TCP 192.0.2.10:80 takes new connections";
+    assert_eq!(stand.count(told), 1, "{:#?}", stand.log());
+    let reloads = stand.engine.snapshot(stand.now).reloads;
+    assert!(reloads.warning.is_some());
+    let is_it = |it: &&Arc<Transition>| it.to_string().starts_with(told);
+    let warning = stand.told.iter().find(is_it).unwrap();
+    assert_eq!(warning.severity(), Severity::Warning);
+    assert_eq!(stand.reload(TWO_SERVERS), None);
+    assert_eq!(stand.engine.snapshot(stand.now).reloads.warning, None);
 }
