@@ -2,6 +2,7 @@
 //! Why a running director did not answer.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -26,6 +27,11 @@ pub enum ClientError {
         /// Whose it was.
         pid: u32,
     },
+    /// Something else is there.
+    #[error(
+        "ask the director on {0}: this is no socket; name the director's socket (director: socket: in its configuration)"
+    )]
+    NoSocket(PathBuf),
     /// We may not open the socket.
     #[error(
         "ask the director on {0}: permission denied (EACCES); run as root, or as the director's own user"
@@ -80,6 +86,7 @@ pub enum ClientError {
 pub(super) fn not_connected(socket: &Path, errno: Errno) -> ClientError {
     let path = socket.to_owned();
     match errno {
+        Errno::ECONNREFUSED if is_something_else(socket) => ClientError::NoSocket(path),
         Errno::ECONNREFUSED => ClientError::NotRunning(path),
         Errno::ENOENT => match holder(socket) {
             Some(pid) => ClientError::Gone { socket: path, pid },
@@ -92,4 +99,9 @@ pub(super) fn not_connected(socket: &Path, errno: Errno) -> ClientError {
             cause: errno.into(),
         },
     }
+}
+
+/// The kernel refuses a connection to a directory or a file as it refuses one to a socket that nobody listens on.
+fn is_something_else(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|it| !it.file_type().is_socket())
 }

@@ -115,7 +115,7 @@ enum Command {
         #[command(flatten)]
         whom: Servers,
         /// Take them out of the table after so many seconds, also when connections are left: these break
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=2_592_000))]
+        #[arg(long, value_name = "SECONDS", value_parser = deadline)]
         deadline: Option<u64>,
         /// Wait also until persistence binds no client to them any more
         #[arg(long)]
@@ -131,6 +131,7 @@ enum Command {
         #[arg(
             long,
             value_name = "SECONDS",
+            value_parser = seconds,
             default_value_t = 3600,
             requires = "wait"
         )]
@@ -166,7 +167,7 @@ enum Command {
         #[command(flatten)]
         whom: Director,
         /// Print only events after the one with this number
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = event_number)]
         since_number: Option<u64>,
         /// Print new events as they come, until interrupted
         #[arg(long)]
@@ -223,6 +224,27 @@ impl Servers {
         };
         order::order(Whom { socket, file: None }, &wish)
     }
+}
+
+/// The longest deadline of a drain, in seconds: 30 days.
+const LONGEST_DEADLINE: u64 = 2_592_000;
+
+fn deadline(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|it| (1..=LONGEST_DEADLINE).contains(it));
+    number.ok_or_else(|| {
+        format!("write a number of seconds, 1 to {LONGEST_DEADLINE}: 3600 is an hour")
+    })
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let number = text.parse();
+    number.map_err(|_| "write a number of seconds: 3600 is an hour".to_owned())
+}
+
+fn event_number(text: &str) -> Result<u64, String> {
+    let number = text.parse();
+    number.map_err(|_| "write the number of an event, as director events prints it: 12".to_owned())
 }
 
 fn weight(text: &str) -> Result<model::Weight, String> {

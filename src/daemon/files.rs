@@ -7,7 +7,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::state::{StateError, read_owned, refuse_other_kinds};
-use crate::model::{Config, DirectorSettings};
+use crate::model::{Config, DirectorSettings, ProbeKind};
+use crate::probe::is_unknown_user;
 use crate::system::FileCause;
 
 /// Why the configuration at `path` cannot be used: one of the director's own files is that very file.
@@ -56,6 +57,18 @@ pub(super) fn missing_from_checks(config: &Config) -> BTreeSet<PathBuf> {
         metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     };
     files.into_iter().filter(missing).collect()
+}
+
+/// The users of checks by a program that this host does not have.
+pub(super) fn unknown_users(config: &Config) -> BTreeSet<&str> {
+    let services = config.services.values();
+    let checks = services.flat_map(|it| it.servers.values().flat_map(|it| it.checks.each.iter()));
+    let users = checks.filter_map(|check| match &check.probe.kind {
+        ProbeKind::Exec(exec) => exec.user.as_deref(),
+        _ => None,
+    });
+    let users: BTreeSet<&str> = users.collect();
+    users.into_iter().filter(|it| is_unknown_user(it)).collect()
 }
 
 const fn named(settings: &DirectorSettings) -> [(&'static str, &PathBuf); 3] {

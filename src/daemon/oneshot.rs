@@ -98,6 +98,11 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
             file.display()
         )));
     }
+    for user in files::unknown_users(&config) {
+        complain(&printable(&format!(
+            "director: warning: this host has no user {user}; the checks that run a program as this user cannot run"
+        )));
+    }
     if print {
         say(&config::to_yaml(&config))?;
     } else {

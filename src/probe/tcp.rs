@@ -148,6 +148,11 @@ fn lies_with_this_host(error: &io::Error) -> bool {
     )
 }
 
+/// Whether a firewall can refuse it.
+fn sends(operation: &str) -> bool {
+    operation == "connect" || operation.starts_with("send")
+}
+
 pub(super) fn describe(operation: &str, error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNREFUSED) => format!("{operation} refused"),
@@ -155,6 +160,19 @@ pub(super) fn describe(operation: &str, error: &io::Error) -> String {
         Some(Errno::EMFILE) => {
             format!("{operation}: too many open files (EMFILE); raise the limit (LimitNOFILE=)")
         }
+        Some(Errno::ECONNRESET) => format!(
+            "{operation}: the server, or something on the way to it, has reset the connection (ECONNRESET)"
+        ),
+        Some(Errno::EADDRNOTAVAIL) => format!(
+            "{operation}: this host has no free source port, or no address, to reach it from (EADDRNOTAVAIL); widen \
+             net.ipv4.ip_local_port_range, or give the host an address"
+        ),
+        Some(Errno::ENETUNREACH) => format!(
+            "{operation}: this host has no route to it (ENETUNREACH); add one (ip route get ADDRESS shows the way)"
+        ),
+        Some(Errno::EPERM) if sends(operation) => format!(
+            "{operation}: this host's own firewall forbids it (EPERM); allow it there (nft list ruleset)"
+        ),
         Some(errno) => format!("{operation}: {} ({errno:?})", errno.desc()),
         None => format!("{operation}: {error}"),
     }
@@ -215,6 +233,48 @@ mod tests {
         assert!(!lies_with_this_host(&io::Error::from_raw_os_error(
             libc::EHOSTUNREACH
         )));
+    }
+
+    #[test]
+    fn failures_of_this_host_name_the_remedy() {
+        for (operation, errno, words) in [
+            (
+                "connect",
+                Errno::EADDRNOTAVAIL,
+                "; widen net.ipv4.ip_local_port_range",
+            ),
+            (
+                "connect",
+                Errno::ENETUNREACH,
+                "no route to it (ENETUNREACH); add one",
+            ),
+            (
+                "send",
+                Errno::EPERM,
+                "this host's own firewall forbids it (EPERM); allow",
+            ),
+            (
+                "send a packet",
+                Errno::EPERM,
+                "this host's own firewall forbids it (EPERM); allow",
+            ),
+            (
+                "connect",
+                Errno::ECONNRESET,
+                "has reset the connection (ECONNRESET)",
+            ),
+            (
+                "set mark 7 on a probe",
+                Errno::EPERM,
+                "not permitted (EPERM)",
+            ),
+        ] {
+            let said = describe(operation, &errno.into());
+            assert!(
+                said.starts_with(operation) && said.contains(words),
+                "{said}"
+            );
+        }
     }
 
     #[test]

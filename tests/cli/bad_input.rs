@@ -200,3 +200,42 @@ fn a_service_that_nobody_serves_is_warned_of() {
     let warning = "director: warning: no server of TCP 192.0.2.10:80 takes new connections with this configuration";
     assert!(said.err.contains(warning), "{said:?}");
 }
+
+#[test]
+fn a_check_that_runs_as_nobody_whom_this_host_knows_is_warned_of() {
+    let yaml = "virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1], \
+                check: {exec: {command: [/bin/true], user: no-such-user-here}}}]\n";
+    let (_directory, path) = file(yaml);
+    let said = director(&["check", path.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let warning = "director: warning: this host has no user no-such-user-here; ";
+    assert!(said.err.contains(warning), "{said:?}");
+}
+
+#[test]
+fn a_wrong_word_on_the_command_line_is_answered_with_an_example() {
+    for (words, remedy) in [
+        (
+            &["drain", "10.0.0.1", "--deadline", "1h"][..],
+            "write a number of seconds, 1 to 2592000: 3600 is an hour",
+        ),
+        (
+            &["drain", "10.0.0.1", "--deadline", "0"],
+            "write a number of seconds, 1 to 2592000: 3600 is an hour",
+        ),
+        (
+            &["drain", "10.0.0.1", "--wait", "--timeout", "1h"],
+            "write a number of seconds: 3600 is an hour",
+        ),
+        (
+            &["events", "--since-number", "x"],
+            "write the number of an event, as director events prints it: 12",
+        ),
+    ] {
+        let said = director(words);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.err.contains(remedy), "{said:?}");
+    }
+    let said = director(&["status", "--socket", "/tmp"]);
+    assert!(said.err.contains("/tmp: this is no socket; "), "{said:?}");
+}

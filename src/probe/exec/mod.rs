@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::program::Program;
+pub use self::program::is_unknown_user;
 use self::watch::{End, listen, watch};
 use super::Answer;
 use super::conversation::missed;

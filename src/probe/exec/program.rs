@@ -111,6 +111,21 @@ impl Drop for Program {
     }
 }
 
+/// The user of this name or number, if this host knows it.
+fn look_up(name: &str, number: Option<u32>) -> Result<Option<User>, String> {
+    let found = match number {
+        Some(uid) => User::from_uid(Uid::from_raw(uid)),
+        None => User::from_name(name),
+    };
+    found.map_err(|error| format!("look up user {name}: {}", error.desc()))
+}
+
+/// Whether this host certainly has no user of this name. A number needs none. It asks whoever knows the users.
+#[must_use]
+pub fn is_unknown_user(name: &str) -> bool {
+    name.parse::<u32>().is_err() && matches!(look_up(name, None), Ok(None))
+}
+
 /// Who runs the program; `None` for the director's own user.
 fn run_as(user: Option<&str>) -> Result<Option<Other>, String> {
     let own = geteuid();
@@ -120,11 +135,7 @@ fn run_as(user: Option<&str>) -> Result<Option<Other>, String> {
         None => return Ok(None),
     };
     let number: Option<u32> = name.parse().ok();
-    let found = match number {
-        Some(uid) => User::from_uid(Uid::from_raw(uid)),
-        None => User::from_name(name),
-    };
-    let found = found.map_err(|error| format!("look up user {name}: {}", error.desc()))?;
+    let found = look_up(name, number)?;
     let other = match (found, number) {
         (Some(user), _) => Other {
             uid: user.uid.as_raw(),
