@@ -153,12 +153,8 @@ fn wait(
         }
         let left = left(now, &found, &mut flows, templates);
         // The ended ones go one by one, by the hundred: they make no news.
-        let news = (
-            left.active,
-            left.closing > 0,
-            left.packets_flow,
-            left.templates,
-        );
+        let flows = left.active == 0 && left.packets_flow;
+        let news = (left.active, left.closing > 0, flows, left.templates);
         if told != Some(news) {
             say(&format!("{left}\n"))?;
             told = Some(news);

@@ -332,6 +332,16 @@ fn told() -> Told {
     }
 }
 
+fn refused() -> Reloaded {
+    Reloaded {
+        reload: ReloadId(2),
+        answered: Some(ReloadId(3)),
+        refused: Some("why".to_owned()),
+        steps: 0,
+        warning: None,
+    }
+}
+
 #[test]
 fn replies_are_these_lines() {
     let recalled = Recalled {
@@ -354,13 +364,6 @@ fn replies_are_these_lines() {
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: Vec::new(),
-    };
-    let done = Reloaded {
-        reload: ReloadId(2),
-        answered: Some(ReloadId(3)),
-        refused: Some("why".to_owned()),
-        steps: 0,
-        warning: None,
     };
     let golden = [
         (
@@ -395,7 +398,7 @@ fn replies_are_these_lines() {
             r#"{"id":1,"item":{"not_written":"why"}}"#,
         ),
         (
-            ReplyLine::Item(1, Some(Item::Reload(done))),
+            ReplyLine::Item(1, Some(Item::Reload(refused()))),
             r#"{"id":1,"item":{"reload":{"reload":2,"answered":3,"refused":"why","steps":0}}}"#,
         ),
         (

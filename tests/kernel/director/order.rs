@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Orders for single servers: drain, disable, weight, enable.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Instant;
@@ -8,9 +9,9 @@ use std::time::Instant;
 use lab::question::{Conversation, connect};
 use lvs_director::model::Protocol;
 
-use super::process::{Files, PROGRAM, QUICK, Running, Said, said, wait_for_weights};
+use super::process::{Files, FullDisk, PROGRAM, QUICK, Running, Said, said, wait_for_weights};
 use crate::Test;
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{PATIENCE, Stage, wait_for};
 
 const VIP: &str = "192.168.0.10:80";
 
@@ -23,6 +24,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_server_that_leaves_the_file_keeps_its_connections_until_they_end_or_the_deadline_comes",
             left_the_file,
+        ),
+        (
+            "an_order_that_cannot_be_written_down_is_taken_with_a_warning",
+            unwritten,
         ),
     ]
 }
@@ -238,4 +243,34 @@ fn left_the_file() {
     director.wait_for("drained (its deadline of ");
     director.wait_for("with 1 connection left), weight 0 -> removed");
     wait_for_weights(&mut scene.stage, &[(&*alone, 1)]);
+}
+
+fn unwritten() {
+    let (mut stage, files) = (Stage::new(2), Files::new());
+    let disk = FullDisk::at(files.path("disk"));
+    disk.free();
+    let text = format!(
+        "virtual_services: [{{address: \"{VIP}\", check: none, servers: [192.168.0.2, 192.168.0.3]}}]\n"
+    );
+    files.write_with_state(&text, &disk.path.join("state.json"));
+    let _director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[("192.168.0.2:80", 1), ("192.168.0.3:80", 1)]);
+    let order = |stage: &Stage| {
+        let mut program = Command::new(PROGRAM);
+        program.args(["drain", "192.168.0.2", "--socket"]);
+        let said = said(&stage.director, program.arg(files.path("socket")));
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said
+    };
+    let warning =
+        "warning: this holds only until the director ends, because it could not be written down: ";
+    wait_for("an order is not written down", || {
+        // As much as there is room for.
+        let _ = fs::write(disk.path.join("full"), [0; 16384]);
+        let said = order(&stage);
+        let warned = said.err.contains(warning) && said.err.contains("ENOSPC");
+        warned.then_some(())
+    });
+    disk.free();
+    assert_eq!(order(&stage).err, "");
 }
