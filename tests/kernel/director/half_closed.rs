@@ -51,7 +51,7 @@ fn translated() {
 /// Sends its name without an end to everybody who has said all, until it should stop.
 struct Downloads {
     stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<TcpListener>>,
 }
 
 impl Downloads {
@@ -62,7 +62,7 @@ impl Downloads {
             let listener = server.run(|| TcpListener::bind((any, port)).unwrap());
             listener.set_nonblocking(true).unwrap();
             let (stop, name) = (Arc::clone(&stop), server.name().to_owned());
-            server.spawn(move || serve(&listener, &stop, name.as_bytes()))
+            server.spawn(move || serve(listener, &stop, name.as_bytes()))
         });
         Self {
             threads: threads.collect(),
@@ -70,16 +70,15 @@ impl Downloads {
         }
     }
 
-    /// All downloads come to their end.
-    fn end(self) {
+    /// All downloads come to their end. The servers still listen: they pass their checks.
+    fn end(self) -> Vec<TcpListener> {
         self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            thread.join().unwrap();
-        }
+        let threads = self.threads.into_iter();
+        threads.map(|thread| thread.join().unwrap()).collect()
     }
 }
 
-fn serve(listener: &TcpListener, stop: &AtomicBool, name: &[u8]) {
+fn serve(listener: TcpListener, stop: &AtomicBool, name: &[u8]) -> TcpListener {
     let mut asking: Vec<TcpStream> = Vec::new();
     let mut told: Vec<TcpStream> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -97,6 +96,7 @@ fn serve(listener: &TcpListener, stop: &AtomicBool, name: &[u8]) {
         told.retain_mut(|stream| stream.write_all(name).is_ok());
         sleep(PACE);
     }
+    listener
 }
 
 fn yaml(vip: SocketAddr, forwarding: &str) -> String {
@@ -160,7 +160,7 @@ fn downloaded(vip: SocketAddr, forwarding: &str) {
     assert_eq!(director.count("drained ("), 0, "{}", director.log());
 
     // It ends as its server wants it to. Then the drain is over.
-    downloads.end();
+    let _listening = downloads.end();
     stream.read_to_end(&mut Vec::new()).unwrap();
     let wait = order(&stage, &files, &["drain", own, "--wait"]);
     assert_eq!(wait.code, Some(0), "{wait:?}");
