@@ -123,6 +123,7 @@ fn ask(
             | Item::Event(_)
             | Item::Skipped { .. }
             | Item::Reload(_)
+            | Item::HandedOver(_)
             | Item::Standings(_) => {}
         }
     }
