@@ -43,9 +43,26 @@ pub(super) enum Company {
 }
 
 impl Doubt {
-    /// The moment from which an answer on the same side shows that the way was open: the middle of the probe.
+    /// The moment from which an answer on the same side shows that the way was open: the middle of the probe. A server
+    /// that had taken the connection may have had its answer ready at the end only, when the way was cut.
     fn proof(&self) -> Timestamp {
-        self.report.started + self.report.latency / 2
+        let ProbeReport {
+            started, latency, ..
+        } = self.report;
+        match self.report.outcome {
+            ProbeOutcome::CutOff => started + latency,
+            ProbeOutcome::Up(_)
+            | ProbeOutcome::Quiet
+            | ProbeOutcome::Down
+            | ProbeOutcome::Silent
+            | ProbeOutcome::Stalled
+            | ProbeOutcome::Drain
+            | ProbeOutcome::Maintenance
+            | ProbeOutcome::Told(_)
+            | ProbeOutcome::Abstained
+            | ProbeOutcome::Unsupported
+            | ProbeOutcome::CouldNotRun => started + latency / 2,
+        }
     }
 
     /// What it means when it says something of the server.
@@ -56,6 +73,7 @@ impl Doubt {
             | ProbeOutcome::Down
             | ProbeOutcome::Silent
             | ProbeOutcome::Stalled
+            | ProbeOutcome::CutOff
             | ProbeOutcome::Drain
             | ProbeOutcome::Maintenance
             | ProbeOutcome::Told(_)
@@ -111,7 +129,7 @@ pub(super) fn blame(
         doubt.report.outcome,
         ProbeOutcome::Stalled | ProbeOutcome::Quiet
     ) {
-        // The link was open all the time, and the server had taken the connection, or owed no answer.
+        // The link was open all the time, and the server's host answered to the end, or it owed no answer.
         return Blame::Server;
     }
     let side = links.side(target, link);
@@ -159,6 +177,31 @@ pub(super) enum Heard {
     Answer(Timestamp),
     /// Nothing.
     Silence(Timestamp),
+    /// At first it answered, and then nothing came any more.
+    CutOff {
+        /// It answered then, or later.
+        answered: Timestamp,
+        /// It was silent then.
+        silent: Timestamp,
+    },
+}
+
+impl Heard {
+    /// When it answered for certain, if it did.
+    pub(super) const fn answered(self) -> Option<Timestamp> {
+        match self {
+            Self::Answer(answered) | Self::CutOff { answered, .. } => Some(answered),
+            Self::Silence(_) => None,
+        }
+    }
+
+    /// When it was silent, if that was the last of it.
+    const fn silent(self) -> Option<Timestamp> {
+        match self {
+            Self::Silence(silent) | Self::CutOff { silent, .. } => Some(silent),
+            Self::Answer(_) => None,
+        }
+    }
 }
 
 /// What was heard on one side.
@@ -172,16 +215,10 @@ pub(super) struct Voices {
 impl Voices {
     /// Adds what a check of this host heard last.
     pub(super) fn add(&mut self, host: IpAddr, heard: Heard, is_down: bool) {
-        let silent = match heard {
-            Heard::Answer(at) => {
-                self.answered = self.answered.max(Some(at));
-                Timestamp::ZERO
-            }
-            Heard::Silence(at) => at,
-        };
+        self.answered = self.answered.max(heard.answered());
         if !is_down {
             let last = self.hosts.entry(host).or_default();
-            *last = silent.max(*last);
+            *last = heard.silent().unwrap_or_default().max(*last);
         }
     }
 

@@ -24,6 +24,7 @@ fn outcome() -> impl Strategy<Value = ProbeOutcome> {
         1 => Just(ProbeOutcome::Quiet),
         1 => Just(ProbeOutcome::Silent),
         1 => Just(ProbeOutcome::Stalled),
+        1 => Just(ProbeOutcome::CutOff),
         1 => (0_u32..3).prop_map(|weight| ProbeOutcome::Up(Weight::new(weight).map(AskedWeight::Weight))),
         1 => Just(ProbeOutcome::Drain),
         1 => Just(ProbeOutcome::Maintenance),
@@ -200,7 +201,7 @@ fn says_something(outcome: ProbeOutcome) -> bool {
 fn failed(outcome: ProbeOutcome) -> bool {
     matches!(
         outcome,
-        ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled
+        ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled | ProbeOutcome::CutOff
     )
 }
 

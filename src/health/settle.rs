@@ -78,14 +78,16 @@ impl Health {
             return;
         }
         slot.change().hear(&came.report);
-        if let Some(Heard::Answer(at)) = slot.checker.heard() {
+        if let Some(at) = slot.checker.heard().and_then(Heard::answered) {
             let host = slot.checker.check().probe.target.ip();
             self.links.answered(at, host);
         }
         let outcome = came.report.outcome;
         let standing = slot.checker.standing();
         let doubtful = match outcome {
-            ProbeOutcome::Silent | ProbeOutcome::Stalled => standing != Standing::Down,
+            ProbeOutcome::Silent | ProbeOutcome::Stalled | ProbeOutcome::CutOff => {
+                standing != Standing::Down
+            }
             ProbeOutcome::Quiet => !standing.is_up(),
             ProbeOutcome::Up(_)
             | ProbeOutcome::Down
@@ -113,6 +115,7 @@ impl Health {
         out: &mut Vec<HealthAction>,
     ) {
         let (mut heard, mut companies) = (BTreeMap::new(), BTreeSet::new());
+        let mut unasked: BTreeMap<Side, Timestamp> = BTreeMap::new();
         let mut blames = Vec::new();
         for doubt in mem::take(&mut self.doubts) {
             let Some(checker) = self.roster.checker(doubt.run.check) else {
@@ -134,6 +137,10 @@ impl Health {
             let blame = blame(&doubt, probe, *way, timeout, &self.links, |side, host| {
                 let voices = heard.entry(side).or_insert_with(|| self.voices(side));
                 let company = voices.company(host, &doubt);
+                if company == Company::Unasked {
+                    let since = unasked.entry(side).or_default();
+                    *since = doubt.report.started.max(*since);
+                }
                 companies.insert((side, company));
                 company
             });
@@ -144,10 +151,12 @@ impl Health {
         }
         for (side, company) in companies {
             match company {
-                Company::Unasked => self.ask_another(now, side),
                 Company::Silent(_) => self.links.nobody_answers(side),
-                Company::Alone | Company::Answered => {}
+                Company::Alone | Company::Answered | Company::Unasked => {}
             }
+        }
+        for (side, since) in unasked {
+            self.ask_another(now, side, since);
         }
     }
 
@@ -176,17 +185,24 @@ impl Health {
         voices
     }
 
-    /// Asks the server on this side that answered last.
-    fn ask_another(&mut self, now: Timestamp, side: Side) {
+    /// Asks the server on this side that answered last; or one that was silent, and not since this moment.
+    fn ask_another(&mut self, now: Timestamp, side: Side, since: Timestamp) {
         let checkers = self.roster.checkers.iter().enumerate();
         let waiting = checkers.filter_map(|(position, slot)| {
-            let Some(Heard::Answer(at)) = slot.checker.heard() else {
-                return None;
+            let is_down = slot.checker.standing() == Standing::Down;
+            let last = match slot.checker.heard()? {
+                Heard::Answer(at) => Some(at),
+                Heard::Silence(silent) | Heard::CutOff { silent, .. } => {
+                    if is_down || silent >= since {
+                        return None;
+                    }
+                    None
+                }
             };
             let on = self
                 .links
                 .is_on(side, slot.checker.check().probe.target.ip());
-            (on && slot.checker.is_waiting()).then_some((at, position))
+            (on && slot.checker.is_waiting()).then_some((last, position))
         });
         let Some((_, position)) = waiting.max() else {
             return;

@@ -3,14 +3,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
+use nix::sys::socket::{Shutdown, shutdown};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::tcp::First;
 use super::{Answer, tcp, tls};
 use crate::model::{ProbePath, Tls};
+use crate::system::unacknowledged;
 
 /// A probe that ends so long after its deadline, or by a quarter of its timeout, tells that this host had no time for it:
 /// it hung, or was suspended.
@@ -90,32 +94,27 @@ impl<'a> Whom<'a> {
         })
     }
 
-    /// Connects, and shakes hands if that is wanted. Returns what is to be told about the server's certificate, too.
-    async fn open(&self, phase: &mut Phase) -> Result<(Connection, Option<String>), Answer> {
-        let stream = tcp::open(self.at, self.path, self.first).await?;
+    /// Connects within the time, and shakes hands if that is wanted. Returns what is to be told about the server's
+    /// certificate, too. `met` tells that the server has answered this probe before.
+    async fn open(&self, time: Time, met: bool) -> Result<(Connection, Option<String>), Answer> {
+        let opening = time.within(tcp::open(self.at, self.path, self.first));
+        let Some(opened) = opening.await else {
+            return Err(time.missed().unwrap_or_else(|| not_connected(met)));
+        };
+        let stream = opened?;
         let Some(client) = &self.tls else {
-            *phase = Phase::Talking;
             return Ok((Connection::Plain(stream), None));
         };
-        *phase = Phase::ShakingHands;
-        let (stream, warning) = client.shake_hands(stream).await?;
-        *phase = Phase::Talking;
+        let (stream, warning) = client.shake_hands(stream, time).await?;
         Ok((Connection::Tls(Box::new(stream)), warning))
     }
+}
 
-    /// Connects, shakes hands, and talks. A warning about the server's certificate becomes the reason of a success.
-    async fn talk(
-        &self,
-        phase: &mut Phase,
-        talk: impl AsyncFnOnce(&mut Connection) -> Answer,
-    ) -> Result<Answer, Answer> {
-        let (mut connection, warning) = self.open(phase).await?;
-        let answer = talk(&mut connection).await;
-        connection.say_goodbye();
-        Ok(match warning {
-            Some(warning) if answer == Answer::up() => Answer::warns(warning),
-            Some(_) | None => answer,
-        })
+fn not_connected(met: bool) -> Answer {
+    if met {
+        Answer::cut_off("it answered before, and now connect timed out")
+    } else {
+        Answer::silent("connect timed out")
     }
 }
 
@@ -125,35 +124,51 @@ pub(super) async fn begin<T>(
     time: Time,
     talk: impl AsyncFnOnce(&mut Connection) -> Result<T, Answer>,
 ) -> Result<(Connection, T), Answer> {
-    let mut phase = Phase::Connecting;
-    let beginning = async {
-        let (mut connection, _) = whom.open(&mut phase).await?;
-        let told = talk(&mut connection).await?;
-        Ok((connection, told))
-    };
-    let begun = time.within(beginning).await;
-    begun.unwrap_or_else(|| Err(phase.too_late(time)))
+    let (mut connection, _) = whom.open(time, false).await?;
+    match time.within(talk(&mut connection)).await {
+        Some(told) => told.map(|told| (connection, told)),
+        None => Err(no_answer(connection.socket(), time).await),
+    }
 }
 
-/// How far a probe has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Connecting,
-    ShakingHands,
-    Talking,
+async fn no_answer(stream: &TcpStream, time: Time) -> Answer {
+    too_late(stream, time, "connected, but no answer came in time").await
 }
 
-impl Phase {
-    /// The answer of a probe that has come so far when its time is over.
-    fn too_late(self, time: Time) -> Answer {
-        // What was asked may have left only at the end, and the answer may be there, unread.
-        time.missed().unwrap_or_else(|| match self {
-            Self::Connecting => Answer::silent("connect timed out"),
-            Self::ShakingHands => {
-                Answer::stalled("connected, but the TLS handshake did not end in time")
-            }
-            Self::Talking => Answer::stalled("connected, but no answer came in time"),
-        })
+/// The answer of a probe whose time is over on this open connection. The connection is of no use after that.
+pub(super) async fn too_late(stream: &TcpStream, time: Time, why: &str) -> Answer {
+    // What was asked may have left only at the end, and the answer may be there, unread.
+    if let Some(missed) = time.missed() {
+        return missed;
+    }
+    if acknowledges(stream).await {
+        return Answer::stalled(why);
+    }
+    Answer::cut_off(format!("{why}, nor any acknowledgement"))
+}
+
+/// So long the other host has to acknowledge the end of a connection. The kernel sends it again after 200 ms
+/// (`TCP_RTO_MIN` in `include/net/tcp.h`).
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(300);
+
+/// Whether the other host acknowledges all that we sent, and that we send no more. Its kernel does so for a program that
+/// hangs, too. Without that nobody knows whether the way to it is still open.
+async fn acknowledges(stream: &TcpStream) -> bool {
+    if shutdown(stream.as_raw_fd(), Shutdown::Write).is_err() {
+        // Only an end that came meanwhile makes this fail.
+        return true;
+    }
+    let end = Instant::now() + ACKNOWLEDGED_WITHIN;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if matches!(unacknowledged(&stream), Ok(0)) {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(ACKNOWLEDGED_WITHIN / 8);
     }
 }
 
@@ -173,7 +188,8 @@ pub(super) async fn once(
     }
 }
 
-/// Connects and talks within the time. `met` tells that the server has answered this probe before.
+/// Connects and talks within the time. `met` tells that the server has answered this probe before. A warning about the
+/// server's certificate becomes the reason of a success.
 ///
 /// A reset closes the connection then: no side keeps it in `TIME_WAIT`.
 pub(super) async fn hold(
@@ -182,12 +198,17 @@ pub(super) async fn hold(
     met: bool,
     talk: impl AsyncFnOnce(&mut Connection) -> Answer,
 ) -> Answer {
-    let mut phase = Phase::Connecting;
-    let ended = time.within(whom.talk(&mut phase, talk)).await;
-    match ended {
-        Some(Ok(answer) | Err(answer)) => answer,
-        None if met && phase == Phase::Connecting => Phase::Talking.too_late(time),
-        None => phase.too_late(time),
+    let (mut connection, warning) = match whom.open(time, met).await {
+        Ok(opened) => opened,
+        Err(answer) => return answer,
+    };
+    let Some(answer) = time.within(talk(&mut connection)).await else {
+        return no_answer(connection.socket(), time).await;
+    };
+    connection.say_goodbye();
+    match warning {
+        Some(warning) if answer == Answer::up() => Answer::warns(warning),
+        Some(_) | None => answer,
     }
 }
 

@@ -85,6 +85,10 @@ impl Answer {
         Self::new(ProbeOutcome::Stalled, reason)
     }
 
+    fn cut_off(reason: impl Into<Box<str>>) -> Self {
+        Self::new(ProbeOutcome::CutOff, reason)
+    }
+
     fn drain(reason: impl Into<Box<str>>) -> Self {
         Self::new(ProbeOutcome::Drain, reason)
     }

@@ -26,5 +26,5 @@ pub use names::{Names, Resolver, host_address, port_name, port_number};
 #[cfg(feature = "daemon")]
 pub use poll::{Happened, Poll};
 pub use reader::{Reader, print};
-pub use socket::{acknowledge_with_data, disconnect};
+pub use socket::{acknowledge_with_data, disconnect, unacknowledged};
 pub use terminal::{terminal_size, time_of_day};

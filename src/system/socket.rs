@@ -52,3 +52,25 @@ pub fn acknowledge_with_data(socket: &impl AsFd) -> Result<(), Errno> {
     };
     Errno::result(done).map(drop)
 }
+
+/// How many bytes of a TCP connection the other host has not acknowledged; its end counts as one.
+///
+/// Source: `SIOCOUTQ` of tcp(7), `tcp_ioctl` in net/ipv4/tcp.c.
+///
+/// # Errors
+///
+/// The kernel's, when this is no TCP socket, or one that listens.
+#[expect(unsafe_code, reason = "nix does not know this request")]
+pub fn unacknowledged(socket: &impl AsFd) -> Result<u32, Errno> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open while it is borrowed. `SIOCOUTQ`, whose number is that of `TIOCOUTQ`, writes one
+    // `int` to where `bytes` is.
+    let done = unsafe {
+        libc::ioctl(
+            socket.as_fd().as_raw_fd(),
+            libc::TIOCOUTQ,
+            ptr::from_mut(&mut bytes),
+        )
+    };
+    Errno::result(done).map(|_| u32::try_from(bytes).unwrap_or_default())
+}

@@ -170,7 +170,10 @@ impl Checker {
                 self.told.add(told);
                 Ok(self.told.standing())
             }
-            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => Ok(Standing::Down),
+            ProbeOutcome::Down
+            | ProbeOutcome::Silent
+            | ProbeOutcome::Stalled
+            | ProbeOutcome::CutOff => Ok(Standing::Down),
             ProbeOutcome::Drain => Ok(Standing::Drain),
             ProbeOutcome::Maintenance => Ok(Standing::Maintenance),
             ProbeOutcome::Abstained => {

@@ -241,12 +241,16 @@ impl Checker {
         self.heard = match report.outcome {
             ProbeOutcome::Silent => Some(Heard::Silence(ended)),
             // It took the connection, some time after the start.
-            ProbeOutcome::Stalled => Some(Heard::Answer(report.started)),
+            ProbeOutcome::CutOff => Some(Heard::CutOff {
+                answered: report.started,
+                silent: ended,
+            }),
             // Who has nothing to say need not have been there.
             ProbeOutcome::Quiet | ProbeOutcome::Abstained | ProbeOutcome::CouldNotRun => None,
             ProbeOutcome::Up(_)
             | ProbeOutcome::Told(_)
             | ProbeOutcome::Down
+            | ProbeOutcome::Stalled
             | ProbeOutcome::Drain
             | ProbeOutcome::Maintenance
             | ProbeOutcome::Unsupported => Some(Heard::Answer(ended)),
@@ -308,7 +312,6 @@ impl Checker {
             }
             (Phase::Probing(asked), CheckerEvent::Deadline) if due => {
                 let waited = now.since(asked).as_secs();
-                self.heard = None;
                 self.clients = None;
                 let reason = format!("no report after {waited} s").into();
                 self.gave_no_result(asked, NoResult::CouldNotRun, reason, out);

@@ -56,7 +56,7 @@ impl Alone {
         let reason = match outcome {
             ProbeOutcome::Up(_) | ProbeOutcome::Quiet | ProbeOutcome::Told(_) => "",
             ProbeOutcome::Down | ProbeOutcome::Silent => "connect timed out",
-            ProbeOutcome::Stalled => "no answer",
+            ProbeOutcome::Stalled | ProbeOutcome::CutOff => "no answer",
             ProbeOutcome::Drain => "drain",
             ProbeOutcome::Maintenance => "maintenance",
             ProbeOutcome::Abstained => "no agent",

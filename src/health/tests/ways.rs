@@ -251,6 +251,56 @@ fn a_server_that_hangs_is_down_unless_the_link_was_cut_meanwhile() {
     assert_eq!(found(cut), Blame::Host("eth0 was down a moment ago".into()));
 }
 
+/// The probe started at 100 s. Whether the way was cut while it waited, the others say.
+#[test]
+fn a_server_that_took_the_connection_and_then_was_cut_off_is_asked_about_like_one_that_is_silent() {
+    let found = |before: Vec<Before>, company| {
+        let mut doubt = doubt(100, 2);
+        doubt.report.outcome = ProbeOutcome::CutOff;
+        let (links, probe) = (links(before), probe("10.0.0.5:80"));
+        blame(&doubt, &probe, BY_ETH0, GRACE, &links, |_, _| company)
+    };
+    let nobody = Blame::Host("none of 3 servers answers on eth0".into());
+    let no_carrier = Blame::Host("eth0 has no carrier".into());
+    for (company, expected) in [
+        (Company::Alone, Blame::Server),
+        (Company::Answered, Blame::Server),
+        (Company::Unasked, Blame::Open),
+        (Company::Silent(3), nobody),
+    ] {
+        assert_eq!(found(vec![], company), expected, "{company:?}");
+        let pulled = vec![Before::Event(101, changed(true, false))];
+        assert_eq!(found(pulled, company), no_carrier, "{company:?}");
+    }
+}
+
+/// The probe of 10.0.0.1 ran from 100 s to 102 s. Its answer may have been ready at the end only.
+#[test]
+fn only_an_answer_after_its_end_shows_that_a_probe_was_not_cut_off_by_the_way() {
+    use Heard::{Answer, CutOff, Silence};
+    let cut_off = |answered, silent| CutOff {
+        answered: moment(answered),
+        silent: moment(silent),
+    };
+    let mut doubt = doubt(100, 2);
+    doubt.report.outcome = ProbeOutcome::CutOff;
+    for (heard, expected) in [
+        (Answer(moment(101)), Company::Unasked),
+        (Answer(moment(102)), Company::Answered),
+        (Silence(moment(99)), Company::Unasked),
+        (Silence(moment(103)), Company::Silent(2)),
+        (cut_off(99, 101), Company::Silent(2)),
+        (cut_off(97, 99), Company::Unasked),
+        // It took a connection later, and was cut off then.
+        (cut_off(103, 105), Company::Answered),
+    ] {
+        let mut side = Voices::default();
+        side.add("10.0.0.2".parse().unwrap(), heard, false);
+        let company = side.company("10.0.0.1".parse().unwrap(), &doubt);
+        assert_eq!(company, expected, "{heard:?}");
+    }
+}
+
 /// Such a probe is content when nothing comes. Nothing comes either when the cable is cut.
 #[test]
 fn a_server_that_owes_no_answer_is_up_only_when_the_link_is_open() {
@@ -537,6 +587,46 @@ fn when_none_of_the_servers_on_a_link_answers_no_verdict_moves() {
     assert_eq!(not_checked(&actions), 3, "{actions:?}");
 }
 
+/// Each has the outcome that is given, one soon after the other.
+fn all_end_with(outcome: ProbeOutcome) -> (usize, usize) {
+    let mut servers = Servers::new(3);
+    servers.all_up();
+    servers.now = servers.now + RASH.interval;
+    let asked = servers.due();
+    assert_eq!(asked.len(), 3);
+    servers.pass(RASH.timeout);
+    let mut actions = Vec::new();
+    for request in asked {
+        actions.extend(servers.report(&request, outcome));
+        servers.pass(Duration::from_millis(10));
+    }
+    let down = actions.iter().filter(|it| went_down(&[(*it).clone()]));
+    (down.count(), not_checked(&actions))
+}
+
+#[test]
+fn a_cable_that_is_cut_while_all_servers_have_a_question_takes_none_down() {
+    assert_eq!(all_end_with(ProbeOutcome::CutOff), (0, 3));
+}
+
+/// Their hosts answer, and their programs do not: the database behind them has hung.
+#[test]
+fn servers_that_all_hang_at_once_all_go_down_at_once() {
+    assert_eq!(all_end_with(ProbeOutcome::Stalled), (3, 0));
+}
+
+#[test]
+fn a_server_that_dies_with_a_question_goes_down_when_another_answers() {
+    let mut servers = Servers::new(3);
+    servers.all_up();
+    let request = servers.next();
+    servers.pass(RASH.timeout);
+    assert_eq!(servers.report(&request, ProbeOutcome::CutOff), []);
+    let asked = servers.due();
+    let actions = servers.report(&asked[0], ProbeOutcome::Up(None));
+    assert!(went_down(&actions), "{actions:?}");
+}
+
 #[test]
 fn the_last_server_of_a_link_goes_down_though_nobody_else_answers() {
     let mut servers = Servers::new(2);
@@ -623,6 +713,42 @@ proptest! {
                     prop_assert!(!(down && met_it), "{:?}", actions);
                 }
                 Happening::Report(_) => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    /// All servers are well, and at some moment a switch stops to pass packets, without a word.
+    #[test]
+    fn a_cut_that_nobody_tells_of_takes_no_server_down(
+        before in vec((1_u64..4_000, 0_usize..3), 0..60),
+        after in vec((1_u64..4_000, 0_usize..3), 0..60),
+    ) {
+        let mut servers = Servers::new(3);
+        servers.all_up();
+        let (mut out, cut) = (Vec::<ProbeRequest>::new(), before.len());
+        let mut cut_at = None;
+        for (number, (ms, which)) in before.into_iter().chain(after).enumerate() {
+            if number == cut {
+                cut_at = Some(servers.now);
+            }
+            servers.pass(Duration::from_millis(ms));
+            out.extend(servers.due());
+            let now = servers.now;
+            // An answer comes at any time, silence ends with the timeout.
+            let (ended, waiting) = out.into_iter().enumerate().partition::<Vec<_>, _>(|(at, it)| {
+                now.since(it.asked) >= RASH.timeout || *at == which && cut_at.is_none()
+            });
+            out = waiting.into_iter().map(|(_, it)| it).collect();
+            for (_, request) in ended {
+                let outcome = match cut_at {
+                    None => ProbeOutcome::Up(None),
+                    Some(cut) if request.asked <= cut => ProbeOutcome::CutOff,
+                    Some(_) => ProbeOutcome::Silent,
+                };
+                let actions = servers.report(&request, outcome);
+                prop_assert!(!went_down(&actions), "{:?}", actions);
             }
         }
     }

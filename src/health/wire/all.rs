@@ -142,7 +142,10 @@ impl Health {
             ProbeOutcome::Up(_) | ProbeOutcome::Quiet | ProbeOutcome::Told(_) => {
                 WireEvent::Passed(started, standing.is_up())
             }
-            ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled
+            ProbeOutcome::Down
+            | ProbeOutcome::Silent
+            | ProbeOutcome::Stalled
+            | ProbeOutcome::CutOff
                 if standing == Standing::Down =>
             {
                 WireEvent::Failed
@@ -150,6 +153,7 @@ impl Health {
             ProbeOutcome::Down
             | ProbeOutcome::Silent
             | ProbeOutcome::Stalled
+            | ProbeOutcome::CutOff
             | ProbeOutcome::Drain
             | ProbeOutcome::Maintenance
             | ProbeOutcome::Unsupported

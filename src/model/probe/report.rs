@@ -57,8 +57,11 @@ pub enum ProbeOutcome {
     Down,
     /// Nobody answered. That is the server's failure, or that of the way to it.
     Silent,
-    /// The server took the connection, and then nothing came: it hangs, or the way to it was cut meanwhile.
+    /// The server took the connection, and its host acknowledged all that was sent; the answer did not come. It hangs.
     Stalled,
+    /// The server took the connection, and then nothing came any more, not even an acknowledgement: its host is gone, or the
+    /// way to it was cut meanwhile.
+    CutOff,
     /// The server asks for no new connections; its present ones live on.
     Drain,
     /// The server is in maintenance: like [`ProbeOutcome::Drain`], but somebody asked for it.

@@ -36,9 +36,10 @@ pub(super) async fn probe(
     };
     let answer = conversation::once(at, path, None, first, timeout, talk).await;
     match answer.outcome {
-        ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled => {
-            Answer::abstained(format!("no agent: {}", answer.reason))
-        }
+        ProbeOutcome::Down
+        | ProbeOutcome::Silent
+        | ProbeOutcome::Stalled
+        | ProbeOutcome::CutOff => Answer::abstained(format!("no agent: {}", answer.reason)),
         ProbeOutcome::Up(_)
         | ProbeOutcome::Quiet
         | ProbeOutcome::Drain

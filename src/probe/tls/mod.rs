@@ -66,6 +66,8 @@ pub(super) async fn probe(
     conversation::hold(&whom, time, false, talk).await
 }
 
+const UNFINISHED: &str = "connected, but the TLS handshake did not end in time";
+
 /// Our side of a handshake.
 pub(super) struct Client<'a> {
     tls: &'a Tls,
@@ -116,13 +118,20 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The connection after the handshake, and what is to be told about the server's certificate.
+    /// The connection after the handshake, within the time, and what is to be told about the server's certificate.
     pub(super) async fn shake_hands(
         &self,
         stream: TcpStream,
+        time: Time,
     ) -> Result<(TlsStream<TcpStream>, Option<String>), Answer> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        let shaken = connector.connect(self.name.clone(), stream).await;
+        let mut shaking = connector.connect(self.name.clone(), stream);
+        let Some(shaken) = time.within(&mut shaking).await else {
+            return Err(match shaking.get_ref() {
+                Some(stream) => conversation::too_late(stream, time, UNFINISHED).await,
+                None => Answer::cut_off(UNFINISHED),
+            });
+        };
         let stream =
             shaken.map_err(|error| not_shaken(&error, self.tls, self.nobody.was_asked()))?;
         let certificates = stream.get_ref().1.peer_certificates();

@@ -162,6 +162,7 @@ pub(super) fn not_held(answer: Answer) -> WireEnd {
         | ProbeOutcome::Down
         | ProbeOutcome::Silent
         | ProbeOutcome::Stalled
+        | ProbeOutcome::CutOff
         | ProbeOutcome::Drain
         | ProbeOutcome::Maintenance
         | ProbeOutcome::Abstained

@@ -115,7 +115,8 @@ const fn lives(own: &Answer) -> bool {
         | ProbeOutcome::Maintenance
         | ProbeOutcome::Unsupported
         | ProbeOutcome::Told(_)
-        | ProbeOutcome::Stalled => true,
+        | ProbeOutcome::Stalled
+        | ProbeOutcome::CutOff => true,
         ProbeOutcome::Quiet
         | ProbeOutcome::Silent
         | ProbeOutcome::Abstained

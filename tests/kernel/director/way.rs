@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use lab::question::{Conversation, connect};
 use lvs_director::model::Protocol::Tcp;
 
+use super::http::answer;
+use super::peer::Peer;
 use super::process::{Files, Running, wait_for_weights, weights};
 use crate::Test;
 use crate::stage::{PATIENCE, Stage, wait_for};
@@ -40,6 +42,10 @@ pub(super) fn tests() -> Vec<Test> {
             nobody_answers,
         ),
         (
+            "no_connection_is_lost_when_the_switch_stops_while_probes_wait_for_an_answer",
+            cut_off,
+        ),
+        (
             "a_server_whose_route_is_closed_on_purpose_is_down",
             closed_routes,
         ),
@@ -64,16 +70,24 @@ struct Scene {
     files: Files,
     director: Running,
     held: Vec<Conversation>,
+    /// Who else answers on the servers.
+    _peers: Vec<Peer>,
 }
 
 impl Scene {
     fn new() -> Self {
+        Self::with(RASH, |_| Vec::new())
+    }
+
+    /// With this check, and what it asks beside the service.
+    fn with(check: &str, peers: impl FnOnce(&Stage) -> Vec<Peer>) -> Self {
         let (mut stage, files) = (Stage::new(2), Files::new());
+        let peers = peers(&stage);
         stage.vip(address(VIP).ip());
         stage.servers_hold(address(VIP).ip(), "lo");
         stage.serve_everywhere(Tcp, address(ANY));
         files.write(&format!(
-            "ipvs: {{expire_nodest_conn: true}}\ndefaults: {{{RASH}}}\nvirtual_services:\n  - {{address: {VIP}, scheduler: rr, servers: [192.168.0.2, 192.168.0.3]}}\n"
+            "ipvs: {{expire_nodest_conn: true}}\ndefaults: {{{check}}}\nvirtual_services:\n  - {{address: {VIP}, scheduler: rr, servers: [192.168.0.2, 192.168.0.3]}}\n"
         ));
         let director = Running::start(&stage.director, &files, &[]);
         wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
@@ -89,6 +103,7 @@ impl Scene {
             files,
             director,
             held,
+            _peers: peers,
         };
         scene.all_held();
         scene
@@ -114,13 +129,17 @@ impl Scene {
         });
     }
 
-    /// Nothing has happened to the servers, nor to the connections.
-    fn unharmed(mut self) {
+    fn wait_until_checked(&self) {
         wait_for("both are checked again", || {
             let status = self.files.status(&self.stage.director);
             let mut checks = status.services[0].servers.iter().flat_map(|it| &it.checks);
             checks.all(|it| it.could_not_run == 0).then_some(())
         });
+    }
+
+    /// Nothing has happened to the servers, nor to the connections.
+    fn unharmed(mut self) {
+        self.wait_until_checked();
         self.all_held();
         let log = self.director.log();
         assert!(!log.contains("up -> down"), "{log}");
@@ -189,6 +208,28 @@ fn nobody_answers() {
     std::thread::sleep(OUTAGE);
     scene.wait_until_not_checked(": none of 2 servers answers on eth0");
     scene.stage.switch(true);
+    scene.unharmed();
+}
+
+/// The switch breaks while the servers work on what the probes have asked.
+fn cut_off() {
+    const CHECK: &str = "check: {http: {port: 8080}, interval: 100ms, timeout: 700ms, rise: 1, fall: 1, retry_delay: 100ms}";
+    let slowly = |stream, status| {
+        std::thread::sleep(Duration::from_millis(400));
+        answer(stream, status);
+    };
+    let scene = Scene::with(CHECK, |stage| {
+        let servers = stage.servers.iter();
+        let peers = servers.map(|host| Peer::start(host, 8080, 200, slowly));
+        peers.collect()
+    });
+    for round in 0..8 {
+        std::thread::sleep(Duration::from_millis(70 * round));
+        scene.stage.switch(false);
+        scene.wait_until_not_checked("");
+        scene.stage.switch(true);
+        scene.wait_until_checked();
+    }
     scene.unharmed();
 }
 
