@@ -46,10 +46,20 @@ impl Handshake {
     /// The packet that begins it, from its IP header on.
     #[must_use]
     pub fn syn(&self) -> Vec<u8> {
-        // The largest segment, as an Ethernet has it. Some firewalls drop a SYN that does not say it.
+        self.packet(self.sequence, SYN, &self.largest())
+    }
+
+    /// The option of the largest segment, as an Ethernet has it. Some firewalls drop a SYN that does not say it.
+    const fn largest(&self) -> [u8; 4] {
         let largest: u16 = if self.to.is_ipv4() { 1460 } else { 1440 };
         let [high, low] = largest.to_be_bytes();
-        self.packet(self.sequence, SYN, &[2, 4, high, low])
+        [2, 4, high, low]
+    }
+
+    /// The same without its IP header.
+    #[must_use]
+    pub fn syn_segment(&self) -> Vec<u8> {
+        self.segment(self.sequence, SYN, &self.largest())
     }
 
     /// The packet that ends it, whether it was answered or not: the server keeps nothing of it.

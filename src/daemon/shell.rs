@@ -21,7 +21,7 @@ use super::state::{
     WRITE_INTERVAL, WallTime,
 };
 use super::vrrp::VrrpOrders;
-use crate::engine::{Action, Counted, Engine, Event, STEP};
+use crate::engine::{Action, Counted, Engine, Event, Questions, STEP};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
 use crate::model::{Condition, Object, ServiceKey, Timestamp, Transition};
@@ -151,8 +151,8 @@ where
                 let _ = self.wires.send(WireOrder::Release(wire));
                 None
             }
-            Action::Look(probes) => {
-                let seen = self.lookout.look(&probes).map(Box::new);
+            Action::Look(Questions { probes, suspects }) => {
+                let seen = self.lookout.look(&probes, &suspects).map(Box::new);
                 Some(Event::Seen(seen.map_err(in_words)))
             }
             Action::ReadTable => Some(Event::TableRead(self.kernel.read().map_err(in_words))),

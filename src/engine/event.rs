@@ -146,7 +146,7 @@ pub enum Action {
     /// Let go of a held connection.
     Release(WireId),
     /// Look at the links of this host, and at the ways of these probes.
-    Look(Vec<Probe>),
+    Look(Questions),
     /// Read the whole table.
     ReadTable,
     /// Read one service.
@@ -165,4 +165,37 @@ pub enum Action {
     Tell(Arc<Transition>),
     /// The director ends; `true` when everything could be done.
     End(bool),
+}
+
+/// The probes whose ways to look at.
+///
+/// A recording has only these, as it had before there were suspects. Which are suspects follows from the events.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Probe>", into = "Vec<Probe>")]
+pub struct Questions {
+    /// The probes.
+    pub probes: Vec<Probe>,
+    /// Those of which this host's own firewall is asked whether it denies them.
+    pub suspects: Vec<Probe>,
+}
+
+impl PartialEq for Questions {
+    fn eq(&self, other: &Self) -> bool {
+        self.probes == other.probes
+    }
+}
+
+impl Eq for Questions {}
+
+impl From<Vec<Probe>> for Questions {
+    fn from(probes: Vec<Probe>) -> Self {
+        let suspects = Vec::new();
+        Self { probes, suspects }
+    }
+}
+
+impl From<Questions> for Vec<Probe> {
+    fn from(questions: Questions) -> Self {
+        questions.probes
+    }
 }

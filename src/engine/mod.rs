@@ -41,7 +41,7 @@ mod view;
 pub use crate::health::Probed;
 pub use describe::{count, steps};
 pub use drains::{closing, living};
-pub use event::{Action, Command, CommandId, Counted, Event, ReloadId, Start};
+pub use event::{Action, Command, CommandId, Counted, Event, Questions, ReloadId, Start};
 pub use history::History;
 pub use machine::{Engine, STEP};
 pub use orders::Answers;

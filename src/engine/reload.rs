@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::converge::TRIES;
-use super::event::{Action, ReloadId};
+use super::event::{Action, Questions, ReloadId};
 use super::machine::{Engine, Next, Purpose, Reading, Wanted, Work};
 use crate::health::Health;
 use crate::model::{
@@ -214,7 +214,7 @@ impl Engine {
         self.unassessed.extend(self.config.services.keys());
         self.forget_pools();
         // The virtual addresses may be others now.
-        out.push(Action::Look(Vec::new()));
+        out.push(Action::Look(Questions::default()));
         if settings {
             self.settle(out);
         }

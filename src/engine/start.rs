@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::describe::count;
-use super::event::{Action, Start};
+use super::event::{Action, Questions, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configured;
 use crate::model::{
@@ -81,7 +81,7 @@ impl Engine {
     /// Makes the kernel's table as it should be, and touches nothing that is right.
     fn adopt(&mut self, now: Timestamp, ours: &BTreeSet<ServiceKey>, out: &mut Vec<Action>) {
         self.health = configured(&self.health, &self.config, &self.observed, now);
-        out.push(Action::Look(Vec::new()));
+        out.push(Action::Look(Questions::default()));
         self.begin_drains(now);
         self.watch_services(now);
         let before = Arc::clone(&self.owned);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From the reports of probes to the services they change.
 
-use super::event::Action;
+use super::event::{Action, Questions};
 use super::machine::{Engine, Work};
 use super::tell::Untold;
 use crate::health::{CheckId, HealthAction, HealthEvent, Probed, WireId};
@@ -71,7 +71,10 @@ impl Engine {
     fn look(&self, out: &mut Vec<Action>) {
         let questions = self.health.questions();
         if !questions.is_empty() || self.health.wants_look() {
-            out.push(Action::Look(questions));
+            out.push(Action::Look(Questions {
+                probes: questions,
+                suspects: self.health.suspects(),
+            }));
         }
     }
 

@@ -14,6 +14,8 @@ use crate::model::{Probe, ProbeOutcome, ProbeReport, RouteKind, Timestamp, Way};
 pub(super) struct Doubt {
     pub(super) run: RunId,
     pub(super) report: ProbeReport,
+    /// Whether this host's firewall has been asked about it.
+    pub(super) sifted: bool,
 }
 
 /// Whose failure it is.
@@ -43,6 +45,41 @@ pub(super) enum Company {
 }
 
 impl Doubt {
+    pub(super) const fn new(run: RunId, report: ProbeReport) -> Self {
+        Self {
+            run,
+            report,
+            sifted: false,
+        }
+    }
+
+    /// Whether this host's firewall may be the reason, and has not been asked.
+    pub(super) const fn may_be_denied(&self) -> bool {
+        let unmet = match self.report.outcome {
+            ProbeOutcome::Refused | ProbeOutcome::Silent | ProbeOutcome::CutOff => true,
+            ProbeOutcome::Up(_)
+            | ProbeOutcome::Quiet
+            | ProbeOutcome::Down
+            | ProbeOutcome::Stalled
+            | ProbeOutcome::Drain
+            | ProbeOutcome::Maintenance
+            | ProbeOutcome::Told(_)
+            | ProbeOutcome::Abstained
+            | ProbeOutcome::Unsupported
+            | ProbeOutcome::CouldNotRun => false,
+        };
+        unmet && !self.sifted
+    }
+
+    /// Whose failure it is when the links and ways cannot be looked at.
+    pub(super) fn unseen(&self, unseen: &Blame) -> Blame {
+        if self.report.outcome == ProbeOutcome::Refused {
+            Blame::Server
+        } else {
+            unseen.clone()
+        }
+    }
+
     /// The moment from which an answer on the same side shows that the way was open: the middle of the probe. A server
     /// that had taken the connection may have had its answer ready at the end only, when the way was cut.
     fn proof(&self) -> Timestamp {
@@ -54,6 +91,7 @@ impl Doubt {
             ProbeOutcome::Up(_)
             | ProbeOutcome::Quiet
             | ProbeOutcome::Down
+            | ProbeOutcome::Refused
             | ProbeOutcome::Silent
             | ProbeOutcome::Stalled
             | ProbeOutcome::Drain
@@ -71,6 +109,7 @@ impl Doubt {
             ProbeOutcome::Quiet => ProbeOutcome::Quiet,
             ProbeOutcome::Up(_)
             | ProbeOutcome::Down
+            | ProbeOutcome::Refused
             | ProbeOutcome::Silent
             | ProbeOutcome::Stalled
             | ProbeOutcome::CutOff
@@ -112,6 +151,10 @@ pub(super) fn blame(
     links: &Links,
     company: impl FnOnce(Side, IpAddr) -> Company,
 ) -> Blame {
+    if doubt.report.outcome == ProbeOutcome::Refused {
+        // Somebody answered; and it was not this host's firewall.
+        return Blame::Server;
+    }
     let target = probe.target.ip();
     let link = match way {
         Way::NoRoute => return Blame::Host("there is no route to it (ENETUNREACH)".into()),

@@ -199,7 +199,7 @@ impl Health {
             }
             HealthEvent::Reported(run, report) => {
                 if let Some(position) = self.roster.position(run.check) {
-                    self.reported(now, position, Doubt { run, report }, out);
+                    self.reported(now, position, Doubt::new(run, report), out);
                 }
             }
             HealthEvent::WireTold(wire, news) => self.wire_told(now, wire, news, out),
@@ -386,7 +386,7 @@ impl Health {
                     started: asked,
                     latency: Duration::ZERO,
                 };
-                self.reported(asked, position, Doubt { run, report }, out);
+                self.reported(asked, position, Doubt::new(run, report), out);
             }
         }
     }

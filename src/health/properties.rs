@@ -22,6 +22,7 @@ fn outcome() -> impl Strategy<Value = ProbeOutcome> {
         4 => Just(ProbeOutcome::Up(None)),
         3 => Just(ProbeOutcome::Down),
         1 => Just(ProbeOutcome::Quiet),
+        1 => Just(ProbeOutcome::Refused),
         1 => Just(ProbeOutcome::Silent),
         1 => Just(ProbeOutcome::Stalled),
         1 => Just(ProbeOutcome::CutOff),
@@ -201,7 +202,11 @@ fn says_something(outcome: ProbeOutcome) -> bool {
 fn failed(outcome: ProbeOutcome) -> bool {
     matches!(
         outcome,
-        ProbeOutcome::Down | ProbeOutcome::Silent | ProbeOutcome::Stalled | ProbeOutcome::CutOff
+        ProbeOutcome::Down
+            | ProbeOutcome::Refused
+            | ProbeOutcome::Silent
+            | ProbeOutcome::Stalled
+            | ProbeOutcome::CutOff
     )
 }
 

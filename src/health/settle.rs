@@ -45,7 +45,43 @@ impl Health {
         self.signal_shut_links(now, out);
         let moved = self.sources.seen(&sighting);
         let ways = sighting.ways.into_iter().collect();
+        self.blame_the_firewall(now, &sighting.denied, out);
         self.settle_doubts(now, &ways, &moved, out);
+    }
+
+    /// The probes of which this host's own firewall is to be asked whether it denies them: once for each that was not
+    /// answered, or refused.
+    #[must_use]
+    pub fn suspects(&self) -> Vec<Probe> {
+        let doubts = self.doubts.iter().filter(|doubt| doubt.may_be_denied());
+        let checkers = doubts.filter_map(|doubt| self.roster.checker(doubt.run.check));
+        let probes = checkers.map(|checker| &checker.check().probe);
+        let probes = probes.filter(|probe| probe.connects()).cloned();
+        probes.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// What this host's own firewall denies says nothing of the server.
+    fn blame_the_firewall(
+        &mut self,
+        now: Timestamp,
+        denied: &[Probe],
+        out: &mut Vec<HealthAction>,
+    ) {
+        let denied: BTreeSet<&Probe> = denied.iter().collect();
+        for mut doubt in mem::take(&mut self.doubts) {
+            let checker = self.roster.checker(doubt.run.check);
+            let probe = checker.map(|checker| &checker.check().probe);
+            let is_denied = |probe: &&Probe| doubt.may_be_denied() && denied.contains(*probe);
+            if let Some(Probe { target, .. }) = probe.filter(is_denied) {
+                let why = format!(
+                    "this host's own firewall drops it (EPERM on a SYN to {target}); allow it in the output chain"
+                );
+                self.settle(now, &doubt, Blame::Host(why.into()), out);
+            } else {
+                doubt.sifted = true;
+                self.doubts.push(doubt);
+            }
+        }
     }
 
     /// The links and ways could not be looked at. That is this host's trouble; but who can never look must believe what
@@ -59,7 +95,7 @@ impl Health {
             Blame::Host("nobody answers, and this host could not look at its links".into())
         };
         for doubt in mem::take(&mut self.doubts) {
-            self.settle(now, &doubt, blame.clone(), out);
+            self.settle(now, &doubt, doubt.unseen(&blame), out);
         }
     }
 
@@ -85,9 +121,10 @@ impl Health {
         let outcome = came.report.outcome;
         let standing = slot.checker.standing();
         let doubtful = match outcome {
-            ProbeOutcome::Silent | ProbeOutcome::Stalled | ProbeOutcome::CutOff => {
-                standing != Standing::Down
-            }
+            ProbeOutcome::Refused
+            | ProbeOutcome::Silent
+            | ProbeOutcome::Stalled
+            | ProbeOutcome::CutOff => standing != Standing::Down,
             ProbeOutcome::Quiet => !standing.is_up(),
             ProbeOutcome::Up(_)
             | ProbeOutcome::Down

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A look at the links of this host, at its addresses, and at the ways of probes.
 
+use std::collections::BTreeSet;
+
+use super::firewall::denies;
 use super::monitor::Monitor;
 use super::route::{Route, RouteError};
 use crate::model::{HostEvent, Neighbour, Probe, Sighting};
@@ -41,15 +44,21 @@ impl Lookout {
         })
     }
 
-    /// What happened, how the links and addresses are, and by which way each of these probes would leave now.
-    pub fn look(&mut self, probes: &[Probe]) -> Result<Sighting, RouteError> {
+    /// What happened, how the links and addresses are, and by which way each of these probes would leave now. Of the
+    /// `suspects` among them it asks this host's own firewall, too: each costs a SYN.
+    pub fn look(&mut self, probes: &[Probe], suspects: &[Probe]) -> Result<Sighting, RouteError> {
         // First what happened: the events are older than the state.
         let happened = self.happened();
-        self.read(probes, happened)
+        self.read(probes, suspects, happened)
             .inspect_err(|_| self.route = None)
     }
 
-    fn read(&mut self, probes: &[Probe], happened: Vec<HostEvent>) -> Result<Sighting, RouteError> {
+    fn read(
+        &mut self,
+        probes: &[Probe],
+        suspects: &[Probe],
+        happened: Vec<HostEvent>,
+    ) -> Result<Sighting, RouteError> {
         let route = match &mut self.route {
             Some(route) => route,
             unopened => unopened.insert(Route::open()?),
@@ -59,7 +68,11 @@ impl Lookout {
         for probe in probes {
             ways.push((probe.clone(), route.way(probe, &links)?));
         }
+        let suspects: BTreeSet<&Probe> = suspects.iter().collect();
+        let asked = ways.iter().filter(|(probe, _)| suspects.contains(probe));
+        let denied = asked.filter(|(probe, way)| denies(probe, *way));
         Ok(Sighting {
+            denied: denied.map(|(probe, _)| probe.clone()).collect(),
             happened,
             addresses: route.addresses()?,
             links,

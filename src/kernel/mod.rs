@@ -44,6 +44,7 @@ mod async_monitor;
 mod connections;
 mod every_service;
 mod failure;
+mod firewall;
 mod host;
 mod ipvs;
 mod lookout;

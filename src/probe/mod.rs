@@ -77,6 +77,10 @@ impl Answer {
         Self::new(ProbeOutcome::Down, reason)
     }
 
+    fn refused(reason: impl Into<Box<str>>) -> Self {
+        Self::new(ProbeOutcome::Refused, reason)
+    }
+
     fn silent(reason: impl Into<Box<str>>) -> Self {
         Self::new(ProbeOutcome::Silent, reason)
     }

@@ -75,6 +75,7 @@ pub(super) fn not_connected(error: &io::Error, path: Option<&ProbePath>) -> Answ
         Some(Errno::EACCES) if !chosen => {
             Answer::silent("connect: the route prohibits it (EACCES)")
         }
+        Some(Errno::ECONNREFUSED) => Answer::refused(describe("connect", error)),
         _ => failed("connect", error),
     }
 }
@@ -201,7 +202,7 @@ mod tests {
         let at = listener.local_addr().unwrap();
         assert_eq!(run(at), Answer::up());
         drop(listener);
-        assert_eq!(run(at), Answer::down("connect refused"));
+        assert_eq!(run(at), Answer::refused("connect refused"));
     }
 
     #[test]

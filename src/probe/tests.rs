@@ -149,7 +149,7 @@ fn a_probe_starts_when_it_has_its_turn() {
         let answer = async move {
             let later = *clock.borrow() + Duration::from_secs(3);
             *clock.borrow_mut() = later;
-            Answer::down("connect refused")
+            Answer::refused("connect refused")
         };
         begin_task(answer, run, turn);
     };

@@ -132,7 +132,9 @@ impl Stand {
             Action::Probe(request) => self.probes.push(request),
             Action::Hold(request) => self.wires.push(request),
             Action::Release(wire) => self.wires.retain(|it| it.wire != wire),
-            Action::Look(probes) => return Some(Event::Seen(Ok(Box::new(self.sighting(probes))))),
+            Action::Look(questions) => {
+                return Some(Event::Seen(Ok(Box::new(self.sighting(questions.probes)))));
+            }
             Action::ReadTable => {
                 self.exchanges += 1;
                 let table = self.kernel.table.clone();
@@ -204,6 +206,7 @@ impl Stand {
             }],
             addresses: Vec::new(),
             ways: probes.into_iter().map(|probe| (probe, way)).collect(),
+            denied: Vec::new(),
         }
     }
 

@@ -171,6 +171,7 @@ impl Checker {
                 Ok(self.told.standing())
             }
             ProbeOutcome::Down
+            | ProbeOutcome::Refused
             | ProbeOutcome::Silent
             | ProbeOutcome::Stalled
             | ProbeOutcome::CutOff => Ok(Standing::Down),

@@ -250,6 +250,7 @@ impl Checker {
             ProbeOutcome::Up(_)
             | ProbeOutcome::Told(_)
             | ProbeOutcome::Down
+            | ProbeOutcome::Refused
             | ProbeOutcome::Stalled
             | ProbeOutcome::Drain
             | ProbeOutcome::Maintenance

@@ -55,7 +55,9 @@ impl Alone {
         };
         let reason = match outcome {
             ProbeOutcome::Up(_) | ProbeOutcome::Quiet | ProbeOutcome::Told(_) => "",
-            ProbeOutcome::Down | ProbeOutcome::Silent => "connect timed out",
+            ProbeOutcome::Down | ProbeOutcome::Refused | ProbeOutcome::Silent => {
+                "connect timed out"
+            }
             ProbeOutcome::Stalled | ProbeOutcome::CutOff => "no answer",
             ProbeOutcome::Drain => "drain",
             ProbeOutcome::Maintenance => "maintenance",

@@ -84,6 +84,7 @@ fn doubt(started: u64, latency: u64) -> Doubt {
             latency: Duration::from_secs(latency),
             ..report(ProbeOutcome::Silent, "connect timed out")
         },
+        sifted: false,
     }
 }
 
@@ -624,6 +625,65 @@ fn a_server_that_dies_with_a_question_goes_down_when_another_answers() {
     assert_eq!(servers.report(&request, ProbeOutcome::CutOff), []);
     let asked = servers.due();
     let actions = servers.report(&asked[0], ProbeOutcome::Up(None));
+    assert!(went_down(&actions), "{actions:?}");
+}
+
+/// One of three servers has this outcome, and this host's firewall denies its probe or not. Whether it goes down, and how
+/// many are not checked.
+fn sifted(outcome: ProbeOutcome, denied: bool) -> (bool, usize) {
+    let mut servers = Servers::new(3);
+    servers.all_up();
+    let request = servers.next();
+    servers.pass(RASH.timeout);
+    let report = ProbeReport {
+        started: request.asked,
+        ..report(outcome, "")
+    };
+    let mut actions = Vec::new();
+    let event = HealthEvent::Reported(request.run, report);
+    servers.health.handle(servers.now, event, &mut actions);
+    let suspects = servers.health.suspects();
+    if denied {
+        servers.sighting.denied = suspects;
+    }
+    actions.extend(servers.see());
+    assert_eq!(servers.health.suspects(), [], "each is asked about once");
+    (went_down(&actions), not_checked(&actions))
+}
+
+#[test]
+fn what_this_hosts_own_firewall_denies_takes_no_server_down() {
+    use ProbeOutcome::{CutOff, Down, Refused, Silent, Stalled};
+    for (outcome, denied, expected) in [
+        (Refused, true, (false, 1)),
+        (Silent, true, (false, 1)),
+        (CutOff, true, (false, 1)),
+        (Refused, false, (true, 0)),
+        // Others are asked first.
+        (Silent, false, (false, 0)),
+        (CutOff, false, (false, 0)),
+        // The server itself has said something: nobody suspects the firewall.
+        (Stalled, true, (true, 0)),
+        (Down, true, (true, 0)),
+    ] {
+        assert_eq!(sifted(outcome, denied), expected, "{outcome:?} {denied}");
+    }
+}
+
+#[test]
+fn a_refusal_is_the_servers_though_nobody_can_look_at_the_links() {
+    let mut servers = Servers::new(2);
+    servers.all_up();
+    let request = servers.next();
+    let report = ProbeReport {
+        started: request.asked,
+        ..report(ProbeOutcome::Refused, "connect refused")
+    };
+    let mut actions = Vec::new();
+    let reported = HealthEvent::Reported(request.run, report);
+    for event in [reported, HealthEvent::NotSeen] {
+        servers.health.handle(servers.now, event, &mut actions);
+    }
     assert!(went_down(&actions), "{actions:?}");
 }
 

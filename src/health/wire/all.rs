@@ -143,6 +143,7 @@ impl Health {
                 WireEvent::Passed(started, standing.is_up())
             }
             ProbeOutcome::Down
+            | ProbeOutcome::Refused
             | ProbeOutcome::Silent
             | ProbeOutcome::Stalled
             | ProbeOutcome::CutOff
@@ -151,6 +152,7 @@ impl Health {
                 WireEvent::Failed
             }
             ProbeOutcome::Down
+            | ProbeOutcome::Refused
             | ProbeOutcome::Silent
             | ProbeOutcome::Stalled
             | ProbeOutcome::CutOff

@@ -19,6 +19,9 @@ pub struct Sighting {
     pub addresses: Vec<InterfaceAddress>,
     /// The way of each probe.
     pub ways: Vec<(Probe, Way)>,
+    /// Those probes of which it was asked whose first packet this host's own firewall denies (EPERM).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Probe>,
 }
 
 /// An interface, and how often its carrier came or went.

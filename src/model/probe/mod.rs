@@ -183,6 +183,27 @@ impl Probe {
         }
     }
 
+    /// Whether it begins with a TCP connection that the kernel makes.
+    #[must_use]
+    pub fn connects(&self) -> bool {
+        match &self.kind {
+            ProbeKind::Tcp
+            | ProbeKind::TcpTalk(_)
+            | ProbeKind::Smtp(_)
+            | ProbeKind::Tls(_)
+            | ProbeKind::Amqp(_)
+            | ProbeKind::Rabbitmq(_)
+            | ProbeKind::Http(_)
+            | ProbeKind::Agent(_) => true,
+            ProbeKind::Dns(dns) => dns.transport == DnsTransport::Tcp,
+            ProbeKind::Udp(_)
+            | ProbeKind::Icmp
+            | ProbeKind::Vip(_)
+            | ProbeKind::File(_)
+            | ProbeKind::Exec(_) => false,
+        }
+    }
+
     /// How it speaks TLS, if it does.
     #[must_use]
     pub fn tls(&self) -> Option<&Tls> {

@@ -55,6 +55,8 @@ pub enum ProbeOutcome {
     Quiet,
     /// The server did not answer as it should.
     Down,
+    /// The connection was refused at once: by the server, or by this host's own firewall.
+    Refused,
     /// Nobody answered. That is the server's failure, or that of the way to it.
     Silent,
     /// The server took the connection, and its host acknowledged all that was sent; the answer did not come. It hangs.

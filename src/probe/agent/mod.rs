@@ -37,6 +37,7 @@ pub(super) async fn probe(
     let answer = conversation::once(at, path, None, first, timeout, talk).await;
     match answer.outcome {
         ProbeOutcome::Down
+        | ProbeOutcome::Refused
         | ProbeOutcome::Silent
         | ProbeOutcome::Stalled
         | ProbeOutcome::CutOff => Answer::abstained(format!("no agent: {}", answer.reason)),

@@ -105,7 +105,7 @@ fn said(reports: &[(u64, ProbeReport)]) -> Vec<(ProbeOutcome, &str)> {
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const UP: (ProbeOutcome, &str) = (ProbeOutcome::Up(None), "");
-const REFUSED: (ProbeOutcome, &str) = (ProbeOutcome::Down, "connect refused");
+const REFUSED: (ProbeOutcome, &str) = (ProbeOutcome::Refused, "connect refused");
 const SILENT: (ProbeOutcome, &str) = (ProbeOutcome::Silent, "connect timed out");
 
 #[test]

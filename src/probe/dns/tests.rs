@@ -182,7 +182,10 @@ fn a_truncated_answer_is_asked_for_by_tcp() {
         down("the server closed the connection before the answer")
     );
     let (at, _) = server(|question| vec![truncated(question)]);
-    assert_eq!(run(&asks("a", &[]), at, LONG), down("connect refused"));
+    assert_eq!(
+        run(&asks("a", &[]), at, LONG),
+        Answer::refused(format!("{before}connect refused"))
+    );
 }
 
 #[test]
@@ -259,6 +262,6 @@ fn a_port_where_nobody_is_is_down_at_once() {
         .unwrap();
     let unreachable = Answer::down("port unreachable");
     assert_eq!(run(&asks("a", &[]), at, LONG), unreachable);
-    let refused = Answer::down("connect refused");
+    let refused = Answer::refused("connect refused");
     assert_eq!(run(&by_tcp(asks("a", &[])), at, LONG), refused);
 }

@@ -309,7 +309,10 @@ fn nobody_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     drop(listener);
-    assert_eq!(run(&http(None), at, LONG), Answer::down("connect refused"));
+    assert_eq!(
+        run(&http(None), at, LONG),
+        Answer::refused("connect refused")
+    );
 }
 
 #[test]

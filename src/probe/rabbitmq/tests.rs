@@ -170,7 +170,7 @@ fn a_node_that_does_not_answer_is_down() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     drop(listener);
-    assert_eq!(run(&NOBODY, at), Answer::down("connect refused"));
+    assert_eq!(run(&NOBODY, at), Answer::refused("connect refused"));
 }
 
 /// The director is suspended while the first answer is on its way, for longer than the probe may take.

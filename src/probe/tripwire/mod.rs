@@ -160,6 +160,7 @@ pub(super) fn not_held(answer: Answer) -> WireEnd {
         | ProbeOutcome::Quiet
         | ProbeOutcome::Told(_)
         | ProbeOutcome::Down
+        | ProbeOutcome::Refused
         | ProbeOutcome::Silent
         | ProbeOutcome::Stalled
         | ProbeOutcome::CutOff

@@ -111,6 +111,7 @@ const fn lives(own: &Answer) -> bool {
     match own.outcome {
         ProbeOutcome::Up(_)
         | ProbeOutcome::Down
+        | ProbeOutcome::Refused
         | ProbeOutcome::Drain
         | ProbeOutcome::Maintenance
         | ProbeOutcome::Unsupported
@@ -270,7 +271,7 @@ mod tests {
             )
         );
         assert_eq!(
-            said(Some(Tunnel::IPIP), &Answer::down("connect refused")),
+            said(Some(Tunnel::IPIP), &Answer::refused("connect refused")),
             Answer::down(
                 "SYN to 192.0.2.10:80 through this server was not answered; its own address 10.0.0.5:80 says \
                  \"connect refused\": is 192.0.2.10 on its tunnel device or its lo, and does rp_filter let the \

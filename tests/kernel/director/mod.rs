@@ -17,6 +17,7 @@ mod initial;
 mod kill;
 mod log;
 mod memory;
+mod netfilter;
 mod once;
 mod order;
 mod passive;

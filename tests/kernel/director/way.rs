@@ -8,6 +8,7 @@ use lab::question::{Conversation, connect};
 use lvs_director::model::Protocol::Tcp;
 
 use super::http::answer;
+use super::netfilter::{Deny, allow, deny};
 use super::peer::Peer;
 use super::process::{Files, Running, wait_for_weights, weights};
 use crate::Test;
@@ -44,6 +45,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "no_connection_is_lost_when_the_switch_stops_while_probes_wait_for_an_answer",
             cut_off,
+        ),
+        (
+            "no_connection_is_lost_while_the_directors_own_firewall_denies_its_probes",
+            own_firewall,
         ),
         (
             "a_server_whose_route_is_closed_on_purpose_is_down",
@@ -213,7 +218,7 @@ fn nobody_answers() {
 
 /// The switch breaks while the servers work on what the probes have asked.
 fn cut_off() {
-    const CHECK: &str = "check: {http: {port: 8080}, interval: 100ms, timeout: 700ms, rise: 1, fall: 1, retry_delay: 100ms}";
+    const CHECK: &str = "check: {http: {port: 8080}, interval: 100ms, timeout: 3s, rise: 1, fall: 1, retry_delay: 100ms}";
     let slowly = |stream, status| {
         std::thread::sleep(Duration::from_millis(400));
         answer(stream, status);
@@ -223,11 +228,31 @@ fn cut_off() {
         let peers = servers.map(|host| Peer::start(host, 8080, 200, slowly));
         peers.collect()
     });
-    for round in 0..8 {
-        std::thread::sleep(Duration::from_millis(70 * round));
+    for round in 0..4 {
+        std::thread::sleep(Duration::from_millis(130 * round));
         scene.stage.switch(false);
         scene.wait_until_not_checked("");
         scene.stage.switch(true);
+        scene.wait_until_checked();
+    }
+    scene.unharmed();
+}
+
+/// The words for a probe that this host's own firewall denies.
+const DENIED: &str = ": this host's own firewall drops it (EPERM on a SYN to ";
+
+/// A TCP connection that netfilter drops looks like a dead host, and one that it rejects like a dead program.
+fn own_firewall() {
+    const CHECK: &str = "check: {tcp: {port: 8080}, interval: 200ms, timeout: 300ms, rise: 1, fall: 1, retry_delay: 100ms}";
+    let scene = Scene::with(CHECK, |stage| {
+        let servers = stage.servers.iter();
+        let peers = servers.map(|host| Peer::start(host, 8080, 200, answer));
+        peers.collect()
+    });
+    for how in [Deny::Drop, Deny::Reset, Deny::Unreachable] {
+        deny(&scene.stage.director, 8080, how);
+        scene.wait_until_not_checked(DENIED);
+        allow(&scene.stage.director);
         scene.wait_until_checked();
     }
     scene.unharmed();
