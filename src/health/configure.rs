@@ -140,7 +140,7 @@ pub(super) fn made(
             draft.push(*key, servers);
         }
     }
-    draft.finish()
+    draft.finish(serving)
 }
 
 impl<'a> Draft<'a> {
@@ -260,8 +260,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Fills in the standings of the servers from their checkers, and since when.
-    fn finish(mut self) -> Roster {
+    fn finish(mut self, serving: impl Fn(&ServiceKey, &ServerKey) -> bool) -> Roster {
+        self.inherit(&serving);
         self.roster.combine_all();
+        if self.disinherit(&serving) {
+            self.roster.combine_all();
+        }
         for service in &mut self.roster.services {
             let Some(before) = self.origin.before.service(&service.key) else {
                 continue;
@@ -278,5 +282,58 @@ impl<'a> Draft<'a> {
             }
         }
         self.roster
+    }
+
+    /// A server that was down and out stays so when its checks change: its new checkers begin with that.
+    fn inherit(&mut self, serving: impl Fn(&ServiceKey, &ServerKey) -> bool) {
+        let Roster { checkers, services } = &mut self.roster;
+        for service in &*services {
+            for server in service.servers.iter() {
+                let serves = serving(&service.key, &server.key);
+                let down = self
+                    .origin
+                    .before
+                    .down_since(&service.key, &server.key, serves);
+                for position in server.checkers.iter().filter(|it| **it >= self.kept) {
+                    if let (Some(since), Some(slot)) = (down, checkers.get_mut(*position))
+                        && slot.checker.is_untried()
+                    {
+                        slot.change().inherit_down(since);
+                    }
+                }
+            }
+        }
+    }
+
+    /// No server goes down by what a checker has inherited from another server. Returns whether one would have.
+    fn disinherit(&mut self, serving: impl Fn(&ServiceKey, &ServerKey) -> bool) -> bool {
+        let (roster, before) = (&mut self.roster, self.origin.before);
+        let fell = |service: &ServiceSlot, server: &ServerSlot| {
+            let serves = serving(&service.key, &server.key);
+            let is_new = before.server(&service.key, &server.key).is_none();
+            server.standing == Standing::Down
+                && (serves || !is_new)
+                && before
+                    .down_since(&service.key, &server.key, serves)
+                    .is_none()
+        };
+        let services = roster.services.iter();
+        let fallen = services.flat_map(|service| {
+            let servers = service.servers.iter();
+            servers.filter(|server| fell(service, server))
+        });
+        let positions = fallen.flat_map(|server| server.checkers.iter().copied());
+        let checkers = &roster.checkers;
+        let inherited = |position: &usize| {
+            let slot = checkers.get(*position);
+            slot.is_some_and(|slot| slot.checker.is_inherited())
+        };
+        let positions: BTreeSet<usize> = positions.filter(inherited).collect();
+        for position in &positions {
+            if let Some(slot) = self.roster.checkers.get_mut(*position) {
+                slot.change().disinherit();
+            }
+        }
+        !positions.is_empty()
     }
 }

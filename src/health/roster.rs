@@ -141,6 +141,17 @@ impl Roster {
         server.standing == Standing::Down && combine(server.need, standings).is_up()
     }
 
+    /// Since when a server is down by its checks and out. One that is down and serves is as one without a verdict.
+    pub(super) fn down_since(
+        &self,
+        service: &ServiceKey,
+        server: &ServerKey,
+        serves: bool,
+    ) -> Option<Timestamp> {
+        let server = self.server(service, server)?;
+        (server.standing == Standing::Down && !serves).then_some(server.since)
+    }
+
     /// Gives one check of one server this standing, if that check exists. The server has its own standing since the
     /// latest change of a check.
     pub(super) fn believe(&mut self, believed: &Recalled, now: Timestamp) {

@@ -199,6 +199,13 @@ impl PoolState {
         self.held.contains(server)
     }
 
+    /// Whether any server is down and serves all the same.
+    #[must_use]
+    pub fn keeps_any(&self) -> bool {
+        let shortage = self.shortage.as_ref();
+        shortage.is_some_and(|shortage| !shortage.kept.is_empty())
+    }
+
     /// Whether this server is down and serves all the same.
     #[must_use]
     pub fn keeps(&self, server: &ServerKey) -> bool {

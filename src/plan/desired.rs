@@ -83,7 +83,7 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
     };
     let drains = standings.drains(key);
     let wishing = |absent| wishes(configured, key, standings, &drains, observed, absent);
-    let mut wishes = wishing(Absent::Waits);
+    let wishes = wishing(Absent::Waits);
     let is_sorry = |server| {
         let configured = configured.servers.get(server);
         configured.is_some_and(|it| it.rank == Rank::Sorry)
@@ -94,10 +94,14 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
     });
     let mut others = wishes.iter().filter(|wish| wish.rank() != Rank::Sorry);
     // One that is only held down serves before one of which nobody knows anything.
-    if serves && !others.any(|wish| wish.is_healthy() || wish.only_held_down) {
-        wishes = wishing(Absent::Enters);
+    let lost = serves && !others.any(|wish| wish.is_healthy() || wish.only_held_down);
+    let before = standings.pool(key);
+    let (mut service, mut together) = with(configured, wishes, Floor::Kept, before);
+    // So does one that is kept: it has connections, and the other one has none.
+    if lost && !together.state.keeps_any() {
+        let wishes = wishing(Absent::Enters);
+        (service, together) = with(configured, wishes, Floor::Kept, before);
     }
-    let (mut service, together) = with(configured, wishes, Floor::Kept, standings.pool(key));
     add_leaving(&mut service, &drains);
     Some((service, together))
 }
@@ -170,6 +174,10 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             known.unwrap_or(Standing::Unknown)
         };
         let present = observed.and_then(|service| service.servers.get(server));
+        let is_kept = pool.is_some_and(|pool| pool.keeps(server));
+        let in_doubt = is_kept && standing == Standing::Unknown;
+        // Somebody may have taken it out of the table.
+        let present = present.or(in_doubt.then_some(&it.real_server));
         let standing = match (standing, present, absent) {
             // The sorry server is the last of all.
             (Standing::Unknown, None, Absent::Enters) if it.rank != Rank::Sorry => Standing::UP,
@@ -188,8 +196,8 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             standing,
             since: standings.since(key, server),
             order,
-            serving: present.is_some_and(|real| !real.weight.is_zero())
-                || pool.is_some_and(|pool| pool.keeps(server)),
+            serving: present.is_some_and(|real| !real.weight.is_zero()) || is_kept,
+            in_doubt,
             only_held_down: standing == Standing::Down
                 && !drained(server)
                 && standings.is_only_held_down(key, server),

@@ -26,6 +26,8 @@ pub(super) struct Wish<'a> {
     pub(super) order: Option<Order>,
     /// Whether it took connections until now, or would have if nobody had changed the table.
     pub(super) serving: bool,
+    /// Whether it was down and served all the same, and has no verdict now.
+    pub(super) in_doubt: bool,
     /// Whether it is down only because it is held down.
     pub(super) only_held_down: bool,
     /// Its slow start, if it has come back lately.
@@ -67,7 +69,10 @@ pub(super) fn table(
     let (up_to, lost) = standby::choose(service.pool.quorum, &wishes, before);
     standby::apply(service, up_to, &mut wishes);
     let shortage = match (floor, up_to) {
-        (Floor::Kept, Rank::Primary | Rank::Backup) => keep_last_good(service, &mut wishes),
+        (Floor::Kept, Rank::Primary | Rank::Backup) => {
+            let was_short = before.shortage.is_some();
+            keep_last_good(service, was_short, &mut wishes)
+        }
         (Floor::Kept, Rank::Sorry) | (Floor::Ignored, _) => None,
     };
     let mut healthy = wishes.iter().filter(|wish| wish.is_healthy());
@@ -87,13 +92,13 @@ impl Wish<'_> {
         self.configured.rank
     }
 
-    fn takes_connections(&self) -> bool {
+    pub(super) fn takes_connections(&self) -> bool {
         self.real.is_some_and(|real| !real.weight.is_zero())
     }
 
-    /// Whether it is to take connections, and is not known to be down.
+    /// Whether it is to take connections, and is not known to be down, or to have been so before its verdict was lost.
     pub(super) fn is_healthy(&self) -> bool {
-        self.standing != Standing::Down && self.takes_connections()
+        self.standing != Standing::Down && !self.in_doubt && self.takes_connections()
     }
 
     /// Its rule in the kernel, with the weight of this moment. Whatever the servers are together goes by the full weight.
@@ -156,8 +161,12 @@ fn keep_places(wishes: &mut [Wish<'_>]) {
 
 /// When too few servers are healthy, some that are down stay as if they were up: those that went down last. Nobody brings
 /// back a server that was out already, or that an operator has ordered out. One that asks for no new connections itself
-/// gets none; it is missed all the same.
-fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Option<Shortage> {
+/// gets none; it is missed all the same. A shortage ends when enough are healthy, and not because a verdict is lost.
+fn keep_last_good(
+    service: &ConfiguredService,
+    was_short: bool,
+    wishes: &mut [Wish<'_>],
+) -> Option<Shortage> {
     let primaries = wishes.iter().filter(|wish| wish.rank() == Rank::Primary);
     let servers = primaries.count();
     let needed = needed(service, wishes);
@@ -166,6 +175,7 @@ fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Optio
         return None;
     }
     let mut good: Vec<(Reverse<Option<Timestamp>>, RealServer, &mut Wish<'_>)> = Vec::new();
+    let mut kept = Vec::new();
     let (mut down, mut unknown, mut unwilling) = (0, 0, 0);
     for wish in wishes {
         // One that an operator has ordered out is not missed.
@@ -179,21 +189,30 @@ fn keep_last_good(service: &ConfiguredService, wishes: &mut [Wish<'_>]) -> Optio
                     good.push((Reverse(wish.since), real, wish));
                 }
             }
-            Standing::Unknown if wish.real.is_none() => unknown += 1,
+            Standing::Unknown if wish.in_doubt && wish.takes_connections() => {
+                down += 1;
+                kept.push(wish.server);
+            }
+            Standing::Unknown if !wish.takes_connections() => unknown += 1,
             Standing::Drain | Standing::Maintenance => unwilling += 1,
             Standing::Up(_) if !wish.takes_connections() => unwilling += 1,
             Standing::Unknown | Standing::Up(_) => {}
         }
     }
     good.sort_by_key(|(since, ..)| *since);
-    let mut kept = Vec::new();
-    for (_, real, wish) in good.into_iter().take(needed - healthy) {
+    let missing = needed.saturating_sub(healthy + kept.len());
+    for (_, real, wish) in good.into_iter().take(missing) {
         wish.real = Some(real);
         kept.push(wish.server);
     }
-    // A server without a verdict may be healthy.
-    let short = healthy + unknown < needed || !kept.is_empty();
-    (down + unwilling > 0 && short).then(|| Shortage {
+    // A server without a verdict may be healthy: it begins no alarm, and it ends none.
+    let begins = healthy + unknown < needed || !kept.is_empty();
+    let short = if was_short {
+        down + unwilling + unknown > 0
+    } else {
+        down + unwilling > 0 && begins
+    };
+    short.then(|| Shortage {
         healthy,
         servers,
         wanted: service.pool.min_healthy,

@@ -75,7 +75,7 @@ pub(super) fn apply(service: &ConfiguredService, serves: Rank, wishes: &mut Vec<
     }
     let refuses = service.settings.hashes_clients() && !service.settings.falls_back();
     for wish in wishes {
-        if wish.rank() == Rank::Sorry || !wish.is_healthy() {
+        if wish.rank() == Rank::Sorry || !wish.takes_connections() {
             continue;
         }
         let quiesced = |real| RealServer {

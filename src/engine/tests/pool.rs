@@ -92,6 +92,63 @@ fn a_server_that_stays_for_want_of_others_is_put_back_and_outlives_a_restart() {
     assert_eq!(alarms(&next), [SHORT]);
 }
 
+/// The servers of [`TWO_SERVERS`] with these settings of their check.
+fn checked_by(check: &str) -> String {
+    TWO_SERVERS.replace(
+        "scheduler: wrr",
+        &format!("scheduler: wrr, check: {{{check}}}"),
+    )
+}
+
+#[test]
+fn a_reload_with_another_check_brings_no_dead_server_in_and_ends_no_alarm() {
+    let mut stand = all_down();
+    let (told, messages) = (stand.told.len(), stand.kernel.messages);
+    for port in 81..121 {
+        assert_eq!(
+            stand.reload(&checked_by(&format!("tcp: {{port: {port}}}"))),
+            None
+        );
+        let state = &stand.engine.snapshot(stand.now).services[&key()].pool;
+        assert!(state.keeps(&"10.0.0.1:80".parse().unwrap()));
+        stand.seconds(4, none);
+    }
+    assert_eq!(stand.kernel.messages, messages);
+    // The one that serves gets a new verdict each time, by `fall` failures. The other one is down all the while.
+    let kept = "10.0.0.1:80 of TCP 192.0.2.10:80: unknown -> down (connect refused, 3/3), weight 1";
+    let expected = |line: &&String| !line.contains("reloaded: 0 steps") && !line.contains(kept);
+    assert_eq!(stand.log()[told..].iter().find(expected), None);
+    // The check is right again. Who serves has connections, and keeps them; who is out must prove itself.
+    stand.reload(&checked_by("tcp: {port: 80}, rise: 5"));
+    stand.seconds(7, all);
+    assert_eq!(stand.weights(), weights(&[("10.0.0.1:80", 1)]));
+    stand.seconds(4, all);
+    assert_eq!(stand.weights().len(), 2);
+    assert_eq!(alarms(&stand), [SHORT, ENOUGH]);
+}
+
+#[test]
+fn a_server_of_which_nothing_is_known_does_not_take_the_place_of_the_last_good_one() {
+    let stand = all_down();
+    // The check of the second server cannot run: it has no verdict for as long as the director runs.
+    let services = TWO_SERVERS.replace(
+        "weight: 5",
+        "weight: 5, check: {tcp: {port: 80}, interface: nowhere}",
+    );
+    let mut next = Stand::start_with(stand.kernel, &services, stand.owned, Vec::new());
+    next.seconds(20, none);
+    assert_eq!(
+        next.weights(),
+        weights(&[("10.0.0.1:80", 1)]),
+        "{:#?}",
+        next.log()
+    );
+    assert_eq!(
+        next.count("10.0.0.1:80 of TCP 192.0.2.10:80: unknown -> down"),
+        1
+    );
+}
+
 #[test]
 fn an_operator_takes_out_also_the_server_that_stays() {
     let mut stand = all_down();

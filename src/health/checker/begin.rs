@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Checker, Phase};
+use super::{Basis, Checker, Phase};
 use crate::health::hold::Hold;
 use crate::health::memory::Memory;
 use crate::health::results::Results;
@@ -25,7 +25,7 @@ impl Checker {
     /// Behaves as if its probes had found this.
     pub(in crate::health) fn believe(&mut self, it: &Recalled) {
         self.standing = it.standing;
-        self.assumed = false;
+        self.basis = Basis::Found;
         if it.only_held_down {
             self.hold = Some(Box::new(Hold::BELIEVED));
             (0..self.check.schedule.rise).for_each(|_| self.results.push(true));
@@ -45,7 +45,7 @@ impl Checker {
             check,
             standing: Standing::Unknown,
             since: now,
-            assumed: false,
+            basis: Basis::Found,
             results: Results::NONE,
             hold: None,
             not_checked: 0,
@@ -104,13 +104,41 @@ impl Checker {
         let same = recalled.filter(|it| it.standing.word() == standing.word());
         self.since = same.map_or(now, |it| it.since);
         self.standing = standing;
-        self.assumed = true;
+        self.basis = Basis::Configured;
         self.abstains = false;
     }
 
     /// Whether a probe has found anything about the server.
     pub(in crate::health) fn has_verdict(&self) -> bool {
-        self.standing != Standing::Unknown && !self.assumed
+        self.standing != Standing::Unknown && self.basis == Basis::Found
+    }
+
+    /// Whether it has asked for no probe yet, and has no verdict of another checker's probes.
+    pub(in crate::health) fn is_untried(&self) -> bool {
+        self.run == 0 && !self.has_verdict()
+    }
+
+    /// Begins as down: its server has been so since then by the checks before. It comes back as any server that is down.
+    pub(in crate::health) const fn inherit_down(&mut self, since: Timestamp) {
+        self.standing = Standing::Down;
+        self.since = since;
+        self.basis = Basis::Inherited;
+    }
+
+    /// Knows nothing, if it has inherited what it knows.
+    pub(in crate::health) fn disinherit(&mut self) {
+        if self.is_inherited() {
+            self.know_nothing();
+        }
+    }
+
+    /// The results of a server that is down say how far it is from up, all others how far it is from down.
+    fn know_nothing(&mut self) {
+        if self.standing == Standing::Down {
+            self.results = Results::NONE;
+        }
+        self.standing = Standing::Unknown;
+        self.basis = Basis::Found;
     }
 
     /// Whether it matters that a server of this check takes connections: until the first verdict.
@@ -127,9 +155,8 @@ impl Checker {
     /// would end.
     pub(in crate::health) fn begin_serving(&mut self) {
         self.note_serving();
-        if self.assumed && self.standing == Standing::Down {
-            self.standing = Standing::Unknown;
-            self.assumed = false;
+        if self.is_assumed() && self.standing == Standing::Down {
+            self.know_nothing();
         }
     }
 
@@ -139,17 +166,13 @@ impl Checker {
             return false;
         }
         self.recalled = None;
-        std::mem::take(&mut self.assumed)
+        std::mem::replace(&mut self.basis, Basis::Found) == Basis::Configured
     }
 
-    /// There is nothing to judge by: what only the configuration says does not count beside other checks.
-    pub(super) const fn assume_nothing(&mut self) {
-        if self.assumed {
-            if matches!(self.standing, Standing::Down) {
-                self.results = Results::NONE;
-            }
-            self.standing = Standing::Unknown;
-            self.assumed = false;
+    /// There is nothing to judge by: what no probe of this check has found does not count beside other checks.
+    pub(super) fn assume_nothing(&mut self) {
+        if self.basis != Basis::Found {
+            self.know_nothing();
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a report means for the verdict.
 
-use super::{Checker, CheckerAction, LastRun};
+use super::{Basis, Checker, CheckerAction, LastRun};
 use crate::health::hold::Hold;
 use crate::health::passive::Unanswered;
 use crate::health::reason::because;
@@ -281,7 +281,7 @@ impl Checker {
         let recalled = self.recalled.take();
         if !same(self.standing) {
             self.since = recalled
-                .filter(|it| same(it.standing) && !self.assumed)
+                .filter(|it| same(it.standing) && !self.is_assumed())
                 .map_or(now, |it| it.since);
         }
         if to == Standing::Down {
@@ -296,7 +296,7 @@ impl Checker {
             self.results = Results::NONE;
         }
         self.standing = to;
-        self.assumed = false;
+        self.basis = Basis::Found;
         self.abstains = false;
     }
 }

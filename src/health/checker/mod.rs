@@ -73,14 +73,24 @@ enum Phase {
     Probing(Timestamp),
 }
 
+/// Where a standing comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    /// From its probes; also that nothing is known yet.
+    Found,
+    /// It is the `initial` one. No probe has found it yet.
+    Configured,
+    /// The server was down by the checks that it had before a reload. No probe of this one has found it yet.
+    Inherited,
+}
+
 /// The state of one checker.
 #[derive(Debug, Clone)]
 pub(super) struct Checker {
     check: Arc<Check>,
     standing: Standing,
     since: Timestamp,
-    /// Whether the standing is the `initial` one, which no probe has found yet.
-    assumed: bool,
+    basis: Basis,
     results: Results,
     /// Its falls, if falls soon after one another hold it down.
     hold: Option<Box<Hold>>,
@@ -150,7 +160,12 @@ impl Checker {
 
     /// Whether the configuration has it count so, and no probe has found it yet.
     pub(super) const fn is_assumed(&self) -> bool {
-        self.assumed
+        matches!(self.basis, Basis::Configured)
+    }
+
+    /// Whether its server was down before this checker began, and no probe has found anything else yet.
+    pub(super) const fn is_inherited(&self) -> bool {
+        matches!(self.basis, Basis::Inherited)
     }
 
     /// What an earlier director knew, as long as no probe has confirmed it or found something else.
@@ -161,7 +176,7 @@ impl Checker {
     /// Its standing and since when. Before the first verdict: the standing that an earlier director knew.
     pub(super) fn belief(&self) -> Option<(Standing, Timestamp)> {
         let recalled = self.memory().map(|memory| (memory.standing, memory.since));
-        if self.assumed {
+        if self.is_assumed() {
             return recalled;
         }
         match self.standing {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! When the next probe starts.
 
-use super::Checker;
+use super::{Basis, Checker};
 use crate::model::{Retry, Standing, Timestamp};
 
 /// The checker shortens an interval by up to a tenth at random: checkers must not fall into step.
@@ -30,7 +30,7 @@ impl Checker {
         let held_until = held_until.filter(|until| asked < *until);
         let doubt = (alarmed || self.is_in_doubt()).then_some(schedule.retry);
         let interval = match (doubt, self.standing) {
-            (None, _) if self.assumed => schedule.interval,
+            (None, _) if self.basis != Basis::Found => schedule.interval,
             (None, standing) => self.check.interval(standing),
             (Some(_), _) if held_until.is_some() => schedule.interval,
             (Some(Retry::FastInterval(interval)), _) => interval,

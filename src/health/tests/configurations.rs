@@ -336,6 +336,109 @@ fn another_schedule_keeps_what_is_known_and_cuts_a_wait_that_is_too_long() {
     assert_eq!(checked.standing(VIP, at), Some(Standing::Unknown));
 }
 
+/// With a check of this port of the server.
+fn asked_at(port: u16) -> Config {
+    let checks = Checks::one(check(&format!("10.0.0.1:{port}")));
+    config(&[(VIP, &[("10.0.0.1:80", checks)])])
+}
+
+#[test]
+fn a_server_that_is_down_stays_so_when_its_check_changes_and_comes_back_as_any_other() {
+    let at = "10.0.0.1:80";
+    let mut checked = Checked::new(&asked_at(81));
+    checked.pass(SECOND, down);
+    let since = checked.health.since(&service(VIP), &server(at));
+    checked.pass(SECOND * 10, down);
+    for port in [82, 83] {
+        checked.configure(&asked_at(port));
+        assert_eq!(checked.standing(VIP, at), Some(Standing::Down));
+        assert_eq!(checked.health.since(&service(VIP), &server(at)), since);
+    }
+    let health = checked.health.server(&service(VIP), &server(at)).unwrap();
+    assert!(!health.assumed, "the file does not say so");
+    let progress = health.checks().next().unwrap().progress;
+    assert_eq!((progress.against, progress.needed), (0, 2));
+    let remembered = checked.health.remembered(checked.now);
+    assert_eq!(remembered.len(), 1, "a restart knows it");
+    assert_eq!(remembered[0].standing, Standing::Down);
+    let (told, _) = checked.pass(SECOND * 3, down);
+    assert_eq!(told, [], "nothing is new");
+    checked.configure(&asked_at(84));
+    checked.pass(SECOND, up);
+    assert_eq!(checked.standing(VIP, at), Some(Standing::Down));
+    checked.pass(SECOND * 6, up);
+    assert_eq!(checked.standing(VIP, at), Some(Standing::UP));
+}
+
+#[test]
+fn a_server_that_is_down_and_takes_connections_has_no_verdict_when_its_check_changes() {
+    let at = "10.0.0.1:80";
+    for (answer, time, standing) in [
+        (up as fn(&Probe) -> ProbeOutcome, SECOND, Standing::UP),
+        (down, SECOND, Standing::Unknown),
+        (down, SECOND + RETRY_DELAY * 2, Standing::Down),
+    ] {
+        let mut checked = Checked::new(&asked_at(81));
+        checked.pass(SECOND, down);
+        let config = asked_at(82);
+        checked.health.configure(&config, |_, _| true, checked.now);
+        assert_eq!(checked.standing(VIP, at), Some(Standing::Unknown));
+        checked.pass(time, answer);
+        assert_eq!(checked.standing(VIP, at), Some(standing));
+    }
+}
+
+#[test]
+fn a_new_check_of_a_server_that_is_down_and_has_no_opinion_leaves_the_verdict_to_the_others() {
+    let (at, agent) = ("10.0.0.1:80", "10.0.0.1:99");
+    let checks = |each: &[&str]| {
+        let each = each.iter().map(|at| Arc::new(check(at)));
+        let checks = Checks {
+            need: Need::All,
+            each: each.collect(),
+        };
+        config(&[(VIP, &[(at, checks)])])
+    };
+    let mut checked = Checked::new(&checks(&[at]));
+    checked.pass(SECOND, down);
+    checked.configure(&checks(&[at, agent]));
+    assert_eq!(checked.standing(VIP, at), Some(Standing::Down));
+    checked.pass(SECOND * 20, |probe| match probe.target.port() {
+        99 => ProbeOutcome::Abstained,
+        _ => ProbeOutcome::Up(None),
+    });
+    assert_eq!(checked.standing(VIP, at), Some(Standing::UP));
+}
+
+#[test]
+fn no_server_goes_down_because_it_gets_a_check_together_with_one_that_is_down() {
+    let (up_before, down_before) = ("10.0.0.1:80", "10.0.0.2:80");
+    let with = |first: &str, second: &str| {
+        let one = |at| Checks::one(check(at));
+        config(&[(VIP, &[(up_before, one(first)), (down_before, one(second))])])
+    };
+    let answer = |probe: &Probe| match probe.target.to_string() == up_before {
+        true => ProbeOutcome::Up(None),
+        false => ProbeOutcome::Down,
+    };
+    let mut checked = Checked::new(&with(up_before, down_before));
+    checked.pass(SECOND, answer);
+    let shared = "10.0.0.9:9";
+    checked.configure(&with(shared, shared));
+    for at in [up_before, down_before] {
+        assert_eq!(checked.standing(VIP, at), Some(Standing::Unknown));
+    }
+    // The one that is down had it first, and it has found nothing yet.
+    let mut checked = Checked::new(&with(up_before, down_before));
+    checked.pass(SECOND, answer);
+    checked.configure(&with(up_before, shared));
+    assert_eq!(checked.standing(VIP, down_before), Some(Standing::Down));
+    checked.configure(&with(shared, shared));
+    for at in [up_before, down_before] {
+        assert_eq!(checked.standing(VIP, at), Some(Standing::Unknown));
+    }
+}
+
 #[test]
 fn the_report_of_a_checker_that_is_gone_means_nothing() {
     let one = |at| (at, Checks::one(check(at)));

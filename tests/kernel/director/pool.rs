@@ -3,12 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Instant;
 
+use lab::question::{Conversation, connect};
+use lvs_director::control::ServerStatus;
 use lvs_director::model::Protocol::Tcp;
+use nix::sys::signal::Signal::SIGHUP;
 
-use super::process::{Files, QUICK, Running, wait_for_weights};
+use super::process::{Files, QUICK, Running, wait_for_weights, weights};
 use crate::Test;
-use crate::stage::{Stage, wait_for};
+use crate::stage::{PATIENCE, Stage, wait_for};
 
 const VIP: &str = "192.168.0.10:80";
 const RS1: &str = "192.168.0.2:80";
@@ -24,6 +28,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "when_every_check_fails_the_last_good_servers_go_on_and_that_is_an_alarm",
             floor,
+        ),
+        (
+            "a_reload_with_another_wrong_check_breaks_no_connection_to_the_last_good_server",
+            wrong_checks,
         ),
         (
             "a_backup_server_and_then_the_sorry_server_stand_in_for_dead_primaries",
@@ -126,6 +134,80 @@ fn floor() {
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1), (RS3, 1)]);
     director.wait_for("enough healthy real servers again");
     assert_eq!(director.count("too few healthy real servers"), 1);
+}
+
+/// The servers are well, and every check asks a port where nobody listens. Each reload asks another such port.
+fn wrong_checks() {
+    let (mut stage, files) = set_up(3);
+    let ask_at = |port: u16| {
+        let check = QUICK.replace("check: {", &format!("check: {{tcp: {{port: {port}}}, "));
+        files.write(&format!(
+            "defaults: {{{check}}}\nvirtual_services:\n  - {{address: {VIP}, scheduler: rr, servers: [192.168.0.2, \
+             192.168.0.3, 192.168.0.4]}}\n"
+        ));
+    };
+    ask_at(80);
+    let director = Running::start(&stage.director, &files, &[]);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1), (RS3, 1)]);
+    wait_for("all are up", || {
+        (director.count("unknown -> up") == 3).then_some(())
+    });
+    ask_at(81);
+    director.signal(SIGHUP);
+    director.wait_for("too few healthy real servers: 0 of 3");
+    let kept = weights(&mut stage);
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let out = "not in the kernel";
+    let out_before = director.count(out);
+    let mut held: Vec<Conversation> = (0..6)
+        .map(|_| {
+            let to = || connect(None, address(VIP), PATIENCE).unwrap();
+            Conversation::new(stage.client.run(to)).unwrap()
+        })
+        .collect();
+    let mut talk = || -> BTreeSet<String> {
+        let each = held.iter_mut();
+        let answers = each.map(|it| it.ask("hello", Instant::now() + PATIENCE));
+        answers
+            .map(|answer| answer.unwrap_or_else(|broken| broken.to_string()))
+            .collect()
+    };
+    let served_by = talk();
+    for (reload, port) in (1..).zip(82..92) {
+        ask_at(port);
+        director.signal(SIGHUP);
+        wait_for("the file is in force", || {
+            (director.count("reloaded: 0 steps") > reload).then_some(())
+        });
+        wait_for(
+            "the server that serves has a verdict by the new check",
+            || {
+                let verdict = "unknown -> down (connect refused, 3/3), weight 1";
+                let verdicts = director
+                    .log()
+                    .lines()
+                    .filter(|line| line.ends_with(verdict))
+                    .count();
+                (verdicts > reload).then_some(())
+            },
+        );
+        wait_for("the new checks have failed", || {
+            let status = files.status(&stage.director);
+            let servers = &status.services[0].servers;
+            let failed = |it: &ServerStatus| it.health == "down" && it.reason.is_some();
+            servers.iter().all(failed).then_some(())
+        });
+        assert_eq!(weights(&mut stage), kept, "{}", director.log());
+        assert_eq!(talk(), served_by, "{}", director.log());
+    }
+    assert_eq!(director.count(out), out_before, "{}", director.log());
+    assert_eq!(director.count("enough healthy real servers again"), 0);
+    // The check is right again.
+    ask_at(80);
+    director.signal(SIGHUP);
+    wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1), (RS3, 1)]);
+    director.wait_for("enough healthy real servers again");
+    assert_eq!(talk(), served_by);
 }
 
 /// rs1 and rs2 are primaries, rs3 is the backup server, rs4 the sorry server.
