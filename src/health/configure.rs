@@ -289,11 +289,11 @@ impl<'a> Draft<'a> {
         let Roster { checkers, services } = &mut self.roster;
         for service in &*services {
             for server in service.servers.iter() {
-                let serves = serving(&service.key, &server.key);
+                let takes = serving(&service.key, &server.key);
                 let down = self
                     .origin
                     .before
-                    .down_since(&service.key, &server.key, serves);
+                    .down_since(&service.key, &server.key, takes);
                 for position in server.checkers.iter().filter(|it| **it >= self.kept) {
                     if let (Some(since), Some(slot)) = (down, checkers.get_mut(*position))
                         && slot.checker.is_untried()
@@ -309,12 +309,12 @@ impl<'a> Draft<'a> {
     fn disinherit(&mut self, serving: impl Fn(&ServiceKey, &ServerKey) -> bool) -> bool {
         let (roster, before) = (&mut self.roster, self.origin.before);
         let fell = |service: &ServiceSlot, server: &ServerSlot| {
-            let serves = serving(&service.key, &server.key);
+            let takes = serving(&service.key, &server.key);
             let is_new = before.server(&service.key, &server.key).is_none();
             server.standing == Standing::Down
-                && (serves || !is_new)
+                && (takes || !is_new)
                 && before
-                    .down_since(&service.key, &server.key, serves)
+                    .down_since(&service.key, &server.key, takes)
                     .is_none()
         };
         let services = roster.services.iter();

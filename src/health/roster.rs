@@ -146,10 +146,10 @@ impl Roster {
         &self,
         service: &ServiceKey,
         server: &ServerKey,
-        serves: bool,
+        is_serving: bool,
     ) -> Option<Timestamp> {
         let server = self.server(service, server)?;
-        (server.standing == Standing::Down && !serves).then_some(server.since)
+        (server.standing == Standing::Down && !is_serving).then_some(server.since)
     }
 
     /// Gives one check of one server this standing, if that check exists. The server has its own standing since the

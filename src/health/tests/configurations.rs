@@ -417,9 +417,12 @@ fn no_server_goes_down_because_it_gets_a_check_together_with_one_that_is_down() 
         let one = |at| Checks::one(check(at));
         config(&[(VIP, &[(up_before, one(first)), (down_before, one(second))])])
     };
-    let answer = |probe: &Probe| match probe.target.to_string() == up_before {
-        true => ProbeOutcome::Up(None),
-        false => ProbeOutcome::Down,
+    let answer = |probe: &Probe| {
+        if probe.target.to_string() == up_before {
+            ProbeOutcome::Up(None)
+        } else {
+            ProbeOutcome::Down
+        }
     };
     let mut checked = Checked::new(&with(up_before, down_before));
     checked.pass(SECOND, answer);
