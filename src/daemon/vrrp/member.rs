@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::seat::{Place, Seat, on_interface};
+use super::seat::{NoPlace, Place, Seat, leftovers, on_interface};
 use super::view::RouterView;
 use crate::codec::ethernet::HardwareAddress;
 use crate::codec::vrrp::{self, Advertisement, Delivery, Keys, MOST_BYTES, Terms, group};
 use crate::kernel::Route;
 use crate::model::{
-    AddressFamily, ChecksumForm, ConfiguredRouter, HostEvent, LinkLayerAddress, Priority,
-    Timestamp, VirtualRouter,
+    AddressFamily, ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, LinkLayerAddress,
+    Priority, Timestamp, VirtualRouter,
 };
 use crate::net::Arrived;
 use crate::vrrp::{Action, AnnounceReason, Event, Heard, Instance, State};
@@ -149,32 +149,30 @@ impl Member {
         }
         let place = match Place::look(route, &self.router) {
             Ok(place) => place,
-            Err(error) => return self.complain(&error),
+            // What is, stays.
+            Err(error @ NoPlace::Unread(_)) => return self.complain(&error),
+            Err(error @ (NoPlace::NoSource(..) | NoPlace::Foreign(..))) => {
+                self.complain(&error);
+                return self.leave_seat(now, route);
+            }
         };
-        let Some(place) = place else {
-            let interface = &self.router.interface;
-            let why = format!(
-                "no {} address on {interface} to send advertisements from; add one, or name another interface",
-                self.router.family()
-            );
-            self.complain(&why);
-            return self.leave_seat(now, route);
-        };
-        if !self.seat.as_ref().is_some_and(|seat| seat.is_at(&place)) {
+        let moves = !self.seat.as_ref().is_some_and(|seat| seat.is_at(&place));
+        if moves {
             match Seat::take(&self.router, &place) {
                 Ok(seat) => self.seat = Some(seat),
                 Err(error) => {
-                    self.seat = None;
-                    self.complain(&format!(
-                        "open its sockets on {}: {error}",
-                        self.router.interface
-                    ));
-                    return self.handle(now, Event::LinkDown, route);
+                    let interface = &self.router.interface;
+                    self.complain(&format!("open its sockets on {interface}: {error}"));
+                    return self.leave_seat(now, route);
                 }
             }
         }
         self.complaint = None;
         self.meet(now, &place, route);
+        if moves && self.holds {
+            // Another hardware address, perhaps.
+            self.announce(AnnounceReason::TookOver);
+        }
     }
 
     /// Without a place it takes no part. The addresses go while it is known where they are.
@@ -213,7 +211,7 @@ impl Member {
             {
                 self.settle(now, route);
             }
-            HostEvent::AddressRemoved(gone) if self.is_ours(gone.address) => {
+            HostEvent::AddressRemoved(gone) if self.is_ours(gone) => {
                 self.put_back(now, gone.address, route);
             }
             HostEvent::AddressAdded(it) | HostEvent::AddressRemoved(it)
@@ -241,12 +239,19 @@ impl Member {
         }
     }
 
-    fn is_ours(&self, address: IpAddr) -> bool {
-        self.holds && self.router.addresses.iter().any(|it| it.address == address)
+    fn is_ours(&self, gone: &InterfaceAddress) -> bool {
+        let here = self.seat.as_ref().is_some_and(|it| it.index == gone.index);
+        let mut own = self.router.addresses.iter();
+        self.holds && here && own.any(|it| it.address == gone.address)
     }
 
     /// Somebody has removed an address that is ours.
     fn put_back(&mut self, now: Timestamp, address: IpAddr, route: &mut Route) {
+        // It may be the news of what we did ourselves.
+        let there = leftovers(route, &self.router).unwrap_or_default();
+        if there.iter().any(|it| it.address == address) {
+            return;
+        }
         self.put_back += 1;
         let name = &self.name;
         warn!("virtual router {name}: {address} was removed by somebody else: put back");
@@ -450,17 +455,10 @@ impl Member {
 
     /// A director that was killed has left its addresses. Another host may be master by now.
     fn release_leftovers(&self, route: &mut Route) {
-        let link = route.link(&self.router.interface);
-        let Ok(Some(link)) = link else {
-            return;
-        };
-        for address in &self.router.addresses {
-            let found = on_interface(link.index, address, self.router.lifetime());
+        for found in leftovers(route, &self.router).unwrap_or_default() {
             if let Ok(true) = route.remove_address(&self.router.interface, &found) {
-                info!(
-                    "virtual router {}: {address} was left here: removed",
-                    self.name
-                );
+                let (name, address) = (&self.name, found.address);
+                info!("virtual router {name}: {address} was left here: removed");
             }
         }
     }

@@ -48,24 +48,75 @@ pub(super) struct Place {
     hardware: Option<HardwareAddress>,
 }
 
+/// Why a virtual router has no place on this host.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoPlace {
+    /// The interface is not there, or has no address to speak from.
+    #[error(
+        "no {0} address on {1} to send advertisements from; add one, or name another interface"
+    )]
+    NoSource(AddressFamily, Box<str>),
+    /// A virtual address is there for ever: no director has added it.
+    #[error(
+        "{0} is on {1} already, and not by a director; remove it there (ip address del), or leave it out of \
+         virtual_routers"
+    )]
+    Foreign(VirtualAddress, Box<str>),
+    /// Nobody knows.
+    #[error(transparent)]
+    Unread(#[from] RouteError),
+}
+
 impl Place {
-    /// Looks at the interface; `None` when it is not there, or has no address to speak from.
-    pub(super) fn look(
-        route: &mut Route,
-        router: &ConfiguredRouter,
-    ) -> Result<Option<Self>, RouteError> {
-        let Some(link) = route.link(&router.interface)? else {
-            return Ok(None);
-        };
+    /// Looks at the interface.
+    pub(super) fn look(route: &mut Route, router: &ConfiguredRouter) -> Result<Self, NoPlace> {
+        let interface = &router.interface;
+        let nowhere = || NoPlace::NoSource(router.family(), interface.clone());
+        let link = route.link(interface)?.ok_or_else(nowhere)?;
         let addresses = route.addresses()?;
-        let source = source(router, &link, &addresses);
-        Ok(source.map(|source| Self {
+        let foreign = virtual_ones(router, &link, &addresses).find(|(_, found)| !is_lent(found));
+        if let Some((address, _)) = foreign {
+            return Err(NoPlace::Foreign(*address, interface.clone()));
+        }
+        let source = source(router, &link, &addresses).ok_or_else(nowhere)?;
+        Ok(Self {
             index: link.index,
             running: link.running,
             source,
             hardware: link.address.as_ref().and_then(ethernet),
-        }))
+        })
     }
+}
+
+/// The virtual addresses that are on the interface.
+fn virtual_ones<'a>(
+    router: &'a ConfiguredRouter,
+    link: &Link,
+    addresses: &'a [InterfaceAddress],
+) -> impl Iterator<Item = (&'a VirtualAddress, &'a InterfaceAddress)> {
+    let index = link.index;
+    router.addresses.iter().filter_map(move |own| {
+        let mut here = addresses.iter().filter(|it| it.index == index);
+        Some((own, here.find(|it| it.address == own.address)?))
+    })
+}
+
+/// Whether the kernel removes it by itself: a director has added it.
+const fn is_lent(address: &InterfaceAddress) -> bool {
+    address.lifetime.valid.is_some()
+}
+
+/// The virtual addresses that a director has left on the interface.
+pub(super) fn leftovers(
+    route: &mut Route,
+    router: &ConfiguredRouter,
+) -> Result<Vec<InterfaceAddress>, RouteError> {
+    let Some(link) = route.link(&router.interface)? else {
+        return Ok(Vec::new());
+    };
+    let addresses = route.addresses()?;
+    let found = virtual_ones(router, &link, &addresses).map(|(_, found)| found);
+    Ok(found.filter(|it| is_lent(it)).cloned().collect())
 }
 
 /// The address to speak from: the one that is configured, else the first one that is no virtual address. Over IPv6 it is
