@@ -13,7 +13,7 @@ use nix::sys::socket::{
 
 use super::link_layer::{open, set_option};
 use crate::codec::ip::Ipv4Packet;
-use crate::codec::vrrp::{HOPS, PROTOCOL, group};
+use crate::codec::vrrp::{Delivery, HOPS, PROTOCOL, group};
 use crate::model::AddressFamily;
 
 /// Internetwork control, as keepalived sends it. Source: RFC 791.
@@ -34,12 +34,8 @@ pub struct VrrpSocket {
 /// A packet that came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrived {
-    /// Who sent it.
-    pub source: IpAddr,
-    /// To whom: the group, or this host.
-    pub destination: IpAddr,
-    /// Its time to live, or hop limit, when it arrived.
-    pub hops: u8,
+    /// What its IP header says.
+    pub delivery: Delivery,
     /// Where its payload begins in the buffer.
     pub begin: usize,
     /// Where it ends.
@@ -151,9 +147,7 @@ impl VrrpSocket {
             // The payload is a part of the packet.
             let begin = packet.payload.as_ptr().addr() - into.as_ptr().addr();
             Arrived {
-                source: packet.source.into(),
-                destination: packet.destination.into(),
-                hops: packet.hops,
+                delivery: Delivery::from(&packet),
                 begin,
                 end: begin + packet.payload.len(),
             }
@@ -180,9 +174,11 @@ impl VrrpSocket {
             .and_then(|from| Some(from.as_sockaddr_in6()?.ip()));
         let known = source.zip(destination).zip(hops);
         Ok(known.map(|((source, destination), hops)| Arrived {
-            source: source.into(),
-            destination: Ipv6Addr::from(destination).into(),
-            hops,
+            delivery: Delivery {
+                source: source.into(),
+                destination: Ipv6Addr::from(destination).into(),
+                hops,
+            },
             begin: 0,
             end: message.bytes,
         }))

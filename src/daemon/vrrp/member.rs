@@ -19,7 +19,6 @@ use crate::model::{
     AddressFamily, ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, LinkLayerAddress,
     Priority, Timestamp, VirtualRouter,
 };
-use crate::net::Arrived;
 use crate::vrrp::{Action, AnnounceReason, Event, Heard, Instance, State};
 
 /// What peers get before anything was heard of them: keepalived and others by RFC 5798 know no other form.
@@ -300,7 +299,7 @@ impl Member {
             match seat.advertisements.receive(&mut bytes) {
                 Ok(Some(arrived)) => {
                     let payload = bytes.get(arrived.begin..arrived.end).unwrap_or_default();
-                    if let Some(heard) = self.understand(payload, &arrived) {
+                    if let Some(heard) = self.understand(payload, &arrived.delivery) {
                         self.handle(now, Event::Heard(heard), route);
                     }
                 }
@@ -311,21 +310,16 @@ impl Member {
     }
 
     /// What an advertisement says, when it is one.
-    fn understand(&mut self, payload: &[u8], arrived: &Arrived) -> Option<Heard> {
-        let delivery = Delivery {
-            source: arrived.source,
-            destination: arrived.destination,
-            hops: arrived.hops,
-        };
+    fn understand(&mut self, payload: &[u8], delivery: &Delivery) -> Option<Heard> {
         let keys = Keys::default();
-        let parsed = vrrp::parse(payload, &delivery, &Terms::on_the_lan(&keys));
+        let parsed = vrrp::parse(payload, delivery, &Terms::on_the_lan(&keys));
         let heard = parsed
             .inspect_err(|refused| *self.malformed.entry(refused.name()).or_default() += 1)
             .ok()?;
         let advertisement = heard.advertisement;
         Some(Heard {
-            source: arrived.source,
-            multicast: arrived.destination == group(AddressFamily::of(arrived.source)),
+            source: delivery.source,
+            multicast: delivery.destination == group(AddressFamily::of(delivery.source)),
             version: advertisement.version,
             vrid: advertisement.vrid,
             priority: advertisement.priority,

@@ -66,9 +66,17 @@ impl Watch {
     /// Until it is ordered to end.
     pub(super) fn run(mut self) {
         loop {
+            if self.members.is_empty() && self.deferred.is_empty() {
+                // Without a virtual router nobody needs netlink, or its memory.
+                (self.monitor, self.route) = (None, None);
+                if self.is_over_after(None) {
+                    return;
+                }
+                continue;
+            }
             let Some(mut route) = self.open() else {
                 // Without netlink no address can be taken: the peer has to serve.
-                if self.is_over_after(TRY_AGAIN) {
+                if self.is_over_after(Some(TRY_AGAIN)) {
                     return;
                 }
                 continue;
@@ -98,25 +106,29 @@ impl Watch {
             .ok()
     }
 
-    /// Rests for so long. An order that has come is followed in the next turn, but that to end.
-    fn is_over_after(&mut self, time: Duration) -> bool {
+    /// Rests for so long, or until orders come. They are followed in the next turn, but that to end: then this is `true`.
+    fn is_over_after(&mut self, patience: Option<Duration>) -> bool {
         let mut bell = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
         // A signal wakes as well.
-        let _ = ppoll(&mut bell, Some(TimeSpec::from_duration(time)), None);
+        let _ = ppoll(&mut bell, patience.map(TimeSpec::from_duration), None);
         let _ = self.bell.read();
-        match self.orders.try_recv() {
-            Ok(order @ (Order::Begin | Order::Change(_) | Order::HandOver(_))) => {
-                self.deferred.push_back(order);
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Begin) if self.members.is_empty() => self.begun = true,
+                Ok(order @ (Order::Begin | Order::Change(_) | Order::HandOver(_))) => {
+                    self.deferred.push_back(order);
+                }
+                Ok(Order::End) | Err(TryRecvError::Disconnected) => return true,
+                Err(TryRecvError::Empty) => return false,
             }
-            Ok(Order::End) | Err(TryRecvError::Disconnected) => return true,
-            Err(TryRecvError::Empty) => {}
         }
-        false
     }
 
     /// Waits once, and handles what has come; `false` at the end.
     fn turn(&mut self, route: &mut Route) -> bool {
-        self.wait();
+        if self.deferred.is_empty() {
+            self.wait();
+        }
         let _ = self.bell.read();
         let now = self.clock.now();
         let before: Vec<State> = self.members.iter().map(Member::state).collect();

@@ -55,6 +55,10 @@ pub(super) fn tests() -> Vec<Test> {
             "a_virtual_address_that_the_host_has_already_is_left_alone_and_told",
             foreign,
         ),
+        (
+            "a_reload_brings_the_first_virtual_router_and_takes_the_last",
+            first_and_last,
+        ),
         ("a_reload_takes_and_releases_virtual_addresses", reloaded),
         ("a_virtual_address_of_ipv6_moves_as_one_of_ipv4_does", ipv6),
     ]
@@ -336,6 +340,26 @@ fn no_source() {
     host.ip("address add 192.168.0.11/24 dev eth0\n").unwrap();
     a.wait_for("virtual router eth0/51: fault -> backup");
     lan.wait_until_at(1, VIP);
+}
+
+fn first_and_last() {
+    let lan = Lan::new(&addresses("192.168.0.10/24"));
+    let (host, files) = &lan.directors[0];
+    let without =
+        format!("virtual_services:\n  - {{address: '{SERVICE}', servers: [192.168.0.2]}}\n");
+    files.write(&without);
+    let a = lan.start(0);
+    for _ in 0..2 {
+        lan.configure(0, &addresses("192.168.0.10/24"));
+        a.signal(Signal::SIGHUP);
+        wait_for("the address", || lan.has(0, VIP).then_some(()));
+        files.write(&without);
+        a.signal(Signal::SIGHUP);
+        wait_for("no address", || (!lan.has(0, VIP)).then_some(()));
+        let shown = || files.status(host).routers.is_empty();
+        wait_for("no virtual router in the status", || shown().then_some(()));
+    }
+    assert!(a.stop().success());
 }
 
 fn reloaded() {
