@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::machine::Engine;
 use super::snapshot::{CheckView, ServerView, ServiceView, Snapshot};
 use crate::health::ServerHealth;
-use crate::model::{Config, ConfiguredServer, Few, Recalled, ServerKey, ServiceKey, Timestamp};
+use crate::model::{Beliefs, Config, ConfiguredServer, Few, ServerKey, ServiceKey, Timestamp};
 
 impl Engine {
     /// The configuration in force.
@@ -53,7 +53,7 @@ impl Engine {
 
     /// The standings of all servers by their checks, for a later director.
     #[must_use]
-    pub fn remembered(&self, now: Timestamp) -> Vec<Recalled> {
+    pub fn remembered(&self, now: Timestamp) -> Beliefs {
         self.health.remembered(now)
     }
 

@@ -18,8 +18,8 @@ use super::sources::Sources;
 use super::view::ServerHealth;
 use super::wire::Wires;
 use crate::model::{
-    Config, KnowsStandings, ProbeOutcome, ProbeReport, Recalled, ServerKey, ServiceKey, Standing,
-    Timestamp,
+    Belief, Beliefs, Config, KnowsStandings, ProbeOutcome, ProbeReport, Recalled, ServerKey,
+    ServiceKey, Standing, Timestamp,
 };
 
 /// All checkers of a configuration.
@@ -229,33 +229,33 @@ impl Health {
 
     /// The input for [`Health::recall`]: what each check of each server knows, or recalled and has not yet confirmed.
     #[must_use]
-    pub fn remembered(&self, now: Timestamp) -> Vec<Recalled> {
+    pub fn remembered(&self, now: Timestamp) -> Beliefs {
         let services = self.roster.services.iter();
-        let servers = services.flat_map(|service| {
+        let services = services.map(|service| {
             let servers = service.servers.iter();
-            servers.map(move |server| (service.key, server))
+            let beliefs = servers.flat_map(|server| self.beliefs_of(server, now));
+            (service.key, beliefs.collect())
         });
-        let mut all = Vec::with_capacity(self.roster.servers());
-        all.extend(servers.flat_map(|(service, server)| self.remembered_of(service, server, now)));
-        all
+        Beliefs {
+            at: now,
+            services: services.collect(),
+        }
     }
 
-    fn remembered_of<'a>(
+    fn beliefs_of<'a>(
         &'a self,
-        service: ServiceKey,
         server: &'a ServerSlot,
         now: Timestamp,
-    ) -> impl Iterator<Item = Recalled> + use<'a> {
+    ) -> impl Iterator<Item = Belief> + use<'a> {
         let key = server.key;
         let checkers = self.roster.checkers_of(server);
         checkers.filter_map(move |checker| {
             let (standing, since) = checker.belief()?;
-            Some(Recalled {
-                service,
+            Some(Belief {
                 server: key,
-                probe: checker.check().probe.clone(),
+                check: Arc::clone(checker.check()),
                 standing,
-                age: now.since(since),
+                since,
                 unconfirmed: checker
                     .memory()
                     .map_or(Duration::ZERO, |memory| memory.unconfirmed(now)),

@@ -98,11 +98,6 @@ impl Roster {
         self.checkers.binary_search_by_key(&id, |slot| slot.id).ok()
     }
 
-    /// How many servers are checked.
-    pub(super) fn servers(&self) -> usize {
-        self.services.iter().map(|it| it.servers.len()).sum()
-    }
-
     /// The checker with this id; `None` when it is gone.
     pub(super) fn checker(&self, id: CheckId) -> Option<&Checker> {
         Some(&self.checkers.get(self.position(id)?)?.checker)

@@ -5,6 +5,7 @@
 //! fake kernel are all values of this type. A plan is the difference between two of them.
 
 mod asked;
+mod beliefs;
 mod check;
 mod config;
 mod configured_router;
@@ -33,6 +34,7 @@ mod virtual_router;
 mod vrrp;
 
 pub use asked::{AskedWeight, Percent};
+pub use beliefs::{Belief, Beliefs};
 pub use check::{Check, Checks, Need};
 pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
 pub use configured_router::{ConfiguredRouter, VirtualAddress};

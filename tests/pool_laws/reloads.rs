@@ -156,7 +156,11 @@ impl World {
                 self.configure();
             }
             Happening::Restart => {
-                let known = self.health.remembered(self.now);
+                let known = self
+                    .health
+                    .remembered(self.now)
+                    .recalled()
+                    .collect::<Vec<_>>();
                 self.health = Health::new(2);
                 self.health.recall(known, self.now);
                 self.pools = Pools::default();

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use super::kept::Kept;
 use super::wall::WallTime;
 use crate::model::{
-    DrainTerms, Ordered, Probe, RealServer, Recalled, RecalledDrain, RecalledSlowStart, ServerKey,
-    ServiceKey, Standing,
+    Beliefs, DrainTerms, Ordered, Probe, RealServer, Recalled, RecalledDrain, RecalledSlowStart,
+    ServerKey, ServiceKey, Standing,
 };
 
 /// The kind that the file names.
@@ -30,7 +30,7 @@ const READABLE_BY: u64 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::daemon) struct Noted {
     /// The standings of the servers, with their ages.
-    pub(in crate::daemon) recalled: Vec<Recalled>,
+    pub(in crate::daemon) recalled: Beliefs,
     /// The orders in force.
     pub(in crate::daemon) orders: Vec<Ordered>,
     /// The drains that are under way, or have ended.
@@ -39,10 +39,11 @@ pub(in crate::daemon) struct Noted {
     pub(in crate::daemon) slow_starts: Vec<RecalledSlowStart>,
 }
 
+#[cfg(test)]
 impl From<Vec<Recalled>> for Noted {
     fn from(recalled: Vec<Recalled>) -> Self {
         Self {
-            recalled,
+            recalled: recalled.into(),
             ..Self::default()
         }
     }
@@ -105,7 +106,7 @@ struct Document<'a> {
 
 /// Serialises its lines one by one: thousands of them need no memory.
 struct Standings<'a> {
-    recalled: &'a [Recalled],
+    recalled: &'a Beliefs,
     now: WallTime,
     kept: &'a Remembered,
 }
@@ -117,7 +118,7 @@ impl Serialize for Standings<'_> {
             now,
             kept,
         } = self;
-        let known = recalled.iter();
+        let known = recalled.recalled();
         let known = known.map(|it| Line::Known(Box::new(kept.entry(it, *now))));
         to.collect_seq(known.chain(kept.others.iter().map(Line::Other)))
     }
@@ -347,8 +348,8 @@ impl Remembered {
     }
 
     /// A line of the file, with what only a newer director understands of it.
-    fn entry(&self, it: &Recalled, now: WallTime) -> Entry {
-        let identity = (it.service, it.server, it.probe.clone());
+    fn entry(&self, it: Recalled, now: WallTime) -> Entry {
+        let identity = (it.service, it.server, it.probe);
         let known = self.standings.get(&identity);
         let (service, server, probe) = identity;
         Entry {
@@ -573,7 +574,7 @@ mod tests {
         };
         let weight = Order::Weight(crate::model::Weight::new(9).unwrap());
         let noted = Noted {
-            recalled: two(),
+            recalled: two().into(),
             orders: vec![
                 ordered("10.0.0.1:80", Order::Drain),
                 ordered("10.0.0.2:80", weight),
@@ -601,7 +602,7 @@ mod tests {
         let again = read(&text);
         assert_eq!(again.orders(), &noted.orders[..1]);
         let replaced = Noted {
-            recalled: Vec::new(),
+            recalled: Beliefs::default(),
             orders: vec![ordered("10.0.0.3:80", Order::Disable)],
             ..Noted::default()
         };

@@ -56,7 +56,14 @@ fn a_server_that_begins_up_needs_fall_failures_to_go_down() {
     checked.pass(SECOND, down);
     assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
     assert!(assumed(&checked), "a failure does not find it up");
-    assert_eq!(checked.health.remembered(checked.now), []);
+    assert_eq!(
+        checked
+            .health
+            .remembered(checked.now)
+            .recalled()
+            .collect::<Vec<_>>(),
+        []
+    );
     let (actions, _) = checked.pass(RETRY_DELAY * 2, down);
     assert_eq!(told(&actions), ["up -> down"]);
     assert!(!assumed(&checked));
@@ -68,7 +75,15 @@ fn the_first_success_of_a_server_that_begins_up_is_told_once_and_remembered() {
     let (actions, _) = checked.pass(SECOND * 30, up);
     assert_eq!(told(&actions), ["up -> up"]);
     assert!(!assumed(&checked));
-    assert_eq!(checked.health.remembered(checked.now).len(), 1);
+    assert_eq!(
+        checked
+            .health
+            .remembered(checked.now)
+            .recalled()
+            .collect::<Vec<_>>()
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -139,7 +154,14 @@ fn what_is_remembered_speaks_against_up_and_nothing_speaks_against_down() {
             Some(expected),
             "{initial:?} {standing:?}"
         );
-        assert_eq!(checked.health.remembered(checked.now), [recalled]);
+        assert_eq!(
+            checked
+                .health
+                .remembered(checked.now)
+                .recalled()
+                .collect::<Vec<_>>(),
+            [recalled]
+        );
     }
 }
 
@@ -239,7 +261,11 @@ fn what_nobody_confirms_gets_older_from_one_director_to_the_next() {
     };
     let mut first = Checked::new(&config);
     first.pass(SECOND, up);
-    let known = first.health.remembered(first.now);
+    let known = first
+        .health
+        .remembered(first.now)
+        .recalled()
+        .collect::<Vec<_>>();
     assert_eq!(known[0].unconfirmed, Duration::ZERO);
 
     // Ten minutes lie between them.
@@ -251,7 +277,11 @@ fn what_nobody_confirms_gets_older_from_one_director_to_the_next() {
     let memory = shown.checks().next().unwrap().memory.copied().unwrap();
     assert_eq!(memory.standing, Standing::UP);
     assert_eq!(memory.unconfirmed(second.now), SECOND * 630);
-    let known = second.health.remembered(second.now);
+    let known = second
+        .health
+        .remembered(second.now)
+        .recalled()
+        .collect::<Vec<_>>();
     assert_eq!(known[0].unconfirmed, SECOND * 630);
 
     let mut third = restart(known, moment(2000));
@@ -259,7 +289,12 @@ fn what_nobody_confirms_gets_older_from_one_director_to_the_next() {
     let shown = third.health.server(&service(VIP), &server(AT)).unwrap();
     assert_eq!(shown.checks().next().unwrap().memory, None);
     assert_eq!(
-        third.health.remembered(third.now)[0].unconfirmed,
+        third
+            .health
+            .remembered(third.now)
+            .recalled()
+            .collect::<Vec<_>>()[0]
+            .unconfirmed,
         Duration::ZERO
     );
 }
@@ -285,9 +320,17 @@ fn what_a_check_without_an_opinion_takes_from_memory_is_not_confirmed_by_that() 
     };
     checked.pass(SECOND * 40, |_| ProbeOutcome::Abstained);
     assert_eq!(checked.standing(VIP, AT), Some(Standing::Drain));
-    let known = checked.health.remembered(checked.now);
+    let known = checked
+        .health
+        .remembered(checked.now)
+        .recalled()
+        .collect::<Vec<_>>();
     assert_eq!(known[0].unconfirmed, SECOND * 100);
     checked.pass(SECOND * 40, |_| ProbeOutcome::Drain);
-    let known = checked.health.remembered(checked.now);
+    let known = checked
+        .health
+        .remembered(checked.now)
+        .recalled()
+        .collect::<Vec<_>>();
     assert_eq!(known[0].unconfirmed, Duration::ZERO);
 }
