@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::firewall::denies;
+use super::firewall::Firewall;
 use super::monitor::Monitor;
 use super::route::{Route, RouteError};
 use crate::model::{HostEvent, Neighbour, Probe, Sighting};
@@ -70,7 +70,8 @@ impl Lookout {
         }
         let suspects: BTreeSet<&Probe> = suspects.iter().collect();
         let asked = ways.iter().filter(|(probe, _)| suspects.contains(probe));
-        let denied = asked.filter(|(probe, way)| denies(probe, *way));
+        let mut firewall = Firewall::default();
+        let denied = asked.filter(|(probe, way)| firewall.denies(probe, *way));
         Ok(Sighting {
             denied: denied.map(|(probe, _)| probe.clone()).collect(),
             happened,
