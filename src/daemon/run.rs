@@ -214,6 +214,7 @@ fn furnish(
         recorder: recorder.transpose().map_err(Failure::failed)?,
         set_aside: None,
         last_published: clock.now(),
+        next_filling: Timestamp::ZERO,
         news: false,
         drain_begun: false,
         verdicts: false,

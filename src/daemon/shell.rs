@@ -33,6 +33,8 @@ const MOST_REPORTS: usize = 1024;
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// The longest wait when the engine has no deadline.
 const LONGEST_REST: Duration = Duration::from_secs(1);
+/// A round that reads thousands of services back reads one of them this often: verdicts must find the processor free.
+const FILL_EVERY: Duration = Duration::from_millis(5);
 
 /// The engine and all that it acts on.
 pub(super) struct Shell<K> {
@@ -49,6 +51,8 @@ pub(super) struct Shell<K> {
     /// An event that came after reports; it is the next one.
     pub(super) set_aside: Option<Event>,
     pub(super) last_published: Timestamp,
+    /// From then the next service may be read back.
+    pub(super) next_filling: Timestamp,
     /// Whether something has happened since.
     pub(super) news: bool,
     /// Whether a verdict has changed that must be remembered.
@@ -228,7 +232,6 @@ where
         match inbox.try_recv() {
             Ok(event) => return self.gather(event, inbox),
             Err(TryRecvError::Disconnected) => return Event::Stop { release: false },
-            Err(TryRecvError::Empty) if self.engine.has_time_to_fill() => return Event::Deadline,
             Err(TryRecvError::Empty) => {}
         }
         let happened = self.lookout.happened();
@@ -236,16 +239,31 @@ where
             return Event::Happened(happened);
         }
         self.publish();
-        let deadline = self.engine.deadline();
-        let patience = deadline.map_or(LONGEST_REST, |at| {
-            at.rounded_up(STEP).since(self.clock.now())
-        });
-        let patience = patience.min(CONFIRM_INTERVAL);
+        let patience = self.patience();
+        if patience.is_zero() {
+            return Event::Deadline;
+        }
         match inbox.recv_timeout(patience) {
             Ok(event) => self.gather(event, inbox),
             Err(RecvTimeoutError::Timeout) => Event::Deadline,
             Err(RecvTimeoutError::Disconnected) => Event::Stop { release: false },
         }
+    }
+
+    /// How long nothing is to do unless an event comes.
+    fn patience(&mut self) -> Duration {
+        let now = self.clock.now();
+        let deadline = self.engine.deadline();
+        let patience = deadline.map_or(LONGEST_REST, |at| at.rounded_up(STEP).since(now));
+        let patience = patience.min(CONFIRM_INTERVAL);
+        if !self.engine.has_time_to_fill() {
+            return patience;
+        }
+        let left = self.next_filling.since(now);
+        if left.is_zero() {
+            self.next_filling = now + FILL_EVERY;
+        }
+        patience.min(left)
     }
 
     fn is_due(&self) -> bool {

@@ -245,7 +245,7 @@ impl Engine {
         Some(earliest.map_or(self.next_round, |at| at.min(self.next_round)))
     }
 
-    /// Whether it wants [`Event::Deadline`] as soon as no other event waits: there are services to read back.
+    /// Whether it wants [`Event::Deadline`] when no other event waits: there are services to read back, one at a time.
     #[must_use]
     pub fn has_time_to_fill(&self) -> bool {
         matches!(self.work, Work::Idle) && !self.unread.is_empty()

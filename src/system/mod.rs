@@ -13,6 +13,8 @@ mod poll;
 mod reader;
 mod socket;
 mod terminal;
+#[cfg(feature = "daemon")]
+mod thread;
 
 pub use errno::errno_name;
 pub use file::{
@@ -28,3 +30,5 @@ pub use poll::{Happened, Poll};
 pub use reader::{Reader, print};
 pub use socket::{acknowledge_with_data, disconnect, unacknowledged};
 pub use terminal::{terminal_size, time_of_day};
+#[cfg(feature = "daemon")]
+pub use thread::step_back;

@@ -13,6 +13,7 @@ use super::{Noted, RememberedFile, StateError};
 use crate::daemon::clock::Clock;
 use crate::engine::CommandId;
 use crate::model::Timestamp;
+use crate::system::step_back;
 
 /// The shortest time between two writes: a bad night must not wear out a disk.
 pub(in crate::daemon) const WRITE_INTERVAL: Duration = Duration::from_secs(5);
@@ -108,7 +109,11 @@ impl RememberedWriter {
             _done: Done(Arc::clone(&desk)),
         };
         let thread = thread::Builder::new().name("remember".to_owned());
-        thread.spawn(move || writer.run())?;
+        thread.spawn(move || {
+            // Ten thousand standings are long work, and verdicts must not wait for it.
+            step_back();
+            writer.run();
+        })?;
         Ok(Self { desk, tried })
     }
 
@@ -534,6 +539,9 @@ mod tests {
         // The lock ended with the thread.
         let mut file = RememberedFile::open(&path).unwrap();
         let now = WallTime::now();
-        assert_eq!(file.recalled(now, LONG).young.len(), one(9).recalled.len());
+        assert_eq!(
+            file.recalled(now, LONG).young.len(),
+            one(9).recalled.recalled().count()
+        );
     }
 }
