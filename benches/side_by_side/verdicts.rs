@@ -23,7 +23,7 @@ const VERDICTS: u32 = 20;
 /// The time between two servers that go down: longer than the interval of the checks.
 const PAUSE: Duration = Duration::from_millis(700);
 /// The director's log line for each batch of verdicts that changed the kernel's table.
-const TOLD: &str = "verdict in the kernel ";
+pub(crate) const TOLD: &str = "verdict in the kernel ";
 
 impl Bench {
     /// The time from the end of the deciding probe until the kernel has carried out the verdict, by the director's own

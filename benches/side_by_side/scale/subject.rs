@@ -136,7 +136,7 @@ fn measure(pid: u32, taken: &AtomicU64) -> Result<Used> {
 }
 
 /// Waits with patience; `what` says for what.
-pub(super) fn wait_until(what: &str, done: impl Fn() -> Result<bool>) -> Result<()> {
+pub(super) fn wait_until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while !done()? {
         ensure!(Instant::now() < deadline, "waited in vain until {what}");
