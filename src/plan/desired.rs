@@ -93,8 +93,9 @@ fn desired_pool<S: KnowsStandings + ?Sized>(
         servers.any(|(server, real)| !real.weight.is_zero() && !is_sorry(server))
     });
     let mut others = wishes.iter().filter(|wish| wish.rank() != Rank::Sorry);
-    // One that is only held down serves before one of which nobody knows anything.
-    let lost = serves && !others.any(|wish| wish.is_healthy() || wish.only_held_down);
+    // One that is only held down serves before one of which nobody knows anything; so does one that serves without a
+    // verdict, although it was down before.
+    let lost = serves && !others.any(Wish::is_better_than_nobody);
     let before = standings.pool(key);
     let (mut service, mut together) = with(configured, wishes, Floor::Kept, before);
     // So does one that is kept: it has connections, and the other one has none.

@@ -101,6 +101,12 @@ impl Wish<'_> {
         self.standing != Standing::Down && !self.in_doubt && self.takes_connections()
     }
 
+    /// Whether clients are better off with it than with a server of which nobody knows anything.
+    pub(super) fn is_better_than_nobody(&self) -> bool {
+        let stays_in_doubt = self.in_doubt && self.takes_connections();
+        self.is_healthy() || self.only_held_down || stays_in_doubt
+    }
+
     /// Its rule in the kernel, with the weight of this moment. Whatever the servers are together goes by the full weight.
     fn started_slowly(&self) -> Option<RealServer> {
         let real = self.real?;
