@@ -33,8 +33,32 @@ const MOST_REPORTS: usize = 1024;
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// The longest wait when the engine has no deadline.
 const LONGEST_REST: Duration = Duration::from_secs(1);
-/// A round that reads thousands of services back reads one of them this often: verdicts must find the processor free.
-const FILL_EVERY: Duration = Duration::from_millis(5);
+/// A round that reads thousands of services back reads so many of them in one step: verdicts must find the processor free.
+const READ_IN_A_STEP: u32 = 4;
+
+/// How many services were read back in one step.
+#[derive(Debug, Default)]
+pub(super) struct ReadBack {
+    count: u32,
+    step: Timestamp,
+}
+
+impl ReadBack {
+    /// How long until one more may be read. Zero counts it.
+    fn next(&mut self, now: Timestamp) -> Duration {
+        if now > self.step {
+            *self = Self {
+                count: 0,
+                step: now.rounded_up(STEP),
+            };
+        }
+        if self.count < READ_IN_A_STEP {
+            self.count += 1;
+            return Duration::ZERO;
+        }
+        self.step.since(now).max(Duration::from_millis(1))
+    }
+}
 
 /// The engine and all that it acts on.
 pub(super) struct Shell<K> {
@@ -51,8 +75,8 @@ pub(super) struct Shell<K> {
     /// An event that came after reports; it is the next one.
     pub(super) set_aside: Option<Event>,
     pub(super) last_published: Timestamp,
-    /// From then the next service may be read back.
-    pub(super) next_filling: Timestamp,
+    /// The services that were read back in this step.
+    pub(super) read_back: ReadBack,
     /// Whether something has happened since.
     pub(super) news: bool,
     /// Whether a verdict has changed that must be remembered.
@@ -99,13 +123,16 @@ where
         let mut actions = VecDeque::new();
         let reports = matches!(event, Event::Probed(_));
         self.hand_in(event, &mut actions);
-        if reports && self.is_due() {
-            // A flood of reports must not delay the probes that are due.
-            self.hand_in(Event::Deadline, &mut actions);
-        }
-        while let Some(action) = actions.pop_front() {
-            if let Some(answer) = self.carry_out(action) {
-                self.hand_in(answer, &mut actions);
+        // A flood of reports must not delay the probes that are due. A report, or the look that settles it, may have the next
+        // probe come at once: that one must not wait for the next step.
+        for _ in 0..2 {
+            if reports && self.is_due() {
+                self.hand_in(Event::Deadline, &mut actions);
+            }
+            while let Some(action) = actions.pop_front() {
+                if let Some(answer) = self.carry_out(action) {
+                    self.hand_in(answer, &mut actions);
+                }
             }
         }
         self.virtual_routers.follow(&self.engine, self.clock.now());
@@ -259,11 +286,7 @@ where
         if !self.engine.has_time_to_fill() {
             return patience;
         }
-        let left = self.next_filling.since(now);
-        if left.is_zero() {
-            self.next_filling = now + FILL_EVERY;
-        }
-        patience.min(left)
+        patience.min(self.read_back.next(now))
     }
 
     fn is_due(&self) -> bool {

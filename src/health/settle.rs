@@ -121,10 +121,11 @@ impl Health {
         let outcome = came.report.outcome;
         let standing = slot.checker.standing();
         let doubtful = match outcome {
-            ProbeOutcome::Refused
-            | ProbeOutcome::Silent
-            | ProbeOutcome::Stalled
-            | ProbeOutcome::CutOff => standing != Standing::Down,
+            // Only this host's own firewall can have a part in it: it is asked before it would cost a server.
+            ProbeOutcome::Refused => slot.checker.would_fall(now, came.run.run, &came.report),
+            ProbeOutcome::Silent | ProbeOutcome::Stalled | ProbeOutcome::CutOff => {
+                standing != Standing::Down
+            }
             ProbeOutcome::Quiet => !standing.is_up(),
             ProbeOutcome::Up(_)
             | ProbeOutcome::Down
