@@ -9,7 +9,7 @@ use super::section::{DIRECTOR, IPVS};
 use super::tree::Node;
 use super::value::{choice, decimal, duration, map, seconds, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
-use crate::model::{DirectorSettings, IpvsSettings, Seconds};
+use crate::model::{Adoption, DirectorSettings, IpvsSettings, Seconds};
 
 /// The settings of a file without `director`.
 #[must_use]
@@ -32,6 +32,7 @@ pub(super) const DEFAULT_IPVS: IpvsSettings = IpvsSettings {
     expire_quiescent_template: Some(true),
     conn_reuse_mode: None,
     conn_lfactor: Some(*LOAD_FACTORS.start()),
+    adopt_connections: Adoption::For(Duration::from_mins(2)),
 };
 
 /// What the kernel takes (`ipvs_proc_conn_lfactor` of `net/netfilter/ipvs/ip_vs_ctl.c`).
@@ -135,6 +136,7 @@ pub(super) fn read_ipvs(node: &Node<'_>, out: &mut Findings) -> IpvsSettings {
             }
             "conn_reuse_mode" => keep(&mut settings.conn_reuse_mode, reuse_mode(name, node, out)),
             "conn_lfactor" => keep(&mut settings.conn_lfactor, load_factor(name, node, out)),
+            "adopt_connections" => keep(&mut settings.adopt_connections, adoption(name, node, out)),
             _ => IPVS.unknown_key(entry, entries, out),
         }
     }
@@ -192,6 +194,15 @@ fn load_factor(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option
         out.push(Finding::new(node.span, message));
         Wrong
     })
+}
+
+/// `always`, or how long after a take-over.
+fn adoption(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Adoption, Wrong> {
+    if node.text() == Some("always") {
+        return Ok(Adoption::Always);
+    }
+    let range = Duration::from_secs(1)..=Duration::from_hours(24);
+    duration(name, node, range, out).map(Adoption::For)
 }
 
 /// `keep`, or whole seconds.

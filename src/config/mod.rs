@@ -11,6 +11,7 @@ mod director;
 mod drain;
 mod duration;
 mod emit;
+mod failover;
 mod follower;
 mod persistence;
 mod pool;

@@ -15,15 +15,15 @@ use super::router_strategy::routers;
 use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
-    AddressFamily, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
+    AddressFamily, Adoption, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
     ClientCertificate, Config, ConfiguredServer, ConfiguredService, Counts, DirectorSettings,
-    DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe, Fall, FileProbe,
-    ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, Initial, IpvsSettings,
-    JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload, PersistenceEngine,
-    PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank,
-    RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
-    SmtpProbe, StatusRange, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe,
-    Weight,
+    DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe, Failover, Fall,
+    FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, Initial,
+    IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload,
+    PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit,
+    RabbitmqProbe, Rank, RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey,
+    ServiceKey, ServiceSettings, SmtpProbe, StatusRange, TcpTalk, Thresholds, Tls, Tunnel,
+    TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -561,10 +561,27 @@ fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {
                         server.slow_start = None;
                     }
                 }
+                let same_everywhere = |it: &ConfiguredServer| {
+                    it.real_server.thresholds.upper == 0 && it.slow_start.is_none()
+                };
+                let flags = SchedulerFlags::names(&Scheduler::MH);
+                let flags = flags
+                    .iter()
+                    .filter_map(|name| SchedulerFlags::by_name(name, &Scheduler::MH));
+                let failover = if settings.scheduler == Scheduler::MH
+                    && flags.fold(SchedulerFlags::NONE, SchedulerFlags::union)
+                        == settings.scheduler_flags
+                    && servers.values().all(same_everywhere)
+                {
+                    Failover::KeepConnections
+                } else {
+                    Failover::Usual
+                };
                 let service = ConfiguredService {
                     settings,
                     servers: Arc::new(servers),
                     pool,
+                    failover,
                 };
                 (key, service)
             },
@@ -581,6 +598,10 @@ fn config() -> impl Strategy<Value = Config> {
         any::<Option<bool>>(),
         option::of(0..=2_u8),
         option::of(-8..=8_i8),
+        prop_oneof![
+            Just(Adoption::Always),
+            milliseconds(1_000..=86_400_000).prop_map(Adoption::For),
+        ],
     );
     let ipvs = ipvs.prop_map(
         |(
@@ -591,6 +612,7 @@ fn config() -> impl Strategy<Value = Config> {
             template,
             conn_reuse_mode,
             conn_lfactor,
+            adopt_connections,
         )| IpvsSettings {
             tcp_timeout,
             tcp_fin_timeout,
@@ -599,6 +621,7 @@ fn config() -> impl Strategy<Value = Config> {
             expire_quiescent_template: template,
             conn_reuse_mode,
             conn_lfactor,
+            adopt_connections,
         },
     );
     let director = (

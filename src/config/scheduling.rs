@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a virtual service spreads connections: scheduler, flags, one-packet scheduling, persistence.
 
+use super::failover;
 use super::persistence::PersistenceLayer;
 use super::setting::{Found, Setting, Subject, innermost};
 use super::tree::{Entry, Node};
 use super::value::{boolean, list, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong, nearest};
-use crate::model::{Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSettings};
+use crate::model::{Failover, Protocol, Scheduler, SchedulerFlags, ServiceKey, ServiceSettings};
 
 /// Every flag of every scheduler.
 const FLAGS: [&str; 7] = [
@@ -25,6 +26,7 @@ pub(super) struct SchedulingLayer {
     scheduler: Setting<Scheduler>,
     scheduler_flags: Setting<Vec<(&'static str, Span)>>,
     one_packet: Setting<bool>,
+    pub(super) failover: Setting<Failover>,
     persistence: PersistenceLayer,
 }
 
@@ -36,6 +38,7 @@ impl SchedulingLayer {
             "scheduler" => self.scheduler = Setting::read(node, scheduler(name, node, out)),
             "scheduler_flags" => self.scheduler_flags = Setting::read(node, flags(name, node, out)),
             "one_packet" => self.one_packet = Setting::read(node, boolean(name, node, out)),
+            "failover" => self.failover = Setting::read(node, failover::read(name, node, out)),
             "persistence" => self.persistence = PersistenceLayer::read(name, node, out),
             _ => return false,
         }
@@ -66,6 +69,14 @@ impl SchedulingLayer {
     }
 }
 
+/// Where the layers say that connections are kept; `None` when they do not.
+pub(super) fn kept<'l>(
+    layers: &[&'l SchedulingLayer; 2],
+) -> Result<Option<Found<&'l Failover>>, Wrong> {
+    let found = innermost(layers, |layer| &layer.failover)?;
+    Ok(found.filter(|found| found.value.keeps_connections()))
+}
+
 /// A flag of an outer layer that does not fit the scheduler was meant for another scheduler.
 fn resolve_scheduler(
     layers: &[&SchedulingLayer; 2],
@@ -73,10 +84,16 @@ fn resolve_scheduler(
     out: &mut Findings,
 ) -> Result<(Scheduler, SchedulerFlags), Wrong> {
     let found = innermost(layers, |layer| &layer.scheduler)?;
-    let (scheduler, depth) = found.map_or((Scheduler::WLC, layers.len()), |found| {
-        (found.value.clone(), found.layer)
-    });
-    let mut flags = SchedulerFlags::NONE;
+    let kept = kept(layers)?;
+    let (scheduler, depth) = match (&kept, &found) {
+        (Some(failover), found) => {
+            let scheduler = failover::scheduler(failover, found.as_ref(), subject, out)?;
+            (scheduler, failover.layer)
+        }
+        (None, Some(found)) => (found.value.clone(), found.layer),
+        (None, None) => (Scheduler::WLC, layers.len()),
+    };
+    let mut flags = kept.map_or(SchedulerFlags::NONE, |_| failover::flags());
     let mut wrong = false;
     let found = innermost(layers, |layer| &layer.scheduler_flags)?;
     if let Some(Found { value, layer, .. }) = found {

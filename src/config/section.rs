@@ -19,6 +19,7 @@ const SERVICE_SETTINGS: &[&str] = &[
     "scheduler_flags",
     "one_packet",
     "persistence",
+    "failover",
     "min_healthy",
     "quorum",
     "sorry_server",
@@ -97,6 +98,7 @@ pub(super) const IPVS: Section = Section {
         "expire_quiescent_template",
         "conn_reuse_mode",
         "conn_lfactor",
+        "adopt_connections",
     ],
     shared: &[],
 };

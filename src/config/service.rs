@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::address;
 use super::check::{NamedChecks, Shared};
 use super::pool::Pools;
 use super::pool_rules::{PoolLayer, has_only_reserves};
-use super::scheduling::SchedulingLayer;
+use super::scheduling::{SchedulingLayer, kept};
 use super::section::{DEFAULTS, SERVICE};
 use super::server::{ServerItem, ServerLayer};
 use super::setting::Subject;
 use super::tree::Node;
 use super::value::{choice, fwmark, list, map};
+use super::{address, failover};
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{
-    AddressFamily, Config, ConfiguredServer, ConfiguredService, ForwardingMethod, Protocol,
-    Scheduler, ServerKey, ServiceKey, ServiceSettings,
+    AddressFamily, Config, ConfiguredServer, ConfiguredService, Failover, ForwardingMethod,
+    Protocol, Scheduler, ServerKey, ServiceKey, ServiceSettings,
 };
 
 /// The most real servers that all services of a file have together. A pool counts in each service that uses it. In the
@@ -152,6 +152,10 @@ impl<'a> Services<'a> {
         let scheduling = settings.as_ref().unwrap_or(&assumed);
         let servers = item.servers(listed, (&subject, scheduling), defaults, out);
         let (settings, servers, _) = (settings?, servers?, sorry?);
+        let kept = kept(&[&item.scheduling, &defaults.scheduling])?;
+        if let Some(found) = &kept {
+            failover::check_servers(found.span, &servers, &subject, out)?;
+        }
         let rules = PoolLayer::resolve(&layers, &servers, &subject, out)?;
         if has_only_reserves(&servers) {
             let message = "every real server of the service is a backup server";
@@ -163,6 +167,7 @@ impl<'a> Services<'a> {
             settings,
             servers: Arc::new(servers),
             pool: rules,
+            failover: kept.map_or(Failover::Usual, |found| *found.value),
         };
         let running = self.running.and_then(|it| it.services.get(&key));
         let service = match running {

@@ -25,7 +25,7 @@ use super::log;
 use super::oneshot::{follow, open};
 use super::published::Published;
 use super::recorder::Recorder;
-use super::shell::Shell;
+use super::shell::{ReadBack, Shell};
 use super::state::{
     Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime,
 };
@@ -83,7 +83,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let (probes, requests) = unbounded_channel();
     let (wires, orders) = unbounded_channel();
     let clock = Clock::start();
-    let virtual_routers = virtual_routers(&config, clock)?;
+    let virtual_routers = virtual_routers(&config, clock, &events)?;
     let senders = (probes, wires, virtual_routers.orders());
     let (shell, start) = furnish(config, options, clock, senders)?;
     let published = Arc::clone(&shell.published);
@@ -156,9 +156,16 @@ fn begin(
     Ok((engine, ended))
 }
 
-fn virtual_routers(config: &Config, clock: Clock) -> Result<VrrpThread, Failure> {
+fn virtual_routers(
+    config: &Config,
+    clock: Clock,
+    events: &Sender<Event>,
+) -> Result<VrrpThread, Failure> {
+    let events = events.clone();
+    // The engine may have ended by itself.
+    let tell = Box::new(move |masters| drop(events.send(Event::MasterOf(masters))));
     let failed = |error| format!("start the thread of the virtual routers: {error}");
-    VrrpThread::start(config, clock).map_err(|error| Failure::failed(failed(error)))
+    VrrpThread::start(config, clock, tell).map_err(|error| Failure::failed(failed(error)))
 }
 
 /// Hands the orders of operators to the virtual routers.
@@ -214,7 +221,7 @@ fn furnish(
         recorder: recorder.transpose().map_err(Failure::failed)?,
         set_aside: None,
         last_published: clock.now(),
-        next_filling: Timestamp::ZERO,
+        read_back: ReadBack::default(),
         news: false,
         drain_begun: false,
         verdicts: false,

@@ -42,7 +42,7 @@ impl Engine {
             let desired = desired_service(config, &known, self.role, key, observed);
             diff_service(key, desired.as_ref(), observed, &mut plan);
         }
-        plan
+        plan.with_full_weights_first(config)
     }
 
     /// Whether these orders would leave a service without a server for new connections that it has now, or for good.

@@ -48,6 +48,8 @@ pub enum Event {
     Next(ReloadId, Arc<Config>),
     /// A new configuration has errors, or could not be read.
     NextRefused(ReloadId, Box<str>),
+    /// This host is now master of these virtual routers, and of no other.
+    MasterOf(BTreeSet<Box<str>>),
     /// An operator orders something for single servers.
     Ordered(Box<Command>),
     /// The director should end. With `release` it removes its own services.

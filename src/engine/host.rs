@@ -8,12 +8,12 @@ use super::describe::found_on_host;
 use super::event::Action;
 use super::machine::Engine;
 use crate::model::{Condition, Effect, Host, Object, Timestamp, Transition};
-use crate::plan::{DesiredHost, HostStep, desired_host, diff_host};
+use crate::plan::{DesiredHost, HostStep, diff_host};
 
 impl Engine {
     /// Looks after the host's settings.
-    pub(super) fn settle(&self, out: &mut Vec<Action>) {
-        let scope = desired_host(&self.config.ipvs).scope();
+    pub(super) fn settle(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        let scope = self.host_wish(now).scope();
         if !scope.is_empty() {
             out.push(Action::ReadHost(scope));
         }
@@ -27,7 +27,7 @@ impl Engine {
         unread: Vec<Box<str>>,
         out: &mut Vec<Action>,
     ) {
-        let wish = desired_host(&self.config.ipvs);
+        let wish = self.host_wish(now);
         let plan = diff_host(&wish, host);
         self.host_failed(now, unread, out);
         let before = mem::replace(&mut self.host_known, host.clone());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::event::{Action, Event, ReloadId};
 use super::history::History;
+use super::mastership::Mastership;
 use super::orders::Answers;
 use super::passive::Passive;
 use super::queue::Queue;
@@ -95,6 +96,7 @@ pub struct Engine {
     pub(super) pools: Pools,
     /// The services whose servers were planned for since that was looked at.
     pub(super) unassessed: BTreeSet<ServiceKey>,
+    pub(super) mastership: Mastership,
     pub(super) history: Arc<History>,
     pub(super) views: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
     /// The services whose view must be made again.
@@ -222,6 +224,7 @@ impl Engine {
             unanswered: Answers::new(),
             pools: Pools::NONE,
             unassessed: BTreeSet::new(),
+            mastership: Mastership::default(),
             history: Arc::default(),
             views: Arc::default(),
             stale: BTreeSet::new(),
@@ -275,6 +278,7 @@ impl Engine {
             Event::OwnedWritten(written) => self.owned_written(now, written, out),
             Event::Next(id, config) => self.next_came(now, id, config, out),
             Event::NextRefused(id, why) => self.reload_refused(now, id, &why, out),
+            Event::MasterOf(routers) => self.is_master_of(now, routers, out),
             Event::Ordered(command) => self.ordered(now, &command),
             Event::Stop { release } => self.ending = Some(release),
         }

@@ -22,6 +22,7 @@ mod event;
 mod history;
 mod host;
 mod machine;
+mod mastership;
 mod orders;
 mod owned;
 mod passive;

@@ -196,7 +196,9 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         self.untold.extend(next.untold);
-        let settings = next.wanted.config.ipvs != self.config.ipvs;
+        let new = &next.wanted.config;
+        let settings = new.ipvs != self.config.ipvs
+            || new.keeps_connections() != self.config.keeps_connections();
         self.look_at_changed_services(&next.wanted.config);
         self.config = next.wanted.config;
         self.drains = next.drains;
@@ -216,7 +218,7 @@ impl Engine {
         // The virtual addresses may be others now.
         out.push(Action::Look(Questions::default()));
         if settings {
-            self.settle(out);
+            self.settle(now, out);
         }
         // Find now what others changed since the last round, not in the next one.
         let ours = self.ours();

@@ -24,7 +24,7 @@ impl Engine {
         }
         self.next_round = now + self.config.director.repair_interval.max(self.pause);
         self.tries.clear();
-        self.settle(out);
+        self.settle(now, out);
         if !self.owned_written {
             self.write_owned(out);
         }

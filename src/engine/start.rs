@@ -34,7 +34,8 @@ impl Engine {
         self.owned = Arc::new(start.owned);
         self.owned_written = true;
         self.health.recall(start.recalled, now);
-        self.settle(out);
+        self.mastership.starts(now);
+        self.settle(now, out);
         self.work = Work::Reading(Reading::Start);
         out.push(Action::ReadTable);
     }

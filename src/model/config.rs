@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Checks, ConfiguredRouter, DrainTerms, PoolRules, Rank, RealServer, Seconds, ServerKey,
-    ServiceKey, ServiceSettings,
+    Adoption, Checks, ConfiguredRouter, DrainTerms, Failover, PoolRules, Rank, RealServer, Seconds,
+    ServerKey, ServiceKey, ServiceSettings,
 };
 
 /// Everything a configuration file says, with every default filled in.
@@ -37,6 +37,18 @@ pub struct ConfiguredService {
     /// How they stand in for each other. The recordings of the first directors do not have it.
     #[serde(default = "PoolRules::none")]
     pub pool: PoolRules,
+    /// What a take-over does to its connections.
+    #[serde(default, skip_serializing_if = "Failover::is_usual")]
+    pub failover: Failover,
+}
+
+impl Config {
+    /// Whether a service keeps its connections over a take-over.
+    #[must_use]
+    pub fn keeps_connections(&self) -> bool {
+        let mut services = self.services.values();
+        services.any(|service| service.failover.keeps_connections())
+    }
 }
 
 impl ConfiguredService {
@@ -101,6 +113,9 @@ pub struct IpvsSettings {
     /// table of them grows, as a power of two. `None` leaves it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conn_lfactor: Option<i8>,
+    /// When the kernel takes on connections in the middle, if a service keeps its connections over a take-over.
+    #[serde(default, skip_serializing_if = "Adoption::is_usual")]
+    pub adopt_connections: Adoption,
 }
 
 /// Settings of the director itself.

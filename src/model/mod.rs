@@ -12,6 +12,7 @@ mod configured_router;
 mod counters;
 mod counts;
 mod drain;
+mod failover;
 mod few;
 mod host;
 mod order;
@@ -41,6 +42,7 @@ pub use configured_router::{ConfiguredRouter, VirtualAddress};
 pub use counters::{ConnectionCounts, Counters, Traffic};
 pub use counts::Counts;
 pub use drain::{Drain, DrainCount, DrainTerms, Drains, Flow, RecalledDrain};
+pub use failover::{Adoption, Failover};
 pub use few::Few;
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,

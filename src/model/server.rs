@@ -100,6 +100,15 @@ impl RealServer {
             thresholds: Thresholds::NONE,
         }
     }
+
+    /// The same server when it takes no new connections: with weight 0.
+    #[must_use]
+    pub const fn at_rest(self) -> Self {
+        Self {
+            weight: Weight::ZERO,
+            ..self
+        }
+    }
 }
 
 /// How packets reach a real server.

@@ -166,6 +166,9 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
         at.and_then(|at| drains.get(at))
             .is_some_and(|(_, drain)| drain.ended)
     };
+    // All servers come into a new table together, in one order: verdicts come in any order, and the kernel's table of hashes
+    // follows the order of its servers.
+    let places_are_held = configured.failover.keeps_connections() && observed.is_none();
     let servers = configured.servers.iter();
     let wishes = servers.map(|(server, it)| {
         let standing = if it.checks.each.is_empty() {
@@ -191,6 +194,8 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
         } else {
             (standing, order)
         };
+        let holds_place = places_are_held && standing == Standing::Unknown && order.is_none();
+        let real = ordered_server(it, standing, order, present);
         Wish {
             server: *server,
             configured: it,
@@ -205,7 +210,7 @@ fn wishes<'a, S: KnowsStandings + ?Sized>(
             slow_start: it
                 .slow_start
                 .and_then(|_| standings.slow_start(key, server)),
-            real: ordered_server(it, standing, order, present),
+            real: real.or_else(|| holds_place.then(|| it.real_server.at_rest())),
         }
     });
     wishes.collect()

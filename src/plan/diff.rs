@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::Step;
-use crate::model::{IpvsTable, RealServer, Scheduler, ServiceKey, ServiceSettings, VirtualService};
+use crate::model::{
+    Config, IpvsTable, RealServer, Scheduler, ServiceKey, ServiceSettings, VirtualService,
+};
 
 /// The steps from an observed table to a desired one, in two parts.
 ///
@@ -25,6 +27,26 @@ impl Plan {
         self.grow.is_empty() && self.shrink.is_empty()
     }
 
+    /// Gives the servers of new `mh` services their full weight before they get weight 0: by its last weight that was not 0
+    /// the kernel gives a server its places in the table, also while it rests (`last_weight` in
+    /// `net/netfilter/ipvs/ip_vs_ctl.c` and `ip_vs_mh.c`). Nothing is scheduled until the scheduler is set.
+    #[must_use]
+    pub fn with_full_weights_first(mut self, config: &Config) -> Self {
+        let mut grow = Vec::with_capacity(self.grow.len());
+        let mut new = None;
+        for step in self.grow {
+            if let Step::AddService(key, settings) = &step {
+                new = (settings.scheduler == Scheduler::NONE).then_some(*key);
+            }
+            match full_weight(&step, new, config) {
+                Some((first, then)) => grow.extend([first, then]),
+                None => grow.push(step),
+            }
+        }
+        self.grow = grow;
+        self
+    }
+
     /// The number of steps, and of netlink messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -35,6 +57,21 @@ impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.grow.iter().chain(&self.shrink)
     }
+}
+
+/// The two steps in place of one that adds a server with weight 0 to this new service.
+fn full_weight(step: &Step, new: Option<ServiceKey>, config: &Config) -> Option<(Step, Step)> {
+    let Step::AddServer(key, server, real) = *step else {
+        return None;
+    };
+    if new != Some(key) || !real.weight.is_zero() {
+        return None;
+    }
+    let full = config.services.get(&key)?.servers.get(&server)?.real_server;
+    (!full.weight.is_zero()).then_some((
+        Step::AddServer(key, server, full),
+        Step::EditServer(key, server, real),
+    ))
 }
 
 /// Plans from `observed` to `desired`. It removes a service that is not desired only if `ours` has it.

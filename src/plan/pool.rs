@@ -8,7 +8,7 @@ use super::desired::ordered_server;
 use super::standby;
 use crate::model::{
     ConfiguredServer, ConfiguredService, Order, PoolState, Rank, RealServer, ServerKey, Shortage,
-    SlowStart, Standing, Timestamp, Weight,
+    SlowStart, Standing, Timestamp,
 };
 
 /// What one server wants for itself.
@@ -157,10 +157,7 @@ fn needed(service: &ConfiguredService, wishes: &[Wish<'_>]) -> usize {
 fn keep_places(wishes: &mut [Wish<'_>]) {
     for wish in wishes {
         if wish.standing == Standing::Down && wish.order != Some(Order::Disable) {
-            wish.real = Some(RealServer {
-                weight: Weight::ZERO,
-                ..wish.configured.real_server
-            });
+            wish.real = Some(wish.configured.real_server.at_rest());
         }
     }
 }

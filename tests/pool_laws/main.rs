@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use lvs_director::model::{
     AskedWeight, Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService,
-    ForwardingMethod, IpvsTable, KnowsStandings, MinHealthy, Need, Order, PoolRules, PoolState,
-    Probe, ProbeKind, Quorum, QuorumUnit, Rank, RealServer, Role, Scheduler, SchedulerFlags,
-    ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp, VirtualService, Weight,
+    Failover, ForwardingMethod, IpvsTable, KnowsStandings, MinHealthy, Need, Order, PoolRules,
+    PoolState, Probe, ProbeKind, Quorum, QuorumUnit, Rank, RealServer, Role, Scheduler,
+    SchedulerFlags, ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp, VirtualService,
+    Weight,
 };
 use lvs_director::plan::{SimulatedKernel, desired, diff, execute, pool_state};
 use proptest::collection::{btree_map, vec};
@@ -174,6 +175,7 @@ impl Pool {
             settings: self.settings.clone(),
             servers: Arc::new(servers.collect()),
             pool: self.rules,
+            failover: Failover::Usual,
         };
         Config {
             services: BTreeMap::from([(key(), service)]),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lvs_director::health::{Health, HealthAction, HealthEvent, ProbeRequest};
 use lvs_director::model::{
-    Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService, Drains, IpvsTable,
-    KnowsStandings, MinHealthy, Orders, PoolRules, PoolState, Pools, Probe, ProbeKind,
+    Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService, Drains, Failover,
+    IpvsTable, KnowsStandings, MinHealthy, Orders, PoolRules, PoolState, Pools, Probe, ProbeKind,
     ProbeOutcome, ProbeReport, Quorum, Rank, Role, ServerKey, ServiceKey, ServiceSettings,
     SlowStarts, Standing, Timestamp, WithOrders,
 };
@@ -134,6 +134,7 @@ impl World {
                 min_healthy: MinHealthy::Servers(self.floor),
                 quorum: Quorum::ONE,
             },
+            failover: Failover::Usual,
         };
         Config {
             services: [(key(), service)].into(),

@@ -11,10 +11,10 @@ use self::check::write_checks;
 use self::virtual_router::write_routers;
 use super::duration;
 use crate::model::{
-    AddressFamily, Config, ConfiguredServer, ConfiguredService, DirectorSettings, DrainTerms,
-    ForwardingMethod, IpvsSettings, PoolRules, Protocol, QuorumUnit, Rank, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel, TunnelChecksum,
-    TunnelKind,
+    AddressFamily, Adoption, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
+    DrainTerms, Failover, ForwardingMethod, IpvsSettings, PoolRules, Protocol, QuorumUnit, Rank,
+    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel,
+    TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -80,6 +80,7 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         expire_quiescent_template,
         conn_reuse_mode,
         conn_lfactor,
+        adopt_connections,
     } = ipvs;
     let timeout = |seconds: &Option<Seconds>| seconds.map_or("keep".to_owned(), whole_seconds);
     f.write_str("ipvs:\n")?;
@@ -93,7 +94,12 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mode = conn_reuse_mode.map_or("keep".to_owned(), |mode| mode.to_string());
     writeln!(f, "  conn_reuse_mode: {mode}")?;
     let factor = conn_lfactor.map_or("keep".to_owned(), |factor| factor.to_string());
-    writeln!(f, "  conn_lfactor: {factor}")
+    writeln!(f, "  conn_lfactor: {factor}")?;
+    let adopt = match adopt_connections {
+        Adoption::Always => "always".to_owned(),
+        Adoption::For(time) => duration::write(*time),
+    };
+    writeln!(f, "  adopt_connections: {adopt}")
 }
 
 fn write_service(
@@ -129,6 +135,11 @@ fn write_service(
     writeln!(f, "    scheduler_flags: [{flags}]")?;
     writeln!(f, "    one_packet: {}", settings.one_packet)?;
     write_persistence(key.family(), settings, f)?;
+    let failover = match service.failover {
+        Failover::Usual => "usual",
+        Failover::KeepConnections => "keep_connections",
+    };
+    writeln!(f, "    failover: {failover}")?;
     write_rules(service.pool, f)?;
     let (sorry, servers): (Vec<_>, Vec<_>) = service
         .servers

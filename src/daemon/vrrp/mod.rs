@@ -7,7 +7,7 @@ mod seat;
 mod view;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -37,6 +37,9 @@ enum Order {
 
 /// Virtual routers by their names.
 type Routers = BTreeMap<Box<str>, ConfiguredRouter>;
+
+/// Takes the virtual routers of which this host is now master. It never waits.
+pub(super) type TellMasters = Box<dyn Fn(BTreeSet<Box<str>>) + Send>;
 
 /// Hands orders to the thread, and wakes it.
 #[derive(Debug, Clone)]
@@ -85,7 +88,7 @@ pub(super) struct VrrpThread {
 
 impl VrrpThread {
     /// Starts it. No address becomes local before [`VrrpOrders::begin`].
-    pub(super) fn start(config: &Config, clock: Clock) -> io::Result<Self> {
+    pub(super) fn start(config: &Config, clock: Clock, tell: TellMasters) -> io::Result<Self> {
         let members = config.routers.iter();
         let began = clock.now();
         let members = members.map(|(name, router)| Member::new(name, router.clone(), began));
@@ -94,7 +97,13 @@ impl VrrpThread {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let bell = Arc::new(EventFd::from_value_and_flags(0, flags)?);
         let views = RouterViews::default();
-        let watch = Watch::new(members, clock, (inbox, Arc::clone(&bell)), views.clone());
+        let watch = Watch::new(
+            members,
+            clock,
+            (inbox, Arc::clone(&bell)),
+            views.clone(),
+            tell,
+        );
         let thread = thread::Builder::new()
             .name("vrrp".to_owned())
             .spawn(move || watch.run())?;

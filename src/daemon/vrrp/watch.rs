@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The loop of the thread: waits for advertisements, changes of this host, orders, and deadlines.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::member::Member;
 use super::view::RouterViews;
-use super::{Order, Routers};
+use super::{Order, Routers, TellMasters};
 use crate::daemon::clock::Clock;
 use crate::kernel::{Monitor, Route};
 use crate::model::{HostEvent, Timestamp};
@@ -39,6 +39,9 @@ pub(super) struct Watch {
     route: Option<Route>,
     views: RouterViews,
     last_published: Timestamp,
+    tell: TellMasters,
+    /// What was told last.
+    masters: BTreeSet<Box<str>>,
 }
 
 impl Watch {
@@ -47,6 +50,7 @@ impl Watch {
         clock: Clock,
         (orders, bell): (Receiver<Order>, Arc<EventFd>),
         views: RouterViews,
+        tell: TellMasters,
     ) -> Self {
         let last_published = Timestamp::ZERO;
         Self {
@@ -60,6 +64,8 @@ impl Watch {
             route: None,
             views,
             last_published,
+            tell,
+            masters: BTreeSet::new(),
         }
     }
 
@@ -144,6 +150,9 @@ impl Watch {
         }
         let goes_on = self.follow_orders(now, route);
         let moved = !self.members.iter().map(Member::state).eq(before);
+        if moved {
+            self.tell_masters();
+        }
         if moved || now.since(self.last_published) >= PUBLISH_EVERY {
             self.last_published = now;
             let views = self.members.iter().map(Member::view);
@@ -177,6 +186,15 @@ impl Watch {
                     return false;
                 }
             }
+        }
+    }
+
+    fn tell_masters(&mut self) {
+        let masters = self.members.iter().filter(|it| it.state() == State::Master);
+        let masters: BTreeSet<Box<str>> = masters.map(|it| it.name().into()).collect();
+        if masters != self.masters {
+            self.masters.clone_from(&masters);
+            (self.tell)(masters);
         }
     }
 

@@ -13,10 +13,10 @@ use proptest::sample::select;
 use super::{RETRY_DELAY, check, probe, report};
 use crate::health::{CheckId, Health, HealthAction, HealthEvent, ProbeRequest};
 use crate::model::{
-    Check, Checks, Config, ConfiguredServer, ConfiguredService, DirectorSettings, ForwardingMethod,
-    IpvsSettings, KnowsStandings, Need, PoolRules, Probe, ProbeOutcome, ProbePath, Rank,
-    RealServer, Recalled, Scheduler, ServerKey, ServiceKey, ServiceSettings, Standing, Timestamp,
-    Weight,
+    Adoption, Check, Checks, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
+    Failover, ForwardingMethod, IpvsSettings, KnowsStandings, Need, PoolRules, Probe, ProbeOutcome,
+    ProbePath, Rank, RealServer, Recalled, Scheduler, ServerKey, ServiceKey, ServiceSettings,
+    Standing, Timestamp, Weight,
 };
 
 pub(super) fn moment(seconds: u64) -> Timestamp {
@@ -43,6 +43,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             pool: PoolRules::default(),
             settings: ServiceSettings::new(Scheduler::WLC),
             servers: Arc::new(servers.collect()),
+            failover: Failover::Usual,
         };
         (self::service(service), configured)
     });
@@ -56,6 +57,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             expire_quiescent_template: None,
             conn_reuse_mode: None,
             conn_lfactor: None,
+            adopt_connections: Adoption::Always,
         },
         routers: BTreeMap::new(),
         director: DirectorSettings {

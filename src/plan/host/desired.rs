@@ -189,6 +189,7 @@ pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
         expire_quiescent_template,
         conn_reuse_mode,
         conn_lfactor,
+        adopt_connections: _,
     } = *settings;
     let mut desired = DesiredHost::default();
     desired.timeouts(DesiredTimeouts { tcp, tcp_fin, udp });
@@ -214,6 +215,15 @@ pub fn desired_host(settings: &IpvsSettings) -> DesiredHost {
 }
 
 impl DesiredHost {
+    /// TCP connections of which the kernel knows nothing should be taken on in the middle, or not. ICMP errors find the
+    /// server of a connection that is not known yet. Source: `tcp_conn_schedule` in
+    /// `net/netfilter/ipvs/ip_vs_proto_tcp.c`, `ip_vs_in_icmp` in `ip_vs_core.c`.
+    pub fn adopt_connections(&mut self, on: bool) {
+        let name = |name| SysctlName::net(&["ipv4", "vs", name]);
+        self.setting(name("sloppy_tcp"), on.into());
+        self.optional_setting(name("schedule_icmp"), 1);
+    }
+
     /// Whether a host has everything that is wanted.
     #[must_use]
     pub fn is_served_by(&self, host: &Host) -> bool {

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    AddressKey, AddressLifetime, AddressScope, Host, InterfaceAddress, IpvsSettings, Link, Seconds,
-    SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice,
+    AddressKey, AddressLifetime, AddressScope, Adoption, Host, InterfaceAddress, IpvsSettings,
+    Link, Seconds, SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice,
 };
 use crate::plan::SimulatedKernel;
 
@@ -336,6 +336,7 @@ fn the_configuration_asks_for_what_it_names_and_no_more() {
         expire_quiescent_template: None,
         conn_reuse_mode: None,
         conn_lfactor: None,
+        adopt_connections: Adoption::Always,
     };
     assert!(desired_host(&nothing).is_empty());
     assert_eq!(desired_host(&nothing).scope(), HostScope::default());

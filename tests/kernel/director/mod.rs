@@ -14,6 +14,7 @@ mod half_closed;
 mod http;
 mod icmp;
 mod initial;
+mod keep;
 mod kill;
 mod log;
 mod memory;
@@ -75,6 +76,7 @@ pub(crate) fn tests() -> Vec<Test> {
         kill::tests(),
         verdict::tests(),
         vip::tests(),
+        keep::tests(),
         vrrp::tests(),
         vrrp_peers::tests(),
         schedule::tests(),

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Connections that live on when the other director takes over. `HELD` says how many are held.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use lab::netns::{Host, Net};
+use lab::question::{Conversation, connect};
+use lab::service::{NameServer, tcp_name_server};
+use nix::sys::signal::Signal;
+
+use super::process::{Files, Running};
+use crate::Test;
+use crate::stage::{PATIENCE, wait_for};
+
+const VIP: &str = "192.168.0.10";
+const SERVICE: &str = "192.168.0.10:80";
+const SERVERS: [(&str, u8); 3] = [("rs1", 2), ("rs2", 3), ("rs3", 4)];
+const CHECKED: &str = "check: {tcp: {}, interval: 200ms, rise: 1, fall: 2}";
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        (
+            "connections_live_on_when_a_director_dies_and_when_the_other_gives_the_address_back",
+            dies,
+        ),
+        (
+            "connections_live_on_over_a_takeover_after_which_a_server_is_down_on_both_directors",
+            server_down,
+        ),
+        (
+            "without_keep_connections_a_takeover_resets_the_connections",
+            usual,
+        ),
+        (
+            "a_new_table_has_every_server_in_one_order_whichever_is_found_up_first",
+            one_order,
+        ),
+    ]
+}
+
+/// A client, three real servers, and two directors that are not started.
+struct Lan {
+    client: Host,
+    servers: Vec<(Host, Option<NameServer>)>,
+    directors: [(Host, Files); 2],
+    _net: Net,
+}
+
+impl Lan {
+    fn new(service: &str) -> Self {
+        let net = Net::new().unwrap();
+        let client = net.host("client", &["192.168.0.100/24"]).unwrap();
+        let servers = SERVERS.map(|(name, last)| {
+            let host = net.host(name, &[&format!("192.168.0.{last}/24")]).unwrap();
+            host.ip(&format!("link set lo up\naddress add {VIP}/32 dev lo\n"))
+                .unwrap();
+            for (name, value) in [("all/arp_ignore", "1"), ("all/arp_announce", "2")] {
+                host.sysctl(&format!("ipv4/conf/{name}"), value).unwrap();
+            }
+            let served = serve(&host, name);
+            (host, Some(served))
+        });
+        let directors = [("a", 11), ("b", 12)].map(|(name, last)| {
+            let host = net.host(name, &[&format!("192.168.0.{last}/24")]).unwrap();
+            host.sysctl("ipv4/ip_forward", "1").unwrap();
+            let files = Files::new();
+            files.write(&format!(
+                "ipvs: {{adopt_connections: 1s}}\n\
+                 virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 200ms, hold: 0s, addresses: [{VIP}/24]}}\n\
+                 virtual_services:\n  - {{address: '{SERVICE}', {service}, {CHECKED}, servers: [192.168.0.4, \
+                 192.168.0.2, {{address: 192.168.0.3, weight: 3}}]}}\n"
+            ));
+            (host, files)
+        });
+        Self {
+            client,
+            servers: servers.into(),
+            directors,
+            _net: net,
+        }
+    }
+
+    fn start(&self, director: usize) -> Running {
+        let (host, files) = &self.directors[director];
+        Running::start(host, files, &[])
+    }
+
+    /// Starts both. The first one has the address.
+    fn start_both(&self) -> [Running; 2] {
+        let a = self.start(0);
+        a.wait_for("virtual router eth0/51: backup -> master");
+        let b = self.start(1);
+        for director in [&a, &b] {
+            for (_, last) in SERVERS {
+                director.wait_for(&format!(
+                    "192.168.0.{last}:80 of TCP {SERVICE}: unknown -> up"
+                ));
+            }
+        }
+        [a, b]
+    }
+
+    fn setting(&self, director: usize, name: &str) -> String {
+        let (host, _) = &self.directors[director];
+        let path = format!("/proc/sys/net/ipv4/vs/{name}");
+        let text = host.run(|| std::fs::read_to_string(path).unwrap());
+        text.trim().to_owned()
+    }
+
+    /// Opens connections, and notes who answers each.
+    fn hold(&self) -> Vec<(Conversation, String)> {
+        let held = std::env::var("HELD").map_or(200, |text| text.parse().unwrap());
+        let to: SocketAddr = SERVICE.parse().unwrap();
+        self.client.run(|| {
+            let open = |_| {
+                let stream = connect(None, to, PATIENCE).unwrap();
+                let mut held = Conversation::new(stream).unwrap();
+                let answer = held.ask("hello", Instant::now() + PATIENCE).unwrap();
+                (held, answer)
+            };
+            (0..held).map(open).collect()
+        })
+    }
+}
+
+fn serve(host: &Host, name: &str) -> NameServer {
+    let at: SocketAddr = "0.0.0.0:80".parse().unwrap();
+    host.run(|| tcp_name_server(at, name)).unwrap()
+}
+
+/// How many connections have another answer than before, or none.
+fn broken(held: &mut [(Conversation, String)]) -> usize {
+    let broken = held.iter_mut().filter_map(|(held, before)| {
+        let asked = held.ask("hello", Instant::now() + PATIENCE);
+        (asked.ok().as_ref() != Some(before)).then_some(())
+    });
+    broken.count()
+}
+
+/// How many different servers answer.
+fn different(held: &[(Conversation, String)]) -> usize {
+    let answers: std::collections::BTreeSet<&String> = held.iter().map(|(_, it)| it).collect();
+    answers.len()
+}
+
+fn dies() {
+    let lan = Lan::new("failover: keep_connections");
+    let [a, b] = lan.start_both();
+    // A master forgets, a backup is prepared.
+    wait_for("the end of the time after the start", || {
+        (lan.setting(0, "sloppy_tcp") == "0").then_some(())
+    });
+    assert_eq!(lan.setting(1, "sloppy_tcp"), "1");
+    let mut held = lan.hold();
+    assert_eq!(different(&held), 3);
+    let (host, _) = &lan.directors[0];
+    host.plug(false).unwrap();
+    a.signal(Signal::SIGKILL);
+    b.wait_for("virtual router eth0/51: backup -> master");
+    assert_eq!(broken(&mut held), 0, "{}", b.log());
+    b.wait_for("net.ipv4.vs.sloppy_tcp 1 -> 0");
+    // The first one has lost its table.
+    host.plug(true).unwrap();
+    host.run(|| std::process::Command::new("ipvsadm").arg("-C").status())
+        .unwrap();
+    let a = lan.start(0);
+    a.wait_for("virtual router eth0/51: initialize -> backup");
+    for (_, last) in SERVERS {
+        a.wait_for(&format!(
+            "192.168.0.{last}:80 of TCP {SERVICE}: unknown -> up"
+        ));
+    }
+    let (host, files) = &lan.directors[1];
+    let said = files.once(host, "failover", &[]);
+    assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
+    a.wait_for("virtual router eth0/51: backup -> master");
+    assert_eq!(broken(&mut held), 0, "{}", a.log());
+}
+
+fn server_down() {
+    let mut lan = Lan::new("failover: keep_connections");
+    let [a, b] = lan.start_both();
+    let mut held = lan.hold();
+    let gone = lan.servers[1].1.take();
+    drop(gone);
+    for director in [&a, &b] {
+        director.wait_for("192.168.0.3:80 of TCP 192.168.0.10:80: up -> down");
+    }
+    held.retain(|(_, answer)| !answer.starts_with("rs2"));
+    let (host, files) = &lan.directors[0];
+    // The table of the new master knows the dead server from the beginning, as the old one's did.
+    assert!(b.stop().success());
+    let (other, other_files) = &lan.directors[1];
+    other
+        .run(|| std::process::Command::new("ipvsadm").arg("-C").status())
+        .unwrap();
+    let b = Running::start(other, other_files, &[]);
+    b.wait_for("192.168.0.3:80 of TCP 192.168.0.10:80: unknown -> down");
+    b.wait_for("192.168.0.4:80 of TCP 192.168.0.10:80: unknown -> up");
+    b.wait_for("192.168.0.2:80 of TCP 192.168.0.10:80: unknown -> up");
+    b.wait_for("virtual router eth0/51: initialize -> backup");
+    let said = files.once(host, "failover", &[]);
+    assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
+    b.wait_for("virtual router eth0/51: backup -> master");
+    assert_eq!(broken(&mut held), 0, "{}", b.log());
+}
+
+fn usual() {
+    let lan = Lan::new("scheduler: mh, scheduler_flags: [mh-port, mh-fallback]");
+    let [_a, b] = lan.start_both();
+    let mut held = lan.hold();
+    let (host, files) = &lan.directors[0];
+    let said = files.once(host, "failover", &[]);
+    assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
+    b.wait_for("virtual router eth0/51: backup -> master");
+    assert_eq!(broken(&mut held), held.len());
+}
+
+fn one_order() {
+    let mut lan = Lan::new("failover: keep_connections");
+    // The first in the order comes up last.
+    drop(lan.servers[0].1.take());
+    let a = lan.start(0);
+    a.wait_for("192.168.0.4:80 of TCP 192.168.0.10:80: unknown -> up");
+    a.wait_for("192.168.0.2:80 of TCP 192.168.0.10:80: unknown -> down");
+    lan.servers[0].1 = Some(serve(&lan.servers[0].0, "rs1"));
+    a.wait_for("192.168.0.2:80 of TCP 192.168.0.10:80: down -> up");
+    let listed = || {
+        let (host, _) = &lan.directors[0];
+        let listed = host.command("ipvsadm", &["-Sn"]).unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let servers = listed.lines().filter(|line| line.starts_with("-a"));
+        servers.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let late = listed();
+    assert!(a.stop().success());
+    let (host, _) = &lan.directors[0];
+    host.run(|| std::process::Command::new("ipvsadm").arg("-C").status())
+        .unwrap();
+    let a = lan.start(0);
+    for (_, last) in SERVERS {
+        a.wait_for(&format!(
+            "192.168.0.{last}:80 of TCP {SERVICE}: unknown -> up"
+        ));
+    }
+    assert_eq!(late, listed());
+    assert_eq!(late.len(), 3);
+}
