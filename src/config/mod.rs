@@ -7,6 +7,7 @@
 
 mod address;
 mod check;
+mod connection_sync;
 mod director;
 mod drain;
 mod duration;
@@ -137,6 +138,9 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
     let director = section("director").map(|entry| director::read_director(&entry.value, out));
     let ipvs = section("ipvs").map(|entry| director::read_ipvs(&entry.value, out));
     let routers = section("virtual_routers").map(|entry| virtual_router::read(&entry.value, out));
+    let has_routers = routers.as_ref().is_some_and(|routers| !routers.is_empty());
+    let sync = section("connection_sync");
+    let sync = sync.map(|entry| connection_sync::read(entry, has_routers, out));
     let checks = section("checks").map(|entry| NamedChecks::read(&entry.value, out));
     let checks = checks.unwrap_or_default();
     let defaults = section("defaults").map(|entry| Defaults::read(&entry.value, &checks, out));
@@ -163,6 +167,8 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
             ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
             director: director.unwrap_or_else(director::default_director),
             routers: routers.unwrap_or_default(),
+            // What is wrong with it is noted.
+            connection_sync: sync.and_then(Result::ok),
         },
         parts: outline.map(|outline| Parts {
             outline,

@@ -16,14 +16,14 @@ use super::{Follower, parse, to_yaml};
 use crate::diagnostic::{SourceMap, apply};
 use crate::model::{
     AddressFamily, Adoption, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
-    ClientCertificate, Config, ConfiguredServer, ConfiguredService, Counts, DirectorSettings,
-    DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe, Failover, Fall,
-    FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod, HttpProbe, Initial,
-    IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need, Payload,
-    PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum, QuorumUnit,
-    RabbitmqProbe, Rank, RealServer, Retry, Scheduler, SchedulerFlags, Seconds, ServerKey,
-    ServiceKey, ServiceSettings, SmtpProbe, StatusRange, TcpTalk, Thresholds, Tls, Tunnel,
-    TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    ClientCertificate, Config, ConfiguredServer, ConfiguredService, ConnectionSync, Counts,
+    DirectorSettings, DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe,
+    Failover, Fall, FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod,
+    HttpProbe, Initial, IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need,
+    Payload, PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum,
+    QuorumUnit, RabbitmqProbe, Rank, RealServer, Retry, Scheduler, SchedulerFlags, Seconds,
+    ServerKey, ServiceKey, ServiceSettings, SmtpProbe, StatusRange, SyncRoles, TcpTalk, Thresholds,
+    Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -589,6 +589,24 @@ fn service() -> impl Strategy<Value = (ServiceKey, ConfiguredService)> {
     })
 }
 
+fn connection_sync() -> impl Strategy<Value = ConnectionSync> {
+    let numbers = (
+        any::<u8>(),
+        any::<u16>(),
+        any::<u8>(),
+        option::of(576..=65507_u16),
+    );
+    (numbers, any::<bool>()).prop_map(|((id, port, ttl, max_length), has_group)| ConnectionSync {
+        roles: SyncRoles::Both,
+        interface: "eth1".into(),
+        id,
+        group: has_group.then_some([224, 0, 1, 81].into()),
+        port,
+        ttl,
+        max_length: max_length.unwrap_or_default(),
+    })
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let ipvs = (
         option::of(seconds()),
@@ -641,14 +659,22 @@ fn config() -> impl Strategy<Value = Config> {
             remember,
         },
     );
-    (vec(service(), 0..4), ipvs, director, routers()).prop_map(
-        |(services, ipvs, director, routers)| Config {
-            services: services.into_iter().collect(),
-            ipvs,
-            director,
-            routers,
-        },
+    (
+        vec(service(), 0..4),
+        ipvs,
+        director,
+        routers(),
+        option::of(connection_sync()),
     )
+        .prop_map(
+            |(services, ipvs, director, routers, connection_sync)| Config {
+                services: services.into_iter().collect(),
+                ipvs,
+                director,
+                connection_sync,
+                routers,
+            },
+        )
 }
 
 const GOOD: [&str; 3] = [

@@ -68,6 +68,7 @@ pub(super) const FILE: Section = Section {
         "director",
         "ipvs",
         "virtual_routers",
+        "connection_sync",
         "checks",
         "defaults",
         "pools",
@@ -118,6 +119,20 @@ pub(super) const VIRTUAL_ROUTER: Section = Section {
         "refresh",
         "source",
         "peers",
+    ],
+    shared: &[],
+};
+/// `connection_sync`.
+pub(super) const CONNECTION_SYNC: Section = Section {
+    name: "connection_sync",
+    own: &[
+        "interface",
+        "id",
+        "group",
+        "port",
+        "ttl",
+        "max_length",
+        "roles",
     ],
     shared: &[],
 };
@@ -356,11 +371,12 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 33] = [
+pub static SECTIONS: [Section; 34] = [
     FILE,
     DIRECTOR,
     IPVS,
     VIRTUAL_ROUTER,
+    CONNECTION_SYNC,
     DEFAULTS,
     SERVICE,
     SERVER,

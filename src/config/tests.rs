@@ -208,7 +208,9 @@ fn every_key_that_a_section_lists_is_read() {
         for key in section.keys() {
             let text = match section.name {
                 "the file" => format!("{key}:\n"),
-                name @ ("director" | "ipvs" | "defaults") => format!("{name}: {{{key}: }}"),
+                name @ ("director" | "ipvs" | "connection_sync" | "defaults") => {
+                    format!("{name}: {{{key}: }}")
+                }
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
                 "a virtual router" => format!("virtual_routers: [{{{key}: }}]"),
                 "a real server" => format!("pools: {{p: [{{{key}: }}]}}"),

@@ -102,7 +102,7 @@ fn was_right(step: &HostStep, wish: &DesiredHost, known: &Host) -> bool {
     if let HostStep::SetSetting { name, to, .. } = step {
         return known.settings.get(name) == Some(to);
     }
-    // The configuration names nothing else of the host than settings and timeouts.
+    // Besides settings and timeouts the configuration names sync daemons, and those change with the role of this host.
     let timeouts = |it: &HostStep| matches!(it, HostStep::SetTimeouts { .. });
     let needed = diff_host(wish, known).steps;
     timeouts(step) && known.timeouts.is_some() && !needed.iter().any(timeouts)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::event::Action;
 use super::machine::Engine;
-use crate::model::{Adoption, Config, Timestamp};
+use crate::model::{Adoption, Config, SyncRole, Timestamp};
 use crate::plan::{DesiredHost, desired_host};
 
 /// What the engine knows of the virtual routers.
@@ -17,6 +17,8 @@ pub(super) struct Mastership {
     taken_over: Timestamp,
     /// Whether a configuration of this director had a service that keeps its connections.
     adopts: bool,
+    /// Whether one of them synchronised connections.
+    synchronises: bool,
 }
 
 impl Mastership {
@@ -39,6 +41,20 @@ impl Mastership {
                 waits || now.since(self.taken_over) < time
             }
         })
+    }
+
+    fn synchronise(&mut self, config: &Config, wish: &mut DesiredHost) {
+        self.synchronises |= config.connection_sync.is_some();
+        if !self.synchronises {
+            return;
+        }
+        let is_master = !self.masters.is_empty();
+        for role in [SyncRole::Master, SyncRole::Backup] {
+            match &config.connection_sync {
+                Some(sync) if sync.runs(role, is_master) => wish.sync_daemon(sync.daemon(role)),
+                Some(_) | None => wish.no_sync_daemon(role),
+            }
+        }
     }
 }
 
@@ -63,6 +79,7 @@ impl Engine {
         if let Some(on) = self.mastership.adopts(&self.config, now) {
             wish.adopt_connections(on);
         }
+        self.mastership.synchronise(&self.config, &mut wish);
         wish
     }
 }

@@ -198,6 +198,7 @@ impl Engine {
         self.untold.extend(next.untold);
         let new = &next.wanted.config;
         let settings = new.ipvs != self.config.ipvs
+            || new.connection_sync != self.config.connection_sync
             || new.keeps_connections() != self.config.keeps_connections();
         self.look_at_changed_services(&next.wanted.config);
         self.config = next.wanted.config;

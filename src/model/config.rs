@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, Checks, ConfiguredRouter, DrainTerms, Failover, PoolRules, Rank, RealServer, Seconds,
-    ServerKey, ServiceKey, ServiceSettings,
+    Adoption, Checks, ConfiguredRouter, ConnectionSync, DrainTerms, Failover, PoolRules, Rank,
+    RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings,
 };
 
 /// Everything a configuration file says, with every default filled in.
@@ -25,6 +25,9 @@ pub struct Config {
     /// The virtual routers, by their names. The recordings of the first directors have none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub routers: BTreeMap<Box<str>, ConfiguredRouter>,
+    /// The kernel's connection synchronisation; `None` leaves it to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_sync: Option<ConnectionSync>,
 }
 
 /// One virtual service as configured.

@@ -74,7 +74,7 @@ pub use service::{
 pub use slow_start::{RecalledSlowStart, SlowStart, SlowStarts};
 pub use standing::{AllUp, KnowsStandings, Recalled, Role, Standing, Standings, WithOrders};
 pub use step::Step;
-pub use sync::{SyncDaemon, SyncRole};
+pub use sync::{ConnectionSync, SyncDaemon, SyncRole, SyncRoles};
 pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};
 pub use tripwire::{WireEnd, WireNews};

@@ -26,6 +26,61 @@ impl fmt::Display for SyncRole {
     }
 }
 
+/// Which daemons run on a director.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncRoles {
+    /// A master of a virtual router sends, any other host receives.
+    #[default]
+    Follow,
+    /// Each sends and receives all the time.
+    Both,
+}
+
+/// How two directors synchronise their connections, as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectionSync {
+    /// Which daemons run.
+    pub roles: SyncRoles,
+    /// The interface they multicast on.
+    pub interface: Box<str>,
+    /// Daemons with the same number talk to each other; 0 listens to all.
+    pub id: u8,
+    /// The multicast group; `None` is the kernel's 224.0.0.81.
+    pub group: Option<IpAddr>,
+    /// UDP port; 0 is the kernel's 8848.
+    pub port: u16,
+    /// Time to live of the messages; 0 is the kernel's 1.
+    pub ttl: u8,
+    /// Longest message in bytes; 0 lets the kernel choose.
+    pub max_length: u16,
+}
+
+impl ConnectionSync {
+    /// The daemon of this role.
+    #[must_use]
+    pub fn daemon(&self, role: SyncRole) -> SyncDaemon {
+        SyncDaemon {
+            role,
+            interface: self.interface.to_string(),
+            sync_id: self.id,
+            max_length: self.max_length,
+            group: self.group,
+            port: self.port,
+            ttl: self.ttl,
+        }
+    }
+
+    /// Whether a daemon of this role runs, on a host that is master of a virtual router or is not.
+    #[must_use]
+    pub const fn runs(&self, role: SyncRole, is_master: bool) -> bool {
+        match self.roles {
+            SyncRoles::Both => true,
+            SyncRoles::Follow => matches!(role, SyncRole::Master) == is_master,
+        }
+    }
+}
+
 /// One sync daemon of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncDaemon {

@@ -11,10 +11,10 @@ use self::check::write_checks;
 use self::virtual_router::write_routers;
 use super::duration;
 use crate::model::{
-    AddressFamily, Adoption, Config, ConfiguredServer, ConfiguredService, DirectorSettings,
-    DrainTerms, Failover, ForwardingMethod, IpvsSettings, PoolRules, Protocol, QuorumUnit, Rank,
-    Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, Tunnel,
-    TunnelChecksum, TunnelKind,
+    AddressFamily, Adoption, Config, ConfiguredServer, ConfiguredService, ConnectionSync,
+    DirectorSettings, DrainTerms, Failover, ForwardingMethod, IpvsSettings, PoolRules, Protocol,
+    QuorumUnit, Rank, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    SyncRoles, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -35,10 +35,14 @@ impl Display for File<'_> {
             ipvs,
             director,
             routers,
+            connection_sync,
         } = self.0;
         write_director(director, f)?;
         write_ipvs(ipvs, f)?;
         write_routers(routers, f)?;
+        if let Some(sync) = connection_sync {
+            write_sync(sync, f)?;
+        }
         if services.is_empty() {
             return f.write_str("virtual_services: []\n");
         }
@@ -100,6 +104,36 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Adoption::For(time) => duration::write(*time),
     };
     writeln!(f, "  adopt_connections: {adopt}")
+}
+
+fn write_sync(sync: &ConnectionSync, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let ConnectionSync {
+        roles,
+        interface,
+        id,
+        group,
+        port,
+        ttl,
+        max_length,
+    } = sync;
+    let roles = match roles {
+        SyncRoles::Follow => "follow",
+        SyncRoles::Both => "both",
+    };
+    writeln!(f, "connection_sync:\n  interface: {}", Quoted(interface))?;
+    writeln!(f, "  id: {id}\n  roles: {roles}")?;
+    if let Some(group) = group {
+        writeln!(f, "  group: \"{group}\"")?;
+    }
+    let numbers = [
+        ("port", u32::from(*port)),
+        ("ttl", u32::from(*ttl)),
+        ("max_length", u32::from(*max_length)),
+    ];
+    let chosen = numbers.iter().filter(|(_, number)| *number != 0);
+    chosen
+        .clone()
+        .try_for_each(|(key, number)| writeln!(f, "  {key}: {number}"))
 }
 
 fn write_service(

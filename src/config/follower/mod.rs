@@ -143,6 +143,7 @@ impl Reading {
             ipvs: self.config.ipvs,
             director: self.config.director.clone(),
             routers: self.config.routers.clone(),
+            connection_sync: self.config.connection_sync.clone(),
         };
         Some((config, keys))
     }

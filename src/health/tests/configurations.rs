@@ -60,6 +60,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             adopt_connections: Adoption::Always,
         },
         routers: BTreeMap::new(),
+        connection_sync: None,
         director: DirectorSettings {
             remembered_file: "/nowhere".into(),
             state_file: "/nowhere".into(),

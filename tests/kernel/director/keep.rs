@@ -33,6 +33,10 @@ pub(super) fn tests() -> Vec<Test> {
             usual,
         ),
         (
+            "with_connection_sync_connections_of_another_scheduler_live_on_over_a_takeover",
+            synchronised,
+        ),
+        (
             "a_new_table_has_every_server_in_one_order_whichever_is_found_up_first",
             one_order,
         ),
@@ -49,6 +53,11 @@ struct Lan {
 
 impl Lan {
     fn new(service: &str) -> Self {
+        Self::with("", service)
+    }
+
+    /// With more sections, and more keys of the service.
+    fn with(sections: &str, service: &str) -> Self {
         let net = Net::new().unwrap();
         let client = net.host("client", &["192.168.0.100/24"]).unwrap();
         let servers = SERVERS.map(|(name, last)| {
@@ -66,7 +75,7 @@ impl Lan {
             host.sysctl("ipv4/ip_forward", "1").unwrap();
             let files = Files::new();
             files.write(&format!(
-                "ipvs: {{adopt_connections: 1s}}\n\
+                "ipvs: {{adopt_connections: 1s}}\n{sections}\n\
                  virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 200ms, hold: 0s, addresses: [{VIP}/24]}}\n\
                  virtual_services:\n  - {{address: '{SERVICE}', {service}, {CHECKED}, servers: [192.168.0.4, \
                  192.168.0.2, {{address: 192.168.0.3, weight: 3}}]}}\n"
@@ -215,6 +224,36 @@ fn usual() {
     assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
     b.wait_for("virtual router eth0/51: backup -> master");
     assert_eq!(broken(&mut held), held.len());
+}
+
+fn synchronised() {
+    let lan = Lan::with(
+        "connection_sync: {interface: eth0, id: 51}",
+        "scheduler: wrr",
+    );
+    let [a, b] = lan.start_both();
+    a.wait_for("started master sync daemon");
+    a.wait_for("stopped backup sync daemon");
+    b.wait_for("started backup sync daemon");
+    let mut held = lan.hold();
+    assert_eq!(broken(&mut held), 0);
+    let known = |director: usize| {
+        let (host, _) = &lan.directors[director];
+        let listed =
+            host.run(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap());
+        let lines = listed.lines().filter(|line| line.contains("ESTABLISHED"));
+        lines.count()
+    };
+    wait_for("the other kernel has all connections", || {
+        (known(1) >= held.len()).then_some(())
+    });
+    let (host, files) = &lan.directors[0];
+    let said = files.once(host, "failover", &[]);
+    assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
+    b.wait_for("virtual router eth0/51: backup -> master");
+    assert_eq!(broken(&mut held), 0, "{}", b.log());
+    b.wait_for("started master sync daemon");
+    a.wait_for("stopped master sync daemon");
 }
 
 fn one_order() {
