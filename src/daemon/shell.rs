@@ -33,26 +33,27 @@ const MOST_REPORTS: usize = 1024;
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// The longest wait when the engine has no deadline.
 const LONGEST_REST: Duration = Duration::from_secs(1);
-/// A round that reads thousands of services back reads so many of them in one step: verdicts must find the processor free.
-const READ_IN_A_STEP: u32 = 4;
+/// A round reads at least so many services back in one step, and as many as half of its time needs: verdicts must find the
+/// processor free.
+const READ_IN_A_STEP: usize = 4;
 
 /// How many services were read back in one step.
 #[derive(Debug, Default)]
 pub(super) struct ReadBack {
-    count: u32,
+    count: usize,
     step: Timestamp,
 }
 
 impl ReadBack {
-    /// How long until one more may be read. Zero counts it.
-    fn next(&mut self, now: Timestamp) -> Duration {
+    /// How long until one more of so many in a step may be read. Zero counts it.
+    fn next(&mut self, now: Timestamp, in_a_step: usize) -> Duration {
         if now > self.step {
             *self = Self {
                 count: 0,
                 step: now.rounded_up(STEP),
             };
         }
-        if self.count < READ_IN_A_STEP {
+        if self.count < in_a_step {
             self.count += 1;
             return Duration::ZERO;
         }
@@ -286,7 +287,11 @@ where
         if !self.engine.has_time_to_fill() {
             return patience;
         }
-        patience.min(self.read_back.next(now))
+        let config = self.engine.config();
+        let steps = (config.director.repair_interval / 2).as_micros() / STEP.as_micros();
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX).max(1);
+        let in_a_step = config.services.len().div_ceil(steps).max(READ_IN_A_STEP);
+        patience.min(self.read_back.next(now, in_a_step))
     }
 
     fn is_due(&self) -> bool {
