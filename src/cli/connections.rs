@@ -9,9 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Serialize;
 
 use super::endpoint::endpoint;
-use super::lines::Lines;
 use crate::codec::connection::{Connection, ConnectionError};
 use crate::ipvsadm::filter::Filter;
+use crate::kernel::ConnectionLines;
 use crate::model::Protocol;
 use crate::system::Names;
 
@@ -55,7 +55,7 @@ pub fn render(
     filter: &Filter,
     mut learn: Option<impl FnMut(Nameable) -> Names>,
 ) -> Result<(), ConnectionsError> {
-    let mut input = Lines::behind_title(input)?;
+    let mut input = ConnectionLines::behind_title(input)?;
     out.write_str(title(format))?;
     let mut first = true;
     let mut lines: Vec<String> = Vec::new();
@@ -99,7 +99,7 @@ pub fn render(
 /// Reads a chunk into strings that are used again, and returns how many lines it has.
 fn fill<R: BufRead>(
     chunk: &mut Vec<String>,
-    lines: &mut Lines<R>,
+    lines: &mut ConnectionLines<R>,
 ) -> Result<usize, std::io::Error> {
     chunk.resize_with(CHUNK, String::new);
     for (count, line) in chunk.iter_mut().enumerate() {

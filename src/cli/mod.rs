@@ -15,7 +15,6 @@ mod failure;
 mod filter;
 pub mod help;
 pub mod json;
-mod lines;
 pub mod listing;
 pub mod manual;
 mod output;

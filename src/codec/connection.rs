@@ -70,6 +70,17 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Whether data can flow: the handshake is over and nobody has closed, or there is no handshake. A template is no
+    /// connection. (`net/netfilter/ipvs/ip_vs_proto_*.c`)
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match self.transport() {
+            Some(Protocol::Tcp | Protocol::Sctp) => self.state == "ESTABLISHED",
+            Some(Protocol::Udp) => self.state == "UDP",
+            Some(Protocol::Other(_)) | None => false,
+        }
+    }
+
     /// The mark of a template of a service by mark: the kernel writes it in place of an address.
     #[must_use]
     pub fn fwmark(&self) -> Option<u32> {
@@ -126,6 +137,30 @@ mod tests {
             "UDP 0A000001 0000 0A000064 13C4 0A01010B 13C4 NONE            111 sip abc123@host";
         let connection = Connection::parse(line).unwrap();
         assert_eq!(connection.engine, Some(("sip", "abc123@host")));
+    }
+
+    #[test]
+    fn open_are_those_over_which_data_can_flow() {
+        let is_open = |protocol: &str, state: &str| {
+            let line = format!("{protocol} 0A000001 925A 0A000064 1F90 0A01010B 1F90 {state} 9");
+            Connection::parse(&line).unwrap().is_open()
+        };
+        for (protocol, state) in [
+            ("TCP", "ESTABLISHED"),
+            ("SCTP", "ESTABLISHED"),
+            ("UDP", "UDP"),
+        ] {
+            assert!(is_open(protocol, state), "{protocol} {state}");
+        }
+        for (protocol, state) in [
+            ("TCP", "SYN_RECV"),
+            ("TCP", "FIN_WAIT"),
+            ("TCP", "ASSURED"),
+            ("UDP", "NONE"),
+            ("IP", "NONE"),
+        ] {
+            assert!(!is_open(protocol, state), "{protocol} {state}");
+        }
     }
 
     #[test]

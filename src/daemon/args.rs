@@ -14,7 +14,7 @@ use super::ask::{self, Whom};
 use super::order::{self, Asked, Wish};
 use super::say::{complain, heard, printable};
 use super::why::{self, Whose};
-use super::{oneshot, replay, run};
+use super::{forecast, oneshot, replay, run};
 use crate::model::{self, DrainTerms, Order, ServiceKey};
 
 /// The configuration file when the command line names none.
@@ -184,6 +184,13 @@ enum Command {
         /// Only this virtual router, as director status names it: eth0/51
         #[arg(long, value_name = "NAME")]
         router: Option<String>,
+        /// Change nothing: print how many open connections would break, and why. The other director is taken to have the
+        /// same configuration, and no connection sync
+        #[arg(long)]
+        dry_run: bool,
+        /// With --dry-run, print JSON with all these connections
+        #[arg(long, requires = "dry_run")]
+        json: bool,
     },
     /// Ask the running director to read its configuration again, as SIGHUP does
     Reload {
@@ -386,7 +393,13 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             follow,
             json,
         } => ask::events(whom.into(), since_number, follow, json),
-        Command::Failover { whom, router } => ask::failover(whom.into(), router),
+        Command::Failover {
+            whom,
+            router,
+            dry_run: true,
+            json,
+        } => forecast::forecast(whom.into(), router, json),
+        Command::Failover { whom, router, .. } => ask::failover(whom.into(), router),
         Command::Reload { whom, wait } => ask::reload(whom.into(), wait),
     }
 }

@@ -19,6 +19,7 @@ mod beside;
 mod clock;
 mod desk;
 mod files;
+mod forecast;
 mod kernel;
 mod lan;
 mod loader;

@@ -41,6 +41,7 @@
 mod async_ipvs;
 #[cfg(feature = "daemon")]
 mod async_monitor;
+mod connection_lines;
 mod connections;
 mod every_service;
 mod failure;
@@ -59,6 +60,7 @@ mod sysctl;
 pub use async_ipvs::AsyncIpvs;
 #[cfg(feature = "daemon")]
 pub use async_monitor::AsyncMonitor;
+pub use connection_lines::ConnectionLines;
 pub use connections::{CONNECTIONS, connections};
 pub use failure::{IpvsError, OpenError};
 pub use host::{HostError, LocalHost};

@@ -230,6 +230,12 @@ impl ServiceSettings {
         matches!(self.scheduler.name(), "mh" | "sh")
     }
 
+    /// Whether such a scheduler hashes the client's port with its address (`mh-port`, `sh-port`).
+    #[must_use]
+    pub fn hashes_ports(&self) -> bool {
+        self.hashes_clients() && self.scheduler_flags.bits() & 0b10 != 0
+    }
+
     /// Whether a server with a smaller weight gets fewer new connections. `rr`, `lc` and `dh` only ask whether a weight is 0,
     /// `fo` gives everything to the largest one, and under `mh` and `sh` another weight moves clients
     /// (`net/netfilter/ipvs/ip_vs_*.c`). A scheduler that is not known may.

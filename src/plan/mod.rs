@@ -25,8 +25,10 @@ mod diff;
 mod empty;
 mod execute;
 mod failure;
+mod forecast;
 mod host;
 mod leaving;
+mod maglev;
 mod pool;
 mod simulate;
 mod standby;
@@ -41,9 +43,11 @@ pub use diff::{Plan, diff, diff_service};
 pub use empty::empty_service;
 pub use execute::{Target, carry_out, execute};
 pub use failure::StepFailure;
+pub use forecast::{Forecast, Loss, PresentServer, PresentService};
 pub use host::{
     AddressSettings, DesiredHost, DesiredTimeouts, HostFailure, HostPart, HostPlan, HostReading,
     HostScope, HostStep, HostTarget, Missing, desired_host, diff_host,
 };
 pub use leaving::{drains_after, drains_at_start};
+pub use maglev::{Destination, Maglev};
 pub use simulate::SimulatedKernel;

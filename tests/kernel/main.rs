@@ -87,3 +87,12 @@ fn alone(test: fn()) {
     namespace.ip("link set lo up").expect("bring lo up");
     namespace.run(test);
 }
+
+/// A number of the environment.
+fn number(name: &str, otherwise: u64) -> u64 {
+    let given = std::env::var(name).ok().filter(|text| !text.is_empty());
+    given.map_or(otherwise, |text| {
+        let number = text.parse();
+        number.unwrap_or_else(|_| panic!("{name}={text:?} is no number"))
+    })
+}

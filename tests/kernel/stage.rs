@@ -58,17 +58,7 @@ impl Stage {
         let client = net.host("client", &[client, client6].concat()).unwrap();
         let director = ["192.168.0.11/16", "10.9.0.11/24"];
         let director6 = ["fd00:a::11/64", "fd00:9::11/64"];
-        let director = net
-            .host("director", &[director, director6].concat())
-            .unwrap();
-        for (name, value) in [
-            ("ipv4/ip_forward", "1"),
-            ("ipv6/conf/all/forwarding", "1"),
-            ("ipv4/conf/all/send_redirects", "0"),
-            ("ipv4/conf/eth0/send_redirects", "0"),
-        ] {
-            director.sysctl(name, value).unwrap();
-        }
+        let director = a_director(&net, "director", &[director, director6].concat());
         // All are on one network: the director would tell hosts the shorter way past it.
         let no_redirects = "ipv6/conf/eth0/accept_redirects";
         client.sysctl(no_redirects, "0").unwrap();
@@ -87,17 +77,14 @@ impl Stage {
         }
     }
 
-    /// Gives the director a virtual address. An IPv6 one is deprecated from the start: otherwise the kernel would
-    /// choose it as the source of tunneled packets. Servers have that address themselves, and drop such packets.
+    /// Gives the director a virtual address.
     pub(crate) fn vip(&self, vip: IpAddr) {
-        let deprecated = if vip.is_ipv6() {
-            " preferred_lft 0"
-        } else {
-            ""
-        };
-        let options = format!("{}{deprecated}", nodad(vip));
-        let line = format!("address add {} dev eth0{options}\n", single(vip));
-        self.director.ip(&line).unwrap();
+        hold_vip(&self.director, vip);
+    }
+
+    /// Another director at the last number 12, without a virtual address.
+    pub(crate) fn other_director(&self) -> Host {
+        a_director(&self.net, "other", &["192.168.0.12/16", "fd00:a::12/64"])
     }
 
     /// Makes every real server accept packets for `vip`: it has the address on `device`, and does not announce it.
@@ -216,6 +203,32 @@ impl Stage {
         let text = self.director.run(|| fs::read_to_string(path).unwrap());
         text.lines().skip(1).map(str::to_owned).collect()
     }
+}
+
+fn a_director(net: &Net, name: &str, addresses: &[&str]) -> Host {
+    let director = net.host(name, addresses).unwrap();
+    for (name, value) in [
+        ("ipv4/ip_forward", "1"),
+        ("ipv6/conf/all/forwarding", "1"),
+        ("ipv4/conf/all/send_redirects", "0"),
+        ("ipv4/conf/eth0/send_redirects", "0"),
+    ] {
+        director.sysctl(name, value).unwrap();
+    }
+    director
+}
+
+/// Gives a director a virtual address. An IPv6 one is deprecated from the start: otherwise the kernel would choose it as
+/// the source of tunneled packets. Servers have that address themselves, and drop such packets.
+pub(crate) fn hold_vip(director: &Host, vip: IpAddr) {
+    let deprecated = if vip.is_ipv6() {
+        " preferred_lft 0"
+    } else {
+        ""
+    };
+    let options = format!("{}{deprecated}", nodad(vip));
+    let line = format!("address add {} dev eth0{options}\n", single(vip));
+    director.ip(&line).unwrap();
 }
 
 fn real_server(net: &Net, number: u8) -> Host {

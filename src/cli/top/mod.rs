@@ -10,12 +10,12 @@ use std::io::BufRead;
 use std::net::{IpAddr, SocketAddr};
 
 use super::connections::ConnectionsError;
-use super::lines::Lines;
 use super::own::Asked;
 use crate::codec::connection::Connection;
 use crate::ipvsadm::address::number_within;
 use crate::ipvsadm::failure::Failure;
 use crate::ipvsadm::filter::Filter;
+use crate::kernel::ConnectionLines;
 use crate::model::ServiceKey;
 
 pub use phase::{Counts, Phase};
@@ -94,7 +94,7 @@ impl Counted {
             connections: Counts::default(),
             templates: 0,
         };
-        let mut lines = Lines::behind_title(input)?;
+        let mut lines = ConnectionLines::behind_title(input)?;
         let mut line = String::new();
         while lines.next(&mut line)? {
             let connection = Connection::parse(&line)?;

@@ -8,6 +8,7 @@ mod dns;
 mod drains;
 mod exec;
 mod file;
+mod forecast;
 mod foreign;
 mod foretold;
 mod half_closed;
@@ -87,6 +88,7 @@ pub(crate) fn tests() -> Vec<Test> {
         log::tests(),
         recording::tests(),
         foretold::tests(),
+        forecast::tests(),
     ]
     .concat()
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The IP packets that pass a host, coming and going.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use lab::netns::Host;
@@ -27,27 +27,35 @@ impl Sniffer {
 
     /// The source addresses of all TCP and UDP packets since it was made, or last asked.
     pub(super) fn sources(&self) -> Vec<IpAddr> {
+        self.senders().iter().map(SocketAddr::ip).collect()
+    }
+
+    /// The same with their ports.
+    pub(super) fn senders(&self) -> Vec<SocketAddr> {
         let mut packet = [0; 256];
-        let mut sources = Vec::new();
+        let mut senders = Vec::new();
         while let Ok(length) = recv(self.socket.as_raw_fd(), &mut packet, MsgFlags::empty()) {
-            sources.extend(source(packet.get(..length).unwrap_or_default()));
+            senders.extend(sender(packet.get(..length).unwrap_or_default()));
         }
-        sources
+        senders
     }
 }
 
-/// The source address of a TCP or UDP packet that is not inside another.
-fn source(packet: &[u8]) -> Option<IpAddr> {
-    let (protocol, source): (u8, IpAddr) = match packet.first()? >> 4 {
+/// The source of a TCP or UDP packet that is not inside another.
+fn sender(packet: &[u8]) -> Option<SocketAddr> {
+    let first = packet.first()?;
+    let (protocol, source, header): (u8, IpAddr, usize) = match first >> 4 {
         4 => {
             let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
-            (*packet.get(9)?, source.into())
+            (*packet.get(9)?, source.into(), usize::from(first & 0xf) * 4)
         }
         6 => {
             let source: [u8; 16] = packet.get(8..24)?.try_into().ok()?;
-            (*packet.get(6)?, source.into())
+            (*packet.get(6)?, source.into(), 40)
         }
         _ => return None,
     };
-    [TCP, UDP].contains(&protocol).then_some(source)
+    let port = packet.get(header..header + 2)?.try_into().ok()?;
+    let sender = SocketAddr::new(source, u16::from_be_bytes(port));
+    [TCP, UDP].contains(&protocol).then_some(sender)
 }

@@ -11,7 +11,7 @@ mod service;
 
 use std::time::Instant;
 
-use crate::Test;
+use crate::{Test, number};
 
 /// One in each service of a round.
 const EACH_ROUND: u64 = 10;
@@ -50,13 +50,4 @@ fn played() {
         failed.is_empty(),
         "again: make drains DRAINS={EACH_ROUND} SEED=N, for each N of {failed:?}"
     );
-}
-
-/// A number of the environment.
-fn number(name: &str, otherwise: u64) -> u64 {
-    let given = std::env::var(name).ok().filter(|text| !text.is_empty());
-    given.map_or(otherwise, |text| {
-        let number = text.parse();
-        number.unwrap_or_else(|_| panic!("{name}={text:?} is no number"))
-    })
 }

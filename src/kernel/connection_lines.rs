@@ -5,15 +5,15 @@ use std::io::{BufRead, Error};
 
 /// A list while we read it, after its title.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub struct ConnectionLines<R> {
     input: R,
     /// Used again for each line.
     bytes: Vec<u8>,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> ConnectionLines<R> {
     /// Passes over the title.
-    pub(super) fn behind_title(mut input: R) -> Result<Self, Error> {
+    pub fn behind_title(mut input: R) -> Result<Self, Error> {
         let mut bytes = Vec::new();
         input.read_until(b'\n', &mut bytes)?;
         Ok(Self { input, bytes })
@@ -21,7 +21,7 @@ impl<R: BufRead> Lines<R> {
 
     /// Reads the next line into `line`, and replaces its content; `false` at the end. Bytes that are not UTF-8 are
     /// replaced: a SIP client chooses the data of its persistence engine, and must not be able to end the list.
-    pub(super) fn next(&mut self, line: &mut String) -> Result<bool, Error> {
+    pub fn next(&mut self, line: &mut String) -> Result<bool, Error> {
         self.bytes.clear();
         line.clear();
         if self.input.read_until(b'\n', &mut self.bytes)? == 0 {
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_end_nothing() {
-        let mut lines = Lines::behind_title(&b"\xff title\none \xe9\n\ntwo"[..]).unwrap();
+        let mut lines = ConnectionLines::behind_title(&b"\xff title\none \xe9\n\ntwo"[..]).unwrap();
         let mut line = "before".to_owned();
         for expected in ["one \u{fffd}\n", "\n", "two"] {
             assert!(lines.next(&mut line).unwrap());
@@ -46,7 +46,7 @@ mod tests {
         }
         assert!(!lines.next(&mut line).unwrap());
         assert!(
-            !Lines::behind_title(&b""[..])
+            !ConnectionLines::behind_title(&b""[..])
                 .unwrap()
                 .next(&mut line)
                 .unwrap()

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `director failover --dry-run`: the open connections that another director would break.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::args::Failure;
+use super::ask::{Whom, to_json};
+use super::oneshot::open;
+use super::say::{printable, say};
+use crate::codec::connection::Connection;
+use crate::codec::ipvs::ServerEntry;
+use crate::control::{Item, Request, RouterStatus, ServerStatus, Status};
+use crate::engine::count;
+use crate::kernel::{CONNECTIONS, ConnectionLines, Ipvs, connections};
+use crate::model::{ServerKey, ServiceKey, Weight};
+use crate::plan::{Forecast, Loss, PresentServer, PresentService};
+use crate::system::Reader;
+
+/// So many connections are listed for people.
+const MOST_LISTED: usize = 20;
+/// JSON is written in pieces of about so many bytes.
+const PIECE: usize = 64 * 1024;
+
+/// The command. It reads the kernel's tables of this host; from the director it has the routers and the full weights.
+pub(super) fn forecast(
+    whom: Whom,
+    router: Option<String>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let status = status(whom)?;
+    let moving = Moving::of(&status.routers, router.as_deref())?;
+    let mut ipvs = open()?;
+    let forecast = Forecast::new(present(&mut ipvs, &status, &moving)?);
+    let mut report = Report::new(&forecast, &moving);
+    if json {
+        report.write_json()?;
+    } else {
+        report.read(|_| Ok(Reader::There))?;
+        say(&report.text())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(whom: Whom) -> Result<Status, Failure> {
+    let mut client = whom.connect()?;
+    let (services, watch) = (Vec::new(), false);
+    for item in client.ask(Request::Status { services, watch })? {
+        if let Item::Status(status) = item? {
+            return Ok(*status);
+        }
+    }
+    Err(Failure::failed("the director did not say its status"))
+}
+
+/// The addresses that another director would have.
+enum Moving {
+    /// All of this host: it has no virtual router, another program moves them.
+    All,
+    These(Vec<IpAddr>),
+}
+
+impl Moving {
+    fn of(routers: &[RouterStatus], name: Option<&str>) -> Result<Self, Failure> {
+        let meant = |router: &&RouterStatus| name.is_none_or(|name| name == router.name);
+        let mut meant = routers.iter().filter(meant).peekable();
+        match (name, meant.peek()) {
+            (Some(name), None) => Err(Failure::failed(format!(
+                "no virtual router {name}; director status lists them"
+            ))),
+            (None, None) => Ok(Self::All),
+            (_, Some(_)) => {
+                let addresses = meant.flat_map(|router| &router.addresses);
+                Ok(Self::These(
+                    addresses.filter_map(|it| address(it)).collect(),
+                ))
+            }
+        }
+    }
+
+    fn has(&self, address: IpAddr) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.contains(&address),
+        }
+    }
+}
+
+/// The address in `192.0.2.10/24`.
+fn address(text: &str) -> Option<IpAddr> {
+    text.split('/').next()?.parse().ok()
+}
+
+/// The kernel's services that move.
+fn present(
+    ipvs: &mut Ipvs,
+    status: &Status,
+    moving: &Moving,
+) -> Result<Vec<(ServiceKey, PresentService)>, Failure> {
+    let known = status.services.iter();
+    let known: BTreeMap<(ServiceKey, ServerKey), &ServerStatus> = known
+        .flat_map(|service| {
+            let servers = service.servers.iter();
+            servers.map(|server| ((service.service, server.server), server))
+        })
+        .collect();
+    let mut services = Vec::new();
+    for entry in ipvs.services().map_err(Failure::failed)? {
+        let key = entry.key;
+        if !key.address().is_some_and(|address| moving.has(address)) {
+            continue;
+        }
+        let listed = ipvs.servers(&key).map_err(Failure::failed)?;
+        let servers = listed.iter();
+        let servers = servers.map(|it| present_server(it, known.get(&(key, it.key)).copied()));
+        let present = PresentService {
+            settings: entry.settings,
+            servers: servers.collect(),
+        };
+        services.push((key, present));
+    }
+    Ok(services)
+}
+
+fn present_server(entry: &ServerEntry, known: Option<&ServerStatus>) -> PresentServer {
+    let now = entry.server.weight;
+    // A weight that an operator has ordered is as good as a configured one.
+    let is_less = now.is_zero() || known.is_some_and(|it| it.slow_start.is_some());
+    let configured = known.and_then(|it| Weight::new(it.configured_weight));
+    PresentServer {
+        key: entry.key,
+        real: entry.server,
+        full_weight: configured.filter(|_| is_less).unwrap_or(now),
+    }
+}
+
+/// A connection that would break.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Broken {
+    service: ServiceKey,
+    client: SocketAddr,
+    server: ServerKey,
+    reason: Loss,
+}
+
+/// What is known of the connections of a service.
+#[derive(Debug, Default)]
+struct Counts {
+    open: u64,
+    broken: BTreeMap<Loss, u64>,
+}
+
+impl Counts {
+    fn broken(&self) -> u64 {
+        self.broken.values().sum()
+    }
+}
+
+struct Report<'a> {
+    forecast: &'a Forecast,
+    moving: &'a Moving,
+    services: BTreeMap<ServiceKey, Counts>,
+    /// Open connections to addresses that move, and to none of their services.
+    unknown: u64,
+    /// The first ones.
+    listed: Vec<Broken>,
+}
+
+impl<'a> Report<'a> {
+    fn new(forecast: &'a Forecast, moving: &'a Moving) -> Self {
+        let services = forecast.services().map(|key| (*key, Counts::default()));
+        Self {
+            forecast,
+            moving,
+            services: services.collect(),
+            unknown: 0,
+            listed: Vec::new(),
+        }
+    }
+
+    /// Reads the kernel's connections, and gives out each one that would break until nobody wants more.
+    fn read(
+        &mut self,
+        mut tell: impl FnMut(&Broken) -> Result<Reader, Failure>,
+    ) -> Result<(), Failure> {
+        let unread =
+            |error: std::io::Error| Failure::failed(format!("read {CONNECTIONS}: {error}"));
+        let input = connections().map_err(unread)?;
+        let mut lines = ConnectionLines::behind_title(input).map_err(unread)?;
+        let mut line = String::new();
+        while lines.next(&mut line).map_err(unread)? {
+            let connection = Connection::parse(&line);
+            let connection = connection
+                .map_err(|error| Failure::failed(format!("read {CONNECTIONS}: {error}")))?;
+            let Some(broken) = self.judge(&connection) else {
+                continue;
+            };
+            if tell(&broken)? == Reader::Gone {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a connection. Returns it if it would break.
+    fn judge(&mut self, connection: &Connection<'_>) -> Option<Broken> {
+        let at = connection.service;
+        if !connection.is_open() || !self.moving.has(at.ip()) {
+            return None;
+        }
+        let Some(service) = self.forecast.service_of(connection.transport()?, at) else {
+            self.unknown += 1;
+            return None;
+        };
+        let counts = self.services.entry(*service).or_default();
+        counts.open += 1;
+        let (client, server) = (connection.client, connection.server.into());
+        let reason = self.forecast.loss(service, client, server)?;
+        *counts.broken.entry(reason).or_default() += 1;
+        let broken = Broken {
+            service: *service,
+            client,
+            server,
+            reason,
+        };
+        if self.listed.len() < MOST_LISTED {
+            self.listed.push(broken);
+        }
+        Some(broken)
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for (service, counts) in &self.services {
+            // Writing to a String cannot fail, here and below.
+            let _ = writeln!(
+                text,
+                "{service}: {} of {} would break",
+                counts.broken(),
+                count_open(counts.open)
+            );
+            for (reason, number) in &counts.broken {
+                let _ = writeln!(text, "  {number}: {reason}");
+            }
+        }
+        if self.unknown > 0 {
+            let _ = writeln!(
+                text,
+                "{} of services by mark, or of none: not foretold",
+                count_open(self.unknown)
+            );
+        }
+        let all: u64 = self.services.values().map(Counts::broken).sum();
+        let shown = u64::try_from(self.listed.len()).unwrap_or(u64::MAX);
+        if shown < all {
+            let _ = writeln!(
+                text,
+                "the first {shown} that would break (--json prints all):"
+            );
+        } else if shown > 0 {
+            text.push_str("these would break:\n");
+        }
+        for it in &self.listed {
+            let _ = writeln!(
+                text,
+                "  {} {} -> {}: {}",
+                it.service, it.client, it.server, it.reason
+            );
+        }
+        printable(&text)
+    }
+
+    /// The connections as they come, then the numbers.
+    fn write_json(&mut self) -> Result<(), Failure> {
+        let mut piece = "{\"connections\": [".to_owned();
+        let mut separator = "\n  ";
+        self.read(|broken| {
+            piece.push_str(separator);
+            separator = ",\n  ";
+            piece.push_str(&serde_json::to_string(broken).map_err(Failure::failed)?);
+            if piece.len() < PIECE {
+                return Ok(Reader::There);
+            }
+            let reader = say(&piece);
+            piece.clear();
+            reader
+        })?;
+        piece.push_str("\n],\n\"services\": ");
+        let services = self.services.iter();
+        let services = services.map(|(service, counts)| CountsJson {
+            service: *service,
+            open: counts.open,
+            broken: counts.broken(),
+            reasons: &counts.broken,
+        });
+        let services: Vec<CountsJson<'_>> = services.collect();
+        piece.push_str(to_json(serde_json::to_string(&services))?.trim_end());
+        let _ = writeln!(piece, ",\n\"not_foretold\": {}}}", self.unknown);
+        say(&piece)?;
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct CountsJson<'a> {
+    service: ServiceKey,
+    open: u64,
+    broken: u64,
+    reasons: &'a BTreeMap<Loss, u64>,
+}
+
+fn count_open(number: u64) -> String {
+    count(
+        usize::try_from(number).unwrap_or(usize::MAX),
+        "open connection",
+    )
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `director failover --dry-run`: what another director would break.
+
+use std::time::Instant;
+
+use lab::question::{Conversation, connect};
+use serde_json::Value;
+
+use super::process::{Files, Running, Said};
+use crate::Test;
+use crate::stage::{PATIENCE, Stage, wait_for};
+
+const HASHED: &str = "192.168.0.10:5672";
+const IN_TURN: &str = "192.168.0.10:80";
+/// More than are listed for people.
+const HELD: usize = 60;
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![(
+        "failover_dry_run_says_which_connections_would_break_and_why",
+        said_before,
+    )]
+}
+
+fn said_before() {
+    let stage = Stage::direct_routing(3, &[HASHED.parse().unwrap(), IN_TURN.parse().unwrap()]);
+    let files = Files::new();
+    files.write(&format!(
+        "defaults: {{check: none}}\n\
+         virtual_services:\n\
+         - {{address: {HASHED}, scheduler: mh, scheduler_flags: [mh-port, mh-fallback], servers: [192.168.0.2, 192.168.0.3, \
+         192.168.0.4]}}\n\
+         - {{address: {IN_TURN}, scheduler: rr, servers: [192.168.0.2]}}\n"
+    ));
+    let _director = Running::start(&stage.director, &files, &[]);
+    let (held, servers) = hold(&stage, HASHED, HELD);
+    let (one, _) = hold(&stage, IN_TURN, 1);
+    let dry_run = |options: &[&str]| -> Said {
+        let options = [&["--dry-run"], options].concat();
+        let said = files.once(&stage.director, "failover", &options);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said
+    };
+    let text = dry_run(&[]).out;
+    assert!(
+        text.contains(&format!(
+            "TCP {HASHED}: 0 of {HELD} open connections would break\n"
+        )),
+        "{text}"
+    );
+    let of_rr = "1 of 1 open connection would break\n  1: the scheduler is not mh: the other director would choose anew\n";
+    assert!(text.contains(&format!("TCP {IN_TURN}: {of_rr}")), "{text}");
+    assert!(text.contains("these would break:\n"), "{text}");
+
+    drain(&stage, &files, "192.168.0.2");
+    drain(&stage, &files, "192.168.0.3");
+    let broken = servers.iter().filter(|name| *name != "rs3").count();
+    assert!(broken >= 20, "{servers:?}");
+    let text = dry_run(&[]).out;
+    let expected = format!(
+        "TCP {HASHED}: {broken} of {HELD} open connections would break\n  {broken}: the real server drains or has weight 0\n"
+    );
+    assert!(text.contains(&expected), "{text}");
+    let first = "the first 20 that would break (--json prints all):\n";
+    let (_, listed) = text.split_once(first).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(listed.lines().count(), 20, "{text}");
+
+    let json: Value = serde_json::from_str(&dry_run(&["--json"]).out).unwrap();
+    let connections = json["connections"].as_array().unwrap();
+    assert_eq!(connections.len(), broken + 1, "{json}");
+    let of_mh = connections.iter().filter(|it| it["reason"] == "quiesced");
+    assert_eq!(of_mh.count(), broken, "{json}");
+    assert_eq!(json["services"][1]["open"], HELD, "{json}");
+    assert_eq!(json["not_foretold"], 0, "{json}");
+
+    let said = files.once(
+        &stage.director,
+        "failover",
+        &["--dry-run", "--router", "eth0/9"],
+    );
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("no virtual router eth0/9"), "{said:?}");
+    drop((held, one));
+}
+
+/// Holds so many connections. Returns also the names of their servers.
+fn hold(stage: &Stage, vip: &str, count: usize) -> (Vec<Conversation>, Vec<String>) {
+    let vip = vip.parse().unwrap();
+    let open = || {
+        let stream = stage.client.run(|| connect(None, vip, PATIENCE)).unwrap();
+        let mut conversation = Conversation::new(stream).unwrap();
+        let answer = conversation
+            .ask("hello", Instant::now() + PATIENCE)
+            .unwrap();
+        let name = answer.strip_suffix(" hello").unwrap().to_owned();
+        (conversation, name)
+    };
+    (0..count).map(|_| open()).unzip()
+}
+
+fn drain(stage: &Stage, files: &Files, server: &str) {
+    let socket = files.path("socket");
+    let options = ["--socket", socket.to_str().unwrap()];
+    let mut program = std::process::Command::new(super::process::PROGRAM);
+    program.args(["drain", server]).args(options);
+    let said = super::process::said(&stage.director, &mut program);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    wait_for("the kernel has weight 0", || {
+        let status = files.status(&stage.director);
+        let mut servers = status.services.iter().flat_map(|it| &it.servers);
+        let is_out = servers.all(|it| {
+            it.server.address.to_string() != server || it.weight.is_none_or(|it| it == 0)
+        });
+        is_out.then_some(())
+    });
+}
