@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director failover --dry-run`: what another director would break.
 
+use std::process::Command;
 use std::time::Instant;
 
 use lab::question::{Conversation, connect};
+use lvs_director::control::Status;
 use serde_json::Value;
 
-use super::process::{Files, Running, Said};
+use super::process::{Files, PROGRAM, Running, Said, said};
 use crate::Test;
 use crate::stage::{PATIENCE, Stage, wait_for};
 
@@ -98,19 +100,23 @@ fn hold(stage: &Stage, vip: &str, count: usize) -> (Vec<Conversation>, Vec<Strin
     (0..count).map(|_| open()).unzip()
 }
 
+/// Orders it for the service by hash, where another server is left.
 fn drain(stage: &Stage, files: &Files, server: &str) {
+    let service = format!("TCP {HASHED}");
     let socket = files.path("socket");
-    let options = ["--socket", socket.to_str().unwrap()];
-    let mut program = std::process::Command::new(super::process::PROGRAM);
-    program.args(["drain", server]).args(options);
-    let said = super::process::said(&stage.director, &mut program);
+    let mut program = Command::new(PROGRAM);
+    program.args(["drain", server, "--service", &service, "--socket"]);
+    let said = said(&stage.director, program.arg(socket));
     assert_eq!(said.code, Some(0), "{said:?}");
     wait_for("the kernel has weight 0", || {
-        let status = files.status(&stage.director);
-        let mut servers = status.services.iter().flat_map(|it| &it.servers);
-        let is_out = servers.all(|it| {
-            it.server.address.to_string() != server || it.weight.is_none_or(|it| it == 0)
-        });
-        is_out.then_some(())
+        let said = files.once(
+            &stage.director,
+            "status",
+            &["--json", "--service", &service],
+        );
+        let status: Status = serde_json::from_str(&said.out).unwrap();
+        let mut servers = status.services[0].servers.iter();
+        let it = servers.find(|it| it.server.address.to_string() == server)?;
+        (it.weight == Some(0)).then_some(())
     });
 }
