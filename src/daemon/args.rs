@@ -178,20 +178,7 @@ enum Command {
     },
     /// Let the other director have the virtual addresses. This one takes them back when the other leaves, or when nobody
     /// takes them
-    Failover {
-        #[command(flatten)]
-        whom: Director,
-        /// Only this virtual router, as director status names it: eth0/51
-        #[arg(long, value_name = "NAME")]
-        router: Option<String>,
-        /// Change nothing: print how many open connections would break, and why. The other director is taken to have the
-        /// same configuration, and no connection sync
-        #[arg(long)]
-        dry_run: bool,
-        /// With --dry-run, print JSON with all these connections
-        #[arg(long, requires = "dry_run")]
-        json: bool,
-    },
+    Failover(HandOver),
     /// Ask the running director to read its configuration again, as SIGHUP does
     Reload {
         #[command(flatten)]
@@ -230,6 +217,34 @@ impl Servers {
             asked,
         };
         order::order(Whom { socket, file: None }, &wish)
+    }
+}
+
+/// Which addresses another director gets, or would get.
+#[derive(Debug, Args)]
+struct HandOver {
+    #[command(flatten)]
+    whom: Director,
+    /// Only this virtual router, as director status names it: eth0/51
+    #[arg(long, value_name = "NAME")]
+    router: Option<String>,
+    /// Change nothing: print how many open connections would break, and why. The other director is taken to have the same
+    /// configuration, and no connection sync
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run, print JSON with all these connections
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+}
+
+impl HandOver {
+    fn carry_out(self) -> Result<ExitCode, Failure> {
+        let whom = self.whom.into();
+        if self.dry_run {
+            forecast::forecast(whom, self.router.as_deref(), self.json)
+        } else {
+            ask::failover(whom, self.router)
+        }
     }
 }
 
@@ -393,13 +408,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             follow,
             json,
         } => ask::events(whom.into(), since_number, follow, json),
-        Command::Failover {
-            whom,
-            router,
-            dry_run: true,
-            json,
-        } => forecast::forecast(whom.into(), router, json),
-        Command::Failover { whom, router, .. } => ask::failover(whom.into(), router),
+        Command::Failover(asked) => asked.carry_out(),
         Command::Reload { whom, wait } => ask::reload(whom.into(), wait),
     }
 }

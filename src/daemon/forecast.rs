@@ -27,13 +27,9 @@ const MOST_LISTED: usize = 20;
 const PIECE: usize = 64 * 1024;
 
 /// The command. It reads the kernel's tables of this host; from the director it has the routers and the full weights.
-pub(super) fn forecast(
-    whom: Whom,
-    router: Option<String>,
-    json: bool,
-) -> Result<ExitCode, Failure> {
+pub(super) fn forecast(whom: Whom, router: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
     let status = status(whom)?;
-    let moving = Moving::of(&status.routers, router.as_deref())?;
+    let moving = Moving::of(&status.routers, router)?;
     let mut ipvs = open()?;
     let forecast = Forecast::new(present(&mut ipvs, &status, &moving)?);
     let mut report = Report::new(&forecast, &moving);

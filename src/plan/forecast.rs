@@ -6,6 +6,7 @@
 //! to the server that its scheduler chooses. The connection goes on if that is the server that has it.
 
 use std::cell::OnceCell;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -241,7 +242,7 @@ fn canonical(servers: &[PresentServer]) -> Vec<Destination> {
         is_available: !it.real.weight.is_zero(),
     };
     let mut listed: Vec<Destination> = servers.iter().map(as_added).collect();
-    listed.sort_by(|a, b| b.server.cmp(&a.server));
+    listed.sort_by_key(|it| Reverse(it.server));
     listed
 }
 

@@ -5,9 +5,9 @@
 //! their weights: two kernels with the same servers choose the same, without a word between them. Source:
 //! `net/netfilter/ipvs/ip_vs_mh.c`. The tests in `tests/kernel/traffic/maglev.rs` compare with the kernel.
 //!
-//! Three things are the kernel's own, and cannot be read from it. It has 4,093 slots
-//! (`CONFIG_IP_VS_MH_TAB_INDEX` is 12 if nobody changed it). It hashes as 64-bit kernels do. It never takes a server for
-//! overloaded, as it would above an upper threshold.
+//! What cannot be read from a kernel is taken for granted: that it has 4,093 slots (`CONFIG_IP_VS_MH_TAB_INDEX` is 12 if
+//! nobody changed it), hashes as 64-bit kernels do, and takes no server for overloaded, as it would above an upper
+//! threshold.
 
 mod fill;
 mod hash;
@@ -120,6 +120,7 @@ fn folded(family: AddressFamily, address: IpAddr) -> u32 {
 }
 
 fn words(address: Ipv6Addr) -> [u32; 4] {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    [(a, b), (c, d), (e, f), (g, h)].map(|(high, low)| u32::from(high) << 16 | u32::from(low))
+    let bits = address.to_bits();
+    let word = |shift: u32| u32::try_from(bits >> shift & u128::from(u32::MAX)).unwrap_or(0);
+    [96, 64, 32, 0].map(word)
 }

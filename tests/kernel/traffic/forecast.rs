@@ -241,13 +241,12 @@ impl<'a> History<'a> {
         if present.iter().any(|it| !it.real.weight.is_zero()) {
             return;
         }
-        match present.first() {
-            Some(first) => self.set(first.key, first.full_weight),
-            None => {
-                let (server, full) = self.full.iter().next().unwrap();
-                let step = Step::AddServer(self.key, *server, real(*full));
-                self.apply(&[step]);
-            }
+        if let Some(first) = present.first() {
+            self.set(first.key, first.full_weight);
+        } else {
+            let (server, full) = self.full.iter().next().unwrap();
+            let step = Step::AddServer(self.key, *server, real(*full));
+            self.apply(&[step]);
         }
     }
 
