@@ -16,7 +16,7 @@ use lvs_director::codec::connection::Connection;
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::{
     ForwardingMethod, Protocol, RealServer, Scheduler, SchedulerFlags, ServerKey, ServiceKey,
-    ServiceSettings, Weight,
+    ServiceSettings, Tunnel, Weight,
 };
 use lvs_director::plan::{Forecast, Loss, PresentServer, PresentService, Step, Target as _};
 
@@ -79,8 +79,8 @@ impl Directors {
                 hold_vip(director, vip.parse().unwrap());
             }
         }
-        for vip in VIPS {
-            stage.servers_hold(vip.parse().unwrap(), "lo");
+        for (vip, tunnel) in VIPS.into_iter().zip(["tunl0", "ip6tnl0"]) {
+            stage.servers_hold(vip.parse().unwrap(), tunnel);
         }
         stage.grow_table_early();
         other.sysctl("ipv4/vs/sloppy_tcp", "1").unwrap();
@@ -105,6 +105,7 @@ struct History<'a> {
     vip: SocketAddr,
     key: ServiceKey,
     settings: ServiceSettings,
+    forwarding: ForwardingMethod,
     /// What each server is configured with.
     full: BTreeMap<ServerKey, Weight>,
     /// By the client's end: the server's name, and the connection.
@@ -119,10 +120,15 @@ impl<'a> History<'a> {
         let servers = directors.stage.servers.iter();
         let servers = servers.map(|host| ServerKey::new(host.addresses()[own], vip.port()));
         let full = servers.map(|server| (server, weight(&mut rng))).collect();
+        let ways = [
+            ForwardingMethod::DirectRouting,
+            ForwardingMethod::Tunneling(Tunnel::IPIP),
+        ];
         directors.stage.serve_everywhere(Protocol::Tcp, vip);
         directors.steer(vip.ip(), FIRST);
         Self {
             directors,
+            forwarding: *rng.choice(&ways).unwrap(),
             rng,
             seed,
             vip,
@@ -163,6 +169,10 @@ impl<'a> History<'a> {
         (opened, foretold.into_values().collect())
     }
 
+    fn real(&self, weight: Weight) -> RealServer {
+        RealServer::new(self.forwarding, weight)
+    }
+
     fn apply(&mut self, steps: &[Step]) {
         let refused = self.directors.stage.ipvs.apply(steps).unwrap();
         assert!(refused.is_empty(), "{refused:?}");
@@ -196,14 +206,14 @@ impl<'a> History<'a> {
     /// With its full weight, and with 0 afterwards if it is not well.
     fn add(&mut self, server: ServerKey) {
         let full = self.full[&server];
-        self.apply(&[Step::AddServer(self.key, server, real(full))]);
+        self.apply(&[Step::AddServer(self.key, server, self.real(full))]);
         if self.rng.u8(0..4) == 0 {
             self.set(server, Weight::ZERO);
         }
     }
 
     fn set(&mut self, server: ServerKey, weight: Weight) {
-        self.apply(&[Step::EditServer(self.key, server, real(weight))]);
+        self.apply(&[Step::EditServer(self.key, server, self.real(weight))]);
     }
 
     /// A server comes, goes, drains, is well again, or gets another weight.
@@ -245,7 +255,7 @@ impl<'a> History<'a> {
             self.set(first.key, first.full_weight);
         } else {
             let (server, full) = self.full.iter().next().unwrap();
-            let step = Step::AddServer(self.key, *server, real(*full));
+            let step = Step::AddServer(self.key, *server, self.real(*full));
             self.apply(&[step]);
         }
     }
@@ -298,7 +308,7 @@ impl<'a> History<'a> {
         steps.extend(
             present
                 .iter()
-                .map(|it| Step::AddServer(self.key, it.key, real(it.full_weight))),
+                .map(|it| Step::AddServer(self.key, it.key, self.real(it.full_weight))),
         );
         let out = present.iter().filter(|it| it.real.weight.is_zero());
         steps.extend(out.map(|it| Step::EditServer(self.key, it.key, it.real)));
@@ -334,8 +344,4 @@ fn ask(conversation: &mut Conversation) -> std::io::Result<String> {
 
 fn weight(rng: &mut Rng) -> Weight {
     Weight::new(*rng.choice(&WEIGHTS).unwrap()).unwrap()
-}
-
-fn real(weight: Weight) -> RealServer {
-    RealServer::new(ForwardingMethod::DirectRouting, weight)
 }
