@@ -102,6 +102,9 @@ pub struct ServiceStatus {
     pub service: ServiceKey,
     /// Its scheduler.
     pub scheduler: String,
+    /// Whether its connections live on when another director takes over (`failover: keep_connections`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_connections: bool,
     /// Why the kernel is not as it should be, if it is not.
     pub error: Option<String>,
     /// What is wrong with its real servers together.

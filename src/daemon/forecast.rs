@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director failover --dry-run`: the open connections that another director would break.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
@@ -104,6 +104,8 @@ fn present(
             servers.map(|server| ((service.service, server.server), server))
         })
         .collect();
+    let kept = status.services.iter().filter(|it| it.keeps_connections);
+    let kept: BTreeSet<ServiceKey> = kept.map(|it| it.service).collect();
     let mut services = Vec::new();
     for entry in ipvs.services().map_err(Failure::failed)? {
         let key = entry.key;
@@ -115,6 +117,7 @@ fn present(
         let servers = servers.map(|it| present_server(it, known.get(&(key, it.key)).copied()));
         let present = PresentService {
             settings: entry.settings,
+            keeps_connections: kept.contains(&key),
             servers: servers.collect(),
         };
         services.push((key, present));

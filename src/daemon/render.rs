@@ -438,6 +438,7 @@ mod tests {
             services: vec![ServiceStatus {
                 service: "FWM 7".parse().unwrap(),
                 scheduler: "wlc".to_owned(),
+                keeps_connections: false,
                 error: Some("\u{7}".to_owned()),
                 alarm: None,
                 servers: Vec::new(),

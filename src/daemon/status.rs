@@ -70,6 +70,7 @@ fn service_status(
     ServiceStatus {
         service: key,
         scheduler: service.settings.scheduler.to_string(),
+        keeps_connections: service.failover.keeps_connections(),
         error: view
             .and_then(|view| view.error.as_deref())
             .map(str::to_owned),

@@ -24,6 +24,8 @@ use crate::model::{
 pub struct PresentService {
     /// How it is.
     pub settings: ServiceSettings,
+    /// Whether the other director takes on TCP connections that it does not know (`failover: keep_connections`).
+    pub keeps_connections: bool,
     /// Its real servers, in the order in which the kernel lists them.
     pub servers: Vec<PresentServer>,
 }
@@ -47,6 +49,8 @@ pub enum Loss {
     Protocol,
     /// The scheduler's choice is not a function of the client.
     Scheduler,
+    /// The other director takes on no TCP connections that it does not know.
+    NotKept,
     /// The choice depends on what the client did before.
     Persistence,
     /// The choice depends on how many connections there are.
@@ -55,11 +59,11 @@ pub enum Loss {
     TooManyServers,
     /// The kernel has the server no more.
     ServerGone,
-    /// The director translates addresses, and does not know a connection when its server speaks first.
+    /// The director translates addresses: the connection breaks if the server speaks first after the take-over.
     Masquerading,
     /// The server has weight 0: its connections would go to others.
     Quiesced,
-    /// This host's table would choose its server, and that of the other director another.
+    /// This host's table would choose its server, and a new table with the same servers another.
     OtherOrder,
     /// It was opened while the service had other servers or weights.
     OpenedBefore,
@@ -70,15 +74,16 @@ impl fmt::Display for Loss {
         f.write_str(match self {
             Self::Protocol => "only TCP and UDP connections are taken over without connection sync",
             Self::Scheduler => "the scheduler is not mh: the other director would choose anew",
+            Self::NotKept => "the service does not have failover: keep_connections",
             Self::Persistence => "persistence: the other director does not know who is bound where",
             Self::Thresholds => {
                 "thresholds: the choice depends on how many connections a server has"
             }
             Self::TooManyServers => "mh has no table for so many real servers",
             Self::ServerGone => "the real server has left the table",
-            Self::Masquerading => "nat: the other director does not know the connection",
+            Self::Masquerading => "nat: it breaks if the server speaks first after the take-over",
             Self::Quiesced => "the real server drains or has weight 0",
-            Self::OtherOrder => "the kernel has the real servers in another order here",
+            Self::OtherOrder => "the kernel has the real servers in another order than a new table",
             Self::OpenedBefore => "opened while the service had other real servers or weights",
         })
     }
@@ -163,6 +168,9 @@ impl Fate {
         let limited = |server: &PresentServer| server.real.thresholds != Thresholds::NONE;
         if present.settings.scheduler != Scheduler::MH {
             return Self::Lost(Loss::Scheduler);
+        }
+        if key.protocol() == Some(Protocol::Tcp) && !present.keeps_connections {
+            return Self::Lost(Loss::NotKept);
         }
         if present.settings.persistence.is_some() {
             return Self::Lost(Loss::Persistence);
@@ -278,6 +286,7 @@ mod tests {
                 scheduler_flags: SchedulerFlags::from_bits(0b11),
                 ..ServiceSettings::new(Scheduler::MH)
             },
+            keeps_connections: true,
             servers: vec![server(3, 10), server(2, 10), server(1, 10)],
         }
     }
@@ -361,6 +370,8 @@ mod tests {
         };
         let of = lost(|it| it.settings.scheduler = Scheduler::WLC);
         assert_eq!(of, Loss::Scheduler);
+        let of = lost(|it| it.keeps_connections = false);
+        assert_eq!(of, Loss::NotKept);
         let of = lost(|it| it.settings.persistence = Some(Seconds(60)));
         assert_eq!(of, Loss::Persistence);
         let of = lost(|it| it.servers[1].real.thresholds.upper = 1);

@@ -46,6 +46,7 @@ fn status(services: usize) -> Item {
     let services = (1..=services).map(|number| ServiceStatus {
         service: format!("TCP 192.0.2.10:{number}").parse().unwrap(),
         scheduler: "wrr".to_owned(),
+        keeps_connections: false,
         error: None,
         alarm: None,
         servers: vec![ServerStatus {

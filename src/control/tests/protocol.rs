@@ -227,6 +227,7 @@ fn full_status() -> Status {
         services: vec![ServiceStatus {
             service: "TCP 192.0.2.10:80".parse().unwrap(),
             scheduler: "wrr".to_owned(),
+            keeps_connections: false,
             error: None,
             alarm: Some("too few".to_owned()),
             servers: vec![ServerStatus {

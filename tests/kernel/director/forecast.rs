@@ -13,6 +13,7 @@ use crate::Test;
 use crate::stage::{PATIENCE, Stage, wait_for};
 
 const HASHED: &str = "192.168.0.10:5672";
+const NOT_KEPT: &str = "192.168.0.10:81";
 const IN_TURN: &str = "192.168.0.10:80";
 /// More than are listed for people.
 const HELD: usize = 60;
@@ -25,18 +26,21 @@ pub(super) fn tests() -> Vec<Test> {
 }
 
 fn said_before() {
-    let stage = Stage::direct_routing(3, &[HASHED.parse().unwrap(), IN_TURN.parse().unwrap()]);
+    let vips = [HASHED, NOT_KEPT, IN_TURN].map(|vip| vip.parse().unwrap());
+    let stage = Stage::direct_routing(3, &vips);
     let files = Files::new();
     files.write(&format!(
         "defaults: {{check: none}}\n\
          virtual_services:\n\
-         - {{address: {HASHED}, scheduler: mh, scheduler_flags: [mh-port, mh-fallback], servers: [192.168.0.2, 192.168.0.3, \
+         - {{address: {HASHED}, failover: keep_connections, servers: [192.168.0.2, 192.168.0.3, \
          192.168.0.4]}}\n\
+         - {{address: {NOT_KEPT}, scheduler: mh, servers: [192.168.0.2]}}\n\
          - {{address: {IN_TURN}, scheduler: rr, servers: [192.168.0.2]}}\n"
     ));
     let _director = Running::start(&stage.director, &files, &[]);
     let (held, servers) = hold(&stage, HASHED, HELD);
     let (one, _) = hold(&stage, IN_TURN, 1);
+    let (other, _) = hold(&stage, NOT_KEPT, 1);
     let dry_run = |options: &[&str]| -> Said {
         let options = [&["--dry-run"], options].concat();
         let said = files.once(&stage.director, "failover", &options);
@@ -52,6 +56,11 @@ fn said_before() {
     );
     let of_rr = "1 of 1 open connection would break\n  1: the scheduler is not mh: the other director would choose anew\n";
     assert!(text.contains(&format!("TCP {IN_TURN}: {of_rr}")), "{text}");
+    let unkept = "1 of 1 open connection would break\n  1: the service does not have failover: keep_connections\n";
+    assert!(
+        text.contains(&format!("TCP {NOT_KEPT}: {unkept}")),
+        "{text}"
+    );
     assert!(text.contains("these would break:\n"), "{text}");
 
     drain(&stage, &files, "192.168.0.2");
@@ -69,10 +78,10 @@ fn said_before() {
 
     let json: Value = serde_json::from_str(&dry_run(&["--json"]).out).unwrap();
     let connections = json["connections"].as_array().unwrap();
-    assert_eq!(connections.len(), broken + 1, "{json}");
+    assert_eq!(connections.len(), broken + 2, "{json}");
     let of_mh = connections.iter().filter(|it| it["reason"] == "quiesced");
     assert_eq!(of_mh.count(), broken, "{json}");
-    assert_eq!(json["services"][1]["open"], HELD, "{json}");
+    assert_eq!(json["services"][2]["open"], HELD, "{json}");
     assert_eq!(json["not_foretold"], 0, "{json}");
 
     let said = files.once(
@@ -82,7 +91,7 @@ fn said_before() {
     );
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("no virtual router eth0/9"), "{said:?}");
-    drop((held, one));
+    drop((held, one, other));
 }
 
 /// Holds so many connections. Returns also the names of their servers.

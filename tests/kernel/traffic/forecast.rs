@@ -13,12 +13,15 @@ use fastrand::Rng;
 use lab::netns::Host;
 use lab::question::{Conversation, connect};
 use lvs_director::codec::connection::Connection;
+use lvs_director::config;
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::{
-    ForwardingMethod, Protocol, RealServer, Scheduler, SchedulerFlags, ServerKey, ServiceKey,
-    ServiceSettings, Tunnel, Weight,
+    Config, ForwardingMethod, IpvsTable, Protocol, RealServer, Scheduler, SchedulerFlags,
+    ServerKey, ServiceKey, ServiceSettings, Tunnel, VirtualService, Weight,
 };
-use lvs_director::plan::{Forecast, Loss, PresentServer, PresentService, Step, Target as _};
+use lvs_director::plan::{
+    Forecast, Loss, PresentServer, PresentService, Step, Target as _, diff, execute,
+};
 
 use crate::stage::{PATIENCE, Stage, hold_vip};
 use crate::{Test, number};
@@ -277,6 +280,7 @@ impl<'a> History<'a> {
     fn foretold(&mut self) -> BTreeMap<SocketAddr, Loss> {
         let present = PresentService {
             settings: self.settings.clone(),
+            keeps_connections: true,
             servers: self.present(),
         };
         let forecast = Forecast::new([(self.key, present)]);
@@ -300,20 +304,39 @@ impl<'a> History<'a> {
         foretold
     }
 
-    /// In the canonical order, each server with its full weight, and then with 0 if it has that.
+    /// As a director does that starts now, and finds the servers as they are here.
     fn build_the_other(&mut self) {
-        let mut present = self.present();
-        present.sort_by_key(|it| it.key);
-        let mut steps = vec![Step::AddService(self.key, self.settings.clone())];
-        steps.extend(
-            present
-                .iter()
-                .map(|it| Step::AddServer(self.key, it.key, self.real(it.full_weight))),
+        let config = self.config();
+        let present = self.present().into_iter().map(|it| (it.key, it.real));
+        let service = VirtualService {
+            settings: config.services[&self.key].settings.clone(),
+            servers: present.collect(),
+        };
+        let desired = IpvsTable {
+            services: BTreeMap::from([(self.key, service)]),
+        };
+        let plan = diff(&desired, &IpvsTable::new(), &BTreeSet::new());
+        let plan = plan.with_full_weights_first(&config);
+        let outcome = execute(&mut self.directors.other_ipvs, &plan).unwrap();
+        assert!(outcome.is_complete(), "{:?}", outcome.failures);
+    }
+
+    fn config(&self) -> Config {
+        let forwarding = match self.forwarding {
+            ForwardingMethod::DirectRouting => "dr",
+            _ => "tun",
+        };
+        let servers = self.full.iter();
+        let servers = servers
+            .map(|(server, weight)| format!("{{address: '{}', weight: {weight}}}", server.address));
+        let servers: Vec<String> = servers.collect();
+        let text = format!(
+            "virtual_services: [{{address: '{}', failover: keep_connections, forwarding: {forwarding}, servers: [{}]}}]",
+            self.vip,
+            servers.join(", ")
         );
-        let out = present.iter().filter(|it| it.real.weight.is_zero());
-        steps.extend(out.map(|it| Step::EditServer(self.key, it.key, it.real)));
-        let refused = self.directors.other_ipvs.apply(&steps).unwrap();
-        assert!(refused.is_empty(), "{refused:?}");
+        config::parse("director.yaml", text.as_bytes())
+            .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
     }
 
     /// The connections over which no question is answered any more.
