@@ -7,20 +7,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::time::Instant;
 
 use fastrand::Rng;
 use lab::netns::Host;
-use lab::question::{Conversation, connect};
+use lab::question::{Conversation, connect_again};
 use lvs_director::codec::connection::Connection;
 use lvs_director::config;
 use lvs_director::kernel::Ipvs;
 use lvs_director::model::{
-    Config, ForwardingMethod, IpvsTable, Protocol, RealServer, Scheduler, SchedulerFlags,
-    ServerKey, ServiceKey, ServiceSettings, Tunnel, VirtualService, Weight,
+    AddressFamily, Config, ForwardingMethod, IpvsTable, Protocol, RealServer, Scheduler,
+    SchedulerFlags, ServerKey, ServiceKey, ServiceSettings, Tunnel, VirtualService, Weight,
 };
 use lvs_director::plan::{
-    Forecast, Loss, PresentServer, PresentService, Step, Target as _, diff, execute,
+    Destination, Forecast, Loss, Maglev, PresentServer, PresentService, Step, Target as _, diff,
+    execute,
 };
 
 use crate::stage::{PATIENCE, Stage, hold_vip};
@@ -33,6 +35,10 @@ const VIPS: [&str; 2] = ["192.168.0.10", "fd00:a::10"];
 const FIRST_PORT: u16 = 2000;
 const CHANGES: usize = 8;
 const EACH_TIME: usize = 6;
+/// Of clients. The kernel chooses none of these by itself.
+const PORTS: Range<u16> = 10_000..30_000;
+/// How often we look for a port that is wanted. With one server there is none.
+const TRIES: usize = 2000;
 const WEIGHTS: [u32; 6] = [1, 1, 1, 2, 5, 10];
 
 pub(super) fn tests() -> Vec<Test> {
@@ -269,12 +275,42 @@ impl<'a> History<'a> {
         if servers.all(|it| it.real.weight.is_zero()) {
             return;
         }
+        let end = self.client();
         let client = &self.directors.stage.client;
-        let stream = client.run(|| connect(None, self.vip, PATIENCE)).unwrap();
-        let end = stream.local_addr().unwrap();
+        let stream = client.run(|| connect_again(end, self.vip, PATIENCE));
+        let stream = stream.unwrap_or_else(|error| panic!("connect from {end}: {error}"));
         let mut conversation = Conversation::new(stream).unwrap();
         let name = ask(&mut conversation).unwrap();
         self.held.insert(end, (name, conversation));
+    }
+
+    /// An end that has no connection. The order of servers matters for one of a hundred: we take such ones half of the
+    /// time.
+    fn client(&mut self) -> SocketAddr {
+        let own = usize::from(self.vip.is_ipv6()) * 2;
+        let address = self.directors.stage.client.addresses()[own];
+        let mut listed: Vec<Destination> = self.present().iter().map(destination).collect();
+        let build = |listed: &[Destination]| {
+            let family = AddressFamily::of(address);
+            Maglev::build(family, &self.settings, listed).unwrap()
+        };
+        let in_order = build(&listed);
+        listed.reverse();
+        let in_reverse = build(&listed);
+        let any = self.rng.bool();
+        for _ in 0..TRIES {
+            let end = SocketAddr::new(address, self.rng.u16(PORTS));
+            let is_new = !self.held.contains_key(&end);
+            if is_new && (any || in_order.choose(end) != in_reverse.choose(end)) {
+                return end;
+            }
+        }
+        loop {
+            let end = SocketAddr::new(address, self.rng.u16(PORTS));
+            if !self.held.contains_key(&end) {
+                return end;
+            }
+        }
     }
 
     fn foretold(&mut self) -> BTreeMap<SocketAddr, Loss> {
@@ -367,4 +403,12 @@ fn ask(conversation: &mut Conversation) -> std::io::Result<String> {
 
 fn weight(rng: &mut Rng) -> Weight {
     Weight::new(*rng.choice(&WEIGHTS).unwrap()).unwrap()
+}
+
+fn destination(server: &PresentServer) -> Destination {
+    Destination {
+        server: server.key,
+        last_weight: server.full_weight,
+        is_available: !server.real.weight.is_zero(),
+    }
 }
