@@ -318,3 +318,119 @@ fn count_open(number: u64) -> String {
         "open connection",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{ForwardingMethod, RealServer, Scheduler, SchedulerFlags, ServiceSettings};
+
+    fn routers() -> Vec<RouterStatus> {
+        let router = |name: &str, address: &str| {
+            let value = json!({
+                "name": name, "interface": "eth0", "vrid": 51, "state": "master", "since_seconds": 1, "priority": 100,
+                "master": null, "addresses": [address], "sent": 0, "heard": 0, "dropped": {}, "transitions": 1,
+                "put_back": 0, "problem": null,
+            });
+            serde_json::from_value(value).unwrap()
+        };
+        vec![
+            router("eth0/51", "192.0.2.10/24"),
+            router("eth0/52", "2001:db8::10/64"),
+        ]
+    }
+
+    fn moves(routers: &[RouterStatus], name: Option<&str>, address: &str) -> bool {
+        let moving = Moving::of(routers, name).unwrap_or_else(|it| panic!("{}", it.message));
+        moving.has(address.parse().unwrap())
+    }
+
+    #[test]
+    fn the_addresses_of_the_router_move_or_of_all_or_every_address_where_there_is_none() {
+        assert!(moves(&routers(), Some("eth0/51"), "192.0.2.10"));
+        assert!(!moves(&routers(), Some("eth0/51"), "2001:db8::10"));
+        assert!(moves(&routers(), None, "2001:db8::10"));
+        assert!(!moves(&routers(), None, "192.0.2.11"));
+        assert!(moves(&[], None, "192.0.2.11"));
+        let missing = Moving::of(&routers(), Some("eth1/51")).err().unwrap();
+        assert!(missing.message.contains("no virtual router eth1/51"));
+    }
+
+    fn service(scheduler: Scheduler) -> PresentService {
+        let server = |last: u8, weight: u32| PresentServer {
+            key: ServerKey::new([10, 0, 0, last].into(), 80),
+            real: RealServer::new(
+                ForwardingMethod::DirectRouting,
+                Weight::new(weight).unwrap(),
+            ),
+            full_weight: Weight::ONE,
+        };
+        PresentService {
+            settings: ServiceSettings {
+                scheduler_flags: SchedulerFlags::from_bits(0b11),
+                ..ServiceSettings::new(scheduler)
+            },
+            keeps_connections: true,
+            servers: vec![server(2, 0), server(1, 1)],
+        }
+    }
+
+    #[test]
+    fn connections_are_counted_by_service_and_reason_and_the_first_are_listed() {
+        let key = |port: u16| ServiceKey::tcp(SocketAddr::new([192, 0, 2, 10].into(), port));
+        let services = [
+            (key(80), service(Scheduler::MH)),
+            (key(81), service(Scheduler::WLC)),
+        ];
+        let forecast = Forecast::new(services);
+        let moving = Moving::of(&routers(), Some("eth0/51")).ok().unwrap();
+        let mut report = Report::new(&forecast, &moving);
+        for (line, breaks) in [
+            (
+                "TCP C6336401 9C40 C000020A 0050 0A000001 0050 ESTABLISHED 891",
+                false,
+            ),
+            (
+                "TCP C6336401 9C41 C000020A 0050 0A000002 0050 ESTABLISHED 891",
+                true,
+            ),
+            (
+                "TCP C6336401 9C42 C000020A 0050 0A000002 0050 FIN_WAIT 91",
+                false,
+            ),
+            (
+                "TCP C6336401 9C43 C000020A 0051 0A000001 0050 ESTABLISHED 891",
+                true,
+            ),
+            (
+                "TCP C6336401 9C44 C000020A 0052 0A000001 0050 ESTABLISHED 891",
+                false,
+            ),
+            (
+                "TCP C6336401 9C45 C000020B 0050 0A000001 0050 ESTABLISHED 891",
+                false,
+            ),
+            (
+                "TCP C6336401 0000 C000020A 0050 0A000001 0050 ASSURED 91",
+                false,
+            ),
+        ] {
+            let connection = Connection::parse(line).unwrap();
+            assert_eq!(report.judge(&connection).is_some(), breaks, "{line}");
+        }
+        assert_eq!(
+            report.text(),
+            "\
+TCP 192.0.2.10:80: 1 of 2 open connections would break
+  1: the real server drains or has weight 0
+TCP 192.0.2.10:81: 1 of 1 open connection would break
+  1: the scheduler is not mh: the other director would choose anew
+1 open connection of services by mark, or of none: not foretold
+these would break:
+  TCP 192.0.2.10:80 198.51.100.1:40001 -> 10.0.0.2:80: the real server drains or has weight 0
+  TCP 192.0.2.10:81 198.51.100.1:40003 -> 10.0.0.1:80: the scheduler is not mh: the other director would choose anew
+"
+        );
+    }
+}
