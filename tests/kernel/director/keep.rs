@@ -76,7 +76,7 @@ impl Lan {
             let files = Files::new();
             files.write(&format!(
                 "ipvs: {{adopt_connections: 1s}}\n{sections}\n\
-                 virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 200ms, hold: 0s, addresses: [{VIP}/24]}}\n\
+                 virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 1s, hold: 0s, addresses: [{VIP}/24]}}\n\
                  virtual_services:\n  - {{address: '{SERVICE}', {service}, {CHECKED}, servers: [192.168.0.4, \
                  192.168.0.2, {{address: 192.168.0.3, weight: 3}}]}}\n"
             ));
