@@ -316,7 +316,9 @@ fn disputed() {
         "{line}"
     );
     let (host, files) = &lan.directors[0];
-    assert!(files.status(host).routers[0].disputes > 0);
+    wait_for("the dispute in the status", || {
+        (files.status(host).routers[0].disputes > 0).then_some(())
+    });
 }
 
 fn foreign() {
