@@ -7,6 +7,8 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 # A kernel with IPVS that runs as a process, the tools for its networks, and the ipvsadm to compare with.
 LAB_PACKAGES := user-mode-linux busybox-static iproute2 ipvsadm
+# Other programs that speak VRRP, and one that reads it.
+PEERS := keepalived frr tshark
 # Rust links with cc.
 LINKER := $(shell command -v cc >/dev/null 2>&1 || echo gcc libc6-dev)
 INSTALL := tests/lab/install-packages.sh
@@ -44,7 +46,7 @@ failed = { printf '\nmake test: step %s failed; %s\n' '$(1)' '$(2)' >&2; exit 1;
 
 test:
 	@$(CHECK) test
-	@$(INSTALL) $(LAB_PACKAGES) keepalived $(LINKER)
+	@$(INSTALL) $(LAB_PACKAGES) $(PEERS) $(LINKER)
 	@echo 'make test takes about 25 minutes on two cores'
 	$(say) '1 of 6: formatting'
 	@$(CARGO) fmt --all --check || $(call failed,1,steps 2 to 6 did not run; cargo fmt --all mends this)
@@ -90,7 +92,7 @@ kernels:
 # The matrix names a kernel that could not be fetched, and runs without it.
 matrix:
 	@$(CHECK) machines
-	@$(INSTALL) $(LAB_PACKAGES) keepalived patchelf debian-archive-keyring $(LINKER)
+	@$(INSTALL) $(LAB_PACKAGES) $(PEERS) patchelf debian-archive-keyring $(LINKER)
 	$(say) 'fetching the kernels'
 	-@tests/lab/fetch-kernels.sh $(KERNELS) $(OTHER_RELEASES)
 	$(say) 'building (the first time takes minutes)'

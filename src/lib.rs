@@ -47,4 +47,5 @@ pub mod plan;
 #[cfg(feature = "daemon")]
 pub mod probe;
 pub mod system;
+#[cfg(feature = "daemon")]
 pub mod vrrp;

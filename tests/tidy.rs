@@ -172,7 +172,7 @@ fn realserver_compiles_neither_the_daemon_nor_cli() {
     let rooms = read(&root().join("src/lib.rs"));
     for (feature, rooms_of_it) in [
         ("cli", &["cli"][..]),
-        ("daemon", &["control", "daemon", "probe"]),
+        ("daemon", &["control", "daemon", "probe", "vrrp"]),
     ] {
         for room in rooms_of_it {
             let gated = format!("#[cfg(feature = \"{feature}\")]\npub mod {room};");

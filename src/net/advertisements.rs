@@ -11,7 +11,8 @@ use nix::sys::socket::{
     recvmsg, sendmsg, setsockopt, sockopt,
 };
 
-use super::link_layer::{open, set_option};
+use super::likely::{Hears, filter};
+use super::link_layer::{open, set_filter, set_option};
 use crate::codec::ip::Ipv4Packet;
 use crate::codec::vrrp::{Delivery, HOPS, PROTOCOL, group};
 use crate::model::AddressFamily;
@@ -23,7 +24,7 @@ const PRIO_CONTROL: libc::c_int = 7;
 
 /// Sends and hears the advertisements of one family on one interface. It waits for nothing. Needs CAP_NET_RAW.
 ///
-/// It hears those to the group of VRRP and those to this host. Its own are not heard.
+/// It hears those to the group of VRRP and those to this host, as far as [`Hears`] says. Its own are not heard.
 #[derive(Debug)]
 pub struct VrrpSocket {
     socket: OwnedFd,
@@ -48,12 +49,18 @@ impl VrrpSocket {
     /// # Errors
     ///
     /// The kernel's: it may not be, there is no such interface, or it can have no more groups.
-    pub fn open(family: AddressFamily, name: &str, interface: u32) -> io::Result<Self> {
+    pub fn open(
+        family: AddressFamily,
+        name: &str,
+        interface: u32,
+        hears: Hears,
+    ) -> io::Result<Self> {
         let domain = match family {
             AddressFamily::Ipv4 => libc::AF_INET,
             AddressFamily::Ipv6 => libc::AF_INET6,
         };
         let socket = open(domain, libc::SOCK_RAW, PROTOCOL.into())?;
+        set_filter(&socket, &filter(family, hears))?;
         setsockopt(&socket, sockopt::BindToDevice, &name.into())?;
         setsockopt(&socket, sockopt::Priority, &PRIO_CONTROL)?;
         match family {

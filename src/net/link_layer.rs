@@ -120,3 +120,17 @@ pub(super) unsafe fn set_option<T>(
     }
     Ok(())
 }
+
+/// From now on the kernel passes on what this program of its packet filter lets through.
+#[cfg(feature = "daemon")]
+#[expect(unsafe_code, reason = "nix has no option for filters")]
+pub(super) fn set_filter(socket: &OwnedFd, filter: &[libc::sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        // A handful.
+        len: u16::try_from(filter.len()).unwrap_or(0),
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: this is the structure for a filter. The instructions that it points to are there until the call returns;
+    // the kernel copies them, and does not write to them.
+    unsafe { set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program) }
+}

@@ -4,6 +4,8 @@
 #[cfg(feature = "daemon")]
 mod advertisements;
 mod frames;
+#[cfg(feature = "daemon")]
+mod likely;
 mod link_layer;
 #[cfg(feature = "daemon")]
 mod packet;
@@ -11,5 +13,7 @@ mod packet;
 #[cfg(feature = "daemon")]
 pub use advertisements::{Arrived, VrrpSocket};
 pub use frames::FrameSocket;
+#[cfg(feature = "daemon")]
+pub use likely::Hears;
 #[cfg(feature = "daemon")]
 pub use packet::{PacketSocket, raw_socket};

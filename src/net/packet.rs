@@ -9,7 +9,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::link_layer::{Address, bind, open, packet_socket, set_option};
+use super::link_layer::{Address, bind, open, packet_socket, set_filter};
 use crate::codec::ethernet::ether_type;
 use crate::codec::handshake::MOST_BYTES;
 use crate::model::{AddressFamily, LinkLayerAddress};
@@ -104,18 +104,6 @@ pub fn raw_socket(family: AddressFamily, protocol: u8) -> io::Result<OwnedFd> {
         AddressFamily::Ipv6 => libc::AF_INET6,
     };
     open(family, libc::SOCK_RAW, libc::c_int::from(protocol))
-}
-
-#[expect(unsafe_code, reason = "nix has no option for filters")]
-fn set_filter(socket: &OwnedFd, filter: &[libc::sock_filter]) -> io::Result<()> {
-    let program = libc::sock_fprog {
-        // A handful.
-        len: u16::try_from(filter.len()).unwrap_or(0),
-        filter: filter.as_ptr().cast_mut(),
-    };
-    // SAFETY: this is the structure for a filter. The instructions that it points to are there until the call returns;
-    // the kernel copies them, and does not write to them.
-    unsafe { set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program) }
 }
 
 /// A program of the kernel's packet filter (`Documentation/networking/filter.rst`): TCP, no later fragment, the high

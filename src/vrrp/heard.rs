@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::vrrp::{self, Delivery, group};
 use crate::model::{
     AddressFamily, Centiseconds, ChecksumForm, Priority, VirtualRouter, Vrid, VrrpVersion,
 };
@@ -29,6 +30,28 @@ pub struct Heard {
     pub addresses: Vec<IpAddr>,
     /// How its checksum was made.
     pub form: ChecksumForm,
+}
+
+impl Heard {
+    /// What arrived so, and was read.
+    #[must_use]
+    pub fn new(delivery: &Delivery, heard: vrrp::Heard) -> Self {
+        let vrrp::Heard {
+            advertisement,
+            form,
+            proof: _,
+        } = heard;
+        Self {
+            source: delivery.source,
+            multicast: delivery.destination == group(AddressFamily::of(delivery.source)),
+            version: advertisement.version,
+            vrid: advertisement.vrid,
+            priority: advertisement.priority,
+            interval: advertisement.interval,
+            addresses: advertisement.addresses,
+            form,
+        }
+    }
 }
 
 /// Why an advertisement is dropped.

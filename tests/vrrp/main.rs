@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The state machine of VRRP: the RFC's transitions, our own rules, laws, and a simulated LAN.
+//! The state machine of VRRP: the RFC's transitions and rules, our own rules, laws, and a simulated LAN.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod conformance;
 mod group;
 mod heard;
 mod laws;

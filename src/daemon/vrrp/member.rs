@@ -16,8 +16,8 @@ use crate::codec::ethernet::HardwareAddress;
 use crate::codec::vrrp::{self, Advertisement, Delivery, Keys, MOST_BYTES, Terms, group};
 use crate::kernel::Route;
 use crate::model::{
-    AddressFamily, ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, LinkLayerAddress,
-    Priority, Timestamp, VirtualRouter,
+    ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, LinkLayerAddress, Priority,
+    Timestamp, VirtualRouter,
 };
 use crate::vrrp::{Action, AnnounceReason, Event, Heard, Instance, State};
 
@@ -280,23 +280,23 @@ impl Member {
 
     /// Reads what has come in.
     pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) {
+        let Some(seat) = &self.seat else {
+            return;
+        };
+        let heard = seat.hear_arp(&self.router.addresses);
+        if heard.any {
+            // A blocked port of a switch lets no ARP through.
+            self.handle(now, Event::LinkPasses, route);
+        }
+        if let Some((address, who)) = heard.dispute {
+            self.defend(now, address, who);
+        }
         let mut bytes = [0; MOST_BYTES + 64];
         for _ in 0..MOST_AT_ONCE {
             let Some(seat) = &self.seat else {
                 return;
             };
-            let heard = seat.hear_arp(&self.router.addresses);
-            if heard.any {
-                // A blocked port of a switch lets no ARP through.
-                self.handle(now, Event::LinkPasses, route);
-            }
-            if let Some((address, who)) = heard.dispute {
-                self.defend(now, address, who);
-            }
-            let Some(seat) = &self.seat else {
-                return;
-            };
-            match seat.advertisements.receive(&mut bytes) {
+            match seat.receive(&mut bytes) {
                 Ok(Some(arrived)) => {
                     let payload = bytes.get(arrived.begin..arrived.end).unwrap_or_default();
                     if let Some(heard) = self.understand(payload, &arrived.delivery) {
@@ -316,17 +316,7 @@ impl Member {
         let heard = parsed
             .inspect_err(|refused| *self.malformed.entry(refused.name()).or_default() += 1)
             .ok()?;
-        let advertisement = heard.advertisement;
-        Some(Heard {
-            source: delivery.source,
-            multicast: delivery.destination == group(AddressFamily::of(delivery.source)),
-            version: advertisement.version,
-            vrid: advertisement.vrid,
-            priority: advertisement.priority,
-            interval: advertisement.interval,
-            addresses: advertisement.addresses,
-            form: heard.form,
-        })
+        Some(Heard::new(delivery, heard))
     }
 
     /// Calls the machine when its time has come.

@@ -13,7 +13,7 @@ use crate::model::{
     AddressFamily, AddressLifetime, ConfiguredRouter, InterfaceAddress, Link, LinkLayerAddress,
     Seconds, VirtualAddress,
 };
-use crate::net::{FrameSocket, VrrpSocket};
+use crate::net::{Arrived, FrameSocket, Hears, VrrpSocket};
 
 /// So many frames are read before something else has its turn.
 const MOST_FRAMES: usize = 64;
@@ -27,6 +27,8 @@ pub(super) struct Seat {
     /// The interface's own address on the LAN; `None` where it has none like Ethernet's.
     hardware: Option<HardwareAddress>,
     pub(super) advertisements: VrrpSocket,
+    /// What comes in beside them: a flood of it does not take their room.
+    rest: VrrpSocket,
     frames: FrameSocket,
 }
 
@@ -152,11 +154,13 @@ fn ethernet(address: &LinkLayerAddress) -> Option<HardwareAddress> {
 impl Seat {
     /// Opens the sockets.
     pub(super) fn take(router: &ConfiguredRouter, place: &Place) -> io::Result<Self> {
+        let open = |hears| VrrpSocket::open(router.family(), &router.interface, place.index, hears);
         Ok(Self {
             index: place.index,
             source: place.source,
             hardware: place.hardware,
-            advertisements: VrrpSocket::open(router.family(), &router.interface, place.index)?,
+            advertisements: open(Hears::Likely(router.version, router.vrid))?,
+            rest: open(Hears::Rest(router.version, router.vrid))?,
             frames: FrameSocket::open(place.index)?,
         })
     }
@@ -181,8 +185,20 @@ impl Seat {
     }
 
     /// What to wait for.
-    pub(super) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.advertisements.as_fd(), self.frames.as_fd()]
+    pub(super) fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
+        [
+            self.advertisements.as_fd(),
+            self.rest.as_fd(),
+            self.frames.as_fd(),
+        ]
+    }
+
+    /// The next packet: those that are likely to be advertisements first.
+    pub(super) fn receive(&self, into: &mut [u8]) -> io::Result<Option<Arrived>> {
+        match self.advertisements.receive(into)? {
+            Some(arrived) => Ok(Some(arrived)),
+            None => self.rest.receive(into),
+        }
     }
 
     /// What ARP has come in since the last call.
