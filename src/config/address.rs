@@ -37,6 +37,20 @@ pub(super) fn read(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Ad
     })
 }
 
+/// Reads an address of the network of an interface that is named beside it: it may be link-local.
+pub(super) fn read_on_link(
+    name: &str,
+    node: &Node<'_>,
+    out: &mut Findings,
+) -> Result<Address, Wrong> {
+    match node.text().map(split) {
+        Some((Some(ip @ IpAddr::V6(link_local)), None)) if link_local.is_unicast_link_local() => {
+            Ok(Address { ip, port: None })
+        }
+        _ => read(name, node, out),
+    }
+}
+
 /// Reads an address without a port; `help` says what to write when there is a port.
 pub(super) fn read_bare(
     name: &str,

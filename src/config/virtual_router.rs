@@ -375,7 +375,7 @@ fn refresh(key: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Dura
 
 /// An address of a host.
 fn bare(key: &str, node: &Node<'_>, out: &mut Findings) -> Result<IpAddr, Wrong> {
-    let address = address::read(key, node, out)?;
+    let address = address::read_on_link(key, node, out)?;
     if address.port.is_some() {
         out.error(node.span, format!("{key} has no port"));
         return Err(Wrong);
