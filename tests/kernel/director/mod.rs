@@ -42,7 +42,12 @@ mod udp;
 mod verdict;
 mod vip;
 mod vrrp;
+mod vrrp_cases;
+mod vrrp_flood;
+mod vrrp_frames;
+mod vrrp_frr;
 mod vrrp_peers;
+mod vrrp_wire;
 mod way;
 
 use crate::Test;
@@ -79,7 +84,11 @@ pub(crate) fn tests() -> Vec<Test> {
         vip::tests(),
         keep::tests(),
         vrrp::tests(),
+        vrrp_cases::tests(),
+        vrrp_flood::tests(),
+        vrrp_frr::tests(),
         vrrp_peers::tests(),
+        vrrp_wire::tests(),
         schedule::tests(),
         slow_start::tests(),
         memory::tests(),

@@ -74,18 +74,17 @@ const IPV6: Pair = Pair {
 };
 
 /// Its process, until this is dropped.
-struct Keepalived {
+pub(super) struct Keepalived {
     child: Child,
     files: Files,
 }
 
 impl Keepalived {
-    fn start(host: &Host, pair: &Pair) -> Self {
+    /// Starts it on a host, with more lines for its virtual router.
+    pub(super) fn start(host: &Host, lines: &str) -> Self {
         let files = Files::new();
         let text = format!(
-            "vrrp_instance peer {{\n interface eth0\n virtual_router_id 51\n priority 100\n state BACKUP\n nopreempt\n \
-             {}\n virtual_ipaddress {{\n {}/{}\n }}\n}}\n",
-            pair.theirs, pair.address, pair.prefix
+            "vrrp_instance peer {{\n interface eth0\n virtual_router_id 51\n priority 100\n state BACKUP\n {lines}\n}}\n"
         );
         fs::write(files.path("keepalived.conf"), text).unwrap();
         let log = File::create(files.path("log")).unwrap();
@@ -109,7 +108,8 @@ impl Keepalived {
         fs::read_to_string(self.files.path("log")).unwrap()
     }
 
-    fn wait_for(&self, words: &str) {
+    /// Waits until it has said this.
+    pub(super) fn wait_for(&self, words: &str) {
         wait_for(
             &format!("{words:?} in keepalived's log:\n{}", self.log()),
             || self.log().contains(words).then_some(()),
@@ -167,7 +167,13 @@ fn one_router(pair: &Pair) {
     // The director is master, and keepalived believes it.
     let director = Running::start(&ours, &files, &[]);
     at(&ours, &theirs);
-    let keepalived = Keepalived::start(&theirs, pair);
+    let keepalived = Keepalived::start(
+        &theirs,
+        &format!(
+            "nopreempt\n {}\n virtual_ipaddress {{\n {}/{}\n }}",
+            pair.theirs, pair.address, pair.prefix
+        ),
+    );
     keepalived.wait_for("Entering BACKUP STATE");
     wait_for("keepalived is heard of no more than at its start", || {
         let status = files.status(&ours);
