@@ -58,7 +58,8 @@ const TRIES: usize = 3;
 /// A case, as far as the wire shows it.
 #[derive(Debug, Clone, Deserialize)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     #[serde(default)]
     router: Value,
     given: Value,
@@ -223,7 +224,7 @@ impl Asked {
         };
         match &asked {
             Self::Ours(running, _) => {
-                drop(running.wait_for("virtual router pair: initialize -> backup"))
+                drop(running.wait_for("virtual router pair: initialize -> backup"));
             }
             Self::Keepalived(keepalived) => keepalived.wait_for("Entering BACKUP STATE"),
             Self::Frr(frr) => frr.wait_for("Initialize -> Backup", 1),
@@ -307,7 +308,7 @@ fn ask_all(program: &str, cases: &[Case]) -> BTreeMap<String, &'static str> {
     let parts: Vec<&[&Case]> = four.chunks(each).chain(six.chunks(each)).collect();
     let ask = |part: &[&Case]| {
         let lane = Lane::new(program, part[0].family());
-        let asked = part.iter().map(|case| (case.case.clone(), lane.ask(case)));
+        let asked = part.iter().map(|case| (case.name.clone(), lane.ask(case)));
         asked.collect::<Vec<_>>()
     };
     thread::scope(|scope| {
@@ -328,20 +329,20 @@ fn compare(program: &str) {
     let others = others.into_iter().filter(|it| it.program == program);
     let said: BTreeMap<String, String> = others.map(|it| (it.case, it.sees)).collect();
     let mut cases = Case::visible();
-    let expected = |case: &Case| match said.get(&case.case) {
+    let expected = |case: &Case| match said.get(&case.name) {
         Some(sees) => sees.clone(),
         None => case.expected().unwrap().to_owned(),
     };
     let mut found = BTreeMap::new();
     for _ in 0..TRIES {
         found = ask_all(program, &cases);
-        cases.retain(|case| found[&case.case] != expected(case));
+        cases.retain(|case| found[&case.name] != expected(case));
         if cases.is_empty() {
             return;
         }
     }
     let rows = cases.iter().map(|case| {
-        let row = json!({"program": program, "case": case.case, "sees": found[&case.case]});
+        let row = json!({"program": program, "case": case.name, "sees": found[&case.name]});
         format!("{row}\n  not: {}\n", expected(case))
     });
     panic!("{}", rows.collect::<String>());

@@ -31,7 +31,7 @@ pub(super) fn tests() -> Vec<Test> {
             || advertisements(&MESSAGE),
         ),
         ("tshark_dissects_version_2_without_a_complaint", || {
-            advertisements(&V2)
+            advertisements(&V2);
         }),
         (
             "tshark_dissects_version_3_over_ipv6_without_a_complaint",

@@ -22,7 +22,8 @@ pub(super) const FILES: [&str; 4] = ["receiving", "version2", "sending", "machin
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
     /// Its name, a sentence.
-    pub(super) case: String,
+    #[serde(rename = "case")]
+    pub(super) name: String,
     /// Which rules it shows something of.
     pub(super) rules: Vec<String>,
     pub(super) shows: Shows,

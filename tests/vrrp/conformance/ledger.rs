@@ -26,7 +26,8 @@ file is a case in `tests/vrrp/`: its packet in hexadecimal digits, and what must
 #[serde(deny_unknown_fields)]
 struct Rule {
     /// The section, and a letter.
-    rule: String,
+    #[serde(rename = "rule")]
+    name: String,
     /// MUST, SHOULD, ...
     level: String,
     /// What it asks for, in our words.
@@ -69,8 +70,8 @@ fn evidence(rule: &Rule, cases: &[Case], shows: Shows) -> Vec<String> {
         Shows::Kept => &rule.kept,
         Shows::Refused => &rule.refused,
     };
-    let its = |case: &&Case| case.shows == shows && case.rules.contains(&rule.rule);
-    let names = cases.iter().filter(its).map(|case| &case.case);
+    let its = |case: &&Case| case.shows == shows && case.rules.contains(&rule.name);
+    let names = cases.iter().filter(its).map(|case| &case.name);
     names.chain(elsewhere).cloned().collect()
 }
 
@@ -79,18 +80,18 @@ fn every_rule_that_applies_is_shown_kept_and_refused() {
     let (rules, cases) = (read::<Rule>("requirements"), cases());
     for case in &cases {
         for name in &case.rules {
-            let known = rules.iter().any(|it| it.rule == *name && it.no.is_none());
-            assert!(known, "{}: no rule {name}", case.case);
+            let known = rules.iter().any(|it| it.name == *name && it.no.is_none());
+            assert!(known, "{}: no rule {name}", case.name);
         }
     }
     for rule in rules.iter().filter(|it| it.no.is_none()) {
         let kept = evidence(rule, &cases, Shows::Kept);
-        assert!(!kept.is_empty(), "{} is not shown", rule.rule);
+        assert!(!kept.is_empty(), "{} is not shown", rule.name);
         let refused = evidence(rule, &cases, Shows::Refused);
         assert!(
             refused.is_empty() == rule.one_way.is_some(),
             "{}: refused by {refused:?}, and {:?}",
-            rule.rule,
+            rule.name,
             rule.one_way
         );
     }
@@ -109,7 +110,7 @@ fn the_tests_that_the_ledger_names_are_there() {
             );
         }
     }
-    let mut names: Vec<_> = cases().into_iter().map(|case| case.case).collect();
+    let mut names: Vec<_> = cases().into_iter().map(|case| case.name).collect();
     names.sort();
     assert!(names.is_sorted_by(|one, two| one < two), "a name twice");
 }
@@ -142,9 +143,9 @@ fn ledger() -> String {
     for rule in &rules {
         if let Some(why) = &rule.no {
             let Rule {
-                rule, level, says, ..
+                name, level, says, ..
             } = rule;
-            writeln!(text, "| {rule} | {level} | {says} | {why} |").unwrap();
+            writeln!(text, "| {name} | {level} | {says} | {why} |").unwrap();
         }
     }
     text.push_str(&others(&cases));
@@ -169,16 +170,14 @@ fn entry(rule: &Rule, cases: &[Case]) -> String {
         let quoted: Vec<String> = names.iter().map(|it| format!("`{it}`")).collect();
         quoted.join("; ")
     };
-    let mut text = format!("\n**{}** {}: {}.\n\n", rule.rule, rule.level, rule.says);
+    let mut text = format!("\n**{}** {}: {}.\n\n", rule.name, rule.level, rule.says);
     let kept = quoted(evidence(rule, cases, Shows::Kept));
     writeln!(text, "- kept: {kept}").unwrap();
-    match &rule.one_way {
-        Some(why) => writeln!(text, "- refused: nothing to show: {why}").unwrap(),
-        None => {
-            let refused = quoted(evidence(rule, cases, Shows::Refused));
-            writeln!(text, "- refused: {refused}").unwrap();
-        }
-    }
+    let refused = match &rule.one_way {
+        Some(why) => format!("nothing to show: {why}"),
+        None => quoted(evidence(rule, cases, Shows::Refused)),
+    };
+    writeln!(text, "- refused: {refused}").unwrap();
     if let Some(deviates) = &rule.deviates {
         writeln!(text, "- **otherwise**: {deviates}").unwrap();
     }
@@ -194,7 +193,7 @@ fn others(cases: &[Case]) -> String {
     );
     text.push_str("| program | rule | case | what it does |\n|---|---|---|---|\n");
     for other in read::<Other>("others") {
-        let named = cases.iter().find(|it| it.case == other.case);
+        let named = cases.iter().find(|it| it.name == other.case);
         let rules = named.unwrap().rules.join(", ");
         let Other {
             program,
@@ -212,7 +211,7 @@ fn seen_to_fail(cases: &[Case]) -> String {
     let mut broken: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for case in cases {
         if let Some(what) = &case.fails_when {
-            broken.entry(what).or_default().push(&case.case);
+            broken.entry(what).or_default().push(&case.name);
         }
     }
     text.push_str("| broken | cases that failed |\n|---|---|\n");
@@ -222,7 +221,7 @@ fn seen_to_fail(cases: &[Case]) -> String {
     let never: Vec<&str> = cases
         .iter()
         .filter(|case| case.fails_when.is_none())
-        .map(|case| &*case.case)
+        .map(|case| &*case.name)
         .collect();
     if !never.is_empty() {
         writeln!(text, "\nNot yet seen to fail: {}.", never.join("; ")).unwrap();

@@ -29,7 +29,7 @@ fn every_case_of_the_rfc_ends_as_it_must() {
                 found.sends = None;
             }
             if found != case.then {
-                let (name, then) = (&case.case, &case.then);
+                let (name, then) = (&case.name, &case.then);
                 writeln!(failed, "{file}: {name}\n  {then:?}\n  {found:?}").unwrap();
             }
         }
