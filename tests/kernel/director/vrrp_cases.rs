@@ -262,15 +262,22 @@ impl Lane {
         if case.is_backup() {
             self.ask_backup(&packet, case.family())
         } else {
-            self.ask_master(&packet)
+            self.ask_master(&packet, case.family())
         }
     }
 
+    /// Lets it follow a master, so that its wait begins now. It may have been master, and have taken the wait from what it
+    /// yielded to.
+    fn make_backup(&self, like: &Packet, family: AddressFamily) {
+        for _ in 0..2 {
+            self.socket.send(&like.of_a_master(family)).unwrap();
+            thread::sleep(SOON);
+        }
+        self.socket.send(&like.of_a_master(family)).unwrap();
+    }
+
     fn ask_backup(&self, packet: &Packet, family: AddressFamily) -> &'static str {
-        // It follows a master, so that its wait begins now.
-        self.socket.send(&packet.of_a_master(family)).unwrap();
-        thread::sleep(SOON);
-        self.socket.send(&packet.of_a_master(family)).unwrap();
+        self.make_backup(packet, family);
         let began = Instant::now();
         while began.elapsed() < PATIENT && self.listener.after(began).is_none() {
             self.socket.send(&packet.frame()).unwrap();
@@ -283,7 +290,8 @@ impl Lane {
         }
     }
 
-    fn ask_master(&self, packet: &Packet) -> &'static str {
+    fn ask_master(&self, packet: &Packet, family: AddressFamily) -> &'static str {
+        self.make_backup(packet, family);
         self.listener.wait();
         self.listener.wait();
         // Not when the next one is due.
