@@ -12,8 +12,9 @@ use lab::netns::{Host, Net};
 use lvs_director::codec::ethernet::HardwareAddress;
 use lvs_director::codec::vrrp::{Advertisement, group};
 use lvs_director::control::RouterStatus;
+use lvs_director::kernel::Route;
 use lvs_director::model::{AddressFamily, Centiseconds, ChecksumForm, Priority, Vrid, VrrpVersion};
-use lvs_director::net::FrameSocket;
+use lvs_director::net::{FrameSocket, Hears, VrrpSocket};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 
 use super::process::{Files, Running};
@@ -35,6 +36,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_flood_of_recorded_advertisements_is_answered_within_measure",
             recorded,
+        ),
+        (
+            "the_kernel_sorts_what_is_likely_an_advertisement_from_the_rest",
+            sorted,
         ),
     ]
 }
@@ -362,4 +367,74 @@ fn recorded() {
     // That there are two masters is told once a minute.
     let told = a.log().lines().count() - lines;
     assert!(told <= LINES, "{}", a.log());
+}
+
+/// What seems to be an advertisement comes to one socket, everything else to the other.
+fn sorted() {
+    let net = Net::new().unwrap();
+    let director = net.host("director", &["192.168.0.11/24"]).unwrap();
+    let flooder = net.host("flooder", &["192.168.0.66/24"]).unwrap();
+    let sender = frames(&flooder);
+    for (version, source, address) in [
+        (VrrpVersion::V3, FORGED, "192.168.0.10"),
+        (VrrpVersion::V2, FORGED, "192.168.0.10"),
+        (VrrpVersion::V3, "fe80::13", "fe80::10"),
+    ] {
+        let source: IpAddr = source.parse().unwrap();
+        let family = AddressFamily::of(source);
+        let says = Advertisement {
+            version,
+            addresses: vec![address.parse().unwrap()],
+            ..advertisement()
+        };
+        let good = says.emit(source, group(family), ChecksumForm::PseudoHeader, None);
+        let sockets = director.run(|| {
+            let link = Route::open().unwrap().link("eth0").unwrap().unwrap();
+            let vrid = says.vrid;
+            [Hears::Likely(version, vrid), Hears::Rest(version, vrid)]
+                .map(|hears| VrrpSocket::open(family, "eth0", link.index, hears).unwrap())
+        });
+        let is_likely = |hops: u8, payload: &[u8]| {
+            let frame = frame(group_hardware(family), source, group(family), hops, payload);
+            sender.send(&frame).unwrap();
+            wait_for("the packet", || {
+                let mut into = [0; 2000];
+                let heard = sockets.each_ref().map(|it| it.receive(&mut into).unwrap());
+                match heard {
+                    [None, None] => None,
+                    [likely, rest] => {
+                        assert!(likely.is_some() != rest.is_some());
+                        Some(likely.is_some())
+                    }
+                }
+            })
+        };
+        let longer = [&good[..], &[0; 14]].concat();
+        assert!(is_likely(255, &good) && is_likely(255, &longer), "{says:?}");
+        let mut bad = vec![
+            Vec::new(),
+            good[..7].to_vec(),
+            good[..good.len() - 1].to_vec(),
+        ];
+        // The version, the type, the virtual router, the count, and the interval.
+        for (at, byte) in [
+            (0, 0x41),
+            (0, good[0] + 1),
+            (1, 52),
+            (3, 0),
+            (3, 2),
+            (3, 255),
+        ] {
+            let mut payload = good.clone();
+            payload[at] = byte;
+            bad.push(payload);
+        }
+        let mut payload = good.clone();
+        payload[4..6].fill(0);
+        bad.push(payload);
+        for payload in &bad {
+            assert!(!is_likely(255, payload), "{says:?} {payload:02x?}");
+        }
+        assert!(!is_likely(254, &good) && !is_likely(1, &good), "{says:?}");
+    }
 }

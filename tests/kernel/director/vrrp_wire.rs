@@ -229,6 +229,11 @@ fn advertisements(kind: &Kind) {
         options.extend(["-e", field]);
     }
     let read = wire.tshark(&[&form, &*options].concat());
+    let elsewhere = match kind.family {
+        AddressFamily::Ipv4 => "vrrp && ip.src != 192.168.0.11",
+        AddressFamily::Ipv6 => "vrrp && ipv6.src != fe80::/10",
+    };
+    assert_eq!(wire.tshark(&["-Y", elsewhere]), "");
     let group = group(kind.family);
     let expected = format!("{} 1 51 2 1 255 {group} ", kind.version);
     let lines: Vec<&str> = read.lines().collect();
