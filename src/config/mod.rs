@@ -138,7 +138,9 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
     let director = section("director").map(|entry| director::read_director(&entry.value, out));
     let ipvs = section("ipvs").map(|entry| director::read_ipvs(&entry.value, out));
     let routers = section("virtual_routers").map(|entry| virtual_router::read(&entry.value, out));
-    let has_routers = routers.as_ref().is_some_and(|routers| !routers.is_empty());
+    let has_routers = routers
+        .as_ref()
+        .is_some_and(|routers| !routers.routers.is_empty());
     let sync = section("connection_sync");
     let sync = sync.map(|entry| connection_sync::read(entry, has_routers, out));
     let checks = section("checks").map(|entry| NamedChecks::read(&entry.value, out));
@@ -158,6 +160,8 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
         out.push(Finding::new(at, "the file has no virtual_services").help(NO_SERVICES));
         Vec::new()
     };
+    let routers = routers.unwrap_or_default();
+    routers.require(&services.all, out);
     let vips = services.all.keys().filter_map(ServiceKey::address);
     let sources = check::refuse_virtual_sources(root, &vips.collect(), out);
     let outline = outline(text, entries, keys).filter(|_| !document.anchors);
@@ -166,7 +170,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
             services: services.all,
             ipvs: ipvs.unwrap_or(director::DEFAULT_IPVS),
             director: director.unwrap_or_else(director::default_director),
-            routers: routers.unwrap_or_default(),
+            routers: routers.routers,
             // What is wrong with it is noted.
             connection_sync: sync.and_then(Result::ok),
         },

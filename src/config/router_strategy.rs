@@ -3,18 +3,75 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use crate::model::{
-    Centiseconds, ConfiguredRouter, Preempt, Priority, VirtualAddress, Vrid, VrrpVersion,
+    Centiseconds, ConfiguredRouter, Consequence, HmacMode, Preempt, Priority, ReplayCheck,
+    RouterAuthentication, RouterHmac, RouterKey, Tracked, TrackedObject, VirtualAddress, Vrid,
+    VrrpVersion,
 };
 
 fn milliseconds(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
     range.prop_map(Duration::from_millis)
+}
+
+/// A password where there is one, or keys.
+fn authentication() -> impl Strategy<Value = RouterAuthentication> {
+    let file = |name: String| Path::new("/etc/vrrp").join(name).into_boxed_path();
+    let modes = [
+        HmacMode::Enforce,
+        HmacMode::Permissive,
+        HmacMode::ReceiveOnly,
+    ];
+    let hmac =
+        (1_u8..4, select(modes.to_vec()), any::<bool>()).prop_map(move |(keys, mode, growth)| {
+            let key = |id| RouterKey {
+                id,
+                file: file(format!("{id}.key")),
+            };
+            RouterAuthentication::Hmac(RouterHmac {
+                keys: (0..keys).rev().map(key).collect(),
+                mode,
+                anti_replay: if growth {
+                    ReplayCheck::Monotonic
+                } else {
+                    ReplayCheck::Time
+                },
+            })
+        });
+    let password = "[a-z: ]{1,9}".prop_map(move |it| RouterAuthentication::Password(file(it)));
+    prop_oneof![password, hmac]
+}
+
+/// Objects of each kind but services, which must be there.
+fn track() -> impl Strategy<Value = Vec<Tracked>> {
+    let consequence = prop_oneof![
+        Just(Consequence::Fault),
+        (1_i16..=254).prop_map(Consequence::Weight),
+        (-254_i16..=-1).prop_map(Consequence::Weight),
+    ];
+    let object = (0_u8..4, "[a-z]{1,12}").prop_map(|(kind, name)| match kind {
+        0 => TrackedObject::Interface(format!("T{name}").into()),
+        1 => TrackedObject::Route {
+            destination: IpAddr::from([10, u8::try_from(name.len()).unwrap_or(0), 0, 0]),
+            prefix: 16,
+        },
+        2 => TrackedObject::File(format!("/run/{name}").into()),
+        _ => TrackedObject::Process(name.into()),
+    });
+    btree_map(object, consequence, 0..4).prop_map(|all| {
+        let tracked = all.into_iter().map(|(object, consequence)| Tracked {
+            object,
+            consequence,
+        });
+        tracked.collect()
+    })
 }
 
 /// Some that share no name, interface or address.
@@ -30,6 +87,8 @@ pub(super) fn routers() -> impl Strategy<Value = BTreeMap<Box<str>, ConfiguredRo
         milliseconds(0..=600_000),
         option::of(milliseconds(1_000..=3_600_000)),
         (1_u8..=32, any::<bool>(), 0_u8..3),
+        option::of(authentication()),
+        track(),
     );
     vec(router, 0..3).prop_map(|routers| {
         let named = (1_u8..).zip(routers).map(|(number, it)| {
@@ -57,6 +116,11 @@ pub(super) fn routers() -> impl Strategy<Value = BTreeMap<Box<str>, ConfiguredRo
                     address: address(100),
                     prefix_length,
                 }],
+                group: own.then(|| format!("group-{number}").into()),
+                track: it.6,
+                authentication: it
+                    .5
+                    .filter(|it| second || matches!(it, RouterAuthentication::Hmac(_))),
             };
             (format!("vr-{number}").into(), router)
         });

@@ -119,6 +119,9 @@ pub(super) const VIRTUAL_ROUTER: Section = Section {
         "refresh",
         "source",
         "peers",
+        "authentication",
+        "track",
+        "group",
     ],
     shared: &[],
 };
@@ -134,6 +137,30 @@ pub(super) const CONNECTION_SYNC: Section = Section {
         "max_length",
         "roles",
     ],
+    shared: &[],
+};
+/// An item of `track` of a virtual router.
+pub(super) const TRACK: Section = Section {
+    name: "an object of track",
+    own: &["interface", "service", "route", "file", "process", "weight"],
+    shared: &[],
+};
+/// `authentication` of a virtual router.
+pub(super) const AUTHENTICATION: Section = Section {
+    name: "authentication",
+    own: &["password_file", "hmac"],
+    shared: &[],
+};
+/// `authentication.hmac`.
+pub(super) const AUTHENTICATION_HMAC: Section = Section {
+    name: "authentication.hmac",
+    own: &["keys", "mode", "anti_replay"],
+    shared: &[],
+};
+/// An item of `authentication.hmac.keys`.
+pub(super) const AUTHENTICATION_KEY: Section = Section {
+    name: "a key of authentication.hmac",
+    own: &["id", "key_file"],
     shared: &[],
 };
 /// `defaults`.
@@ -371,12 +398,16 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 34] = [
+pub static SECTIONS: [Section; 38] = [
     FILE,
     DIRECTOR,
     IPVS,
     VIRTUAL_ROUTER,
     CONNECTION_SYNC,
+    TRACK,
+    AUTHENTICATION,
+    AUTHENTICATION_HMAC,
+    AUTHENTICATION_KEY,
     DEFAULTS,
     SERVICE,
     SERVER,
@@ -451,6 +482,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("real_server", "real servers are a list named servers"),
     ("real_servers", "real servers are a list named servers"),
     ("backends", "real servers are a list named servers"),
+    ("auth_type", "write authentication: {password_file: ...}"),
+    ("auth_hmac", "write authentication: {hmac: {keys: ...}}"),
     (
         "password",
         "put it into a file of its own, and write password_file: with its path",

@@ -213,6 +213,14 @@ fn every_key_that_a_section_lists_is_read() {
                 }
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
                 "a virtual router" => format!("virtual_routers: [{{{key}: }}]"),
+                "an object of track" => format!("virtual_routers: [{{track: [{{{key}: }}]}}]"),
+                "authentication" => format!("virtual_routers: [{{authentication: {{{key}: }}}}]"),
+                "authentication.hmac" => {
+                    format!("virtual_routers: [{{authentication: {{hmac: {{{key}: }}}}}}]")
+                }
+                "a key of authentication.hmac" => format!(
+                    "virtual_routers: [{{authentication: {{hmac: {{keys: [{{{key}: }}]}}}}}}]"
+                ),
                 "a real server" => format!("pools: {{p: [{{{key}: }}]}}"),
                 name if let Some(kind) = name.strip_prefix("check.") => {
                     let depth = kind.split('.').count();

@@ -71,8 +71,25 @@ pub struct RouterStatus {
     /// How often another host said, by ARP, that a virtual address is there while this host had it.
     #[serde(default)]
     pub disputes: u64,
+    /// The sync group that it moves with.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// What is tracked.
+    #[serde(default)]
+    pub tracked: Vec<TrackedStatus>,
     /// Why it cannot take part, if it is not said by its state.
     pub problem: Option<String>,
+}
+
+/// An object that a virtual router tracks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackedStatus {
+    /// `interface eth1`, `service TCP 192.0.2.10:80`.
+    pub object: String,
+    /// What follows from it: `fault`, or `weight -50`.
+    pub consequence: String,
+    /// `good`, `bad`, or the number in a file.
+    pub reading: String,
 }
 
 /// Another host that is master.

@@ -9,14 +9,17 @@ use std::thread;
 use tracing::error;
 
 use super::oneshot::follow;
+use super::vrrp::{Secrets, VrrpOrders};
 use crate::config::Follower;
 use crate::engine::{Event, ReloadId};
+use crate::model::Config;
 
 /// Reads the configuration on request, on a thread of its own: a large file delays no checks and no signals. For any
 /// number of requests, one reading runs and at most one more follows.
 pub(super) struct Loader {
     path: PathBuf,
     events: Sender<Event>,
+    virtual_routers: VrrpOrders,
     follower: Mutex<Follower>,
     requests: Mutex<Requests>,
 }
@@ -29,10 +32,16 @@ struct Requests {
 
 impl Loader {
     /// `follower` has read the file before.
-    pub(super) fn new(path: PathBuf, follower: Follower, events: Sender<Event>) -> Arc<Self> {
+    pub(super) fn new(
+        path: PathBuf,
+        follower: Follower,
+        events: Sender<Event>,
+        virtual_routers: VrrpOrders,
+    ) -> Arc<Self> {
         Arc::new(Self {
             path,
             events,
+            virtual_routers,
             follower: Mutex::new(follower),
             requests: Mutex::default(),
         })
@@ -60,9 +69,9 @@ impl Loader {
     fn read_until_nobody_asks(&self) {
         loop {
             let asked = locked(&self.requests).last;
-            let event = match follow(&mut locked(&self.follower), &self.path, false) {
+            let event = match self.read() {
                 Ok(config) => Event::Next(asked, config),
-                Err(failure) => Event::NextRefused(asked, failure.message.into()),
+                Err(why) => Event::NextRefused(asked, why),
             };
             self.send(event);
             let mut requests = locked(&self.requests);
@@ -71,6 +80,18 @@ impl Loader {
                 return;
             }
         }
+    }
+
+    /// Reads the file, and the files with secrets of virtual routers, which count from now on.
+    fn read(&self) -> Result<Arc<Config>, Box<str>> {
+        let read = follow(&mut locked(&self.follower), &self.path, false);
+        let config = read.map_err(|failure| failure.message)?;
+        let secrets = Secrets::read(&config.routers);
+        if let Some(problem) = secrets.problem(&config.routers) {
+            return Err(problem.into());
+        }
+        self.virtual_routers.renew(secrets);
+        Ok(config)
     }
 
     fn send(&self, event: Event) {

@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::files;
 use super::say::{complain, printable, say};
 use super::state::{OwnedFile, read_owned};
+use super::vrrp::{Secrets, readable_by_all};
 use crate::config::{self, Follower};
 use crate::control::ControlSocket;
 use crate::engine::{count, steps};
@@ -98,6 +99,7 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
             file.display()
         )));
     }
+    warn_of_secrets(&config);
     for user in files::unknown_users(&config) {
         complain(&printable(&format!(
             "director: warning: this host has no user {user}; the checks that run a program as this user cannot run"
@@ -110,6 +112,21 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
         say(&printable(&format!("{name}: ok: {}\n", counts(&config))))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Warns of the files with secrets of virtual routers.
+fn warn_of_secrets(config: &Config) {
+    for file in readable_by_all(&config.routers) {
+        let file = file.display();
+        complain(&printable(&format!(
+            "director: warning: everybody on this host can read {file}; it has a secret of virtual routers: chmod o-r"
+        )));
+    }
+    if let Some(why) = Secrets::read(&config.routers).problem(&config.routers) {
+        complain(&printable(&format!(
+            "director: note: {why}; a virtual router without its secret takes no part"
+        )));
+    }
 }
 
 fn counts(config: &Config) -> String {

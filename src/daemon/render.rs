@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use super::say::printable;
 use crate::control::{
     DrainStatus, MemoryStatus, RouterStatus, ServerStatus, SlowStartStatus, Status, Told,
+    TrackedStatus,
 };
 use crate::engine::count;
 use crate::model::{NoResult, Severity};
@@ -64,12 +65,23 @@ fn router(text: &mut String, it: &RouterStatus) {
         it.priority,
         it.addresses.join(", "),
     );
+    if let Some(group) = &it.group {
+        let _ = writeln!(text, "  group: {group}");
+    }
     if let Some(master) = &it.master {
         let _ = writeln!(
             text,
             "  master: {}, priority {}",
             master.address, master.priority
         );
+    }
+    for it in &it.tracked {
+        let TrackedStatus {
+            object,
+            reading,
+            consequence,
+        } = it;
+        let _ = writeln!(text, "  tracked: {object}: {reading} ({consequence})");
     }
     if let Some(problem) = &it.problem {
         let _ = writeln!(text, "  problem: {problem}");
@@ -345,6 +357,12 @@ mod tests {
             transitions: 3,
             put_back: 0,
             disputes: 2,
+            group: Some("lan".to_owned()),
+            tracked: vec![TrackedStatus {
+                object: "service TCP 192.0.2.10:80".to_owned(),
+                consequence: "weight -50".to_owned(),
+                reading: "bad".to_owned(),
+            }],
             problem: Some("no IPv4 address on eth0".to_owned()),
         };
         let mut text = String::new();
@@ -352,7 +370,7 @@ mod tests {
         assert_eq!(
             text,
             "virtual router eth0/51 (vrid 51 on eth0): backup for 12 s, priority 100; 192.0.2.10/24, 192.0.2.11/32\n  \
-             master: 192.0.2.2, priority 150\n  problem: no IPv4 address on eth0\n  \
+             group: lan\n  master: 192.0.2.2, priority 150\n  tracked: service TCP 192.0.2.10:80: bad (weight -50)\n  problem: no IPv4 address on eth0\n  \
              advertisements: 4 sent, 120 heard, 2 dropped (checksum), 1 dropped (vrid); another host claimed an address 2 times\n"
         );
     }

@@ -29,7 +29,7 @@ use super::shell::{ReadBack, Shell};
 use super::state::{
     Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime,
 };
-use super::vrrp::{VrrpOrders, VrrpThread};
+use super::vrrp::{VrrpFollower, VrrpOrders, VrrpThread};
 use crate::config::Follower;
 use crate::control::ControlSocket;
 use crate::engine::{Command, Engine, Event, Start, count};
@@ -84,13 +84,16 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let (wires, orders) = unbounded_channel();
     let clock = Clock::start();
     let virtual_routers = virtual_routers(&config, clock, &events)?;
-    let senders = (probes, wires, virtual_routers.orders());
+    let senders = (probes, wires, virtual_routers.follower(&config));
     let (shell, start) = furnish(config, options, clock, senders)?;
     let published = Arc::clone(&shell.published);
     let latest = Arc::clone(&published);
     let written = shell.remembered.tried();
     let (engine, ended) = begin(shell, start, inbox)?;
-    let loader = Loader::new(path.to_owned(), follower, events.clone());
+    let loader = {
+        let orders = virtual_routers.orders();
+        Loader::new(path.to_owned(), follower, events.clone(), orders)
+    };
     let desk = Desk {
         published,
         routers: virtual_routers.views(),
@@ -188,7 +191,7 @@ fn furnish(
     (probes, wires, virtual_routers): (
         UnboundedSender<ProbeRequest>,
         UnboundedSender<WireOrder>,
-        VrrpOrders,
+        VrrpFollower,
     ),
 ) -> Result<(Shell<Ipvs>, Start), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;

@@ -20,7 +20,7 @@ use super::state::{
     CONFIRM_INTERVAL, Confirm, Confirming, LAST_WRITE, Noted, OwnedFile, RememberedWriter,
     WRITE_INTERVAL, WallTime,
 };
-use super::vrrp::VrrpOrders;
+use super::vrrp::VrrpFollower;
 use crate::engine::{Action, Counted, Engine, Event, Questions, STEP};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
@@ -87,7 +87,7 @@ pub(super) struct Shell<K> {
     pub(super) last_noted: Timestamp,
     pub(super) confirming: Confirming,
     /// Tells the virtual routers what they need to know.
-    pub(super) virtual_routers: VrrpOrders,
+    pub(super) virtual_routers: VrrpFollower,
     pub(super) end: Option<ExitCode>,
 }
 

@@ -56,6 +56,12 @@ impl Engine {
         }
     }
 
+    /// Whether the primaries of a service have their quorum, as far as is known.
+    #[must_use]
+    pub fn has_quorum(&self, key: &ServiceKey) -> bool {
+        self.pools.get(key).is_none_or(|state| !state.unmet)
+    }
+
     /// Forgets services that the configuration does not have.
     pub(super) fn forget_pools(&mut self) {
         let services = &self.config.services;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddressFamily, Centiseconds, Preempt, Priority, Seconds, VirtualRouter, Vrid, VrrpVersion,
+    AddressFamily, Centiseconds, Preempt, Priority, RouterAuthentication, Seconds, Tracked,
+    TrackedObject, VirtualRouter, Vrid, VrrpVersion,
 };
 
 /// One virtual router as configured: which addresses, on which interface, and how they are shared with other hosts.
@@ -36,6 +37,15 @@ pub struct ConfiguredRouter {
     pub peers: Vec<IpAddr>,
     /// At least one, all of one family.
     pub addresses: Vec<VirtualAddress>,
+    /// How it proves who it is; `None` when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<RouterAuthentication>,
+    /// What it watches beside its peers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub track: Vec<Tracked>,
+    /// The sync group that it moves with. All of one group have the same priority, and track the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Box<str>>,
 }
 
 /// A virtual address, and the network that it is in.
@@ -60,6 +70,23 @@ impl ConfiguredRouter {
     pub fn family(&self) -> AddressFamily {
         let first = self.addresses.first();
         first.map_or(AddressFamily::Ipv4, |it| AddressFamily::of(it.address))
+    }
+
+    /// Whether it is the same virtual router as another one: it may prove in another way who it is, and watch something
+    /// else.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        let alike = Self {
+            authentication: self.authentication.clone(),
+            track: self.track.clone(),
+            ..other.clone()
+        };
+        *self == alike
+    }
+
+    /// The objects that it watches.
+    pub fn tracked(&self) -> impl Iterator<Item = &TrackedObject> {
+        self.track.iter().map(|it| &it.object)
     }
 
     /// How long the kernel keeps an address that nobody renews: a little longer than the peers wait for an advertisement.

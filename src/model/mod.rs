@@ -19,6 +19,7 @@ mod order;
 mod pool;
 mod probe;
 mod protocol;
+mod router_authentication;
 mod schedule;
 mod scheduler;
 mod server;
@@ -61,6 +62,9 @@ pub use probe::{
     TcpTalk, Tls, UdpProbe, VipProbe, WrongDnsName, WrongEscape,
 };
 pub use protocol::{AddressFamily, Protocol};
+pub use router_authentication::{
+    HmacMode, ReplayCheck, RouterAuthentication, RouterHmac, RouterKey,
+};
 pub use schedule::{CheckSchedule, Fall, HoldDown, Initial, Retry};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
@@ -79,5 +83,5 @@ pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};
 pub use tripwire::{WireEnd, WireNews};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};
-pub use virtual_router::{Consequence, Preempt, TrackedObject, VirtualRouter};
+pub use virtual_router::{Consequence, Preempt, Tracked, TrackedObject, VirtualRouter};
 pub use vrrp::{Centiseconds, ChecksumForm, Priority, Vrid, VrrpPassword, VrrpVersion};

@@ -149,6 +149,8 @@ pub struct PoolState {
     pub shortage: Option<Shortage>,
     /// The primaries have lost their quorum; `None` while they have it, and when nothing depends on it.
     pub lost: Option<LostQuorum>,
+    /// Whether the primaries have no quorum, also when nothing depends on it.
+    pub unmet: bool,
     /// Those that are held down and serve all the same: they pass their checks, and too few others are healthy.
     pub held: Box<[ServerKey]>,
 }

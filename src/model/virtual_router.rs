@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The configuration of one virtual router: what its state machine has to know.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -75,8 +76,13 @@ pub enum Preempt {
 pub enum TrackedObject {
     /// Another interface, by its name: good while it is up.
     Interface(Box<str>),
-    /// A route, by its destination: good while it is there.
-    Route(Box<str>),
+    /// A route of the main table to exactly this network: good while it is there.
+    Route {
+        /// The network's address; unspecified for the default route.
+        destination: IpAddr,
+        /// The length of its prefix.
+        prefix: u8,
+    },
     /// A script, by its name: good while it succeeds.
     Script(Box<str>),
     /// A number in a file, by the file's name.
@@ -85,6 +91,32 @@ pub enum TrackedObject {
     Process(Box<str>),
     /// A virtual service: good while it has its quorum of healthy real servers.
     Service(ServiceKey),
+}
+
+impl fmt::Display for TrackedObject {
+    /// `interface eth1`, `service TCP 192.0.2.10:80`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(name) => write!(f, "interface {name}"),
+            Self::Route {
+                destination,
+                prefix,
+            } => write!(f, "route {destination}/{prefix}"),
+            Self::Script(name) => write!(f, "script {name}"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Process(name) => write!(f, "process {name}"),
+            Self::Service(service) => write!(f, "service {service}"),
+        }
+    }
+}
+
+/// An object that a virtual router watches, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracked {
+    /// Which.
+    pub object: TrackedObject,
+    /// What follows.
+    pub consequence: Consequence,
 }
 
 /// What follows from a tracked object.
@@ -96,4 +128,14 @@ pub enum Consequence {
     /// A positive weight is added to the priority while it is good, a negative one while it is bad. The number in a
     /// file is multiplied by it.
     Weight(i16),
+}
+
+impl fmt::Display for Consequence {
+    /// `fault`, `weight -50`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault => f.write_str("fault"),
+            Self::Weight(weight) => write!(f, "weight {weight}"),
+        }
+    }
 }

@@ -82,6 +82,7 @@ pub(super) fn table(
     let state = PoolState {
         shortage,
         lost,
+        unmet: up_to != Rank::Primary,
         held,
     };
     (servers.collect(), Together { state, carried })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Answer;
 use super::reading::{Reading, Readings};
-use crate::system::read_limited;
+use crate::system::read_first_line;
 
 /// The longest file of a password, in bytes.
 const MOST_BYTES: u64 = 4096;
@@ -24,8 +24,8 @@ thread_local! {
 pub(super) async fn read(file: &Path, timeout: Duration) -> Result<Arc<[u8]>, Answer> {
     let operation = format!("read {}", file.display());
     let path = file.to_owned();
-    let read = move || match read_limited(&path, MOST_BYTES) {
-        Ok(bytes) => Ok(first_line(&bytes).into()),
+    let read = move || match read_first_line(&path, MOST_BYTES) {
+        Ok(line) => Ok(line.into()),
         Err(error) => Err(error.to_string().into()),
     };
     known(file).get(&operation, FRESH, timeout, read).await
@@ -33,11 +33,6 @@ pub(super) async fn read(file: &Path, timeout: Duration) -> Result<Arc<[u8]>, An
 
 fn known(file: &Path) -> Rc<Reading<Arc<[u8]>>> {
     FILES.with(|files| files.of(file))
-}
-
-fn first_line(bytes: &[u8]) -> &[u8] {
-    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
-    lines.next().unwrap_or_default()
 }
 
 #[cfg(test)]

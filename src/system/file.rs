@@ -94,6 +94,20 @@ pub fn read_limited(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
     }
 }
 
+/// The first line of a small file, without its end: how a secret is written down.
+pub fn read_first_line(path: &Path, max_bytes: u64) -> Result<Box<[u8]>, FileError> {
+    let bytes = read_limited(path, max_bytes)?;
+    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+    Ok(lines.next().unwrap_or_default().into())
+}
+
+/// Whether everybody on this host may read a file. One that cannot be looked at is nobody's.
+#[must_use]
+pub fn is_readable_by_all(path: &Path) -> bool {
+    const READABLE_BY_OTHERS: u32 = 0o004;
+    fs::metadata(path).is_ok_and(|it| it.permissions().mode() & READABLE_BY_OTHERS != 0)
+}
+
 /// Replaces a file's content, or makes the file, with these permission bits and regardless of the umask. A failure
 /// leaves the old file unchanged. It replaces a symbolic link at `path` and does not follow it. It makes a missing
 /// directory.

@@ -10,6 +10,8 @@ mod memory;
 mod names;
 #[cfg(feature = "daemon")]
 mod poll;
+#[cfg(feature = "daemon")]
+mod processes;
 mod reader;
 mod socket;
 mod terminal;
@@ -18,8 +20,8 @@ mod thread;
 
 pub use errno::errno_name;
 pub use file::{
-    FileCause, FileError, make_directory, read_limited, remove_unfinished, write_atomically,
-    write_atomically_with,
+    FileCause, FileError, is_readable_by_all, make_directory, read_first_line, read_limited,
+    remove_unfinished, write_atomically, write_atomically_with,
 };
 pub use icmp_filter::pass_only_icmp;
 pub use lock::{FileLock, LockError};
@@ -27,6 +29,8 @@ pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};
 #[cfg(feature = "daemon")]
 pub use poll::{Happened, Poll};
+#[cfg(feature = "daemon")]
+pub use processes::runs;
 pub use reader::{Reader, print};
 pub use socket::{acknowledge_with_data, disconnect, unacknowledged};
 pub use terminal::{terminal_size, time_of_day};

@@ -37,6 +37,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod authentication;
 mod counts;
 mod event;
 mod group;
@@ -45,9 +46,10 @@ mod instance;
 mod timers;
 mod track;
 
+pub use authentication::{Authenticator, Credentials};
 pub use counts::Counts;
 pub use event::{Action, AnnounceReason, Event, GroupOrder, Reason, State};
-pub use group::Group;
+pub use group::{Group, Members};
 pub use heard::{Heard, NotForUs, Notice, accept};
 pub use instance::Instance;
 pub use timers::{master_down_interval, skew_time};

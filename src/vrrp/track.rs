@@ -2,6 +2,7 @@
 //! What is tracked beside the peers, and what it makes of the priority.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,16 @@ pub enum Reading {
     Bad,
     /// The number in a file.
     Number(i32),
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Good => f.write_str("good"),
+            Self::Bad => f.write_str("bad"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
 }
 
 /// What a virtual router tracks.
@@ -67,6 +78,12 @@ impl Tracker {
         (after != before).then_some(after)
     }
 
+    /// What is tracked, what follows from it, and how it is.
+    pub fn objects(&self) -> impl Iterator<Item = (&TrackedObject, Consequence, Reading)> {
+        let all = self.objects.iter();
+        all.map(|(object, (consequence, reading))| (object, *consequence, *reading))
+    }
+
     /// What the host is worth now: the sum of the weights and the priority, from 1 to 254. An owner's priority does
     /// not change (RFC 9568, section 5.2.4), but it can have a fault.
     #[must_use]
@@ -92,7 +109,7 @@ const fn unread(object: &TrackedObject) -> Reading {
     match object {
         TrackedObject::File(_) => Reading::Number(0),
         TrackedObject::Interface(_)
-        | TrackedObject::Route(_)
+        | TrackedObject::Route { .. }
         | TrackedObject::Script(_)
         | TrackedObject::Process(_)
         | TrackedObject::Service(_) => Reading::Good,
@@ -116,7 +133,7 @@ fn worth(consequence: Consequence, reading: Reading) -> Option<i64> {
 fn bad(object: &TrackedObject) -> String {
     match object {
         TrackedObject::Interface(name) => format!("interface {name} is down"),
-        TrackedObject::Route(route) => format!("route {route} is gone"),
+        TrackedObject::Route { .. } => format!("{object} is gone"),
         TrackedObject::Script(name) => format!("script {name} failed"),
         TrackedObject::File(name) => format!("file {name} says so"),
         TrackedObject::Process(name) => format!("process {name} does not run"),

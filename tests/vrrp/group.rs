@@ -34,8 +34,10 @@ impl Pair {
 
     fn master() -> Self {
         let mut pair = Self::started();
-        pair.now = pair.group.deadline().unwrap();
-        pair.all(&Event::Deadline);
+        for _ in 0..2 {
+            pair.now = pair.group.deadline().unwrap();
+            pair.all(&Event::Deadline);
+        }
         pair.now = pair.now + ms(500);
         pair
     }
@@ -71,6 +73,47 @@ fn fault() -> Event {
 #[test]
 fn one_becomes_master_and_the_others_do() {
     let pair = Pair::master();
+    assert_eq!(pair.states(), [State::Master; 2]);
+}
+
+/// What a master says about a member.
+fn says(vrid: u8, priority: u8) -> Event {
+    Event::Heard(Heard {
+        vrid: Vrid::new(vrid).unwrap(),
+        ..heard(10, priority)
+    })
+}
+
+/// Cut off from one of two LANs, a backup would else take both addresses, yield on the other LAN, and so on.
+#[test]
+fn a_master_that_is_silent_on_one_lan_only_is_followed() {
+    let mut pair = Pair::started();
+    for _ in 0..20 {
+        pair.one(0, says(51, 200));
+        pair.now = pair.now + ms(1000);
+        let sent = pair.all(&Event::Deadline);
+        assert_eq!((pair.states(), sent), ([State::Backup; 2], Vec::new()));
+    }
+    // Silent on both, it is gone.
+    for _ in 0..4 {
+        pair.now = pair.now + ms(1000);
+        pair.all(&Event::Deadline);
+    }
+    assert_eq!(pair.states(), [State::Master; 2]);
+}
+
+/// Its link to one LAN is down, and nobody there hears that it leaves.
+#[test]
+fn a_master_that_leaves_on_one_lan_leaves_on_all() {
+    let mut pair = Pair::started();
+    for (member, vrid) in [(0, 51), (1, 52)] {
+        pair.one(member, says(vrid, 200));
+    }
+    pair.one(0, says(51, 0));
+    let at = pair.group.deadline().unwrap();
+    assert!(at < pair.now + ms(1000));
+    pair.now = at;
+    pair.all(&Event::Deadline);
     assert_eq!(pair.states(), [State::Master; 2]);
 }
 

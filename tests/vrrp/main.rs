@@ -9,6 +9,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod authentication;
 mod conformance;
 mod group;
 mod heard;

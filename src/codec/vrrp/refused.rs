@@ -68,6 +68,18 @@ pub enum Refused {
     /// Its number is not after the last one of this sender: a recording.
     #[error("it was sent before, or its sender counts from the start again")]
     Replayed,
+    /// It is not signed, and nothing else counts here.
+    #[error("it is not signed, and this router accepts what is signed only")]
+    Unsigned,
+    /// It has another password than this router.
+    #[error("its password is another one than here")]
+    Password,
+    /// It has none, and this router has one.
+    #[error("it has no password, and this router has one")]
+    PasswordMissing,
+    /// It has one, and this router has none.
+    #[error("it has a password, and this router has none")]
+    PasswordUnexpected,
 }
 
 /// When something was made, by this host's clock.
@@ -101,6 +113,37 @@ impl Refused {
             Self::Signature => "hmac",
             Self::Stale { .. } => "hmac_stale",
             Self::Replayed => "hmac_replayed",
+            Self::Unsigned => "hmac_missing",
+            Self::Password => "password",
+            Self::PasswordMissing => "password_missing",
+            Self::PasswordUnexpected => "password_unexpected",
+        }
+    }
+
+    /// Whether it does not prove that its sender may speak: the secrets of two hosts differ, or it is an attack.
+    #[must_use]
+    pub const fn is_distrust(&self) -> bool {
+        match self {
+            Self::AuthenticationKind(_)
+            | Self::Trailer(_)
+            | Self::KeyUnknown(_)
+            | Self::Signature
+            | Self::Stale { .. }
+            | Self::Replayed
+            | Self::Unsigned
+            | Self::Password
+            | Self::PasswordMissing
+            | Self::PasswordUnexpected => true,
+            Self::TooShort { .. }
+            | Self::CutOff { .. }
+            | Self::Version(_)
+            | Self::Version2OverIpv6
+            | Self::Kind(_)
+            | Self::Hops { .. }
+            | Self::Checksum
+            | Self::VridZero
+            | Self::NoAddress
+            | Self::IntervalZero => false,
         }
     }
 }

@@ -76,7 +76,11 @@ pub(super) fn needs(span: Span, what: &str, subject: &Subject, out: &mut Finding
 }
 
 /// The absolute path of a file.
-pub(super) fn file(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<Path>, Wrong> {
+pub(in crate::config) fn file(
+    name: &str,
+    node: &Node<'_>,
+    out: &mut Findings,
+) -> Result<Box<Path>, Wrong> {
     let path = director::file(name, node, out);
     path.map(|(path, _)| path.into_boxed_path()).ok_or(Wrong)
 }

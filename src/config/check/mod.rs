@@ -29,6 +29,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::kind::{Kind, KindLayer, Place};
+pub(super) use self::login::file;
 pub(super) use self::named::NamedChecks;
 use self::path::PathLayer;
 pub(super) use self::path::interface;

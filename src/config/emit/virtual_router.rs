@@ -6,7 +6,10 @@ use std::fmt;
 
 use super::Quoted;
 use crate::config::duration;
-use crate::model::{ConfiguredRouter, Preempt};
+use crate::model::{
+    ConfiguredRouter, Consequence, HmacMode, Preempt, ReplayCheck, RouterAuthentication, RouterKey,
+    Tracked, TrackedObject,
+};
 
 /// Writes the list, if there is one.
 pub(super) fn write_routers(
@@ -35,6 +38,9 @@ fn write_router(name: &str, router: &ConfiguredRouter, f: &mut fmt::Formatter<'_
         source,
         peers,
         addresses,
+        authentication,
+        track,
+        group,
     } = router;
     writeln!(f, "  - name: {}", Quoted(name))?;
     writeln!(f, "    interface: {}", Quoted(interface))?;
@@ -64,5 +70,73 @@ fn write_router(name: &str, router: &ConfiguredRouter, f: &mut fmt::Formatter<'_
         let each = peers.iter().map(|it| format!("\"{it}\""));
         writeln!(f, "    peers: [{}]", each.collect::<Vec<_>>().join(", "))?;
     }
+    if let Some(group) = group {
+        writeln!(f, "    group: {}", Quoted(group))?;
+    }
+    write_authentication(authentication.as_ref(), f)?;
+    write_track(track, f)
+}
+
+fn write_track(track: &[Tracked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if track.is_empty() {
+        return Ok(());
+    }
+    f.write_str("    track:\n")?;
+    for Tracked {
+        object,
+        consequence,
+    } in track
+    {
+        let (key, text) = match object {
+            TrackedObject::Interface(name) => ("interface", name.to_string()),
+            TrackedObject::Route {
+                destination,
+                prefix,
+            } => ("route", format!("{destination}/{prefix}")),
+            TrackedObject::Script(name) => ("script", name.to_string()),
+            TrackedObject::File(path) => ("file", path.to_string()),
+            TrackedObject::Process(name) => ("process", name.to_string()),
+            TrackedObject::Service(service) => ("service", service.to_string()),
+        };
+        write!(f, "      - {{{key}: {}", Quoted(&text))?;
+        match consequence {
+            Consequence::Fault => f.write_str("}\n")?,
+            Consequence::Weight(weight) => writeln!(f, ", weight: {weight}}}")?,
+        }
+    }
     Ok(())
+}
+
+fn write_authentication(
+    authentication: Option<&RouterAuthentication>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let hmac = match authentication {
+        None => return Ok(()),
+        Some(RouterAuthentication::Password(file)) => {
+            let file = file.to_string_lossy();
+            return writeln!(
+                f,
+                "    authentication: {{password_file: {}}}",
+                Quoted(&file)
+            );
+        }
+        Some(RouterAuthentication::Hmac(hmac)) => hmac,
+    };
+    let mode = match hmac.mode {
+        HmacMode::Enforce => "enforce",
+        HmacMode::Permissive => "permissive",
+        HmacMode::ReceiveOnly => "receive_only",
+    };
+    let anti_replay = match hmac.anti_replay {
+        ReplayCheck::Time => "time",
+        ReplayCheck::Monotonic => "monotonic",
+    };
+    f.write_str("    authentication:\n      hmac:\n        keys:\n")?;
+    for RouterKey { id, file } in &hmac.keys {
+        let file = file.to_string_lossy();
+        writeln!(f, "          - {{id: {id}, key_file: {}}}", Quoted(&file))?;
+    }
+    writeln!(f, "        mode: {mode}")?;
+    writeln!(f, "        anti_replay: {anti_replay}")
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::check::refuse_virtual_sources;
 use super::service::{Common, Services};
 use super::tree::{Node, Value};
+use super::virtual_router;
 use super::yaml::{self, MAX_NODES};
 use super::{MAX_BYTES, checked, read_text};
 use crate::diagnostic::{Diagnostics, Findings};
@@ -135,7 +136,8 @@ impl Reading {
         let keys: Vec<ServiceKey> = keys.collect::<Result<_, _>>().ok()?;
         let twice = services.all.len() != stay + keys.len();
         let none = services.all.is_empty();
-        if twice || none || (parts.sources && self.has_new_address(&services)) {
+        let tracked = virtual_router::misses(&self.config.routers, &services.all);
+        if twice || none || tracked || (parts.sources && self.has_new_address(&services)) {
             return None;
         }
         let config = Config {

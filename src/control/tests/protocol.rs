@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::control::{
     CheckStatus, ClientLine, DrainStatus, Hello, Incompatible, Item, MasterStatus, Misunderstood,
     Reloaded, Remembered, ReplyLine, Request, RouterStatus, ServerStatus, ServiceStatus, Status,
-    Told, VerdictDelay,
+    Told, TrackedStatus, VerdictDelay,
 };
 use crate::engine::ReloadId;
 
@@ -204,6 +204,12 @@ fn router() -> RouterStatus {
         transitions: 1,
         put_back: 0,
         disputes: 0,
+        group: Some("lan".to_owned()),
+        tracked: vec![TrackedStatus {
+            object: "interface eth1".to_owned(),
+            consequence: "fault".to_owned(),
+            reading: "good".to_owned(),
+        }],
         problem: None,
     }
 }
@@ -293,7 +299,7 @@ fn a_status_is_the_json_that_people_use() {
         "routers": [{
             "name": "eth0/51", "interface": "eth0", "vrid": 51, "state": "backup", "since_seconds": 12, "priority": 100,
             "master": {"address": "192.0.2.2", "priority": 150}, "addresses": ["192.0.2.10/24"], "sent": 0,
-            "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "put_back": 0, "disputes": 0, "problem": null,
+            "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "put_back": 0, "disputes": 0, "group": "lan", "tracked": [{"object": "interface eth1", "consequence": "fault", "reading": "good"}], "problem": null,
         }],
         "services": [{
             "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null, "alarm": "too few",

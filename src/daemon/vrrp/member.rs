@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router on this host: its machine, and what carries its actions out.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::BorrowedFd;
@@ -11,15 +10,18 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::seat::{NoPlace, Place, Seat, leftovers, on_interface};
+use super::secrets::Secrets;
+use super::trust::Trust;
 use super::view::RouterView;
 use crate::codec::ethernet::HardwareAddress;
-use crate::codec::vrrp::{self, Advertisement, Delivery, Keys, MOST_BYTES, Terms, group};
+use crate::codec::vrrp::{Advertisement, MOST_BYTES, group};
+use crate::control::TrackedStatus;
 use crate::kernel::Route;
 use crate::model::{
     ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, LinkLayerAddress, Priority,
-    Timestamp, VirtualRouter,
+    Timestamp, TrackedObject, VirtualRouter,
 };
-use crate::vrrp::{Action, AnnounceReason, Event, Heard, Instance, State};
+use crate::vrrp::{Action, AnnounceReason, Event, Instance, Reading, State, Tracker};
 
 /// What peers get before anything was heard of them: keepalived and others by RFC 5798 know no other form.
 const FIRST_FORM: ChecksumForm = ChecksumForm::PseudoHeader;
@@ -48,8 +50,8 @@ pub(super) struct Member {
     began: Timestamp,
     /// Why it has no seat, as it was told last.
     complaint: Option<String>,
-    /// Advertisements that were no good, by reason.
-    malformed: BTreeMap<&'static str, u64>,
+    trust: Trust,
+    tracker: Tracker,
     /// How often an address was put back.
     put_back: u64,
     /// How often another host said that an address of ours is there.
@@ -59,9 +61,16 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(name: &str, router: ConfiguredRouter, began: Timestamp) -> Self {
+    pub(super) fn new(
+        name: &str,
+        router: ConfiguredRouter,
+        began: Timestamp,
+        secrets: &Secrets,
+    ) -> Self {
         Self {
             name: name.into(),
+            trust: Trust::new(&router, secrets),
+            tracker: tracker(&router),
             router,
             machine: None,
             seat: None,
@@ -70,7 +79,6 @@ impl Member {
             next_renewal: began,
             began,
             complaint: None,
-            malformed: BTreeMap::new(),
             put_back: 0,
             disputes: 0,
             next_defence: began,
@@ -90,9 +98,11 @@ impl Member {
             master: machine.and_then(Instance::master),
             addresses: self.router.addresses.clone(),
             counts: machine.map(|it| it.counts().clone()).unwrap_or_default(),
-            malformed: self.malformed.clone(),
+            malformed: self.trust.refused().clone(),
             put_back: self.put_back,
             disputes: self.disputes,
+            group: self.router.group.clone(),
+            tracked: tracked(&self.tracker),
             problem: self.complaint.clone(),
         }
     }
@@ -104,6 +114,11 @@ impl Member {
     /// Its configuration.
     pub(super) const fn router(&self) -> &ConfiguredRouter {
         &self.router
+    }
+
+    /// Its machine; `None` before it is known where it speaks from.
+    pub(super) const fn machine(&self) -> Option<&Instance> {
+        self.machine.as_ref()
     }
 
     /// Its state.
@@ -131,6 +146,37 @@ impl Member {
         self.settle(now, route);
     }
 
+    /// Goes on with this configuration, which differs only in how it proves who it is and in what it watches, and with
+    /// what the files say now.
+    pub(super) fn renew(
+        &mut self,
+        now: Timestamp,
+        router: Option<ConfiguredRouter>,
+        secrets: &Secrets,
+        route: &mut Route,
+    ) {
+        if let Some(router) = router {
+            self.router = router;
+            self.tracker = tracker(&self.router);
+        }
+        self.trust.renew(&self.router, secrets);
+        self.settle(now, route);
+    }
+
+    /// What was found out about objects that it may watch.
+    pub(super) fn track<'a>(
+        &mut self,
+        now: Timestamp,
+        readings: impl IntoIterator<Item = (&'a TrackedObject, &'a Reading)>,
+        route: &mut Route,
+    ) {
+        for (object, reading) in readings {
+            let _ = self.tracker.read(object, *reading);
+        }
+        // Nothing happens when it is worth what it was.
+        self.handle(now, Event::Tracked(self.tracker.effective()), route);
+    }
+
     /// Lets another host be master.
     pub(super) fn hand_over(&mut self, now: Timestamp, route: &mut Route) {
         self.handle(now, Event::HandOver, route);
@@ -145,6 +191,10 @@ impl Member {
     pub(super) fn settle(&mut self, now: Timestamp, route: &mut Route) {
         if !self.may_begin {
             return;
+        }
+        if let Some(problem) = self.trust.problem().cloned() {
+            self.complain(&problem);
+            return self.leave_seat(now, route);
         }
         let place = match Place::look(route, &self.router) {
             Ok(place) => place,
@@ -195,8 +245,13 @@ impl Member {
         };
         if self.machine.is_none() {
             let router: VirtualRouter = self.router.from_source(&self.name, place.source);
-            self.machine = Some(Instance::new(Arc::new(router)));
+            let machine = Instance::new(Arc::new(router));
+            self.machine = Some(match &self.router.group {
+                Some(_) => machine.in_group(),
+                None => machine,
+            });
             self.handle(now, link, route);
+            self.handle(now, Event::Tracked(self.tracker.effective()), route);
             return self.handle(now, Event::Start, route);
         }
         self.handle(now, link, route);
@@ -299,7 +354,8 @@ impl Member {
             match seat.receive(&mut bytes) {
                 Ok(Some(arrived)) => {
                     let payload = bytes.get(arrived.begin..arrived.end).unwrap_or_default();
-                    if let Some(heard) = self.understand(payload, &arrived.delivery) {
+                    let heard = self.trust.read(now, &self.name, payload, &arrived.delivery);
+                    if let Some(heard) = heard {
                         self.handle(now, Event::Heard(heard), route);
                     }
                 }
@@ -307,16 +363,6 @@ impl Member {
                 Err(_) => return self.settle(now, route),
             }
         }
-    }
-
-    /// What an advertisement says, when it is one.
-    fn understand(&mut self, payload: &[u8], delivery: &Delivery) -> Option<Heard> {
-        let keys = Keys::default();
-        let parsed = vrrp::parse(payload, delivery, &Terms::on_the_lan(&keys));
-        let heard = parsed
-            .inspect_err(|refused| *self.malformed.entry(refused.name()).or_default() += 1)
-            .ok()?;
-        Some(Heard::new(delivery, heard))
     }
 
     /// Calls the machine when its time has come.
@@ -331,7 +377,8 @@ impl Member {
         }
     }
 
-    fn handle(&mut self, now: Timestamp, event: Event, route: &mut Route) {
+    /// Hands an event to its machine, and carries out what follows.
+    pub(super) fn handle(&mut self, now: Timestamp, event: Event, route: &mut Route) {
         let Some(machine) = &mut self.machine else {
             return;
         };
@@ -368,7 +415,7 @@ impl Member {
     }
 
     /// A failure is no news: the next advertisement is due soon, and the link tells when it is down.
-    fn advertise(&self, priority: Priority, form: Option<ChecksumForm>) {
+    fn advertise(&mut self, priority: Priority, form: Option<ChecksumForm>) {
         let Some(seat) = &self.seat else {
             return;
         };
@@ -389,8 +436,10 @@ impl Member {
             &router.peers
         };
         for peer in peers {
-            let payload = advertisement.emit(seat.source, *peer, form, None);
-            let _ = seat.advertisements.send(&payload, seat.source, *peer);
+            let way = (seat.source, *peer);
+            if let Some(payload) = self.trust.write(advertisement.clone(), way, form) {
+                let _ = seat.advertisements.send(&payload, seat.source, *peer);
+            }
         }
     }
 
@@ -455,4 +504,23 @@ impl Member {
             self.complaint = Some(why);
         }
     }
+}
+
+/// What a virtual router watches; nothing has been read yet.
+fn tracker(router: &ConfiguredRouter) -> Tracker {
+    let objects = router.track.iter();
+    let objects = objects.map(|it| (it.object.clone(), it.consequence));
+    Tracker::new(router.priority, objects)
+}
+
+/// As others see it.
+fn tracked(tracker: &Tracker) -> Vec<TrackedStatus> {
+    let all = tracker
+        .objects()
+        .map(|(object, consequence, reading)| TrackedStatus {
+            object: object.to_string(),
+            consequence: consequence.to_string(),
+            reading: reading.to_string(),
+        });
+    all.collect()
 }

@@ -2,8 +2,12 @@
 //! The thread of the virtual routers. It reads no file, starts no program, and waits for nobody: neither the engine nor
 //! the log can delay an advertisement.
 
+mod crew;
 mod member;
+mod observers;
 mod seat;
+mod secrets;
+mod trust;
 mod view;
 mod watch;
 
@@ -16,11 +20,14 @@ use std::thread::{self, JoinHandle};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use self::member::Member;
+use self::observers::Observers;
+pub(super) use self::secrets::{Secrets, readable_by_all};
 pub(super) use self::view::RouterViews;
 use self::watch::Watch;
 use super::clock::Clock;
 use crate::engine::Engine;
-use crate::model::{Config, ConfiguredRouter, Timestamp};
+use crate::model::{Config, ConfiguredRouter, ServiceKey, Timestamp, TrackedObject};
+use crate::vrrp::Reading;
 
 /// What the rest of the program wants of the thread.
 #[derive(Debug)]
@@ -29,6 +36,10 @@ enum Order {
     Begin,
     /// These are the virtual routers from now on.
     Change(Routers),
+    /// An object that is tracked is so.
+    Read(TrackedObject, Reading),
+    /// The files with secrets were read again.
+    Renew(Secrets),
     /// Let other hosts be master of these.
     HandOver(Vec<String>),
     /// Leave, release the addresses, and end.
@@ -46,25 +57,104 @@ pub(super) type TellMasters = Box<dyn Fn(BTreeSet<Box<str>>) + Send>;
 pub(super) struct VrrpOrders {
     orders: Sender<Order>,
     bell: Arc<EventFd>,
+}
+
+/// Tells the thread what the engine knows, and what is found out about what is tracked.
+#[derive(Debug)]
+pub(super) struct VrrpFollower {
+    orders: VrrpOrders,
     /// Whether the thread knows that the table is in the kernel.
     has_begun: bool,
     /// The virtual routers that it knows of.
     routers: Routers,
+    /// The services that are tracked, and whether they had their quorum when it was told last.
+    services: BTreeMap<ServiceKey, Option<Reading>>,
+    observers: Observers,
 }
 
-impl VrrpOrders {
+impl VrrpFollower {
+    fn new(orders: VrrpOrders, routers: &Routers) -> Self {
+        let mut follower = Self {
+            orders,
+            has_begun: false,
+            routers: routers.clone(),
+            services: BTreeMap::new(),
+            observers: Observers::default(),
+        };
+        follower.track(routers);
+        follower
+    }
+
     /// Tells the thread when the table is in the kernel, and when others are configured. So an address becomes local
     /// after its services have come.
     pub(super) fn follow(&mut self, engine: &Engine, now: Timestamp) {
         let routers = &engine.config().routers;
-        if !self.has_begun && engine.has_begun(now) {
-            self.has_begun = true;
-            self.order(Order::Begin);
-        }
-        if self.has_begun && *routers != self.routers {
+        let begins = !self.has_begun && engine.has_begun(now);
+        self.has_begun |= begins;
+        let changed = self.has_begun && *routers != self.routers;
+        if changed {
             self.routers.clone_from(routers);
-            self.order(Order::Change(routers.clone()));
+            self.track(routers);
         }
+        // First of all: who begins must not believe that all is well.
+        self.read_services(engine);
+        if begins {
+            self.orders.order(Order::Begin);
+        }
+        if changed {
+            self.orders.order(Order::Change(routers.clone()));
+        }
+    }
+
+    /// Looks at what these virtual routers track, and at nothing else.
+    fn track(&mut self, routers: &Routers) {
+        let (mut services, mut observed) = (BTreeMap::new(), BTreeSet::new());
+        for object in routers.values().flat_map(ConfiguredRouter::tracked) {
+            match object {
+                TrackedObject::Service(key) => {
+                    let known = self.services.get(key).copied().flatten();
+                    services.insert(*key, known);
+                }
+                // The thread of the virtual routers hears of it itself.
+                TrackedObject::Interface(_) => {}
+                TrackedObject::Route { .. }
+                | TrackedObject::Script(_)
+                | TrackedObject::File(_)
+                | TrackedObject::Process(_) => {
+                    observed.insert(object.clone());
+                }
+            }
+        }
+        self.services = services;
+        self.observers.observe(&observed, &self.orders);
+    }
+
+    fn read_services(&mut self, engine: &Engine) {
+        if !self.has_begun {
+            return;
+        }
+        for (key, known) in &mut self.services {
+            let reading = if engine.has_quorum(key) {
+                Reading::Good
+            } else {
+                Reading::Bad
+            };
+            if known.replace(reading) != Some(reading) {
+                self.orders.read(TrackedObject::Service(*key), reading);
+            }
+        }
+    }
+}
+
+impl VrrpOrders {
+    /// An object that is tracked is so.
+    fn read(&self, object: TrackedObject, reading: Reading) {
+        self.order(Order::Read(object, reading));
+    }
+
+    /// From now on these secrets count, also for virtual routers that come later.
+    pub(super) fn renew(&self, secrets: Secrets) {
+        self.order(Order::Renew(secrets));
     }
 
     /// Lets other hosts be master of these.
@@ -87,32 +177,25 @@ pub(super) struct VrrpThread {
 }
 
 impl VrrpThread {
-    /// Starts it. No address becomes local before [`VrrpOrders::begin`].
+    /// Starts it. No address becomes local before [`VrrpFollower::follow`] says so.
     pub(super) fn start(config: &Config, clock: Clock, tell: TellMasters) -> io::Result<Self> {
-        let members = config.routers.iter();
+        let secrets = Secrets::read(&config.routers);
         let began = clock.now();
-        let members = members.map(|(name, router)| Member::new(name, router.clone(), began));
-        let members: Vec<Member> = members.collect();
+        let of = |name: &str, router: &ConfiguredRouter| {
+            Member::new(name, router.clone(), began, &secrets)
+        };
+        let members = config.routers.iter();
+        let members: Vec<Member> = members.map(|(name, router)| of(name, router)).collect();
         let (orders, inbox) = channel();
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let bell = Arc::new(EventFd::from_value_and_flags(0, flags)?);
         let views = RouterViews::default();
-        let watch = Watch::new(
-            members,
-            clock,
-            (inbox, Arc::clone(&bell)),
-            views.clone(),
-            tell,
-        );
+        let inbox = (inbox, Arc::clone(&bell));
+        let watch = Watch::new(members, secrets, clock, inbox, views.clone(), tell);
         let thread = thread::Builder::new()
             .name("vrrp".to_owned())
             .spawn(move || watch.run())?;
-        let orders = VrrpOrders {
-            orders,
-            bell,
-            has_begun: false,
-            routers: config.routers.clone(),
-        };
+        let orders = VrrpOrders { orders, bell };
         Ok(Self {
             orders,
             views,
@@ -123,6 +206,11 @@ impl VrrpThread {
     /// For those who give orders.
     pub(super) fn orders(&self) -> VrrpOrders {
         self.orders.clone()
+    }
+
+    /// For the engine's shell. What is tracked is looked at from now on.
+    pub(super) fn follower(&self, config: &Config) -> VrrpFollower {
+        VrrpFollower::new(self.orders(), &config.routers)
     }
 
     /// For those who look.

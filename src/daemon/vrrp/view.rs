@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::control::{MasterStatus, RouterStatus};
+use crate::control::{MasterStatus, RouterStatus, TrackedStatus};
 use crate::model::{Priority, Timestamp, VirtualAddress, Vrid};
 use crate::vrrp::{Counts, State};
 
@@ -29,6 +29,10 @@ pub(in crate::daemon) struct RouterView {
     pub(super) put_back: u64,
     /// How often another host said that an address of ours is there.
     pub(super) disputes: u64,
+    /// The sync group that it moves with.
+    pub(super) group: Option<Box<str>>,
+    /// What is tracked.
+    pub(super) tracked: Vec<TrackedStatus>,
     /// Why it cannot take part, if it is not said by its state.
     pub(super) problem: Option<String>,
 }
@@ -42,7 +46,7 @@ impl RouterViews {
         self.0.store(Arc::new(views));
     }
 
-    /// Those that are master here, or the one that is asked for. An error says why there is none.
+    /// Those that are master here, or the one that is asked for with those of its group. An error says why there is none.
     pub(in crate::daemon) fn masters(&self, only: Option<&str>) -> Result<Vec<String>, String> {
         let views = self.0.load();
         let masters = views.iter().filter(|it| it.state == State::Master);
@@ -59,7 +63,13 @@ impl RouterViews {
             None => Err(format!(
                 "there is no virtual router {name}; director status lists them"
             )),
-            Some(view) if view.state == State::Master => Ok(vec![name.to_owned()]),
+            Some(view) if view.state == State::Master => {
+                let moves = |it: &&RouterView| {
+                    it.name == view.name || (it.group.is_some() && it.group == view.group)
+                };
+                let together = masters.filter(moves).map(|it| it.name.to_string());
+                Ok(together.collect())
+            }
             Some(view) => Err(match view.master {
                 Some((master, _)) => format!(
                     "virtual router {name} is {} here: ask on {master}",
@@ -105,6 +115,8 @@ impl RouterView {
             transitions: self.counts.transitions,
             put_back: self.put_back,
             disputes: self.disputes,
+            group: self.group.as_deref().map(str::to_owned),
+            tracked: self.tracked.clone(),
             problem: self.problem.clone(),
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The loop of the thread: waits for advertisements, changes of this host, orders, and deadlines.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -12,13 +12,18 @@ use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use tracing::warn;
 
+use super::crew::{Before, Crews};
 use super::member::Member;
+use super::secrets::Secrets;
 use super::view::RouterViews;
 use super::{Order, Routers, TellMasters};
 use crate::daemon::clock::Clock;
 use crate::kernel::{Monitor, Route};
-use crate::model::{HostEvent, Timestamp};
-use crate::vrrp::State;
+use crate::model::{ConfiguredRouter, HostEvent, Timestamp, TrackedObject};
+use crate::vrrp::{Reading, State};
+
+/// What is known of objects that are tracked.
+type Readings = BTreeMap<TrackedObject, Reading>;
 
 /// How soon the kernel's netlink is tried again after it could not be opened.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -28,6 +33,10 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// All virtual routers, and what they share.
 pub(super) struct Watch {
     members: Vec<Member>,
+    crews: Crews,
+    secrets: Secrets,
+    /// What is known of the objects that are tracked.
+    readings: Readings,
     clock: Clock,
     orders: Receiver<Order>,
     /// Orders that wait for netlink.
@@ -47,6 +56,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(
         members: Vec<Member>,
+        secrets: Secrets,
         clock: Clock,
         (orders, bell): (Receiver<Order>, Arc<EventFd>),
         views: RouterViews,
@@ -54,7 +64,10 @@ impl Watch {
     ) -> Self {
         let last_published = Timestamp::ZERO;
         Self {
+            crews: Crews::of(&members),
             members,
+            secrets,
+            readings: Readings::new(),
             clock,
             orders,
             deferred: VecDeque::new(),
@@ -121,9 +134,17 @@ impl Watch {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Begin) if self.members.is_empty() => self.begun = true,
-                Ok(order @ (Order::Begin | Order::Change(_) | Order::HandOver(_))) => {
-                    self.deferred.push_back(order);
+                Ok(Order::Read(object, reading)) if self.members.is_empty() => {
+                    self.readings.insert(object, reading);
                 }
+                Ok(Order::Renew(secrets)) if self.members.is_empty() => self.secrets = secrets,
+                Ok(
+                    order @ (Order::Begin
+                    | Order::Change(_)
+                    | Order::Read(..)
+                    | Order::Renew(_)
+                    | Order::HandOver(_)),
+                ) => self.deferred.push_back(order),
                 Ok(Order::End) | Err(TryRecvError::Disconnected) => return true,
                 Err(TryRecvError::Empty) => return false,
             }
@@ -139,15 +160,14 @@ impl Watch {
         let now = self.clock.now();
         let before: Vec<State> = self.members.iter().map(Member::state).collect();
         let happened = self.happened();
-        for member in &mut self.members {
-            // First of all: after a pause another host may have the addresses.
-            member.wake(now, route);
-            for event in &happened {
-                member.happened(now, event, route);
-            }
-            member.hear(now, route);
-            member.wake(self.clock.now(), route);
+        for number in 0..self.members.len() {
+            self.attend(now, number, &happened, route);
         }
+        let grouped = self.crews.states(&self.members);
+        for event in &happened {
+            self.track_links(now, event, route);
+        }
+        self.settle(now, &grouped, route);
         let goes_on = self.follow_orders(now, route);
         let moved = !self.members.iter().map(Member::state).eq(before);
         if moved {
@@ -161,6 +181,28 @@ impl Watch {
         goes_on
     }
 
+    /// Hands one member what has come.
+    fn attend(&mut self, now: Timestamp, number: usize, happened: &[HostEvent], route: &mut Route) {
+        let grouped = self.crews.states(&self.members);
+        if let Some(member) = self.members.get_mut(number) {
+            // First of all: after a pause another host may have the addresses.
+            member.wake(now, route);
+            for event in happened {
+                member.happened(now, event, route);
+            }
+            member.hear(now, route);
+            member.wake(self.clock.now(), route);
+        }
+        self.settle(now, &grouped, route);
+    }
+
+    /// Moves groups after those of their members that have moved. Before the begin nobody moves.
+    fn settle(&mut self, now: Timestamp, grouped: &Before, route: &mut Route) {
+        if self.begun {
+            self.crews.settle(now, grouped, &mut self.members, route);
+        }
+    }
+
     fn follow_orders(&mut self, now: Timestamp, route: &mut Route) -> bool {
         loop {
             let next = self
@@ -172,20 +214,36 @@ impl Watch {
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => Order::End,
             };
-            match order {
-                Order::Begin => self.begin(now, route),
-                Order::Change(routers) => self.change(now, routers, route),
-                Order::HandOver(names) => {
-                    let members = self.members.iter_mut();
-                    let meant = members.filter(|it| names.iter().any(|name| name == it.name()));
-                    meant.for_each(|member| member.hand_over(now, route));
-                }
-                Order::End => {
-                    let members = self.members.iter_mut();
-                    members.for_each(|member| member.end(now, route));
-                    return false;
-                }
+            let is_end = matches!(order, Order::End);
+            let is_change = matches!(order, Order::Change(_));
+            let mut grouped = self.crews.states(&self.members);
+            self.carry_out(now, order, route);
+            if is_end {
+                return false;
             }
+            if is_change {
+                // The groups are others now, and nobody of them has moved.
+                grouped = self.crews.states(&self.members);
+            }
+            self.settle(now, &grouped, route);
+        }
+    }
+
+    fn carry_out(&mut self, now: Timestamp, order: Order, route: &mut Route) {
+        let members = self.members.iter_mut();
+        match order {
+            Order::Begin => self.begin(now, route),
+            Order::Change(routers) => self.change(now, routers, route),
+            Order::Read(object, reading) => self.read(now, object, reading, route),
+            Order::Renew(secrets) => {
+                self.secrets = secrets;
+                members.for_each(|it| it.renew(now, None, &self.secrets, route));
+            }
+            Order::HandOver(names) => {
+                let meant = members.filter(|it| names.iter().any(|name| name == it.name()));
+                meant.for_each(|member| member.hand_over(now, route));
+            }
+            Order::End => members.for_each(|member| member.end(now, route)),
         }
     }
 
@@ -198,30 +256,131 @@ impl Watch {
         }
     }
 
+    /// An object that is tracked is so.
+    fn read(&mut self, now: Timestamp, object: TrackedObject, reading: Reading, route: &mut Route) {
+        for member in &mut self.members {
+            member.track(now, [(&object, &reading)], route);
+        }
+        self.readings.insert(object, reading);
+    }
+
+    /// Looks at an interface that is tracked when something has happened to it.
+    fn track_links(&mut self, now: Timestamp, event: &HostEvent, route: &mut Route) {
+        match event {
+            HostEvent::LinkChanged(link) => {
+                let object = TrackedObject::Interface((&*link.name).into());
+                self.read_if_tracked(now, object, link.running, route);
+            }
+            HostEvent::LinkGone(link) => {
+                let object = TrackedObject::Interface((&*link.name).into());
+                self.read_if_tracked(now, object, false, route);
+            }
+            HostEvent::Lost => self.look_at_links(now, route),
+            HostEvent::AddressAdded(_)
+            | HostEvent::AddressRemoved(_)
+            | HostEvent::NeighbourChanged(_)
+            | HostEvent::NeighbourGone(_)
+            | HostEvent::RouteChanged(_)
+            | HostEvent::RouteGone(_) => {}
+        }
+    }
+
+    fn read_if_tracked(
+        &mut self,
+        now: Timestamp,
+        object: TrackedObject,
+        good: bool,
+        route: &mut Route,
+    ) {
+        let mut routers = self.members.iter().map(Member::router);
+        if routers.any(|it| it.tracked().any(|it| *it == object)) {
+            let reading = if good { Reading::Good } else { Reading::Bad };
+            self.read(now, object, reading, route);
+        }
+    }
+
+    /// Looks at every interface that is tracked. What cannot be read stays as it was.
+    fn look_at_links(&mut self, now: Timestamp, route: &mut Route) {
+        let routers = self.members.iter().map(Member::router);
+        let interfaces = routers
+            .flat_map(ConfiguredRouter::tracked)
+            .filter_map(|it| match it {
+                TrackedObject::Interface(name) => Some(name.clone()),
+                TrackedObject::Route { .. }
+                | TrackedObject::Script(_)
+                | TrackedObject::File(_)
+                | TrackedObject::Process(_)
+                | TrackedObject::Service(_) => None,
+            });
+        let interfaces: BTreeSet<Box<str>> = interfaces.collect();
+        for name in interfaces {
+            if let Ok(link) = route.link(&name) {
+                let good = link.is_some_and(|it| it.running);
+                self.read_if_tracked(now, TrackedObject::Interface(name), good, route);
+            }
+        }
+    }
+
     fn begin(&mut self, now: Timestamp, route: &mut Route) {
         self.begun = true;
+        self.look_at_links(now, route);
+        for member in &mut self.members {
+            member.track(now, &self.readings, route);
+        }
         let members = self.members.iter_mut();
         members.for_each(|member| member.begin(now, route));
     }
 
     /// Goes on with what is the same, leaves what is not wanted any more, and begins what is new.
     fn change(&mut self, now: Timestamp, mut routers: Routers, route: &mut Route) {
+        let restless = self.restless(&routers);
         self.members.retain_mut(|member| {
-            let stays = routers.get(member.name()) == Some(member.router());
+            let next = routers.get(member.name());
+            let group = member.router().group.as_ref();
+            let stays = next.is_some_and(|it| it.is_as(member.router()))
+                && group.is_none_or(|group| !restless.contains(group));
             if stays {
-                routers.remove(member.name());
+                let next = routers.remove(member.name());
+                member.renew(now, next, &self.secrets, route);
+                member.track(now, &self.readings, route);
             } else {
                 member.end(now, route);
             }
             stays
         });
+        let mut new = Vec::new();
         for (name, router) in routers {
-            let mut member = Member::new(&name, router, now);
-            if self.begun {
-                member.begin(now, route);
-            }
+            let mut member = Member::new(&name, router, now, &self.secrets);
+            member.track(now, &self.readings, route);
             self.members.push(member);
+            new.push(name);
         }
+        self.crews = Crews::of(&self.members);
+        // Those that come must know how their links are before they begin.
+        self.look_at_links(now, route);
+        if self.begun {
+            let members = self.members.iter_mut();
+            let come = members.filter(|it| new.iter().any(|name| **name == *it.name()));
+            come.for_each(|member| member.begin(now, route));
+        }
+    }
+
+    /// The groups of which a member comes, goes or changes: they leave as a whole, else their peers would take a part.
+    fn restless(&self, routers: &Routers) -> BTreeSet<Box<str>> {
+        let stays = |name: &str, router: &ConfiguredRouter| {
+            let mut members = self.members.iter();
+            let member = members.find(|it| it.name() == name);
+            member.is_some_and(|it| it.router().is_as(router))
+        };
+        let come = routers.iter().filter(|(name, it)| !stays(name, it));
+        let come = come.map(|(_, it)| it);
+        let members = self.members.iter();
+        let gone = members.filter(|it| {
+            let next = routers.get(it.name());
+            next.is_none_or(|next| !next.is_as(it.router()))
+        });
+        let all = come.chain(gone.map(Member::router));
+        all.filter_map(|it| it.group.clone()).collect()
     }
 
     /// What the kernel reports. An error counts as lost events.

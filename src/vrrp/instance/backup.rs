@@ -24,6 +24,8 @@ pub(super) struct Backup {
     left: bool,
     /// Whether its wait was over too late, and it has begun to listen once more.
     listens_again: bool,
+    /// Whether its wait is over, and it waits for the others of its sync group.
+    ready: bool,
 }
 
 /// The master that a backup follows.
@@ -48,6 +50,30 @@ impl Backup {
                 source, priority, ..
             }) => Some((source, priority)),
             None => None,
+        }
+    }
+
+    pub(super) const fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    pub(super) const fn is_called(&self) -> bool {
+        self.ready && self.left
+    }
+
+    /// Why it takes over.
+    pub(super) fn why(&self, now: Timestamp) -> Reason {
+        match self.followed {
+            None => Reason::NobodyMaster,
+            Some(followed) if self.left => Reason::MasterLeft(followed.source),
+            Some(followed) => {
+                let silent = now.since(followed.heard_at);
+                if silent > self.interval.duration() * 2 {
+                    Reason::MasterSilent(followed.source, silent)
+                } else {
+                    Reason::Preempted(followed.source, followed.priority)
+                }
+            }
         }
     }
 
@@ -82,6 +108,7 @@ impl Instance {
             outranks_since: None,
             left: false,
             listens_again: false,
+            ready: false,
         };
         self.enter(now, Phase::Backup(backup), why, out);
     }
@@ -124,6 +151,7 @@ impl Instance {
                 backup.down_at = now + self.master_down(backup.interval);
                 backup.left = false;
                 backup.listens_again = false;
+                backup.ready = false;
             }
         }
         self.phase = Phase::Backup(backup);
@@ -171,19 +199,14 @@ impl Instance {
             self.phase = Phase::Backup(backup);
             return;
         }
-        let why = match backup.followed {
-            None => Reason::NobodyMaster,
-            Some(followed) if backup.left => Reason::MasterLeft(followed.source),
-            Some(followed) => {
-                let silent = now.since(followed.heard_at);
-                if silent > backup.interval.duration() * 2 {
-                    Reason::MasterSilent(followed.source, silent)
-                } else {
-                    Reason::Preempted(followed.source, followed.priority)
-                }
-            }
-        };
-        self.become_master(now, why, out);
+        if self.grouped {
+            // The group looks at all of its members.
+            backup.ready = true;
+            backup.down_at = now + self.master_down(backup.interval);
+            self.phase = Phase::Backup(backup);
+            return;
+        }
+        self.become_master(now, backup.why(now), out);
     }
 
     /// This process did not run for so long: what was sent meanwhile may be lost.
@@ -191,6 +214,7 @@ impl Instance {
         if time >= backup.interval.duration() {
             let again = now + self.master_down(backup.interval);
             backup.down_at = backup.down_at.max(again);
+            backup.ready = false;
             self.phase = Phase::Backup(backup);
         }
     }

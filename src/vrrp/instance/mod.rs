@@ -38,6 +38,8 @@ pub struct Instance {
     since: Timestamp,
     link_up: bool,
     tracked: Effective,
+    /// Whether it moves with others.
+    grouped: bool,
     /// The member of the sync group that cannot take part.
     group_fault: Option<Box<str>>,
     /// Until when nobody is believed to be there only because nobody is heard.
@@ -61,12 +63,22 @@ impl Instance {
             phase: Phase::Initialize,
             since: Timestamp::ZERO,
             link_up: true,
+            grouped: false,
             group_fault: None,
             held_until: None,
             yielded: false,
             form: None,
             counts: Counts::default(),
             told: BTreeMap::new(),
+        }
+    }
+
+    /// The same as a member of a sync group: it takes over when the group does.
+    #[must_use]
+    pub fn in_group(self) -> Self {
+        Self {
+            grouped: true,
+            ..self
         }
     }
 
@@ -132,6 +144,16 @@ impl Instance {
     #[must_use]
     pub(super) fn is_hindered(&self) -> bool {
         !self.link_up || matches!(self.tracked, Effective::Fault(_))
+    }
+
+    /// Whether it would take over, and waits for its sync group.
+    pub(super) const fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Backup(backup) if backup.is_ready())
+    }
+
+    /// The same, because the master has said that it leaves.
+    pub(super) const fn is_called(&self) -> bool {
+        matches!(self.phase, Phase::Backup(backup) if backup.is_called())
     }
 
     /// Handles one event. Every event is legal in every state.
@@ -200,8 +222,13 @@ impl Instance {
     /// The sync group moves.
     fn follow(&mut self, now: Timestamp, phase: Phase, order: GroupOrder, out: &mut Vec<Action>) {
         match (phase, order) {
-            (Phase::Backup(_), GroupOrder::Master(member)) => {
-                self.become_master(now, Reason::Group(member), out);
+            (Phase::Backup(backup), GroupOrder::Master(member)) => {
+                let why = if backup.is_ready() {
+                    backup.why(now)
+                } else {
+                    Reason::Group(member)
+                };
+                self.become_master(now, why, out);
             }
             (Phase::Master(_), GroupOrder::Backup(member)) => {
                 // In silence: the router that the leader yields to is master here, too. Priority 0 would call a third.

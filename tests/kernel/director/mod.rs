@@ -42,11 +42,14 @@ mod udp;
 mod verdict;
 mod vip;
 mod vrrp;
+mod vrrp_authentication;
 mod vrrp_cases;
 mod vrrp_flood;
 mod vrrp_frames;
 mod vrrp_frr;
+mod vrrp_group;
 mod vrrp_peers;
+mod vrrp_track;
 mod vrrp_wire;
 mod way;
 
@@ -89,6 +92,9 @@ pub(crate) fn tests() -> Vec<Test> {
         vrrp_frr::tests(),
         vrrp_peers::tests(),
         vrrp_wire::tests(),
+        vrrp_authentication::tests(),
+        vrrp_group::tests(),
+        vrrp_track::tests(),
         schedule::tests(),
         slow_start::tests(),
         memory::tests(),

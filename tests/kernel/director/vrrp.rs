@@ -10,6 +10,7 @@ use lab::netns::{Host, Net};
 use lab::question::ask_tcp;
 use lab::service::{NameServer, tcp_name_server};
 use lvs_director::codec::arp::Arp;
+use lvs_director::control::RouterStatus;
 use lvs_director::kernel::Route;
 use lvs_director::net::FrameSocket;
 use nix::sys::signal::Signal;
@@ -65,16 +66,17 @@ pub(super) fn tests() -> Vec<Test> {
 }
 
 /// A client, a real server, and two directors that are not started.
-struct Lan {
-    client: Host,
-    _server: (Host, NameServer),
-    directors: [(Host, Files); 2],
+pub(super) struct Lan {
+    pub(super) client: Host,
+    pub(super) server: Host,
+    _served: NameServer,
+    pub(super) directors: [(Host, Files); 2],
     _net: Net,
 }
 
 impl Lan {
     /// The directors differ in their priorities, 200 and 100.
-    fn new(rest: &str) -> Self {
+    pub(super) fn new(rest: &str) -> Self {
         let net = Net::new().unwrap();
         let client = net.host("client", &["192.168.0.100/24"]).unwrap();
         let server = net.host("rs1", &["192.168.0.2/24"]).unwrap();
@@ -97,7 +99,8 @@ impl Lan {
         });
         let lan = Self {
             client,
-            _server: (server, served),
+            server,
+            _served: served,
             directors,
             _net: net,
         };
@@ -106,13 +109,13 @@ impl Lan {
         lan
     }
 
-    fn start(&self, director: usize) -> Running {
+    pub(super) fn start(&self, director: usize) -> Running {
         let (host, files) = &self.directors[director];
         Running::start(host, files, &[])
     }
 
     /// Starts both. The first one has the address, and the second one is its backup.
-    fn start_both(&self, address: &str) -> [Running; 2] {
+    pub(super) fn start_both(&self, address: &str) -> [Running; 2] {
         let a = self.start(0);
         self.wait_until_at(0, address);
         let b = self.start(1);
@@ -122,17 +125,22 @@ impl Lan {
     }
 
     /// Writes the configuration of a director.
-    fn configure(&self, director: usize, rest: &str) {
+    pub(super) fn configure(&self, director: usize, rest: &str) {
+        self.configure_with(director, rest, "");
+    }
+
+    /// The same, with more services.
+    pub(super) fn configure_with(&self, director: usize, rest: &str, services: &str) {
         let priority = [200, 100][director];
         let (_, files) = &self.directors[director];
         files.write(&format!(
             "virtual_routers:\n  - {{interface: eth0, vrid: 51, priority: {priority}, interval: 200ms, hold: 0s, {rest}}}\n\
-             virtual_services:\n  - {{address: '{SERVICE}', servers: [192.168.0.2]}}\n"
+             virtual_services:\n  - {{address: '{SERVICE}', servers: [192.168.0.2]}}\n{services}"
         ));
     }
 
     /// Whether the kernel of a director has this address.
-    fn has(&self, director: usize, address: &str) -> bool {
+    pub(super) fn has(&self, director: usize, address: &str) -> bool {
         let (host, _) = &self.directors[director];
         let listed = host.command("ip", &["-brief", "address"]).unwrap();
         let listed = String::from_utf8(listed.stdout).unwrap();
@@ -140,7 +148,7 @@ impl Lan {
     }
 
     /// Waits until this director has the address, and the other has not.
-    fn wait_until_at(&self, director: usize, address: &str) {
+    pub(super) fn wait_until_at(&self, director: usize, address: &str) {
         let logs = self
             .directors
             .each_ref()
@@ -154,8 +162,14 @@ impl Lan {
         );
     }
 
+    /// The virtual router of a director, as its status shows it.
+    pub(super) fn router(&self, director: usize) -> RouterStatus {
+        let (host, files) = &self.directors[director];
+        files.status(host).routers.into_iter().next().unwrap()
+    }
+
     /// What the client gets from the virtual service.
-    fn ask(&self) -> String {
+    pub(super) fn ask(&self) -> String {
         let to: SocketAddr = SERVICE.parse().unwrap();
         let asked = self.client.run(|| ask_tcp(None, to, PATIENCE));
         asked.unwrap_or_else(|error| panic!("ask {to}: {error}"))

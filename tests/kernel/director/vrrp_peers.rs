@@ -34,6 +34,14 @@ pub(super) fn tests() -> Vec<Test> {
             "keepalived_and_the_director_are_one_virtual_router_by_ipv6",
             || one_router(&IPV6),
         ),
+        (
+            "keepalived_and_the_director_are_one_virtual_router_with_a_password",
+            || one_router(&PASSWORD),
+        ),
+        (
+            "keepalived_with_another_password_is_dropped_counted_and_told_once",
+            other_password,
+        ),
     ]
 }
 
@@ -45,6 +53,16 @@ struct Pair {
     ours: &'static str,
     /// Lines for keepalived's.
     theirs: &'static str,
+}
+
+impl Pair {
+    /// What keepalived's virtual router has.
+    fn lines(&self) -> String {
+        format!(
+            "nopreempt\n {}\n virtual_ipaddress {{\n {}/{}\n }}",
+            self.theirs, self.address, self.prefix
+        )
+    }
 }
 
 const V3: Pair = Pair {
@@ -65,6 +83,11 @@ const UNICAST: Pair = Pair {
 };
 const PLAIN: Pair = Pair {
     theirs: "version 3\n advert_int 1\n v3_checksum_as_v2 true",
+    ..V3
+};
+const PASSWORD: Pair = Pair {
+    ours: "version: 2, interval: 1s, authentication: {password_file: PASSWORD}",
+    theirs: "version 2\n advert_int 1\n authentication {\n auth_type PASS\n auth_pass sesame\n }",
     ..V3
 };
 const IPV6: Pair = Pair {
@@ -145,6 +168,54 @@ fn has(host: &Host, address: &str) -> bool {
         .contains(&format!(" {address}/"))
 }
 
+/// The director's files, with this password.
+fn configured(pair: &Pair, password: &str) -> Files {
+    let files = Files::new();
+    let file = files.path("password");
+    fs::write(&file, password).unwrap();
+    let ours = pair.ours.replace("PASSWORD", &file.display().to_string());
+    files.write(&format!(
+        "virtual_routers:\n  - {{name: pair, interface: eth0, vrid: 51, priority: 200, hold: 0s, addresses: ['{}/{}'], {ours}}}\n\
+         virtual_services: []\n",
+        pair.address, pair.prefix
+    ));
+    files
+}
+
+/// Neither believes the other. A reload with the right password makes one virtual router of them.
+fn other_password() {
+    let net = Net::new().unwrap();
+    let ours = net.host("ours", &["192.168.0.11/24"]).unwrap();
+    let theirs = net.host("theirs", &["192.168.0.12/24"]).unwrap();
+    let files = configured(&PASSWORD, "wrong");
+    let keepalived = Keepalived::start(&theirs, &PASSWORD.lines());
+    wait_for("keepalived has the address", || {
+        has(&theirs, PASSWORD.address).then_some(())
+    });
+    let director = Running::start(&ours, &files, &[]);
+    let dropped = || {
+        let router = files.status(&ours).routers.into_iter().next()?;
+        router.dropped.get("password").copied()
+    };
+    wait_for("advertisements are dropped", || {
+        (dropped()? > 2).then_some(())
+    });
+    let line = "virtual router pair: advertisement of 192.168.0.12 dropped: its password is another one than here";
+    director.wait_for(line);
+    assert_eq!(director.count(line), 1, "{}", director.log());
+    fs::write(files.path("password"), "sesame").unwrap();
+    director.signal(Signal::SIGHUP);
+    // The higher priority wins where both were master.
+    wait_for("keepalived leaves the address to the director", || {
+        (has(&ours, PASSWORD.address) && !has(&theirs, PASSWORD.address)).then_some(())
+    });
+    fs::remove_file(files.path("password")).unwrap();
+    director.signal(Signal::SIGHUP);
+    director.wait_for("virtual router pair: read ");
+    assert!(has(&ours, PASSWORD.address));
+    drop(keepalived);
+}
+
 fn one_router(pair: &Pair) {
     let net = Net::new().unwrap();
     let ours = net
@@ -153,12 +224,7 @@ fn one_router(pair: &Pair) {
     let theirs = net
         .host("theirs", &["192.168.0.12/24", "fd00:a::12/64"])
         .unwrap();
-    let files = Files::new();
-    files.write(&format!(
-        "virtual_routers:\n  - {{name: pair, interface: eth0, vrid: 51, priority: 200, hold: 0s, addresses: ['{}/{}'], {}}}\n\
-         virtual_services: []\n",
-        pair.address, pair.prefix, pair.ours
-    ));
+    let files = configured(pair, "sesame\n");
     let at = |here: &Host, there: &Host| {
         wait_for(&format!("{} is at {}", pair.address, here.name()), || {
             (has(here, pair.address) && !has(there, pair.address)).then_some(())
@@ -167,13 +233,7 @@ fn one_router(pair: &Pair) {
     // The director is master, and keepalived believes it.
     let director = Running::start(&ours, &files, &[]);
     at(&ours, &theirs);
-    let keepalived = Keepalived::start(
-        &theirs,
-        &format!(
-            "nopreempt\n {}\n virtual_ipaddress {{\n {}/{}\n }}",
-            pair.theirs, pair.address, pair.prefix
-        ),
-    );
+    let keepalived = Keepalived::start(&theirs, &pair.lines());
     keepalived.wait_for("Entering BACKUP STATE");
     wait_for("keepalived is heard of no more than at its start", || {
         let status = files.status(&ours);

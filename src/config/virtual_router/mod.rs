@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `virtual_routers`: the addresses that two directors share, and how.
 
+mod authentication;
+mod group;
+mod track;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::address;
-use super::check::interface;
-use super::section::VIRTUAL_ROUTER;
-use super::tree::{Node, Text, Value};
-use super::value::{choice, decimal, duration, integer, kind, list, map, text, text_that};
+use crate::config::address;
+use crate::config::check::interface;
+use crate::config::section::VIRTUAL_ROUTER;
+use crate::config::tree::{Node, Text, Value};
+use crate::config::value::{choice, decimal, duration, integer, kind, list, map, text, text_that};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{
-    AddressFamily, Centiseconds, ConfiguredRouter, Preempt, Priority, VirtualAddress,
-    VirtualRouter, Vrid, VrrpVersion,
+    AddressFamily, Centiseconds, ConfiguredRouter, ConfiguredService, Preempt, Priority,
+    RouterAuthentication, ServiceKey, Tracked, TrackedObject, VirtualAddress, VirtualRouter, Vrid,
+    VrrpVersion,
 };
 
 /// An advertisement has no room for more. Source: RFC 9568, section 5.2.5.
@@ -22,26 +27,62 @@ const MOST_ADDRESSES: usize = 255;
 const LONGEST_NAME: usize = 64;
 
 /// The virtual routers of a file, by their names.
-pub(super) type Routers = BTreeMap<Box<str>, ConfiguredRouter>;
+pub(in crate::config) type Routers = BTreeMap<Box<str>, ConfiguredRouter>;
+
+/// The virtual routers of a file, and where they name virtual services.
+#[derive(Default)]
+pub(in crate::config) struct Read {
+    pub(in crate::config) routers: Routers,
+    services: Vec<(ServiceKey, Span)>,
+}
+
+impl Read {
+    /// Every service that is tracked must be there.
+    pub(in crate::config) fn require(&self, services: &Services, out: &mut Findings) {
+        for (key, span) in &self.services {
+            if !services.contains_key(key) {
+                let finding = Finding::new(*span, format!("there is no virtual service {key}"));
+                out.push(finding.help("name one of virtual_services"));
+            }
+        }
+    }
+}
+
+/// Whether a virtual router tracks a service that is not there.
+pub(in crate::config) fn misses(routers: &Routers, services: &Services) -> bool {
+    let mut tracked = routers.values().flat_map(ConfiguredRouter::tracked);
+    tracked.any(|it| matches!(it, TrackedObject::Service(key) if !services.contains_key(key)))
+}
+
+/// Where each virtual router stands.
+type Items = BTreeMap<Box<str>, Span>;
+
+/// The virtual services of a file.
+type Services = BTreeMap<ServiceKey, ConfiguredService>;
 
 /// Reads the list. What is wrong is noted, and left out.
-pub(super) fn read(node: &Node<'_>, out: &mut Findings) -> Routers {
+pub(in crate::config) fn read(node: &Node<'_>, out: &mut Findings) -> Read {
     const HELP: &str = "write virtual_routers: [] or leave it out if you want none";
     let mut all = All::default();
     for node in list("virtual_routers", node, HELP, out).unwrap_or_default() {
         // The errors of one are noted already; the others are still read.
         let _ = all.take(node, out);
     }
-    all.routers
+    group::unite(&mut all.routers, &all.names, out);
+    Read {
+        routers: all.routers,
+        services: all.services,
+    }
 }
 
 /// The virtual routers read so far, and what no two of them may share.
 #[derive(Default)]
 struct All {
     routers: Routers,
-    names: BTreeMap<Box<str>, Span>,
+    names: Items,
     numbers: BTreeMap<(Box<str>, Vrid, AddressFamily), Span>,
     addresses: BTreeMap<IpAddr, Span>,
+    services: Vec<(ServiceKey, Span)>,
 }
 
 impl All {
@@ -62,6 +103,11 @@ impl All {
                 || format!("virtual address {}", address.address),
                 out,
             )?;
+        }
+        for (tracked, span) in &item.track {
+            if let TrackedObject::Service(key) = tracked.object {
+                self.services.push((key, *span));
+            }
         }
         self.routers.insert(name, router);
         Ok(())
@@ -98,6 +144,9 @@ struct Item {
     peers: Vec<(IpAddr, Span)>,
     addresses: Vec<VirtualAddress>,
     address_places: Vec<Span>,
+    authentication: Option<(RouterAuthentication, Span)>,
+    track: Vec<track::Place>,
+    group: Option<Box<str>>,
 }
 
 impl Item {
@@ -142,6 +191,10 @@ impl Item {
             "source" => bare(key, node, out).map(|it| self.source = Some((it, node.span))),
             "peers" => self.take_peers(key, node, out),
             "addresses" => self.take_addresses(key, node, out),
+            "group" => name(key, node, out).map(|it| self.group = Some(it)),
+            "track" => track::read(node, out).map(|it| self.track = it),
+            "authentication" => authentication::read(node, out)
+                .map(|it| self.authentication = Some((it, node.span))),
             _ => return None,
         })
     }
@@ -195,6 +248,10 @@ impl Item {
         let family = AddressFamily::of(first.address);
         self.one_family(family, out)?;
         let version = self.version(family, out)?;
+        if let Some((authentication, span)) = &self.authentication {
+            authentication::fits(authentication, *span, version, out)?;
+        }
+        let authentication = self.authentication.clone().map(|(it, _)| it);
         let router = ConfiguredRouter {
             vrid,
             version,
@@ -206,10 +263,29 @@ impl Item {
             source: self.source.map(|(source, _)| source),
             peers: self.peers.iter().map(|(peer, _)| *peer).collect(),
             addresses: self.addresses.clone(),
+            authentication,
+            track: self.track(&interface, out),
+            group: self.group.clone(),
             interface,
         };
         let name = self.name.clone().unwrap_or_else(|| usual_name(&router));
         Ok((name, router))
+    }
+
+    /// What is tracked, without what says nothing new.
+    fn track(&self, own: &str, out: &mut Findings) -> Vec<Tracked> {
+        let is_own =
+            |it: &TrackedObject| matches!(it, TrackedObject::Interface(name) if **name == *own);
+        for (_, span) in self.track.iter().filter(|(it, _)| is_own(&it.object)) {
+            let message = format!(
+                "{own} is the interface of the virtual router: while it is down, the virtual router takes no part"
+            );
+            out.push(Finding::warning(*span, message).help("leave it out"));
+        }
+        self.track
+            .iter()
+            .map(|(tracked, _)| tracked.clone())
+            .collect()
     }
 
     /// Everything that a virtual router sends is of one family.
