@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The packets of `tests/vrrp/*.jsonl` on the wire: the director, keepalived and FRR are each asked what they make of them.
+//! That takes minutes, and a silence is judged by its length. `LEDGER=1` asks all of them; without it the director is asked
+//! about one packet of eight.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,11 +23,15 @@ use super::vrrp_peers::Keepalived;
 use crate::Test;
 
 pub(super) fn tests() -> Vec<Test> {
+    let director: Test = (
+        "the_director_makes_of_the_packets_of_the_ledger_what_it_says",
+        || compare(OURS),
+    );
+    if !asks_all() {
+        return vec![director];
+    }
     vec![
-        (
-            "the_director_makes_of_the_packets_of_the_ledger_what_it_says",
-            || compare(OURS),
-        ),
+        director,
         (
             "keepalived_makes_of_the_packets_of_the_ledger_what_it_says",
             || compare(KEEPALIVED),
@@ -35,6 +41,10 @@ pub(super) fn tests() -> Vec<Test> {
             || compare(FRR),
         ),
     ]
+}
+
+fn asks_all() -> bool {
+    std::env::var_os("LEDGER").is_some()
 }
 
 const OURS: &str = "the director";
@@ -337,6 +347,9 @@ fn compare(program: &str) {
     let others = others.into_iter().filter(|it| it.program == program);
     let said: BTreeMap<String, String> = others.map(|it| (it.case, it.sees)).collect();
     let mut cases = Case::visible();
+    if !asks_all() {
+        cases = cases.into_iter().step_by(8).collect();
+    }
     let expected = |case: &Case| match said.get(&case.name) {
         Some(sees) => sees.clone(),
         None => case.expected().unwrap().to_owned(),
