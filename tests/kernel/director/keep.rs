@@ -6,15 +6,14 @@ use std::time::Instant;
 
 use lab::netns::{Host, Net};
 use lab::question::{Conversation, connect};
-use lab::service::{NameServer, tcp_name_server};
+use lab::service::NameServer;
 use nix::sys::signal::Signal;
 
 use super::process::{Files, Running};
+use super::vrrp::{SERVICE, VIP, real_server, serve};
 use crate::Test;
 use crate::stage::{PATIENCE, wait_for};
 
-const VIP: &str = "192.168.0.10";
-const SERVICE: &str = "192.168.0.10:80";
 const SERVERS: [(&str, u8); 3] = [("rs1", 2), ("rs2", 3), ("rs3", 4)];
 const CHECKED: &str = "check: {tcp: {}, interval: 200ms, rise: 1, fall: 2}";
 
@@ -61,13 +60,7 @@ impl Lan {
         let net = Net::new().unwrap();
         let client = net.host("client", &["192.168.0.100/24"]).unwrap();
         let servers = SERVERS.map(|(name, last)| {
-            let host = net.host(name, &[&format!("192.168.0.{last}/24")]).unwrap();
-            host.ip(&format!("link set lo up\naddress add {VIP}/32 dev lo\n"))
-                .unwrap();
-            for (name, value) in [("all/arp_ignore", "1"), ("all/arp_announce", "2")] {
-                host.sysctl(&format!("ipv4/conf/{name}"), value).unwrap();
-            }
-            let served = serve(&host, name);
+            let (host, served) = real_server(&net, name, last);
             (host, Some(served))
         });
         let directors = [("a", 11), ("b", 12)].map(|(name, last)| {
@@ -131,11 +124,6 @@ impl Lan {
             (0..held).map(open).collect()
         })
     }
-}
-
-fn serve(host: &Host, name: &str) -> NameServer {
-    let at: SocketAddr = "0.0.0.0:80".parse().unwrap();
-    host.run(|| tcp_name_server(at, name)).unwrap()
 }
 
 /// How many connections have another answer than before, or none.

@@ -19,8 +19,8 @@ use super::process::{Files, Running};
 use crate::Test;
 use crate::stage::{PATIENCE, wait_for};
 
-const VIP: &str = "192.168.0.10";
-const SERVICE: &str = "192.168.0.10:80";
+pub(super) const VIP: &str = "192.168.0.10";
+pub(super) const SERVICE: &str = "192.168.0.10:80";
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
@@ -65,6 +65,24 @@ pub(super) fn tests() -> Vec<Test> {
     ]
 }
 
+/// A real server with the virtual address, which answers by its name.
+pub(super) fn real_server(net: &Net, name: &str, last: u8) -> (Host, NameServer) {
+    let host = net.host(name, &[&format!("192.168.0.{last}/24")]).unwrap();
+    host.ip(&format!("link set lo up\naddress add {VIP}/32 dev lo\n"))
+        .unwrap();
+    for (name, value) in [("all/arp_ignore", "1"), ("all/arp_announce", "2")] {
+        host.sysctl(&format!("ipv4/conf/{name}"), value).unwrap();
+    }
+    let served = serve(&host, name);
+    (host, served)
+}
+
+/// Has a host answer by this name.
+pub(super) fn serve(host: &Host, name: &str) -> NameServer {
+    let at: SocketAddr = "0.0.0.0:80".parse().unwrap();
+    host.run(|| tcp_name_server(at, name)).unwrap()
+}
+
 /// A client, a real server, and two directors that are not started.
 pub(super) struct Lan {
     pub(super) client: Host,
@@ -79,15 +97,7 @@ impl Lan {
     pub(super) fn new(rest: &str) -> Self {
         let net = Net::new().unwrap();
         let client = net.host("client", &["192.168.0.100/24"]).unwrap();
-        let server = net.host("rs1", &["192.168.0.2/24"]).unwrap();
-        server
-            .ip(&format!("link set lo up\naddress add {VIP}/32 dev lo\n"))
-            .unwrap();
-        for (name, value) in [("all/arp_ignore", "1"), ("all/arp_announce", "2")] {
-            server.sysctl(&format!("ipv4/conf/{name}"), value).unwrap();
-        }
-        let at: SocketAddr = "0.0.0.0:80".parse().unwrap();
-        let served = server.run(|| tcp_name_server(at, "rs1")).unwrap();
+        let (server, served) = real_server(&net, "rs1", 2);
         let directors = [("a", 11), ("b", 12)].map(|(name, number)| {
             let own = [
                 format!("192.168.0.{number}/24"),

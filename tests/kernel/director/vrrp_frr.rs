@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::process::{Files, Running};
+use super::vrrp_peers::follows;
 use crate::Test;
 use crate::stage::wait_for;
 
@@ -168,21 +169,7 @@ fn one_router(pair: &Pair) {
     // FRR is master, and the director believes it: its priority is higher, and it was not asked to take over.
     frr.wait_for("Backup -> Master", 1);
     let director = Running::start(&ours, &files, &[]);
-    let router = wait_for("the director hears FRR", || {
-        let router = files.status(&ours).routers.into_iter().next()?;
-        (router.heard > 4).then_some(router)
-    });
-    assert_eq!(
-        (&*router.state, router.transitions),
-        ("backup", 1),
-        "{}",
-        director.log()
-    );
-    assert!(router.dropped.is_empty(), "{router:?}");
-    assert!(
-        router.master.is_some_and(|master| master.priority == 100),
-        "{router:?}"
-    );
+    follows(&director, &files, &ours);
     frr.stop();
     director.wait_for("virtual router pair: backup -> master (master");
 }

@@ -168,6 +168,26 @@ fn has(host: &Host, address: &str) -> bool {
         .contains(&format!(" {address}/"))
 }
 
+/// Waits until this director hears a master of priority 100 again and again: it follows, and drops nothing.
+pub(super) fn follows(director: &Running, files: &Files, host: &Host) {
+    let router = wait_for("the director hears its peer", || {
+        let status = files.status(host);
+        let router = status.routers.into_iter().next()?;
+        (router.heard > 4).then_some(router)
+    });
+    assert_eq!(
+        (&*router.state, router.transitions),
+        ("backup", 1),
+        "{}",
+        director.log()
+    );
+    assert!(router.dropped.is_empty(), "{router:?}");
+    assert!(
+        router.master.is_some_and(|master| master.priority == 100),
+        "{router:?}"
+    );
+}
+
 /// The director's files, with this password.
 fn configured(pair: &Pair, password: &str) -> Files {
     let files = Files::new();
@@ -248,22 +268,7 @@ fn one_router(pair: &Pair) {
     // keepalived is master, and the director believes it: its priority is higher, and it was not asked to take over.
     at(&theirs, &ours);
     let director = Running::start(&ours, &files, &[]);
-    let router = wait_for("the director hears keepalived", || {
-        let status = files.status(&ours);
-        let router = status.routers.into_iter().next()?;
-        (router.heard > 4).then_some(router)
-    });
-    assert_eq!(
-        (&*router.state, router.transitions),
-        ("backup", 1),
-        "{}",
-        director.log()
-    );
-    assert!(router.dropped.is_empty(), "{router:?}");
-    assert!(
-        router.master.is_some_and(|master| master.priority == 100),
-        "{router:?}"
-    );
+    follows(&director, &files, &ours);
     keepalived.stop();
     at(&ours, &theirs);
     director.wait_for("virtual router pair: backup -> master (master");
