@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::check::interface;
 use super::section::CONNECTION_SYNC;
 use super::tree::{Entry, Node};
-use super::value::{choice, integer, map, text};
+use super::value::{choice, integer, map, port, text};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 use crate::model::{ConnectionSync, SyncRoles};
 
@@ -26,7 +26,7 @@ pub(super) fn read(
             "interface" => interface(name, node, out).map(|name| on = Some(name)),
             "id" => number(name, node, 0..=255, out).map(|id| sync.id = id),
             "group" => group(name, node, out).map(|group| sync.group = Some(group)),
-            "port" => number(name, node, 1..=65535, out).map(|port| sync.port = port),
+            "port" => port(name, node, out).map(|port| sync.port = port),
             "ttl" => number(name, node, 1..=255, out).map(|ttl| sync.ttl = ttl),
             "max_length" => {
                 number(name, node, 576..=65507, out).map(|length| sync.max_length = length)

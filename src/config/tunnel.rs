@@ -4,7 +4,7 @@
 use super::section::TUNNEL;
 use super::setting::{Found, Setting, Subject, innermost};
 use super::tree::Node;
-use super::value::{choice, integer, map};
+use super::value::{choice, map, port};
 use crate::diagnostic::{Findings, Span, Wrong};
 use crate::model::{Tunnel, TunnelChecksum, TunnelKind};
 
@@ -117,11 +117,6 @@ impl TunnelLayer {
             checksum: checksum.map_or(TunnelChecksum::None, |found| *found.value),
         })
     }
-}
-
-fn port(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<u16, Wrong> {
-    let port = integer(name, node, 1..=65_535, None, out)?;
-    u16::try_from(port).map_err(|_| Wrong)
 }
 
 const fn fits(kind: Kind, checksum: TunnelChecksum) -> bool {

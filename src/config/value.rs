@@ -126,6 +126,12 @@ pub(super) fn integer(
     })
 }
 
+/// A port.
+pub(super) fn port(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<u16, Wrong> {
+    let port = integer(name, node, 1..=65_535, None, out)?;
+    u16::try_from(port).map_err(|_| Wrong)
+}
+
 /// A number in decimal digits without leading zeros, which some would read as octal.
 pub(super) fn decimal(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());

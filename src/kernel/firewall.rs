@@ -16,7 +16,7 @@ use nix::sys::socket::{
 };
 
 use crate::codec::handshake::Handshake;
-use crate::model::{Fwmark, Probe, Way};
+use crate::model::{Probe, ProbePath, Way};
 
 /// Asks this host's firewall about the probes of one look. Probes that leave from one address share the sockets: each
 /// costs one system call.
@@ -27,13 +27,8 @@ pub(super) struct Firewall {
     answers: BTreeMap<(Path, SocketAddr), bool>,
 }
 
-/// What a rule can see of a probe besides its target.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Path {
-    source: IpAddr,
-    mark: Option<Fwmark>,
-    interface: Option<Box<str>>,
-}
+/// What a rule can see of a probe besides its target: the source, and what its configuration says of its path.
+type Path = (IpAddr, Option<Box<ProbePath>>);
 
 /// The sockets of one path.
 #[derive(Debug)]
@@ -55,12 +50,7 @@ impl Firewall {
         let Some(source) = probe.source().or_else(|| way.source()) else {
             return false;
         };
-        let path = probe.path.as_ref();
-        let path = Path {
-            source,
-            mark: path.and_then(|path| path.mark),
-            interface: path.and_then(|path| path.interface.clone()),
-        };
+        let path = (source, probe.path.clone());
         let target = probe.target;
         match self.answers.entry((path.clone(), target)) {
             Entry::Occupied(known) => *known.get(),
@@ -74,22 +64,22 @@ impl Firewall {
 }
 
 impl Door {
-    fn open(path: &Path) -> Result<Self> {
-        let family = match path.source {
+    fn open((source, path): &Path) -> Result<Self> {
+        let family = match source {
             IpAddr::V4(_) => AddressFamily::Inet,
             IpAddr::V6(_) => AddressFamily::Inet6,
         };
-        let any_port = SockaddrStorage::from(SocketAddr::new(path.source, 0));
-        let holder = open(family, SockType::Stream, path)?;
+        let any_port = SockaddrStorage::from(SocketAddr::new(*source, 0));
+        let holder = open(family, SockType::Stream, path.as_deref())?;
         bind(holder.as_raw_fd(), &any_port)?;
         let held: SockaddrStorage = getsockname(holder.as_raw_fd())?;
         let port = held.as_sockaddr_in().map(SockaddrIn::port);
         let port = port.or_else(|| held.as_sockaddr_in6().map(SockaddrIn6::port));
-        let raw = open(family, SockType::Raw, path)?;
+        let raw = open(family, SockType::Raw, path.as_deref())?;
         bind(raw.as_raw_fd(), &any_port)?;
         Ok(Self {
             raw,
-            from: SocketAddr::new(path.source, port.ok_or(Errno::EAFNOSUPPORT)?),
+            from: SocketAddr::new(*source, port.ok_or(Errno::EAFNOSUPPORT)?),
             _holder: holder,
         })
     }
@@ -110,14 +100,14 @@ impl Door {
 }
 
 /// A socket for TCP, or for its bare packets, on this path.
-fn open(family: AddressFamily, kind: SockType, path: &Path) -> Result<OwnedFd> {
+fn open(family: AddressFamily, kind: SockType, path: Option<&ProbePath>) -> Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family, kind, flags, SockProtocol::Tcp)?;
-    if let Some(mark) = path.mark {
+    if let Some(mark) = path.and_then(|path| path.mark) {
         setsockopt(&socket, sockopt::Mark, &mark.get())?;
     }
-    if let Some(interface) = &path.interface {
-        let name = OsString::from(&**interface);
+    if let Some(interface) = path.and_then(|path| path.interface.as_deref()) {
+        let name = OsString::from(interface);
         setsockopt(&socket, sockopt::BindToDevice, &name)?;
     }
     Ok(socket)

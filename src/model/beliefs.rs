@@ -51,6 +51,14 @@ impl Beliefs {
 }
 
 #[cfg(test)]
+impl Beliefs {
+    /// All of [`Self::recalled`], to be compared.
+    pub(crate) fn all(&self) -> Vec<Recalled> {
+        self.recalled().collect()
+    }
+}
+
+#[cfg(test)]
 impl From<Vec<Recalled>> for Beliefs {
     /// As at a moment when all of them are old enough.
     fn from(all: Vec<Recalled>) -> Self {

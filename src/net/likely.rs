@@ -2,6 +2,11 @@
 //! Which VRRP packets are likely to be an advertisement of a virtual router. The kernel sorts them, so that a flood of
 //! others does not take the room of the master's advertisements.
 
+use super::bpf::{
+    ADD, IF_ABOVE_X, IF_ANY_BIT, IF_EQUAL, IF_NOT_LESS, LOAD_BYTE, LOAD_BYTE_BEHIND_X,
+    LOAD_HALF_BEHIND_X, LOAD_LENGTH, MULTIPLY, NETWORK, RETURN, STORE, SUBTRACT_X, X_IS,
+    X_IS_IPV4_HEADER, X_IS_STORED, line,
+};
 use crate::codec::vrrp::HOPS;
 use crate::model::{AddressFamily, Vrid, VrrpVersion};
 
@@ -14,40 +19,6 @@ pub enum Hears {
     Rest(VrrpVersion, Vrid),
 }
 
-/// The start of a packet's IP header for a filter, wherever the packet stands (`SKF_NET_OFF`).
-const NETWORK: u32 = 0xfff0_0000;
-/// `BPF_LD | BPF_B | BPF_ABS`.
-const LOAD_BYTE: u16 = 0x30;
-/// `BPF_LD | BPF_B | BPF_IND`.
-const LOAD_BYTE_BEHIND_X: u16 = 0x50;
-/// `BPF_LD | BPF_H | BPF_IND`.
-const LOAD_HALF_BEHIND_X: u16 = 0x48;
-/// `BPF_LD | BPF_W | BPF_LEN`.
-const LOAD_LENGTH: u16 = 0x80;
-/// `BPF_LDX | BPF_B | BPF_MSH`: four times the lower half of a byte.
-const X_IS_IPV4_HEADER: u16 = 0xb1;
-/// `BPF_LDX | BPF_W | BPF_IMM`.
-const X_IS: u16 = 0x01;
-/// `BPF_JMP | BPF_JEQ | BPF_K`.
-const IF_EQUAL: u16 = 0x15;
-/// `BPF_JMP | BPF_JGE | BPF_K`.
-const IF_NOT_LESS: u16 = 0x35;
-/// `BPF_JMP | BPF_JSET | BPF_K`.
-const IF_ANY_BIT: u16 = 0x45;
-/// `BPF_JMP | BPF_JGT | BPF_X`.
-const IF_ABOVE_X: u16 = 0x2d;
-/// `BPF_ST`: into the first cell of memory.
-const STORE: u16 = 0x02;
-/// `BPF_LDX | BPF_W | BPF_MEM`: from there.
-const X_IS_STORED: u16 = 0x61;
-/// `BPF_ALU | BPF_MUL | BPF_K`.
-const MULTIPLY: u16 = 0x24;
-/// `BPF_ALU | BPF_ADD | BPF_K`.
-const ADD: u16 = 0x04;
-/// `BPF_ALU | BPF_SUB | BPF_X`.
-const SUBTRACT_X: u16 = 0x1c;
-/// `BPF_RET | BPF_K`.
-const RETURN: u16 = 0x06;
 /// So many bytes of a packet: all.
 const WHOLE: u32 = u32::MAX;
 
@@ -69,7 +40,6 @@ pub(super) fn filter(family: AddressFamily, hears: Hears) -> Vec<libc::sock_filt
         VrrpVersion::V2 => (0x21, 16),
         VrrpVersion::V3 => (0x31, 8),
     };
-    let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     vec![
         line(header, 0, 0, 0),
         line(LOAD_LENGTH, 0, 0, 0),

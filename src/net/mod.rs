@@ -3,6 +3,8 @@
 
 #[cfg(feature = "daemon")]
 mod advertisements;
+#[cfg(feature = "daemon")]
+mod bpf;
 mod frames;
 #[cfg(feature = "daemon")]
 mod likely;

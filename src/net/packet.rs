@@ -9,6 +9,9 @@ use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::bpf::{
+    IF_ANY_BIT, IF_EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_HALF_BEHIND_X, RETURN, X_IS_IPV4_HEADER, line,
+};
 use super::link_layer::{Address, bind, open, packet_socket, set_filter};
 use crate::codec::ethernet::ether_type;
 use crate::codec::handshake::MOST_BYTES;
@@ -109,33 +112,25 @@ pub fn raw_socket(family: AddressFamily, protocol: u8) -> io::Result<OwnedFd> {
 /// A program of the kernel's packet filter (`Documentation/networking/filter.rst`): TCP, no later fragment, the high
 /// half of the acknowledged number is the tag. A load behind the end of a packet drops it.
 fn filter(family: AddressFamily, tag: u16) -> Vec<libc::sock_filter> {
-    const LOAD_BYTE: u16 = 0x30;
-    const LOAD_HALF: u16 = 0x28;
-    const LOAD_HALF_BEHIND_X: u16 = 0x48;
-    const X_IS_IPV4_HEADER: u16 = 0xb1;
-    const UNLESS_EQUAL: u16 = 0x15;
-    const IF_ANY_BIT: u16 = 0x45;
-    const RETURN: u16 = 0x06;
     const TCP: u32 = 6;
-    let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let tag = u32::from(tag);
     match family {
         AddressFamily::Ipv4 => vec![
             line(LOAD_BYTE, 0, 0, 9),
-            line(UNLESS_EQUAL, 0, 6, TCP),
+            line(IF_EQUAL, 0, 6, TCP),
             line(LOAD_HALF, 0, 0, 6),
             line(IF_ANY_BIT, 4, 0, 0x1fff),
             line(X_IS_IPV4_HEADER, 0, 0, 0),
             line(LOAD_HALF_BEHIND_X, 0, 0, 8),
-            line(UNLESS_EQUAL, 0, 1, tag),
+            line(IF_EQUAL, 0, 1, tag),
             line(RETURN, 0, 0, LONGEST),
             line(RETURN, 0, 0, 0),
         ],
         AddressFamily::Ipv6 => vec![
             line(LOAD_BYTE, 0, 0, 6),
-            line(UNLESS_EQUAL, 0, 3, TCP),
+            line(IF_EQUAL, 0, 3, TCP),
             line(LOAD_HALF, 0, 0, 48),
-            line(UNLESS_EQUAL, 0, 1, tag),
+            line(IF_EQUAL, 0, 1, tag),
             line(RETURN, 0, 0, LONGEST),
             line(RETURN, 0, 0, 0),
         ],

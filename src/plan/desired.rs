@@ -4,7 +4,7 @@
 use super::pool::{self, Floor, Together, Wish};
 use crate::model::{
     Config, ConfiguredServer, ConfiguredService, Drain, IpvsTable, KnowsStandings, Order,
-    PoolState, Rank, RealServer, Role, ServerKey, ServiceKey, Standing, VirtualService, Weight,
+    PoolState, Rank, RealServer, Role, ServerKey, ServiceKey, Standing, VirtualService,
 };
 
 /// Our part of the kernel's table as it should be.
@@ -267,13 +267,15 @@ pub fn desired_server(
     observed: Option<&RealServer>,
 ) -> Option<RealServer> {
     let real = configured.real_server;
-    let weighing = |weight| Some(RealServer { weight, ..real });
     match standing {
-        Standing::Up(asked) => weighing(asked.map_or(real.weight, |it| it.of(real.weight))),
-        Standing::Down if configured.inhibit_on_failure => weighing(Weight::ZERO),
+        Standing::Up(asked) => Some(RealServer {
+            weight: asked.map_or(real.weight, |it| it.of(real.weight)),
+            ..real
+        }),
+        Standing::Down if configured.inhibit_on_failure => Some(real.at_rest()),
         Standing::Down => None,
-        Standing::Drain | Standing::Maintenance => weighing(Weight::ZERO),
-        Standing::Unknown if observed?.weight.is_zero() => weighing(Weight::ZERO),
+        Standing::Drain | Standing::Maintenance => Some(real.at_rest()),
+        Standing::Unknown if observed?.weight.is_zero() => Some(real.at_rest()),
         Standing::Unknown => Some(real),
     }
 }
@@ -281,7 +283,7 @@ pub fn desired_server(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AskedWeight, Checks, ForwardingMethod, Percent};
+    use crate::model::{AskedWeight, Checks, ForwardingMethod, Percent, Weight};
 
     fn server(weight: u32) -> RealServer {
         RealServer::new(

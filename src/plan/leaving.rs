@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::{
     Config, ConfiguredService, Drain, DrainTerms, Drains, IpvsTable, KnowsStandings, RealServer,
-    ServerKey, Standing, Timestamp, VirtualService, Weight,
+    ServerKey, Standing, Timestamp, VirtualService,
 };
 
 /// The drains when `new` follows `old`: those of servers that both have, or that leave.
@@ -93,8 +93,7 @@ fn begin(
     real: RealServer,
     now: Timestamp,
 ) -> Option<Drain> {
-    let weight = Weight::ZERO;
-    let leaving = Some(RealServer { weight, ..real });
+    let leaving = Some(real.at_rest());
     match known {
         Some(drain) if drain.ended => None,
         Some(drain) => Some(Drain {

@@ -6,7 +6,7 @@
 
 use super::pool::Wish;
 use crate::model::{
-    ConfiguredService, LostQuorum, PoolState, Quorum, QuorumUnit, Rank, RealServer, Weight,
+    ConfiguredService, LostQuorum, PoolState, Quorum, QuorumUnit, Rank, RealServer,
 };
 
 /// Up to which rank servers serve, and what was lost, if that matters to anybody.
@@ -78,10 +78,6 @@ pub(super) fn apply(service: &ConfiguredService, serves: Rank, wishes: &mut Vec<
         if wish.rank() == Rank::Sorry || !wish.takes_connections() {
             continue;
         }
-        let quiesced = |real| RealServer {
-            weight: Weight::ZERO,
-            ..real
-        };
-        wish.real = wish.real.map(quiesced).filter(|_| !refuses);
+        wish.real = wish.real.map(RealServer::at_rest).filter(|_| !refuses);
     }
 }

@@ -30,6 +30,14 @@ pub enum Reading {
     Number(i32),
 }
 
+impl Reading {
+    /// Of an object that is as it should be, or is not.
+    #[must_use]
+    pub const fn of(good: bool) -> Self {
+        if good { Self::Good } else { Self::Bad }
+    }
+}
+
 impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,12 +2,12 @@
 //! `check.rabbitmq`: who asks the management API, and for which listener; whether by TLS.
 
 use super::login::LoginLayer;
-use super::target::{TargetLayer, port};
+use super::target::TargetLayer;
 use super::tls::TlsSwitch;
 use crate::config::section::{CHECK_RABBITMQ, CHECK_RABBITMQ_TLS};
 use crate::config::setting::{Setting, Subject, innermost_or};
 use crate::config::tree::Node;
-use crate::config::value::map;
+use crate::config::value::{map, port};
 use crate::diagnostic::{Findings, Wrong};
 use crate::model::RabbitmqProbe;
 

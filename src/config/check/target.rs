@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use super::kind::Kind;
 use crate::config::address;
 use crate::config::setting::{Setting, Subject, innermost};
-use crate::config::tree::{Entry, Node};
-use crate::config::value::integer;
+use crate::config::tree::Entry;
+use crate::config::value::port;
 use crate::diagnostic::{Finding, Findings, Span, Wrong};
 use crate::model::{ServerKey, ServiceKey};
 
@@ -34,12 +34,6 @@ impl TargetLayer {
         }
         true
     }
-}
-
-/// A port.
-pub(super) fn port(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<u16, Wrong> {
-    let port = integer(name, node, 1..=65_535, None, out)?;
-    u16::try_from(port).map_err(|_| Wrong)
 }
 
 /// The port of a check that names none.

@@ -541,7 +541,7 @@ mod tests {
         let now = WallTime::now();
         assert_eq!(
             file.recalled(now, LONG).young.len(),
-            one(9).recalled.recalled().count()
+            one(9).recalled.all().len()
         );
     }
 }

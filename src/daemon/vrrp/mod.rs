@@ -134,11 +134,7 @@ impl VrrpFollower {
             return;
         }
         for (key, known) in &mut self.services {
-            let reading = if engine.has_quorum(key) {
-                Reading::Good
-            } else {
-                Reading::Bad
-            };
+            let reading = Reading::of(engine.has_quorum(key));
             if known.replace(reading) != Some(reading) {
                 self.orders.read(TrackedObject::Service(*key), reading);
             }

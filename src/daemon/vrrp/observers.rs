@@ -92,17 +92,13 @@ fn look(object: &TrackedObject) -> Result<Reading, String> {
         TrackedObject::Route {
             destination,
             prefix,
-        } => has_route(*destination, *prefix).map(good_if),
+        } => has_route(*destination, *prefix).map(Reading::of),
         TrackedObject::File(path) => number_in(Path::new(&**path)).map(Reading::Number),
-        TrackedObject::Process(name) => runs(name).map(good_if).map_err(|it| it.to_string()),
+        TrackedObject::Process(name) => runs(name).map(Reading::of).map_err(|it| it.to_string()),
         TrackedObject::Interface(_) | TrackedObject::Script(_) | TrackedObject::Service(_) => {
             Err("nobody looks at it".to_owned())
         }
     }
-}
-
-const fn good_if(good: bool) -> Reading {
-    if good { Reading::Good } else { Reading::Bad }
 }
 
 /// Whether the main table has a route to exactly this network.

@@ -294,8 +294,7 @@ impl Watch {
     ) {
         let mut routers = self.members.iter().map(Member::router);
         if routers.any(|it| it.tracked().any(|it| *it == object)) {
-            let reading = if good { Reading::Good } else { Reading::Bad };
-            self.read(now, object, reading, route);
+            self.read(now, object, Reading::of(good), route);
         }
     }
 

@@ -87,11 +87,7 @@ fn a_server_that_stays_for_want_of_others_is_put_back_and_outlives_a_restart() {
     assert_eq!(stand.weights(), weights(&[("10.0.0.1:80", 1)]));
     let (owned, recalled) = (
         stand.owned.clone(),
-        stand
-            .engine
-            .remembered(stand.now)
-            .recalled()
-            .collect::<Vec<_>>(),
+        stand.engine.remembered(stand.now).all(),
     );
     let mut next = Stand::start_with(stand.kernel, TWO_SERVERS, owned, recalled);
     next.seconds(30, none);
@@ -219,11 +215,7 @@ fn a_backup_server_and_then_the_sorry_server_stand_in_and_go_again() {
     // A restart changes nothing.
     let (owned, recalled) = (
         stand.owned.clone(),
-        stand
-            .engine
-            .remembered(stand.now)
-            .recalled()
-            .collect::<Vec<_>>(),
+        stand.engine.remembered(stand.now).all(),
     );
     let told = stand.log();
     let mut stand = Stand::start_with(stand.kernel, RESERVES, owned, recalled);

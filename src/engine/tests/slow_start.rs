@@ -179,11 +179,7 @@ fn a_restart_goes_on_where_it_was() {
     next.event(Event::Start(Box::new(Start {
         config: parse(TWO),
         owned: stand.owned,
-        recalled: stand
-            .engine
-            .remembered(stand.now)
-            .recalled()
-            .collect::<Vec<_>>(),
+        recalled: stand.engine.remembered(stand.now).all(),
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: stand.engine.slow_starts(stand.now),

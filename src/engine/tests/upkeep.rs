@@ -244,11 +244,7 @@ fn a_snapshot_tells_what_is_believed_and_what_the_kernel_has() {
 fn what_is_remembered_gives_a_standing_its_age_back() {
     let mut first = Stand::start(SimulatedKernel::default(), TWO_SERVERS);
     first.seconds(100, all);
-    let remembered: Vec<Recalled> = first
-        .engine
-        .remembered(first.now)
-        .recalled()
-        .collect::<Vec<_>>();
+    let remembered: Vec<Recalled> = first.engine.remembered(first.now).all();
     assert_eq!(remembered.len(), 2);
     let owned = first.owned;
     let mut second = Stand::start_with(first.kernel, TWO_SERVERS, owned, remembered);

@@ -249,12 +249,15 @@ impl Checker {
 
     /// Whether this report would take the server down.
     pub(super) fn would_fall(&self, now: Timestamp, run: u64, report: &ProbeReport) -> bool {
+        if self.standing == Standing::Down {
+            return false;
+        }
         let mut trial = self.clone();
         let event = CheckerEvent::Reported(run, report.clone());
         // The time of the next probe does not matter here.
         let mut jitter = fastrand::Rng::with_seed(0);
         trial.handle(now, event, &mut jitter, &mut Vec::new());
-        self.standing != Standing::Down && trial.standing == Standing::Down
+        trial.standing == Standing::Down
     }
 
     /// Notes what the awaited report says of the way to the server.

@@ -361,11 +361,7 @@ fn a_server_that_is_down_stays_so_when_its_check_changes_and_comes_back_as_any_o
     assert!(!health.assumed, "the file does not say so");
     let progress = health.checks().next().unwrap().progress;
     assert_eq!((progress.against, progress.needed), (0, 2));
-    let remembered = checked
-        .health
-        .remembered(checked.now)
-        .recalled()
-        .collect::<Vec<_>>();
+    let remembered = checked.health.remembered(checked.now).all();
     assert_eq!(remembered.len(), 1, "a restart knows it");
     assert_eq!(remembered[0].standing, Standing::Down);
     let (told, _) = checked.pass(SECOND * 3, down);
@@ -494,20 +490,9 @@ fn what_is_remembered_is_recalled_with_its_age_and_by_its_probe() {
             ProbeOutcome::Down
         }
     };
-    assert_eq!(
-        earlier
-            .health
-            .remembered(earlier.now)
-            .recalled()
-            .collect::<Vec<_>>(),
-        []
-    );
+    assert_eq!(earlier.health.remembered(earlier.now).all(), []);
     earlier.pass(SECOND, answer);
-    let remembered = earlier
-        .health
-        .remembered(moment(100))
-        .recalled()
-        .collect::<Vec<_>>();
+    let remembered = earlier.health.remembered(moment(100)).all();
     let standings: Vec<Standing> = remembered.iter().map(|it| it.standing).collect();
     assert_eq!(standings, [Standing::UP, Standing::Down]);
     assert!(remembered.iter().all(|it| it.age > SECOND * 99));
@@ -520,10 +505,7 @@ fn what_is_remembered_is_recalled_with_its_age_and_by_its_probe() {
         Some(Standing::Unknown)
     );
     assert_eq!(
-        later
-            .remembered(moment(1000))
-            .recalled()
-            .collect::<Vec<_>>(),
+        later.remembered(moment(1000)).all(),
         remembered,
         "it is not forgotten before the first verdict"
     );

@@ -56,14 +56,7 @@ fn a_server_that_begins_up_needs_fall_failures_to_go_down() {
     checked.pass(SECOND, down);
     assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
     assert!(assumed(&checked), "a failure does not find it up");
-    assert_eq!(
-        checked
-            .health
-            .remembered(checked.now)
-            .recalled()
-            .collect::<Vec<_>>(),
-        []
-    );
+    assert_eq!(checked.health.remembered(checked.now).all(), []);
     let (actions, _) = checked.pass(RETRY_DELAY * 2, down);
     assert_eq!(told(&actions), ["up -> down"]);
     assert!(!assumed(&checked));
@@ -75,15 +68,7 @@ fn the_first_success_of_a_server_that_begins_up_is_told_once_and_remembered() {
     let (actions, _) = checked.pass(SECOND * 30, up);
     assert_eq!(told(&actions), ["up -> up"]);
     assert!(!assumed(&checked));
-    assert_eq!(
-        checked
-            .health
-            .remembered(checked.now)
-            .recalled()
-            .collect::<Vec<_>>()
-            .len(),
-        1
-    );
+    assert_eq!(checked.health.remembered(checked.now).all().len(), 1);
 }
 
 #[test]
@@ -154,14 +139,7 @@ fn what_is_remembered_speaks_against_up_and_nothing_speaks_against_down() {
             Some(expected),
             "{initial:?} {standing:?}"
         );
-        assert_eq!(
-            checked
-                .health
-                .remembered(checked.now)
-                .recalled()
-                .collect::<Vec<_>>(),
-            [recalled]
-        );
+        assert_eq!(checked.health.remembered(checked.now).all(), [recalled]);
     }
 }
 
@@ -261,11 +239,7 @@ fn what_nobody_confirms_gets_older_from_one_director_to_the_next() {
     };
     let mut first = Checked::new(&config);
     first.pass(SECOND, up);
-    let known = first
-        .health
-        .remembered(first.now)
-        .recalled()
-        .collect::<Vec<_>>();
+    let known = first.health.remembered(first.now).all();
     assert_eq!(known[0].unconfirmed, Duration::ZERO);
 
     // Ten minutes lie between them.
@@ -277,11 +251,7 @@ fn what_nobody_confirms_gets_older_from_one_director_to_the_next() {
     let memory = shown.checks().next().unwrap().memory.copied().unwrap();
     assert_eq!(memory.standing, Standing::UP);
     assert_eq!(memory.unconfirmed(second.now), SECOND * 630);
-    let known = second
-        .health
-        .remembered(second.now)
-        .recalled()
-        .collect::<Vec<_>>();
+    let known = second.health.remembered(second.now).all();
     assert_eq!(known[0].unconfirmed, SECOND * 630);
 
     let mut third = restart(known, moment(2000));
@@ -289,12 +259,7 @@ fn what_nobody_confirms_gets_older_from_one_director_to_the_next() {
     let shown = third.health.server(&service(VIP), &server(AT)).unwrap();
     assert_eq!(shown.checks().next().unwrap().memory, None);
     assert_eq!(
-        third
-            .health
-            .remembered(third.now)
-            .recalled()
-            .collect::<Vec<_>>()[0]
-            .unconfirmed,
+        third.health.remembered(third.now).all()[0].unconfirmed,
         Duration::ZERO
     );
 }
@@ -320,17 +285,9 @@ fn what_a_check_without_an_opinion_takes_from_memory_is_not_confirmed_by_that() 
     };
     checked.pass(SECOND * 40, |_| ProbeOutcome::Abstained);
     assert_eq!(checked.standing(VIP, AT), Some(Standing::Drain));
-    let known = checked
-        .health
-        .remembered(checked.now)
-        .recalled()
-        .collect::<Vec<_>>();
+    let known = checked.health.remembered(checked.now).all();
     assert_eq!(known[0].unconfirmed, SECOND * 100);
     checked.pass(SECOND * 40, |_| ProbeOutcome::Drain);
-    let known = checked
-        .health
-        .remembered(checked.now)
-        .recalled()
-        .collect::<Vec<_>>();
+    let known = checked.health.remembered(checked.now).all();
     assert_eq!(known[0].unconfirmed, Duration::ZERO);
 }
