@@ -3,6 +3,7 @@
 
 mod agent;
 mod amqp;
+mod broker;
 mod checks;
 mod dns;
 mod drains;
@@ -85,6 +86,7 @@ pub(crate) fn tests() -> Vec<Test> {
         kill::tests(),
         verdict::tests(),
         vip::tests(),
+        broker::tests(),
         keep::tests(),
         vrrp::tests(),
         vrrp_cases::tests(),
