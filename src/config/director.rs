@@ -9,7 +9,7 @@ use super::section::{DIRECTOR, IPVS};
 use super::tree::Node;
 use super::value::{choice, decimal, duration, map, seconds, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
-use crate::model::{Adoption, DirectorSettings, IpvsSettings, Seconds};
+use crate::model::{Adoption, DirectorSettings, IpvsSettings, RealTimePriority, Seconds};
 
 /// The settings of a file without `director`.
 #[must_use]
@@ -20,6 +20,8 @@ pub fn default_director() -> DirectorSettings {
         socket: PathBuf::from("/run/lvs-director/director.sock"),
         repair_interval: Duration::from_secs(10),
         remember: DirectorSettings::usual_memory(),
+        real_time: None,
+        lock_memory: false,
     }
 }
 
@@ -57,6 +59,14 @@ pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSett
                 );
             }
             "remember" => keep(&mut settings.remember, remember(name, node, out)),
+            "real_time" => keep(&mut settings.real_time, real_time(name, node, out)),
+            "lock_memory" => {
+                let words = [("true", true), ("false", false)];
+                keep(
+                    &mut settings.lock_memory,
+                    choice(name, node, &words, &[], out),
+                );
+            }
             _ => DIRECTOR.unknown_key(entry, entries, out),
         }
     }
@@ -156,6 +166,27 @@ fn remember(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option<Du
     }
     let range = Duration::from_mins(1)..=Duration::from_hours(31 * 24);
     duration(name, node, range, out).map(Some)
+}
+
+/// `off`, or a priority.
+fn real_time(
+    name: &str,
+    node: &Node<'_>,
+    out: &mut Findings,
+) -> Result<Option<RealTimePriority>, Wrong> {
+    let range = RealTimePriority::RANGE;
+    let wanted = format!("{} to {}, or off", range.start(), range.end());
+    let text = text(name, node, &wanted, out)?;
+    if text == "off" {
+        return Ok(None);
+    }
+    let number = decimal(text).and_then(|it| u8::try_from(it).ok());
+    let priority = number.and_then(RealTimePriority::new);
+    priority.map(Some).ok_or_else(|| {
+        let message = format!("{name} must be {wanted}, got {}", Shown(text));
+        out.push(Finding::new(node.span, message));
+        Wrong
+    })
 }
 
 /// `true`, `false` or `keep`.

@@ -21,9 +21,9 @@ use crate::model::{
     Failover, Fall, FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod,
     HttpProbe, Initial, IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need,
     Payload, PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum,
-    QuorumUnit, RabbitmqProbe, Rank, RealServer, Retry, Scheduler, SchedulerFlags, Seconds,
-    ServerKey, ServiceKey, ServiceSettings, SmtpProbe, StatusRange, SyncRoles, TcpTalk, Thresholds,
-    Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    QuorumUnit, RabbitmqProbe, Rank, RealServer, RealTimePriority, Retry, Scheduler,
+    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, SmtpProbe, StatusRange,
+    SyncRoles, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -607,6 +607,40 @@ fn connection_sync() -> impl Strategy<Value = ConnectionSync> {
     })
 }
 
+fn director_settings() -> BoxedStrategy<DirectorSettings> {
+    let settings = (
+        // Different ones, and each the path of a file.
+        "/a/[^\0/]{0,20}x",
+        "/b/[^\0/]{0,20}x",
+        "/c/[^\0/]{0,20}x",
+        milliseconds(1_000..=3_600_000),
+        option::of(milliseconds(60_000..=2_678_400_000)),
+        (option::of(1_u8..=99), any::<bool>()),
+    );
+    settings
+        .prop_map(
+            |(
+                state_file,
+                remembered_file,
+                socket,
+                repair_interval,
+                remember,
+                (real_time, lock),
+            )| {
+                DirectorSettings {
+                    state_file: state_file.into(),
+                    remembered_file: remembered_file.into(),
+                    socket: socket.into(),
+                    repair_interval,
+                    remember,
+                    real_time: real_time.and_then(RealTimePriority::new),
+                    lock_memory: lock,
+                }
+            },
+        )
+        .boxed()
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let ipvs = (
         option::of(seconds()),
@@ -642,27 +676,10 @@ fn config() -> impl Strategy<Value = Config> {
             adopt_connections,
         },
     );
-    let director = (
-        // Different ones, and each the path of a file.
-        "/a/[^\0/]{0,20}x",
-        "/b/[^\0/]{0,20}x",
-        "/c/[^\0/]{0,20}x",
-        milliseconds(1_000..=3_600_000),
-        option::of(milliseconds(60_000..=2_678_400_000)),
-    );
-    let director = director.prop_map(
-        |(state_file, remembered_file, socket, repair_interval, remember)| DirectorSettings {
-            state_file: state_file.into(),
-            remembered_file: remembered_file.into(),
-            socket: socket.into(),
-            repair_interval,
-            remember,
-        },
-    );
     (
         vec(service(), 0..4),
         ipvs,
-        director,
+        director_settings(),
         routers(),
         option::of(connection_sync()),
     )

@@ -85,6 +85,8 @@ pub(super) const DIRECTOR: Section = Section {
         "remember",
         "socket",
         "repair_interval",
+        "real_time",
+        "lock_memory",
     ],
     shared: &[],
 };

@@ -66,6 +66,9 @@ pub struct RouterStatus {
     pub dropped: BTreeMap<String, u64>,
     /// How often its state has changed.
     pub transitions: u64,
+    /// How late an advertisement was at most, while this host was master, in microseconds.
+    #[serde(default)]
+    pub late_at_most_microseconds: u64,
     /// How often a virtual address was put back that somebody else had removed.
     pub put_back: u64,
     /// How often another host said, by ARP, that a virtual address is there while this host had it.

@@ -95,6 +95,8 @@ mod tests {
             socket: directory.join("socket"),
             repair_interval: Duration::from_secs(10),
             remember: None,
+            real_time: None,
+            lock_memory: false,
         }
     }
 

@@ -2,6 +2,7 @@
 //! A director's answers as text for people.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use super::say::printable;
 use crate::control::{
@@ -86,11 +87,12 @@ fn router(text: &mut String, it: &RouterStatus) {
     if let Some(problem) = &it.problem {
         let _ = writeln!(text, "  problem: {problem}");
     }
-    let _ = write!(
-        text,
-        "  advertisements: {} sent, {} heard",
-        it.sent, it.heard
-    );
+    let _ = write!(text, "  advertisements: {} sent", it.sent);
+    if it.late_at_most_microseconds > 0 {
+        let late = Duration::from_micros(it.late_at_most_microseconds);
+        let _ = write!(text, " (at most {late:.1?} late)");
+    }
+    let _ = write!(text, ", {} heard", it.heard);
     for (reason, number) in &it.dropped {
         let _ = write!(text, ", {number} dropped ({reason})");
     }
@@ -355,6 +357,7 @@ mod tests {
             heard: 120,
             dropped: [("checksum".to_owned(), 2), ("vrid".to_owned(), 1)].into(),
             transitions: 3,
+            late_at_most_microseconds: 2_345,
             put_back: 0,
             disputes: 2,
             group: Some("lan".to_owned()),
@@ -371,7 +374,7 @@ mod tests {
             text,
             "virtual router eth0/51 (vrid 51 on eth0): backup for 12 s, priority 100; 192.0.2.10/24, 192.0.2.11/32\n  \
              group: lan\n  master: 192.0.2.2, priority 150\n  tracked: service TCP 192.0.2.10:80: bad (weight -50)\n  problem: no IPv4 address on eth0\n  \
-             advertisements: 4 sent, 120 heard, 2 dropped (checksum), 1 dropped (vrid); another host claimed an address 2 times\n"
+             advertisements: 4 sent (at most 2.3ms late), 120 heard, 2 dropped (checksum), 1 dropped (vrid); another host claimed an address 2 times\n"
         );
     }
 

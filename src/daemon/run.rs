@@ -35,9 +35,9 @@ use crate::control::ControlSocket;
 use crate::engine::{Command, Engine, Event, Start, count};
 use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::{Ipvs, Lookout};
-use crate::model::{Config, ProbeReport, Recalled, Timestamp, WireNews};
+use crate::model::{Config, DirectorSettings, ProbeReport, Recalled, Timestamp, WireNews};
 use crate::probe::{self, WireOrder};
-use crate::system::keep_memory_small;
+use crate::system::{keep_memory_small, lock_memory};
 
 /// Descriptors kept back from probes: sockets, log, state files, control clients.
 const RESERVED_DESCRIPTORS: u64 = 128;
@@ -78,6 +78,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     };
     let mut follower = Follower::default();
     let config = follow(&mut follower, path, true)?;
+    keep_in_memory(&config.director);
     let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
@@ -140,6 +141,18 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     // A thread that reads a password from a disk that hangs must not keep the director.
     runtime.shutdown_background();
     ended
+}
+
+/// Has the kernel swap nothing of this process out, if it is asked for. Without it, the director goes on.
+fn keep_in_memory(settings: &DirectorSettings) {
+    if settings.lock_memory
+        && let Err(error) = lock_memory()
+    {
+        warn!(
+            "director: lock_memory: {error}; the director needs an infinite limit of locked memory for it \
+             (LimitMEMLOCK=infinity in its unit); it goes on without"
+        );
+    }
 }
 
 /// Starts the engine's thread. The second value is closed when it ends, by a defect, too.

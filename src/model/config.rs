@@ -2,6 +2,8 @@
 //! The checked configuration as one value. Only `config` makes one from text, and only when the text has no error.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU8;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +137,35 @@ pub struct DirectorSettings {
     /// How old a remembered standing may be that a start uses; `None` uses none.
     #[serde(default = "DirectorSettings::usual_memory")]
     pub remember: Option<Duration>,
+    /// The real-time priority of the thread of the virtual routers; `None` leaves it with the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real_time: Option<RealTimePriority>,
+    /// Whether its memory stays in memory, and is never swapped out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lock_memory: bool,
+}
+
+/// A priority among real-time threads (sched(7)): 1 to 99, the higher one runs first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RealTimePriority(NonZeroU8);
+
+impl RealTimePriority {
+    /// What the scheduler takes.
+    pub const RANGE: RangeInclusive<u8> = 1..=99;
+
+    /// A priority, or `None` for a number that is not one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        let number = NonZeroU8::new(number)?;
+        Self::RANGE.contains(&number.get()).then_some(Self(number))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0.get()
+    }
 }
 
 impl DirectorSettings {

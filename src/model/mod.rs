@@ -38,7 +38,9 @@ mod vrrp;
 pub use asked::{AskedWeight, Percent};
 pub use beliefs::{Belief, Beliefs};
 pub use check::{Check, Checks, Need};
-pub use config::{Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings};
+pub use config::{
+    Config, ConfiguredServer, ConfiguredService, DirectorSettings, IpvsSettings, RealTimePriority,
+};
 pub use configured_router::{ConfiguredRouter, VirtualAddress};
 pub use counters::{ConnectionCounts, Counters, Traffic};
 pub use counts::Counts;

@@ -12,7 +12,7 @@ use nix::sys::socket::{
 };
 
 use super::likely::{Hears, filter};
-use super::link_layer::{open, set_filter, set_option};
+use super::link_layer::{drops, open, set_filter, set_option};
 use crate::codec::ip::Ipv4Packet;
 use crate::codec::vrrp::{Delivery, HOPS, PROTOCOL, group};
 use crate::model::AddressFamily;
@@ -143,6 +143,12 @@ impl VrrpSocket {
                 Err(errno) => return Err(errno.into()),
             }
         }
+    }
+
+    /// How many packets the kernel has dropped that came to this socket: there was no room, or, over IPv6, the checksum
+    /// was wrong. 0 when the kernel does not say it.
+    pub fn dropped(&self) -> u64 {
+        drops(&self.socket).map_or(0, u64::from)
     }
 
     /// The kernel hands the IP header over, too.

@@ -134,3 +134,31 @@ pub(super) fn set_filter(socket: &OwnedFd, filter: &[libc::sock_filter]) -> io::
     // the kernel copies them, and does not write to them.
     unsafe { set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program) }
 }
+
+/// `SK_MEMINFO_DROPS` of `linux/sock_diag.h`: which of the numbers it is.
+#[cfg(feature = "daemon")]
+const DROPS: usize = 8;
+#[cfg(feature = "daemon")]
+const NUMBERS: usize = DROPS + 1;
+
+/// How many packets this socket has lost, modulo 2^32. Source: `sk_get_meminfo` of `net/core/sock.c`.
+#[cfg(feature = "daemon")]
+#[expect(unsafe_code, reason = "nix does not know this option")]
+pub(super) fn drops(socket: &OwnedFd) -> io::Result<u32> {
+    let mut numbers = [0_u32; NUMBERS];
+    let mut length = length_of::<[u32; NUMBERS]>();
+    // SAFETY: the kernel writes so many bytes at most as `length` says, which is the size of `numbers`.
+    let read = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            numbers.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if read < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(numbers[DROPS])
+}

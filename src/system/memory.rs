@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How the C library keeps memory.
+//! How the C library and the kernel keep memory.
+
+#[cfg(feature = "daemon")]
+use std::io;
+
+#[cfg(feature = "daemon")]
+use nix::errno::Errno;
+#[cfg(feature = "daemon")]
+use nix::sys::mman::{MlockAllFlags, mlockall};
+#[cfg(feature = "daemon")]
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 /// From this size on an allocation gets memory of its own, by `mmap`: the C library's default. Setting it keeps it: by
 /// default the first such allocation that is freed raises it to its own size.
@@ -20,6 +30,26 @@ pub fn keep_memory_small() {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
+}
+
+/// Keeps every page that this process has touched, or touches from now on, in memory: it is never swapped out. Pages that
+/// it never touches cost nothing.
+///
+/// # Errors
+///
+/// `EPERM` when the limit of locked memory (`RLIMIT_MEMLOCK`) is not infinite and cannot be raised. Nothing is locked
+/// then: at a limit the next allocation would fail, and end the program.
+#[cfg(feature = "daemon")]
+pub fn lock_memory() -> io::Result<()> {
+    let limit = Resource::RLIMIT_MEMLOCK;
+    let (soft, _) = getrlimit(limit)?;
+    if soft != RLIM_INFINITY {
+        setrlimit(limit, RLIM_INFINITY, RLIM_INFINITY)?;
+    }
+    // The bits of `MCL_ONFAULT` are not known to nix.
+    let on_fault = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
+    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
+    mlockall(flags).map_err(|errno: Errno| errno.into())
 }
 
 /// Makes the next 240 KiB that this process allocates cheap: two calls bring in memory that would otherwise cost a page

@@ -25,6 +25,8 @@ pub use file::{
 };
 pub use icmp_filter::pass_only_icmp;
 pub use lock::{FileLock, LockError};
+#[cfg(feature = "daemon")]
+pub use memory::lock_memory;
 pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};
 #[cfg(feature = "daemon")]
@@ -35,4 +37,4 @@ pub use reader::{Reader, print};
 pub use socket::{acknowledge_with_data, disconnect, unacknowledged};
 pub use terminal::{terminal_size, time_of_day};
 #[cfg(feature = "daemon")]
-pub use thread::step_back;
+pub use thread::{go_first, step_back};

@@ -2,6 +2,7 @@
 //! What is counted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -22,4 +23,6 @@ pub struct Counts {
     pub became_master: u64,
     /// Changes of its state.
     pub transitions: u64,
+    /// How late an advertisement of a master was at most.
+    pub late_at_most: Duration,
 }

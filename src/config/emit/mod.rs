@@ -60,6 +60,8 @@ fn write_director(director: &DirectorSettings, f: &mut fmt::Formatter<'_>) -> fm
         socket,
         repair_interval,
         remember,
+        real_time,
+        lock_memory,
     } = director;
     f.write_str("director:\n")?;
     writeln!(f, "  state_file: {}", Quoted(&state_file.to_string_lossy()))?;
@@ -68,11 +70,11 @@ fn write_director(director: &DirectorSettings, f: &mut fmt::Formatter<'_>) -> fm
     let remember = remember.map_or_else(|| "none".to_owned(), duration::write);
     writeln!(f, "  remember: {remember}")?;
     writeln!(f, "  socket: {}", Quoted(&socket.to_string_lossy()))?;
-    writeln!(
-        f,
-        "  repair_interval: {}",
-        duration::write(*repair_interval)
-    )
+    let repair_interval = duration::write(*repair_interval);
+    writeln!(f, "  repair_interval: {repair_interval}")?;
+    let real_time = real_time.map_or_else(|| "off".to_owned(), |it| it.get().to_string());
+    writeln!(f, "  real_time: {real_time}")?;
+    writeln!(f, "  lock_memory: {lock_memory}")
 }
 
 fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -202,6 +202,7 @@ fn router() -> RouterStatus {
         heard: 120,
         dropped: [("checksum".to_owned(), 2)].into(),
         transitions: 1,
+        late_at_most_microseconds: 120,
         put_back: 0,
         disputes: 0,
         group: Some("lan".to_owned()),
@@ -299,7 +300,7 @@ fn a_status_is_the_json_that_people_use() {
         "routers": [{
             "name": "eth0/51", "interface": "eth0", "vrid": 51, "state": "backup", "since_seconds": 12, "priority": 100,
             "master": {"address": "192.0.2.2", "priority": 150}, "addresses": ["192.0.2.10/24"], "sent": 0,
-            "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "put_back": 0, "disputes": 0, "group": "lan", "tracked": [{"object": "interface eth1", "consequence": "fault", "reading": "good"}], "problem": null,
+            "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "late_at_most_microseconds": 120, "put_back": 0, "disputes": 0, "group": "lan", "tracked": [{"object": "interface eth1", "consequence": "fault", "reading": "good"}], "problem": null,
         }],
         "services": [{
             "service": "TCP 192.0.2.10:80", "scheduler": "wrr", "error": null, "alarm": "too few",

@@ -52,6 +52,8 @@ pub(super) struct Member {
     complaint: Option<String>,
     trust: Trust,
     tracker: Tracker,
+    /// What the kernel has dropped of the sockets that are closed.
+    unread: u64,
     /// How often an address was put back.
     put_back: u64,
     /// How often another host said that an address of ours is there.
@@ -79,6 +81,7 @@ impl Member {
             next_renewal: began,
             began,
             complaint: None,
+            unread: 0,
             put_back: 0,
             disputes: 0,
             next_defence: began,
@@ -99,6 +102,7 @@ impl Member {
             addresses: self.router.addresses.clone(),
             counts: machine.map(|it| it.counts().clone()).unwrap_or_default(),
             malformed: self.trust.refused().clone(),
+            unread: self.unread(),
             put_back: self.put_back,
             disputes: self.disputes,
             group: self.router.group.clone(),
@@ -127,11 +131,12 @@ impl Member {
         machine.map_or(State::Initialize, Instance::state)
     }
 
-    /// When its machine wants to be called, or its addresses want to be renewed.
+    /// When its machine wants to be called, its addresses want to be renewed, or its sockets may be read again.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let machine = self.machine.as_ref().and_then(Instance::deadline);
         let renewal = self.holds.then_some(self.next_renewal);
-        machine.into_iter().chain(renewal).min()
+        let reading = self.seat.as_ref().and_then(Seat::reads_again_at);
+        [machine, renewal, reading].into_iter().flatten().min()
     }
 
     /// What to wait for.
@@ -208,7 +213,7 @@ impl Member {
         let moves = !self.seat.as_ref().is_some_and(|seat| seat.is_at(&place));
         if moves {
             match Seat::take(&self.router, &place) {
-                Ok(seat) => self.seat = Some(seat),
+                Ok(seat) => self.sit(Some(seat)),
                 Err(error) => {
                     let interface = &self.router.interface;
                     self.complain(&format!("open its sockets on {interface}: {error}"));
@@ -224,10 +229,22 @@ impl Member {
         }
     }
 
+    /// Another seat, or none. What the sockets of the old one have lost stays counted.
+    fn sit(&mut self, seat: Option<Seat>) {
+        self.unread = self.unread();
+        self.seat = seat;
+    }
+
+    /// Packets that the kernel dropped before they could be read.
+    fn unread(&self) -> u64 {
+        let lost = |seat: &Seat| seat.dropped(self.router.family());
+        self.unread + self.seat.as_ref().map_or(0, lost)
+    }
+
     /// Without a place it takes no part. The addresses go while it is known where they are.
     fn leave_seat(&mut self, now: Timestamp, route: &mut Route) {
         self.handle(now, Event::LinkDown, route);
-        self.seat = None;
+        self.sit(None);
     }
 
     /// The machine exists as soon as it is known where it speaks from.
@@ -335,10 +352,10 @@ impl Member {
 
     /// Reads what has come in.
     pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) {
-        let Some(seat) = &self.seat else {
+        let Some(seat) = &mut self.seat else {
             return;
         };
-        let heard = seat.hear_arp(&self.router.addresses);
+        let heard = seat.hear_arp(now, &self.router.addresses);
         if heard.any {
             // A blocked port of a switch lets no ARP through.
             self.handle(now, Event::LinkPasses, route);
@@ -348,10 +365,10 @@ impl Member {
         }
         let mut bytes = [0; MOST_BYTES + 64];
         for _ in 0..MOST_AT_ONCE {
-            let Some(seat) = &self.seat else {
+            let Some(seat) = &mut self.seat else {
                 return;
             };
-            match seat.receive(&mut bytes) {
+            match seat.receive(now, &mut bytes) {
                 Ok(Some(arrived)) => {
                     let payload = bytes.get(arrived.begin..arrived.end).unwrap_or_default();
                     let heard = self.trust.read(now, &self.name, payload, &arrived.delivery);

@@ -2,6 +2,7 @@
 //! The thread of the virtual routers. It reads no file, starts no program, and waits for nobody: neither the engine nor
 //! the log can delay an advertisement.
 
+mod allowance;
 mod crew;
 mod member;
 mod observers;
@@ -18,6 +19,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use tracing::warn;
 
 use self::member::Member;
 use self::observers::Observers;
@@ -26,7 +28,10 @@ pub(super) use self::view::RouterViews;
 use self::watch::Watch;
 use super::clock::Clock;
 use crate::engine::Engine;
-use crate::model::{Config, ConfiguredRouter, ServiceKey, Timestamp, TrackedObject};
+use crate::model::{
+    Config, ConfiguredRouter, RealTimePriority, ServiceKey, Timestamp, TrackedObject,
+};
+use crate::system::go_first;
 use crate::vrrp::Reading;
 
 /// What the rest of the program wants of the thread.
@@ -188,9 +193,13 @@ impl VrrpThread {
         let views = RouterViews::default();
         let inbox = (inbox, Arc::clone(&bell));
         let watch = Watch::new(members, secrets, clock, inbox, views.clone(), tell);
+        let real_time = config.director.real_time;
         let thread = thread::Builder::new()
             .name("vrrp".to_owned())
-            .spawn(move || watch.run())?;
+            .spawn(move || {
+                run_first(real_time);
+                watch.run();
+            })?;
         let orders = VrrpOrders { orders, bell };
         Ok(Self {
             orders,
@@ -219,5 +228,19 @@ impl VrrpThread {
         self.orders.order(Order::End);
         // A thread that ended by a defect has released nothing, and nobody else can.
         let _ = self.thread.join();
+    }
+}
+
+/// Gives the calling thread its real-time priority. Without it, it goes on as the others.
+fn run_first(priority: Option<RealTimePriority>) {
+    let Some(priority) = priority.map(RealTimePriority::get) else {
+        return;
+    };
+    if let Err(error) = go_first(priority) {
+        warn!(
+            "director: real_time: give the virtual routers the real-time priority {priority}: {error}; the director needs \
+             CAP_SYS_NICE for it (CapabilityBoundingSet of its unit), or a limit (LimitRTPRIO={priority}); they go on \
+             without it"
+        );
     }
 }

@@ -5,18 +5,21 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
+use super::allowance::Allowance;
 use crate::codec::arp::Arp;
 use crate::codec::ethernet::HardwareAddress;
 use crate::codec::ndisc::NeighbourAdvertisement;
 use crate::kernel::{Route, RouteError};
 use crate::model::{
     AddressFamily, AddressLifetime, ConfiguredRouter, InterfaceAddress, Link, LinkLayerAddress,
-    Seconds, VirtualAddress,
+    Seconds, Timestamp, VirtualAddress,
 };
 use crate::net::{Arrived, FrameSocket, Hears, VrrpSocket};
 
-/// So many frames are read before something else has its turn.
-const MOST_FRAMES: usize = 64;
+/// So much is read in each 10 ms. What is likely an advertisement is worth most: the master's may be among it.
+const MOST_LIKELY: u32 = 512;
+const MOST_REST: u32 = 128;
+const MOST_FRAMES: u32 = 128;
 
 /// An interface with an address, and the sockets there.
 #[derive(Debug)]
@@ -27,9 +30,12 @@ pub(super) struct Seat {
     /// The interface's own address on the LAN; `None` where it has none like Ethernet's.
     hardware: Option<HardwareAddress>,
     pub(super) advertisements: VrrpSocket,
+    likely: Allowance,
     /// What comes in beside them: a flood of it does not take their room.
     rest: VrrpSocket,
+    unlikely: Allowance,
     frames: FrameSocket,
+    arp: Allowance,
 }
 
 /// What ARP has come in.
@@ -160,8 +166,11 @@ impl Seat {
             source: place.source,
             hardware: place.hardware,
             advertisements: open(Hears::Likely(router.version, router.vrid))?,
+            likely: Allowance::of(MOST_LIKELY),
             rest: open(Hears::Rest(router.version, router.vrid))?,
+            unlikely: Allowance::of(MOST_REST),
             frames: FrameSocket::open(place.index)?,
+            arp: Allowance::of(MOST_FRAMES),
         })
     }
 
@@ -184,27 +193,58 @@ impl Seat {
         self.frames.send(&frame)
     }
 
-    /// What to wait for.
-    pub(super) fn descriptors(&self) -> [BorrowedFd<'_>; 3] {
-        [
-            self.advertisements.as_fd(),
-            self.rest.as_fd(),
-            self.frames.as_fd(),
-        ]
+    /// What to wait for: those that may be read.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let all = [
+            (self.advertisements.as_fd(), self.likely),
+            (self.rest.as_fd(), self.unlikely),
+            (self.frames.as_fd(), self.arp),
+        ];
+        let may_be_read = all.into_iter().filter(|(_, it)| it.renews_at().is_none());
+        may_be_read.map(|(descriptor, _)| descriptor)
+    }
+
+    /// When one that may not be read now may be read again.
+    pub(super) fn reads_again_at(&self) -> Option<Timestamp> {
+        let all = [self.likely, self.unlikely, self.arp];
+        all.iter().filter_map(Allowance::renews_at).min()
     }
 
     /// The next packet: those that are likely to be advertisements first.
-    pub(super) fn receive(&self, into: &mut [u8]) -> io::Result<Option<Arrived>> {
-        match self.advertisements.receive(into)? {
-            Some(arrived) => Ok(Some(arrived)),
-            None => self.rest.receive(into),
+    pub(super) fn receive(
+        &mut self,
+        now: Timestamp,
+        into: &mut [u8],
+    ) -> io::Result<Option<Arrived>> {
+        let sockets = [
+            (&self.advertisements, &mut self.likely),
+            (&self.rest, &mut self.unlikely),
+        ];
+        for (socket, allowance) in sockets {
+            if allowance.take(now)
+                && let Some(arrived) = socket.receive(into)?
+            {
+                return Ok(Some(arrived));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many packets the kernel has dropped since the sockets are open.
+    pub(super) fn dropped(&self, family: AddressFamily) -> u64 {
+        let [likely, rest] = [&self.advertisements, &self.rest].map(VrrpSocket::dropped);
+        match family {
+            AddressFamily::Ipv4 => likely + rest,
+            // The kernel looks at the checksum before it looks at the filter: each of the two drops a packet with a
+            // wrong one.
+            AddressFamily::Ipv6 => likely.max(rest),
         }
     }
 
     /// What ARP has come in since the last call.
-    pub(super) fn hear_arp(&self, addresses: &[VirtualAddress]) -> HeardArp {
+    pub(super) fn hear_arp(&mut self, now: Timestamp, addresses: &[VirtualAddress]) -> HeardArp {
         let (mut frame, mut heard) = ([0; 64], HeardArp::default());
-        for _ in 0..MOST_FRAMES {
+        while self.arp.take(now) {
             let Ok(Some(length)) = self.frames.receive(&mut frame) else {
                 break;
             };

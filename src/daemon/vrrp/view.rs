@@ -11,6 +11,9 @@ use crate::control::{MasterStatus, RouterStatus, TrackedStatus};
 use crate::model::{Priority, Timestamp, VirtualAddress, Vrid};
 use crate::vrrp::{Counts, State};
 
+/// The reason of packets that nobody has read.
+const UNREAD: &str = "kernel";
+
 /// One virtual router at one moment.
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct RouterView {
@@ -25,6 +28,8 @@ pub(in crate::daemon) struct RouterView {
     pub(super) counts: Counts,
     /// Advertisements that were no good, by reason.
     pub(super) malformed: BTreeMap<&'static str, u64>,
+    /// Packets that the kernel dropped before they could be read.
+    pub(super) unread: u64,
     /// How often an address was put back.
     pub(super) put_back: u64,
     /// How often another host said that an address of ours is there.
@@ -96,7 +101,8 @@ impl RouterView {
         let refused = refused.map(|(reason, count)| (reason.name(), *count));
         let malformed = self.malformed.iter();
         let malformed = malformed.map(|(reason, count)| (*reason, *count));
-        let dropped = refused.chain(malformed);
+        let unread = (self.unread > 0).then_some((UNREAD, self.unread));
+        let dropped = refused.chain(malformed).chain(unread);
         RouterStatus {
             name: self.name.to_string(),
             interface: self.interface.to_string(),
@@ -113,6 +119,8 @@ impl RouterView {
             heard: self.counts.heard,
             dropped: dropped.map(|(it, count)| (it.to_owned(), count)).collect(),
             transitions: self.counts.transitions,
+            late_at_most_microseconds: u64::try_from(self.counts.late_at_most.as_micros())
+                .unwrap_or(u64::MAX),
             put_back: self.put_back,
             disputes: self.disputes,
             group: self.group.as_deref().map(str::to_owned),

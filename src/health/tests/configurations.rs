@@ -67,6 +67,8 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             socket: "/nowhere".into(),
             repair_interval: Duration::from_secs(10),
             remember: None,
+            real_time: None,
+            lock_memory: false,
         },
     }
 }

@@ -103,6 +103,8 @@ impl Instance {
         if master.advertise_at <= now {
             // (685) and (690). Late by a little, it keeps its pace.
             let interval = self.interval().duration();
+            let late = now.since(master.advertise_at);
+            self.counts.late_at_most = self.counts.late_at_most.max(late);
             let next = master.advertise_at + interval;
             self.advertise(self.priority(), out);
             master.sent_at = now;

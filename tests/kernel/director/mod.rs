@@ -27,6 +27,7 @@ mod passive;
 mod peer;
 mod pool;
 mod process;
+mod real_time;
 mod recording;
 mod refusal;
 mod reload;
@@ -90,6 +91,7 @@ pub(crate) fn tests() -> Vec<Test> {
         keep::tests(),
         vrrp::tests(),
         vrrp_cases::tests(),
+        real_time::tests(),
         vrrp_flood::tests(),
         vrrp_frr::tests(),
         vrrp_peers::tests(),

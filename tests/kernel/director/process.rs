@@ -50,8 +50,18 @@ impl Files {
     }
 
     pub(super) fn write_with_state(&self, rest: &str, state: &Path) -> Config {
+        self.write_with(rest, state, "")
+    }
+
+    /// The same for a director whose virtual routers run before all other threads.
+    pub(super) fn write_real_time(&self, rest: &str) -> Config {
+        let settings = ", real_time: 10, lock_memory: true";
+        self.write_with(rest, &self.path("state.json"), settings)
+    }
+
+    fn write_with(&self, rest: &str, state: &Path, settings: &str) -> Config {
         let text = format!(
-            "director: {{state_file: {}, socket: {}, repair_interval: 1s}}\n{rest}",
+            "director: {{state_file: {}, socket: {}, repair_interval: 1s{settings}}}\n{rest}",
             state.display(),
             self.path("socket").display()
         );
@@ -143,6 +153,24 @@ impl Running {
     ) -> Self {
         let mut program = Command::new(PROGRAM);
         program.arg("run").arg(files.config()).args(options);
+        Self::spawn(host, files, program, log)
+    }
+
+    /// Only just started, without these capabilities (`-sys_nice,-sys_resource`).
+    pub(super) fn launch_without(host: &Host, files: &Files, capabilities: &str) -> Self {
+        let mut program = Command::new("setpriv");
+        program.arg(format!("--bounding-set={capabilities}"));
+        program.arg(format!("--inh-caps={capabilities}"));
+        program.args([PROGRAM, "run"]).arg(files.config());
+        Self::spawn(
+            host,
+            files,
+            program,
+            File::create(files.path("log")).unwrap(),
+        )
+    }
+
+    fn spawn(host: &Host, files: &Files, mut program: Command, log: impl Into<Stdio>) -> Self {
         program.stdin(Stdio::null()).stdout(Stdio::null());
         program.stderr(log);
         host.adopt(&mut program);
