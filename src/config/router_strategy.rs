@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -12,9 +13,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::model::{
-    Centiseconds, ConfiguredRouter, Consequence, HmacMode, Preempt, Priority, ReplayCheck,
-    RouterAuthentication, RouterHmac, RouterKey, Tracked, TrackedObject, VirtualAddress, Vrid,
-    VrrpVersion,
+    Centiseconds, ConfiguredRouter, Consequence, ExecProbe, HmacMode, Preempt, Priority,
+    ReplayCheck, RouterAuthentication, RouterHmac, RouterKey, Tracked, TrackedObject,
+    TrackedScript, VirtualAddress, Vrid, VrrpVersion,
 };
 
 fn milliseconds(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
@@ -56,13 +57,24 @@ fn track() -> impl Strategy<Value = Vec<Tracked>> {
         (1_i16..=254).prop_map(Consequence::Weight),
         (-254_i16..=-1).prop_map(Consequence::Weight),
     ];
-    let object = (0_u8..4, "[a-z]{1,12}").prop_map(|(kind, name)| match kind {
+    let object = (0_u8..5, "[a-z]{1,12}").prop_map(|(kind, name)| match kind {
         0 => TrackedObject::Interface(format!("T{name}").into()),
         1 => TrackedObject::Route {
             destination: IpAddr::from([10, u8::try_from(name.len()).unwrap_or(0), 0, 0]),
             prefix: 16,
         },
         2 => TrackedObject::File(format!("/run/{name}").into()),
+        3 => TrackedObject::Script(Arc::new(TrackedScript {
+            timeout: Duration::from_millis(100 * u64::try_from(name.len()).unwrap_or(1)),
+            program: ExecProbe {
+                user: name.len().is_multiple_of(2).then(|| name.as_str().into()),
+                command: [format!("/bin/{name}").into(), "a \"b".into()].into(),
+                dynamic: false,
+            },
+            interval: Duration::from_secs(7),
+            fall: 1,
+            rise: 100,
+        })),
         _ => TrackedObject::Process(name.into()),
     });
     btree_map(object, consequence, 0..4).prop_map(|all| {

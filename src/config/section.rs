@@ -144,7 +144,21 @@ pub(super) const CONNECTION_SYNC: Section = Section {
 /// An item of `track` of a virtual router.
 pub(super) const TRACK: Section = Section {
     name: "an object of track",
-    own: &["interface", "service", "route", "file", "process", "weight"],
+    own: &[
+        "interface",
+        "service",
+        "route",
+        "file",
+        "process",
+        "script",
+        "weight",
+    ],
+    shared: &[],
+};
+/// `track.script`.
+pub(super) const TRACK_SCRIPT: Section = Section {
+    name: "track.script",
+    own: &["command", "user", "interval", "timeout", "fall", "rise"],
     shared: &[],
 };
 /// `authentication` of a virtual router.
@@ -400,13 +414,14 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 38] = [
+pub static SECTIONS: [Section; 39] = [
     FILE,
     DIRECTOR,
     IPVS,
     VIRTUAL_ROUTER,
     CONNECTION_SYNC,
     TRACK,
+    TRACK_SCRIPT,
     AUTHENTICATION,
     AUTHENTICATION_HMAC,
     AUTHENTICATION_KEY,

@@ -214,6 +214,9 @@ fn every_key_that_a_section_lists_is_read() {
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
                 "a virtual router" => format!("virtual_routers: [{{{key}: }}]"),
                 "an object of track" => format!("virtual_routers: [{{track: [{{{key}: }}]}}]"),
+                "track.script" => {
+                    format!("virtual_routers: [{{track: [{{script: {{{key}: }}}}]}}]")
+                }
                 "authentication" => format!("virtual_routers: [{{authentication: {{{key}: }}}}]"),
                 "authentication.hmac" => {
                     format!("virtual_routers: [{{authentication: {{hmac: {{{key}: }}}}}}]")

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::state::{StateError, read_owned, refuse_other_kinds};
-use crate::model::{Config, DirectorSettings, ProbeKind};
+use crate::model::{Config, ConfiguredRouter, DirectorSettings, ProbeKind, TrackedObject};
 use crate::probe::is_unknown_user;
 use crate::system::FileCause;
 
@@ -59,7 +59,7 @@ pub(super) fn missing_from_checks(config: &Config) -> BTreeSet<PathBuf> {
     files.into_iter().filter(missing).collect()
 }
 
-/// The users of checks by a program that this host does not have.
+/// The users of checks by a program, and of scripts that are tracked, that this host does not have.
 pub(super) fn unknown_users(config: &Config) -> BTreeSet<&str> {
     let services = config.services.values();
     let checks = services.flat_map(|it| it.servers.values().flat_map(|it| it.checks.each.iter()));
@@ -67,7 +67,12 @@ pub(super) fn unknown_users(config: &Config) -> BTreeSet<&str> {
         ProbeKind::Exec(exec) => exec.user.as_deref(),
         _ => None,
     });
-    let users: BTreeSet<&str> = users.collect();
+    let tracked = config.routers.values().flat_map(ConfiguredRouter::tracked);
+    let runs = tracked.filter_map(|object| match object {
+        TrackedObject::Script(script) => script.program.user.as_deref(),
+        _ => None,
+    });
+    let users: BTreeSet<&str> = users.chain(runs).collect();
     users.into_iter().filter(|it| is_unknown_user(it)).collect()
 }
 

@@ -102,7 +102,7 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     warn_of_secrets(&config);
     for user in files::unknown_users(&config) {
         complain(&printable(&format!(
-            "director: warning: this host has no user {user}; the checks that run a program as this user cannot run"
+            "director: warning: this host has no user {user}; what is run as this user cannot run"
         )));
     }
     if print {

@@ -85,5 +85,7 @@ pub use table::{IpvsTable, VirtualService};
 pub use transition::{Condition, Effect, Object, Severity, Transition};
 pub use tripwire::{WireEnd, WireNews};
 pub use units::{Fwmark, Seconds, Timeouts, Timestamp, Weight, WeightError};
-pub use virtual_router::{Consequence, Preempt, Tracked, TrackedObject, VirtualRouter};
+pub use virtual_router::{
+    Consequence, Preempt, Tracked, TrackedObject, TrackedScript, VirtualRouter,
+};
 pub use vrrp::{Centiseconds, ChecksumForm, Priority, Vrid, VrrpPassword, VrrpVersion};

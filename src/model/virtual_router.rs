@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AddressFamily, Centiseconds, Priority, ServiceKey, Vrid, VrrpVersion};
+use super::{AddressFamily, Centiseconds, ExecProbe, Priority, ServiceKey, Vrid, VrrpVersion};
 
 /// One virtual router as this host takes part in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,8 +84,8 @@ pub enum TrackedObject {
         /// The length of its prefix.
         prefix: u8,
     },
-    /// A script, by its name: good while it succeeds.
-    Script(Box<str>),
+    /// A script: good while it succeeds.
+    Script(Arc<TrackedScript>),
     /// A number in a file, by the file's name.
     File(Box<str>),
     /// A process, by its name: good while it runs.
@@ -102,12 +103,27 @@ impl fmt::Display for TrackedObject {
                 destination,
                 prefix,
             } => write!(f, "route {destination}/{prefix}"),
-            Self::Script(name) => write!(f, "script {name}"),
+            Self::Script(script) => write!(f, "script {}", script.program.command.join(" ")),
             Self::File(path) => write!(f, "file {path}"),
             Self::Process(name) => write!(f, "process {name}"),
             Self::Service(service) => write!(f, "service {service}"),
         }
     }
+}
+
+/// A program that this host runs again and again, and when its result counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TrackedScript {
+    /// What is run. Its exit status is good (0) or bad.
+    pub program: ExecProbe,
+    /// The time from one start to the next.
+    pub interval: Duration,
+    /// So long it may take.
+    pub timeout: Duration,
+    /// So many failures in a row make it bad.
+    pub fall: u32,
+    /// So many successes in a row make it good again.
+    pub rise: u32,
 }
 
 /// An object that a virtual router watches, and what follows from it.

@@ -38,7 +38,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{spawn_local, yield_now};
 
 use self::dialer::{Call, Dialer};
-pub use self::exec::is_unknown_user;
+pub use self::exec::{ScriptResult, is_unknown_user, run_script};
 pub use self::http::{HttpAnswer, HttpBody, HttpContent, HttpHead};
 use self::open::OpenRun;
 pub use self::together::together;

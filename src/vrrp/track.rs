@@ -142,7 +142,7 @@ fn bad(object: &TrackedObject) -> String {
     match object {
         TrackedObject::Interface(name) => format!("interface {name} is down"),
         TrackedObject::Route { .. } => format!("{object} is gone"),
-        TrackedObject::Script(name) => format!("script {name} failed"),
+        TrackedObject::Script(_) => format!("{object} failed"),
         TrackedObject::File(name) => format!("file {name} says so"),
         TrackedObject::Process(name) => format!("process {name} does not run"),
         TrackedObject::Service(service) => format!("{service} has lost its quorum"),

@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is tracked, and what it makes of the priority.
 
-use lvs_director::model::{Consequence, Priority, ServiceKey, TrackedObject};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lvs_director::model::{
+    Consequence, ExecProbe, Priority, ServiceKey, TrackedObject, TrackedScript,
+};
 use lvs_director::vrrp::{Effective, Reading, Tracker};
 
 fn script() -> TrackedObject {
-    TrackedObject::Script("probe".into())
+    TrackedObject::Script(Arc::new(TrackedScript {
+        program: ExecProbe {
+            command: ["/bin/probe".into()].into(),
+            user: None,
+            dynamic: false,
+        },
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(3),
+        fall: 3,
+        rise: 2,
+    }))
 }
 
 fn file() -> TrackedObject {
@@ -42,7 +57,8 @@ fn each_reading_makes_its_priority() {
     for (base, consequence, reading, expected) in rows {
         let mut tracker = Tracker::new(Priority(base), [(script(), consequence)]);
         tracker.read(&script(), reading);
-        let expected = expected.map_or_else(|| Effective::Fault("script probe failed".into()), is);
+        let expected =
+            expected.map_or_else(|| Effective::Fault("script /bin/probe failed".into()), is);
         assert_eq!(
             tracker.effective(),
             expected,

@@ -13,7 +13,8 @@ use crate::model::ExecProbe;
 const MOST_WORDS: usize = 64;
 /// The longest word, in bytes.
 const LONGEST: usize = 1024;
-const COMMAND: &str = "write command: [/usr/lib/checks/foo, --port, \"5672\"]";
+pub(in crate::config) const COMMAND: &str =
+    "write command: [/usr/lib/checks/foo, --port, \"5672\"]";
 
 /// The program's settings of one layer.
 #[derive(Debug, Clone, Default)]
@@ -62,7 +63,11 @@ impl ExecLayer {
 }
 
 /// A program and its arguments.
-fn command(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<[Box<str>]>, Wrong> {
+pub(in crate::config) fn command(
+    name: &str,
+    node: &Node<'_>,
+    out: &mut Findings,
+) -> Result<Box<[Box<str>]>, Wrong> {
     let nodes = list(name, node, COMMAND, out)?;
     if nodes.is_empty() || nodes.len() > MOST_WORDS {
         let message = format!(

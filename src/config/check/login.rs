@@ -86,7 +86,11 @@ pub(in crate::config) fn file(
 }
 
 /// A name: 1 to 255 bytes without control characters.
-pub(super) fn short(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, Wrong> {
+pub(in crate::config) fn short(
+    name: &str,
+    node: &Node<'_>,
+    out: &mut Findings,
+) -> Result<Box<str>, Wrong> {
     let possible =
         |text: &str| (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control);
     let help = "1 to 255 bytes without control characters";

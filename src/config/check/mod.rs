@@ -28,8 +28,9 @@ mod vip;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub(super) use self::exec::{COMMAND, command};
 use self::kind::{Kind, KindLayer, Place};
-pub(super) use self::login::file;
+pub(super) use self::login::{file, short};
 pub(super) use self::named::NamedChecks;
 use self::path::PathLayer;
 pub(super) use self::path::interface;

@@ -286,16 +286,21 @@ fn write_file(file: &FileProbe) -> String {
 
 /// What is run: it has no target.
 fn write_exec(exec: &ExecProbe) -> String {
+    format!("{}, dynamic: {}", write_program(exec), exec.dynamic)
+}
+
+/// A program, and as whom it runs.
+pub(super) fn write_program(exec: &ExecProbe) -> String {
     let ExecProbe {
         command,
         user,
-        dynamic,
+        dynamic: _,
     } = exec;
     let command: Vec<String> = command.iter().map(|it| Quoted(it).to_string()).collect();
     let command = command.join(", ");
     let user = user.as_ref();
     let user = user.map_or_else(String::new, |user| format!(", user: {}", Quoted(user)));
-    format!("command: [{command}]{user}, dynamic: {dynamic}")
+    format!("command: [{command}]{user}")
 }
 
 fn write_login(login: &Login) -> String {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Quoted;
+use super::check::write_program;
 use crate::config::duration;
 use crate::model::{
     ConfiguredRouter, Consequence, HmacMode, Preempt, ReplayCheck, RouterAuthentication, RouterKey,
-    Tracked, TrackedObject,
+    Tracked, TrackedObject, TrackedScript,
 };
 
 /// Writes the list, if there is one.
@@ -87,24 +88,45 @@ fn write_track(track: &[Tracked], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         consequence,
     } in track
     {
-        let (key, text) = match object {
-            TrackedObject::Interface(name) => ("interface", name.to_string()),
-            TrackedObject::Route {
-                destination,
-                prefix,
-            } => ("route", format!("{destination}/{prefix}")),
-            TrackedObject::Script(name) => ("script", name.to_string()),
-            TrackedObject::File(path) => ("file", path.to_string()),
-            TrackedObject::Process(name) => ("process", name.to_string()),
-            TrackedObject::Service(service) => ("service", service.to_string()),
-        };
-        write!(f, "      - {{{key}: {}", Quoted(&text))?;
+        write!(f, "      - {{")?;
+        write_object(object, f)?;
         match consequence {
             Consequence::Fault => f.write_str("}\n")?,
             Consequence::Weight(weight) => writeln!(f, ", weight: {weight}}}")?,
         }
     }
     Ok(())
+}
+
+fn write_object(object: &TrackedObject, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (key, text) = match object {
+        TrackedObject::Interface(name) => ("interface", name.to_string()),
+        TrackedObject::Route {
+            destination,
+            prefix,
+        } => ("route", format!("{destination}/{prefix}")),
+        TrackedObject::Script(script) => return write_script(script, f),
+        TrackedObject::File(path) => ("file", path.to_string()),
+        TrackedObject::Process(name) => ("process", name.to_string()),
+        TrackedObject::Service(service) => ("service", service.to_string()),
+    };
+    write!(f, "{key}: {}", Quoted(&text))
+}
+
+fn write_script(script: &TrackedScript, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let TrackedScript {
+        program,
+        interval,
+        timeout,
+        fall,
+        rise,
+    } = script;
+    let (interval, timeout) = (duration::write(*interval), duration::write(*timeout));
+    write!(
+        f,
+        "script: {{{}, interval: {interval}, timeout: {timeout}, fall: {fall}, rise: {rise}}}",
+        write_program(program)
+    )
 }
 
 fn write_authentication(

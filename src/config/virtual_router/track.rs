@@ -2,18 +2,27 @@
 //! `track`: what a virtual router watches beside its peers.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::check::{file, interface};
-use crate::config::section::TRACK;
+use crate::config::check::{COMMAND, command, file, interface, short};
+use crate::config::section::{TRACK, TRACK_SCRIPT};
 use crate::config::tree::Node;
-use crate::config::value::{decimal, list, map, text, text_that};
+use crate::config::value::{decimal, duration, integer, list, map, text, text_that};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
-use crate::model::{Consequence, Protocol, ServiceKey, Tracked, TrackedObject};
+use crate::model::{
+    Consequence, ExecProbe, Protocol, ServiceKey, Tracked, TrackedObject, TrackedScript,
+};
 
 /// The most objects of one virtual router.
 const MOST: usize = 32;
 /// The largest weight: more than the highest priority means nothing.
 const LARGEST: u32 = 254;
+const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
+/// How many results in a row count.
+const COUNT: RangeInclusive<u32> = 1..=100;
 const ONE: &str = "write track: [{interface: eth1}, {service: 192.0.2.10:5672, weight: -50}]";
 
 /// An object, what follows from it, and where it stands.
@@ -54,6 +63,7 @@ fn one(node: &Node<'_>, out: &mut Findings) -> Result<Tracked, Wrong> {
             "route" => objects.push(route(key, node, out)?),
             "file" => objects.push(TrackedObject::File(path(key, node, out)?)),
             "process" => objects.push(TrackedObject::Process(process(key, node, out)?)),
+            "script" => objects.push(TrackedObject::Script(Arc::new(script(node, out)?))),
             "weight" => weight = Some(signed(key, node, out)?),
             _ => {
                 TRACK.unknown_key(entry, entries, out);
@@ -63,7 +73,7 @@ fn one(node: &Node<'_>, out: &mut Findings) -> Result<Tracked, Wrong> {
     }
     let (Some(object), true) = (objects.pop(), objects.is_empty()) else {
         let message =
-            "an object of track must be one of interface, service, route, file and process";
+            "an object of track must be one of interface, service, route, file, process and script";
         out.push(Finding::new(node.span, message).help(ONE));
         return Err(Wrong);
     };
@@ -124,6 +134,44 @@ fn process(key: &str, node: &Node<'_>, out: &mut Findings) -> Result<Box<str>, W
     let possible = |it: &str| (1..=15).contains(&it.len()) && !it.chars().any(char::is_control);
     let help = "1 to 15 bytes: of a longer name the first 15, as ps -o comm shows it";
     text_that(possible, key, node, "the name of a process", help, out)
+}
+
+/// What is run, and when its result counts.
+fn script(node: &Node<'_>, out: &mut Findings) -> Result<TrackedScript, Wrong> {
+    let entries = map(&TRACK_SCRIPT, node, out)?;
+    let (mut words, mut user) = (None, None);
+    let (mut interval, mut timeout) = (Duration::from_secs(5), Duration::from_secs(3));
+    let (mut fall, mut rise) = (3, 2);
+    for entry in entries {
+        let (key, node) = (&*entry.key, &entry.value);
+        match key {
+            "command" => words = Some(command(key, node, out)?),
+            "user" => user = Some(short(key, node, out)?),
+            "interval" => interval = duration(key, node, INTERVAL, out)?,
+            "timeout" => timeout = duration(key, node, TIMEOUT, out)?,
+            "fall" => fall = integer(key, node, COUNT, None, out)?,
+            "rise" => rise = integer(key, node, COUNT, None, out)?,
+            _ => {
+                TRACK_SCRIPT.unknown_key(entry, entries, out);
+                return Err(Wrong);
+            }
+        }
+    }
+    let Some(command) = words else {
+        out.push(Finding::new(node.span, "a script needs its command").help(COMMAND));
+        return Err(Wrong);
+    };
+    Ok(TrackedScript {
+        program: ExecProbe {
+            command,
+            user,
+            dynamic: false,
+        },
+        interval,
+        timeout,
+        fall,
+        rise,
+    })
 }
 
 /// A virtual service: `192.0.2.10:80` by TCP, or as `director status` lists it.

@@ -3,6 +3,7 @@
 //! hangs, on a disk, keeps nobody else waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::VrrpOrders;
+use super::scripts::ScriptThread;
 use crate::codec::shown_bytes;
 use crate::daemon::clock::Clock;
 use crate::kernel::Route;
@@ -30,9 +32,20 @@ const MOST_BYTES: u64 = 4096;
 /// The longest text of a file that is shown, in characters.
 const LONGEST_SHOWN: usize = 40;
 
-/// The threads, each until its end of the channel is gone.
+/// The threads, each until this is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Observers(BTreeMap<TrackedObject, Sender<()>>);
+pub(super) struct Observers(BTreeMap<TrackedObject, Observer>);
+
+#[derive(Debug)]
+enum Observer {
+    /// It ends when its end of the channel is gone. Nobody waits for it: it may hang on a disk.
+    Looks {
+        _end: Sender<()>,
+    },
+    Runs {
+        _script: ScriptThread,
+    },
+}
 
 impl Observers {
     /// Looks at these from now on, and at no others.
@@ -42,16 +55,32 @@ impl Observers {
             if self.0.contains_key(object) {
                 continue;
             }
-            match start(object.clone(), orders.clone()) {
-                Ok(ends) => drop(self.0.insert(object.clone(), ends)),
+            match start(object, orders) {
+                Ok(observer) => drop(self.0.insert(object.clone(), observer)),
                 Err(error) => warn!("start a thread that looks at {object}: {error}"),
             }
         }
     }
 }
 
-/// The thread of one object.
-fn start(object: TrackedObject, orders: VrrpOrders) -> std::io::Result<Sender<()>> {
+fn start(object: &TrackedObject, orders: &VrrpOrders) -> io::Result<Observer> {
+    let (object, orders) = (object.clone(), orders.clone());
+    Ok(match object {
+        TrackedObject::Script(script) => Observer::Runs {
+            _script: ScriptThread::start(script, orders)?,
+        },
+        TrackedObject::Interface(_)
+        | TrackedObject::Route { .. }
+        | TrackedObject::File(_)
+        | TrackedObject::Process(_)
+        | TrackedObject::Service(_) => Observer::Looks {
+            _end: start_to_look(object, orders)?,
+        },
+    })
+}
+
+/// The thread that looks at one object.
+fn start_to_look(object: TrackedObject, orders: VrrpOrders) -> io::Result<Sender<()>> {
     let (ends, end) = channel();
     let look_again = move || {
         let clock = Clock::start();

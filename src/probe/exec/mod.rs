@@ -34,8 +34,43 @@ thread_local! {
     static TURNS: Arc<Semaphore> = Arc::new(Semaphore::new(AT_ONCE));
 }
 
+/// What a program has found that is about no server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScriptResult {
+    /// Its exit status was 0.
+    Succeeded,
+    /// Another one, or it took too long: in words.
+    Failed(Box<str>),
+    /// This host could not run it: in words.
+    CouldNotRun(Box<str>),
+}
+
+/// Runs a program that is about no server, for `limit` from its start. Needs a `LocalSet`.
+pub async fn run_script(program: &Arc<ExecProbe>, limit: Duration) -> ScriptResult {
+    let Answer { outcome, reason } = ask(program, None, limit).await;
+    match outcome {
+        ProbeOutcome::Up(_) => ScriptResult::Succeeded,
+        ProbeOutcome::Down => ScriptResult::Failed(reason),
+        ProbeOutcome::Quiet
+        | ProbeOutcome::Refused
+        | ProbeOutcome::Silent
+        | ProbeOutcome::Stalled
+        | ProbeOutcome::CutOff
+        | ProbeOutcome::Drain
+        | ProbeOutcome::Maintenance
+        | ProbeOutcome::Unsupported
+        | ProbeOutcome::Told(_)
+        | ProbeOutcome::Abstained
+        | ProbeOutcome::CouldNotRun => ScriptResult::CouldNotRun(reason),
+    }
+}
+
 /// Runs the program, for `limit` from its start.
 pub(super) async fn probe(exec: &Arc<ExecProbe>, server: SocketAddr, limit: Duration) -> Answer {
+    ask(exec, Some(server), limit).await
+}
+
+async fn ask(exec: &Arc<ExecProbe>, server: Option<SocketAddr>, limit: Duration) -> Answer {
     let turns = TURNS.with(Arc::clone);
     // The semaphore is never closed.
     let Ok(Ok(turn)) = timeout(LONGEST_WAIT, turns.acquire_owned()).await else {
@@ -56,7 +91,7 @@ pub(super) async fn probe(exec: &Arc<ExecProbe>, server: SocketAddr, limit: Dura
 /// Starts the program, tells the answer, and returns when the program is gone.
 async fn run(
     exec: &Arc<ExecProbe>,
-    server: SocketAddr,
+    server: Option<SocketAddr>,
     limit: Duration,
     tell: oneshot::Sender<Answer>,
 ) {

@@ -47,7 +47,7 @@ struct Other {
 
 impl Program {
     /// Starts the program. May wait for a disk, and for whoever knows the users. An error says why it cannot be started.
-    pub(super) fn start(exec: &ExecProbe, server: SocketAddr) -> Result<Self, String> {
+    pub(super) fn start(exec: &ExecProbe, server: Option<SocketAddr>) -> Result<Self, String> {
         let (path, arguments) = exec.command.split_first().ok_or("no program is named")?;
         let other = run_as(exec.user.as_deref())?;
         refuse_what_others_can_write(Path::new(&**path), other)?;
@@ -59,13 +59,15 @@ impl Program {
             .args(arguments.iter().map(|word| &**word))
             .env_clear()
             .env("PATH", PATH)
-            .env("LVS_ADDRESS", server.ip().to_string())
-            .env("LVS_PORT", server.port().to_string())
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(input)
             .stderr(errors)
             .process_group(0);
+        if let Some(server) = server {
+            command.env("LVS_ADDRESS", server.ip().to_string());
+            command.env("LVS_PORT", server.port().to_string());
+        }
         if let Some(Other { uid, gid }) = other {
             // With a user, the standard library drops all supplementary groups.
             command.gid(gid).uid(uid);

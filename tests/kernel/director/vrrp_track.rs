@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two directors that watch something beside each other.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use lab::service::tcp_name_server;
 use nix::sys::signal::Signal;
@@ -30,6 +32,11 @@ pub(super) fn tests() -> Vec<Test> {
             file_and_process,
         ),
         ("a_lost_default_route_moves_the_virtual_address", route),
+        ("a_script_that_fails_moves_the_virtual_address", script),
+        (
+            "a_script_ends_with_the_director_that_runs_it",
+            endless_script,
+        ),
     ]
 }
 
@@ -190,4 +197,66 @@ fn file_and_process() {
     reads(&lan, 0, &["-80", "bad"]);
     fs::remove_file(&file).unwrap();
     reads(&lan, 0, &["0", "bad"]);
+}
+
+/// A director of root that tracks this program.
+fn track_script(lan: &Lan, program: &Path, more: &str) {
+    let program = program.display();
+    let track = format!("{{script: {{command: ['{program}'], user: root, interval: 1s, {more}}}}}");
+    lan.configure(0, &rest(&track));
+}
+
+fn write_program(path: &Path, text: &str) {
+    let unfinished = path.with_extension("new");
+    fs::write(&unfinished, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&unfinished, Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&unfinished, path).unwrap();
+}
+
+fn script() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("uplink");
+    write_program(&program, "exit 0");
+    let lan = Lan::new(&rest(""));
+    track_script(&lan, &program, "fall: 2, rise: 1");
+    let [a, _b] = lan.start_both(VIP);
+    reads(&lan, 0, &["good"]);
+    // A script that is not there is this host's trouble.
+    fs::remove_file(&program).unwrap();
+    a.wait_for("is tracked, and could not run: ");
+    reads(&lan, 0, &["good"]);
+    write_program(&program, "echo no answer from the uplink; exit 3");
+    let failed = a.wait_for("is tracked, and failed: ");
+    assert!(
+        failed.contains("exit status 3: no answer from the uplink"),
+        "{failed}"
+    );
+    lan.wait_until_at(1, VIP);
+    let path = program.display();
+    a.wait_for(&format!(
+        "virtual router eth0/51: master -> fault (script {path} failed)"
+    ));
+    write_program(&program, "exit 0");
+    a.wait_for("virtual router eth0/51: fault -> backup");
+}
+
+fn endless_script() {
+    let directory = tempfile::tempdir().unwrap();
+    let (program, note) = (directory.path().join("hang"), directory.path().join("pid"));
+    write_program(
+        &program,
+        &format!("echo $$ > {}; exec sleep 600", note.display()),
+    );
+    let lan = Lan::new(&rest(""));
+    track_script(&lan, &program, "timeout: 1m");
+    let a = lan.start(0);
+    let pid = wait_for("the script runs", || {
+        let text = fs::read_to_string(&note).ok()?;
+        text.trim().parse::<u32>().ok()
+    });
+    assert!(a.stop().success());
+    wait_for("the script is dead, and perhaps nobody's child", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.map_or(true, |it| it.contains(") Z ")).then_some(())
+    });
 }
