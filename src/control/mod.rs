@@ -41,6 +41,7 @@ pub use server::{Asked, Limits, serve, serve_within};
 pub use socket::{ControlSocket, OpenError};
 pub use status::{
     CheckStatus, DrainStatus, HeldStatus, MasterStatus, MemoryStatus, RouterStatus, ServerStatus,
-    ServiceStatus, SlowStartStatus, Status, TrackedStatus, TripwireStatus, VerdictDelay,
+    ServiceStatus, SlowStartStatus, Status, TakeOverStatus, TrackedStatus, TripwireStatus,
+    VerdictDelay,
 };
 pub use writer::{Replies, Unanswered};

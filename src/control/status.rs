@@ -125,6 +125,10 @@ pub struct ServiceStatus {
     /// Whether its connections live on when another director takes over (`failover: keep_connections`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps_connections: bool,
+    /// What a take-over would do to its connections now. The command asks the kernel for it; only for a service that keeps
+    /// its connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_over: Option<TakeOverStatus>,
     /// Why the kernel is not as it should be, if it is not.
     pub error: Option<String>,
     /// What is wrong with its real servers together.
@@ -132,6 +136,21 @@ pub struct ServiceStatus {
     pub alarm: Option<String>,
     /// Its real servers.
     pub servers: Vec<ServerStatus>,
+}
+
+/// What another director would do to the open connections of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TakeOverStatus {
+    /// All are known.
+    Counted {
+        /// So many are open.
+        open: u64,
+        /// So many of them would break.
+        would_break: u64,
+    },
+    /// They are not, and why.
+    NotCounted(String),
 }
 
 /// One real server of one virtual service.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::{DEFAULT_FILE, Failure};
+use super::forecast::count_at_risk;
 use super::render::{event, skipped, status as render_status};
 use super::say::{complain, printable, say};
 use crate::config;
@@ -91,9 +92,12 @@ pub(super) fn status(
     let request = Request::Status { services, watch };
     let clear = watch && !json && stdout().is_terminal();
     for item in client.ask(request)? {
-        let Item::Status(status) = item? else {
+        let Item::Status(mut status) = item? else {
             continue;
         };
+        if !watch {
+            count_at_risk(&mut status);
+        }
         let text = match (json, watch) {
             (true, false) => to_json(serde_json::to_string_pretty(&status))?,
             (true, true) => to_json(serde_json::to_string(&status))?,

@@ -14,7 +14,7 @@ use super::oneshot::open;
 use super::say::{printable, say};
 use crate::codec::connection::Connection;
 use crate::codec::ipvs::ServerEntry;
-use crate::control::{Item, Request, RouterStatus, ServerStatus, Status};
+use crate::control::{Item, Request, RouterStatus, ServerStatus, Status, TakeOverStatus};
 use crate::engine::count;
 use crate::kernel::{CONNECTIONS, ConnectionLines, Ipvs, connections};
 use crate::model::{ServerKey, ServiceKey, Weight};
@@ -23,6 +23,8 @@ use crate::system::Reader;
 
 /// So many connections are listed for people.
 const MOST_LISTED: usize = 20;
+/// The status counts the connections of a table with so many at most: an older kernel takes long for more.
+const MOST_COUNTED: u64 = 20_000;
 /// JSON is written in pieces of about so many bytes.
 const PIECE: usize = 64 * 1024;
 
@@ -31,7 +33,8 @@ pub(super) fn forecast(whom: Whom, router: Option<&str>, json: bool) -> Result<E
     let status = status(whom)?;
     let moving = Moving::of(&status.routers, router)?;
     let mut ipvs = open()?;
-    let forecast = Forecast::new(present(&mut ipvs, &status, &moving)?);
+    let (services, _) = present(&mut ipvs, &status, &moving)?;
+    let forecast = Forecast::new(services);
     let mut report = Report::new(&forecast, &moving);
     if json {
         report.write_json()?;
@@ -40,6 +43,43 @@ pub(super) fn forecast(whom: Whom, router: Option<&str>, json: bool) -> Result<E
         say(&report.text())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fills in what a take-over would do to the services that keep their connections.
+pub(super) fn count_at_risk(status: &mut Status) {
+    if !status.services.iter().any(|it| it.keeps_connections) {
+        return;
+    }
+    let counted = counts(status).map_err(|failure| failure.message);
+    for service in status.services.iter_mut().filter(|it| it.keeps_connections) {
+        service.take_over = Some(match &counted {
+            // A service that moves to nobody has no entry.
+            Ok(counts) => {
+                let counts = counts.get(&service.service);
+                TakeOverStatus::Counted {
+                    open: counts.map_or(0, |it| it.open),
+                    would_break: counts.map_or(0, Counts::broken),
+                }
+            }
+            Err(why) => TakeOverStatus::NotCounted(why.clone()),
+        });
+    }
+}
+
+/// For each service that moves. A table that is read for long is not read.
+fn counts(status: &Status) -> Result<BTreeMap<ServiceKey, Counts>, Failure> {
+    let moving = Moving::of(&status.routers, None)?;
+    let mut ipvs = open()?;
+    let (services, entries) = present(&mut ipvs, status, &moving)?;
+    if entries > MOST_COUNTED {
+        return Err(Failure::failed(format!(
+            "the table has more than {MOST_COUNTED} connections; ask with director failover --dry-run"
+        )));
+    }
+    let forecast = Forecast::new(services);
+    let mut report = Report::new(&forecast, &moving);
+    report.read(|_| Ok(Reader::There))?;
+    Ok(report.services)
 }
 
 fn status(whom: Whom) -> Result<Status, Failure> {
@@ -91,12 +131,12 @@ fn address(text: &str) -> Option<IpAddr> {
     text.split('/').next()?.parse().ok()
 }
 
-/// The kernel's services that move.
+/// The kernel's services that move, and how many connections the kernel has of all.
 fn present(
     ipvs: &mut Ipvs,
     status: &Status,
     moving: &Moving,
-) -> Result<Vec<(ServiceKey, PresentService)>, Failure> {
+) -> Result<(Vec<(ServiceKey, PresentService)>, u64), Failure> {
     let known = status.services.iter();
     let known: BTreeMap<(ServiceKey, ServerKey), &ServerStatus> = known
         .flat_map(|service| {
@@ -106,13 +146,17 @@ fn present(
         .collect();
     let kept = status.services.iter().filter(|it| it.keeps_connections);
     let kept: BTreeSet<ServiceKey> = kept.map(|it| it.service).collect();
-    let mut services = Vec::new();
+    let (mut services, mut connections) = (Vec::new(), 0);
     for entry in ipvs.services().map_err(Failure::failed)? {
         let key = entry.key;
+        let listed = ipvs.servers(&key).map_err(Failure::failed)?;
+        let each = listed.iter().map(|it| it.connections);
+        connections += each
+            .map(|it| u64::from(it.active) + u64::from(it.inactive))
+            .sum::<u64>();
         if !key.address().is_some_and(|address| moving.has(address)) {
             continue;
         }
-        let listed = ipvs.servers(&key).map_err(Failure::failed)?;
         let servers = listed.iter();
         let servers = servers.map(|it| present_server(it, known.get(&(key, it.key)).copied()));
         let present = PresentService {
@@ -122,7 +166,7 @@ fn present(
         };
         services.push((key, present));
     }
-    Ok(services)
+    Ok((services, connections))
 }
 
 fn present_server(entry: &ServerEntry, known: Option<&ServerStatus>) -> PresentServer {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::say::printable;
 use crate::control::{
-    DrainStatus, MemoryStatus, RouterStatus, ServerStatus, SlowStartStatus, Status, Told,
-    TrackedStatus,
+    DrainStatus, MemoryStatus, RouterStatus, ServerStatus, SlowStartStatus, Status, TakeOverStatus,
+    Told, TrackedStatus,
 };
 use crate::engine::count;
 use crate::model::{NoResult, Severity};
@@ -46,11 +46,26 @@ pub(super) fn status(status: &Status) -> String {
         if let Some(alarm) = &service.alarm {
             let _ = writeln!(text, "  alarm: {alarm}");
         }
+        if let Some(it) = &service.take_over {
+            let _ = writeln!(text, "  {}", take_over(it));
+        }
         for it in &service.servers {
             server(&mut text, it);
         }
     }
     printable(&text)
+}
+
+/// What another director would do to the connections.
+fn take_over(it: &TakeOverStatus) -> String {
+    match it {
+        TakeOverStatus::Counted { open, would_break } => {
+            format!("a take-over would break {would_break} of {open} open connections")
+        }
+        TakeOverStatus::NotCounted(why) => {
+            format!("what a take-over would break is not known: {why}")
+        }
+    }
 }
 
 /// A line for its state, and one for what was sent and heard.
@@ -340,6 +355,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_take_over_would_do_is_a_line() {
+        let counted = TakeOverStatus::Counted {
+            open: 1210,
+            would_break: 57,
+        };
+        let line = "a take-over would break 57 of 1210 open connections";
+        assert_eq!(take_over(&counted), line);
+        let unknown = TakeOverStatus::NotCounted("no permission".to_owned());
+        let line = "what a take-over would break is not known: no permission";
+        assert_eq!(take_over(&unknown), line);
+    }
+
+    #[test]
     fn a_virtual_router_is_shown_with_what_it_dropped() {
         let it = RouterStatus {
             name: "eth0/51".to_owned(),
@@ -460,6 +488,7 @@ mod tests {
                 service: "FWM 7".parse().unwrap(),
                 scheduler: "wlc".to_owned(),
                 keeps_connections: false,
+                take_over: None,
                 error: Some("\u{7}".to_owned()),
                 alarm: None,
                 servers: Vec::new(),

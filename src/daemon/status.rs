@@ -71,6 +71,7 @@ fn service_status(
         service: key,
         scheduler: service.settings.scheduler.to_string(),
         keeps_connections: service.failover.keeps_connections(),
+        take_over: None,
         error: view
             .and_then(|view| view.error.as_deref())
             .map(str::to_owned),

@@ -47,6 +47,7 @@ fn status(services: usize) -> Item {
         service: format!("TCP 192.0.2.10:{number}").parse().unwrap(),
         scheduler: "wrr".to_owned(),
         keeps_connections: false,
+        take_over: None,
         error: None,
         alarm: None,
         servers: vec![ServerStatus {

@@ -235,6 +235,7 @@ fn full_status() -> Status {
             service: "TCP 192.0.2.10:80".parse().unwrap(),
             scheduler: "wrr".to_owned(),
             keeps_connections: false,
+            take_over: None,
             error: None,
             alarm: Some("too few".to_owned()),
             servers: vec![ServerStatus {

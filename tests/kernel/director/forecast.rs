@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use lab::question::{Conversation, connect};
-use lvs_director::control::Status;
+use lvs_director::control::{Status, TakeOverStatus};
 use serde_json::Value;
 
 use super::process::{Files, PROGRAM, Running, Said, said};
@@ -63,10 +63,13 @@ fn said_before() {
     );
     assert!(text.contains("these would break:\n"), "{text}");
 
+    status_counts(&stage, &files, 0);
+
     drain(&stage, &files, "192.168.0.2");
     drain(&stage, &files, "192.168.0.3");
     let broken = servers.iter().filter(|name| *name != "rs3").count();
     assert!(broken >= 20, "{servers:?}");
+    status_counts(&stage, &files, broken);
     let text = dry_run(&[]).out;
     let expected = format!(
         "TCP {HASHED}: {broken} of {HELD} open connections would break\n  {broken}: the real server drains or has weight 0\n"
@@ -107,6 +110,16 @@ fn hold(stage: &Stage, vip: &str, count: usize) -> (Vec<Conversation>, Vec<Strin
         (conversation, name)
     };
     (0..count).map(|_| open()).unzip()
+}
+
+/// The status says that so many of those that are held would break.
+fn status_counts(stage: &Stage, files: &Files, would_break: usize) {
+    let services = files.status(&stage.director).services;
+    let counts = services.into_iter().map(|it| it.take_over);
+    let [open, would_break] = [HELD, would_break].map(|it| u64::try_from(it).unwrap());
+    let kept = TakeOverStatus::Counted { open, would_break };
+    // By the order of the keys: the port 5672 is the last one.
+    assert_eq!(counts.collect::<Vec<_>>(), [None, None, Some(kept)]);
 }
 
 /// Orders it for the service by hash, where another server is left.
