@@ -129,6 +129,7 @@ pub(super) fn routers() -> impl Strategy<Value = BTreeMap<Box<str>, ConfiguredRo
                     prefix_length,
                 }],
                 group: own.then(|| format!("group-{number}").into()),
+                virtual_mac: prefix_length % 2 == 0,
                 track: it.6,
                 authentication: it
                     .5

@@ -124,6 +124,7 @@ pub(super) const VIRTUAL_ROUTER: Section = Section {
         "authentication",
         "track",
         "group",
+        "virtual_mac",
     ],
     shared: &[],
 };

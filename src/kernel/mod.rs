@@ -69,6 +69,6 @@ pub use lookout::{Lookout, neighbours};
 pub use module::load_module;
 pub use monitor::{Monitor, parse_host_events};
 pub use netlink::{Netlink, NetlinkError};
-pub use route::{NextHop, Route, RouteError};
+pub use route::{Macvlan, NextHop, Route, RouteError};
 pub use sockopt::SocketOptions;
 pub use sysctl::{SysctlCause, SysctlError, read_sysctl, set_sysctl};

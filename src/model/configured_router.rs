@@ -46,6 +46,9 @@ pub struct ConfiguredRouter {
     /// The sync group that it moves with. All of one group have the same priority, and track the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Box<str>>,
+    /// Whether the addresses have a hardware address of their own, which goes with them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub virtual_mac: bool,
 }
 
 /// A virtual address, and the network that it is in.

@@ -11,7 +11,7 @@ use nix::sys::socket::{
     recvmsg, sendmsg, setsockopt, sockopt,
 };
 
-use super::likely::{Hears, filter};
+use super::likely::{Hears, deaf, filter};
 use super::link_layer::{drops, open, set_filter, set_option};
 use crate::codec::ip::Ipv4Packet;
 use crate::codec::vrrp::{Delivery, HOPS, PROTOCOL, group};
@@ -21,6 +21,9 @@ use crate::model::AddressFamily;
 const INTERNETWORK_CONTROL: u8 = 0xc0;
 /// `TC_PRIO_CONTROL` of `linux/pkt_sched.h`: a full queue lets these through first.
 const PRIO_CONTROL: libc::c_int = 7;
+
+/// `IPV6_FREEBIND` of `linux/in6.h`.
+const IPV6_FREEBIND: libc::c_int = 78;
 
 /// Sends and hears the advertisements of one family on one interface. It waits for nothing. Needs CAP_NET_RAW.
 ///
@@ -55,12 +58,40 @@ impl VrrpSocket {
         interface: u32,
         hears: Hears,
     ) -> io::Result<Self> {
+        let it = Self::prepare(family, name, interface, &filter(family, hears))?;
+        if family == AddressFamily::Ipv6 {
+            setsockopt(&it.socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+            setsockopt(&it.socket, sockopt::Ipv6RecvHopLimit, &true)?;
+        }
+        join(&it.socket, group(family), interface)?;
+        Ok(it)
+    }
+
+    /// A socket that only sends, also from addresses that another interface of this host has.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's: it may not be, or there is no such interface.
+    pub fn open_to_send(family: AddressFamily, name: &str, interface: u32) -> io::Result<Self> {
+        let it = Self::prepare(family, name, interface, &deaf())?;
+        if family == AddressFamily::Ipv6 {
+            send_from_anywhere(&it.socket)?;
+        }
+        Ok(it)
+    }
+
+    fn prepare(
+        family: AddressFamily,
+        name: &str,
+        interface: u32,
+        filter: &[libc::sock_filter],
+    ) -> io::Result<Self> {
         let domain = match family {
             AddressFamily::Ipv4 => libc::AF_INET,
             AddressFamily::Ipv6 => libc::AF_INET6,
         };
         let socket = open(domain, libc::SOCK_RAW, PROTOCOL.into())?;
-        set_filter(&socket, &filter(family, hears))?;
+        set_filter(&socket, filter)?;
         setsockopt(&socket, sockopt::BindToDevice, &name.into())?;
         setsockopt(&socket, sockopt::Priority, &PRIO_CONTROL)?;
         match family {
@@ -74,11 +105,8 @@ impl VrrpSocket {
                 setsockopt(&socket, sockopt::Ipv6MulticastHops, &HOPS.into())?;
                 setsockopt(&socket, sockopt::Ipv6Ttl, &HOPS.into())?;
                 setsockopt(&socket, sockopt::Ipv6TClass, &INTERNETWORK_CONTROL.into())?;
-                setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
-                setsockopt(&socket, sockopt::Ipv6RecvHopLimit, &true)?;
             }
         }
-        join(&socket, group(family), interface)?;
         Ok(Self {
             socket,
             family,
@@ -234,4 +262,13 @@ fn join(socket: &OwnedFd, group: IpAddr, interface: u32) -> io::Result<()> {
             unsafe { set_option(socket, libc::IPPROTO_IPV6, option, &request) }
         }
     }
+}
+
+/// IPv6 lets a socket send from a link-local address of its own interface only, unless it is asked not to look
+/// (`ip6_datagram_send_ctl` of `net/ipv6/datagram.c`).
+#[expect(unsafe_code, reason = "nix does not know this option")]
+fn send_from_anywhere(socket: &OwnedFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the option takes a number.
+    unsafe { set_option(socket, libc::IPPROTO_IPV6, IPV6_FREEBIND, &on) }
 }

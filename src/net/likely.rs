@@ -19,6 +19,11 @@ pub enum Hears {
     Rest(VrrpVersion, Vrid),
 }
 
+/// A program that lets nothing through.
+pub(super) fn deaf() -> Vec<libc::sock_filter> {
+    vec![line(RETURN, 0, 0, 0)]
+}
+
 /// So many bytes of a packet: all.
 const WHOLE: u32 = u32::MAX;
 

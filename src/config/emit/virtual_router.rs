@@ -42,6 +42,7 @@ fn write_router(name: &str, router: &ConfiguredRouter, f: &mut fmt::Formatter<'_
         authentication,
         track,
         group,
+        virtual_mac,
     } = router;
     writeln!(f, "  - name: {}", Quoted(name))?;
     writeln!(f, "    interface: {}", Quoted(interface))?;
@@ -73,6 +74,9 @@ fn write_router(name: &str, router: &ConfiguredRouter, f: &mut fmt::Formatter<'_
     }
     if let Some(group) = group {
         writeln!(f, "    group: {}", Quoted(group))?;
+    }
+    if *virtual_mac {
+        f.write_str("    virtual_mac: true\n")?;
     }
     write_authentication(authentication.as_ref(), f)?;
     write_track(track, f)

@@ -13,7 +13,9 @@ use crate::config::address;
 use crate::config::check::interface;
 use crate::config::section::VIRTUAL_ROUTER;
 use crate::config::tree::{Node, Text, Value};
-use crate::config::value::{choice, decimal, duration, integer, kind, list, map, text, text_that};
+use crate::config::value::{
+    boolean, choice, decimal, duration, integer, kind, list, map, text, text_that,
+};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{
     AddressFamily, Centiseconds, ConfiguredRouter, ConfiguredService, Preempt, Priority,
@@ -147,6 +149,7 @@ struct Item {
     authentication: Option<(RouterAuthentication, Span)>,
     track: Vec<track::Place>,
     group: Option<Box<str>>,
+    virtual_mac: bool,
 }
 
 impl Item {
@@ -192,6 +195,7 @@ impl Item {
             "peers" => self.take_peers(key, node, out),
             "addresses" => self.take_addresses(key, node, out),
             "group" => name(key, node, out).map(|it| self.group = Some(it)),
+            "virtual_mac" => boolean(key, node, out).map(|it| self.virtual_mac = it),
             "track" => track::read(node, out).map(|it| self.track = it),
             "authentication" => authentication::read(node, out)
                 .map(|it| self.authentication = Some((it, node.span))),
@@ -266,6 +270,7 @@ impl Item {
             authentication,
             track: self.track(&interface, out),
             group: self.group.clone(),
+            virtual_mac: self.virtual_mac,
             interface,
         };
         let name = self.name.clone().unwrap_or_else(|| usual_name(&router));

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::seat::{NoPlace, Place, Seat, leftovers, on_interface};
+use super::port;
+use super::seat::{NoPlace, Place, Seat, leftovers};
 use super::secrets::Secrets;
 use super::trust::Trust;
 use super::view::RouterView;
@@ -18,7 +19,7 @@ use crate::codec::vrrp::{Advertisement, MOST_BYTES, group};
 use crate::control::TrackedStatus;
 use crate::kernel::Route;
 use crate::model::{
-    ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, LinkLayerAddress, Priority,
+    ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, Link, LinkLayerAddress, Priority,
     Timestamp, TrackedObject, VirtualRouter,
 };
 use crate::vrrp::{Action, AnnounceReason, Event, Instance, Reading, State, Tracker};
@@ -230,8 +231,11 @@ impl Member {
     }
 
     /// Another seat, or none. What the sockets of the old one have lost stays counted.
-    fn sit(&mut self, seat: Option<Seat>) {
+    fn sit(&mut self, mut seat: Option<Seat>) {
         self.unread = self.unread();
+        if let (Some(old), Some(new)) = (&mut self.seat, &mut seat) {
+            new.keep_port(old);
+        }
         self.seat = seat;
     }
 
@@ -282,6 +286,9 @@ impl Member {
             {
                 self.settle(now, route);
             }
+            HostEvent::LinkChanged(link) | HostEvent::LinkGone(link) if self.is_port(link) => {
+                self.mend_port(now, route);
+            }
             HostEvent::AddressRemoved(gone) if self.is_ours(gone) => {
                 self.put_back(now, gone.address, route);
             }
@@ -311,13 +318,62 @@ impl Member {
     }
 
     fn is_ours(&self, gone: &InterfaceAddress) -> bool {
-        let here = self.seat.as_ref().is_some_and(|it| it.index == gone.index);
+        let here = self
+            .seat
+            .as_ref()
+            .is_some_and(|it| it.holder() == gone.index);
         let mut own = self.router.addresses.iter();
         self.holds && here && own.any(|it| it.address == gone.address)
     }
 
+    fn is_port(&self, link: &Link) -> bool {
+        let name = self.seat.as_ref().and_then(Seat::port);
+        name == Some(&*link.name)
+    }
+
+    /// Somebody may have removed the interface with our hardware address, or set it down. `false` when it is as it should be.
+    fn mend_port(&mut self, now: Timestamp, route: &mut Route) -> bool {
+        let Some(seat) = &mut self.seat else {
+            return false;
+        };
+        let found = port::find(route, &self.router, seat.index);
+        let (Some(port), Ok(found)) = (seat.port().map(str::to_owned), found) else {
+            return false;
+        };
+        if found.is_some_and(|it| it.up && it.index == seat.holder()) {
+            return false;
+        }
+        self.put_back += 1;
+        let name = &self.name;
+        warn!("virtual router {name}: {port} was removed or set down by somebody else: put back");
+        // It may be there, and down.
+        let _ = seat.close_port(route);
+        self.open_port(route);
+        self.take_addresses(now, route);
+        self.announce(AnnounceReason::TookOver);
+        true
+    }
+
+    /// Without an interface of its own, the addresses have the hardware address of the one below: better than none.
+    fn open_port(&mut self, route: &mut Route) {
+        let Some(seat) = &mut self.seat else {
+            return;
+        };
+        if let Err(error) = seat.open_port(route, &self.router) {
+            let (name, interface) = (&self.name, &self.router.interface);
+            warn!(
+                "virtual router {name}: virtual_mac: {error}; its addresses have the hardware address of {interface} until \
+                 the next take-over"
+            );
+        }
+    }
+
     /// Somebody has removed an address that is ours.
     fn put_back(&mut self, now: Timestamp, address: IpAddr, route: &mut Route) {
+        // The interface may have gone with it.
+        if self.mend_port(now, route) {
+            return;
+        }
         // It may be the news of what we did ourselves.
         let there = leftovers(route, &self.router).unwrap_or_default();
         if there.iter().any(|it| it.address == address) {
@@ -409,7 +465,12 @@ impl Member {
     fn carry_out(&mut self, now: Timestamp, action: Action, route: &mut Route) {
         let name = &self.name;
         match action {
-            Action::Advertise { priority, form } => self.advertise(priority, form),
+            Action::Advertise { priority, form } => {
+                if !self.holds && priority != Priority::LEAVES {
+                    self.open_port(route);
+                }
+                self.advertise(priority, form);
+            }
             Action::TakeAddresses => {
                 self.holds = true;
                 self.take_addresses(now, route);
@@ -455,7 +516,7 @@ impl Member {
         for peer in peers {
             let way = (seat.source, *peer);
             if let Some(payload) = self.trust.write(advertisement.clone(), way, form) {
-                let _ = seat.advertisements.send(&payload, seat.source, *peer);
+                let _ = seat.advertise(&payload, *peer);
             }
         }
     }
@@ -484,19 +545,25 @@ impl Member {
             return;
         };
         for address in &self.router.addresses {
-            let address = on_interface(seat.index, address, lifetime);
-            if let Err(error) = route.renew_address(&self.router.interface, &address) {
+            let address = seat.lent(address, lifetime);
+            let interface = seat.port().unwrap_or(&self.router.interface);
+            if let Err(error) = route.renew_address(interface, &address) {
                 warn!("virtual router {}: {error}", self.name);
             }
         }
     }
 
-    fn release_addresses(&self, route: &mut Route) {
-        let Some(seat) = &self.seat else {
+    fn release_addresses(&mut self, route: &mut Route) {
+        let Some(seat) = &mut self.seat else {
             return;
         };
+        match seat.close_port(route) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => warn!("virtual router {}: {error}", self.name),
+        }
         for address in &self.router.addresses {
-            let address = on_interface(seat.index, address, self.router.lifetime());
+            let address = seat.lent(address, self.router.lifetime());
             if let Err(error) = route.remove_address(&self.router.interface, &address) {
                 warn!("virtual router {}: {error}", self.name);
             }
@@ -510,6 +577,14 @@ impl Member {
                 let (name, address) = (&self.name, found.address);
                 info!("virtual router {name}: {address} was left here: removed");
             }
+        }
+        let parent = route.link(&self.router.interface).ok().flatten();
+        let parent = parent.map(|it| it.index);
+        let port = parent.and_then(|it| port::find(route, &self.router, it).ok().flatten());
+        if let Some(link) = port
+            && let Err(error) = route.remove_link(link.index, &link.name)
+        {
+            warn!("virtual router {}: {error}", self.name);
         }
     }
 

@@ -6,6 +6,7 @@ mod allowance;
 mod crew;
 mod member;
 mod observers;
+mod port;
 mod scripts;
 mod seat;
 mod secrets;

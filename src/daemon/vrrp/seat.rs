@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use super::allowance::Allowance;
+use super::port::{self, NoPort, Port};
 use crate::codec::arp::Arp;
 use crate::codec::ethernet::HardwareAddress;
 use crate::codec::ndisc::NeighbourAdvertisement;
@@ -29,13 +30,15 @@ pub(super) struct Seat {
     pub(super) source: IpAddr,
     /// The interface's own address on the LAN; `None` where it has none like Ethernet's.
     hardware: Option<HardwareAddress>,
-    pub(super) advertisements: VrrpSocket,
+    advertisements: VrrpSocket,
     likely: Allowance,
     /// What comes in beside them: a flood of it does not take their room.
     rest: VrrpSocket,
     unlikely: Allowance,
     frames: FrameSocket,
     arp: Allowance,
+    /// Where the addresses are, while they have a hardware address of their own.
+    port: Option<Port>,
 }
 
 /// What ARP has come in.
@@ -122,8 +125,16 @@ pub(super) fn leftovers(
     let Some(link) = route.link(&router.interface)? else {
         return Ok(Vec::new());
     };
+    let holder = if router.virtual_mac {
+        port::find(route, router, link.index)?
+    } else {
+        Some(link)
+    };
+    let Some(holder) = holder else {
+        return Ok(Vec::new());
+    };
     let addresses = route.addresses()?;
-    let found = virtual_ones(router, &link, &addresses).map(|(_, found)| found);
+    let found = virtual_ones(router, &holder, &addresses).map(|(_, found)| found);
     Ok(found.filter(|it| is_lent(it)).cloned().collect())
 }
 
@@ -171,6 +182,7 @@ impl Seat {
             unlikely: Allowance::of(MOST_REST),
             frames: FrameSocket::open(place.index)?,
             arp: Allowance::of(MOST_FRAMES),
+            port: None,
         })
     }
 
@@ -179,18 +191,84 @@ impl Seat {
         self.index == place.index && self.source == place.source && self.hardware == place.hardware
     }
 
+    /// Makes the interface with the virtual router's own hardware address, if that is wanted and not there.
+    pub(super) fn open_port(
+        &mut self,
+        route: &mut Route,
+        router: &ConfiguredRouter,
+    ) -> Result<(), NoPort> {
+        if router.virtual_mac && self.port.is_none() {
+            self.port = Some(Port::open(route, router, self.index)?);
+        }
+        Ok(())
+    }
+
+    /// Removes that interface, and the addresses with it. `false` when there is none.
+    pub(super) fn close_port(&mut self, route: &mut Route) -> Result<bool, RouteError> {
+        match self.port.take() {
+            Some(port) => port.close(route).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Goes on with the interface of another seat at the same place.
+    pub(super) fn keep_port(&mut self, other: &mut Self) {
+        if self.index == other.index {
+            self.port = other.port.take();
+        }
+    }
+
+    /// The name of that interface.
+    pub(super) fn port(&self) -> Option<&str> {
+        self.port.as_ref().map(|it| &*it.name)
+    }
+
+    /// The number of the interface where the addresses are.
+    pub(super) fn holder(&self) -> u32 {
+        self.port.as_ref().map_or(self.index, |it| it.index)
+    }
+
+    /// The hardware address that the addresses have.
+    fn hardware(&self) -> Option<HardwareAddress> {
+        let port = self.port.as_ref().map(|it| it.hardware);
+        port.or(self.hardware)
+    }
+
+    /// As the kernel gets it. With a hardware address of its own it is alone in its network, so that the network's route stays
+    /// with the interface below.
+    pub(super) fn lent(&self, address: &VirtualAddress, lifetime: Seconds) -> InterfaceAddress {
+        let mut address = *address;
+        if self.port.is_some() {
+            address.prefix_length = match address.address {
+                IpAddr::V4(_) => 32,
+                IpAddr::V6(_) => 128,
+            };
+        }
+        on_interface(self.holder(), &address, lifetime)
+    }
+
+    /// Sends what an advertisement to this address carries.
+    pub(super) fn advertise(&self, payload: &[u8], to: IpAddr) -> io::Result<()> {
+        match &self.port {
+            // By multicast it teaches bridges where the hardware address is (RFC 9568, section 7.2).
+            Some(port) if to.is_multicast() => port.advertise(payload, self.source, to),
+            Some(_) | None => self.advertisements.send(payload, self.source, to),
+        }
+    }
+
     /// Tells everybody on the LAN that the address is here.
     pub(super) fn announce(&self, address: IpAddr) -> io::Result<()> {
-        let Some(hardware) = self.hardware else {
+        let Some(hardware) = self.hardware() else {
             return Ok(());
         };
+        let frames = self.port.as_ref().map_or(&self.frames, |it| &it.frames);
         let frame = match address {
             IpAddr::V4(address) => Arp::announcement(address, hardware).broadcast(),
             IpAddr::V6(address) => {
                 NeighbourAdvertisement::announcement(address, hardware, true).to_all_nodes(hardware)
             }
         };
-        self.frames.send(&frame)
+        frames.send(&frame)
     }
 
     /// What to wait for: those that may be read.
@@ -244,13 +322,14 @@ impl Seat {
     /// What ARP has come in since the last call.
     pub(super) fn hear_arp(&mut self, now: Timestamp, addresses: &[VirtualAddress]) -> HeardArp {
         let (mut frame, mut heard) = ([0; 64], HeardArp::default());
+        let ours = self.hardware();
         while self.arp.take(now) {
             let Ok(Some(length)) = self.frames.receive(&mut frame) else {
                 break;
             };
             heard.any = true;
             let arp = frame.get(..length).and_then(Arp::read);
-            if let (Some(arp), Some(ours)) = (arp, self.hardware) {
+            if let (Some(arp), Some(ours)) = (arp, ours) {
                 let ipv4 = addresses.iter().filter_map(|it| match it.address {
                     IpAddr::V4(address) => Some(address),
                     IpAddr::V6(_) => None,
@@ -266,11 +345,7 @@ impl Seat {
 
 /// As the kernel gets it: no duplicate address detection, because the peer may have it for a moment longer. Over IPv6
 /// it is no source of our own connections: the real servers have the address, too, and would drop them.
-pub(super) fn on_interface(
-    index: u32,
-    address: &VirtualAddress,
-    lifetime: Seconds,
-) -> InterfaceAddress {
+fn on_interface(index: u32, address: &VirtualAddress, lifetime: Seconds) -> InterfaceAddress {
     let preferred = match AddressFamily::of(address.address) {
         AddressFamily::Ipv4 => lifetime,
         AddressFamily::Ipv6 => Seconds(0),

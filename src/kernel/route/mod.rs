@@ -19,7 +19,7 @@ use crate::model::{
 };
 
 pub use failure::RouteError;
-pub use message::NextHop;
+pub use message::{Macvlan, NextHop};
 
 /// A connection to the kernel's links, addresses and routes: one long-lived socket in the network namespace of the
 /// thread that opened it. Calls block; the kernel answers within milliseconds.
@@ -284,6 +284,24 @@ impl Route {
             let state = if up { "up" } else { "down" };
             RouteError::new(format!("set {} {state}", link.name), cause)
         })
+    }
+
+    /// Makes an interface with a hardware address of its own. The kernel loads its module.
+    pub fn add_macvlan(&mut self, macvlan: &Macvlan<'_>) -> Result<(), RouteError> {
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        let made = self.change(message::RTM_NEWLINK, flags, |out| {
+            message::emit_macvlan(out, macvlan);
+        });
+        made.map_err(|cause| RouteError::new(format!("make interface {}", macvlan.name), cause))
+    }
+
+    /// Removes an interface that somebody made; `false` when there is none.
+    pub fn remove_link(&mut self, index: u32, name: &str) -> Result<bool, RouteError> {
+        let removed = self.change(message::RTM_DELLINK, 0, |out| {
+            message::emit_link(out, index);
+        });
+        unless(removed, &[Errno::ENODEV])
+            .map_err(|cause| RouteError::new(format!("remove interface {name}"), cause))
     }
 
     /// Makes the tunnel device: the kernel loads its module, and the module makes the device. A network namespace may

@@ -50,6 +50,7 @@ mod vrrp_flood;
 mod vrrp_frames;
 mod vrrp_frr;
 mod vrrp_group;
+mod vrrp_mac;
 mod vrrp_peers;
 mod vrrp_track;
 mod vrrp_wire;
@@ -98,6 +99,7 @@ pub(crate) fn tests() -> Vec<Test> {
         vrrp_wire::tests(),
         vrrp_authentication::tests(),
         vrrp_group::tests(),
+        vrrp_mac::tests(),
         vrrp_track::tests(),
         schedule::tests(),
         slow_start::tests(),

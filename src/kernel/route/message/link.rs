@@ -3,11 +3,13 @@
 
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkHeader, LinkInfo, LinkMessage,
+    InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkHeader, LinkInfo, LinkMessage,
+    MacVlanMode,
 };
 
 use super::{append, attributes};
 use crate::codec::DecodeError;
+use crate::codec::ethernet::HardwareAddress;
 use crate::model::{Link, LinkLayerAddress, SeenLink, TunnelDevice};
 
 const LINK_HEADER: usize = 16;
@@ -46,6 +48,41 @@ pub(in super::super) fn emit_tunnel(out: &mut Vec<u8>, device: TunnelDevice) {
         LinkAttribute::IfName(device.name().to_owned()),
         LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]),
     ];
+    append(out, &message);
+}
+
+/// An interface with a hardware address of its own, on top of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Macvlan<'a> {
+    /// Its name: 1 to 15 bytes.
+    pub name: &'a str,
+    /// The number of the interface below.
+    pub parent: u32,
+    /// Its hardware address.
+    pub hardware: HardwareAddress,
+}
+
+/// Appends the body of "make this macvlan". In the mode of a bridge the interface below hears what comes from the same
+/// hardware address elsewhere, too (`macvlan_handle_frame` of `drivers/net/macvlan.c`).
+pub(in super::super) fn emit_macvlan(out: &mut Vec<u8>, macvlan: &Macvlan<'_>) {
+    let mode = InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::Bridge)]);
+    let mut message = LinkMessage::default();
+    message.attributes = vec![
+        LinkAttribute::IfName(macvlan.name.to_owned()),
+        LinkAttribute::Link(macvlan.parent),
+        LinkAttribute::Address(macvlan.hardware.to_vec()),
+        LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::MacVlan),
+            LinkInfo::Data(mode),
+        ]),
+    ];
+    append(out, &message);
+}
+
+/// Appends the body of "remove this link".
+pub(in super::super) fn emit_link(out: &mut Vec<u8>, index: u32) {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
     append(out, &message);
 }
 

@@ -22,14 +22,18 @@ use crate::model;
 
 pub(super) use address::{emit_address, emit_all_addresses, parse_address};
 pub(in crate::kernel) use event::parse_event;
-pub(super) use link::{emit_all_links, emit_link_state, emit_tunnel, parse_link, parse_seen_link};
+pub use link::Macvlan;
+pub(super) use link::{
+    emit_all_links, emit_link, emit_link_state, emit_macvlan, emit_tunnel, parse_link,
+    parse_seen_link,
+};
 pub(super) use neighbour::{emit_all_neighbours, emit_neighbour_question, parse_neighbour};
 pub(super) use route::{emit_all_routes, emit_host_route, parse_route};
 pub use way::NextHop;
 pub(super) use way::{Question, emit_question, parse_hop, parse_way};
 
 pub(super) const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
+pub(super) const RTM_DELLINK: u16 = 17;
 pub(super) const RTM_GETLINK: u16 = 18;
 pub(super) const RTM_NEWADDR: u16 = 20;
 pub(super) const RTM_DELADDR: u16 = 21;
