@@ -21,6 +21,11 @@ pub enum Event {
     Stop,
     /// Let another router be master, and go on as backup.
     HandOver,
+    /// This process ends, and another one goes on where it was: the others shall wait for that one.
+    Suspend,
+    /// Take part, and go on where the process before was: it was master, has left the addresses here, and advertised last
+    /// so long ago.
+    Resume(Duration),
     /// The deadline has come.
     Deadline,
     /// An advertisement came in.
@@ -137,6 +142,8 @@ pub enum Reason {
     Started,
     /// It was stopped.
     Stopped,
+    /// The process before was master, and advertised so long ago.
+    Resumed(Duration),
     /// The addresses are this host's own.
     Owner,
     /// No router was heard.
@@ -172,6 +179,10 @@ impl fmt::Display for Reason {
         match self {
             Self::Started => f.write_str("started"),
             Self::Stopped => f.write_str("stopped"),
+            Self::Resumed(silent) => write!(
+                f,
+                "resumed from the process before, which advertised {silent:.1?} ago"
+            ),
             Self::Owner => f.write_str("the addresses are this host's own"),
             Self::NobodyMaster => f.write_str("no master was heard"),
             Self::MasterSilent(source, time) => {

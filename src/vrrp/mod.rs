@@ -28,6 +28,8 @@
 //! - **Hand-over.** Who has handed over does not take back from a master that is as good as it was.
 //! - **Stalls.** A master that was late for so long that any peer has taken over steps down before it speaks. A backup
 //!   that was late listens once more before it takes over: the advertisements may still be in the socket.
+//! - **Resumption.** A process that ends for the next one says once more that it lives, and leaves the addresses. The next
+//!   one is master at once, without a hold, unless it comes so late that a peer may have taken over.
 //! - **Who leaves.** Priority 0 counts only from the master that a backup follows. A late copy from the one before
 //!   would take the addresses from the new one.
 //! - **Answers.** A lower priority and priority 0 are answered at once, 200 times a second at most.
@@ -52,5 +54,5 @@ pub use event::{Action, AnnounceReason, Event, GroupOrder, Reason, State};
 pub use group::{Group, Members};
 pub use heard::{Heard, NotForUs, Notice, accept};
 pub use instance::Instance;
-pub use timers::{master_down_interval, skew_time};
+pub use timers::{master_down_interval, may_resume, skew_time};
 pub use track::{Effective, Reading, Tracker};

@@ -84,6 +84,8 @@ fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Start),
         1 => Just(Event::Stop),
         1 => Just(Event::HandOver),
+        1 => Just(Event::Suspend),
+        2 => (0_u64..20_000).prop_map(|ms| Event::Resume(Duration::from_millis(ms))),
         8 => Just(Event::Deadline),
         8 => heard().prop_map(Event::Heard),
         2 => priority().prop_map(|it| Event::Tracked(Effective::Priority(it))),
@@ -190,7 +192,13 @@ proptest! {
         for (when, event, first) in events {
             now = moment(now, group.deadline(), &when);
             match event {
-                Event::Start | Event::Stop | Event::HandOver | Event::Deadline | Event::Stalled(_) => {
+                Event::Start
+                | Event::Stop
+                | Event::HandOver
+                | Event::Suspend
+                | Event::Resume(_)
+                | Event::Deadline
+                | Event::Stalled(_) => {
                     group.handle_all(now, &event, &mut Vec::new());
                 }
                 Event::Heard(_) | Event::Tracked(_) | Event::LinkUp | Event::LinkDown | Event::LinkPasses => {

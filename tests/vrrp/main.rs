@@ -20,3 +20,4 @@ mod rules;
 mod simulation;
 mod table;
 mod track;
+mod upgrade;

@@ -28,6 +28,10 @@ pub(super) struct Master {
 }
 
 impl Master {
+    pub(super) const fn sent_at(&self) -> Timestamp {
+        self.sent_at
+    }
+
     pub(super) fn deadline(&self) -> Timestamp {
         match self.announce {
             Some((at, _)) => self.advertise_at.min(at),

@@ -14,7 +14,7 @@ use self::master::Master;
 use super::counts::Counts;
 use super::event::{Action, Event, GroupOrder, Reason, State};
 use super::heard::{Heard, Notice, accept, notices};
-use super::timers::{master_down_interval, skew_time};
+use super::timers::{master_down_interval, may_resume, skew_time};
 use super::track::Effective;
 use crate::model::{Centiseconds, ChecksumForm, Priority, Timestamp, VirtualRouter};
 
@@ -130,6 +130,15 @@ impl Instance {
         priority.max(Priority::LOWEST)
     }
 
+    /// When it advertised last, if it is master.
+    #[must_use]
+    pub const fn advertised(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Master(master) => Some(master.sent_at()),
+            Phase::Initialize | Phase::Fault | Phase::Backup(_) => None,
+        }
+    }
+
     /// When it wants [`Event::Deadline`].
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
@@ -164,6 +173,8 @@ impl Instance {
         }
         match (self.phase, event) {
             (Phase::Initialize, Event::Start) => self.start(now, out),
+            (Phase::Initialize, Event::Resume(silent)) => self.resume(now, silent, out),
+            (Phase::Master(master), Event::Suspend) => self.answer(now, master, out),
             (Phase::Fault | Phase::Backup(_), Event::Stop) => {
                 self.enter(now, Phase::Initialize, Reason::Stopped, out);
             }
@@ -212,9 +223,15 @@ impl Instance {
                 self.step_down_if_late(now, master, time, out);
             }
             (phase, Event::Group(order)) => self.follow(now, phase, order, out),
-            (Phase::Fault | Phase::Backup(_) | Phase::Master(_), Event::Start)
+            (
+                Phase::Fault | Phase::Backup(_) | Phase::Master(_),
+                Event::Start | Event::Resume(_),
+            )
             | (Phase::Initialize, Event::Stop)
-            | (Phase::Initialize | Phase::Fault | Phase::Backup(_), Event::HandOver)
+            | (
+                Phase::Initialize | Phase::Fault | Phase::Backup(_),
+                Event::HandOver | Event::Suspend,
+            )
             | (Phase::Initialize | Phase::Fault, Event::Deadline | Event::Stalled(_)) => {}
         }
     }
@@ -261,6 +278,14 @@ impl Instance {
             Some(why) => self.enter(now, Phase::Fault, why, out),
             None => self.take_part(now, Reason::Started, out),
         }
+    }
+
+    /// Goes on as the master that the process before was; starts where it cannot, or comes too late.
+    fn resume(&mut self, now: Timestamp, silent: Duration, out: &mut Vec<Action>) {
+        if self.hindrance().is_some() || !may_resume(self.interval(), silent) {
+            return self.start(now, out);
+        }
+        self.become_master(now, Reason::Resumed(silent), out);
     }
 
     /// The link has come up, or gone down.

@@ -88,6 +88,8 @@ impl Host {
             Event::Start
             | Event::Stop
             | Event::HandOver
+            | Event::Suspend
+            | Event::Resume(_)
             | Event::Deadline
             | Event::Tracked(Effective::Priority(_))
             | Event::LinkUp

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Two to five directors, some with sync groups, on a LAN that loses, delays, doubles and reorders packets, with stalls, crashes and partitions.
+//! Two to five directors, some with sync groups, on a LAN that loses, delays, doubles and reorders packets, with stalls, crashes, upgrades and partitions.
 //!
 //! Time is a number, so thousands of nights pass in seconds. What must hold:
 //!

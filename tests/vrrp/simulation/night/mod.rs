@@ -21,6 +21,8 @@ enum Coming {
     Resume(usize),
     PowerOn(usize),
     Start(usize),
+    /// The next process goes on where the one before has ended.
+    GoOn(usize, Timestamp),
     LinkUp(usize),
     Heal,
     Rest,
@@ -225,6 +227,7 @@ impl Night {
                 self.start(number);
             }
             Coming::Start(number) => self.start(number),
+            Coming::GoOn(number, since) => self.go_on(number, since),
             Coming::LinkUp(number) => {
                 self.troubled(format_args!("{number}: link up"));
                 self.hosts[number].link = true;
@@ -247,6 +250,13 @@ impl Night {
             self.troubled(format_args!("{number}: start"));
             self.hand(number, &Event::Start);
         }
+    }
+
+    fn go_on(&mut self, number: usize, since: Timestamp) {
+        let silent = self.now.since(since);
+        self.troubled(format_args!("{number}: goes on after {silent:?}"));
+        self.hosts[number].power = true;
+        self.hand(number, &Event::Resume(silent));
     }
 
     fn resume(&mut self, number: usize) -> Result<(), String> {

@@ -24,7 +24,7 @@ impl Night {
         if !self.hosts[number].runs() {
             return;
         }
-        match self.rng.u32(0..9) {
+        match self.rng.u32(0..10) {
             0 | 1 if self.lan.is_whole() => {
                 for side in &mut self.lan.side {
                     *side = self.rng.u8(0..2);
@@ -62,6 +62,12 @@ impl Night {
                 self.hand(number, &Event::HandOver);
             }
             7 => self.retrack(number),
+            9 if self.hosts[number].is_master() => {
+                self.troubled(format_args!("{number}: another process follows"));
+                self.hand(number, &Event::Suspend);
+                self.hosts[number].crash();
+                self.later(time / 2, Coming::GoOn(number, self.now));
+            }
             8 if self.hosts[number].link => {
                 self.troubled(format_args!("{number}: link down"));
                 self.hosts[number].link = false;
