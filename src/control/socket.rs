@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -108,6 +110,31 @@ impl ControlSocket {
         })
     }
 
+    /// As [`Self::open`], beside a director that ends and has taken its socket away: waits for its end, so long at most.
+    pub fn open_after(path: &Path, patience: Duration) -> Result<Self, OpenError> {
+        const STEP: Duration = Duration::from_millis(5);
+        let mut left = patience;
+        loop {
+            match Self::open(path) {
+                Err(OpenError::Gone { .. }) if !left.is_zero() => {
+                    let step = left.min(STEP);
+                    left -= step;
+                    thread::sleep(step);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Removes the socket's file, and keeps the lock: this director ends.
+    pub fn take_away(&self) {
+        // A file that somebody else has put in its place stays.
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            // It may be gone already; the lock is what counts.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
     /// The listener for clients. None of its calls blocks.
     pub(super) const fn listener(&self) -> &UnixListener {
         &self.listener
@@ -116,11 +143,7 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // A file that somebody else has put in its place stays.
-        if self.identity.is_some() && identity(&self.path) == self.identity {
-            // It may be gone already; the lock is what counts.
-            let _ = fs::remove_file(&self.path);
-        }
+        self.take_away();
     }
 }
 

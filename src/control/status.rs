@@ -52,6 +52,9 @@ pub struct RouterStatus {
     pub state: String,
     /// For how long, in seconds.
     pub since_seconds: u64,
+    /// Why it is in that state.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// Its priority now.
     pub priority: u8,
     /// The master that it follows.

@@ -33,6 +33,13 @@ impl Clock {
         Timestamp::after_start(self.uptime + self.started.elapsed())
     }
 
+    /// The time since the host started, also while it slept. Processes of one boot agree on it.
+    pub(super) fn since_boot() -> Timestamp {
+        // Every Linux since 2.6.39 has this clock. Without it nothing that another process did was ever just now.
+        let since = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from);
+        Timestamp::after_start(since)
+    }
+
     /// The time since 1970 by the host's clock, which may step: what the clocks of several hosts agree on.
     #[expect(
         clippy::disallowed_methods,

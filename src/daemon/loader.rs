@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use tokio::sync::oneshot;
 use tracing::error;
 
 use super::oneshot::follow;
@@ -82,16 +83,34 @@ impl Loader {
         }
     }
 
+    /// Reads the file as a director that starts would, and changes nothing. The answer may never come: a disk can hang.
+    pub(super) fn check(self: &Arc<Self>) -> oneshot::Receiver<Result<Arc<Config>, Box<str>>> {
+        let (answer, checked) = oneshot::channel();
+        let loader = Arc::clone(self);
+        let thread = thread::Builder::new().name("reload".to_owned());
+        // Where no thread can be made, the answer is dropped.
+        let _ = thread.spawn(move || {
+            let config = loader.look().map(|(config, _)| config);
+            let _ = answer.send(config);
+        });
+        checked
+    }
+
     /// Reads the file, and the files with secrets of virtual routers, which count from now on.
     fn read(&self) -> Result<Arc<Config>, Box<str>> {
+        let (config, secrets) = self.look()?;
+        self.virtual_routers.renew(secrets);
+        Ok(config)
+    }
+
+    fn look(&self) -> Result<(Arc<Config>, Secrets), Box<str>> {
         let read = follow(&mut locked(&self.follower), &self.path, false);
         let config = read.map_err(|failure| failure.message)?;
         let secrets = Secrets::read(&config.routers);
         if let Some(problem) = secrets.problem(&config.routers) {
             return Err(problem.into());
         }
-        self.virtual_routers.renew(secrets);
-        Ok(config)
+        Ok((config, secrets))
     }
 
     fn send(&self, event: Event) {

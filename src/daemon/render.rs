@@ -70,14 +70,16 @@ fn take_over(it: &TakeOverStatus) -> String {
 
 /// A line for its state, and one for what was sent and heard.
 fn router(text: &mut String, it: &RouterStatus) {
+    let reason = it.reason.as_ref().map(|it| format!(" ({it})"));
     let _ = writeln!(
         text,
-        "virtual router {} (vrid {} on {}): {} for {} s, priority {}; {}",
+        "virtual router {} (vrid {} on {}): {} for {} s{}, priority {}; {}",
         it.name,
         it.vrid,
         it.interface,
         it.state,
         it.since_seconds,
+        reason.unwrap_or_default(),
         it.priority,
         it.addresses.join(", "),
     );
@@ -375,6 +377,7 @@ mod tests {
             vrid: 51,
             state: "backup".to_owned(),
             since_seconds: 12,
+            reason: Some("started".to_owned()),
             priority: 100,
             master: Some(MasterStatus {
                 address: [192, 0, 2, 2].into(),
@@ -400,7 +403,7 @@ mod tests {
         router(&mut text, &it);
         assert_eq!(
             text,
-            "virtual router eth0/51 (vrid 51 on eth0): backup for 12 s, priority 100; 192.0.2.10/24, 192.0.2.11/32\n  \
+            "virtual router eth0/51 (vrid 51 on eth0): backup for 12 s (started), priority 100; 192.0.2.10/24, 192.0.2.11/32\n  \
              group: lan\n  master: 192.0.2.2, priority 150\n  tracked: service TCP 192.0.2.10:80: bad (weight -50)\n  problem: no IPv4 address on eth0\n  \
              advertisements: 4 sent (at most 2.3ms late), 120 heard, 2 dropped (checksum), 1 dropped (vrid); another host claimed an address 2 times\n"
         );

@@ -7,13 +7,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
-use tracing::{info, warn};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
@@ -27,7 +29,8 @@ use super::published::Published;
 use super::recorder::Recorder;
 use super::shell::{ReadBack, Shell};
 use super::state::{
-    Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL, WallTime,
+    Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL,
+    WallTime, leave_mastership, take_mastership,
 };
 use super::vrrp::{VrrpFollower, VrrpOrders, VrrpThread};
 use crate::config::Follower;
@@ -45,6 +48,10 @@ const RESERVED_DESCRIPTORS: u64 = 128;
 const MOST_PROBES: u64 = 16_384;
 /// And of held connections.
 const MOST_WIRES: u64 = 65_536;
+/// A director that ends for this one needs at most so long: for the last note, a recording, and goodbyes to servers.
+const LONGEST_END: Duration = Duration::from_secs(10);
+/// Before the director ends for the next one, it looks for so long whether that one could start.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 /// The options of `director run`.
 #[derive(Debug)]
@@ -79,7 +86,8 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let mut follower = Follower::default();
     let config = follow(&mut follower, path, true)?;
     keep_in_memory(&config.director);
-    let socket = ControlSocket::open(&config.director.socket).map_err(Failure::failed)?;
+    let socket =
+        ControlSocket::open_after(&config.director.socket, LONGEST_END).map_err(Failure::failed)?;
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
     let (wires, orders) = unbounded_channel();
@@ -116,28 +124,45 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         room.wires,
         wire_reporter(&events),
     ));
-    let holds = local.block_on(&runtime, async {
+    let (ending, holds) = local.block_on(&runtime, async {
         tokio::select! {
-            () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => true,
-            () = &mut wires => false,
-            () = lan::listen(&latest, &events) => true,
-            () = heed(signals, &loader) => true,
-            _ = ended => true,
-            () = desk::serve(&socket, desk) => true,
+            () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => (Ending::Stop, true),
+            () = &mut wires => (Ending::Stop, false),
+            () = lan::listen(&latest, &events) => (Ending::Stop, true),
+            ending = heed(signals, &loader, &socket) => (ending, true),
+            _ = ended => (Ending::Stop, true),
+            () = desk::serve(&socket, desk) => (Ending::Stop, true),
         }
     });
-    // The addresses go first: afterwards nobody sends packets for the virtual services here.
-    virtual_routers.end();
-    let release = options.release;
-    // The engine may have ended by itself: then nobody receives this.
-    let _ = events.send(Event::Stop { release });
-    let ended = engine
-        .join()
-        .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"));
-    if holds {
-        // The engine orders no more connections. Those that are held get a proper end.
-        local.block_on(&runtime, wires);
-    }
+    let stop_engine = |release| {
+        // The engine may have ended by itself: then nobody receives this.
+        let _ = events.send(Event::Stop { release });
+        engine
+            .join()
+            .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"))
+    };
+    let end_wires = || {
+        if holds {
+            // The engine orders no more connections. Those that are held get a proper end.
+            local.block_on(&runtime, wires);
+        }
+    };
+    let ended = match ending {
+        Ending::Stop => {
+            // The addresses go first: afterwards nobody sends packets for the virtual services here.
+            virtual_routers.end();
+            let ended = stop_engine(options.release);
+            end_wires();
+            ended
+        }
+        Ending::ForNext(next) => {
+            // The addresses stay as long as possible in the hands of a master that advertises.
+            let ended = stop_engine(false);
+            end_wires();
+            leave(virtual_routers, &next);
+            ended
+        }
+    };
     // A thread that reads a password from a disk that hangs must not keep the director.
     runtime.shutdown_background();
     ended
@@ -152,6 +177,26 @@ fn keep_in_memory(settings: &DirectorSettings) {
             "director: lock_memory: {error}; the director needs an infinite limit of locked memory for it \
              (LimitMEMLOCK=infinity in its unit); it goes on without"
         );
+    }
+}
+
+/// Leaves the virtual addresses here for the next director, or has the peers take over where it could not know of them.
+fn leave(virtual_routers: VrrpThread, next: &Config) {
+    let masterships = virtual_routers.suspend(next);
+    let names: Vec<String> = masterships.iter().map(|it| it.name.to_string()).collect();
+    let names = names.join(", ");
+    if names.is_empty() {
+        return virtual_routers.end();
+    }
+    match leave_mastership(&next.director.state_file, masterships) {
+        Ok(()) => {
+            info!("master of {names}: left to the next director");
+            virtual_routers.leave();
+        }
+        Err(why) => {
+            warn!("master of {names}: handed over, because the next director cannot know: {why}");
+            virtual_routers.end();
+        }
     }
 }
 
@@ -208,6 +253,10 @@ fn furnish(
     ),
 ) -> Result<(Shell<Ipvs>, Start), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
+    let left = take_mastership(&config.director.state_file);
+    let configured = config.routers.iter();
+    let still =
+        configured.filter(|(name, router)| left.iter().any(|left| left.is_of(name, router)));
     let remembered = &config.director.remembered_file;
     let mut remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
     let start = Start {
@@ -216,6 +265,7 @@ fn furnish(
         orders: remembered.orders().to_vec(),
         drains: remembered.drains(WallTime::now()),
         slow_starts: remembered.slow_starts(WallTime::now()),
+        masters: still.map(|(name, _)| name.clone()).collect(),
         config,
     };
     let kernel = open()?;
@@ -242,7 +292,7 @@ fn furnish(
         drain_begun: false,
         verdicts: false,
         last_noted: Timestamp::ZERO,
-        virtual_routers,
+        virtual_routers: virtual_routers.resuming(left),
         confirming: Confirming::new(clock.now(), WallTime::now()),
         end: None,
     };
@@ -287,6 +337,15 @@ struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
+    next: Signal,
+}
+
+/// How the director ends.
+enum Ending {
+    /// Other hosts become master.
+    Stop,
+    /// Another director goes on here, with this configuration.
+    ForNext(Arc<Config>),
 }
 
 impl Signals {
@@ -295,21 +354,38 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            next: signal(SignalKind::user_defined2())?,
         })
     }
 }
 
 /// Returns when a signal ends the director.
-async fn heed(mut signals: Signals, loader: &Arc<Loader>) {
+async fn heed(mut signals: Signals, loader: &Arc<Loader>, socket: &ControlSocket) -> Ending {
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => {
                 loader.ask();
             }
-            _ = signals.interrupt.recv() => return,
-            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return Ending::Stop,
+            _ = signals.terminate.recv() => return Ending::Stop,
+            _ = signals.next.recv() => {
+                socket.take_away();
+                return ending_for_next(loader).await;
+            }
         }
     }
+}
+
+/// Nobody leaves the addresses to a director that cannot start.
+async fn ending_for_next(loader: &Arc<Loader>) -> Ending {
+    let refused = match timeout(LONGEST_LOOK, loader.check()).await {
+        Ok(Ok(Ok(config))) => return Ending::ForNext(config),
+        Ok(Ok(Err(why))) => why,
+        Ok(Err(_)) => "the file could not be looked at".into(),
+        Err(_) => format!("the file was not read in {} s", LONGEST_LOOK.as_secs()).into(),
+    };
+    error!("the next director could not start, so this one hands over and stops: {refused}");
+    Ending::Stop
 }
 
 /// How many descriptors there are for probes, and how many for held connections.

@@ -77,6 +77,9 @@ pub struct Start {
     /// The slow starts that were under way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slow_starts: Vec<RecalledSlowStart>,
+    /// The virtual routers of which this host was master, and still is unless [`Event::MasterOf`] says otherwise.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub masters: BTreeSet<Box<str>>,
 }
 
 /// The connections of the servers of one service.

@@ -22,8 +22,10 @@ pub(super) struct Mastership {
 }
 
 impl Mastership {
-    pub(super) const fn starts(&mut self, now: Timestamp) {
+    /// Until it is said otherwise, this host is master of these.
+    pub(super) fn starts(&mut self, now: Timestamp, masters: BTreeSet<Box<str>>) {
         self.taken_over = now;
+        self.masters = masters;
     }
 
     /// Whether the kernel should take on unknown connections; `None` leaves its setting to others.

@@ -190,8 +190,18 @@ impl DirectorSettings {
     /// The lock file that names the director that uses this file: `FILE.lock`.
     #[must_use]
     pub fn lock_beside(file: &Path) -> PathBuf {
-        let mut name = file.as_os_str().to_owned();
-        name.push(".lock");
-        PathBuf::from(name)
+        ending_with(file, ".lock")
     }
+
+    /// Where a director that ends for the next one says of what it was master: `STATE_FILE.mastership`.
+    #[must_use]
+    pub fn mastership_beside(state_file: &Path) -> PathBuf {
+        ending_with(state_file, ".mastership")
+    }
+}
+
+fn ending_with(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }

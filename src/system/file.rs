@@ -121,6 +121,37 @@ pub fn write_atomically_with(
     mode: u32,
     write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
 ) -> Result<(), FileError> {
+    replace(path, mode, Lasts::OverPowerCuts, write)
+}
+
+/// As [`write_atomically`], and it does not wait for the disk: after a power cut the file may be empty, or the old one.
+pub fn write_for_this_boot(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    replace(path, mode, Lasts::ThisBoot, |file| file.write_all(bytes))
+}
+
+/// What a written file must outlast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    OverPowerCuts,
+    ThisBoot,
+}
+
+impl Lasts {
+    /// Waits for the disk, if that is needed.
+    fn sync(self, file: &File) -> Result<(), Error> {
+        match self {
+            Self::OverPowerCuts => file.sync_all(),
+            Self::ThisBoot => Ok(()),
+        }
+    }
+}
+
+fn replace(
+    path: &Path,
+    mode: u32,
+    lasts: Lasts,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+) -> Result<(), FileError> {
     let refused = |error: Error| FileError {
         operation: "write",
         path: path.to_owned(),
@@ -137,9 +168,9 @@ pub fn write_atomically_with(
     let name = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
     let temporary = directory.join(name);
     let written = make_directory(directory)
-        .and_then(|()| write_new(&temporary, mode, write))
+        .and_then(|()| write_new(&temporary, mode, lasts, write))
         .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| File::open(directory)?.sync_all());
+        .and_then(|()| lasts.sync(&File::open(directory)?));
     written.map_err(|error| {
         // The file is gone already when the last step failed.
         let _ = fs::remove_file(&temporary);
@@ -187,6 +218,7 @@ pub fn make_directory(directory: &Path) -> Result<(), Error> {
 fn write_new(
     temporary: &Path,
     mode: u32,
+    lasts: Lasts,
     write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
 ) -> Result<(), Error> {
     // Left by a process of the same number that was killed.
@@ -201,7 +233,7 @@ fn write_new(
         .open(temporary)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     write(&mut file)?;
-    file.sync_all()
+    lasts.sync(&file)
 }
 
 fn require_regular(metadata: &fs::Metadata) -> Result<(), FileCause> {

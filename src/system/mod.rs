@@ -17,11 +17,13 @@ mod socket;
 mod terminal;
 #[cfg(feature = "daemon")]
 mod thread;
+#[cfg(feature = "daemon")]
+mod whereabouts;
 
 pub use errno::errno_name;
 pub use file::{
     FileCause, FileError, is_readable_by_all, make_directory, read_first_line, read_limited,
-    remove_unfinished, write_atomically, write_atomically_with,
+    remove_unfinished, write_atomically, write_atomically_with, write_for_this_boot,
 };
 pub use icmp_filter::pass_only_icmp;
 pub use lock::{FileLock, LockError};
@@ -37,4 +39,10 @@ pub use reader::{Reader, print};
 pub use socket::{acknowledge_with_data, disconnect, unacknowledged};
 pub use terminal::{terminal_size, time_of_day};
 #[cfg(feature = "daemon")]
+<<<<<<< HEAD
 pub use thread::{go_first, step_back};
+=======
+pub use thread::step_back;
+#[cfg(feature = "daemon")]
+pub use whereabouts::Whereabouts;
+>>>>>>> fde8c16 (daemon: SIGUSR2 ends a director for the next one, which stays master)

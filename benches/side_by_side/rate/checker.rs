@@ -75,6 +75,7 @@ fn run(
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: Vec::new(),
+        masters: BTreeSet::new(),
     };
     shell.handle(Event::Start(Box::new(start)));
     loop {

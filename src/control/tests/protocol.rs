@@ -191,6 +191,7 @@ fn router() -> RouterStatus {
         interface: "eth0".to_owned(),
         vrid: 51,
         state: "backup".to_owned(),
+        reason: Some("no master was heard".to_owned()),
         since_seconds: 12,
         priority: 100,
         master: Some(MasterStatus {
@@ -299,7 +300,7 @@ fn a_status_is_the_json_that_people_use() {
         "drift_repairs": 1, "probes_not_run": 2, "reload_error": null, "last_event": 3,
         "verdict_delay": {"batches": 1, "latest_microseconds": 900, "longest_microseconds": 950},
         "routers": [{
-            "name": "eth0/51", "interface": "eth0", "vrid": 51, "state": "backup", "since_seconds": 12, "priority": 100,
+            "name": "eth0/51", "interface": "eth0", "vrid": 51, "state": "backup", "since_seconds": 12, "reason": "no master was heard", "priority": 100,
             "master": {"address": "192.0.2.2", "priority": 150}, "addresses": ["192.0.2.10/24"], "sent": 0,
             "heard": 120, "dropped": {"checksum": 2}, "transitions": 1, "late_at_most_microseconds": 120, "put_back": 0, "disputes": 0, "group": "lan", "tracked": [{"object": "interface eth1", "consequence": "fault", "reading": "good"}], "problem": null,
         }],

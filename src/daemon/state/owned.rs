@@ -228,11 +228,15 @@ fn emit(services: &BTreeSet<ServiceKey>, path: &Path) -> Result<Vec<u8>, StateEr
         version: VERSION,
         services: services.iter().map(ServiceKey::to_string).collect(),
     };
-    encode(&content, path)
+    encode(&content, path, LARGEST)
 }
 
 /// A file's bytes, not more than may be read again.
-fn encode(content: &impl Serialize, path: &Path) -> Result<Vec<u8>, StateError> {
+pub(super) fn encode(
+    content: &impl Serialize,
+    path: &Path,
+    limit: u64,
+) -> Result<Vec<u8>, StateError> {
     let mut bytes = serde_json::to_vec_pretty(content).map_err(|_| FileError {
         operation: "write",
         path: path.to_owned(),
@@ -240,12 +244,12 @@ fn encode(content: &impl Serialize, path: &Path) -> Result<Vec<u8>, StateError> 
         cause: FileCause::Other(Errno::EINVAL),
     })?;
     bytes.push(b'\n');
-    if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
         return Ok(bytes);
     }
     Err(StateError::TooLarge {
         path: path.to_owned(),
         bytes: bytes.len(),
-        limit: LARGEST,
+        limit,
     })
 }

@@ -17,12 +17,13 @@ use super::view::RouterView;
 use crate::codec::ethernet::HardwareAddress;
 use crate::codec::vrrp::{Advertisement, MOST_BYTES, group};
 use crate::control::TrackedStatus;
+use crate::daemon::state::Mastership;
 use crate::kernel::Route;
 use crate::model::{
     ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, Link, LinkLayerAddress, Priority,
     Timestamp, TrackedObject, VirtualRouter,
 };
-use crate::vrrp::{Action, AnnounceReason, Event, Instance, Reading, State, Tracker};
+use crate::vrrp::{Action, AnnounceReason, Event, Instance, Reading, Reason, State, Tracker};
 
 /// What peers get before anything was heard of them: keepalived and others by RFC 5798 know no other form.
 const FIRST_FORM: ChecksumForm = ChecksumForm::PseudoHeader;
@@ -43,12 +44,16 @@ pub(super) struct Member {
     seat: Option<Seat>,
     /// Whether the table is in the kernel.
     may_begin: bool,
+    /// For how long the process before has been silent, if this one goes on where it was.
+    resumes: Option<Duration>,
     /// Whether the addresses should be local.
     holds: bool,
     /// When the kernel must hear again that the addresses are here.
     next_renewal: Timestamp,
     /// When this began.
     began: Timestamp,
+    /// Why it is in its state.
+    why: Option<Reason>,
     /// Why it has no seat, as it was told last.
     complaint: Option<String>,
     trust: Trust,
@@ -78,9 +83,11 @@ impl Member {
             machine: None,
             seat: None,
             may_begin: false,
+            resumes: None,
             holds: false,
             next_renewal: began,
             began,
+            why: None,
             complaint: None,
             unread: 0,
             put_back: 0,
@@ -98,6 +105,7 @@ impl Member {
             vrid: self.router.vrid,
             state: self.state(),
             since: machine.map_or(self.began, Instance::since),
+            why: self.why.clone(),
             priority: machine.map_or(self.router.priority, Instance::priority),
             master: machine.and_then(Instance::master),
             addresses: self.router.addresses.clone(),
@@ -147,9 +155,44 @@ impl Member {
 
     /// From now on its addresses may become local.
     pub(super) fn begin(&mut self, now: Timestamp, route: &mut Route) {
+        if self.may_begin {
+            return;
+        }
         self.may_begin = true;
         self.release_leftovers(route);
         self.settle(now, route);
+    }
+
+    /// Goes on where the process before was, which has been silent for so long.
+    pub(super) fn resume(&mut self, now: Timestamp, silent: Duration, route: &mut Route) {
+        self.may_begin = true;
+        self.resumes = Some(silent);
+        self.settle(now, route);
+        self.resumes = None;
+        if !self.holds {
+            self.release_leftovers(route);
+        }
+    }
+
+    /// Has the peers wait, and the kernel keep the addresses, for the process that comes next. What that must know, if this
+    /// host is master. `since_boot` is the moment on the clock that both know.
+    pub(super) fn suspend(
+        &mut self,
+        now: Timestamp,
+        since_boot: Timestamp,
+        route: &mut Route,
+    ) -> Option<Mastership> {
+        self.handle(now, Event::Suspend, route);
+        let advertised = self.machine.as_ref().and_then(Instance::advertised)?;
+        self.take_addresses(now, route);
+        let advertised = since_boot.before(now.since(advertised));
+        Some(Mastership::of(&self.name, &self.router, advertised))
+    }
+
+    /// Whether all of its addresses are on the interface, for as long as a director said.
+    pub(super) fn has_its_addresses(&self, route: &mut Route) -> bool {
+        let there = leftovers(route, &self.router);
+        there.is_ok_and(|it| it.len() == self.router.addresses.len())
     }
 
     /// Goes on with this configuration, which differs only in how it proves who it is and in what it watches, and with
@@ -273,7 +316,8 @@ impl Member {
             });
             self.handle(now, link, route);
             self.handle(now, Event::Tracked(self.tracker.effective()), route);
-            return self.handle(now, Event::Start, route);
+            let start = self.resumes.take().map_or(Event::Start, Event::Resume);
+            return self.handle(now, start, route);
         }
         self.handle(now, link, route);
     }
@@ -480,12 +524,15 @@ impl Member {
                 self.release_addresses(route);
             }
             Action::Announce(reason) => self.announce(reason),
-            Action::Tell { from, to, why } => match to {
-                State::Fault => warn!("virtual router {name}: {from} -> {to} ({why})"),
-                State::Initialize | State::Backup | State::Master => {
-                    info!("virtual router {name}: {from} -> {to} ({why})");
+            Action::Tell { from, to, why } => {
+                match to {
+                    State::Fault => warn!("virtual router {name}: {from} -> {to} ({why})"),
+                    State::Initialize | State::Backup | State::Master => {
+                        info!("virtual router {name}: {from} -> {to} ({why})");
+                    }
                 }
-            },
+                self.why = Some(why);
+            }
             Action::Notice { source, notice } => {
                 warn!("virtual router {name}: {source} {notice}");
             }

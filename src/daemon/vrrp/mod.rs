@@ -7,6 +7,7 @@ mod crew;
 mod member;
 mod observers;
 mod port;
+mod resume;
 mod scripts;
 mod seat;
 mod secrets;
@@ -15,10 +16,11 @@ mod view;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{io, mem};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tracing::warn;
@@ -29,6 +31,7 @@ pub(super) use self::secrets::{Secrets, readable_by_all};
 pub(super) use self::view::RouterViews;
 use self::watch::Watch;
 use super::clock::Clock;
+use super::state::Mastership;
 use crate::engine::Engine;
 use crate::model::{
     Config, ConfiguredRouter, RealTimePriority, ServiceKey, Timestamp, TrackedObject,
@@ -39,7 +42,9 @@ use crate::vrrp::Reading;
 /// What the rest of the program wants of the thread.
 #[derive(Debug)]
 enum Order {
-    /// The table is in the kernel: an address of ours may become local.
+    /// The table is in the kernel: go on where the process before was master of these.
+    Resume(Vec<Mastership>),
+    /// All servers are known, too: an address of ours may become local.
     Begin,
     /// These are the virtual routers from now on.
     Change(Routers),
@@ -49,9 +54,17 @@ enum Order {
     Renew(Secrets),
     /// Let other hosts be master of these.
     HandOver(Vec<String>),
+    /// Say of which this host is master, for the next process. It will have these virtual routers: let other hosts be
+    /// master of what is not the same there.
+    Suspend(Routers, Sender<Vec<Mastership>>),
     /// Leave, release the addresses, and end.
     End,
+    /// End, and leave the addresses to the next process.
+    Leave,
 }
+
+/// The thread says within this time of what this host is master.
+const LONGEST_ANSWER: Duration = Duration::from_secs(1);
 
 /// Virtual routers by their names.
 type Routers = BTreeMap<Box<str>, ConfiguredRouter>;
@@ -77,6 +90,8 @@ pub(super) struct VrrpFollower {
     /// The services that are tracked, and whether they had their quorum when it was told last.
     services: BTreeMap<ServiceKey, Option<Reading>>,
     observers: Observers,
+    /// What the process before has left, until the thread knows it.
+    left: Vec<Mastership>,
 }
 
 impl VrrpFollower {
@@ -87,9 +102,15 @@ impl VrrpFollower {
             routers: routers.clone(),
             services: BTreeMap::new(),
             observers: Observers::default(),
+            left: Vec::new(),
         };
         follower.track(routers);
         follower
+    }
+
+    /// The process before was master of these.
+    pub(super) fn resuming(self, left: Vec<Mastership>) -> Self {
+        Self { left, ..self }
     }
 
     /// Tells the thread when the table is in the kernel, and when others are configured. So an address becomes local
@@ -105,6 +126,9 @@ impl VrrpFollower {
         }
         // First of all: who begins must not believe that all is well.
         self.read_services(engine);
+        if !self.left.is_empty() && engine.has_table() {
+            self.orders.order(Order::Resume(mem::take(&mut self.left)));
+        }
         if begins {
             self.orders.order(Order::Begin);
         }
@@ -223,6 +247,23 @@ impl VrrpThread {
     /// For those who look.
     pub(super) fn views(&self) -> RouterViews {
         self.views.clone()
+    }
+
+    /// Of what this host is master. The next process has this configuration: what is not the same there goes to the peers
+    /// now.
+    pub(super) fn suspend(&self, next: &Config) -> Vec<Mastership> {
+        let (answer, masterships) = channel();
+        self.orders
+            .order(Order::Suspend(next.routers.clone(), answer));
+        // Without netlink, or after a defect, nothing can be said of the addresses.
+        let masterships = masterships.recv_timeout(LONGEST_ANSWER);
+        masterships.unwrap_or_default()
+    }
+
+    /// Ends, and leaves the addresses to the next process, for which the peers wait.
+    pub(super) fn leave(self) {
+        self.orders.order(Order::Leave);
+        let _ = self.thread.join();
     }
 
     /// Has the peers take over, releases the addresses, and ends. Afterwards no address of ours is local.

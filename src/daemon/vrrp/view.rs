@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 
 use crate::control::{MasterStatus, RouterStatus, TrackedStatus};
 use crate::model::{Priority, Timestamp, VirtualAddress, Vrid};
-use crate::vrrp::{Counts, State};
+use crate::vrrp::{Counts, Reason, State};
 
 /// The reason of packets that nobody has read.
 const UNREAD: &str = "kernel";
@@ -22,6 +22,8 @@ pub(in crate::daemon) struct RouterView {
     pub(super) vrid: Vrid,
     pub(super) state: State,
     pub(super) since: Timestamp,
+    /// Why it is in its state.
+    pub(super) why: Option<Reason>,
     pub(super) priority: Priority,
     pub(super) master: Option<(IpAddr, Priority)>,
     pub(super) addresses: Vec<VirtualAddress>,
@@ -109,6 +111,7 @@ impl RouterView {
             vrid: self.vrid.get(),
             state: self.state.to_string(),
             since_seconds: now.since(self.since).as_secs(),
+            reason: self.why.as_ref().map(ToString::to_string),
             priority: self.priority.0,
             master: self.master.map(|(address, priority)| MasterStatus {
                 address,

@@ -14,10 +14,12 @@ use tracing::warn;
 
 use super::crew::{Before, Crews};
 use super::member::Member;
+use super::resume::resumable;
 use super::secrets::Secrets;
 use super::view::RouterViews;
 use super::{Order, Routers, TellMasters};
 use crate::daemon::clock::Clock;
+use crate::daemon::state::Mastership;
 use crate::kernel::{Monitor, Route};
 use crate::model::{ConfiguredRouter, HostEvent, Timestamp, TrackedObject};
 use crate::vrrp::{Reading, State};
@@ -139,13 +141,15 @@ impl Watch {
                 }
                 Ok(Order::Renew(secrets)) if self.members.is_empty() => self.secrets = secrets,
                 Ok(
-                    order @ (Order::Begin
+                    order @ (Order::Resume(_)
+                    | Order::Begin
                     | Order::Change(_)
                     | Order::Read(..)
                     | Order::Renew(_)
-                    | Order::HandOver(_)),
+                    | Order::HandOver(_)
+                    | Order::Suspend(..)),
                 ) => self.deferred.push_back(order),
-                Ok(Order::End) | Err(TryRecvError::Disconnected) => return true,
+                Ok(Order::End | Order::Leave) | Err(TryRecvError::Disconnected) => return true,
                 Err(TryRecvError::Empty) => return false,
             }
         }
@@ -196,11 +200,9 @@ impl Watch {
         self.settle(now, &grouped, route);
     }
 
-    /// Moves groups after those of their members that have moved. Before the begin nobody moves.
+    /// Moves groups after those of their members that have moved. Nobody moves who has not begun.
     fn settle(&mut self, now: Timestamp, grouped: &Before, route: &mut Route) {
-        if self.begun {
-            self.crews.settle(now, grouped, &mut self.members, route);
-        }
+        self.crews.settle(now, grouped, &mut self.members, route);
     }
 
     fn follow_orders(&mut self, now: Timestamp, route: &mut Route) -> bool {
@@ -214,7 +216,7 @@ impl Watch {
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => Order::End,
             };
-            let is_end = matches!(order, Order::End);
+            let is_end = matches!(order, Order::End | Order::Leave);
             let is_change = matches!(order, Order::Change(_));
             let mut grouped = self.crews.states(&self.members);
             self.carry_out(now, order, route);
@@ -232,6 +234,7 @@ impl Watch {
     fn carry_out(&mut self, now: Timestamp, order: Order, route: &mut Route) {
         let members = self.members.iter_mut();
         match order {
+            Order::Resume(left) => self.resume(&left, route),
             Order::Begin => self.begin(now, route),
             Order::Change(routers) => self.change(now, routers, route),
             Order::Read(object, reading) => self.read(now, object, reading, route),
@@ -243,8 +246,46 @@ impl Watch {
                 let meant = members.filter(|it| names.iter().any(|name| name == it.name()));
                 meant.for_each(|member| member.hand_over(now, route));
             }
+            Order::Suspend(next, answer) => {
+                // Whoever waited for it may have ended.
+                let _ = answer.send(self.suspend(&next, route));
+            }
             Order::End => members.for_each(|member| member.end(now, route)),
+            Order::Leave => {
+                members.for_each(|it| drop(it.suspend(now, Clock::since_boot(), route)));
+            }
         }
+    }
+
+    /// Goes on where the process before was, without waiting for anything.
+    fn resume(&mut self, left: &[Mastership], route: &mut Route) {
+        let silent = resumable(&self.members, left, route);
+        let now = self.clock.now();
+        self.look_at_links(now, route);
+        for (member, silent) in self.members.iter_mut().zip(silent) {
+            if let Some(silent) = silent {
+                member.track(now, &self.readings, route);
+                member.resume(now, silent, route);
+            }
+        }
+        // The engine believes that this host is master of all that was left.
+        self.masters = left.iter().map(|it| it.name.clone()).collect();
+        self.tell_masters();
+    }
+
+    /// Has the peers wait for the next process where it is the same, and take over where it is not.
+    fn suspend(&mut self, next: &Routers, route: &mut Route) -> Vec<Mastership> {
+        let restless = self.restless(next);
+        let (since_boot, now) = (Clock::since_boot(), self.clock.now());
+        let mut left = Vec::new();
+        for member in &mut self.members {
+            if stays(member, next, &restless) {
+                left.extend(member.suspend(now, since_boot, route));
+            } else {
+                member.end(now, route);
+            }
+        }
+        left
     }
 
     fn tell_masters(&mut self) {
@@ -334,10 +375,7 @@ impl Watch {
     fn change(&mut self, now: Timestamp, mut routers: Routers, route: &mut Route) {
         let restless = self.restless(&routers);
         self.members.retain_mut(|member| {
-            let next = routers.get(member.name());
-            let group = member.router().group.as_ref();
-            let stays = next.is_some_and(|it| it.is_as(member.router()))
-                && group.is_none_or(|group| !restless.contains(group));
+            let stays = stays(member, &routers, &restless);
             if stays {
                 let next = routers.remove(member.name());
                 member.renew(now, next, &self.secrets, route);
@@ -416,4 +454,12 @@ impl Watch {
         // A signal wakes as well.
         let _ = ppoll(&mut all, patience, None);
     }
+}
+
+/// Whether a member is the same with these virtual routers, and its group is.
+fn stays(member: &Member, routers: &Routers, restless: &BTreeSet<Box<str>>) -> bool {
+    let next = routers.get(member.name());
+    let group = member.router().group.as_ref();
+    next.is_some_and(|it| it.is_as(member.router()))
+        && group.is_none_or(|group| !restless.contains(group))
 }

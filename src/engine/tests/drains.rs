@@ -70,6 +70,7 @@ fn restarted(stand: Stand, services: &str) -> Stand {
         orders,
         drains,
         slow_starts: Vec::new(),
+        masters: std::collections::BTreeSet::new(),
     })));
     next
 }

@@ -27,6 +27,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             orders: Vec::new(),
             drains: Vec::new(),
             slow_starts: Vec::new(),
+            masters: std::collections::BTreeSet::new(),
         };
         Event::Start(Box::new(start))
     });

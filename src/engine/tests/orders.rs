@@ -175,6 +175,7 @@ fn an_order_outlives_a_restart_and_ends_with_its_server() {
         orders,
         drains: Vec::new(),
         slow_starts: Vec::new(),
+        masters: std::collections::BTreeSet::new(),
     };
     next.event(Event::Start(Box::new(start)));
     assert_eq!(next.weights(), drained);

@@ -183,6 +183,7 @@ fn a_restart_goes_on_where_it_was() {
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: stand.engine.slow_starts(stand.now),
+        masters: std::collections::BTreeSet::new(),
     })));
     assert_eq!(next.kernel.messages, before, "{:?}", next.log());
     let mut last = 38;

@@ -76,6 +76,7 @@ impl Stand {
             orders: Vec::new(),
             drains: Vec::new(),
             slow_starts: Vec::new(),
+            masters: BTreeSet::new(),
         };
         stand.event(Event::Start(Box::new(start)));
         stand

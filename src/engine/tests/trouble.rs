@@ -53,6 +53,7 @@ fn a_state_file_that_could_not_be_written_is_tried_again_every_round() {
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: Vec::new(),
+        masters: std::collections::BTreeSet::new(),
     };
     stand.event(crate::engine::Event::Start(Box::new(start)));
     stand.seconds(30, all);

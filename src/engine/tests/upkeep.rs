@@ -175,6 +175,7 @@ fn settings_of_the_host_are_told_when_they_are_made_and_not_again() {
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: Vec::new(),
+        masters: std::collections::BTreeSet::new(),
     };
     stand.event(Event::Start(Box::new(start)));
     stand.seconds(60, all);

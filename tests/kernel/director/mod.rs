@@ -41,6 +41,7 @@ mod talk;
 mod tls;
 mod tripwire;
 mod udp;
+mod upgrade;
 mod verdict;
 mod vip;
 mod vrrp;
@@ -101,6 +102,7 @@ pub(crate) fn tests() -> Vec<Test> {
         vrrp_group::tests(),
         vrrp_mac::tests(),
         vrrp_track::tests(),
+        upgrade::tests(),
         schedule::tests(),
         slow_start::tests(),
         memory::tests(),
