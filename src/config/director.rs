@@ -111,10 +111,10 @@ fn tell_apart(one: Named<'_>, other: Named<'_>, out: &mut Findings) {
     let ((one, path, place), (other, other_path, other_place)) = (one, other);
     let message = if path == other_path {
         format!("{one} and {other} are the same file, {}", shown(path))
-    } else if *path == DirectorSettings::lock_beside(other_path) {
-        format!("{one} is the lock of {other}, {}", shown(path))
-    } else if *other_path == DirectorSettings::lock_beside(path) {
-        format!("{other} is the lock of {one}, {}", shown(other_path))
+    } else if let Some(what) = beside(other_path, path) {
+        format!("{one} is the {what} of {other}, {}", shown(path))
+    } else if let Some(what) = beside(path, other_path) {
+        format!("{other} is the {what} of {one}, {}", shown(other_path))
     } else {
         return;
     };
@@ -123,6 +123,16 @@ fn tell_apart(one: Named<'_>, other: Named<'_>, out: &mut Findings) {
         return;
     };
     out.push(Finding::new(span, message).help("give each its own path"));
+}
+
+/// What the other file is beside this one, if the director makes it there itself.
+fn beside(file: &Path, other: &Path) -> Option<&'static str> {
+    let own = [
+        ("lock", DirectorSettings::lock_beside(file)),
+        ("mastership note", DirectorSettings::mastership_beside(file)),
+    ];
+    own.into_iter()
+        .find_map(|(what, path)| (path == *other).then_some(what))
 }
 
 fn shown(path: &Path) -> String {

@@ -134,31 +134,27 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             () = desk::serve(&socket, desk) => (Ending::Stop, true),
         }
     });
-    let stop_engine = |release| {
+    let end_the_rest = |release| {
         // The engine may have ended by itself: then nobody receives this.
         let _ = events.send(Event::Stop { release });
-        engine
+        let ended = engine
             .join()
-            .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"))
-    };
-    let end_wires = || {
+            .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"));
         if holds {
             // The engine orders no more connections. Those that are held get a proper end.
             local.block_on(&runtime, wires);
         }
+        ended
     };
     let ended = match ending {
         Ending::Stop => {
             // The addresses go first: afterwards nobody sends packets for the virtual services here.
             virtual_routers.end();
-            let ended = stop_engine(options.release);
-            end_wires();
-            ended
+            end_the_rest(options.release)
         }
         Ending::ForNext(next) => {
-            // The addresses stay as long as possible in the hands of a master that advertises.
-            let ended = stop_engine(false);
-            end_wires();
+            // The last advertisement comes last: the peers begin to wait with it.
+            let ended = end_the_rest(false);
             leave(virtual_routers, &next);
             ended
         }
