@@ -6,7 +6,6 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -111,7 +110,7 @@ impl ControlSocket {
     }
 
     /// As [`Self::open`], beside a director that ends and has taken its socket away: waits for its end, so long at most.
-    pub fn open_after(path: &Path, patience: Duration) -> Result<Self, OpenError> {
+    pub async fn open_after(path: &Path, patience: Duration) -> Result<Self, OpenError> {
         const STEP: Duration = Duration::from_millis(5);
         let mut left = patience;
         loop {
@@ -119,7 +118,7 @@ impl ControlSocket {
                 Err(OpenError::Gone { .. }) if !left.is_zero() => {
                     let step = left.min(STEP);
                     left -= step;
-                    thread::sleep(step);
+                    tokio::time::sleep(step).await;
                 }
                 opened => return opened,
             }

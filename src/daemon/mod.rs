@@ -18,6 +18,7 @@ mod ask;
 mod beside;
 mod clock;
 mod desk;
+mod ending;
 mod files;
 mod forecast;
 mod kernel;

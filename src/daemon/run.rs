@@ -10,17 +10,17 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
-use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
 use super::clock::Clock;
 use super::desk::{self, Desk, HandOver};
+use super::ending::{Ending, Signals, heed, leave};
 use super::lan;
 use super::loader::Loader;
 use super::log;
@@ -30,7 +30,7 @@ use super::recorder::Recorder;
 use super::shell::{ReadBack, Shell};
 use super::state::{
     Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL,
-    WallTime, leave_mastership, take_mastership,
+    WallTime, take_mastership,
 };
 use super::vrrp::{VrrpFollower, VrrpOrders, VrrpThread};
 use crate::config::Follower;
@@ -50,8 +50,6 @@ const MOST_PROBES: u64 = 16_384;
 const MOST_WIRES: u64 = 65_536;
 /// A director that ends for this one needs at most so long: for the last note, a recording, and goodbyes to servers.
 const LONGEST_END: Duration = Duration::from_secs(10);
-/// Before the director ends for the next one, it looks for so long whether that one could start.
-const LONGEST_LOOK: Duration = Duration::from_secs(5);
 
 /// The options of `director run`.
 #[derive(Debug)]
@@ -74,20 +72,12 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
 }
 
 fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
-    let signals = {
-        let _inside = runtime.enter();
-        Signals::listen()
-            .map_err(|error| Failure::failed(format!("listen for signals: {error}")))?
-    };
+    let (runtime, signals) = runtime()?;
     let mut follower = Follower::default();
     let config = follow(&mut follower, path, true)?;
     keep_in_memory(&config.director);
-    let socket =
-        ControlSocket::open_after(&config.director.socket, LONGEST_END).map_err(Failure::failed)?;
+    let socket = ControlSocket::open_after(&config.director.socket, LONGEST_END);
+    let socket = runtime.block_on(socket).map_err(Failure::failed)?;
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
     let (wires, orders) = unbounded_channel();
@@ -134,34 +124,83 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             () = desk::serve(&socket, desk) => (Ending::Stop, true),
         }
     });
-    let end_the_rest = |release| {
-        // The engine may have ended by itself: then nobody receives this.
-        let _ = events.send(Event::Stop { release });
-        let ended = engine
-            .join()
-            .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"));
-        if holds {
-            // The engine orders no more connections. Those that are held get a proper end.
-            local.block_on(&runtime, wires);
-        }
-        ended
+    let rest = Rest {
+        runtime: &runtime,
+        local: &local,
+        events,
+        engine,
+        wires: holds.then_some(wires),
     };
-    let ended = match ending {
-        Ending::Stop => {
-            // The addresses go first: afterwards nobody sends packets for the virtual services here.
-            virtual_routers.end();
-            end_the_rest(options.release)
-        }
-        Ending::ForNext(next) => {
-            // The last advertisement comes last: the peers begin to wait with it.
-            let ended = end_the_rest(false);
-            leave(virtual_routers, &next);
-            ended
-        }
-    };
+    let ended = end(ending, options.release, virtual_routers, rest);
     // A thread that reads a password from a disk that hangs must not keep the director.
     runtime.shutdown_background();
     ended
+}
+
+/// The runtime of the main thread, and the signals, which are heeded from now on.
+fn runtime() -> Result<(Runtime, Signals), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen()
+            .map_err(|error| Failure::failed(format!("listen for signals: {error}")))?
+    };
+    Ok((runtime, signals))
+}
+
+/// Ends all, in the order that connections of clients want.
+fn end(
+    ending: Ending,
+    release: bool,
+    virtual_routers: VrrpThread,
+    rest: Rest<'_, impl Future<Output = ()>>,
+) -> Result<ExitCode, Failure> {
+    match ending {
+        Ending::Stop => {
+            // The addresses go first: afterwards nobody sends packets for the virtual services here.
+            virtual_routers.end();
+            rest.end(release)
+        }
+        Ending::HandOver => {
+            virtual_routers.end();
+            rest.end(false)
+        }
+        Ending::ForNext(next) => {
+            // The last advertisement comes last: the peers begin to wait with it.
+            let ended = rest.end(false);
+            leave(virtual_routers, &next);
+            ended
+        }
+    }
+}
+
+/// What ends beside the virtual routers.
+struct Rest<'a, W> {
+    runtime: &'a Runtime,
+    local: &'a LocalSet,
+    events: Sender<Event>,
+    engine: JoinHandle<ExitCode>,
+    /// The connections that are held, if they are.
+    wires: Option<W>,
+}
+
+impl<W: Future<Output = ()>> Rest<'_, W> {
+    fn end(self, release: bool) -> Result<ExitCode, Failure> {
+        // The engine may have ended by itself: then nobody receives this.
+        let _ = self.events.send(Event::Stop { release });
+        let ended = self
+            .engine
+            .join()
+            .map_err(|_| Failure::failed("the engine ended by a defect; this is a bug"));
+        if let Some(wires) = self.wires {
+            // The engine orders no more connections. Those that are held get a proper end.
+            self.local.block_on(self.runtime, wires);
+        }
+        ended
+    }
 }
 
 /// Has the kernel swap nothing of this process out, if it is asked for. Without it, the director goes on.
@@ -173,26 +212,6 @@ fn keep_in_memory(settings: &DirectorSettings) {
             "director: lock_memory: {error}; the director needs an infinite limit of locked memory for it \
              (LimitMEMLOCK=infinity in its unit); it goes on without"
         );
-    }
-}
-
-/// Leaves the virtual addresses here for the next director, or has the peers take over where it could not know of them.
-fn leave(virtual_routers: VrrpThread, next: &Config) {
-    let masterships = virtual_routers.suspend(next);
-    let names: Vec<String> = masterships.iter().map(|it| it.name.to_string()).collect();
-    let names = names.join(", ");
-    if names.is_empty() {
-        return virtual_routers.end();
-    }
-    match leave_mastership(&next.director.state_file, masterships) {
-        Ok(()) => {
-            info!("master of {names}: left to the next director");
-            virtual_routers.leave();
-        }
-        Err(why) => {
-            warn!("master of {names}: handed over, because the next director cannot know: {why}");
-            virtual_routers.end();
-        }
     }
 }
 
@@ -326,62 +345,6 @@ fn wire_reporter(events: &Sender<Event>) -> impl Fn(WireId, WireNews) + Clone + 
     let events = events.clone();
     // The engine may have ended by itself.
     move |wire, news| drop(events.send(Event::WireTold(wire, news)))
-}
-
-/// The signals that we handle. One that comes during the start is handled afterwards.
-struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-    next: Signal,
-}
-
-/// How the director ends.
-enum Ending {
-    /// Other hosts become master.
-    Stop,
-    /// Another director goes on here, with this configuration.
-    ForNext(Arc<Config>),
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            next: signal(SignalKind::user_defined2())?,
-        })
-    }
-}
-
-/// Returns when a signal ends the director.
-async fn heed(mut signals: Signals, loader: &Arc<Loader>, socket: &ControlSocket) -> Ending {
-    loop {
-        tokio::select! {
-            _ = signals.hangup.recv() => {
-                loader.ask();
-            }
-            _ = signals.interrupt.recv() => return Ending::Stop,
-            _ = signals.terminate.recv() => return Ending::Stop,
-            _ = signals.next.recv() => {
-                socket.take_away();
-                return ending_for_next(loader).await;
-            }
-        }
-    }
-}
-
-/// Nobody leaves the addresses to a director that cannot start.
-async fn ending_for_next(loader: &Arc<Loader>) -> Ending {
-    let refused = match timeout(LONGEST_LOOK, loader.check()).await {
-        Ok(Ok(Ok(config))) => return Ending::ForNext(config),
-        Ok(Ok(Err(why))) => why,
-        Ok(Err(_)) => "the file could not be looked at".into(),
-        Err(_) => format!("the file was not read in {} s", LONGEST_LOOK.as_secs()).into(),
-    };
-    error!("the next director could not start, so this one hands over and stops: {refused}");
-    Ending::Stop
 }
 
 /// How many descriptors there are for probes, and how many for held connections.

@@ -39,10 +39,6 @@ pub use reader::{Reader, print};
 pub use socket::{acknowledge_with_data, disconnect, unacknowledged};
 pub use terminal::{terminal_size, time_of_day};
 #[cfg(feature = "daemon")]
-<<<<<<< HEAD
 pub use thread::{go_first, step_back};
-=======
-pub use thread::step_back;
 #[cfg(feature = "daemon")]
 pub use whereabouts::Whereabouts;
->>>>>>> fde8c16 (daemon: SIGUSR2 ends a director for the next one, which stays master)

@@ -75,7 +75,7 @@ fn run(
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: Vec::new(),
-        masters: BTreeSet::new(),
+        masters: std::collections::BTreeSet::new(),
     };
     shell.handle(Event::Start(Box::new(start)));
     loop {

@@ -53,6 +53,7 @@ pub(super) fn tests() -> Vec<Test> {
             "what_is_configured_otherwise_for_the_next_director_goes_to_the_peer",
             otherwise,
         ),
+        ("a_sync_group_is_left_and_resumed_as_a_whole", grouped),
         (
             "a_director_that_is_started_while_the_one_before_ends_waits_for_it",
             at_once,
@@ -281,7 +282,7 @@ fn broken() {
     let [a, b] = lan.start_both();
     fs::write(lan.directors[0].1.config(), "virtual_services: [{").unwrap();
     let log = leave(a);
-    let why = "the next director could not start, so this one hands over and stops: ";
+    let why = "the next director could not start, so this one hands its virtual addresses over: ";
     assert!(log.contains(why), "{log}");
     b.wait_for("virtual router eth0/51: backup -> master (master 192.168.0.11 left)");
     assert!(!lan.has_address(0) && !lan.note().exists());
@@ -329,6 +330,55 @@ fn otherwise() {
     assert!(!log.contains(LEFT), "{log}");
     b.wait_for("virtual router eth0/51: backup -> master (master 192.168.0.11 left)");
     assert!(!lan.has_address(0) && !lan.note().exists());
+}
+
+/// A sync group of two virtual routers, of IPv4 and of IPv6.
+fn grouped() {
+    let net = Net::new().unwrap();
+    let host = net
+        .host("a", &["192.168.0.11/24", "fd00:a::11/64"])
+        .unwrap();
+    let files = Files::new();
+    let router = |name: &str, addresses: &str| {
+        format!(
+            "  - {{name: {name}, group: both, interface: eth0, vrid: 51, interval: {SLOW}, hold: 0s, addresses: [{addresses}]}}\n"
+        )
+    };
+    files.write(&format!(
+        "virtual_routers:\n{}{}virtual_services: []\n",
+        router("four", "192.168.0.10/24, 192.168.0.20/24"),
+        router("six", "'fd00:a::20/64', 'fd00:a::10/64'"),
+    ));
+    let a = Running::start(&host, &files, &[]);
+    for name in ["four", "six"] {
+        a.wait_for(&format!("virtual router {name}: backup -> master"));
+    }
+    let mut watched = Watched::on(&host, &host);
+    let log = leave(a);
+    assert!(
+        log.contains("master of four, six: left to the next director"),
+        "{log}"
+    );
+    let a = Running::start(&host, &files, &[]);
+    for name in ["four", "six"] {
+        a.wait_for(&format!(
+            "virtual router {name}: initialize -> master (resumed from the process before"
+        ));
+    }
+    watched.nothing_was_seen();
+    // One address of one of them is not here any more.
+    let log = leave(a);
+    assert!(log.contains("master of four, six: left"), "{log}");
+    host.ip("address del fd00:a::10/64 dev eth0\n").unwrap();
+    let a = Running::start(&host, &files, &[]);
+    a.wait_for("virtual router six: the director before was master, and this one begins anew: not all of its addresses");
+    a.wait_for("virtual router four: begins anew with its sync group");
+    a.wait_for("virtual router four: 192.168.0.20 was left here: removed");
+    for name in ["four", "six"] {
+        a.wait_for(&format!(
+            "virtual router {name}: initialize -> backup (started)"
+        ));
+    }
 }
 
 fn at_once() {
