@@ -29,8 +29,8 @@ use super::published::Published;
 use super::recorder::Recorder;
 use super::shell::{ReadBack, Shell};
 use super::state::{
-    Confirming, OwnedFile, Recollection, RememberedFile, RememberedWriter, WRITE_INTERVAL,
-    WallTime, take_mastership,
+    Confirming, Mastership, OwnedFile, Recollection, RememberedFile, RememberedWriter,
+    WRITE_INTERVAL, WallTime, take_mastership,
 };
 use super::vrrp::{VrrpFollower, VrrpOrders, VrrpThread};
 use crate::config::Follower;
@@ -84,11 +84,12 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let clock = Clock::start();
     let virtual_routers = virtual_routers(&config, clock, &events)?;
     let senders = (probes, wires, virtual_routers.follower(&config));
-    let (shell, start) = furnish(config, options, clock, senders)?;
+    let (shell, start, left) = furnish(config, options, clock, senders)?;
     let published = Arc::clone(&shell.published);
     let latest = Arc::clone(&published);
     let written = shell.remembered.tried();
     let (engine, ended) = begin(shell, start, inbox)?;
+    virtual_routers.resume(left);
     let loader = {
         let orders = virtual_routers.orders();
         Loader::new(path.to_owned(), follower, events.clone(), orders)
@@ -256,7 +257,7 @@ fn orders_to(events: &Sender<Event>) -> Box<dyn Fn(Command)> {
     Box::new(move |command| drop(events.send(Event::Ordered(Box::new(command)))))
 }
 
-/// The shell with everything that it owns, and the engine's first event.
+/// The shell with everything that it owns, the engine's first event, and of what the director before was master.
 fn furnish(
     config: Arc<Config>,
     options: &Options,
@@ -266,7 +267,7 @@ fn furnish(
         UnboundedSender<WireOrder>,
         VrrpFollower,
     ),
-) -> Result<(Shell<Ipvs>, Start), Failure> {
+) -> Result<(Shell<Ipvs>, Start, Vec<Mastership>), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let left = take_mastership(&config.director.state_file);
     let configured = config.routers.iter();
@@ -307,11 +308,11 @@ fn furnish(
         drain_begun: false,
         verdicts: false,
         last_noted: Timestamp::ZERO,
-        virtual_routers: virtual_routers.resuming(left),
+        virtual_routers,
         confirming: Confirming::new(clock.now(), WallTime::now()),
         end: None,
     };
-    Ok((shell, start))
+    Ok((shell, start, left))
 }
 
 /// The standings in the remembered file that are young enough.

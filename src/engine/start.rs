@@ -141,17 +141,12 @@ impl Engine {
         self.tell(started, out);
     }
 
-    /// Whether the kernel has what was found there at the start, made right.
-    #[must_use]
-    pub fn has_table(&self) -> bool {
-        matches!(self.work, Work::Idle) && self.dirty.is_empty()
-    }
-
     /// Whether a virtual address may become local: the kernel has the services, and the servers that have passed their
     /// first checks. Packets that come before that are answered by this host itself, with a reset.
     #[must_use]
     pub fn has_begun(&self, now: Timestamp) -> bool {
-        self.has_table() && (now.since(self.started) >= LONGEST_BEGINNING || self.knows_all())
+        let is_at_rest = matches!(self.work, Work::Idle) && self.dirty.is_empty();
+        is_at_rest && (now.since(self.started) >= LONGEST_BEGINNING || self.knows_all())
     }
 
     /// Whether every server that is checked has had a result.

@@ -16,11 +16,11 @@ mod view;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{io, mem};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tracing::warn;
@@ -42,9 +42,9 @@ use crate::vrrp::Reading;
 /// What the rest of the program wants of the thread.
 #[derive(Debug)]
 enum Order {
-    /// The table is in the kernel: go on where the process before was master of these.
+    /// Go on where the process before was master of these: the addresses are local already.
     Resume(Vec<Mastership>),
-    /// All servers are known, too: an address of ours may become local.
+    /// The table is in the kernel: an address of ours may become local.
     Begin,
     /// These are the virtual routers from now on.
     Change(Routers),
@@ -90,8 +90,6 @@ pub(super) struct VrrpFollower {
     /// The services that are tracked, and whether they had their quorum when it was told last.
     services: BTreeMap<ServiceKey, Option<Reading>>,
     observers: Observers,
-    /// What the process before has left, until the thread knows it.
-    left: Vec<Mastership>,
 }
 
 impl VrrpFollower {
@@ -102,15 +100,9 @@ impl VrrpFollower {
             routers: routers.clone(),
             services: BTreeMap::new(),
             observers: Observers::default(),
-            left: Vec::new(),
         };
         follower.track(routers);
         follower
-    }
-
-    /// The process before was master of these.
-    pub(super) fn resuming(self, left: Vec<Mastership>) -> Self {
-        Self { left, ..self }
     }
 
     /// Tells the thread when the table is in the kernel, and when others are configured. So an address becomes local
@@ -126,9 +118,6 @@ impl VrrpFollower {
         }
         // First of all: who begins must not believe that all is well.
         self.read_services(engine);
-        if !self.left.is_empty() && engine.has_table() {
-            self.orders.order(Order::Resume(mem::take(&mut self.left)));
-        }
         if begins {
             self.orders.order(Order::Begin);
         }
@@ -247,6 +236,14 @@ impl VrrpThread {
     /// For those who look.
     pub(super) fn views(&self) -> RouterViews {
         self.views.clone()
+    }
+
+    /// Goes on where the process before was master of these. Its table is in the kernel, and its addresses are local: nothing
+    /// is gained by waiting, and the peers do not wait long.
+    pub(super) fn resume(&self, left: Vec<Mastership>) {
+        if !left.is_empty() {
+            self.orders.order(Order::Resume(left));
+        }
     }
 
     /// Of what this host is master. The next process has this configuration: what is not the same there goes to the peers
