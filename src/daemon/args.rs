@@ -60,7 +60,8 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Keep the kernel's table as the configuration says: check the real servers, repair drift. SIGHUP reloads
+    /// Keep the kernel's table as the configuration says: check the real servers, repair drift. SIGHUP reloads;
+    /// SIGUSR2 ends it for the next one, which keeps the virtual addresses
     Run {
         #[command(flatten)]
         file: ConfigFile,
