@@ -61,7 +61,11 @@ pub(super) async fn heed(
             _ = signals.terminate.recv() => return Ending::Stop,
             _ = signals.next.recv() => {
                 socket.take_away();
-                return ending_for_next(loader).await;
+                return tokio::select! {
+                    ending = ending_for_next(loader) => ending,
+                    // No next one comes after all.
+                    _ = signals.terminate.recv() => Ending::Stop,
+                };
             }
         }
     }

@@ -54,5 +54,5 @@ pub use event::{Action, AnnounceReason, Event, GroupOrder, Reason, State};
 pub use group::{Group, Members};
 pub use heard::{Heard, NotForUs, Notice, accept};
 pub use instance::Instance;
-pub use timers::{master_down_interval, may_resume, skew_time};
+pub use timers::{master_down_interval, shortest_wait, skew_time};
 pub use track::{Effective, Reading, Tracker};

@@ -25,11 +25,11 @@ pub fn skew_time(version: VrrpVersion, interval: Centiseconds, priority: Priorit
     Duration::from_micros((parts * micros).div_ceil(256))
 }
 
-/// Whether a master that was silent for so long may go on as if nothing had been: every peer still waits, also one of
-/// the highest priority, which has hardly any skew time.
+/// How long every peer waits at least for the next advertisement, also one of the highest priority, which has hardly any
+/// skew time. A master that was silent for a shorter time may go on as if nothing had been.
 #[must_use]
-pub fn may_resume(interval: Centiseconds, silent: Duration) -> bool {
-    silent < interval.duration() * 3
+pub fn shortest_wait(interval: Centiseconds) -> Duration {
+    interval.duration() * 3
 }
 
 /// `Master_Down_Interval`: three of the master's intervals and the skew time.

@@ -11,7 +11,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::state::Mastership;
 use crate::kernel::Route;
 use crate::model::Timestamp;
-use crate::vrrp::may_resume;
+use crate::vrrp::shortest_wait;
 
 /// Why a virtual router does not go on.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,8 +75,9 @@ fn silent(
         return Err(Anew::Future);
     }
     let silent = now.since(left.advertised);
-    if !may_resume(router.interval, silent) {
-        return Err(Anew::Late(silent, router.interval.duration() * 3));
+    let wait = shortest_wait(router.interval);
+    if silent >= wait {
+        return Err(Anew::Late(silent, wait));
     }
     if here(member) {
         Ok(silent)

