@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::port;
-use super::seat::{NoPlace, Place, Seat, leftovers};
+use super::seat::{NoPlace, Place, Seat, has_all_addresses, leftovers};
 use super::secrets::Secrets;
 use super::trust::Trust;
 use super::view::RouterView;
@@ -191,8 +191,7 @@ impl Member {
 
     /// Whether all of its addresses are on the interface, for as long as a director said.
     pub(super) fn has_its_addresses(&self, route: &mut Route) -> bool {
-        let there = leftovers(route, &self.router);
-        there.is_ok_and(|it| it.len() == self.router.addresses.len())
+        has_all_addresses(route, &self.router).unwrap_or_default()
     }
 
     /// Goes on with this configuration, which differs only in how it proves who it is and in what it watches, and with

@@ -117,7 +117,7 @@ const fn is_lent(address: &InterfaceAddress) -> bool {
     address.lifetime.valid.is_some()
 }
 
-/// The virtual addresses that a director has left on the interface.
+/// The virtual addresses that a director has left, on the interface or on one with the virtual router's own hardware address.
 pub(super) fn leftovers(
     route: &mut Route,
     router: &ConfiguredRouter,
@@ -125,17 +125,36 @@ pub(super) fn leftovers(
     let Some(link) = route.link(&router.interface)? else {
         return Ok(Vec::new());
     };
-    let holder = if router.virtual_mac {
-        port::find(route, router, link.index)?
-    } else {
-        Some(link)
-    };
-    let Some(holder) = holder else {
-        return Ok(Vec::new());
-    };
+    let port = port::find(route, router, link.index)?;
     let addresses = route.addresses()?;
-    let found = virtual_ones(router, &holder, &addresses).map(|(_, found)| found);
-    Ok(found.filter(|it| is_lent(it)).cloned().collect())
+    let holders = [Some(link), port].into_iter().flatten();
+    let found = holders.flat_map(|link| lent_at(router, &link, &addresses));
+    Ok(found.collect())
+}
+
+fn lent_at(
+    router: &ConfiguredRouter,
+    link: &Link,
+    addresses: &[InterfaceAddress],
+) -> Vec<InterfaceAddress> {
+    let found = virtual_ones(router, link, addresses).map(|(_, found)| found);
+    found.filter(|it| is_lent(it)).cloned().collect()
+}
+
+/// Whether all virtual addresses are where the router has them, left there by a director.
+pub(super) fn has_all_addresses(
+    route: &mut Route,
+    router: &ConfiguredRouter,
+) -> Result<bool, RouteError> {
+    let mut holder = route.link(&router.interface)?;
+    if let (true, Some(link)) = (router.virtual_mac, &holder) {
+        holder = port::find(route, router, link.index)?;
+    }
+    let Some(link) = holder else {
+        return Ok(false);
+    };
+    let there = lent_at(router, &link, &route.addresses()?);
+    Ok(there.len() == router.addresses.len())
 }
 
 /// The address to speak from: the one that is configured, else the first one that is no virtual address. Over IPv6 it is
