@@ -32,6 +32,8 @@ pub(in crate::daemon) struct Mastership {
     version: VrrpVersion,
     interval: Centiseconds,
     addresses: Vec<VirtualAddress>,
+    /// Whether they have a hardware address of their own.
+    virtual_mac: bool,
     /// When it was advertised last, by the clock that counts while the host sleeps.
     pub(in crate::daemon) advertised: Timestamp,
 }
@@ -50,6 +52,7 @@ impl Mastership {
             version: router.version,
             interval: router.interval,
             addresses: router.addresses.clone(),
+            virtual_mac: router.virtual_mac,
             advertised,
         }
     }
@@ -243,6 +246,7 @@ mod tests {
             "addresses: [192.0.2.10/24, 192.0.2.11/24]",
             "addresses: [192.0.2.10/24], interval: 2s",
             "addresses: [192.0.2.10/24], version: 2",
+            "addresses: [192.0.2.10/24], virtual_mac: true",
         ] {
             assert!(!left.is_of("a", &router(other)), "{other}");
         }

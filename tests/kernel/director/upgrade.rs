@@ -335,7 +335,15 @@ fn otherwise() {
     assert!(!lan.has_address(0) && !lan.note().exists());
 }
 
-/// A sync group of two virtual routers, of IPv4 and of IPv6.
+/// The line with the number and the hardware address of the interface that a virtual router has for itself.
+fn interface_of_a_virtual_router(host: &Host) -> String {
+    let listed = host.command("ip", &["-oneline", "link"]).unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let own = listed.lines().find(|line| line.contains(": vrrp4."));
+    own.unwrap_or_else(|| panic!("{listed}")).to_owned()
+}
+
+/// A sync group of two virtual routers: of IPv4, with a hardware address of its own, and of IPv6.
 fn grouped() {
     let net = Net::new().unwrap();
     let host = net
@@ -344,18 +352,23 @@ fn grouped() {
     let files = Files::new();
     let router = |name: &str, addresses: &str| {
         format!(
-            "  - {{name: {name}, group: both, interface: eth0, vrid: 51, interval: {SLOW}, hold: 0s, addresses: [{addresses}]}}\n"
+            "  - {{name: {name}, group: both, interface: eth0, vrid: 51, interval: {SLOW}, hold: 0s, addresses: [{addresses}}}\n"
         )
     };
     files.write(&format!(
         "virtual_routers:\n{}{}virtual_services: []\n",
-        router("four", "192.168.0.10/24, 192.168.0.20/24"),
-        router("six", "'fd00:a::20/64', 'fd00:a::10/64'"),
+        router(
+            "four",
+            "192.168.0.10/24, 192.168.0.20/24], virtual_mac: true"
+        ),
+        router("six", "'fd00:a::20/64', 'fd00:a::10/64']"),
     ));
     let a = Running::start(&host, &files, &[]);
     for name in ["four", "six"] {
         a.wait_for(&format!("virtual router {name}: backup -> master"));
     }
+    let own_hardware = || interface_of_a_virtual_router(&host);
+    let before = own_hardware();
     let mut watched = Watched::on(&host, &host);
     let log = leave(a);
     assert!(
@@ -369,6 +382,7 @@ fn grouped() {
         ));
     }
     watched.nothing_was_seen();
+    assert_eq!(own_hardware(), before);
     // One address of one of them is not here any more.
     let log = leave(a);
     assert!(log.contains("master of four, six: left"), "{log}");
