@@ -55,10 +55,6 @@ pub(super) fn tests() -> Vec<Test> {
         ),
         ("a_sync_group_is_left_and_resumed_as_a_whole", grouped),
         (
-            "an_upgrade_of_a_master_keeps_the_interface_with_the_virtual_mac",
-            virtual_mac,
-        ),
-        (
             "a_director_that_is_started_while_the_one_before_ends_waits_for_it",
             at_once,
         ),
@@ -415,31 +411,4 @@ fn at_once() {
     assert!(a.end().0.success());
     lan.wait_until_heard(1);
     assert_eq!(b.count("-> master"), 0, "{}", b.log());
-}
-
-fn virtual_mac() {
-    let lan = Lan::new(SLOW);
-    lan.configure(0, "priority: 200, virtual_mac: true");
-    lan.configure(1, "priority: 100, virtual_mac: true");
-    let [a, b] = lan.start_both();
-    let (host, _) = &lan.directors[0];
-    let port = || {
-        let listed = host.command("ip", &["-brief", "-4", "address"]).unwrap();
-        let listed = String::from_utf8(listed.stdout).unwrap();
-        let line = listed.lines().find(|it| it.starts_with("vrrp4."));
-        line.map(str::to_owned)
-    };
-    let before = port();
-    assert!(
-        before.as_ref().is_some_and(|it| it.contains(VIP)),
-        "{before:?}"
-    );
-    a.signal(Signal::SIGUSR2);
-    a.wait_for(LEFT);
-    let a = lan.start(0);
-    a.wait_for(RESUMED);
-    assert_eq!(port(), before);
-    assert_eq!(b.count("-> master"), 0, "{}", b.log());
-    assert!(a.stop().success());
-    assert_eq!(port(), None);
 }
