@@ -14,7 +14,6 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use lab::namespace::Namespace;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket,
     sockopt,
@@ -127,12 +126,6 @@ pub(crate) fn answer(listener: TcpListener, protocol: Protocol) -> Result<Arc<At
         eprintln!("bench: a server has ended: {ended:?}");
     })?;
     Ok(counted)
-}
-
-/// Raises this process's limit of descriptors as far as possible: thousands of connections may be open at a time.
-pub(crate) fn allow_many_descriptors() -> Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raise the limit of open files")
 }
 
 /// A server process in a namespace: a server for each of these protocols and ports.

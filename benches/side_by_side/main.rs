@@ -10,7 +10,7 @@
 //! the processors awake.
 //!
 //! The checks have parts of their own, each in its own boot or natively: [`scale`], [`detection`], [`rate`]; `-- checks`
-//! measures these three.
+//! measures these three. [`failover`] is about two directors with one address.
 //!
 //! Times in the lab's kernel mean nothing by themselves: a system call costs ten times what it costs on hardware, and
 //! there is one processor. Measure on a machine with nothing else to do. Each run gets a fresh network namespace,
@@ -27,6 +27,7 @@ mod answer;
 mod awake;
 mod daemon;
 mod detection;
+mod failover;
 mod figure;
 mod inputs;
 mod measure;
@@ -65,7 +66,7 @@ const SHORT_RUNS: usize = 5;
 const LISTINGS: usize = 15;
 
 fn main() -> ExitCode {
-    if let Err(error) = answer::allow_many_descriptors() {
+    if let Err(error) = lab::limits::allow_many_descriptors() {
         return said(Err(error));
     }
     let mut arguments = std::env::args().skip(1);
@@ -95,9 +96,20 @@ fn asked_for(asked: impl Fn(&str) -> bool) -> Vec<Extent> {
     let named = Extent::ALL.into_iter().find(|it| asked(it.word()));
     match named {
         Some(Extent::Lvsadm) => vec![Extent::Floor, Extent::Lvsadm],
-        Some(one @ (Extent::Floor | Extent::Scale | Extent::Detection | Extent::Rate)) => vec![one],
+        Some(
+            one @ (Extent::Floor
+            | Extent::Scale
+            | Extent::Detection
+            | Extent::Rate
+            | Extent::Failover),
+        ) => vec![one],
         None if asked("checks") => CHECKS.into(),
-        Some(Extent::All) | None => [&[Extent::Floor, Extent::All][..], &CHECKS].concat(),
+        Some(Extent::All) | None => [
+            &[Extent::Floor, Extent::All][..],
+            &CHECKS,
+            &[Extent::Failover],
+        ]
+        .concat(),
     }
 }
 
@@ -124,6 +136,7 @@ fn measure(extent: Extent) -> ExitCode {
         Extent::Scale => scale::run(directory.path()),
         Extent::Detection => detection::run(directory.path()),
         Extent::Rate => rate::run(directory.path()),
+        Extent::Failover => failover::run(directory.path()),
     };
     said(figures.and_then(|figures| {
         print!("{}", Versions::read(extent)?);
@@ -175,16 +188,19 @@ enum Extent {
     Detection,
     /// Checks each second, natively.
     Rate,
+    /// Two directors with one address.
+    Failover,
 }
 
 impl Extent {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Floor,
         Self::Lvsadm,
         Self::All,
         Self::Scale,
         Self::Detection,
         Self::Rate,
+        Self::Failover,
     ];
 
     /// The argument that asks for it.
@@ -196,13 +212,14 @@ impl Extent {
             Self::Scale => "scale",
             Self::Detection => "detection",
             Self::Rate => "rate",
+            Self::Failover => "failover",
         }
     }
 
     /// Whether the processors are kept awake.
     const fn is_awake(self) -> bool {
         match self {
-            Self::Floor | Self::Scale | Self::Detection => true,
+            Self::Floor | Self::Scale | Self::Detection | Self::Failover => true,
             Self::Lvsadm | Self::All | Self::Rate => false,
         }
     }

@@ -4,17 +4,23 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use lab::limits::allow_many_descriptors;
 use lab::netns::{Host, Net};
 use lab::question::{Conversation, connect};
+use lab::resets::Resets;
 use lab::service::NameServer;
 use nix::sys::signal::Signal;
 
 use super::process::{Files, Running};
 use super::vrrp::{SERVICE, VIP, real_server, serve};
-use crate::Test;
 use crate::stage::{PATIENCE, wait_for};
+use crate::{Test, number};
 
 const SERVERS: [(&str, u8); 3] = [("rs1", 2), ("rs2", 3), ("rs3", 4)];
+/// How many connections are held where `HELD` does not say it.
+const HELD: u64 = 200;
+/// So many connections are surely asked in a second, also where a system call is slow.
+const ASKED_IN_A_SECOND: u64 = 400;
 const CHECKED: &str = "check: {tcp: {}, interval: 200ms, rise: 1, fall: 2}";
 
 pub(super) fn tests() -> Vec<Test> {
@@ -57,6 +63,8 @@ impl Lan {
 
     /// With more sections, and more keys of the service.
     fn with(sections: &str, service: &str) -> Self {
+        // All connections say something within that time.
+        let adopt = held().div_ceil(ASKED_IN_A_SECOND);
         let net = Net::new().unwrap();
         let client = net.host("client", &["192.168.0.100/24"]).unwrap();
         let servers = SERVERS.map(|(name, last)| {
@@ -68,7 +76,7 @@ impl Lan {
             host.sysctl("ipv4/ip_forward", "1").unwrap();
             let files = Files::new();
             files.write(&format!(
-                "ipvs: {{adopt_connections: 1s}}\n{sections}\n\
+                "ipvs: {{adopt_connections: {adopt}s}}\n{sections}\n\
                  virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 1s, hold: 0s, addresses: [{VIP}/24]}}\n\
                  virtual_services:\n  - {{address: '{SERVICE}', {service}, {CHECKED}, servers: [192.168.0.4, \
                  192.168.0.2, {{address: 192.168.0.3, weight: 3}}]}}\n"
@@ -112,7 +120,7 @@ impl Lan {
 
     /// Opens connections, and notes who answers each.
     fn hold(&self) -> Vec<(Conversation, String)> {
-        let held = std::env::var("HELD").map_or(200, |text| text.parse().unwrap());
+        allow_many_descriptors().unwrap();
         let to: SocketAddr = SERVICE.parse().unwrap();
         self.client.run(|| {
             let open = |_| {
@@ -121,16 +129,27 @@ impl Lan {
                 let answer = held.ask("hello", Instant::now() + PATIENCE).unwrap();
                 (held, answer)
             };
-            (0..held).map(open).collect()
+            (0..held()).map(open).collect()
         })
     }
 }
 
-/// How many connections have another answer than before, or none.
+fn held() -> u64 {
+    number("HELD", HELD)
+}
+
+/// How many connections have another answer than before, or none. All are asked before the first answer is read: a
+/// director that has taken over adopts those that speak soon.
 fn broken(held: &mut [(Conversation, String)]) -> usize {
-    let broken = held.iter_mut().filter_map(|(held, before)| {
-        let asked = held.ask("hello", Instant::now() + PATIENCE);
-        (asked.ok().as_ref() != Some(before)).then_some(())
+    let deadline = Instant::now() + PATIENCE;
+    let asked = held
+        .iter_mut()
+        .map(|(held, _)| held.say("hello", deadline).is_ok());
+    let asked: Vec<bool> = asked.collect();
+    let answers = held.iter_mut().zip(asked);
+    let broken = answers.filter_map(|((held, before), asked)| {
+        let answer = held.hear(Instant::now() + PATIENCE).ok();
+        (!asked || answer.as_ref() != Some(before)).then_some(())
     });
     broken.count()
 }
@@ -149,6 +168,7 @@ fn dies() {
         (lan.setting(0, "sloppy_tcp") == "0").then_some(())
     });
     assert_eq!(lan.setting(1, "sloppy_tcp"), "1");
+    let resets = Resets::from(VIP.parse().unwrap(), &lan.client).unwrap();
     let mut held = lan.hold();
     assert_eq!(different(&held), 3);
     let (host, _) = &lan.directors[0];
@@ -173,6 +193,8 @@ fn dies() {
     assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
     a.wait_for("virtual router eth0/51: backup -> master");
     assert_eq!(broken(&mut held), 0, "{}", a.log());
+    println!("{} connections lived on, twice", held.len());
+    assert_eq!(resets.count(), 0);
 }
 
 fn server_down() {
@@ -206,12 +228,17 @@ fn server_down() {
 fn usual() {
     let lan = Lan::new("scheduler: mh, scheduler_flags: [mh-port, mh-fallback]");
     let [_a, b] = lan.start_both();
+    let resets = Resets::from(VIP.parse().unwrap(), &lan.client).unwrap();
     let mut held = lan.hold();
     let (host, files) = &lan.directors[0];
     let said = files.once(host, "failover", &[]);
     assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
     b.wait_for("virtual router eth0/51: backup -> master");
     assert_eq!(broken(&mut held), held.len());
+    // So a reset is seen where there is one.
+    wait_for("a reset of each", || {
+        (resets.count() >= held.len()).then_some(())
+    });
 }
 
 fn synchronised() {

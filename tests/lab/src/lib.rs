@@ -24,12 +24,14 @@ mod image;
 mod keeper;
 pub mod kernel;
 mod keys;
+pub mod limits;
 pub mod load;
 pub mod machines;
 pub mod namespace;
 pub mod netns;
 pub mod question;
 mod relay;
+pub mod resets;
 mod scratch;
 pub mod service;
 #[cfg(feature = "tls")]

@@ -3,10 +3,10 @@
 //!
 //! Nothing has a name in the file system. A dropped host is gone when no thread, socket or child is in it.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
@@ -116,6 +116,44 @@ impl Host {
             self.port,
             if plugged { "up" } else { "down" }
         ))
+    }
+
+    /// A hand at this host's cable, which pulls it when it is told to, without the time that a program takes to start.
+    pub fn hand_at_cable(&self) -> Result<Hand> {
+        let mut command = Command::new("ip");
+        command.args(["-batch", "-"]).stdin(Stdio::piped());
+        self.bridge.adopt(&mut command);
+        Ok(Hand {
+            program: command.spawn().context("run ip")?,
+            line: format!("link set {} down\n", self.port),
+        })
+    }
+}
+
+/// See [`Host::hand_at_cable`].
+#[derive(Debug)]
+pub struct Hand {
+    program: Child,
+    line: String,
+}
+
+impl Hand {
+    /// Pulls the cable; afterwards it is out.
+    pub fn pull(mut self) -> Result<()> {
+        if let Some(mut stdin) = self.program.stdin.take() {
+            stdin.write_all(self.line.as_bytes())?;
+        }
+        let ended = self.program.wait()?;
+        ensure!(ended.success(), "ip: {ended}");
+        Ok(())
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        // One that was never told reads to the end, and does nothing.
+        drop(self.program.stdin.take());
+        let _ = self.program.wait();
     }
 }
 

@@ -112,12 +112,24 @@ impl Conversation {
 
     /// Sends `line` and returns the line that answers it, without its end.
     pub fn ask(&mut self, line: &str, deadline: Instant) -> io::Result<String> {
+        self.say(line, deadline)?;
+        self.hear(deadline)
+    }
+
+    /// Sends `line`, and does not wait for what answers it.
+    pub fn say(&mut self, line: &str, deadline: Instant) -> io::Result<()> {
         let stream = self.reader.get_mut();
         stream.set_write_timeout(Some(left(deadline)?))?;
-        stream.set_read_timeout(Some(left(deadline)?))?;
         stream
             .write_all(format!("{line}\n").as_bytes())
-            .map_err(timed_out)?;
+            .map_err(timed_out)
+    }
+
+    /// Returns the next line that comes, without its end.
+    pub fn hear(&mut self, deadline: Instant) -> io::Result<String> {
+        self.reader
+            .get_mut()
+            .set_read_timeout(Some(left(deadline)?))?;
         let mut answer = String::new();
         if self.reader.read_line(&mut answer).map_err(timed_out)? == 0 {
             return Err(io::Error::new(

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand};
 
 use super::say;
+use crate::limits;
 use crate::load::{ALWAYS, Kind, Plan, Record, run};
 use crate::machines::Lab;
 use crate::service::{NameServer, tcp_name_server, udp_name_server};
@@ -76,6 +77,8 @@ impl Command {
 }
 
 fn serve(args: &ServeArgs) -> Result<u8> {
+    // Thousands of connections may be held.
+    limits::allow_many_descriptors()?;
     let start = if args.udp {
         udp_name_server
     } else {
