@@ -20,13 +20,15 @@ KERNELS := $(TARGET)/kernels
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-checks lab fuzz drains kernels matrix
+.PHONY: help demo test bench bench-checks bench-failover failover lab fuzz drains kernels matrix
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
 	@echo 'make test    every check: formatting, lints, all tests, the demonstration (about 25 minutes)'
 	@echo 'make bench   the director beside ipvsadm, keepalived and HAProxy; exit status 1 where a goal is missed'
 	@echo 'make bench-checks  of that only the checks: 10,000 of them, how soon a fault is found, checks each second'
+	@echo 'make bench-failover  of that only two directors with one address: how soon clients are served, processor time'
+	@echo 'make failover  the power of the active of two directors is cut while clients hold 10,000 connections (HELD=N)'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
 	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
 	@echo 'make matrix  the tests that need a kernel, and the demonstration, on each of these kernels'
@@ -58,8 +60,9 @@ test:
 	$(say) '4 of 6: building the programs'
 	@$(CARGO) build --workspace --bins || \
 		$(call failed,4,steps 5 and 6 did not run (the torture, the demonstration))
-	$(say) '5 of 6: every promise is attacked at any moment'
+	$(say) '5 of 6: every promise is attacked at any moment; the power of the active of two directors is cut'
 	@$(TARGET)/debug/stories torture --rounds 11 || $(call failed,5,step 6 did not run (the demonstration))
+	@$(TARGET)/debug/stories failover || $(call failed,5,step 6 did not run (the demonstration))
 	$(say) '6 of 6: the demonstration'
 	@$(TARGET)/debug/stories demo --like docs/demo.txt || $(call failed,6,all others passed)
 	@printf '\nmake test: all tests passed\n'
@@ -76,6 +79,21 @@ bench-checks:
 	@$(INSTALL) $(LAB_PACKAGES) keepalived haproxy $(LINKER)
 	$(say) 'building (the first time takes minutes)'
 	@$(CARGO) bench --bench side_by_side -- checks
+
+bench-failover:
+	@$(CHECK) kernel
+	@$(INSTALL) $(LAB_PACKAGES) keepalived $(LINKER)
+	$(say) 'building (the first time takes minutes)'
+	@$(CARGO) bench --bench side_by_side -- failover
+
+HELD ?= 10000
+
+failover:
+	@$(CHECK) machines
+	@$(INSTALL) $(LAB_PACKAGES) $(LINKER)
+	$(say) 'building (the first time takes minutes)'
+	@$(CARGO) build --release --workspace --bins
+	@$(TARGET)/release/stories failover --held $(HELD)
 
 # The status of the shell is that of its last command: only a failure of the lab itself, 125, is one of make.
 lab:

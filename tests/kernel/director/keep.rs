@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Connections that live on when the other director takes over. `HELD` says how many are held.
 
-use std::net::SocketAddr;
-use std::time::Instant;
-
-use lab::limits::allow_many_descriptors;
+use lab::held::Held;
 use lab::netns::{Host, Net};
-use lab::question::{Conversation, connect};
 use lab::resets::Resets;
 use lab::service::NameServer;
 use nix::sys::signal::Signal;
@@ -118,46 +114,15 @@ impl Lan {
         text.trim().to_owned()
     }
 
-    /// Opens connections, and notes who answers each.
-    fn hold(&self) -> Vec<(Conversation, String)> {
-        allow_many_descriptors().unwrap();
-        let to: SocketAddr = SERVICE.parse().unwrap();
-        self.client.run(|| {
-            let open = |_| {
-                let stream = connect(None, to, PATIENCE).unwrap();
-                let mut held = Conversation::new(stream).unwrap();
-                let answer = held.ask("hello", Instant::now() + PATIENCE).unwrap();
-                (held, answer)
-            };
-            (0..held()).map(open).collect()
-        })
+    /// Holds connections of the client.
+    fn hold(&self) -> Held {
+        let (count, to) = (held().try_into().unwrap(), SERVICE.parse().unwrap());
+        self.client.run(|| Held::open(count, to, PATIENCE).unwrap())
     }
 }
 
 fn held() -> u64 {
     number("HELD", HELD)
-}
-
-/// How many connections have another answer than before, or none. All are asked before the first answer is read: a
-/// director that has taken over adopts those that speak soon.
-fn broken(held: &mut [(Conversation, String)]) -> usize {
-    let deadline = Instant::now() + PATIENCE;
-    let asked = held
-        .iter_mut()
-        .map(|(held, _)| held.say("hello", deadline).is_ok());
-    let asked: Vec<bool> = asked.collect();
-    let answers = held.iter_mut().zip(asked);
-    let broken = answers.filter_map(|((held, before), asked)| {
-        let answer = held.hear(Instant::now() + PATIENCE).ok();
-        (!asked || answer.as_ref() != Some(before)).then_some(())
-    });
-    broken.count()
-}
-
-/// How many different servers answer.
-fn different(held: &[(Conversation, String)]) -> usize {
-    let answers: std::collections::BTreeSet<&String> = held.iter().map(|(_, it)| it).collect();
-    answers.len()
 }
 
 fn dies() {
@@ -170,12 +135,12 @@ fn dies() {
     assert_eq!(lan.setting(1, "sloppy_tcp"), "1");
     let resets = Resets::from(VIP.parse().unwrap(), &lan.client).unwrap();
     let mut held = lan.hold();
-    assert_eq!(different(&held), 3);
+    assert_eq!(held.servers().len(), 3);
     let (host, _) = &lan.directors[0];
     host.plug(false).unwrap();
     a.signal(Signal::SIGKILL);
     b.wait_for("virtual router eth0/51: backup -> master");
-    assert_eq!(broken(&mut held), 0, "{}", b.log());
+    assert_eq!(held.broken_when_asked(PATIENCE), 0, "{}", b.log());
     b.wait_for("net.ipv4.vs.sloppy_tcp 1 -> 0");
     // The first one has lost its table.
     host.plug(true).unwrap();
@@ -192,8 +157,8 @@ fn dies() {
     let said = files.once(host, "failover", &[]);
     assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
     a.wait_for("virtual router eth0/51: backup -> master");
-    assert_eq!(broken(&mut held), 0, "{}", a.log());
-    println!("{} connections lived on, twice", held.len());
+    assert_eq!(held.broken_when_asked(PATIENCE), 0, "{}", a.log());
+    println!("{} connections lived on, twice", held.count());
     assert_eq!(resets.count(), 0);
 }
 
@@ -206,7 +171,7 @@ fn server_down() {
     for director in [&a, &b] {
         director.wait_for("192.168.0.3:80 of TCP 192.168.0.10:80: up -> down");
     }
-    held.retain(|(_, answer)| !answer.starts_with("rs2"));
+    held.close_those_of("rs2");
     let (host, files) = &lan.directors[0];
     // The table of the new master knows the dead server from the beginning, as the old one's did.
     assert!(b.stop().success());
@@ -222,7 +187,7 @@ fn server_down() {
     let said = files.once(host, "failover", &[]);
     assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
     b.wait_for("virtual router eth0/51: backup -> master");
-    assert_eq!(broken(&mut held), 0, "{}", b.log());
+    assert_eq!(held.broken_when_asked(PATIENCE), 0, "{}", b.log());
 }
 
 fn usual() {
@@ -234,10 +199,10 @@ fn usual() {
     let said = files.once(host, "failover", &[]);
     assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
     b.wait_for("virtual router eth0/51: backup -> master");
-    assert_eq!(broken(&mut held), held.len());
+    assert_eq!(held.broken_when_asked(PATIENCE), held.count());
     // So a reset is seen where there is one.
     wait_for("a reset of each", || {
-        (resets.count() >= held.len()).then_some(())
+        (resets.count() >= held.count()).then_some(())
     });
 }
 
@@ -251,7 +216,7 @@ fn synchronised() {
     a.wait_for("stopped backup sync daemon");
     b.wait_for("started backup sync daemon");
     let mut held = lan.hold();
-    assert_eq!(broken(&mut held), 0);
+    assert_eq!(held.broken_when_asked(PATIENCE), 0);
     let known = |director: usize| {
         let (host, _) = &lan.directors[director];
         let listed =
@@ -260,13 +225,13 @@ fn synchronised() {
         lines.count()
     };
     wait_for("the other kernel has all connections", || {
-        (known(1) >= held.len()).then_some(())
+        (known(1) >= held.count()).then_some(())
     });
     let (host, files) = &lan.directors[0];
     let said = files.once(host, "failover", &[]);
     assert_eq!(said.out, "handed over: eth0/51\n", "{said:?}");
     b.wait_for("virtual router eth0/51: backup -> master");
-    assert_eq!(broken(&mut held), 0, "{}", b.log());
+    assert_eq!(held.broken_when_asked(PATIENCE), 0, "{}", b.log());
     b.wait_for("started master sync daemon");
     a.wait_for("stopped master sync daemon");
 }

@@ -20,6 +20,7 @@
 pub mod cli;
 pub mod etc;
 mod genl;
+pub mod held;
 mod image;
 mod keeper;
 pub mod kernel;

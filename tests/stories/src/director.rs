@@ -27,6 +27,7 @@ pub(super) type Table = BTreeSet<String>;
 #[derive(Debug)]
 pub(super) struct Director {
     lab: Lab,
+    host: &'static str,
     log: PathBuf,
 }
 
@@ -35,16 +36,23 @@ pub(super) struct Director {
 pub(super) struct Mark(usize);
 
 impl Director {
+    /// The one of most stories.
     pub(super) fn new(lab: &Lab) -> Self {
+        Self::on(lab, HOST)
+    }
+
+    /// The one on this host.
+    pub(super) fn on(lab: &Lab, host: &'static str) -> Self {
         Self {
             lab: lab.clone(),
-            log: lab.log(HOST),
+            host,
+            log: lab.log(host),
         }
     }
 
     /// Runs a command there, to its end, which must be a success.
     pub(super) fn run(&self, command: &str) -> Result<String> {
-        run(&self.lab, HOST, command)
+        run(&self.lab, self.host, command)
     }
 
     /// Starts `director run`; returns the place in the log where its messages begin, and its first report.
@@ -57,7 +65,8 @@ impl Director {
 
     /// Starts `director run` with this configuration, and does not wait for anything.
     pub(super) fn launch(&self, config: &str) -> Result<()> {
-        self.lab.start_detached(HOST, &["director", "run", config])
+        self.lab
+            .start_detached(self.host, &["director", "run", config])
     }
 
     /// Sends the running director a signal such as `TERM`, and waits until it is gone; returns its process number.
@@ -77,7 +86,7 @@ impl Director {
     fn is_process(&self, pid: u64) -> Result<bool> {
         let output = self
             .lab
-            .on(HOST, &["busybox", "kill", "-0", &pid.to_string()])?;
+            .on(self.host, &["busybox", "kill", "-0", &pid.to_string()])?;
         Ok(output.success())
     }
 

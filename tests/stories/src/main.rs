@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The program `stories`: it plays the demonstration and the torture of the director, in a lab of several machines.
+//! The program `stories`: it plays the demonstration, the torture and the failover of the director, in a lab of several
+//! machines.
 //!
 //! The stories run the programs `director`, `realserver`, `lvsadm` and `lab` of their own directory, as a person would.
 //! They measure their figures in the same run. When a check fails, the story says so, and its exit status is not 0.
@@ -20,6 +21,7 @@ mod config;
 mod demo;
 mod director;
 mod drift;
+mod failover;
 mod failure;
 mod hosts;
 mod report;
@@ -61,6 +63,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         like: Option<PathBuf>,
     },
+    Failover(failover::FailoverArgs),
     Torture(torture::TortureArgs),
 }
 
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
     }
     match Cli::parse().command {
         Command::Demo { like } => demo::main(like.as_deref()),
+        Command::Failover(args) => failover::main(&args),
         Command::Torture(args) => torture::main(&args),
     }
 }
