@@ -153,6 +153,13 @@ impl Member {
         self.seat.iter().flat_map(Seat::descriptors)
     }
 
+    /// Takes for each of these whether there is something to read.
+    pub(super) fn find_readable(&mut self, answers: &mut impl Iterator<Item = bool>) {
+        if let Some(seat) = &mut self.seat {
+            seat.find_readable(answers);
+        }
+    }
+
     /// From now on its addresses may become local.
     pub(super) fn begin(&mut self, now: Timestamp, route: &mut Route) {
         if self.may_begin {
@@ -449,10 +456,10 @@ impl Member {
         self.announce(AnnounceReason::TwoMasters);
     }
 
-    /// Reads what has come in.
-    pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) {
+    /// Reads what has come in; `true` when there was something.
+    pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) -> bool {
         let Some(seat) = &mut self.seat else {
-            return;
+            return false;
         };
         let heard = seat.hear_arp(now, &self.router.addresses);
         if heard.any {
@@ -462,23 +469,29 @@ impl Member {
         if let Some((address, who)) = heard.dispute {
             self.defend(now, address, who);
         }
+        let mut any = heard.any;
         let mut bytes = [0; MOST_BYTES + 64];
         for _ in 0..MOST_AT_ONCE {
             let Some(seat) = &mut self.seat else {
-                return;
+                break;
             };
             match seat.receive(now, &mut bytes) {
                 Ok(Some(arrived)) => {
+                    any = true;
                     let payload = bytes.get(arrived.begin..arrived.end).unwrap_or_default();
                     let heard = self.trust.read(now, &self.name, payload, &arrived.delivery);
                     if let Some(heard) = heard {
                         self.handle(now, Event::Heard(heard), route);
                     }
                 }
-                Ok(None) => return,
-                Err(_) => return self.settle(now, route),
+                Ok(None) => break,
+                Err(_) => {
+                    self.settle(now, route);
+                    break;
+                }
             }
         }
+        any
     }
 
     /// Calls the machine when its time has come.

@@ -39,6 +39,8 @@ pub(super) struct Seat {
     arp: Allowance,
     /// Where the addresses are, while they have a hardware address of their own.
     port: Option<Port>,
+    /// Which of the three have something to read.
+    readable: [bool; 3],
 }
 
 /// What ARP has come in.
@@ -202,6 +204,7 @@ impl Seat {
             frames: FrameSocket::open(place.index)?,
             arp: Allowance::of(MOST_FRAMES),
             port: None,
+            readable: [false; 3],
         })
     }
 
@@ -293,17 +296,30 @@ impl Seat {
     /// What to wait for: those that may be read.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let all = [
-            (self.advertisements.as_fd(), self.likely),
-            (self.rest.as_fd(), self.unlikely),
-            (self.frames.as_fd(), self.arp),
+            self.advertisements.as_fd(),
+            self.rest.as_fd(),
+            self.frames.as_fd(),
         ];
-        let may_be_read = all.into_iter().filter(|(_, it)| it.renews_at().is_none());
-        may_be_read.map(|(descriptor, _)| descriptor)
+        let allowed = self.allowances().map(|it| it.renews_at().is_none());
+        let all = all.into_iter().zip(allowed);
+        all.filter_map(|(descriptor, allowed)| allowed.then_some(descriptor))
+    }
+
+    /// Takes for each of these whether there is something to read. What has nothing costs no system call; one that was not
+    /// waited for may have something.
+    pub(super) fn find_readable(&mut self, answers: &mut impl Iterator<Item = bool>) {
+        self.readable = self
+            .allowances()
+            .map(|it| it.renews_at().is_some() || answers.next().unwrap_or_default());
+    }
+
+    const fn allowances(&self) -> [Allowance; 3] {
+        [self.likely, self.unlikely, self.arp]
     }
 
     /// When one that may not be read now may be read again.
     pub(super) fn reads_again_at(&self) -> Option<Timestamp> {
-        let all = [self.likely, self.unlikely, self.arp];
+        let all = self.allowances();
         all.iter().filter_map(Allowance::renews_at).min()
     }
 
@@ -313,15 +329,18 @@ impl Seat {
         now: Timestamp,
         into: &mut [u8],
     ) -> io::Result<Option<Arrived>> {
+        let [likely, rest, _] = &mut self.readable;
         let sockets = [
-            (&self.advertisements, &mut self.likely),
-            (&self.rest, &mut self.unlikely),
+            (likely, &self.advertisements, &mut self.likely),
+            (rest, &self.rest, &mut self.unlikely),
         ];
-        for (socket, allowance) in sockets {
-            if allowance.take(now)
-                && let Some(arrived) = socket.receive(into)?
-            {
-                return Ok(Some(arrived));
+        for (readable, socket, allowance) in sockets {
+            if *readable && allowance.take(now) {
+                let arrived = socket.receive(into)?;
+                *readable = arrived.is_some();
+                if arrived.is_some() {
+                    return Ok(arrived);
+                }
             }
         }
         Ok(None)
@@ -342,7 +361,8 @@ impl Seat {
     pub(super) fn hear_arp(&mut self, now: Timestamp, addresses: &[VirtualAddress]) -> HeardArp {
         let (mut frame, mut heard) = ([0; 64], HeardArp::default());
         let ours = self.hardware();
-        while self.arp.take(now) {
+        let [.., readable] = self.readable;
+        while readable && self.arp.take(now) {
             let Ok(Some(length)) = self.frames.receive(&mut frame) else {
                 break;
             };

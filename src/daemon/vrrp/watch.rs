@@ -157,13 +157,10 @@ impl Watch {
 
     /// Waits once, and handles what has come; `false` at the end.
     fn turn(&mut self, route: &mut Route) -> bool {
-        if self.deferred.is_empty() {
-            self.wait();
-        }
-        let _ = self.bell.read();
+        let news = self.deferred.is_empty() && self.wait();
         let now = self.clock.now();
         let before: Vec<State> = self.members.iter().map(Member::state).collect();
-        let happened = self.happened();
+        let happened = if news { self.happened() } else { Vec::new() };
         for number in 0..self.members.len() {
             self.attend(now, number, &happened, route);
         }
@@ -194,8 +191,10 @@ impl Watch {
             for event in happened {
                 member.happened(now, event, route);
             }
-            member.hear(now, route);
-            member.wake(self.clock.now(), route);
+            if member.hear(now, route) {
+                // That took time.
+                member.wake(self.clock.now(), route);
+            }
         }
         self.settle(now, &grouped, route);
     }
@@ -439,8 +438,8 @@ impl Watch {
         }
     }
 
-    /// Until something can be read, or the next deadline.
-    fn wait(&self) {
+    /// Until something can be read, or the next deadline. Returns whether the kernel has news of this host.
+    fn wait(&mut self) -> bool {
         let now = self.clock.now();
         let deadline = self.members.iter().filter_map(Member::deadline).min();
         let patience = deadline.map(|at| TimeSpec::from_duration(at.since(now)));
@@ -453,6 +452,17 @@ impl Watch {
         let mut all: Vec<PollFd<'_>> = all.map(|it| PollFd::new(it, PollFlags::POLLIN)).collect();
         // A signal wakes as well.
         let _ = ppoll(&mut all, patience, None);
+        let answers = all.iter().map(|it| it.any().unwrap_or(true));
+        let answers: Vec<bool> = answers.collect();
+        let mut answers = answers.into_iter();
+        if answers.next().unwrap_or_default() {
+            let _ = self.bell.read();
+        }
+        let news = self.monitor.is_some() && answers.next().unwrap_or_default();
+        for member in &mut self.members {
+            member.find_readable(&mut answers);
+        }
+        news
     }
 }
 
