@@ -20,7 +20,7 @@ KERNELS := $(TARGET)/kernels
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-checks bench-failover failover lab fuzz drains kernels matrix
+.PHONY: help demo test bench bench-checks bench-failover failover lab fuzz drains kernels peers matrix
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
@@ -31,6 +31,7 @@ help:
 	@echo 'make failover  the power of the active of two directors is cut while clients hold 10,000 connections (HELD=N)'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
 	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
+	@echo 'make peers   keepalived and FRR of Debian 13, for the tests: PEERS=target/peers/trixie cargo test --test kernel vrrp'
 	@echo 'make matrix  the tests that need a kernel, and the demonstration, on each of these kernels'
 	@echo 'make drains  1,000 random drains of real servers with clients at work, in the lab (DRAINS=N, SEED=N)'
 	@echo 'make fuzz    every fuzz target for a minute (fuzz/README.md)'
@@ -106,6 +107,11 @@ lab:
 kernels:
 	@$(INSTALL) patchelf debian-archive-keyring
 	@tests/lab/fetch-kernels.sh $(KERNELS) $(OTHER_RELEASES)
+
+# This machine's own release needs none.
+peers:
+	@$(INSTALL) debian-archive-keyring
+	@tests/lab/fetch-peers.sh $(TARGET)/peers trixie
 
 # The matrix names a kernel that could not be fetched, and runs without it.
 matrix:

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// The unit of times in `/proc/PID/stat`: the kernel's `USER_HZ`, the same on every machine.
-const TICK: Duration = Duration::from_millis(10);
+/// The unit of times in `/proc/PID/stat`: the kernel's `USER_HZ`, the same on every machine. The lab's kernel counts in
+/// these: who runs when one is over has used all of it.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// A process and its children.
 pub(crate) fn processes(pid: u32) -> Result<Vec<u32>> {

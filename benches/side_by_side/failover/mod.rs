@@ -21,7 +21,7 @@ use pair::{Pair, Program};
 use stream::{Attempt, Stream};
 
 use crate::figure::{Figure, quantile};
-use crate::usage::processor_time;
+use crate::usage::{TICK, processor_time};
 
 /// How often each program is measured, where `RUNS` does not say it.
 const RUNS: u32 = 10;
@@ -30,6 +30,8 @@ const BRISK: Duration = Duration::from_millis(10);
 /// How often that is measured at most, and for how long.
 const RESTS: u32 = 3;
 const REST: Duration = Duration::from_secs(30);
+/// How often the pace is shifted meanwhile.
+const TURNS: u32 = 60;
 /// The goals for the time until clients are served again.
 const SOON: Duration = Duration::from_millis(500);
 const SOONER: Duration = Duration::from_millis(100);
@@ -193,7 +195,11 @@ impl Used {
             Ok([active?, other?])
         };
         let (moves, begin, before) = (pair.take_overs()?, Instant::now(), now()?);
-        thread::sleep(REST);
+        for turn in 0..TURNS {
+            // Else the ticks that the kernel counts by would always meet the same moment of an interval.
+            pair.shift(active, BRISK, TICK * turn / TURNS)?;
+            thread::sleep(REST / TURNS);
+        }
         let (after, took) = (now()?, begin.elapsed());
         self.moves += pair.take_overs()? - moves;
         let [active, other] = before;

@@ -23,11 +23,12 @@ use lvs_director::net::{Hears, VrrpSocket};
 use lvs_director::plan::Target as _;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::daemon::{Running, keepalived};
 use crate::measure::DIRECTOR;
-use crate::usage::processes;
+use crate::usage::{TICK, processes};
 
 const VIP: &str = "192.168.0.10";
 const SERVER: &str = "192.168.0.2";
@@ -124,6 +125,27 @@ impl Pair {
         };
         let log = |host| fs::read_to_string(self.directory.join(format!("log{host}")));
         Ok(log(0)?.matches(words).count() + log(1)?.matches(words).count())
+    }
+
+    /// Shifts the pace of this host's advertisements: its program rests for a little longer than `interval`, until a
+    /// moment that is so far behind a tick of the kernel.
+    pub(super) fn shift(&self, host: usize, interval: Duration, behind: Duration) -> Result<()> {
+        let pids = processes(self.at(host)?.1.0.id())?;
+        let all = |signal| -> Result<()> {
+            for pid in &pids {
+                kill(Pid::from_raw((*pid).try_into()?), signal)?;
+            }
+            Ok(())
+        };
+        all(Signal::SIGSTOP)?;
+        let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+        let tick = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE)?);
+        let mut until = tick + behind;
+        while until < now + interval {
+            until += TICK;
+        }
+        thread::sleep(until.saturating_sub(now));
+        all(Signal::SIGCONT)
     }
 
     /// Waits for an advertisement of the master, and so much longer.
