@@ -3,9 +3,10 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use lab::netns::{Host, Net};
+use lab::peers::peer;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -80,7 +81,7 @@ impl Frr {
         let path = |end: &str| files.path(&format!("{name}.{end}"));
         fs::write(path("conf"), config).unwrap();
         let log = File::create(path("log")).unwrap();
-        let mut program = Command::new(format!("/usr/lib/frr/{name}"));
+        let mut program = peer(&format!("/usr/lib/frr/{name}"));
         program.args(["--log", "stdout", "--log-level", "debugging"]);
         program.arg("--config_file").arg(path("conf"));
         program.arg("--pid_file").arg(path("pid"));

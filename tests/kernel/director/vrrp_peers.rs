@@ -2,9 +2,10 @@
 //! The director beside keepalived on one LAN: each is master, and each is backup.
 
 use std::fs::{self, File};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use lab::netns::{Host, Net};
+use lab::peers::peer;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -111,7 +112,7 @@ impl Keepalived {
         );
         fs::write(files.path("keepalived.conf"), text).unwrap();
         let log = File::create(files.path("log")).unwrap();
-        let mut program = Command::new("keepalived");
+        let mut program = peer("keepalived");
         program.args(["--dont-fork", "--log-console", "--vrrp"]);
         for (option, name) in [
             ("--use-file", "keepalived.conf"),

@@ -30,6 +30,7 @@ pub mod load;
 pub mod machines;
 pub mod namespace;
 pub mod netns;
+pub mod peers;
 pub mod question;
 mod relay;
 pub mod resets;
