@@ -55,6 +55,15 @@ impl Authenticator {
         self.credentials = credentials;
     }
 
+    /// Whether it matters what time it is: signatures have it. Else any time will do.
+    #[must_use]
+    pub const fn needs_clock(&self) -> bool {
+        match self.credentials {
+            Credentials::Hmac { .. } => true,
+            Credentials::None | Credentials::Password(_) => false,
+        }
+    }
+
     /// What an IP packet carries that says this. `since_1970` is this host's clock.
     pub fn write(
         &mut self,

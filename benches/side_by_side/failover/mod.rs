@@ -158,6 +158,7 @@ fn rests(directory: &Path, runs: u32) -> Result<[Figure; 5]> {
     let line = |what: &str, of: &dyn Fn(&Used) -> Duration| {
         beside(what, &milliseconds(of(&ours)), &milliseconds(of(&theirs)))
     };
+    let all = TURNS * runs.min(RESTS);
     let title = format!(
         "at rest, advertisements every {} ms, {} s measured: median of {}",
         BRISK.as_millis(),
@@ -171,7 +172,11 @@ fn rests(directory: &Path, runs: u32) -> Result<[Figure; 5]> {
         }),
         line("the other one", &|used| used.median(|[_, other]| *other)),
         line("both", &together).goal("<= 0.5x keepalived's", met),
-        beside("take-overs, all for nothing", &ours.moves, &theirs.moves),
+        beside(
+            "turns that do not count, because of a take-over",
+            &format!("{} of {all}", ours.restless),
+            &format!("{} of {all}", theirs.restless),
+        ),
     ])
 }
 
@@ -180,41 +185,48 @@ fn rests(directory: &Path, runs: u32) -> Result<[Figure; 5]> {
 struct Used {
     /// In a second, the active one and the other, for each time that it was measured.
     each: Vec<[Duration; 2]>,
-    /// How often one took over meanwhile, though nothing had happened.
-    moves: usize,
+    /// How many turns had a take-over, and do not count.
+    restless: u32,
 }
 
 impl Used {
     fn measure(&mut self, directory: &Path, program: Program) -> Result<()> {
         let pair = Pair::start(directory, program, BRISK)?;
-        let active = pair.active()?;
-        let mut pids = pair.processes()?;
-        pids.swap(0, active);
-        let now = || -> Result<[Duration; 2]> {
-            let [active, other] = pids.each_ref().map(|pids| processor_time(pids));
-            Ok([active?, other?])
-        };
-        let (moves, begin, before) = (pair.take_overs()?, Instant::now(), now()?);
+        let (mut used, mut time) = ([Duration::ZERO; 2], Duration::ZERO);
         for turn in 0..TURNS {
+            let active = pair.active()?;
             // Else the ticks that the kernel counts by would always meet the same moment of an interval.
-            pair.shift(active, BRISK, TICK * turn / TURNS)?;
+            pair.after_advertisement(Duration::ZERO)?;
+            pair.shift(active, BRISK * 2, TICK * turn / TURNS)?;
+            let mut pids = pair.processes()?;
+            pids.swap(0, active);
+            let (moves, begin, before) = (pair.take_overs()?, Instant::now(), processor(&pids)?);
             thread::sleep(REST / TURNS);
+            let (after, took) = (processor(&pids)?, begin.elapsed());
+            if pair.take_overs()? > moves {
+                self.restless += 1;
+                continue;
+            }
+            time += took;
+            for ((used, before), after) in used.iter_mut().zip(before).zip(after) {
+                *used += after.saturating_sub(before);
+            }
         }
-        let (after, took) = (now()?, begin.elapsed());
-        self.moves += pair.take_overs()? - moves;
-        let [active, other] = before;
-        let [active_then, other_then] = after;
-        let used = [(active, active_then), (other, other_then)];
-        self.each.push(used.map(|(before, after)| {
-            let used = after.saturating_sub(before);
-            used.div_f64(took.as_secs_f64())
-        }));
+        ensure!(!time.is_zero(), "the two are never at rest");
+        let each = used.map(|used| used.div_f64(time.as_secs_f64()));
+        self.each.push(each);
         Ok(())
     }
 
     fn median(&self, of: impl Fn(&[Duration; 2]) -> Duration) -> Duration {
         quantile(&mut self.each.iter().map(of).collect::<Vec<_>>(), 50)
     }
+}
+
+/// The processor time of the processes of both.
+fn processor(pids: &[Vec<u32>; 2]) -> Result<[Duration; 2]> {
+    let [active, other] = pids.each_ref().map(|pids| processor_time(pids));
+    Ok([active?, other?])
 }
 
 /// What planned hand-overs cost a stream of new connections.

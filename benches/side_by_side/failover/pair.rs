@@ -82,7 +82,7 @@ impl Pair {
         })?;
         let backup = launch(1, b)?;
         wait_until("the second one has the service", || has_server(b))?;
-        thread::sleep(REST + interval * 4);
+        thread::sleep(REST);
         Ok(Self {
             client,
             running: [master, backup],
@@ -127,9 +127,9 @@ impl Pair {
         Ok(log(0)?.matches(words).count() + log(1)?.matches(words).count())
     }
 
-    /// Shifts the pace of this host's advertisements: its program rests for a little longer than `interval`, until a
-    /// moment that is so far behind a tick of the kernel.
-    pub(super) fn shift(&self, host: usize, interval: Duration, behind: Duration) -> Result<()> {
+    /// Shifts the pace of this host's advertisements: its program is stopped for so long, and further until a moment that is
+    /// so far behind a tick of the kernel. One that is late by more than an interval goes on from then.
+    pub(super) fn shift(&self, host: usize, time: Duration, behind: Duration) -> Result<()> {
         let pids = processes(self.at(host)?.1.0.id())?;
         let all = |signal| -> Result<()> {
             for pid in &pids {
@@ -141,7 +141,7 @@ impl Pair {
         let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
         let tick = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE)?);
         let mut until = tick + behind;
-        while until < now + interval {
+        while until < now + time {
             until += TICK;
         }
         thread::sleep(until.saturating_sub(now));

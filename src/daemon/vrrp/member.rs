@@ -456,10 +456,10 @@ impl Member {
         self.announce(AnnounceReason::TwoMasters);
     }
 
-    /// Reads what has come in; `true` when there was something.
-    pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) -> bool {
+    /// Reads what has come in.
+    pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) {
         let Some(seat) = &mut self.seat else {
-            return false;
+            return;
         };
         let heard = seat.hear_arp(now, &self.router.addresses);
         if heard.any {
@@ -469,29 +469,23 @@ impl Member {
         if let Some((address, who)) = heard.dispute {
             self.defend(now, address, who);
         }
-        let mut any = heard.any;
         let mut bytes = [0; MOST_BYTES + 64];
         for _ in 0..MOST_AT_ONCE {
             let Some(seat) = &mut self.seat else {
-                break;
+                return;
             };
             match seat.receive(now, &mut bytes) {
                 Ok(Some(arrived)) => {
-                    any = true;
                     let payload = bytes.get(arrived.begin..arrived.end).unwrap_or_default();
                     let heard = self.trust.read(now, &self.name, payload, &arrived.delivery);
                     if let Some(heard) = heard {
                         self.handle(now, Event::Heard(heard), route);
                     }
                 }
-                Ok(None) => break,
-                Err(_) => {
-                    self.settle(now, route);
-                    break;
-                }
+                Ok(None) => return,
+                Err(_) => return self.settle(now, route),
             }
         }
-        any
     }
 
     /// Calls the machine when its time has come.

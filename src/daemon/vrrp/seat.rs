@@ -4,6 +4,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Duration;
 
 use super::allowance::Allowance;
 use super::port::{self, NoPort, Port};
@@ -21,6 +22,8 @@ use crate::net::{Arrived, FrameSocket, Hears, VrrpSocket};
 const MOST_LIKELY: u32 = 512;
 const MOST_REST: u32 = 128;
 const MOST_FRAMES: u32 = 128;
+/// Packets that come in such a time are many.
+const CLOSELY: Duration = Duration::from_millis(1);
 
 /// An interface with an address, and the sockets there.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(super) struct Seat {
     port: Option<Port>,
     /// Which of the three have something to read.
     readable: [bool; 3],
+    /// When a packet was read last.
+    read_at: Timestamp,
 }
 
 /// What ARP has come in.
@@ -205,6 +210,7 @@ impl Seat {
             arp: Allowance::of(MOST_FRAMES),
             port: None,
             readable: [false; 3],
+            read_at: Timestamp::ZERO,
         })
     }
 
@@ -323,7 +329,8 @@ impl Seat {
         all.iter().filter_map(Allowance::renews_at).min()
     }
 
-    /// The next packet: those that are likely to be advertisements first.
+    /// The next packet: those that are likely to be advertisements first. An advertisement comes alone: only where packets
+    /// follow each other so closely is it worth a system call to ask for the next one at once.
     pub(super) fn receive(
         &mut self,
         now: Timestamp,
@@ -337,8 +344,9 @@ impl Seat {
         for (readable, socket, allowance) in sockets {
             if *readable && allowance.take(now) {
                 let arrived = socket.receive(into)?;
-                *readable = arrived.is_some();
+                *readable = arrived.is_some() && now.since(self.read_at) < CLOSELY;
                 if arrived.is_some() {
+                    self.read_at = now;
                     return Ok(arrived);
                 }
             }

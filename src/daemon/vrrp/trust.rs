@@ -75,7 +75,7 @@ impl Trust {
         form: ChecksumForm,
     ) -> Option<Vec<u8>> {
         let authenticator = self.authenticator.as_mut().ok()?;
-        Some(authenticator.write(Clock::since_1970(), advertisement, way, form))
+        Some(authenticator.write(time(authenticator), advertisement, way, form))
     }
 
     /// What an IP packet says, when it is an advertisement and whoever sent it may.
@@ -88,7 +88,7 @@ impl Trust {
     ) -> Option<Heard> {
         let authenticator = self.authenticator.as_mut().ok()?;
         let concerns = authenticator.concerns(payload);
-        match authenticator.read(Clock::since_1970(), payload, delivery) {
+        match authenticator.read(time(authenticator), payload, delivery) {
             Ok(heard) => Some(Heard::new(delivery, heard)),
             Err(refused) => {
                 *self.refused.entry(refused.name()).or_default() += 1;
@@ -105,6 +105,15 @@ impl Trust {
     fn is_news(&mut self, now: Timestamp, refused: &Refused) -> bool {
         let last = self.last.insert(refused.name(), now);
         last.is_none_or(|last| now.since(last) >= QUIET)
+    }
+}
+
+/// What time it is, for whom it matters.
+fn time(authenticator: &Authenticator) -> Duration {
+    if authenticator.needs_clock() {
+        Clock::since_1970()
+    } else {
+        Duration::ZERO
     }
 }
 

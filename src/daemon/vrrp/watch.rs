@@ -191,10 +191,8 @@ impl Watch {
             for event in happened {
                 member.happened(now, event, route);
             }
-            if member.hear(now, route) {
-                // That took time.
-                member.wake(self.clock.now(), route);
-            }
+            // What is due when that is done is due at once in the next turn.
+            member.hear(now, route);
         }
         self.settle(now, &grouped, route);
     }
