@@ -27,8 +27,10 @@ use crate::usage::{TICK, processor_time};
 const RUNS: u32 = 10;
 /// The shortest interval, in which the processor time is measured.
 const BRISK: Duration = Duration::from_millis(10);
+/// The second announcement of a master comes after 5 s.
+const CALM: Duration = Duration::from_secs(6);
 /// How often that is measured at most, and for how long.
-const RESTS: u32 = 3;
+const RESTS: u32 = 2;
 const REST: Duration = Duration::from_secs(30);
 /// How often the pace is shifted meanwhile.
 const TURNS: u32 = 60;
@@ -42,7 +44,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 /// The patience of a client over a hand-over: TCP sends a lost SYN again after one second, and after three.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the stream of connections goes on, before a hand-over and after it.
-const AROUND: Duration = Duration::from_secs(2);
+const AROUND: Duration = Duration::from_millis(1500);
 /// The longest that a failover may take.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -192,6 +194,7 @@ struct Used {
 impl Used {
     fn measure(&mut self, directory: &Path, program: Program) -> Result<()> {
         let pair = Pair::start(directory, program, BRISK)?;
+        thread::sleep(CALM);
         let (mut used, mut time) = ([Duration::ZERO; 2], Duration::ZERO);
         for turn in 0..TURNS {
             let active = pair.active()?;
