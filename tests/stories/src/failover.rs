@@ -116,6 +116,13 @@ fn set_up(stage: &Stage, report: &mut Report) -> Result<[Director; 2]> {
     let [first, second] = &directors;
     start(first, "backup -> master")?;
     start(second, "initialize -> backup")?;
+    wait_for("the second one hears the first", LONG, || {
+        let status = second.run(&format!("director status --json {CONFIG}"))?;
+        let status: serde_json::Value = serde_json::from_str(&status).context("read a status")?;
+        let heard = status.pointer("/routers/0/heard");
+        let heard = heard.and_then(serde_json::Value::as_u64);
+        Ok((heard > Some(1)).then_some(()))
+    })?;
     report.check(
         true,
         &format!("{} has {VIP}, {} follows", NAMES[0], NAMES[1]),
