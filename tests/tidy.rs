@@ -20,7 +20,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("config", &["model", "diagnostic"]),
     ("health", &["model"]),
     ("vrrp", &["model", "diagnostic", "codec"]),
-    ("plan", &["model", "ipvsadm"]),
+    ("plan", &["model", "codec", "ipvsadm"]),
     ("engine", &["model", "health", "plan", "ipvsadm"]),
     ("system", &["model"]),
     ("kernel", &["model", "codec", "plan", "system"]),

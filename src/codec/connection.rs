@@ -81,12 +81,12 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// The mark of a template of a service by mark: the kernel writes it in place of an address.
+    /// The mark of a template of a service by mark: the kernel writes it in place of an address, in its first four bytes.
     #[must_use]
     pub fn fwmark(&self) -> Option<u32> {
         match (self.transport(), self.service.ip()) {
             (None, IpAddr::V4(mark)) => Some(mark.to_bits()),
-            (None, IpAddr::V6(mark)) => u32::try_from(mark.to_bits() & 0xffff_ffff).ok(),
+            (None, IpAddr::V6(mark)) => u32::try_from(mark.to_bits() >> 96).ok(),
             (Some(_), _) => None,
         }
     }
@@ -133,6 +133,9 @@ mod tests {
         assert_eq!(connection.transport(), None);
         assert_eq!(connection.service, "0.0.0.9:0".parse().unwrap());
         assert_eq!(connection.fwmark(), Some(9));
+        let line = "IP  fd00:0000:0000:0000:0000:0000:0000:0000 0000 0000:0009:0000:0000:0000:0000:0000:0000 0000 \
+                    fd00:0000:0000:0000:0000:0000:0000:0002 0000 NONE             97";
+        assert_eq!(Connection::parse(line).unwrap().fwmark(), Some(9));
         let line =
             "UDP 0A000001 0000 0A000064 13C4 0A01010B 13C4 NONE            111 sip abc123@host";
         let connection = Connection::parse(line).unwrap();

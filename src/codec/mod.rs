@@ -20,6 +20,7 @@ pub mod message;
 pub mod ndisc;
 pub mod smtp;
 pub mod sockopt;
+pub mod sync;
 #[cfg(feature = "daemon")]
 pub mod vrrp;
 

@@ -2,13 +2,17 @@
 //! `connection_sync`: the kernel tells the other director's kernel of its connections.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::check::interface;
 use super::section::CONNECTION_SYNC;
 use super::tree::{Entry, Node};
-use super::value::{choice, integer, map, port, text};
+use super::value::{choice, duration, integer, map, port, text};
 use crate::diagnostic::{Finding, Findings, Shown, Wrong};
 use crate::model::{ConnectionSync, SyncRoles};
+
+/// Nobody waits longer than this for a hand-over.
+const LONGEST_SEND: Duration = Duration::from_secs(60);
 
 /// Reads the section. `has_routers` says whether the file has virtual routers, whose roles the daemons can follow.
 pub(super) fn read(
@@ -32,6 +36,10 @@ pub(super) fn read(
                 number(name, node, 576..=65507, out).map(|length| sync.max_length = length)
             }
             "roles" => roles(name, node, out).map(|roles| sync.roles = roles),
+            "longest_send" => {
+                let range = Duration::ZERO..=LONGEST_SEND;
+                duration(name, node, range, out).map(|longest| sync.longest_send = longest)
+            }
             _ => {
                 CONNECTION_SYNC.unknown_key(entry, entries, out);
                 Err(Wrong)

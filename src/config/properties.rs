@@ -595,15 +595,19 @@ fn connection_sync() -> impl Strategy<Value = ConnectionSync> {
         any::<u16>(),
         any::<u8>(),
         option::of(576..=65507_u16),
+        milliseconds(0..=60_000),
     );
-    (numbers, any::<bool>()).prop_map(|((id, port, ttl, max_length), has_group)| ConnectionSync {
-        roles: SyncRoles::Both,
-        interface: "eth1".into(),
-        id,
-        group: has_group.then_some([224, 0, 1, 81].into()),
-        port,
-        ttl,
-        max_length: max_length.unwrap_or_default(),
+    (numbers, any::<bool>()).prop_map(|((id, port, ttl, max_length, longest_send), has_group)| {
+        ConnectionSync {
+            roles: SyncRoles::Both,
+            interface: "eth1".into(),
+            id,
+            group: has_group.then_some([224, 0, 1, 81].into()),
+            port,
+            ttl,
+            max_length: max_length.unwrap_or_default(),
+            longest_send,
+        }
     })
 }
 

@@ -139,6 +139,7 @@ pub(super) const CONNECTION_SYNC: Section = Section {
         "ttl",
         "max_length",
         "roles",
+        "longest_send",
     ],
     shared: &[],
 };

@@ -40,8 +40,8 @@ pub use request::{ClientLine, Misunderstood, Request};
 pub use server::{Asked, Limits, serve, serve_within};
 pub use socket::{ControlSocket, OpenError};
 pub use status::{
-    CheckStatus, DrainStatus, HeldStatus, MasterStatus, MemoryStatus, RouterStatus, ServerStatus,
-    ServiceStatus, SlowStartStatus, Status, TakeOverStatus, TrackedStatus, TripwireStatus,
-    VerdictDelay,
+    CheckStatus, DrainStatus, HeldStatus, MasterStatus, MemoryStatus, RouterStatus,
+    SentConnections, ServerStatus, ServiceStatus, SlowStartStatus, Status, SyncStatus,
+    TakeOverStatus, TrackedStatus, TripwireStatus, VerdictDelay,
 };
 pub use writer::{Replies, Unanswered};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::hello::Hello;
-use super::status::Status;
+use super::status::{SentConnections, Status};
 use crate::engine::ReloadId;
 use crate::model::{
     Config, Ordered, Recalled, RecalledDrain, RecalledSlowStart, ServiceKey, Severity, Transition,
@@ -33,6 +33,9 @@ pub enum Item {
     Ordered(u64),
     /// The virtual routers that leave to another host, by name.
     HandedOver(Vec<String>),
+    /// All connections were sent to the other director's kernel. Before [`Self::HandedOver`] when `connection_sync` is
+    /// configured and they were sent in time.
+    Sent(SentConnections),
     /// Why the order could not be written down: it holds only until the director ends. An item before
     /// [`Self::Ordered`].
     NotWritten(String),
@@ -140,6 +143,7 @@ struct ReadItem {
     reload: Option<Reloaded>,
     ordered: Option<u64>,
     handed_over: Option<Vec<String>>,
+    sent: Option<SentConnections>,
     not_written: Option<String>,
     standings: Option<Box<Remembered>>,
 }
@@ -162,6 +166,7 @@ impl ReadItem {
             .or(self.reload.map(Item::Reload))
             .or(self.ordered.map(Item::Ordered))
             .or(self.handed_over.map(Item::HandedOver))
+            .or(self.sent.map(Item::Sent))
             .or(self.not_written.map(Item::NotWritten))
             .or(self.standings.map(Item::Standings))
     }

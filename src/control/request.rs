@@ -58,6 +58,8 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         router: Option<String>,
     },
+    /// Send all connections to the other director's kernel now: one [`super::Item::Sent`] when that is done.
+    Sync,
     /// What `director plan` needs to know from the running director: one [`super::Item::Standings`].
     Standings,
 }
@@ -68,12 +70,13 @@ fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Order>, D::Error
 }
 
 /// The requests that are known, as the lines name them.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "status",
     "events",
     "reload",
     "order",
     "failover",
+    "sync",
     "standings",
 ];
 
@@ -82,7 +85,7 @@ impl Request {
     #[must_use]
     pub const fn changes(&self) -> bool {
         match self {
-            Self::Reload { .. } | Self::Order { .. } | Self::Failover { .. } => true,
+            Self::Reload { .. } | Self::Order { .. } | Self::Failover { .. } | Self::Sync => true,
             Self::Status { .. } | Self::Events { .. } | Self::Standings => false,
         }
     }

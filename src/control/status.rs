@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,59 @@ pub struct Status {
     /// The virtual routers, by name.
     #[serde(default)]
     pub routers: Vec<RouterStatus>,
+    /// The connections that were sent to the other director's kernel; absent when none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_sync: Option<SyncStatus>,
+}
+
+/// How often all connections were sent to the other director's kernel, at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// How often all were sent.
+    pub completed: u64,
+    /// How often they could not be, or not all of them.
+    pub failed: u64,
+    /// The last time that all were sent.
+    pub last: Option<SentConnections>,
+    /// How long ago that was, in seconds.
+    pub seconds_ago: Option<u64>,
+    /// Why the last attempt failed, if it did.
+    pub problem: Option<String>,
+}
+
+/// All connections, as they were sent at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentConnections {
+    /// How many connections and persistence templates.
+    pub connections: u64,
+    /// How many were left out, by reason.
+    #[serde(default)]
+    pub left_out: BTreeMap<String, u64>,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// To whom: `224.0.0.81:8848 on eth1`.
+    pub to: String,
+}
+
+impl fmt::Display for SentConnections {
+    /// `100000 connections sent in 1.3 s to 224.0.0.81:8848 on eth1`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            connections,
+            left_out,
+            milliseconds,
+            to,
+        } = self;
+        let plural = if *connections == 1 { "" } else { "s" };
+        let (seconds, tenths) = (milliseconds / 1000, milliseconds % 1000 / 100);
+        write!(
+            f,
+            "{connections} connection{plural} sent in {seconds}.{tenths} s to {to}"
+        )?;
+        left_out
+            .iter()
+            .try_for_each(|(reason, count)| write!(f, "; {count} left out ({reason})"))
+    }
 }
 
 /// One virtual router: addresses that this host shares with others by VRRP.

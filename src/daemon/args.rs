@@ -180,6 +180,12 @@ enum Command {
     /// Let the other director have the virtual addresses. This one takes them back when the other leaves, or when nobody
     /// takes them
     Failover(HandOver),
+    /// Send all connections of this host to the other director's kernel now. The kernel never sends what was there before
+    /// the other one came: do this when a director has come back, before it takes the virtual addresses back
+    Sync {
+        #[command(flatten)]
+        whom: Director,
+    },
     /// Ask the running director to read its configuration again, as SIGHUP does
     Reload {
         #[command(flatten)]
@@ -410,6 +416,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             json,
         } => ask::events(whom.into(), since_number, follow, json),
         Command::Failover(asked) => asked.carry_out(),
+        Command::Sync { whom } => ask::sync(whom.into()),
         Command::Reload { whom, wait } => ask::reload(whom.into(), wait),
     }
 }

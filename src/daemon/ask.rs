@@ -133,6 +133,7 @@ pub(super) fn events(
             | Item::Reload(_)
             | Item::Ordered(_)
             | Item::HandedOver(_)
+            | Item::Sent(_)
             | Item::NotWritten(_)
             | Item::Standings(_) => {
                 continue;
@@ -186,8 +187,29 @@ pub(super) fn reload(whom: Whom, wait: bool) -> Result<ExitCode, Failure> {
 pub(super) fn failover(whom: Whom, router: Option<String>) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
     for item in client.ask(Request::Failover { router })? {
-        if let Item::HandedOver(names) = item? {
-            say(&format!("handed over: {}\n", printable(&names.join(", "))))?;
+        match item? {
+            Item::HandedOver(names) => {
+                say(&format!("handed over: {}\n", printable(&names.join(", "))))?;
+            }
+            Item::Sent(sent) => drop(say(&printable(&format!("{sent}\n")))?),
+            Item::Status(_)
+            | Item::Event(_)
+            | Item::Skipped { .. }
+            | Item::Reload(_)
+            | Item::Ordered(_)
+            | Item::NotWritten(_)
+            | Item::Standings(_) => {}
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `director sync`.
+pub(super) fn sync(whom: Whom) -> Result<ExitCode, Failure> {
+    let mut client = whom.connect()?;
+    for item in client.ask(Request::Sync)? {
+        if let Item::Sent(sent) = item? {
+            say(&printable(&format!("{sent}\n")))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::bulk::{Bulk, Reason};
 use super::clock::Clock;
 use super::published::Published;
 use super::state::Tried;
@@ -37,6 +38,8 @@ pub(super) struct Desk {
     pub(super) routers: RouterViews,
     /// Lets other hosts be master of these virtual routers.
     pub(super) hand_over: HandOver,
+    /// Sends all connections to the other director's kernel.
+    pub(super) bulk: Bulk,
     /// Asks for a reload, and returns the request's number.
     pub(super) reload: Box<dyn Fn() -> ReloadId>,
     /// Hands an operator's command to the engine.
@@ -100,12 +103,12 @@ impl Desk {
                 self.order(command, replies).await
             }
             Request::Failover { router } => {
-                let masters = self.routers.masters(router.as_deref());
-                let masters = masters.map_err(Unanswered::Refused)?;
-                let names = masters.join(", ");
-                tracing::info!("failover of {names} asked for by {}", who(asked.peer));
-                (self.hand_over)(&masters);
-                replies.made(move || Item::HandedOver(masters)).await
+                let by = who(asked.peer);
+                self.fail_over(router.as_deref(), &by, replies).await
+            }
+            Request::Sync => {
+                tracing::info!("sync asked for by {}", who(asked.peer));
+                self.sync(replies).await
             }
             Request::Standings => {
                 let (snapshot, now) = (self.latest()?, self.clock.now());
@@ -113,6 +116,34 @@ impl Desk {
                 replies.made(make).await
             }
         }
+    }
+
+    /// The other director has the connections before it has the addresses. The order to leave is not given when the client
+    /// goes away before.
+    async fn fail_over(
+        &self,
+        router: Option<&str>,
+        by: &str,
+        replies: &Replies,
+    ) -> Result<(), Unanswered> {
+        let masters = |of: &RouterViews| of.masters(router).map_err(Unanswered::Refused);
+        let names = masters(&self.routers)?.join(", ");
+        tracing::info!("failover of {names} asked for by {by}");
+        if let Some(sent) = self.bulk.send_before(Reason::HandOver).await {
+            replies.item(Item::Sent(sent)).await?;
+        }
+        // Meanwhile another host may have become master.
+        let masters = masters(&self.routers)?;
+        (self.hand_over)(&masters);
+        replies.made(move || Item::HandedOver(masters)).await
+    }
+
+    async fn sync(&self, replies: &Replies) -> Result<(), Unanswered> {
+        let answer = self.bulk.send(Reason::Asked);
+        let answer = answer.map_err(Unanswered::Refused)?.await;
+        let ending = |_| Unanswered::Refused("the director is ending".to_owned());
+        let sent = answer.map_err(ending)?.map_err(Unanswered::Refused)?;
+        replies.item(Item::Sent(sent)).await
     }
 
     fn latest(&self) -> Result<Arc<Snapshot>, Unanswered> {
@@ -144,6 +175,7 @@ impl Desk {
     ) -> Result<(), Unanswered> {
         let (published, only) = (Arc::clone(&self.published), Arc::clone(only));
         let (clock, path, routers) = (self.clock, self.path.clone(), self.routers.clone());
+        let bulk = self.bulk.clone();
         let make = move || {
             let (latest, now) = (published.latest(), clock.now());
             // There has been one, and it is only ever replaced by the next.
@@ -154,6 +186,7 @@ impl Desk {
                 } else {
                     Vec::new()
                 },
+                connection_sync: bulk.status(now).filter(|_| only.is_empty()),
                 ..made.unwrap_or_default()
             }))
         };

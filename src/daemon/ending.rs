@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use super::bulk::{Bulk, Reason};
 use super::loader::Loader;
 use super::state::leave_mastership;
 use super::vrrp::VrrpThread;
@@ -47,11 +48,7 @@ impl Signals {
 }
 
 /// Returns when a signal ends the director.
-pub(super) async fn heed(
-    mut signals: Signals,
-    loader: &Arc<Loader>,
-    socket: &ControlSocket,
-) -> Ending {
+async fn heed(signals: &mut Signals, loader: &Arc<Loader>, socket: &ControlSocket) -> Ending {
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => {
@@ -69,6 +66,26 @@ pub(super) async fn heed(
             }
         }
     }
+}
+
+/// The same. When other hosts become master, they are told before of the connections that only this one knows. Probes go on
+/// meanwhile, and a second signal ends it at once.
+pub(super) async fn heed_and_tell(
+    mut signals: Signals,
+    loader: &Arc<Loader>,
+    socket: &ControlSocket,
+    bulk: &Bulk,
+) -> Ending {
+    let ending = heed(&mut signals, loader, socket).await;
+    match ending {
+        Ending::ForNext(_) => {}
+        Ending::Stop | Ending::HandOver => tokio::select! {
+            _ = bulk.send_before(Reason::Stop) => (),
+            _ = signals.interrupt.recv() => (),
+            _ = signals.terminate.recv() => (),
+        },
+    }
+    ending
 }
 
 /// Nobody leaves the addresses to a director that cannot start.

@@ -16,6 +16,7 @@
 mod args;
 mod ask;
 mod beside;
+mod bulk;
 mod clock;
 mod desk;
 mod ending;

@@ -124,6 +124,7 @@ fn ask(
             | Item::Skipped { .. }
             | Item::Reload(_)
             | Item::HandedOver(_)
+            | Item::Sent(_)
             | Item::Standings(_) => {}
         }
     }

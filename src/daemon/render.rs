@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::say::printable;
 use crate::control::{
-    DrainStatus, MemoryStatus, RouterStatus, ServerStatus, SlowStartStatus, Status, TakeOverStatus,
-    Told, TrackedStatus,
+    DrainStatus, MemoryStatus, RouterStatus, ServerStatus, SlowStartStatus, Status, SyncStatus,
+    TakeOverStatus, Told, TrackedStatus,
 };
 use crate::engine::count;
 use crate::model::{NoResult, Severity};
@@ -37,6 +37,9 @@ pub(super) fn status(status: &Status) -> String {
     }
     for it in &status.routers {
         router(&mut text, it);
+    }
+    if let Some(it) = &status.connection_sync {
+        sync(&mut text, it);
     }
     for service in &status.services {
         let _ = writeln!(text, "{} {}", service.service, service.scheduler);
@@ -124,6 +127,28 @@ fn router(text: &mut String, it: &RouterStatus) {
         );
     }
     text.push('\n');
+}
+
+/// A line for what was sent, and one for what was not.
+fn sync(text: &mut String, it: &SyncStatus) {
+    let SyncStatus {
+        completed,
+        failed,
+        last,
+        seconds_ago,
+        problem,
+    } = it;
+    let _ = write!(text, "all connections were sent {completed} times");
+    if *failed > 0 {
+        let _ = write!(text, ", and {failed} times not all");
+    }
+    if let (Some(last), Some(seconds)) = (last, seconds_ago) {
+        let _ = write!(text, "; {seconds} s ago: {last}");
+    }
+    text.push('\n');
+    if let Some(problem) = problem {
+        let _ = writeln!(text, "  problem: {problem}");
+    }
 }
 
 fn server(text: &mut String, it: &ServerStatus) {

@@ -18,9 +18,10 @@ use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::Failure;
+use super::bulk::Bulk;
 use super::clock::Clock;
 use super::desk::{self, Desk, HandOver};
-use super::ending::{Ending, Signals, heed, leave};
+use super::ending::{Ending, Signals, heed_and_tell, leave};
 use super::lan;
 use super::loader::Loader;
 use super::log;
@@ -32,7 +33,7 @@ use super::state::{
     Confirming, Mastership, OwnedFile, Recollection, RememberedFile, RememberedWriter,
     WRITE_INTERVAL, WallTime, take_mastership,
 };
-use super::vrrp::{VrrpFollower, VrrpOrders, VrrpThread};
+use super::vrrp::{RouterViews, VrrpFollower, VrrpOrders, VrrpThread};
 use crate::config::Follower;
 use crate::control::ControlSocket;
 use crate::engine::{Command, Engine, Event, Start, count};
@@ -90,12 +91,12 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let written = shell.remembered.tried();
     let (engine, ended) = begin(shell, start, inbox)?;
     virtual_routers.resume(left);
-    let loader = {
-        let orders = virtual_routers.orders();
-        Loader::new(path.to_owned(), follower, events.clone(), orders)
-    };
+    let vrrp_orders = virtual_routers.orders();
+    let loader = Loader::new(path.to_owned(), follower, events.clone(), vrrp_orders);
+    let bulk = bulk(&published, virtual_routers.views(), clock)?;
     let desk = Desk {
         published,
+        bulk: bulk.clone(),
         routers: virtual_routers.views(),
         hand_over: hand_over_by(virtual_routers.orders()),
         reload: {
@@ -120,7 +121,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => (Ending::Stop, true),
             () = &mut wires => (Ending::Stop, false),
             () = lan::listen(&latest, &events) => (Ending::Stop, true),
-            ending = heed(signals, &loader, &socket) => (ending, true),
+            ending = heed_and_tell(signals, &loader, &socket, &bulk) => (ending, true),
             _ = ended => (Ending::Stop, true),
             () = desk::serve(&socket, desk) => (Ending::Stop, true),
         }
@@ -243,6 +244,12 @@ fn virtual_routers(
     let tell = Box::new(move |masters| drop(events.send(Event::MasterOf(masters))));
     let failed = |error| format!("start the thread of the virtual routers: {error}");
     VrrpThread::start(config, clock, tell).map_err(|error| Failure::failed(failed(error)))
+}
+
+fn bulk(published: &Arc<Published>, routers: RouterViews, clock: Clock) -> Result<Bulk, Failure> {
+    let failed = |error| format!("start the thread that sends connections: {error}");
+    let bulk = Bulk::start(Arc::clone(published), routers, clock);
+    bulk.map_err(|error| Failure::failed(failed(error)))
 }
 
 /// Hands the orders of operators to the virtual routers.

@@ -55,6 +55,7 @@ pub(super) fn status(
             .map(|(key, service)| service_status(snapshot, now, *key, service))
             .collect(),
         routers: Vec::new(),
+        connection_sync: None,
     }
 }
 

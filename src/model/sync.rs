@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,7 @@ pub enum SyncRoles {
 }
 
 /// How two directors synchronise their connections, as configured.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionSync {
     /// Which daemons run.
     pub roles: SyncRoles,
@@ -54,9 +55,32 @@ pub struct ConnectionSync {
     pub ttl: u8,
     /// Longest message in bytes; 0 lets the kernel choose.
     pub max_length: u16,
+    /// Before a planned hand-over all connections are sent; the hand-over waits at most so long. Zero sends nothing.
+    #[serde(default = "ConnectionSync::usual_send")]
+    pub longest_send: Duration,
+}
+
+impl Default for ConnectionSync {
+    fn default() -> Self {
+        Self {
+            roles: SyncRoles::default(),
+            interface: Box::default(),
+            id: 0,
+            group: None,
+            port: 0,
+            ttl: 0,
+            max_length: 0,
+            longest_send: Self::usual_send(),
+        }
+    }
 }
 
 impl ConnectionSync {
+    /// How long a planned hand-over waits when nothing is configured.
+    const fn usual_send() -> Duration {
+        Duration::from_secs(5)
+    }
+
     /// The daemon of this role.
     #[must_use]
     pub fn daemon(&self, role: SyncRole) -> SyncDaemon {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Raw sockets: VRRP, frames of the link layer, and packets past the kernel's IP. They send and hear; they decide nothing.
+//! Sockets of links: VRRP, frames of the link layer, packets past the kernel's IP, and datagrams to a group. They send and hear; they decide nothing.
 
 #[cfg(feature = "daemon")]
 mod advertisements;
@@ -10,6 +10,8 @@ mod frames;
 mod likely;
 mod link_layer;
 #[cfg(feature = "daemon")]
+mod multicast;
+#[cfg(feature = "daemon")]
 mod packet;
 
 #[cfg(feature = "daemon")]
@@ -17,5 +19,7 @@ pub use advertisements::{Arrived, VrrpSocket};
 pub use frames::FrameSocket;
 #[cfg(feature = "daemon")]
 pub use likely::Hears;
+#[cfg(feature = "daemon")]
+pub use multicast::MulticastSocket;
 #[cfg(feature = "daemon")]
 pub use packet::{PacketSocket, raw_socket};

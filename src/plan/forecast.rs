@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::maglev::{Destination, Maglev};
+use super::services::service_of;
 use crate::model::{
     AddressFamily, ForwardingMethod, Protocol, RealServer, Scheduler, ServerKey, ServiceKey,
     ServiceSettings, Thresholds, Weight,
@@ -133,15 +134,7 @@ impl Forecast {
     /// told from others.
     #[must_use]
     pub fn service_of(&self, protocol: Protocol, at: SocketAddr) -> Option<&ServiceKey> {
-        let with = |port| ServiceKey::Address {
-            protocol,
-            address: at.ip(),
-            port,
-        };
-        let found = self.services.get_key_value(&with(at.port()));
-        // A service of all ports has port 0.
-        let found = found.or_else(|| self.services.get_key_value(&with(0)));
-        found.map(|(key, _)| key)
+        service_of(&self.services, protocol, at).map(|(key, _)| key)
     }
 
     /// Why the connection of this client with this server would break; `None` when it would go on.

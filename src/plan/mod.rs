@@ -30,9 +30,11 @@ mod host;
 mod leaving;
 mod maglev;
 mod pool;
+mod services;
 mod simulate;
 mod standby;
 mod step;
+mod sync;
 
 pub use crate::model::Step;
 pub use change::{Change, Outcome, Rule};
@@ -51,3 +53,4 @@ pub use host::{
 pub use leaving::{drains_after, drains_at_start};
 pub use maglev::{Destination, Maglev};
 pub use simulate::SimulatedKernel;
+pub use sync::{Copies, LeftOut, Pace};

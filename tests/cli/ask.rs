@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use lvs_director::control::{
-    Asked, ControlSocket, Item, Reloaded, Replies, Request, ServerStatus, ServiceStatus, Status,
-    Told, Unanswered, serve,
+    Asked, ControlSocket, Item, Reloaded, Replies, Request, SentConnections, ServerStatus,
+    ServiceStatus, Status, Told, Unanswered, serve,
 };
 use lvs_director::engine::ReloadId;
 use lvs_director::model::Severity;
@@ -136,6 +136,16 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
                     .await
             }
         },
+        Request::Sync => {
+            replies
+                .item(Item::Sent(SentConnections {
+                    connections: 1,
+                    left_out: std::collections::BTreeMap::new(),
+                    milliseconds: 40,
+                    to: "224.0.0.81:8848 on eth1".to_owned(),
+                }))
+                .await
+        }
         Request::Standings => Err(Unanswered::Refused("no".to_owned())),
     }
 }
@@ -153,6 +163,19 @@ fn a_failover_says_which_virtual_routers_leave_or_why_none_does() {
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(
         said.err.contains("no eth1/7") && !said.err.contains('\u{7}'),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_sync_says_how_many_connections_were_sent_and_where() {
+    let said = Answering::start().ask("sync", &[]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (
+            Some(0),
+            "1 connection sent in 0.0 s to 224.0.0.81:8848 on eth1\n"
+        ),
         "{said:?}"
     );
 }

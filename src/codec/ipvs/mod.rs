@@ -15,7 +15,7 @@ mod stats;
 pub use reply::{Info, parse_info, parse_server, parse_service, parse_sync_daemon, parse_timeouts};
 pub use request::{Request, RequestedObjects};
 pub use server::ServerEntry;
-pub(super) use server::method_word;
+pub(super) use server::{method_number, method_word};
 pub use service::ServiceEntry;
 
 /// The family's name; a request for its number uses it.

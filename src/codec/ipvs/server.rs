@@ -80,7 +80,8 @@ fn emit_tunnel(out: &mut AttributeWriter<'_>, tunnel: Tunnel) {
     out.u16(TUN_FLAGS, flags);
 }
 
-const fn method_number(method: ForwardingMethod) -> u32 {
+/// The number of a method in the flags of a server, and of a connection.
+pub(in crate::codec) const fn method_number(method: ForwardingMethod) -> u32 {
     match method {
         ForwardingMethod::Masquerading => 0,
         ForwardingMethod::Local => 1,

@@ -117,6 +117,7 @@ fn write_sync(sync: &ConnectionSync, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         port,
         ttl,
         max_length,
+        longest_send,
     } = sync;
     let roles = match roles {
         SyncRoles::Follow => "follow",
@@ -135,7 +136,8 @@ fn write_sync(sync: &ConnectionSync, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     let chosen = numbers.iter().filter(|(_, number)| *number != 0);
     chosen
         .clone()
-        .try_for_each(|(key, number)| writeln!(f, "  {key}: {number}"))
+        .try_for_each(|(key, number)| writeln!(f, "  {key}: {number}"))?;
+    writeln!(f, "  longest_send: {}", duration::write(*longest_send))
 }
 
 fn write_service(

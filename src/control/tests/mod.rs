@@ -62,7 +62,7 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
             let all = u64::try_from(servers.len()).unwrap();
             replies.item(Item::Ordered(all)).await
         }
-        Request::Failover { .. } | Request::Standings => panic!("a defect"),
+        Request::Failover { .. } | Request::Sync | Request::Standings => panic!("a defect"),
     }
 }
 

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::control::{
     CheckStatus, ClientLine, DrainStatus, Hello, Incompatible, Item, MasterStatus, Misunderstood,
-    Reloaded, Remembered, ReplyLine, Request, RouterStatus, ServerStatus, ServiceStatus, Status,
-    Told, TrackedStatus, VerdictDelay,
+    Reloaded, Remembered, ReplyLine, Request, RouterStatus, SentConnections, ServerStatus,
+    ServiceStatus, Status, SyncStatus, Told, TrackedStatus, VerdictDelay,
 };
 use crate::engine::ReloadId;
 
@@ -92,6 +92,7 @@ fn requests_are_these_lines() {
             request(5, Request::Standings),
             r#"{"id":5,"request":"standings"}"#,
         ),
+        (request(8, Request::Sync), r#"{"id":8,"request":"sync"}"#),
         (
             request(6, failover("eth0/51")),
             r#"{"id":6,"request":"failover","router":"eth0/51"}"#,
@@ -150,7 +151,7 @@ fn what_is_no_request_is_told_with_its_number_and_its_reason() {
         why,
         format!(
             "director {} (control protocol 2) does not know the request \"drain\"; it knows status, events, reload, \
-             order, failover, standings",
+             order, failover, sync, standings",
             env!("CARGO_PKG_VERSION")
         )
     );
@@ -216,6 +217,33 @@ fn router() -> RouterStatus {
     }
 }
 
+fn sent() -> SentConnections {
+    SentConnections {
+        connections: 100_000,
+        left_out: [("the real server has left the table".to_owned(), 3)].into(),
+        milliseconds: 1_387,
+        to: "224.0.0.81:8848 on eth1".to_owned(),
+    }
+}
+
+fn sync() -> SyncStatus {
+    SyncStatus {
+        completed: 2,
+        failed: 1,
+        last: Some(sent()),
+        seconds_ago: Some(12),
+        problem: Some("the link is down".to_owned()),
+    }
+}
+
+#[test]
+fn connections_that_were_sent_are_said_in_one_line() {
+    assert_eq!(
+        sent().to_string(),
+        "100000 connections sent in 1.3 s to 224.0.0.81:8848 on eth1; 3 left out (the real server has left the table)"
+    );
+}
+
 fn full_status() -> Status {
     Status {
         routers: vec![router()],
@@ -227,6 +255,7 @@ fn full_status() -> Status {
         probes_not_run: 2,
         reload_error: None,
         last_event: 3,
+        connection_sync: Some(sync()),
         verdict_delay: VerdictDelay {
             batches: 1,
             latest_microseconds: 900,
@@ -299,6 +328,13 @@ fn a_status_is_the_json_that_people_use() {
         "version": "0.1.0", "pid": 7, "configuration": "/etc/lvs-director/director.yaml", "uptime_seconds": 60,
         "drift_repairs": 1, "probes_not_run": 2, "reload_error": null, "last_event": 3,
         "verdict_delay": {"batches": 1, "latest_microseconds": 900, "longest_microseconds": 950},
+        "connection_sync": {
+            "completed": 2, "failed": 1, "seconds_ago": 12, "problem": "the link is down",
+            "last": {
+                "connections": 100_000, "left_out": {"the real server has left the table": 3}, "milliseconds": 1387,
+                "to": "224.0.0.81:8848 on eth1",
+            },
+        },
         "routers": [{
             "name": "eth0/51", "interface": "eth0", "vrid": 51, "state": "backup", "since_seconds": 12, "reason": "no master was heard", "priority": 100,
             "master": {"address": "192.0.2.2", "priority": 150}, "addresses": ["192.0.2.10/24"], "sent": 0,

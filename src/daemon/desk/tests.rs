@@ -41,8 +41,10 @@ impl Office {
         let shown = Arc::clone(&published);
         let served = Served::by(async move |socket| {
             let number = AtomicU64::new(0);
+            let (views, clock) = (RouterViews::default(), Clock::start());
             let desk = Desk {
-                routers: RouterViews::default(),
+                bulk: Bulk::start(Arc::clone(&shown), views.clone(), clock).unwrap(),
+                routers: views,
                 hand_over: Box::new(|_| ()),
                 published: shown,
                 reload: Box::new(move || {
@@ -52,7 +54,7 @@ impl Office {
                 order: Box::new(|_| ()),
                 written: tokio::sync::watch::channel(tried).1,
                 commands: Cell::new(0),
-                clock: Clock::start(),
+                clock,
                 path: PathBuf::from("/etc/lvs-director/director.yaml"),
             };
             serve(socket, desk).await;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The virtual routers as others see them. The thread publishes; readers never make it wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -88,6 +88,14 @@ impl RouterViews {
                 ),
             }),
         }
+    }
+
+    /// The virtual addresses of which this host is not master.
+    pub(in crate::daemon) fn elsewhere(&self) -> BTreeSet<IpAddr> {
+        let views = self.0.load();
+        let others = views.iter().filter(|it| it.state != State::Master);
+        let addresses = others.flat_map(|it| &it.addresses);
+        addresses.map(|it| it.address).collect()
     }
 
     /// As clients get them.

@@ -37,6 +37,7 @@ mod schedule;
 mod slow_start;
 mod smtp;
 mod state;
+mod sync;
 mod talk;
 mod tls;
 mod tripwire;
@@ -108,6 +109,7 @@ pub(crate) fn tests() -> Vec<Test> {
         memory::tests(),
         way::tests(),
         state::tests(),
+        sync::tests(),
         log::tests(),
         recording::tests(),
         foretold::tests(),

@@ -259,13 +259,18 @@ fn fwmark() {
     assert_ne!(answers[0], answers[1], "{answers:?}");
 }
 
-fn ask_marked(mark: u32, to: SocketAddr) -> String {
+/// Asks once by TCP. The packets have this mark.
+pub(super) fn ask_marked(mark: u32, to: SocketAddr) -> String {
     use lab::question::Conversation;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
     use std::os::fd::AsRawFd;
 
-    let (family, kind) = (AddressFamily::Inet, SockType::Stream);
-    let socket = socket(family, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    let family = if to.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
     setsockopt(&socket, sockopt::Mark, &mark).unwrap();
     let address = nix::sys::socket::SockaddrStorage::from(to);
     nix::sys::socket::connect(socket.as_raw_fd(), &address).unwrap();

@@ -8,6 +8,7 @@ mod maglev;
 mod persistence;
 mod schedulers;
 mod sniffer;
+mod sync;
 
 use crate::Test;
 
@@ -19,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
         growth::tests(),
         maglev::tests(),
         forecast::tests(),
+        sync::tests(),
     ]
     .concat()
 }
