@@ -19,6 +19,7 @@
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
 //! | [`health`] | probe results to verdicts and weights |
 //! | [`vrrp`] | one virtual router: who is master |
+//! | [`pair`] | what two directors tell each other, and what each believes |
 //! | [`plan`] | the steps between two tables, and between two hosts |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
@@ -43,6 +44,7 @@ pub mod ipvsadm;
 pub mod kernel;
 pub mod model;
 pub mod net;
+pub mod pair;
 pub mod plan;
 #[cfg(feature = "daemon")]
 pub mod probe;

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("diagnostic", &["model"]),
     ("codec", &["model"]),
@@ -21,7 +21,8 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("health", &["model"]),
     ("vrrp", &["model", "diagnostic", "codec"]),
     ("plan", &["model", "codec", "ipvsadm"]),
-    ("engine", &["model", "health", "plan", "ipvsadm"]),
+    ("pair", &["model", "codec"]),
+    ("engine", &["model", "health", "plan", "pair", "ipvsadm"]),
     ("system", &["model"]),
     ("kernel", &["model", "codec", "plan", "system"]),
     ("net", &["model", "codec"]),
@@ -33,7 +34,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
 ];
 
 /// The modules that do no I/O, read no clock and are not async.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "model",
     "diagnostic",
     "codec",
@@ -42,6 +43,7 @@ const PURE: [&str; 9] = [
     "health",
     "vrrp",
     "plan",
+    "pair",
     "engine",
 ];
 

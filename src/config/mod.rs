@@ -14,6 +14,7 @@ mod duration;
 mod emit;
 mod failover;
 mod follower;
+mod peer;
 mod persistence;
 mod pool;
 mod pool_rules;
@@ -143,6 +144,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
         .is_some_and(|routers| !routers.routers.is_empty());
     let sync = section("connection_sync");
     let sync = sync.map(|entry| connection_sync::read(entry, has_routers, out));
+    let peer = section("peer").map(|entry| peer::read(entry, out));
     let checks = section("checks").map(|entry| NamedChecks::read(&entry.value, out));
     let checks = checks.unwrap_or_default();
     let defaults = section("defaults").map(|entry| Defaults::read(&entry.value, &checks, out));
@@ -173,6 +175,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
             routers: routers.routers,
             // What is wrong with it is noted.
             connection_sync: sync.and_then(Result::ok),
+            peer: peer.and_then(Result::ok),
         },
         parts: outline.map(|outline| Parts {
             outline,

@@ -20,7 +20,7 @@ use crate::model::{
     DirectorSettings, DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe,
     Failover, Fall, FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod,
     HttpProbe, Initial, IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need,
-    Payload, PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum,
+    Payload, Peer, PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum,
     QuorumUnit, RabbitmqProbe, Rank, RealServer, RealTimePriority, Retry, Scheduler,
     SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, SmtpProbe, StatusRange,
     SyncRoles, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
@@ -645,6 +645,15 @@ fn director_settings() -> BoxedStrategy<DirectorSettings> {
         .boxed()
 }
 
+fn peer() -> impl Strategy<Value = Peer> {
+    let bind = option::of((1..=254_u8, 1..=u16::MAX));
+    (1..=254_u8, 1..=u16::MAX, bind, "/k/[^\0/]{0,20}x").prop_map(|(last, port, bind, file)| Peer {
+        address: ([192, 0, 2, last], port).into(),
+        bind: bind.map(|(last, port)| ([192, 0, 3, last], port).into()),
+        key_file: std::path::Path::new(&file).into(),
+    })
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let ipvs = (
         option::of(seconds()),
@@ -684,15 +693,17 @@ fn config() -> impl Strategy<Value = Config> {
         vec(service(), 0..4),
         ipvs,
         director_settings(),
-        routers(),
-        option::of(connection_sync()),
+        routers().boxed(),
+        // On the heap: a thread of a test has little stack.
+        (option::of(connection_sync()), option::of(peer())).boxed(),
     )
         .prop_map(
-            |(services, ipvs, director, routers, connection_sync)| Config {
+            |(services, ipvs, director, routers, (connection_sync, peer))| Config {
                 services: services.into_iter().collect(),
                 ipvs,
                 director,
                 connection_sync,
+                peer,
                 routers,
             },
         )

@@ -69,6 +69,7 @@ pub(super) const FILE: Section = Section {
         "ipvs",
         "virtual_routers",
         "connection_sync",
+        "peer",
         "checks",
         "defaults",
         "pools",
@@ -141,6 +142,12 @@ pub(super) const CONNECTION_SYNC: Section = Section {
         "roles",
         "longest_send",
     ],
+    shared: &[],
+};
+/// `peer`.
+pub(super) const PEER: Section = Section {
+    name: "peer",
+    own: &["address", "bind", "key_file"],
     shared: &[],
 };
 /// An item of `track` of a virtual router.
@@ -416,12 +423,13 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 39] = [
+pub static SECTIONS: [Section; 40] = [
     FILE,
     DIRECTOR,
     IPVS,
     VIRTUAL_ROUTER,
     CONNECTION_SYNC,
+    PEER,
     TRACK,
     TRACK_SCRIPT,
     AUTHENTICATION,

@@ -208,7 +208,7 @@ fn every_key_that_a_section_lists_is_read() {
         for key in section.keys() {
             let text = match section.name {
                 "the file" => format!("{key}:\n"),
-                name @ ("director" | "ipvs" | "connection_sync" | "defaults") => {
+                name @ ("director" | "ipvs" | "connection_sync" | "peer" | "defaults") => {
                     format!("{name}: {{{key}: }}")
                 }
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),

@@ -35,13 +35,13 @@ pub use client::{Answers, Client};
 pub use failure::ClientError;
 pub use hello::{Hello, Incompatible};
 pub use peer::{Access, Peer};
-pub use reply::{Item, Reloaded, Remembered, ReplyLine, Told};
+pub use reply::{Item, Overruling, Reloaded, Remembered, ReplyLine, Told};
 pub use request::{ClientLine, Misunderstood, Request};
 pub use server::{Asked, Limits, serve, serve_within};
 pub use socket::{ControlSocket, OpenError};
 pub use status::{
-    CheckStatus, DrainStatus, HeldStatus, MasterStatus, MemoryStatus, RouterStatus,
-    SentConnections, ServerStatus, ServiceStatus, SlowStartStatus, Status, SyncStatus,
-    TakeOverStatus, TrackedStatus, TripwireStatus, VerdictDelay,
+    CheckStatus, DrainStatus, FoundDifferently, HeldStatus, MasterStatus, MemoryStatus, PeerStatus,
+    RouterStatus, SentConnections, ServerStatus, ServiceStatus, SlowStartStatus, Status,
+    SyncStatus, TakeOverStatus, TrackedStatus, TripwireStatus, VerdictDelay,
 };
 pub use writer::{Replies, Unanswered};

@@ -2,6 +2,7 @@
 //! The answers of a director, as lines.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use super::hello::Hello;
 use super::status::{SentConnections, Status};
 use crate::engine::ReloadId;
 use crate::model::{
-    Config, Ordered, Recalled, RecalledDrain, RecalledSlowStart, ServiceKey, Severity, Transition,
+    Config, Ordered, Recalled, RecalledDrain, RecalledSlowStart, ServerKey, ServiceKey, Severity,
+    Standing, Transition,
 };
 
 /// One part of an answer.
@@ -104,6 +106,24 @@ pub struct Remembered {
     /// The slow starts that are under way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slow_starts: Vec<RecalledSlowStart>,
+    /// The servers that count as the other director of the pair finds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overruled: Vec<Overruling>,
+}
+
+/// A server that counts as the other director of the pair finds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overruling {
+    /// Whose server.
+    pub service: ServiceKey,
+    /// Which one.
+    pub server: ServerKey,
+    /// How it counts.
+    pub standing: Standing,
+    /// For how long.
+    pub age: Duration,
+    /// Whether it is down only because it is held down: its check passes.
+    pub only_held_down: bool,
 }
 
 /// One line of a director.

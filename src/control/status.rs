@@ -41,6 +41,9 @@ pub struct Status {
     /// The connections that were sent to the other director's kernel; absent when none were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_sync: Option<SyncStatus>,
+    /// The other director of the pair; absent when none is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<PeerStatus>,
 }
 
 /// How often all connections were sent to the other director's kernel, at once.
@@ -91,6 +94,59 @@ impl fmt::Display for SentConnections {
             .iter()
             .try_for_each(|(reason, count)| write!(f, "; {count} left out ({reason})"))
     }
+}
+
+/// The other director of the pair, and the channel to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Where it listens: `192.0.2.2:9568`.
+    pub address: String,
+    /// For how long the channel has been there, in seconds; absent while it is not.
+    pub connected_seconds: Option<u64>,
+    /// How long ago something was heard last, in milliseconds; absent when nothing ever was.
+    pub heard_milliseconds_ago: Option<u64>,
+    /// `alone`, `leads`, `follows`, `nobody leads` or `both lead`: what this director is.
+    pub role: String,
+    /// For how many servers the last word of a leader that is gone still counts.
+    #[serde(default)]
+    pub last_words: u64,
+    /// How many of its orders wait here, because they would leave a service without a server.
+    #[serde(default)]
+    pub kept_back: u64,
+    /// How many of its orders are for servers that this director does not have.
+    #[serde(default)]
+    pub kept_out: u64,
+    /// What was refused or passed over, by reason.
+    #[serde(default)]
+    pub refused: BTreeMap<String, u64>,
+    /// Services that only this director has: the first of them.
+    #[serde(default)]
+    pub only_here: Vec<ServiceKey>,
+    /// Services that only the other one has: the first of them.
+    #[serde(default)]
+    pub only_there: Vec<ServiceKey>,
+    /// Services that both have, with another configuration: the first of them.
+    #[serde(default)]
+    pub configured_differently: Vec<ServiceKey>,
+    /// Servers of which the checks of the two say something else: the first of them.
+    #[serde(default)]
+    pub found_differently: Vec<FoundDifferently>,
+    /// Why there is no channel.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// A server of which the checks of the two directors say something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundDifferently {
+    /// Whose server.
+    pub service: ServiceKey,
+    /// Which one.
+    pub server: ServerKey,
+    /// What the checks of this director say.
+    pub here: Cow<'static, str>,
+    /// What those of the other one say.
+    pub there: Cow<'static, str>,
 }
 
 /// One virtual router: addresses that this host shares with others by VRRP.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::args::Failure;
-use crate::control::{Client, ClientError, Remembered};
+use crate::control::{Client, ClientError, Overruling, Remembered};
 use crate::health::Health;
 use crate::model::{
-    AllUp, Config, Drains, IpvsTable, Orders, Pools, Role, ServerKey, ServiceKey, SlowStarts,
-    Timestamp, WithOrders,
+    AllUp, Config, Drains, IpvsTable, Orders, Overruled, PeerStanding, Pools, Role, ServerKey,
+    ServiceKey, SlowStarts, Timestamp, WithOrders,
 };
 use crate::plan::{desired, drains_after};
 
@@ -40,7 +40,9 @@ impl Beside {
             Self::Director(known) => known,
         };
         let ages = known.recalled.iter().map(|it| it.age);
-        let longest = ages.chain(known.slow_starts.iter().map(|it| it.age)).max();
+        let words = known.overruled.iter().map(|it| it.age);
+        let longest = ages.chain(known.slow_starts.iter().map(|it| it.age));
+        let longest = longest.chain(words).max();
         let now = Timestamp::after_start(longest.unwrap_or_default());
         let mut health = Health::believing(&known.config, &known.recalled, now);
         let drains = drains_after(
@@ -55,6 +57,7 @@ impl Beside {
         health.configure(config, serving, now);
         let known = WithOrders {
             standings: &health,
+            overruled: &overruled(&known.overruled, now),
             orders: &self.orders(),
             // Who is kept takes connections in the kernel's table.
             pools: &Pools::NONE,
@@ -81,6 +84,18 @@ impl Beside {
         }
         ours
     }
+}
+
+fn overruled(all: &[Overruling], now: Timestamp) -> Overruled {
+    let words = all.iter().map(|it| {
+        let word = PeerStanding {
+            standing: it.standing,
+            since: now.before(it.age),
+            only_held_down: it.only_held_down,
+        };
+        (it.service, it.server, word)
+    });
+    words.collect()
 }
 
 #[cfg(test)]
@@ -121,6 +136,7 @@ mod tests {
             orders: Vec::new(),
             drains: Vec::new(),
             slow_starts: Vec::new(),
+            overruled: Vec::new(),
         };
         Beside::Director(Box::new(known))
     }
@@ -162,5 +178,23 @@ mod tests {
         assert_eq!(servers(&held.desired(&without, &both)), ["10.0.0.2:80"]);
         let down = one_down(&running, false).desired(&running, &both);
         assert_eq!(servers(&down), ["10.0.0.2:80"]);
+    }
+
+    #[test]
+    fn a_plan_beside_a_director_that_follows_counts_servers_as_the_leader_does() {
+        let running =
+            parse("virtual_services: [{address: '192.0.2.10:80', servers: [10.0.0.1, 10.0.0.2]}]");
+        let Beside::Director(mut known) = one_down(&running, false) else {
+            unreachable!("it is one");
+        };
+        known.overruled = vec![Overruling {
+            service: "TCP 192.0.2.10:80".parse().unwrap(),
+            server: "10.0.0.1:80".parse().unwrap(),
+            standing: Standing::UP,
+            age: Duration::from_secs(99),
+            only_held_down: false,
+        }];
+        let table = Beside::Director(known).desired(&running, &IpvsTable::new());
+        assert_eq!(servers(&table), ["10.0.0.1:80", "10.0.0.2:80"]);
     }
 }

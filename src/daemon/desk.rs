@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::bulk::{Bulk, Reason};
 use super::clock::Clock;
+use super::pair::ChannelView;
 use super::published::Published;
 use super::state::Tried;
-use super::status::{remembered, status, told};
+use super::status::{peer_status, remembered, status, told};
 use super::vrrp::RouterViews;
 use crate::control::{
     self, Asked, ControlSocket, Item, Peer, Reloaded, Replies, Request, Status, Unanswered,
@@ -36,6 +37,8 @@ pub(super) struct Desk {
     pub(super) published: Arc<Published>,
     /// What the virtual routers have published.
     pub(super) routers: RouterViews,
+    /// The channel to the other director of the pair.
+    pub(super) channel: ChannelView,
     /// Lets other hosts be master of these virtual routers.
     pub(super) hand_over: HandOver,
     /// Sends all connections to the other director's kernel.
@@ -99,6 +102,7 @@ impl Desk {
                     },
                     force,
                     by: who(asked.peer).into(),
+                    given: u64::try_from(Clock::since_1970().as_millis()).unwrap_or(u64::MAX),
                 };
                 self.order(command, replies).await
             }
@@ -176,11 +180,15 @@ impl Desk {
         let (published, only) = (Arc::clone(&self.published), Arc::clone(only));
         let (clock, path, routers) = (self.clock, self.path.clone(), self.routers.clone());
         let bulk = self.bulk.clone();
+        let channel = self.channel.clone();
         let make = move || {
             let (latest, now) = (published.latest(), clock.now());
             // There has been one, and it is only ever replaced by the next.
+            let peer = latest.as_ref().filter(|_| only.is_empty());
+            let peer = peer.and_then(|snapshot| peer_status(snapshot, &channel, now));
             let made = latest.map(|snapshot| status(&snapshot, now, &path, &only));
             Item::Status(Box::new(Status {
+                peer,
                 routers: if only.is_empty() {
                     routers.status(now)
                 } else {

@@ -6,10 +6,11 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing::error;
 
 use super::oneshot::follow;
+use super::pair::KeyFile;
 use super::vrrp::{Secrets, VrrpOrders};
 use crate::config::Follower;
 use crate::engine::{Event, ReloadId};
@@ -21,6 +22,7 @@ pub(super) struct Loader {
     path: PathBuf,
     events: Sender<Event>,
     virtual_routers: VrrpOrders,
+    keys: watch::Sender<Option<KeyFile>>,
     follower: Mutex<Follower>,
     requests: Mutex<Requests>,
 }
@@ -37,12 +39,13 @@ impl Loader {
         path: PathBuf,
         follower: Follower,
         events: Sender<Event>,
-        virtual_routers: VrrpOrders,
+        (virtual_routers, keys): (VrrpOrders, watch::Sender<Option<KeyFile>>),
     ) -> Arc<Self> {
         Arc::new(Self {
             path,
             events,
             virtual_routers,
+            keys,
             follower: Mutex::new(follower),
             requests: Mutex::default(),
         })
@@ -90,27 +93,32 @@ impl Loader {
         let thread = thread::Builder::new().name("reload".to_owned());
         // Where no thread can be made, the answer is dropped.
         let _ = thread.spawn(move || {
-            let config = loader.look().map(|(config, _)| config);
+            let config = loader.look().map(|(config, ..)| config);
             let _ = answer.send(config);
         });
         checked
     }
 
-    /// Reads the file, and the files with secrets of virtual routers, which count from now on.
+    /// Reads the file, and the files with secrets of virtual routers and the key of the pair, which count from now on.
     fn read(&self) -> Result<Arc<Config>, Box<str>> {
-        let (config, secrets) = self.look()?;
+        let (config, secrets, key) = self.look()?;
         self.virtual_routers.renew(secrets);
+        self.keys.send_replace(key);
         Ok(config)
     }
 
-    fn look(&self) -> Result<(Arc<Config>, Secrets), Box<str>> {
+    fn look(&self) -> Result<(Arc<Config>, Secrets, Option<KeyFile>), Box<str>> {
         let read = follow(&mut locked(&self.follower), &self.path, false);
         let config = read.map_err(|failure| failure.message)?;
         let secrets = Secrets::read(&config.routers);
         if let Some(problem) = secrets.problem(&config.routers) {
             return Err(problem.into());
         }
-        Ok((config, secrets))
+        let key = config.peer.as_ref().map(KeyFile::read_warning);
+        if let Some(Err(why)) = key.as_ref().map(|file| &file.key) {
+            return Err(format!("peer: {why}").into());
+        }
+        Ok((config, secrets, key))
     }
 
     fn send(&self, event: Event) {

@@ -28,6 +28,7 @@ mod loader;
 mod log;
 mod oneshot;
 mod order;
+mod pair;
 mod published;
 mod recorder;
 mod render;

@@ -12,6 +12,7 @@ use super::args::Failure;
 use super::beside::Beside;
 use super::clock::Clock;
 use super::files;
+use super::pair::KeyFile;
 use super::say::{complain, printable, say};
 use super::state::{OwnedFile, read_owned};
 use super::vrrp::{Secrets, readable_by_all};
@@ -24,7 +25,7 @@ use crate::plan::{
     Change, HostTarget, Outcome, Rule, Target, carry_out, desired, desired_host, diff, diff_host,
     empty_service,
 };
-use crate::system::{FileCause, read_limited};
+use crate::system::{FileCause, is_readable_by_all, read_limited};
 
 /// Reads and checks a configuration file. Diagnostics for a terminal may have colours.
 pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
@@ -114,7 +115,7 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Warns of the files with secrets of virtual routers.
+/// Warns of the files with secrets of virtual routers and of the pair.
 fn warn_of_secrets(config: &Config) {
     for file in readable_by_all(&config.routers) {
         let file = file.display();
@@ -125,6 +126,20 @@ fn warn_of_secrets(config: &Config) {
     if let Some(why) = Secrets::read(&config.routers).problem(&config.routers) {
         complain(&printable(&format!(
             "director: note: {why}; a virtual router without its secret takes no part"
+        )));
+    }
+    let Some(peer) = &config.peer else {
+        return;
+    };
+    if is_readable_by_all(&peer.key_file) {
+        let file = peer.key_file.display();
+        complain(&printable(&format!(
+            "director: warning: everybody on this host can read {file}; it has the key of the pair: chmod o-r"
+        )));
+    }
+    if let Err(why) = KeyFile::read(peer).key {
+        complain(&printable(&format!(
+            "director: note: peer: {why}; without it each director serves alone"
         )));
     }
 }

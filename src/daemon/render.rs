@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::say::printable;
 use crate::control::{
-    DrainStatus, MemoryStatus, RouterStatus, ServerStatus, SlowStartStatus, Status, SyncStatus,
-    TakeOverStatus, Told, TrackedStatus,
+    DrainStatus, FoundDifferently, MemoryStatus, PeerStatus, RouterStatus, ServerStatus,
+    SlowStartStatus, Status, SyncStatus, TakeOverStatus, Told, TrackedStatus,
 };
 use crate::engine::count;
 use crate::model::{NoResult, Severity};
@@ -40,6 +40,9 @@ pub(super) fn status(status: &Status) -> String {
     }
     if let Some(it) = &status.connection_sync {
         sync(&mut text, it);
+    }
+    if let Some(it) = &status.peer {
+        peer(&mut text, it);
     }
     for service in &status.services {
         let _ = writeln!(text, "{} {}", service.service, service.scheduler);
@@ -148,6 +151,65 @@ fn sync(text: &mut String, it: &SyncStatus) {
     text.push('\n');
     if let Some(problem) = problem {
         let _ = writeln!(text, "  problem: {problem}");
+    }
+}
+
+/// A line for what the two directors are for each other, and one for each thing that is not as it should be.
+fn peer(text: &mut String, it: &PeerStatus) {
+    let connected = it.connected_seconds.map_or_else(
+        || "not connected".to_owned(),
+        |seconds| format!("connected for {seconds} s"),
+    );
+    let heard = it.heard_milliseconds_ago.map_or_else(String::new, |ago| {
+        format!(", last heard {}.{} s ago", ago / 1000, ago % 1000 / 100)
+    });
+    let role = match &*it.role {
+        "leads" | "follows" => format!("this director {}", it.role),
+        "alone" => "this director is alone".to_owned(),
+        role => role.to_owned(),
+    };
+    let _ = writeln!(text, "peer {}: {connected}{heard}; {role}", it.address);
+    if let Some(problem) = &it.problem {
+        let _ = writeln!(text, "  problem: {problem}");
+    }
+    for (number, what) in [
+        (
+            it.last_words,
+            "servers that count by the last word of the lost leader",
+        ),
+        (
+            it.kept_back,
+            "orders of it that wait, because nobody would serve",
+        ),
+        (it.kept_out, "orders of it for servers that are not here"),
+    ] {
+        if number > 0 {
+            let _ = writeln!(text, "  {what}: {number}");
+        }
+    }
+    for (services, what) in [
+        (&it.only_here, "only here"),
+        (&it.only_there, "only there"),
+        (&it.configured_differently, "configured differently there"),
+    ] {
+        for service in services {
+            let _ = writeln!(text, "  {what}: {service}");
+        }
+    }
+    for FoundDifferently {
+        service,
+        server,
+        here,
+        there,
+    } in &it.found_differently
+    {
+        let _ = writeln!(
+            text,
+            "  found {here} here and {there} there: {server} of {service}"
+        );
+    }
+    for (reason, number) in &it.refused {
+        let _ = writeln!(text, "  refused: {number} ({reason})");
     }
 }
 
@@ -553,5 +615,48 @@ mod tests {
     fn what_is_no_longer_kept_is_told_by_its_numbers() {
         assert_eq!(skipped(4, 4), "event 4 is no longer kept\n");
         assert_eq!(skipped(4, 9), "events 4 to 9 are no longer kept\n");
+    }
+
+    #[test]
+    fn a_person_reads_what_the_other_director_is_and_what_differs() {
+        let mut it = PeerStatus {
+            address: "192.0.2.2:9568".to_owned(),
+            connected_seconds: Some(12),
+            heard_milliseconds_ago: Some(345),
+            role: "follows".to_owned(),
+            configured_differently: vec!["TCP 192.0.2.10:80".parse().unwrap()],
+            found_differently: vec![FoundDifferently {
+                service: "TCP 192.0.2.10:80".parse().unwrap(),
+                server: "10.0.0.5:80".parse().unwrap(),
+                here: "up".into(),
+                there: "down".into(),
+            }],
+            refused: [("wrong key".to_owned(), 3)].into(),
+            kept_out: 2,
+            ..PeerStatus::default()
+        };
+        let said = |it: &PeerStatus| {
+            let mut text = String::new();
+            peer(&mut text, it);
+            text
+        };
+        assert_eq!(
+            said(&it),
+            "peer 192.0.2.2:9568: connected for 12 s, last heard 0.3 s ago; this director follows\n  \
+             orders of it for servers that are not here: 2\n  \
+             configured differently there: TCP 192.0.2.10:80\n  \
+             found up here and down there: 10.0.0.5:80 of TCP 192.0.2.10:80\n  \
+             refused: 3 (wrong key)\n"
+        );
+        it = PeerStatus {
+            address: "192.0.2.2:9568".to_owned(),
+            role: "alone".to_owned(),
+            problem: Some("192.0.2.2:9568: connection refused".to_owned()),
+            ..PeerStatus::default()
+        };
+        assert_eq!(
+            said(&it),
+            "peer 192.0.2.2:9568: not connected; this director is alone\n  problem: 192.0.2.2:9568: connection refused\n"
+        );
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
@@ -26,6 +26,7 @@ use super::lan;
 use super::loader::Loader;
 use super::log;
 use super::oneshot::{follow, open};
+use super::pair::{self, KeyFile, PairChannel, PeerSender};
 use super::published::Published;
 use super::recorder::Recorder;
 use super::shell::{ReadBack, Shell};
@@ -36,7 +37,7 @@ use super::state::{
 use super::vrrp::{RouterViews, VrrpFollower, VrrpOrders, VrrpThread};
 use crate::config::Follower;
 use crate::control::ControlSocket;
-use crate::engine::{Command, Engine, Event, Start, count};
+use crate::engine::{Command, Engine, Event, ReloadId, Start, count};
 use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::{Ipvs, Lookout};
 use crate::model::{Config, DirectorSettings, ProbeReport, Recalled, Timestamp, WireNews};
@@ -84,42 +85,48 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let (wires, orders) = unbounded_channel();
     let clock = Clock::start();
     let virtual_routers = virtual_routers(&config, clock, &events)?;
-    let senders = (probes, wires, virtual_routers.follower(&config));
-    let (shell, start, left) = furnish(config, options, clock, senders)?;
+    let Pair {
+        channel: peer,
+        sender: peer_sender,
+        keys,
+        instance,
+    } = Pair::new(&config, clock, &events);
+    let senders = Senders {
+        probes,
+        wires,
+        virtual_routers: virtual_routers.follower(&config),
+        peer: peer_sender,
+    };
+    let (shell, start, left) = furnish(config, options, (clock, instance), senders)?;
     let published = Arc::clone(&shell.published);
     let latest = Arc::clone(&published);
     let written = shell.remembered.tried();
     let (engine, ended) = begin(shell, start, inbox)?;
     virtual_routers.resume(left);
-    let vrrp_orders = virtual_routers.orders();
-    let loader = Loader::new(path.to_owned(), follower, events.clone(), vrrp_orders);
+    let orders_to_routers = (virtual_routers.orders(), keys);
+    let loader = Loader::new(path.to_owned(), follower, events.clone(), orders_to_routers);
     let bulk = bulk(&published, virtual_routers.views(), clock)?;
     let desk = Desk {
         published,
         bulk: bulk.clone(),
         routers: virtual_routers.views(),
+        channel: peer.view(),
         hand_over: hand_over_by(virtual_routers.orders()),
-        reload: {
-            let loader = Arc::clone(&loader);
-            Box::new(move || loader.ask())
-        },
+        reload: reload_by(&loader),
         order: orders_to(&events),
         written,
         commands: Cell::new(0),
         clock,
         path: path.to_owned(),
     };
-    let room = room();
-    let local = LocalSet::new();
-    let mut wires = Box::pin(probe::hold_wires(
-        orders,
-        room.wires,
-        wire_reporter(&events),
-    ));
+    let (room, local) = (room(), LocalSet::new());
+    let wires = probe::hold_wires(orders, room.wires, wire_reporter(&events));
+    let mut wires = Box::pin(wires);
     let (ending, holds) = local.block_on(&runtime, async {
         tokio::select! {
             () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => (Ending::Stop, true),
             () = &mut wires => (Ending::Stop, false),
+            () = peer.keep(Arc::clone(&latest)) => (Ending::Stop, true),
             () = lan::listen(&latest, &events) => (Ending::Stop, true),
             ending = heed_and_tell(signals, &loader, &socket, &bulk) => (ending, true),
             _ = ended => (Ending::Stop, true),
@@ -252,9 +259,43 @@ fn bulk(published: &Arc<Published>, routers: RouterViews, clock: Clock) -> Resul
     bulk.map_err(|error| Failure::failed(failed(error)))
 }
 
+/// The ends of the channel to the other director.
+struct Pair {
+    channel: PairChannel,
+    sender: PeerSender,
+    /// Where the file with the key goes when it was read again.
+    keys: watch::Sender<Option<KeyFile>>,
+    /// A number by chance: this process.
+    instance: u64,
+}
+
+impl Pair {
+    /// What comes from there goes to the engine.
+    fn new(config: &Config, clock: Clock, events: &Sender<Event>) -> Self {
+        let instance = fastrand::u64(1..);
+        let keys = watch::Sender::new(config.peer.as_ref().map(KeyFile::read_warning));
+        let events = events.clone();
+        // The engine may have ended by itself.
+        let tell = Box::new(move |news| drop(events.send(Event::Peer(news))));
+        let (channel, sender) = pair::channel(keys.subscribe(), tell, clock, instance);
+        Self {
+            channel,
+            sender,
+            keys,
+            instance,
+        }
+    }
+}
+
 /// Hands the orders of operators to the virtual routers.
 fn hand_over_by(orders: VrrpOrders) -> HandOver {
     Box::new(move |routers| orders.hand_over(routers))
+}
+
+/// Hands the wish for a reload to the loader.
+fn reload_by(loader: &Arc<Loader>) -> Box<dyn Fn() -> ReloadId> {
+    let loader = Arc::clone(loader);
+    Box::new(move || loader.ask())
 }
 
 /// Hands the orders of operators to the engine.
@@ -264,16 +305,20 @@ fn orders_to(events: &Sender<Event>) -> Box<dyn Fn(Command)> {
     Box::new(move |command| drop(events.send(Event::Ordered(Box::new(command)))))
 }
 
+/// To whom the shell sends.
+struct Senders {
+    probes: UnboundedSender<ProbeRequest>,
+    wires: UnboundedSender<WireOrder>,
+    virtual_routers: VrrpFollower,
+    peer: PeerSender,
+}
+
 /// The shell with everything that it owns, the engine's first event, and of what the director before was master.
 fn furnish(
     config: Arc<Config>,
     options: &Options,
-    clock: Clock,
-    (probes, wires, virtual_routers): (
-        UnboundedSender<ProbeRequest>,
-        UnboundedSender<WireOrder>,
-        VrrpFollower,
-    ),
+    (clock, instance): (Clock, u64),
+    senders: Senders,
 ) -> Result<(Shell<Ipvs>, Start, Vec<Mastership>), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let left = take_mastership(&config.director.state_file);
@@ -289,6 +334,8 @@ fn furnish(
         drains: remembered.drains(WallTime::now()),
         slow_starts: remembered.slow_starts(WallTime::now()),
         masters: still.map(|(name, _)| name.clone()).collect(),
+        ledger: remembered.ledger().to_vec(),
+        origin: instance,
         config,
     };
     let kernel = open()?;
@@ -304,8 +351,9 @@ fn furnish(
         clock,
         owned,
         remembered,
-        probes,
-        wires,
+        probes: senders.probes,
+        wires: senders.wires,
+        peer: senders.peer,
         published: Arc::new(Published::default()),
         recorder: recorder.transpose().map_err(Failure::failed)?,
         set_aside: None,
@@ -315,7 +363,7 @@ fn furnish(
         drain_begun: false,
         verdicts: false,
         last_noted: Timestamp::ZERO,
-        virtual_routers,
+        virtual_routers: senders.virtual_routers,
         confirming: Confirming::new(clock.now(), WallTime::now()),
         end: None,
     };

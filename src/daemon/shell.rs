@@ -14,6 +14,7 @@ use tracing::debug;
 use super::clock::Clock;
 use super::kernel::Kernel;
 use super::log;
+use super::pair::PeerSender;
 use super::published::Published;
 use super::recorder::Recorder;
 use super::state::{
@@ -21,10 +22,11 @@ use super::state::{
     WRITE_INTERVAL, WallTime,
 };
 use super::vrrp::VrrpFollower;
-use crate::engine::{Action, Counted, Engine, Event, Questions, STEP};
+use crate::engine::{Action, Counted, Engine, Event, PeerNews, Questions, STEP};
 use crate::health::ProbeRequest;
 use crate::kernel::Lookout;
 use crate::model::{Condition, Object, ServiceKey, Timestamp, Transition};
+use crate::pair::Message;
 use crate::probe::WireOrder;
 
 /// The largest number of reports to collect before their changes go to the kernel.
@@ -88,6 +90,8 @@ pub(super) struct Shell<K> {
     pub(super) confirming: Confirming,
     /// Tells the virtual routers what they need to know.
     pub(super) virtual_routers: VrrpFollower,
+    /// Sends to the other director of the pair.
+    pub(super) peer: PeerSender,
     pub(super) end: Option<ExitCode>,
 }
 
@@ -121,6 +125,8 @@ where
             Event::Ordered(command) => Some(command.id),
             _ => None,
         };
+        // An operator was told at the other director that it is ordered.
+        let from_peer = matches!(&event, Event::Peer(PeerNews::Said(said)) if matches!(**said, Message::Orders(_)));
         let mut actions = VecDeque::new();
         let reports = matches!(event, Event::Probed(_));
         self.hand_in(event, &mut actions);
@@ -138,7 +144,7 @@ where
         }
         self.virtual_routers.follow(&self.engine, self.clock.now());
         let drain_begun = std::mem::take(&mut self.drain_begun);
-        if ordered.is_some() || drain_begun {
+        if ordered.is_some() || drain_begun || from_peer {
             // Who ordered it waits for the answer until this is written, and relies on it over a kill.
             let noted = self.noted(self.clock.now());
             self.remembered.note_now(ordered, noted);
@@ -210,6 +216,10 @@ where
             Action::WriteOwned(services) => {
                 let written = self.owned.write(&services).map_err(in_words);
                 Some(Event::OwnedWritten(written))
+            }
+            Action::ToPeer(message) => {
+                self.peer.say(*message);
+                None
             }
             Action::Tell(transition) => {
                 self.tell(&transition);
@@ -342,7 +352,9 @@ where
         let orders = Arc::clone(self.engine.orders());
         let drains = self.engine.drains(now);
         let slow_starts = self.engine.slow_starts(now);
+        let ledger = Arc::clone(self.engine.ledger());
         move || Noted {
+            ledger: ledger.lines().collect(),
             recalled,
             drains,
             slow_starts,

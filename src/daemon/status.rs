@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
+use super::pair::ChannelView;
 use crate::control::{
-    CheckStatus, DrainStatus, HeldStatus, MemoryStatus, Remembered, ServerStatus, ServiceStatus,
-    SlowStartStatus, Status, Told, TripwireStatus, VerdictDelay,
+    CheckStatus, DrainStatus, FoundDifferently, HeldStatus, MemoryStatus, Overruling, PeerStatus,
+    Remembered, ServerStatus, ServiceStatus, SlowStartStatus, Status, Told, TripwireStatus,
+    VerdictDelay,
 };
 use crate::engine::{CheckView, ServerView, Snapshot, closing, living};
 use crate::health::{Held, WireHealth};
@@ -15,6 +17,7 @@ use crate::model::{
     ConfiguredServer, ConfiguredService, Drain, PoolState, Rank, Recalled, RecalledSlowStart,
     ServiceKey, SlowStart, SlowStarts, Standing, Timestamp, Transition, Weight,
 };
+use crate::pair::PairRole;
 
 /// The text for a server that nothing checks.
 const UNCHECKED: &str = "unchecked";
@@ -56,6 +59,7 @@ pub(super) fn status(
             .collect(),
         routers: Vec::new(),
         connection_sync: None,
+        peer: None,
     }
 }
 
@@ -83,7 +87,11 @@ fn service_status(
                 let order = snapshot.orders.get(&key, server);
                 let kept = pool.is_some_and(|pool| pool.keeps(server));
                 let held = pool.is_some_and(|pool| pool.uses_held(server));
-                let note = note(configured.rank, (kept, held));
+                let note = note(
+                    configured.rank,
+                    (kept, held),
+                    pair_notes(snapshot, &key, view),
+                );
                 Some(ServerStatus {
                     note,
                     order: order.map(|order| order.to_string()),
@@ -107,18 +115,98 @@ fn alarm(pool: &PoolState) -> Option<String> {
     (!alarms.is_empty()).then(|| alarms.join(" / "))
 }
 
-fn note(rank: Rank, (kept, held): (bool, bool)) -> Option<String> {
+fn note(
+    rank: Rank,
+    (kept, held): (bool, bool),
+    others: impl Iterator<Item = String>,
+) -> Option<String> {
     let rank = match rank {
         Rank::Primary => None,
         Rank::Backup => Some("backup server"),
         Rank::Sorry => Some("sorry server"),
     };
-    let notes: Vec<&str> = rank
-        .into_iter()
-        .chain(kept.then_some(KEPT))
-        .chain(held.then_some(HELD))
-        .collect();
+    let own = rank.into_iter().chain(kept.then_some(KEPT));
+    let own = own.chain(held.then_some(HELD)).map(str::to_owned);
+    let notes: Vec<String> = own.chain(others).collect();
     (!notes.is_empty()).then(|| notes.join(", "))
+}
+
+/// What the other director of the pair has to do with a server.
+fn pair_notes(
+    snapshot: &Snapshot,
+    service: &ServiceKey,
+    view: &ServerView,
+) -> impl Iterator<Item = String> {
+    let peer = snapshot.config.peer.as_ref();
+    let peer = peer.map_or_else(String::new, |it| it.address.ip().to_string());
+    let follows = snapshot
+        .pair
+        .as_ref()
+        .is_some_and(|it| it.role == PairRole::Follows);
+    let overruled = view.overruled.map(|word| {
+        let who = if follows { "leading" } else { "lost" };
+        let standing = word.standing;
+        format!("counts as {standing}, as the {who} director {peer} finds it")
+    });
+    let entry = snapshot.ledger.get(service, &view.key);
+    let entry = entry.filter(|it| it.at_peer && it.order.is_some());
+    let in_force = snapshot.orders.get(service, &view.key);
+    let ordered = entry.map(|it| {
+        let by = &it.by;
+        match it.order {
+            Some(order) if in_force != it.order => {
+                format!("{order} was ordered by {by} at the peer {peer}, and waits")
+            }
+            Some(_) | None => format!("ordered by {by} at the peer {peer}"),
+        }
+    });
+    overruled.into_iter().chain(ordered)
+}
+
+/// The other director, with what its channel tells.
+pub(super) fn peer_status(
+    snapshot: &Snapshot,
+    channel: &ChannelView,
+    now: Timestamp,
+) -> Option<PeerStatus> {
+    let peer = snapshot.config.peer.as_ref()?;
+    let view = snapshot.pair.as_ref()?;
+    let shown = channel.shown();
+    let number = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
+    let refused = shown.refused.into_iter();
+    let different = view.verdicts.iter();
+    Some(PeerStatus {
+        address: peer.address.to_string(),
+        connected_seconds: view.since.map(|at| now.since(at).as_secs()),
+        heard_milliseconds_ago: shown.heard.map(|at| milliseconds(now.since(at))),
+        role: role(view.role).to_owned(),
+        last_words: number(view.last_words),
+        kept_back: number(view.kept_back),
+        kept_out: number(view.kept_out),
+        refused: refused.map(|(it, count)| (it.to_owned(), count)).collect(),
+        only_here: view.only_here.clone(),
+        only_there: view.only_there.clone(),
+        configured_differently: view.differ.clone(),
+        found_differently: different
+            .map(|(service, server, here, there)| FoundDifferently {
+                service: *service,
+                server: *server,
+                here: Cow::Borrowed(here.word()),
+                there: Cow::Borrowed(there.word()),
+            })
+            .collect(),
+        problem: shown.problem,
+    })
+}
+
+const fn role(role: PairRole) -> &'static str {
+    match role {
+        PairRole::Alone => "alone",
+        PairRole::NobodyLeads => "nobody leads",
+        PairRole::Leads => "leads",
+        PairRole::Follows => "follows",
+        PairRole::BothLead => "both lead",
+    }
 }
 
 /// The servers that the configuration has no more, and that drain.
@@ -282,7 +370,25 @@ pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
         orders: snapshot.orders.iter().collect(),
         drains: snapshot.drains.recalled(now).collect(),
         slow_starts: slow_starts(snapshot, now),
+        overruled: overruled(snapshot, now),
     }
+}
+
+fn overruled(snapshot: &Snapshot, now: Timestamp) -> Vec<Overruling> {
+    let services = snapshot.services.iter();
+    let servers =
+        services.flat_map(|(service, view)| view.servers.iter().map(move |it| (*service, it)));
+    let overruled = servers.filter_map(|(service, view)| {
+        let word = view.overruled?;
+        Some(Overruling {
+            service,
+            server: view.key,
+            standing: word.standing,
+            age: now.since(word.since),
+            only_held_down: word.only_held_down,
+        })
+    });
+    overruled.collect()
 }
 
 fn slow_starts(snapshot: &Snapshot, now: Timestamp) -> Vec<RecalledSlowStart> {

@@ -38,7 +38,14 @@ impl Engine {
                 continue;
             }
             let observed = self.observed.services.get(key);
-            let known = known(health, &self.orders, drains, &self.pools, &self.slow_starts);
+            let known = known(
+                health,
+                &self.orders,
+                drains,
+                &self.pools,
+                &self.slow_starts,
+                &self.overruled,
+            );
             let desired = desired_service(config, &known, self.role, key, observed);
             diff_service(key, desired.as_ref(), observed, &mut plan);
         }
@@ -58,6 +65,7 @@ impl Engine {
             &self.drains,
             &self.pools,
             &self.slow_starts,
+            &self.overruled,
         );
         let cautious = desired_cautiously(service, key, &known, observed);
         let empties = observed.is_some_and(VirtualService::can_serve) && !cautious.can_serve();

@@ -98,24 +98,38 @@ impl Engine {
             .map(|(service, server, drain)| (*service, *server, *drain))
             .collect();
         for (service, server, drain) in over {
-            self.untold.push(Untold::Drain {
-                at: now,
-                service,
-                server,
-                to: Condition::Drained,
-                why: ending(now, &service, &drain).into(),
-                before: self.weight(&service, &server),
-            });
-            let drains = Arc::make_mut(&mut self.drains);
-            if drain.leaving.is_some() {
-                drains.remove(&service, &server);
-            } else {
-                let ended = true;
-                drains.insert(service, server, Drain { ended, ..drain });
-            }
-            self.dirty.insert(service);
-            self.stale.insert(service);
+            let why = ending(now, &service, &drain);
+            self.finish_drain(now, service, server, drain, why);
+            self.drained.push((service, server));
         }
+    }
+
+    /// The server of this drain leaves the table.
+    pub(super) fn finish_drain(
+        &mut self,
+        now: Timestamp,
+        service: ServiceKey,
+        server: ServerKey,
+        drain: Drain,
+        why: String,
+    ) {
+        self.untold.push(Untold::Drain {
+            at: now,
+            service,
+            server,
+            to: Condition::Drained,
+            why: why.into(),
+            before: self.weight(&service, &server),
+        });
+        let drains = Arc::make_mut(&mut self.drains);
+        if drain.leaving.is_some() {
+            drains.remove(&service, &server);
+        } else {
+            let ended = true;
+            drains.insert(service, server, Drain { ended, ..drain });
+        }
+        self.dirty.insert(service);
+        self.stale.insert(service);
     }
 
     fn ends(
@@ -125,7 +139,8 @@ impl Engine {
         server: &ServerKey,
         drain: &Drain,
     ) -> bool {
-        let over = drain.counted.is_some_and(|it| is_over(service, &it));
+        let counts = !self.leaves_drains_to_peer();
+        let over = counts && drain.counted.is_some_and(|it| is_over(service, &it));
         // One that is down is not in the table, and has nothing to drain. Its order stays.
         let gone = drain.leaving.is_some() && self.weight(service, server).is_none();
         over || gone || end(drain).is_some_and(|end| end <= now)

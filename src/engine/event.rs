@@ -12,6 +12,7 @@ use crate::model::{
     Recalled, RecalledDrain, RecalledSlowStart, ServerKey, ServiceKey, Sighting, Traffic,
     Transition, VirtualService, WireNews,
 };
+use crate::pair::{LedgerLine, Message};
 use crate::plan::{HostScope, HostStep, Step, StepFailure};
 
 /// One event.
@@ -50,6 +51,8 @@ pub enum Event {
     NextRefused(ReloadId, Box<str>),
     /// This host is now master of these virtual routers, and of no other.
     MasterOf(BTreeSet<Box<str>>),
+    /// Something came from the other director of the pair, or happened to the channel.
+    Peer(PeerNews),
     /// An operator orders something for single servers.
     Ordered(Box<Command>),
     /// The director should end. With `release` it removes its own services.
@@ -80,6 +83,32 @@ pub struct Start {
     /// The virtual routers of which this host was master, and still is unless [`Event::MasterOf`] says otherwise.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub masters: BTreeSet<Box<str>>,
+    /// The last order for each server, with its version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ledger: Vec<LedgerLine>,
+    /// The number of this director in the versions of orders: one by chance.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub origin: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference to the field"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What comes from the other director of the pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerNews {
+    /// The channel is there, or is there anew: the other director runs this program.
+    Came(Box<str>),
+    /// The channel is gone, for this reason.
+    Gone(Box<str>),
+    /// The other director says this.
+    Said(Box<Message>),
 }
 
 /// The connections of the servers of one service.
@@ -126,6 +155,9 @@ pub struct Command {
     pub force: bool,
     /// Who ordered it, in words.
     pub by: Box<str>,
+    /// When, in milliseconds since 1970 by the clock of this host.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub given: u64,
 }
 
 /// Numbers the commands of operators, in their order.
@@ -166,6 +198,8 @@ pub enum Action {
     ApplyHost(Vec<HostStep>),
     /// Write the list of our services to the state file, before the next action.
     WriteOwned(Arc<BTreeSet<ServiceKey>>),
+    /// Send this to the other director of the pair.
+    ToPeer(Box<Message>),
     /// Tell the world.
     Tell(Arc<Transition>),
     /// The director ends; `true` when everything could be done.

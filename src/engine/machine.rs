@@ -10,14 +10,16 @@ use super::event::{Action, Event, ReloadId};
 use super::history::History;
 use super::mastership::Mastership;
 use super::orders::Answers;
+use super::pair::Pair;
 use super::passive::Passive;
 use super::queue::Queue;
 use super::repair::Strikes;
-use super::snapshot::{Counters, Reloads, ServiceView, VerdictDelay};
+use super::snapshot::{Counters, PairView, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
 use crate::model::{
-    Config, Drains, Host, IpvsTable, Orders, Pools, Role, ServiceKey, SlowStarts, Timestamp,
+    Config, Drains, Host, IpvsTable, Orders, Overruled, Pools, Role, ServerKey, ServiceKey,
+    SlowStarts, Timestamp,
 };
 use crate::plan::{Change, HostStep, Rule};
 
@@ -94,9 +96,19 @@ pub struct Engine {
     pub(super) unanswered: Answers,
     /// How the servers of each service are together.
     pub(super) pools: Pools,
+    /// Whether services have their quorum by the checks of this director, where the word of the other one counts.
+    pub(super) own_quorums: BTreeMap<ServiceKey, bool>,
+    /// Drains that have ended here, which the other director is to be told of.
+    pub(super) drained: Vec<(ServiceKey, ServerKey)>,
     /// The services whose servers were planned for since that was looked at.
     pub(super) unassessed: BTreeSet<ServiceKey>,
     pub(super) mastership: Mastership,
+    /// The other director of the pair.
+    pub(super) pair: Pair,
+    /// The servers that count as the other director finds them.
+    pub(super) overruled: Overruled,
+    /// What is shown of it.
+    pub(super) pair_view: Option<Arc<PairView>>,
     pub(super) history: Arc<History>,
     pub(super) views: Arc<BTreeMap<ServiceKey, Arc<ServiceView>>>,
     /// The services whose view must be made again.
@@ -223,8 +235,13 @@ impl Engine {
             answers: Arc::default(),
             unanswered: Answers::new(),
             pools: Pools::NONE,
+            own_quorums: BTreeMap::new(),
+            drained: Vec::new(),
             unassessed: BTreeSet::new(),
             mastership: Mastership::default(),
+            pair: Pair::default(),
+            overruled: Overruled::NONE,
+            pair_view: None,
             history: Arc::default(),
             views: Arc::default(),
             stale: BTreeSet::new(),
@@ -243,6 +260,7 @@ impl Engine {
             self.drain_deadline(),
             self.slow_starts.deadline(),
             self.passive.deadline(),
+            self.pair.belief.deadline(),
         ];
         let earliest = others.into_iter().flatten().min();
         Some(earliest.map_or(self.next_round, |at| at.min(self.next_round)))
@@ -279,10 +297,12 @@ impl Engine {
             Event::Next(id, config) => self.next_came(now, id, config, out),
             Event::NextRefused(id, why) => self.reload_refused(now, id, &why, out),
             Event::MasterOf(routers) => self.is_master_of(now, routers, out),
-            Event::Ordered(command) => self.ordered(now, &command),
+            Event::Peer(news) => self.peer_news(now, news, out),
+            Event::Ordered(command) => self.ordered(now, &command, out),
             Event::Stop { release } => self.ending = Some(release),
         }
         self.turn(now, out);
+        self.send_news(now, out);
     }
 
     /// Everything that is due: probes, a round of reading back, services to try again, and one service to read back.
@@ -295,6 +315,7 @@ impl Engine {
         self.drain(now, out);
         self.step_slow_starts(now);
         self.read_counters(now, out);
+        self.end_last_words(now);
         let due = self.strikes.due(now);
         self.unread.extend(due);
         if matches!(self.work, Work::Idle)
@@ -318,6 +339,12 @@ impl Engine {
                 return;
             } else {
                 let keys = mem::take(&mut self.dirty);
+                for key in &keys {
+                    self.settle_with_peer(now, *key);
+                }
+                self.try_kept_back(now, &keys, out);
+                // Who tried may have made some of them dirty again: they are planned for now.
+                self.dirty.retain(|key| !keys.contains(key));
                 self.give_load_to_slow_starts(now, &keys);
                 let plan = self.plan(&keys);
                 self.unassessed.extend(keys);

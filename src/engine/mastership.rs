@@ -22,6 +22,11 @@ pub(super) struct Mastership {
 }
 
 impl Mastership {
+    /// Whether this host is master of a virtual router.
+    pub(super) fn is_master(&self) -> bool {
+        !self.masters.is_empty()
+    }
+
     /// Until it is said otherwise, this host is master of these.
     pub(super) fn starts(&mut self, now: Timestamp, masters: BTreeSet<Box<str>>) {
         self.taken_over = now;
@@ -71,8 +76,14 @@ impl Engine {
         if !masters.is_subset(&self.mastership.masters) {
             self.mastership.taken_over = now;
         }
+        let was_master = self.mastership.is_master();
         self.mastership.masters = masters;
+        let is_master = self.mastership.is_master();
+        if is_master && !was_master {
+            self.count_drains_anew();
+        }
         self.settle(now, out);
+        self.lead(now, is_master, out);
     }
 
     /// What the host should have.

@@ -25,6 +25,7 @@ mod machine;
 mod mastership;
 mod orders;
 mod owned;
+mod pair;
 mod passive;
 mod pools;
 mod queue;
@@ -42,8 +43,10 @@ mod view;
 pub use crate::health::Probed;
 pub use describe::{count, steps};
 pub use drains::{closing, living};
-pub use event::{Action, Command, CommandId, Counted, Event, Questions, ReloadId, Start};
+pub use event::{Action, Command, CommandId, Counted, Event, PeerNews, Questions, ReloadId, Start};
 pub use history::History;
 pub use machine::{Engine, STEP};
 pub use orders::Answers;
-pub use snapshot::{CheckView, Counters, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay};
+pub use snapshot::{
+    CheckView, Counters, PairView, Reloads, ServerView, ServiceView, Snapshot, VerdictDelay,
+};

@@ -10,8 +10,9 @@ use super::slow_starts::takes_out;
 use super::tell::Untold;
 use crate::health::Health;
 use crate::model::{
-    Condition, Config, ConfiguredService, Drains, Effect, Object, Ordered, Orders, Pools,
-    ServerKey, ServiceKey, SlowStarts, Timestamp, Transition, VirtualService, WithOrders,
+    Condition, Config, ConfiguredService, DrainTerms, Drains, Effect, Object, Order, Ordered,
+    Orders, Overruled, Pools, ServerKey, ServiceKey, SlowStarts, Timestamp, Transition,
+    VirtualService, WithOrders,
 };
 
 /// The answers that are kept for those who asked: more than clients may ask at a time.
@@ -22,7 +23,7 @@ pub type Answers = BTreeMap<CommandId, Result<usize, Arc<str>>>;
 
 impl Engine {
     /// An operator orders something.
-    pub(super) fn ordered(&mut self, now: Timestamp, command: &Command) {
+    pub(super) fn ordered(&mut self, now: Timestamp, command: &Command, out: &mut Vec<Action>) {
         if let Work::NotStarted | Work::Ended = self.work {
             return;
         }
@@ -30,14 +31,22 @@ impl Engine {
         if let Some(why) = self.refusal(command, &mut orders) {
             return self.answer(command.id, Err(why.into()));
         }
-        let changed = self.take_orders(now, command, orders);
+        let given = Given {
+            id: Some(command.id),
+            order: command.order,
+            terms: command.terms,
+            by: command.by.clone(),
+        };
+        let servers = command.servers.iter().copied().collect();
+        let changed = self.take_orders(now, &servers, &given, orders);
+        self.note_in_ledger(now, command, out);
         self.unanswered.insert(command.id, Ok(changed));
         self.answer_commands();
     }
 
     /// Notes what the kernel said to an order.
     pub(super) fn note_order(&mut self, untold: &Untold, effect: &Effect) {
-        if let (Untold::Ordered { id, .. }, Effect::Refused(why)) = (untold, effect) {
+        if let (Untold::Ordered { id: Some(id), .. }, Effect::Refused(why)) = (untold, effect) {
             let why = format!(
                 "ordered, but the kernel refused: {why}; the order stays, and the director tries again"
             );
@@ -48,7 +57,7 @@ impl Engine {
     /// Answers the commands that the kernel has answered.
     pub(super) fn answer_commands(&mut self) {
         let waits = |id: &CommandId| {
-            let of = |it: &Untold| matches!(it, Untold::Ordered { id: of, .. } if of == id);
+            let of = |it: &Untold| matches!(it, Untold::Ordered { id: Some(of), .. } if of == id);
             self.untold.iter().any(of)
         };
         let answered: Vec<CommandId> = self
@@ -96,23 +105,28 @@ impl Engine {
     }
 
     /// Puts the orders in force. Returns for how many servers something is different now.
-    fn take_orders(&mut self, now: Timestamp, command: &Command, orders: Orders) -> usize {
+    pub(super) fn take_orders(
+        &mut self,
+        now: Timestamp,
+        servers: &BTreeSet<(ServiceKey, ServerKey)>,
+        given: &Given,
+        orders: Orders,
+    ) -> usize {
         let mut turned = Vec::new();
-        let servers: BTreeSet<_> = command.servers.iter().copied().collect();
-        for (service, server) in servers {
+        for &(service, server) in servers {
             let before = self.orders.get(&service, &server);
-            let drains = self.order_drain(now, (service, server), command.order, command.terms);
-            if before == command.order && !drains {
+            let drains = self.order_drain(now, (service, server), given.order, given.terms);
+            if before == given.order && !drains {
                 continue;
             }
             self.untold.push(Untold::Ordered {
-                id: command.id,
+                id: given.id,
                 at: now,
                 service,
                 server,
                 from: before,
-                to: command.order,
-                by: command.by.clone(),
+                to: given.order,
+                by: given.by.clone(),
                 before: self.weight(&service, &server),
             });
             self.dirty.insert(service);
@@ -122,7 +136,7 @@ impl Engine {
         self.orders = Arc::new(orders);
         let changed = turned.len();
         for (whose, before) in turned {
-            self.start_slowly_after_order(now, whose, before, command.order);
+            self.start_slowly_after_order(now, whose, before, given.order);
         }
         changed
     }
@@ -175,7 +189,17 @@ impl Engine {
     }
 }
 
-fn is_configured(config: &Config, service: &ServiceKey, server: &ServerKey) -> bool {
+/// What is ordered, by whom, and who waits for an answer.
+#[derive(Debug)]
+pub(super) struct Given {
+    /// The command of an operator of this director.
+    pub(super) id: Option<CommandId>,
+    pub(super) order: Option<Order>,
+    pub(super) terms: DrainTerms,
+    pub(super) by: Box<str>,
+}
+
+pub(super) fn is_configured(config: &Config, service: &ServiceKey, server: &ServerKey) -> bool {
     let service = config.services.get(service);
     service.is_some_and(|service| service.servers.contains_key(server))
 }
@@ -195,6 +219,7 @@ impl Engine {
             &self.drains,
             &self.pools,
             &self.slow_starts,
+            &self.overruled,
         )
     }
 }
@@ -206,8 +231,10 @@ pub(super) const fn known<'a>(
     drains: &'a Drains,
     pools: &'a Pools,
     slow_starts: &'a SlowStarts,
+    overruled: &'a Overruled,
 ) -> WithOrders<'a, Health> {
     WithOrders {
+        overruled,
         slow_starts,
         standings: health,
         orders,

@@ -5,7 +5,9 @@ use std::mem;
 
 use super::event::Action;
 use super::machine::Engine;
-use crate::model::{Condition, Effect, Object, PoolState, ServiceKey, Timestamp, Transition};
+use crate::model::{
+    Condition, Effect, Object, Overruled, PoolState, ServiceKey, Timestamp, Transition, WithOrders,
+};
 use crate::plan::pool_state;
 
 impl Engine {
@@ -18,6 +20,7 @@ impl Engine {
             }
             let observed = self.observed.services.get(&key);
             let state = pool_state(&self.config, &self.known(), self.role, &key, observed);
+            self.note_own_quorum(key);
             let before = self.pools.set(key, state.clone());
             if before != state {
                 self.stale.insert(key);
@@ -56,16 +59,36 @@ impl Engine {
         }
     }
 
-    /// Whether the primaries of a service have their quorum, as far as is known.
+    /// Whether the primaries of a service have their quorum by the checks of this director, as far as is known.
     #[must_use]
     pub fn has_quorum(&self, key: &ServiceKey) -> bool {
+        if let Some(met) = self.own_quorums.get(key) {
+            return *met;
+        }
         self.pools.get(key).is_none_or(|state| !state.unmet)
+    }
+
+    /// Where servers count as the other director finds them, its trouble must not be that of this host: who is better placed
+    /// to be master goes by the checks of each.
+    fn note_own_quorum(&mut self, key: ServiceKey) {
+        if self.overruled.of(&key).is_none() {
+            self.own_quorums.remove(&key);
+            return;
+        }
+        let own = WithOrders {
+            overruled: &Overruled::NONE,
+            ..self.known()
+        };
+        let observed = self.observed.services.get(&key);
+        let state = pool_state(&self.config, &own, self.role, &key, observed);
+        self.own_quorums.insert(key, !state.unmet);
     }
 
     /// Forgets services that the configuration does not have.
     pub(super) fn forget_pools(&mut self) {
         let services = &self.config.services;
         self.pools.retain(|key| services.contains_key(key));
+        self.own_quorums.retain(|key, _| services.contains_key(key));
     }
 }
 

@@ -201,7 +201,8 @@ impl Engine {
             || new.connection_sync != self.config.connection_sync
             || new.keeps_connections() != self.config.keeps_connections();
         self.look_at_changed_services(&next.wanted.config);
-        self.config = next.wanted.config;
+        let before = std::mem::replace(&mut self.config, next.wanted.config);
+        self.digest_services(&before);
         self.drains = next.drains;
         self.keep_configured_slow_starts();
         self.watch_services(now);
@@ -216,6 +217,7 @@ impl Engine {
         }
         self.unassessed.extend(self.config.services.keys());
         self.forget_pools();
+        self.peer_after_reload(now, out);
         // The virtual addresses may be others now.
         out.push(Action::Look(Questions::default()));
         if settings {

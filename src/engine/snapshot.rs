@@ -11,9 +11,10 @@ use super::history::History;
 use super::orders::Answers;
 use crate::health::{Held, Memory, Progress, WireHealth};
 use crate::model::{
-    Check, Config, Drains, Few, NoResult, Orders, PoolState, ServerKey, ServiceKey, SlowStart,
-    Standing, Timestamp, Weight,
+    Check, Config, Drains, Few, NoResult, Orders, PeerStanding, PoolState, ServerKey, ServiceKey,
+    SlowStart, Standing, Timestamp, Weight,
 };
+use crate::pair::{Ledger, PairRole};
 
 /// The whole state at one moment. It is cheap: it shares what has not changed with the snapshot before.
 #[derive(Debug, Clone)]
@@ -40,6 +41,38 @@ pub struct Snapshot {
     pub answers: Arc<Answers>,
     /// The last transitions.
     pub history: Arc<History>,
+    /// The last order for each server: by whom.
+    pub ledger: Arc<Ledger>,
+    /// The other director of the pair; `None` when none is configured.
+    pub pair: Option<Arc<PairView>>,
+}
+
+/// The other director of the pair.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PairView {
+    /// Since when the channel is there.
+    pub since: Option<Timestamp>,
+    /// What the two are for each other.
+    pub role: PairRole,
+    /// For how many servers the last word of a leader that is gone still counts.
+    pub last_words: usize,
+    /// How many of its orders wait because they would leave a service without a server.
+    pub kept_back: usize,
+    /// How many of its orders are for servers that this director does not have.
+    pub kept_out: usize,
+    /// Services that only this director has: the first of them, as in the other lists.
+    pub only_here: Vec<ServiceKey>,
+    /// Services that only the other one has.
+    pub only_there: Vec<ServiceKey>,
+    /// Services that both have, with another configuration.
+    pub differ: Vec<ServiceKey>,
+    /// Servers of which the checks of the two say something else: what they say here, and there.
+    pub verdicts: Vec<(ServiceKey, ServerKey, Standing, Standing)>,
+}
+
+impl PairView {
+    /// Its lists have at most so many entries.
+    pub const MOST: usize = 16;
 }
 
 /// One virtual service.
@@ -64,6 +97,8 @@ pub struct ServerView {
     pub since: Timestamp,
     /// Whether only the configuration has it count so: no probe has found it yet.
     pub assumed: bool,
+    /// How it counts by the word of the other director, when its checks here say something else.
+    pub overruled: Option<PeerStanding>,
     /// Its weight in the kernel; `None` when it is not in the table.
     pub weight: Option<Weight>,
     /// Its slow start, if it has come back lately.

@@ -11,8 +11,8 @@ use super::event::{Action, Questions, Start};
 use super::machine::{Engine, Purpose, Reading, Work};
 use super::reload::configured;
 use crate::model::{
-    Condition, Drains, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Standing, Timestamp,
-    Transition,
+    Condition, Config, Drains, Effect, IpvsTable, Object, Rank, Role, ServiceKey, Standing,
+    Timestamp, Transition,
 };
 use crate::plan::{Outcome, Rule};
 
@@ -27,14 +27,18 @@ impl Engine {
         self.started = now;
         self.next_round = now + start.config.director.repair_interval;
         self.config = start.config;
+        self.digest_services(&Config::default());
         self.orders = Arc::new(start.orders.into_iter().collect());
         self.keep_configured_orders();
+        self.recall_ledger(start.ledger, start.origin);
         self.drains = Arc::new(Drains::of_recalled(&start.drains, now));
         self.recall_slow_starts(now, &start.slow_starts);
         self.owned = Arc::new(start.owned);
         self.owned_written = true;
         self.health.recall(start.recalled, now);
         self.mastership.starts(now, start.masters);
+        // It says so itself when the channel comes.
+        self.pair.belief.lead(self.mastership.is_master());
         self.settle(now, out);
         self.work = Work::Reading(Reading::Start);
         out.push(Action::ReadTable);

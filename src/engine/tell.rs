@@ -31,8 +31,8 @@ pub(super) enum Untold {
     },
     /// An operator has ordered something for a server, or taken it back.
     Ordered {
-        /// By which command.
-        id: CommandId,
+        /// By which command of an operator of this director.
+        id: Option<CommandId>,
         at: Timestamp,
         service: ServiceKey,
         server: ServerKey,

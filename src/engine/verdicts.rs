@@ -20,7 +20,9 @@ impl Engine {
         self.reported = first.unwrap_or(now);
         for Probed { run, report, at } in reports {
             self.show_anew(run.check);
+            let outcome = report.outcome;
             let actions = self.hand_to_health(now, HealthEvent::Reported(run, report));
+            self.confirm(now, run.check, outcome);
             if actions.iter().any(decides) {
                 let first = self.decided.map_or(at, |first| first.min(at));
                 self.decided = Some(first);
@@ -149,11 +151,14 @@ impl Engine {
                     });
                     self.dirty.insert(service);
                     self.stale.insert(service);
+                    self.pair.belief.decide(&service, &server);
+                    self.pair.is_news(service);
                     self.start_slowly_after_verdict(now, (service, server), from, to);
                 }
                 HealthAction::HeldDown { service, .. } => {
                     self.dirty.insert(service);
                     self.stale.insert(service);
+                    self.pair.is_news(service);
                 }
                 HealthAction::NotChecked {
                     service,
@@ -163,6 +168,7 @@ impl Engine {
                     times,
                 } => self.not_checked(now, (service, server), (of, &reason), times, out),
                 HealthAction::CheckedAgain { service, server } => {
+                    self.pair.is_news(service);
                     let (from, to) = (Condition::NotChecked, Condition::Right);
                     self.tell(check(now, (service, server), from, to, ""), out);
                 }
@@ -201,6 +207,7 @@ impl Engine {
         };
         self.counters.probes_not_run += u64::from(of == NoResult::CouldNotRun);
         self.stale.insert(service);
+        self.pair.is_news(service);
         // The first, and then ever fewer: a host out of descriptors has better uses for its disk.
         if times.is_power_of_two() {
             let why = format!("({times} in a row): {reason}");

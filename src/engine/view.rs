@@ -19,12 +19,15 @@ impl Engine {
     /// Whether something is different from the last snapshot, beside what was told.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        !self.stale.is_empty()
+        !self.stale.is_empty() || self.pair.news
     }
 
     /// Everything at this moment.
     pub fn snapshot(&mut self, now: Timestamp) -> Snapshot {
         let stale = mem::take(&mut self.stale);
+        if mem::take(&mut self.pair.news) {
+            self.pair_view = self.pair_view().map(Arc::new);
+        }
         if !stale.is_empty() {
             let mut views = mem::take(&mut self.views);
             let table = Arc::make_mut(&mut views);
@@ -48,6 +51,8 @@ impl Engine {
             drains: Arc::clone(&self.drains),
             answers: Arc::clone(&self.answers),
             history: Arc::clone(&self.history),
+            ledger: Arc::clone(&self.pair.ledger),
+            pair: self.pair_view.clone(),
         }
     }
 
@@ -85,6 +90,7 @@ impl Engine {
                 standing: None,
                 since: self.started,
                 assumed: false,
+                overruled: None,
                 weight,
                 slow_start,
                 checks: Few::NONE,
@@ -95,6 +101,7 @@ impl Engine {
             standing: Some(health.standing),
             since: health.since,
             assumed: health.assumed,
+            overruled: self.overruled.get(service, server).copied(),
             weight,
             slow_start,
             checks: checks(&health),

@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, Checks, ConfiguredRouter, ConnectionSync, DrainTerms, Failover, PoolRules, Rank,
-    RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    Adoption, Checks, ConfiguredRouter, ConnectionSync, DrainTerms, Failover, Peer, PoolRules,
+    Rank, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings,
 };
 
 /// Everything a configuration file says, with every default filled in.
@@ -30,6 +30,9 @@ pub struct Config {
     /// The kernel's connection synchronisation; `None` leaves it to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_sync: Option<ConnectionSync>,
+    /// The other director of a pair; `None` when this one is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Peer>,
 }
 
 /// One virtual service as configured.

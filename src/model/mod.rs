@@ -16,6 +16,8 @@ mod failover;
 mod few;
 mod host;
 mod order;
+mod overruled;
+mod peer;
 mod pool;
 mod probe;
 mod protocol;
@@ -53,6 +55,8 @@ pub use host::{
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use order::{Order, Ordered, Orders};
+pub use overruled::{Overruled, PeerStanding};
+pub use peer::Peer;
 pub use pool::{
     LostQuorum, MinHealthy, PoolRules, PoolState, Pools, Quorum, QuorumUnit, Rank, Shortage,
 };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AskedWeight, Drain, Drains, Order, Orders, PoolState, Pools, Probe, ServerKey, ServiceKey,
-    SlowStart, SlowStarts, Timestamp,
+    AskedWeight, Drain, Drains, Order, Orders, Overruled, PoolState, Pools, Probe, ServerKey,
+    ServiceKey, SlowStart, SlowStarts, Timestamp,
 };
 
 /// What the director considers a real server to be: by one of its checks, or by all of them together.
@@ -124,6 +124,8 @@ pub trait KnowsStandings {
 pub struct WithOrders<'a, S: ?Sized> {
     /// Who knows the standings.
     pub standings: &'a S,
+    /// The servers that count as the other director finds them.
+    pub overruled: &'a Overruled,
     /// The orders.
     pub orders: &'a Orders,
     /// How the servers of each service are together.
@@ -136,7 +138,10 @@ pub struct WithOrders<'a, S: ?Sized> {
 
 impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
     fn standing(&self, service: &ServiceKey, server: &ServerKey) -> Option<Standing> {
-        self.standings.standing(service, server)
+        match self.overruled.get(service, server) {
+            Some(word) => Some(word.standing),
+            None => self.standings.standing(service, server),
+        }
     }
 
     fn order(&self, service: &ServiceKey, server: &ServerKey) -> Option<Order> {
@@ -144,11 +149,17 @@ impl<S: KnowsStandings + ?Sized> KnowsStandings for WithOrders<'_, S> {
     }
 
     fn since(&self, service: &ServiceKey, server: &ServerKey) -> Option<Timestamp> {
-        self.standings.since(service, server)
+        match self.overruled.get(service, server) {
+            Some(word) => Some(word.since),
+            None => self.standings.since(service, server),
+        }
     }
 
     fn is_only_held_down(&self, service: &ServiceKey, server: &ServerKey) -> bool {
-        self.standings.is_only_held_down(service, server)
+        match self.overruled.get(service, server) {
+            Some(word) => word.only_held_down,
+            None => self.standings.is_only_held_down(service, server),
+        }
     }
 
     fn pool(&self, service: &ServiceKey) -> Option<&PoolState> {

@@ -48,6 +48,8 @@ pub enum Object {
     Host,
     /// The file that says which services are ours.
     StateFile,
+    /// The other director of the pair.
+    Peer,
 }
 
 /// The condition of an object.
@@ -94,6 +96,10 @@ pub enum Condition {
     HeldServe,
     /// Its probes are successes, and warn of something.
     Warned,
+    /// The other director leads, and servers count here as it finds them.
+    Follows,
+    /// The other director has something else than this one.
+    Differs,
 }
 
 /// The effect of a transition in the kernel.
@@ -154,14 +160,17 @@ impl Transition {
                 | Object::Service(_)
                 | Object::Pool(_)
                 | Object::Server(..)
-                | Object::Check(..) => Severity::Error,
+                | Object::Check(..)
+                | Object::Peer => Severity::Error,
             },
+            Condition::Absent if matches!(self.object, Object::Peer) => Severity::Warning,
             Condition::Short | Condition::QuorumLost => Severity::Error,
             Condition::NotChecked
             | Condition::NotSupported
             | Condition::NoOpinion
             | Condition::Warned
             | Condition::HeldServe
+            | Condition::Differs
             | Condition::Drifted => Severity::Warning,
             Condition::Right
                 if matches!(self.object, Object::Host) && matches!(self.effect, Effect::None) =>
@@ -186,6 +195,7 @@ impl Transition {
             | Condition::Stopped
             | Condition::Right
             | Condition::Outdated
+            | Condition::Follows
             | Condition::Foreign => Severity::Info,
         }
     }
@@ -202,7 +212,8 @@ impl Transition {
             | Object::Configuration
             | Object::Ipvs
             | Object::Host
-            | Object::StateFile => None,
+            | Object::StateFile
+            | Object::Peer => None,
         }
     }
 }
@@ -274,6 +285,27 @@ impl Transition {
     }
 }
 
+impl Transition {
+    /// What became of the other director of the pair.
+    fn fmt_peer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = &self.why;
+        if self.to == Condition::Follows {
+            write!(f, "peer {why} leads: servers count here as it finds them")
+        } else if self.from == Condition::Follows {
+            write!(
+                f,
+                "peer {why} leads no more: its last words count until the checks here have confirmed what they say"
+            )
+        } else if self.to == Condition::Differs {
+            write!(f, "peer {why}")
+        } else if self.to == Condition::Absent {
+            write!(f, "peer lost, this director is alone: {why}")
+        } else {
+            write!(f, "peer connected: {why}")
+        }
+    }
+}
+
 impl fmt::Display for Transition {
     /// One line for the log, without its time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -334,6 +366,7 @@ impl fmt::Display for Transition {
             (Object::StateFile, _, Condition::Right) => {
                 f.write_str("the state file is written again")
             }
+            (Object::Peer, ..) => self.fmt_peer(f),
             (
                 Object::Service(_)
                 | Object::Server(..)
@@ -465,5 +498,55 @@ mod tests {
         let told = transition(server(), Condition::Drifted, Condition::Right);
         let text = serde_json::to_string(&told).unwrap();
         assert_eq!(serde_json::from_str::<Transition>(&text).unwrap(), told);
+    }
+
+    #[test]
+    fn what_becomes_of_the_other_director_is_one_line() {
+        for (from, to, why, severity, line) in [
+            (
+                Condition::Absent,
+                Condition::Running,
+                "192.0.2.2: director 0.1.0",
+                Severity::Info,
+                "peer connected: 192.0.2.2: director 0.1.0",
+            ),
+            (
+                Condition::Running,
+                Condition::Absent,
+                "192.0.2.2: it ended the connection",
+                Severity::Warning,
+                "peer lost, this director is alone: 192.0.2.2: it ended the connection",
+            ),
+            (
+                Condition::Running,
+                Condition::Follows,
+                "192.0.2.2",
+                Severity::Info,
+                "peer 192.0.2.2 leads: servers count here as it finds them",
+            ),
+            (
+                Condition::Follows,
+                Condition::Running,
+                "192.0.2.2",
+                Severity::Info,
+                "peer 192.0.2.2 leads no more: its last words count until the checks here have confirmed what they say",
+            ),
+            (
+                Condition::Running,
+                Condition::Differs,
+                "192.0.2.2: drain was ordered there",
+                Severity::Warning,
+                "peer 192.0.2.2: drain was ordered there",
+            ),
+        ] {
+            let told = Transition {
+                why: why.into(),
+                ..transition(Object::Peer, from, to)
+            };
+            assert_eq!(
+                (told.to_string().as_str(), told.severity()),
+                (line, severity)
+            );
+        }
     }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use lvs_director::health::{Health, HealthAction, HealthEvent, ProbeRequest};
 use lvs_director::model::{
     Check, CheckSchedule, Checks, Config, ConfiguredServer, ConfiguredService, Drains, Failover,
-    IpvsTable, KnowsStandings, MinHealthy, Orders, PoolRules, PoolState, Pools, Probe, ProbeKind,
-    ProbeOutcome, ProbeReport, Quorum, Rank, Role, ServerKey, ServiceKey, ServiceSettings,
-    SlowStarts, Standing, Timestamp, WithOrders,
+    IpvsTable, KnowsStandings, MinHealthy, Orders, Overruled, PoolRules, PoolState, Pools, Probe,
+    ProbeKind, ProbeOutcome, ProbeReport, Quorum, Rank, Role, ServerKey, ServiceKey,
+    ServiceSettings, SlowStarts, Standing, Timestamp, WithOrders,
 };
 use lvs_director::plan::{SimulatedKernel, desired, diff, execute, pool_state};
 use proptest::collection::vec;
@@ -202,6 +202,7 @@ impl World {
             (Orders::default(), Drains::default(), SlowStarts::default());
         let known = WithOrders {
             standings: &self.health,
+            overruled: &Overruled::NONE,
             orders: &orders,
             pools: &self.pools,
             drains: &drains,

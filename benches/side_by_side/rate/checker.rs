@@ -76,6 +76,8 @@ fn run(
         drains: Vec::new(),
         slow_starts: Vec::new(),
         masters: std::collections::BTreeSet::new(),
+        ledger: Vec::new(),
+        origin: 0,
     };
     shell.handle(Event::Start(Box::new(start)));
     loop {
@@ -142,7 +144,11 @@ impl<C: Fn() -> Timestamp> Shell<C> {
                 let _ = self.probes.send(request);
                 return None;
             }
-            Action::Hold(_) | Action::Release(_) | Action::Tell(_) | Action::End(_) => return None,
+            Action::Hold(_)
+            | Action::Release(_)
+            | Action::ToPeer(_)
+            | Action::Tell(_)
+            | Action::End(_) => return None,
             Action::Look(_) => Event::Seen(Err("there is no link to look at".into())),
             Action::ReadTable => Event::TableRead(Ok(self.kernel.table.clone())),
             Action::ReadService(key) => {

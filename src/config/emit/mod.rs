@@ -12,9 +12,9 @@ use self::virtual_router::write_routers;
 use super::duration;
 use crate::model::{
     AddressFamily, Adoption, Config, ConfiguredServer, ConfiguredService, ConnectionSync,
-    DirectorSettings, DrainTerms, Failover, ForwardingMethod, IpvsSettings, PoolRules, Protocol,
-    QuorumUnit, Rank, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings,
-    SyncRoles, Tunnel, TunnelChecksum, TunnelKind,
+    DirectorSettings, DrainTerms, Failover, ForwardingMethod, IpvsSettings, Peer, PoolRules,
+    Protocol, QuorumUnit, Rank, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
+    ServiceSettings, SyncRoles, Tunnel, TunnelChecksum, TunnelKind,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -36,12 +36,16 @@ impl Display for File<'_> {
             director,
             routers,
             connection_sync,
+            peer,
         } = self.0;
         write_director(director, f)?;
         write_ipvs(ipvs, f)?;
         write_routers(routers, f)?;
         if let Some(sync) = connection_sync {
             write_sync(sync, f)?;
+        }
+        if let Some(peer) = peer {
+            write_peer(peer, f)?;
         }
         if services.is_empty() {
             return f.write_str("virtual_services: []\n");
@@ -106,6 +110,19 @@ fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Adoption::For(time) => duration::write(*time),
     };
     writeln!(f, "  adopt_connections: {adopt}")
+}
+
+fn write_peer(peer: &Peer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Peer {
+        address,
+        bind,
+        key_file,
+    } = peer;
+    writeln!(f, "peer:\n  address: \"{address}\"")?;
+    if let Some(bind) = bind {
+        writeln!(f, "  bind: \"{bind}\"")?;
+    }
+    writeln!(f, "  key_file: {}", Quoted(&key_file.to_string_lossy()))
 }
 
 fn write_sync(sync: &ConnectionSync, f: &mut fmt::Formatter<'_>) -> fmt::Result {

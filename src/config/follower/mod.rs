@@ -146,6 +146,7 @@ impl Reading {
             director: self.config.director.clone(),
             routers: self.config.routers.clone(),
             connection_sync: self.config.connection_sync.clone(),
+            peer: self.config.peer.clone(),
         };
         Some((config, keys))
     }

@@ -246,6 +246,7 @@ fn connections_that_were_sent_are_said_in_one_line() {
 
 fn full_status() -> Status {
     Status {
+        peer: None,
         routers: vec![router()],
         version: "0.1.0".to_owned(),
         pid: 7,
@@ -410,6 +411,7 @@ fn replies_are_these_lines() {
         orders: Vec::new(),
         drains: Vec::new(),
         slow_starts: Vec::new(),
+        overruled: Vec::new(),
     };
     let golden = [
         (

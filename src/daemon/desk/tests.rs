@@ -45,6 +45,7 @@ impl Office {
             let desk = Desk {
                 bulk: Bulk::start(Arc::clone(&shown), views.clone(), clock).unwrap(),
                 routers: views,
+                channel: ChannelView::default(),
                 hand_over: Box::new(|_| ()),
                 published: shown,
                 reload: Box::new(move || {
@@ -129,6 +130,7 @@ fn snapshot() -> Snapshot {
                 standing: (!checks.is_empty()).then_some(standing),
                 since: Timestamp::ZERO,
                 assumed: false,
+                overruled: None,
                 weight: if down { None } else { Weight::new(5) },
                 slow_start: None,
                 checks,
@@ -160,6 +162,8 @@ fn snapshot() -> Snapshot {
         },
         reloads: Reloads::default(),
         history: Arc::new(history(0)),
+        ledger: Arc::default(),
+        pair: None,
         config: Arc::new(config),
     }
 }

@@ -18,6 +18,7 @@ use crate::model::{
     Beliefs, DrainTerms, Ordered, Probe, RealServer, Recalled, RecalledDrain, RecalledSlowStart,
     ServerKey, ServiceKey, Standing,
 };
+use crate::pair::LedgerLine;
 
 /// The kind that the file names.
 const KIND: &str = "lvs-director remembered";
@@ -37,6 +38,8 @@ pub(in crate::daemon) struct Noted {
     pub(in crate::daemon) drains: Vec<RecalledDrain>,
     /// The slow starts that are under way.
     pub(in crate::daemon) slow_starts: Vec<RecalledSlowStart>,
+    /// The last order for each server, with its version.
+    pub(in crate::daemon) ledger: Vec<LedgerLine>,
 }
 
 #[cfg(test)]
@@ -60,6 +63,7 @@ pub(in crate::daemon) struct Remembered {
     orders: Kept<Ordered>,
     drains: Kept<DrainLine>,
     slow_starts: Kept<SlowStartLine>,
+    ledger: Kept<LedgerLine>,
     /// Lines of `standings` that only a newer director understands.
     others: Vec<Value>,
     /// Fields that only a newer director understands.
@@ -100,6 +104,8 @@ struct Document<'a> {
     drains: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slow_starts: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ledger: Vec<Value>,
     #[serde(flatten)]
     rest: &'a Map<String, Value>,
 }
@@ -232,6 +238,7 @@ impl Default for Remembered {
             orders: Kept::default(),
             drains: Kept::default(),
             slow_starts: Kept::default(),
+            ledger: Kept::default(),
             others: Vec::new(),
             rest: Map::new(),
         }
@@ -261,6 +268,7 @@ impl Remembered {
         remembered.orders = Kept::take(&mut fields, "orders");
         remembered.drains = Kept::take(&mut fields, "drains");
         remembered.slow_starts = Kept::take(&mut fields, "slow_starts");
+        remembered.ledger = Kept::take(&mut fields, "ledger");
         remembered.version = version.max(VERSION);
         remembered.readable_by = readable_by.max(READABLE_BY);
         remembered.rest = fields;
@@ -314,6 +322,11 @@ impl Remembered {
         drains.map(|line| line.recalled(now)).collect()
     }
 
+    /// The last order for each server, with its version.
+    pub(super) fn ledger(&self) -> &[LedgerLine] {
+        &self.ledger.known
+    }
+
     /// The slow starts that were under way.
     pub(super) fn slow_starts(&self, now: WallTime) -> Vec<RecalledSlowStart> {
         let slow_starts = self.slow_starts.known.iter();
@@ -343,6 +356,7 @@ impl Remembered {
             orders: self.orders.with(noted.orders.iter().copied()),
             drains: self.drains.with(drains),
             slow_starts: self.slow_starts.with(slow_starts),
+            ledger: self.ledger.with(noted.ledger.iter().cloned()),
             rest: &self.rest,
         }
     }
@@ -563,6 +577,26 @@ mod tests {
             }],
         });
         assert_eq!(text(&Remembered::default(), &two()[..1]), expected);
+    }
+
+    #[test]
+    fn the_ledger_is_read_as_it_was_written() {
+        let line = serde_json::json!({
+            "service": "FWM 7", "server": "10.0.0.1:80", "order": null, "terms": {"deadline": null, "templates": false},
+            "force": false, "by": "user 0", "at_peer": true, "version": {"at": 1_800_000_000_123_u64, "origin": 7}
+        });
+        let entry = serde_json::from_value::<LedgerLine>(line.clone()).unwrap();
+        let noted = Noted {
+            ledger: vec![entry.clone()],
+            ..Noted::default()
+        };
+        let text = serde_json::to_value(Remembered::default().document(&noted, NOW)).unwrap();
+        assert_eq!(text["ledger"], serde_json::json!([line]));
+        assert_eq!(read(&text).ledger(), [entry]);
+        // It goes with the entries.
+        let (again, none) = (read(&text), Noted::default());
+        let text = serde_json::to_value(again.document(&none, NOW)).unwrap();
+        assert_eq!(text.get("ledger"), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::owned::{destination, lock, nothing_there};
 use super::wall::WallTime;
 use super::{LARGEST, Noted, Recollection, Remembered, StateError};
 use crate::model::{Ordered, RecalledDrain, RecalledSlowStart};
+use crate::pair::LedgerLine;
 use crate::system::{FileCause, FileLock, read_limited, write_atomically_with};
 
 /// Its name in messages, and its key in the configuration.
@@ -102,6 +103,11 @@ impl RememberedFile {
     /// The drains that were under way, or had ended, when the file was written.
     pub(in crate::daemon) fn drains(&self, now: WallTime) -> Vec<RecalledDrain> {
         self.content.drains(now)
+    }
+
+    /// The last order for each server, with its version.
+    pub(in crate::daemon) fn ledger(&self) -> &[LedgerLine] {
+        self.content.ledger()
     }
 
     /// The slow starts that were under way.

@@ -71,6 +71,8 @@ fn restarted(stand: Stand, services: &str) -> Stand {
         drains,
         slow_starts: Vec::new(),
         masters: std::collections::BTreeSet::new(),
+        ledger: Vec::new(),
+        origin: 0,
     })));
     next
 }
@@ -235,6 +237,7 @@ fn a_flow_of_udp_has_no_end_that_shows_and_holds_a_drain_until_the_kernel_forget
         terms: DrainTerms::default(),
         force: false,
         by: "test".into(),
+        given: 0,
     })));
     stand.seconds(60, all);
     let has = |stand: &Stand| {

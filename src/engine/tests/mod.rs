@@ -4,6 +4,7 @@
 mod drains;
 mod laws;
 mod orders;
+mod pair;
 mod passive;
 mod pool;
 mod reload;

@@ -54,6 +54,7 @@ pub(super) fn order_by(
         terms,
         force,
         by: "user 0".into(),
+        given: 0,
     })));
     let answer = stand.engine.snapshot(now).answers[&id].clone();
     answer.map_err(|why| why.to_string())
@@ -176,6 +177,8 @@ fn an_order_outlives_a_restart_and_ends_with_its_server() {
         drains: Vec::new(),
         slow_starts: Vec::new(),
         masters: std::collections::BTreeSet::new(),
+        ledger: Vec::new(),
+        origin: 0,
     };
     next.event(Event::Start(Box::new(start)));
     assert_eq!(next.weights(), drained);

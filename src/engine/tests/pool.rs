@@ -163,6 +163,7 @@ fn an_operator_takes_out_also_the_server_that_stays() {
             terms: DrainTerms::default(),
             force,
             by: "user 0".into(),
+            given: 0,
         }))
     };
     stand.event(order(false));

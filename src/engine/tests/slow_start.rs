@@ -51,6 +51,7 @@ fn order(stand: &mut Stand, id: u64, order: Option<Order>) {
         terms: DrainTerms::default(),
         force: false,
         by: "user 0".into(),
+        given: 0,
     })));
 }
 
@@ -184,6 +185,8 @@ fn a_restart_goes_on_where_it_was() {
         drains: Vec::new(),
         slow_starts: stand.engine.slow_starts(stand.now),
         masters: std::collections::BTreeSet::new(),
+        ledger: Vec::new(),
+        origin: 0,
     })));
     assert_eq!(next.kernel.messages, before, "{:?}", next.log());
     let mut last = 38;

@@ -12,6 +12,7 @@ use crate::model::{
     AllUp, Config, ConnectionCounts, IpvsTable, Link, Probe, ProbeOutcome, ProbeReport, Recalled,
     Role, SeenLink, ServiceKey, Sighting, Timestamp, Transition, Way,
 };
+use crate::pair::Message;
 use crate::plan::{HostTarget, SimulatedKernel, Target, desired};
 
 pub(super) const TWO_SERVERS: &str = "  - {address: '192.0.2.10:80', scheduler: wrr, servers: [10.0.0.1, {address: 10.0.0.2, weight: 5}]}\n";
@@ -43,12 +44,19 @@ pub(super) struct Stand {
     /// Whether every server that is up asks for a drain.
     pub(super) drained: bool,
     pub(super) ended: Option<bool>,
+    /// What was said to the other director of the pair.
+    pub(super) said: Vec<Message>,
     reloads: u64,
 }
 
 pub(super) fn parse(services: &str) -> Arc<Config> {
+    parse_with("", services)
+}
+
+/// With more sections.
+pub(super) fn parse_with(sections: &str, services: &str) -> Arc<Config> {
     let text = format!(
-        "director: {{repair_interval: 10s}}\n\
+        "{sections}director: {{repair_interval: 10s}}\n\
          defaults: {{check: {{interval: 2s, timeout: 1s, rise: 2, fall: 3, retry_delay: 1s}}}}\n\
          virtual_services:\n{services}"
     );
@@ -77,6 +85,8 @@ impl Stand {
             drains: Vec::new(),
             slow_starts: Vec::new(),
             masters: BTreeSet::new(),
+            ledger: Vec::new(),
+            origin: 0,
         };
         stand.event(Event::Start(Box::new(start)));
         stand
@@ -99,6 +109,7 @@ impl Stand {
             unplugged: false,
             drained: false,
             ended: None,
+            said: Vec::new(),
             reloads: 0,
         }
     }
@@ -182,6 +193,7 @@ impl Stand {
                 self.owned = BTreeSet::clone(&owned);
                 return Some(Event::OwnedWritten(Ok(())));
             }
+            Action::ToPeer(message) => self.said.push(*message),
             Action::Tell(transition) => self.told.push(transition),
             Action::End(complete) => self.ended = Some(complete),
         }

@@ -54,6 +54,8 @@ fn a_state_file_that_could_not_be_written_is_tried_again_every_round() {
         drains: Vec::new(),
         slow_starts: Vec::new(),
         masters: std::collections::BTreeSet::new(),
+        ledger: Vec::new(),
+        origin: 0,
     };
     stand.event(crate::engine::Event::Start(Box::new(start)));
     stand.seconds(30, all);

@@ -176,6 +176,8 @@ fn settings_of_the_host_are_told_when_they_are_made_and_not_again() {
         drains: Vec::new(),
         slow_starts: Vec::new(),
         masters: std::collections::BTreeSet::new(),
+        ledger: Vec::new(),
+        origin: 0,
     };
     stand.event(Event::Start(Box::new(start)));
     stand.seconds(60, all);

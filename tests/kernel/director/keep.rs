@@ -46,8 +46,8 @@ pub(super) fn tests() -> Vec<Test> {
 
 /// A client, three real servers, and two directors that are not started.
 pub(super) struct Lan {
-    client: Host,
-    servers: Vec<(Host, Option<NameServer>)>,
+    pub(super) client: Host,
+    pub(super) servers: Vec<(Host, Option<NameServer>)>,
     pub(super) directors: [(Host, Files); 2],
     pub(super) net: Net,
 }
@@ -59,6 +59,11 @@ impl Lan {
 
     /// With more sections, and more keys of the service.
     pub(super) fn with(sections: &str, service: &str) -> Self {
+        Self::each(|_, _| sections.to_owned(), service)
+    }
+
+    /// With sections of each director, which may name files of its own.
+    pub(super) fn each(sections: impl Fn(usize, &Files) -> String, service: &str) -> Self {
         // All connections say something within that time.
         let adopt = held().div_ceil(ASKED_IN_A_SECOND);
         let net = Net::new().unwrap();
@@ -69,7 +74,9 @@ impl Lan {
         });
         let directors = [("a", 11), ("b", 12)].map(|(name, last)| {
             let host = director(&net, name, last);
+            let number = usize::from(name == "b");
             let files = Files::new();
+            let sections = sections(number, &files);
             files.write(&format!(
                 "ipvs: {{adopt_connections: {adopt}s}}\n{sections}\n\
                  virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 1s, hold: 0s, addresses: [{VIP}/24]}}\n\
@@ -111,6 +118,17 @@ impl Lan {
         let path = format!("/proc/sys/net/ipv4/vs/{name}");
         let text = host.run(|| std::fs::read_to_string(path).unwrap());
         text.trim().to_owned()
+    }
+
+    /// Waits until the second director's kernel has so many connections.
+    pub(super) fn wait_until_other_kernel_has(&self, connections: usize) {
+        let (host, _) = &self.directors[1];
+        wait_for("the other kernel has all connections", || {
+            let listed =
+                host.run(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap());
+            let lines = listed.lines().filter(|line| line.contains("ESTABLISHED"));
+            (lines.count() >= connections).then_some(())
+        });
     }
 
     /// Holds connections of the client.
@@ -229,9 +247,7 @@ fn synchronised() {
     b.wait_for("started backup sync daemon");
     let mut held = lan.hold();
     assert_eq!(held.broken_when_asked(PATIENCE), 0);
-    wait_for("the other kernel has all connections", || {
-        (established(&lan.directors[1].0) >= held.count()).then_some(())
-    });
+    lan.wait_until_other_kernel_has(held.count());
     let (host, files) = &lan.directors[0];
     let said = files.once(host, "failover", &[]);
     assert!(said.out.ends_with("\nhanded over: eth0/51\n"), "{said:?}");

@@ -23,6 +23,7 @@ mod memory;
 mod netfilter;
 mod once;
 mod order;
+mod pair;
 mod passive;
 mod peer;
 mod pool;
@@ -92,6 +93,7 @@ pub(crate) fn tests() -> Vec<Test> {
         vip::tests(),
         broker::tests(),
         keep::tests(),
+        pair::tests(),
         vrrp::tests(),
         vrrp_cases::tests(),
         real_time::tests(),
