@@ -164,6 +164,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
     };
     let routers = routers.unwrap_or_default();
     routers.require(&services.all, out);
+    routers.require_exchange(sync.is_some() && peer.is_some(), out);
     let vips = services.all.keys().filter_map(ServiceKey::address);
     let sources = check::refuse_virtual_sources(root, &vips.collect(), out);
     let outline = outline(text, entries, keys).filter(|_| !document.anchors);

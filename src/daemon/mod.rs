@@ -20,6 +20,7 @@ mod bulk;
 mod clock;
 mod desk;
 mod ending;
+mod exchange;
 mod files;
 mod forecast;
 mod kernel;

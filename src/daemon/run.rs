@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
@@ -22,6 +22,7 @@ use super::bulk::Bulk;
 use super::clock::Clock;
 use super::desk::{self, Desk, HandOver};
 use super::ending::{Ending, Signals, heed_and_tell, leave};
+use super::exchange::{Exchange, TableEvent, table_events};
 use super::lan;
 use super::loader::Loader;
 use super::log;
@@ -37,7 +38,7 @@ use super::state::{
 use super::vrrp::{RouterViews, VrrpFollower, VrrpOrders, VrrpThread};
 use crate::config::Follower;
 use crate::control::ControlSocket;
-use crate::engine::{Command, Engine, Event, ReloadId, Start, count};
+use crate::engine::{Command, Engine, Event, PeerNews, ReloadId, Start, count};
 use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::{Ipvs, Lookout};
 use crate::model::{Config, DirectorSettings, ProbeReport, Recalled, Timestamp, WireNews};
@@ -85,40 +86,38 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let (wires, orders) = unbounded_channel();
     let clock = Clock::start();
     let virtual_routers = virtual_routers(&config, clock, &events)?;
-    let Pair {
-        channel: peer,
-        sender: peer_sender,
-        keys,
-        instance,
-    } = Pair::new(&config, clock, &events);
+    let pair = Pair::new(&config, clock, &events);
     let senders = Senders {
         probes,
         wires,
         virtual_routers: virtual_routers.follower(&config),
-        peer: peer_sender,
+        peer: pair.sender.clone(),
     };
-    let (shell, start, left) = furnish(config, options, (clock, instance), senders)?;
+    let (shell, start, left) = furnish(config, options, (clock, pair.instance), senders)?;
     let published = Arc::clone(&shell.published);
     let latest = Arc::clone(&published);
     let written = shell.remembered.tried();
     let (engine, ended) = begin(shell, start, inbox)?;
     virtual_routers.resume(left);
-    let orders_to_routers = (virtual_routers.orders(), keys);
-    let loader = Loader::new(path.to_owned(), follower, events.clone(), orders_to_routers);
+    let orders_to_routers = (virtual_routers.orders(), pair.keys);
+    let path = path.to_owned();
+    let loader = Loader::new(path.clone(), follower, events.clone(), orders_to_routers);
     let bulk = bulk(&published, virtual_routers.views(), clock)?;
     let desk = Desk {
         published,
         bulk: bulk.clone(),
         routers: virtual_routers.views(),
-        channel: peer.view(),
+        channel: pair.channel.view(),
         hand_over: hand_over_by(virtual_routers.orders()),
         reload: reload_by(&loader),
         order: orders_to(&events),
         written,
         commands: Cell::new(0),
         clock,
-        path: path.to_owned(),
+        path,
     };
+    let over_the_channel = (pair.tables, pair.sender);
+    let exchange = exchange(over_the_channel, &bulk, &latest, &virtual_routers);
     let (room, local) = (room(), LocalSet::new());
     let wires = probe::hold_wires(orders, room.wires, wire_reporter(&events));
     let mut wires = Box::pin(wires);
@@ -126,7 +125,8 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         tokio::select! {
             () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => (Ending::Stop, true),
             () = &mut wires => (Ending::Stop, false),
-            () = peer.keep(Arc::clone(&latest)) => (Ending::Stop, true),
+            () = pair.channel.keep(Arc::clone(&latest)) => (Ending::Stop, true),
+            () = exchange.run() => (Ending::Stop, true),
             () = lan::listen(&latest, &events) => (Ending::Stop, true),
             ending = heed_and_tell(signals, &loader, &socket, &bulk) => (ending, true),
             _ = ended => (Ending::Stop, true),
@@ -267,6 +267,8 @@ struct Pair {
     keys: watch::Sender<Option<KeyFile>>,
     /// A number by chance: this process.
     instance: u64,
+    /// What the other one says of its connections.
+    tables: mpsc::Receiver<TableEvent>,
 }
 
 impl Pair {
@@ -275,15 +277,40 @@ impl Pair {
         let instance = fastrand::u64(1..);
         let keys = watch::Sender::new(config.peer.as_ref().map(KeyFile::read_warning));
         let events = events.clone();
-        // The engine may have ended by itself.
-        let tell = Box::new(move |news| drop(events.send(Event::Peer(news))));
+        let (tell_of_tables, tables) = table_events();
+        let tell = Box::new(move |news: PeerNews| {
+            if let Some(table) = TableEvent::of(&news) {
+                // When many wait, one more says nothing new.
+                let _ = tell_of_tables.try_send(table);
+            }
+            // The engine may have ended by itself.
+            drop(events.send(Event::Peer(news)));
+        });
         let (channel, sender) = pair::channel(keys.subscribe(), tell, clock, instance);
         Self {
             channel,
             sender,
             keys,
             instance,
+            tables,
         }
+    }
+}
+
+/// What has the connections of the two directors go to the other kernel.
+fn exchange(
+    (events, peer): (mpsc::Receiver<TableEvent>, PeerSender),
+    bulk: &Bulk,
+    published: &Arc<Published>,
+    virtual_routers: &VrrpThread,
+) -> Exchange {
+    Exchange {
+        events,
+        peer,
+        bulk: bulk.clone(),
+        published: Arc::clone(published),
+        routers: virtual_routers.views(),
+        virtual_routers: virtual_routers.orders(),
     }
 }
 

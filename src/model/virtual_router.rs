@@ -69,6 +69,9 @@ pub enum Preempt {
     Always,
     /// The same, when its priority has been higher for so long; before that, as with [`Preempt::Never`].
     After(Duration),
+    /// As soon as the master has sent all its connections, or a minute after this router has begun; before that, as with
+    /// [`Preempt::Never`].
+    AfterSync,
 }
 
 /// What a virtual router watches beside its peers.

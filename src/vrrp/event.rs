@@ -38,6 +38,8 @@ pub enum Event {
     LinkDown,
     /// A packet from anybody came in: the link passes traffic.
     LinkPasses,
+    /// The master has sent all its connections.
+    Synced,
     /// This process did not run for so long, and the clock has not counted it.
     Stalled(Duration),
     /// The sync group moves.

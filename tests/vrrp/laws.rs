@@ -28,6 +28,7 @@ fn virtual_router() -> impl Strategy<Value = VirtualRouter> {
     let preempt = prop_oneof![
         Just(Preempt::Never),
         Just(Preempt::Always),
+        Just(Preempt::AfterSync),
         (0_u64..100).prop_map(|seconds| Preempt::After(Duration::from_secs(seconds))),
     ];
     let refresh = proptest::option::of((0_u64..100).prop_map(Duration::from_secs));
@@ -93,6 +94,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::LinkUp),
         1 => Just(Event::LinkDown),
         1 => Just(Event::LinkPasses),
+        1 => Just(Event::Synced),
         1 => (0_u64..u64::MAX).prop_map(|us| Event::Stalled(Duration::from_micros(us))),
         1 => Just(Event::Group(GroupOrder::Master(member()))),
         1 => Just(Event::Group(GroupOrder::Backup(member()))),
@@ -198,6 +200,7 @@ proptest! {
                 | Event::Suspend
                 | Event::Resume(_)
                 | Event::Deadline
+                | Event::Synced
                 | Event::Stalled(_) => {
                     group.handle_all(now, &event, &mut Vec::new());
                 }

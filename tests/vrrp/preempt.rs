@@ -82,6 +82,26 @@ fn the_delay_begins_anew_when_the_master_was_better_meanwhile() {
     assert_eq!(node.state(), State::Backup);
 }
 
+#[test]
+fn who_waits_for_the_masters_connections_preempts_when_they_have_come_or_after_a_minute() {
+    let lower = |node: &mut Node| {
+        node.hears(10, 100);
+    };
+    let mut node = Node::started(preempting(200, Preempt::AfterSync));
+    node.runs(20, lower);
+    assert_eq!(node.state(), State::Backup);
+    node.event(Event::Synced);
+    node.runs(5, lower);
+    assert_eq!(node.state(), State::Master);
+    // What was missed while the link was down has to come anew.
+    node.event(Event::LinkDown);
+    node.event(Event::LinkUp);
+    node.runs(55, lower);
+    assert_eq!(node.state(), State::Backup);
+    node.runs(10, lower);
+    assert_eq!(node.state(), State::Master);
+}
+
 /// The quorum of a virtual service: the master loses it, and this router has it.
 #[test]
 fn even_without_preemption_a_master_that_got_worse_is_left() {

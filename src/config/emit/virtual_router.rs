@@ -60,6 +60,7 @@ fn write_router(name: &str, router: &ConfiguredRouter, f: &mut fmt::Formatter<'_
         Preempt::Never => "never".to_owned(),
         Preempt::Always => "always".to_owned(),
         Preempt::After(time) => duration::write(*time),
+        Preempt::AfterSync => "after_sync".to_owned(),
     };
     writeln!(f, "    preempt: {preempt}")?;
     writeln!(f, "    hold: {}", duration::write(*hold))?;

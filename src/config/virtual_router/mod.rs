@@ -36,6 +36,8 @@ pub(in crate::config) type Routers = BTreeMap<Box<str>, ConfiguredRouter>;
 pub(in crate::config) struct Read {
     pub(in crate::config) routers: Routers,
     services: Vec<(ServiceKey, Span)>,
+    /// Where one first waits for the connections of the other director.
+    after_sync: Option<Span>,
 }
 
 impl Read {
@@ -46,6 +48,16 @@ impl Read {
                 let finding = Finding::new(*span, format!("there is no virtual service {key}"));
                 out.push(finding.help("name one of virtual_services"));
             }
+        }
+    }
+
+    /// Who waits for the connections of the other director must get them.
+    pub(in crate::config) fn require_exchange(&self, is_there: bool, out: &mut Findings) {
+        if let (Some(span), false) = (self.after_sync, is_there) {
+            let finding = Finding::new(span, "preempt: after_sync needs connection_sync and peer");
+            out.push(finding.help(
+                "connection_sync says where connections are sent, and peer is whom this director asks for them",
+            ));
         }
     }
 }
@@ -74,6 +86,7 @@ pub(in crate::config) fn read(node: &Node<'_>, out: &mut Findings) -> Read {
     Read {
         routers: all.routers,
         services: all.services,
+        after_sync: all.after_sync,
     }
 }
 
@@ -85,6 +98,7 @@ struct All {
     numbers: BTreeMap<(Box<str>, Vrid, AddressFamily), Span>,
     addresses: BTreeMap<IpAddr, Span>,
     services: Vec<(ServiceKey, Span)>,
+    after_sync: Option<Span>,
 }
 
 impl All {
@@ -110,6 +124,9 @@ impl All {
             if let TrackedObject::Service(key) = tracked.object {
                 self.services.push((key, *span));
             }
+        }
+        if let Some((Preempt::AfterSync, span)) = item.preempt {
+            self.after_sync.get_or_insert(span);
         }
         self.routers.insert(name, router);
         Ok(())
@@ -360,7 +377,8 @@ impl Item {
     fn preempt(&self, out: &mut Findings) -> Preempt {
         let preempt = self.preempt.map(|(preempt, _)| preempt);
         if self.priority == Some(Priority::OWNER)
-            && let Some((Preempt::Never | Preempt::After(_), span)) = self.preempt
+            && let Some((Preempt::Never | Preempt::After(_) | Preempt::AfterSync, span)) =
+                self.preempt
         {
             let message = "a virtual router with priority 255 takes over in any case";
             let finding = Finding::warning(span, message);
@@ -422,24 +440,29 @@ fn preempt(key: &str, node: &Node<'_>, out: &mut Findings) -> Result<Preempt, Wr
     match node.text() {
         Some("never") => Ok(Preempt::Never),
         Some("always") => Ok(Preempt::Always),
+        Some("after_sync") => Ok(Preempt::AfterSync),
         Some(text) if text.starts_with(|c: char| c.is_ascii_digit()) => {
             let range = Duration::from_secs(1)..=Duration::from_hours(1);
             duration(key, node, range, out).map(Preempt::After)
         }
         Some(text) => {
             let message = format!(
-                "{key} must be never, always or a duration, got {}",
+                "{key} must be never, always, after_sync or a duration, got {}",
                 Shown(text)
             );
-            out.push(Finding::new(node.span, message).help("write never, always or 60s"));
+            out.push(
+                Finding::new(node.span, message).help("write never, always, after_sync or 60s"),
+            );
             Err(Wrong)
         }
         None => {
             let message = format!(
-                "{key} must be never, always or a duration, got {}",
+                "{key} must be never, always, after_sync or a duration, got {}",
                 kind(node)
             );
-            out.push(Finding::new(node.span, message).help("write never, always or 60s"));
+            out.push(
+                Finding::new(node.span, message).help("write never, always, after_sync or 60s"),
+            );
             Err(Wrong)
         }
     }

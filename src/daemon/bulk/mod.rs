@@ -31,6 +31,8 @@ use crate::system::step_back;
 pub(super) enum Reason {
     /// Somebody asked for it.
     Asked,
+    /// The other director of the pair has come, and asks for them.
+    PeerCame,
     /// A virtual address is about to move, because an operator wants it.
     HandOver,
     /// The director is about to end.
@@ -41,6 +43,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Asked => "asked for",
+            Self::PeerCame => "for the other director, which has come",
             Self::HandOver => "before a failover",
             Self::Stop => "before the end",
         })

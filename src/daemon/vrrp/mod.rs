@@ -52,6 +52,8 @@ enum Order {
     Read(TrackedObject, Reading),
     /// The files with secrets were read again.
     Renew(Secrets),
+    /// The master of all has sent its connections.
+    Synced,
     /// Let other hosts be master of these.
     HandOver(Vec<String>),
     /// Say of which this host is master, for the next process. It will have these virtual routers: let other hosts be
@@ -171,6 +173,11 @@ impl VrrpOrders {
     /// From now on these secrets count, also for virtual routers that come later.
     pub(super) fn renew(&self, secrets: Secrets) {
         self.order(Order::Renew(secrets));
+    }
+
+    /// The connections of the other director have come.
+    pub(super) fn synced(&self) {
+        self.order(Order::Synced);
     }
 
     /// Lets other hosts be master of these.

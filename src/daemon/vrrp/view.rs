@@ -90,6 +90,14 @@ impl RouterViews {
         }
     }
 
+    /// Whether this host takes part, and is master of nothing.
+    pub(in crate::daemon) fn follows(&self) -> bool {
+        let views = self.0.load();
+        let mut states = views.iter().map(|it| it.state);
+        let masters = states.clone().any(|it| it == State::Master);
+        !masters && states.any(|it| it == State::Backup)
+    }
+
     /// The virtual addresses of which this host is not master.
     pub(in crate::daemon) fn elsewhere(&self) -> BTreeSet<IpAddr> {
         let views = self.0.load();

@@ -22,7 +22,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::state::Mastership;
 use crate::kernel::{Monitor, Route};
 use crate::model::{ConfiguredRouter, HostEvent, Timestamp, TrackedObject};
-use crate::vrrp::{Reading, State};
+use crate::vrrp::{Event, Reading, State};
 
 /// What is known of objects that are tracked.
 type Readings = BTreeMap<TrackedObject, Reading>;
@@ -146,6 +146,7 @@ impl Watch {
                     | Order::Change(_)
                     | Order::Read(..)
                     | Order::Renew(_)
+                    | Order::Synced
                     | Order::HandOver(_)
                     | Order::Suspend(..)),
                 ) => self.deferred.push_back(order),
@@ -239,6 +240,7 @@ impl Watch {
                 self.secrets = secrets;
                 members.for_each(|it| it.renew(now, None, &self.secrets, route));
             }
+            Order::Synced => members.for_each(|it| it.handle(now, Event::Synced, route)),
             Order::HandOver(names) => {
                 let meant = members.filter(|it| names.iter().any(|name| name == it.name()));
                 meant.for_each(|member| member.hand_over(now, route));

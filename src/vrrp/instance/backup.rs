@@ -179,6 +179,7 @@ impl Instance {
             Preempt::Never => false,
             Preempt::Always => true,
             Preempt::After(time) => now.since(since) >= time,
+            Preempt::AfterSync => self.unsynced_until.is_none_or(|until| now >= until),
         }
     }
 

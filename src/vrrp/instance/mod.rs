@@ -18,6 +18,9 @@ use super::timers::{master_down_interval, shortest_wait, skew_time};
 use super::track::Effective;
 use crate::model::{Centiseconds, ChecksumForm, Priority, Timestamp, VirtualRouter};
 
+/// Nobody waits longer for the master's connections.
+const LONGEST_SYNC: Duration = Duration::from_mins(1);
+
 /// Each kind of notice is told once in so long a time.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 
@@ -44,6 +47,8 @@ pub struct Instance {
     group_fault: Option<Box<str>>,
     /// Until when nobody is believed to be there only because nobody is heard.
     held_until: Option<Timestamp>,
+    /// Until when it waits for the master's connections; `None` when they have come.
+    unsynced_until: Option<Timestamp>,
     /// Whether it has handed over, and not been master since.
     yielded: bool,
     /// How the last accepted advertisement made its checksum.
@@ -66,6 +71,7 @@ impl Instance {
             grouped: false,
             group_fault: None,
             held_until: None,
+            unsynced_until: None,
             yielded: false,
             form: None,
             counts: Counts::default(),
@@ -222,6 +228,10 @@ impl Instance {
             (Phase::Master(master), Event::Stalled(time)) => {
                 self.step_down_if_late(now, master, time, out);
             }
+            (
+                Phase::Initialize | Phase::Fault | Phase::Backup(_) | Phase::Master(_),
+                Event::Synced,
+            ) => self.unsynced_until = None,
             (phase, Event::Group(order)) => self.follow(now, phase, order, out),
             (
                 Phase::Fault | Phase::Backup(_) | Phase::Master(_),
@@ -274,6 +284,7 @@ impl Instance {
     fn start(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         self.yielded = false;
         self.held_until = Some(now + self.router.hold);
+        self.unsynced_until = Some(now + LONGEST_SYNC);
         match self.hindrance() {
             Some(why) => self.enter(now, Phase::Fault, why, out),
             None => self.take_part(now, Reason::Started, out),
@@ -292,6 +303,7 @@ impl Instance {
     fn link(&mut self, now: Timestamp, up: bool, out: &mut Vec<Action>) {
         if up && !self.link_up {
             self.held_until = Some(now + self.router.hold);
+            self.unsynced_until = Some(now + LONGEST_SYNC);
         }
         self.link_up = up;
         self.reconsider(now, Reason::LinkUp, out);

@@ -64,6 +64,15 @@ impl Lan {
 
     /// With sections of each director, which may name files of its own.
     pub(super) fn each(sections: impl Fn(usize, &Files) -> String, service: &str) -> Self {
+        Self::of(sections, [""; 2], service)
+    }
+
+    /// The same, with more keys of the virtual router of each director.
+    pub(super) fn of(
+        sections: impl Fn(usize, &Files) -> String,
+        routers: [&str; 2],
+        service: &str,
+    ) -> Self {
         // All connections say something within that time.
         let adopt = held().div_ceil(ASKED_IN_A_SECOND);
         let net = Net::new().unwrap();
@@ -76,10 +85,10 @@ impl Lan {
             let host = director(&net, name, last);
             let number = usize::from(name == "b");
             let files = Files::new();
-            let sections = sections(number, &files);
+            let (sections, router) = (sections(number, &files), routers[number]);
             files.write(&format!(
                 "ipvs: {{adopt_connections: {adopt}s}}\n{sections}\n\
-                 virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 1s, hold: 0s, addresses: [{VIP}/24]}}\n\
+                 virtual_routers:\n  - {{interface: eth0, vrid: 51, interval: 1s, hold: 0s, {router}addresses: [{VIP}/24]}}\n\
                  virtual_services:\n  - {{address: '{SERVICE}', {service}, {CHECKED}, servers: [192.168.0.4, \
                  192.168.0.2, {{address: 192.168.0.3, weight: 3}}]}}\n"
             ));
@@ -91,6 +100,16 @@ impl Lan {
             directors,
             net,
         }
+    }
+
+    /// The first director loses its power, and everything that it knew: then it is a new host.
+    pub(super) fn lose_first(&mut self, first: Running, second: &Running, held: &mut Held) {
+        self.directors[0].0.plug(false).unwrap();
+        first.signal(Signal::SIGKILL);
+        second.wait_for("virtual router eth0/51: backup -> master");
+        assert_eq!(held.broken_when_asked(PATIENCE), 0, "{}", second.log());
+        drop(first);
+        self.directors[0].0 = director(&self.net, "a again", 11);
     }
 
     pub(super) fn start(&self, director: usize) -> Running {
@@ -124,10 +143,7 @@ impl Lan {
     pub(super) fn wait_until_other_kernel_has(&self, connections: usize) {
         let (host, _) = &self.directors[1];
         wait_for("the other kernel has all connections", || {
-            let listed =
-                host.run(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs_conn").unwrap());
-            let lines = listed.lines().filter(|line| line.contains("ESTABLISHED"));
-            (lines.count() >= connections).then_some(())
+            (established(host) >= connections).then_some(())
         });
     }
 

@@ -26,6 +26,10 @@ pub(super) fn tests() -> Vec<Test> {
             one_sided,
         ),
         (
+            "a_director_that_has_come_back_takes_over_when_it_has_the_connections_of_the_other",
+            back,
+        ),
+        (
             "directors_with_different_keys_serve_alone_and_say_so",
             wrong_key,
         ),
@@ -80,12 +84,43 @@ fn start_and_connect(lan: &Lan) -> [Running; 2] {
     directors
 }
 
+fn with_sync(number: usize, files: &Files) -> String {
+    let sync = "connection_sync: {interface: eth0, id: 51}\n";
+    sync.to_owned() + &peer(number, files, KEY)
+}
+
+fn back() {
+    let routers = [
+        "preempt: after_sync, priority: 200, ",
+        "preempt: after_sync, priority: 100, ",
+    ];
+    let mut lan = Lan::of(with_sync, routers, "scheduler: wrr");
+    let [a, b] = start_and_connect(&lan);
+    a.wait_for("started master sync daemon");
+    b.wait_for("started backup sync daemon");
+    // It has asked at its start.
+    b.wait_for("the other director has sent its 0 connections");
+    let mut held = lan.hold();
+    assert_eq!(held.broken_when_asked(PATIENCE), 0);
+    lan.wait_until_other_kernel_has(held.count());
+    lan.lose_first(a, &b, &mut held);
+    let a = lan.start(0);
+    let line = a.wait_for("the other director has sent its ");
+    assert!(!line.contains("its 0 connections"), "{line}");
+    a.wait_for(
+        "virtual router eth0/51: backup -> master (master 192.168.0.12 has a lower priority, 100)",
+    );
+    assert_eq!(
+        held.broken_when_asked(PATIENCE),
+        0,
+        "{}{}",
+        a.log(),
+        b.log()
+    );
+}
+
 fn drain() {
-    let sections = |number, files: &Files| {
-        let sync = "connection_sync: {interface: eth0, id: 51}\n";
-        sync.to_owned() + &peer(number, files, KEY)
-    };
-    let lan = Lan::each(sections, "scheduler: wrr");
+    let lan = Lan::each(with_sync, "scheduler: wrr");
     let [a, b] = start_and_connect(&lan);
     a.wait_for("started master sync daemon");
     b.wait_for("started backup sync daemon");

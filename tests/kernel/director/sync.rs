@@ -13,9 +13,8 @@ use lvs_director::kernel::Ipvs;
 use lvs_director::model::{SyncDaemon, SyncRole, Timestamp};
 use lvs_director::net::MulticastSocket;
 use lvs_director::plan::Pace;
-use nix::sys::signal::Signal;
 
-use super::keep::{self, Lan, SERVERS, established};
+use super::keep::{Lan, SERVERS, established};
 use super::process::{Files, Running, Said};
 use crate::stage::{PATIENCE, wait_for};
 use crate::{Test, number};
@@ -71,16 +70,8 @@ fn there_and_back() {
     b.wait_for("started backup sync daemon");
     let mut held = lan.hold();
     assert_eq!(held.broken_when_asked(PATIENCE), 0);
-    wait_for("the other kernel has all connections", || {
-        (established(&lan.directors[1].0) >= held.count()).then_some(())
-    });
-    // The first one loses its power, and everything that it knew.
-    lan.directors[0].0.plug(false).unwrap();
-    a.signal(Signal::SIGKILL);
-    b.wait_for("virtual router eth0/51: backup -> master");
-    assert_eq!(held.broken_when_asked(PATIENCE), 0, "{}", b.log());
-    drop(a);
-    lan.directors[0].0 = keep::director(&lan.net, "a again", 11);
+    lan.wait_until_other_kernel_has(held.count());
+    lan.lose_first(a, &b, &mut held);
     let a = lan.start(0);
     a.wait_for("virtual router eth0/51: initialize -> backup");
     a.wait_for("started backup sync daemon");

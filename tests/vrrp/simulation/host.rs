@@ -94,6 +94,7 @@ impl Host {
             | Event::Tracked(Effective::Priority(_))
             | Event::LinkUp
             | Event::LinkPasses
+            | Event::Synced
             | Event::Stalled(_)
             | Event::Group(_) => self.group.handle_all(now, event, &mut out),
         }
