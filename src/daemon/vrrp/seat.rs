@@ -20,8 +20,8 @@ use crate::net::{Arrived, FrameSocket, Hears, VrrpSocket};
 
 /// So much is read in each 10 ms. What is likely an advertisement is worth most: the master's may be among it.
 const MOST_LIKELY: u32 = 512;
-const MOST_REST: u32 = 128;
-const MOST_FRAMES: u32 = 128;
+const MOST_REST: u32 = 16;
+const MOST_FRAMES: u32 = 32;
 /// Packets that come in such a time are many.
 const CLOSELY: Duration = Duration::from_millis(1);
 
