@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The program `stories`: it plays the demonstration, the torture and the failover of the director, in a lab of several
+//! The program `stories`: it plays the demonstration, the torture, the failover and the loading of the director, in a lab of several
 //! machines.
 //!
 //! The stories run the programs `director`, `realserver`, `lvsadm` and `lab` of their own directory, as a person would.
@@ -24,6 +24,7 @@ mod drift;
 mod failover;
 mod failure;
 mod hosts;
+mod load;
 mod report;
 mod restart;
 mod spread;
@@ -64,6 +65,7 @@ enum Command {
         like: Option<PathBuf>,
     },
     Failover(failover::FailoverArgs),
+    Load(load::LoadArgs),
     Torture(torture::TortureArgs),
 }
 
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Demo { like } => demo::main(like.as_deref()),
         Command::Failover(args) => failover::main(&args),
+        Command::Load(args) => load::main(&args),
         Command::Torture(args) => torture::main(&args),
     }
 }
