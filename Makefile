@@ -28,7 +28,7 @@ help:
 	@echo 'make bench   the director beside ipvsadm, keepalived and HAProxy; exit status 1 where a goal is missed'
 	@echo 'make bench-checks  of that only the checks: 10,000 of them, how soon a fault is found, checks each second'
 	@echo 'make bench-failover  of that only two directors with one address: how soon clients are served, processor time'
-	@echo 'make failover  the power of the active of two directors is cut while clients hold 10,000 connections (HELD=N)'
+	@echo 'make failover  the active of two directors loses its power under 10,000 connections (HELD=N); one is loaded with 100,000'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
 	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
 	@echo 'make peers   keepalived and FRR of Debian 13, for the tests: PEERS=target/peers/trixie cargo test --test kernel vrrp'
@@ -64,6 +64,7 @@ test:
 	$(say) '5 of 6: every promise is attacked at any moment; the power of the active of two directors is cut'
 	@$(TARGET)/debug/stories torture --rounds 11 || $(call failed,5,step 6 did not run (the demonstration))
 	@$(TARGET)/debug/stories failover || $(call failed,5,step 6 did not run (the demonstration))
+	@$(TARGET)/debug/stories load || $(call failed,5,step 6 did not run (the demonstration))
 	$(say) '6 of 6: the demonstration'
 	@$(TARGET)/debug/stories demo --like docs/demo.txt || $(call failed,6,all others passed)
 	@printf '\nmake test: all tests passed\n'
@@ -88,6 +89,7 @@ bench-failover:
 	@$(CARGO) bench --bench side_by_side -- failover
 
 HELD ?= 10000
+CONNECTIONS ?= 100000
 
 failover:
 	@$(CHECK) machines
@@ -95,6 +97,7 @@ failover:
 	$(say) 'building (the first time takes minutes)'
 	@$(CARGO) build --release --workspace --bins
 	@$(TARGET)/release/stories failover --held $(HELD)
+	@$(TARGET)/release/stories load --connections $(CONNECTIONS)
 
 # The status of the shell is that of its last command: only a failure of the lab itself, 125, is one of make.
 lab:
