@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use lab::held::Held;
-use lab::machines::{Options, reexec_inside};
 use lab::resets::Resets;
 
 use super::director::Director;
+use super::pair::{NAMES, play};
 use super::report::{Figure, Report, seconds};
 use super::stage::{CONFIG, LONG, SERVERS, Stage, VIP, service, wait_for};
 
-const NAMES: [&str; 2] = ["director1", "director2"];
 /// The backup's wait: three intervals of a second, and the skew time of priority 100.
 const MASTER_DOWN: Duration = Duration::from_millis(3610);
 /// How much later all connections are answered.
@@ -38,30 +37,7 @@ pub(super) struct FailoverArgs {
 /// Plays it, in a lab of its own.
 #[must_use]
 pub(super) fn main(args: &FailoverArgs) -> ExitCode {
-    let mut options: Options = super::demo::options();
-    options.shape.directors = 2;
-    if let Some(code) = reexec_inside(&options) {
-        return code;
-    }
-    let mut report = Report::new();
-    let outcome = Stage::enter().and_then(|stage| {
-        let outcome = tell(&stage, &mut report, args.held);
-        if outcome.is_err() || !report.is_well() {
-            for name in NAMES {
-                let log = Director::on(&stage.lab, name).log_tail(40);
-                report.line(&format!("\n--- the end of the log of {name}\n{log}"));
-            }
-        }
-        outcome
-    });
-    if let Err(error) = outcome {
-        report.check(false, &format!("{error:#}"));
-    }
-    if report.finish() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    play(|stage, report| tell(stage, report, args.held))
 }
 
 fn tell(stage: &Stage, report: &mut Report, count: usize) -> Result<()> {

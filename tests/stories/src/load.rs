@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use lab::machines::{Options, reexec_inside};
 
 use super::director::Director;
+use super::pair::{NAMES, play};
 use super::report::{Figure, Report, seconds};
 use super::stage::{LONG, SERVERS, Stage, VIP, wait_for};
 
@@ -24,13 +24,13 @@ struct Post {
 }
 
 const FIRST: Post = Post {
-    name: "director1",
+    name: NAMES[0],
     file: "director1.yaml",
     address: "192.168.0.11",
     peer: "192.168.0.12",
 };
 const SECOND: Post = Post {
-    name: "director2",
+    name: NAMES[1],
     file: "director2.yaml",
     address: FIRST.peer,
     peer: FIRST.address,
@@ -60,30 +60,7 @@ pub(super) struct LoadArgs {
 /// Plays it, in a lab of its own.
 #[must_use]
 pub(super) fn main(args: &LoadArgs) -> ExitCode {
-    let mut options: Options = super::demo::options();
-    options.shape.directors = 2;
-    if let Some(code) = reexec_inside(&options) {
-        return code;
-    }
-    let mut report = Report::new();
-    let outcome = Stage::enter().and_then(|stage| {
-        let outcome = tell(&stage, &mut report, args.connections);
-        if outcome.is_err() || !report.is_well() {
-            for Post { name, .. } in [FIRST, SECOND] {
-                let log = Director::on(&stage.lab, name).log_tail(40);
-                report.line(&format!("\n--- the end of the log of {name}\n{log}"));
-            }
-        }
-        outcome
-    });
-    if let Err(error) = outcome {
-        report.check(false, &format!("{error:#}"));
-    }
-    if report.finish() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    play(|stage, report| tell(stage, report, args.connections))
 }
 
 fn tell(stage: &Stage, report: &mut Report, count: usize) -> Result<()> {

@@ -25,6 +25,7 @@ mod failover;
 mod failure;
 mod hosts;
 mod load;
+mod pair;
 mod report;
 mod restart;
 mod spread;

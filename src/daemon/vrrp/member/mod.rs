@@ -1,40 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One virtual router on this host: its machine, and what carries its actions out.
 
+mod addresses;
+mod seated;
+
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::port;
-use super::seat::{NoPlace, Place, Seat, has_all_addresses, leftovers};
+use super::seat::Seat;
 use super::secrets::Secrets;
 use super::trust::Trust;
 use super::view::RouterView;
-use crate::codec::ethernet::HardwareAddress;
 use crate::codec::vrrp::{Advertisement, MOST_BYTES, group};
 use crate::control::TrackedStatus;
 use crate::daemon::state::Mastership;
 use crate::kernel::Route;
-use crate::model::{
-    ChecksumForm, ConfiguredRouter, HostEvent, InterfaceAddress, Link, LinkLayerAddress, Priority,
-    Timestamp, TrackedObject, VirtualRouter,
-};
-use crate::vrrp::{Action, AnnounceReason, Event, Instance, Reading, Reason, State, Tracker};
+use crate::model::{ChecksumForm, ConfiguredRouter, HostEvent, Priority, Timestamp, TrackedObject};
+use crate::vrrp::{Action, Event, Instance, Reading, Reason, State, Tracker};
 
 /// What peers get before anything was heard of them: keepalived and others by RFC 5798 know no other form.
 const FIRST_FORM: ChecksumForm = ChecksumForm::PseudoHeader;
 /// So many advertisements are read before something else has its turn.
 const MOST_AT_ONCE: usize = 64;
-/// So often an announcement is repeated at once when it matters. A switch or a host may lose one.
-const BURST: usize = 5;
-/// So often an address is renewed in its lifetime.
-const RENEWALS: u32 = 4;
-/// An address is defended against another host this often. Source: RFC 5227, section 1.1 (`DEFEND_INTERVAL`).
-const DEFENCE: Duration = Duration::from_secs(10);
 
 /// One virtual router.
 pub(super) struct Member {
@@ -196,11 +186,6 @@ impl Member {
         Some(Mastership::of(&self.name, &self.router, advertised))
     }
 
-    /// Whether all of its addresses are on the interface, for as long as a director said.
-    pub(super) fn has_its_addresses(&self, route: &mut Route) -> bool {
-        has_all_addresses(route, &self.router).unwrap_or_default()
-    }
-
     /// Goes on with this configuration, which differs only in how it proves who it is and in what it watches, and with
     /// what the files say now.
     pub(super) fn renew(
@@ -242,92 +227,6 @@ impl Member {
         self.handle(now, Event::Stop, route);
     }
 
-    /// Looks where it is on this host, and tells the machine what has changed.
-    pub(super) fn settle(&mut self, now: Timestamp, route: &mut Route) {
-        if !self.may_begin {
-            return;
-        }
-        if let Some(problem) = self.trust.problem().cloned() {
-            self.complain(&problem);
-            return self.leave_seat(now, route);
-        }
-        let place = match Place::look(route, &self.router) {
-            Ok(place) => place,
-            // What is, stays.
-            Err(error @ NoPlace::Unread(_)) => return self.complain(&error),
-            Err(error @ (NoPlace::NoSource(..) | NoPlace::Foreign(..))) => {
-                self.complain(&error);
-                return self.leave_seat(now, route);
-            }
-        };
-        let moves = !self.seat.as_ref().is_some_and(|seat| seat.is_at(&place));
-        if moves {
-            match Seat::take(&self.router, &place) {
-                Ok(seat) => self.sit(Some(seat)),
-                Err(error) => {
-                    let interface = &self.router.interface;
-                    self.complain(&format!("open its sockets on {interface}: {error}"));
-                    return self.leave_seat(now, route);
-                }
-            }
-        }
-        self.complaint = None;
-        self.meet(now, &place, route);
-        if moves && self.holds {
-            // Another hardware address, perhaps.
-            self.announce(AnnounceReason::TookOver);
-        }
-    }
-
-    /// Another seat, or none. What the sockets of the old one have lost stays counted.
-    fn sit(&mut self, mut seat: Option<Seat>) {
-        self.unread = self.unread();
-        if let (Some(old), Some(new)) = (&mut self.seat, &mut seat) {
-            new.keep_port(old);
-        }
-        self.seat = seat;
-    }
-
-    /// Packets that the kernel dropped before they could be read.
-    fn unread(&self) -> u64 {
-        let lost = |seat: &Seat| seat.dropped(self.router.family());
-        self.unread + self.seat.as_ref().map_or(0, lost)
-    }
-
-    /// Without a place it takes no part. The addresses go while it is known where they are.
-    fn leave_seat(&mut self, now: Timestamp, route: &mut Route) {
-        self.handle(now, Event::LinkDown, route);
-        self.sit(None);
-    }
-
-    /// The machine exists as soon as it is known where it speaks from.
-    fn meet(&mut self, now: Timestamp, place: &Place, route: &mut Route) {
-        let source_changed = |it: &Instance| it.router().source != place.source;
-        if self.machine.as_ref().is_some_and(source_changed) {
-            // Another address makes it another router for its peers.
-            self.handle(now, Event::Stop, route);
-            self.machine = None;
-        }
-        let link = if place.running {
-            Event::LinkUp
-        } else {
-            Event::LinkDown
-        };
-        if self.machine.is_none() {
-            let router: VirtualRouter = self.router.from_source(&self.name, place.source);
-            let machine = Instance::new(Arc::new(router));
-            self.machine = Some(match &self.router.group {
-                Some(_) => machine.in_group(),
-                None => machine,
-            });
-            self.handle(now, link, route);
-            self.handle(now, Event::Tracked(self.tracker.effective()), route);
-            let start = self.resumes.take().map_or(Event::Start, Event::Resume);
-            return self.handle(now, start, route);
-        }
-        self.handle(now, link, route);
-    }
-
     /// Something happened on this host.
     pub(super) fn happened(&mut self, now: Timestamp, event: &HostEvent, route: &mut Route) {
         match event {
@@ -365,95 +264,6 @@ impl Member {
             | HostEvent::RouteChanged(_)
             | HostEvent::RouteGone(_) => {}
         }
-    }
-
-    fn is_ours(&self, gone: &InterfaceAddress) -> bool {
-        let here = self
-            .seat
-            .as_ref()
-            .is_some_and(|it| it.holder() == gone.index);
-        let mut own = self.router.addresses.iter();
-        self.holds && here && own.any(|it| it.address == gone.address)
-    }
-
-    fn is_port(&self, link: &Link) -> bool {
-        let name = self.seat.as_ref().and_then(Seat::port);
-        name == Some(&*link.name)
-    }
-
-    /// Somebody may have removed the interface with our hardware address, or set it down. `false` when it is as it should be.
-    fn mend_port(&mut self, now: Timestamp, route: &mut Route) -> bool {
-        let Some(seat) = &mut self.seat else {
-            return false;
-        };
-        let found = port::find(route, &self.router, seat.index);
-        let (Some(port), Ok(found)) = (seat.port().map(str::to_owned), found) else {
-            return false;
-        };
-        if found.is_some_and(|it| it.up && it.index == seat.holder()) {
-            return false;
-        }
-        self.put_back += 1;
-        let name = &self.name;
-        warn!("virtual router {name}: {port} was removed or set down by somebody else: put back");
-        // It may be there, and down.
-        let _ = seat.close_port(route);
-        self.open_port(route);
-        self.take_addresses(now, route);
-        self.announce(AnnounceReason::TookOver);
-        true
-    }
-
-    /// Without an interface of its own, the addresses have the hardware address of the one below: better than none.
-    fn open_port(&mut self, route: &mut Route) {
-        let Some(seat) = &mut self.seat else {
-            return;
-        };
-        if let Err(error) = seat.open_port(route, &self.router) {
-            let (name, interface) = (&self.name, &self.router.interface);
-            warn!(
-                "virtual router {name}: virtual_mac: {error}; its addresses have the hardware address of {interface} until \
-                 the next take-over"
-            );
-        }
-    }
-
-    /// Somebody has removed an address that is ours.
-    fn put_back(&mut self, now: Timestamp, address: IpAddr, route: &mut Route) {
-        // The interface may have gone with it.
-        if self.mend_port(now, route) {
-            return;
-        }
-        // It may be the news of what we did ourselves.
-        let there = leftovers(route, &self.router).unwrap_or_default();
-        if there.iter().any(|it| it.address == address) {
-            return;
-        }
-        self.put_back += 1;
-        let name = &self.name;
-        warn!("virtual router {name}: {address} was removed by somebody else: put back");
-        self.take_addresses(now, route);
-        self.announce(AnnounceReason::TookOver);
-    }
-
-    /// Another host says that one of our addresses is there. Our announcement is the answer (RFC 5227, section 2.4), not
-    /// more often than that host can be told of.
-    fn defend(&mut self, now: Timestamp, address: Ipv4Addr, who: HardwareAddress) {
-        if !self.holds {
-            return;
-        }
-        self.disputes += 1;
-        if now < self.next_defence {
-            return;
-        }
-        self.next_defence = now + DEFENCE;
-        let name = &self.name;
-        let who = LinkLayerAddress::new(&who).map_or_else(String::new, |it| it.to_string());
-        warn!(
-            "virtual router {name}: the host with the hardware address {who} says that {address} is there; announced again; \
-             look for the address on that host"
-        );
-        self.announce(AnnounceReason::TwoMasters);
     }
 
     /// Reads what has come in.
@@ -571,73 +381,6 @@ impl Member {
             if let Some(payload) = self.trust.write(advertisement.clone(), way, form) {
                 let _ = seat.advertise(&payload, *peer);
             }
-        }
-    }
-
-    fn announce(&self, reason: AnnounceReason) {
-        let Some(seat) = &self.seat else {
-            return;
-        };
-        let times = match reason {
-            AnnounceReason::TookOver | AnnounceReason::Again | AnnounceReason::TwoMasters => BURST,
-            AnnounceReason::Refresh => 1,
-        };
-        for _ in 0..times {
-            for address in &self.router.addresses {
-                // The next burst or refresh comes.
-                let _ = seat.announce(address.address);
-            }
-        }
-    }
-
-    /// Adds the addresses, or renews them.
-    fn take_addresses(&mut self, now: Timestamp, route: &mut Route) {
-        let lifetime = self.router.lifetime();
-        self.next_renewal = now + Duration::from_secs(lifetime.0.into()) / RENEWALS;
-        let Some(seat) = &self.seat else {
-            return;
-        };
-        for address in &self.router.addresses {
-            let address = seat.lent(address, lifetime);
-            let interface = seat.port().unwrap_or(&self.router.interface);
-            if let Err(error) = route.renew_address(interface, &address) {
-                warn!("virtual router {}: {error}", self.name);
-            }
-        }
-    }
-
-    fn release_addresses(&mut self, route: &mut Route) {
-        let Some(seat) = &mut self.seat else {
-            return;
-        };
-        match seat.close_port(route) {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(error) => warn!("virtual router {}: {error}", self.name),
-        }
-        for address in &self.router.addresses {
-            let address = seat.lent(address, self.router.lifetime());
-            if let Err(error) = route.remove_address(&self.router.interface, &address) {
-                warn!("virtual router {}: {error}", self.name);
-            }
-        }
-    }
-
-    /// A director that was killed has left its addresses. Another host may be master by now.
-    fn release_leftovers(&self, route: &mut Route) {
-        for found in leftovers(route, &self.router).unwrap_or_default() {
-            if let Ok(true) = route.remove_address(&self.router.interface, &found) {
-                let (name, address) = (&self.name, found.address);
-                info!("virtual router {name}: {address} was left here: removed");
-            }
-        }
-        let parent = route.link(&self.router.interface).ok().flatten();
-        let parent = parent.map(|it| it.index);
-        let port = parent.and_then(|it| port::find(route, &self.router, it).ok().flatten());
-        if let Some(link) = port
-            && let Err(error) = route.remove_link(link.index, &link.name)
-        {
-            warn!("virtual router {}: {error}", self.name);
         }
     }
 
