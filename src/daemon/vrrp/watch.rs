@@ -50,6 +50,8 @@ pub(super) struct Watch {
     route: Option<Route>,
     views: RouterViews,
     last_published: Timestamp,
+    /// The moment when the last turn began, if next to no time has passed since.
+    fresh: Option<Timestamp>,
     tell: TellMasters,
     /// What was told last.
     masters: BTreeSet<Box<str>>,
@@ -79,6 +81,7 @@ impl Watch {
             route: None,
             views,
             last_published,
+            fresh: None,
             tell,
             masters: BTreeSet::new(),
         }
@@ -158,12 +161,20 @@ impl Watch {
 
     /// Waits once, and handles what has come; `false` at the end.
     fn turn(&mut self, route: &mut Route) -> bool {
-        let news = self.deferred.is_empty() && self.wait();
+        let Woken { news, orders } = if self.deferred.is_empty() {
+            self.wait()
+        } else {
+            Woken {
+                news: false,
+                orders: true,
+            }
+        };
         let now = self.clock.now();
         let before: Vec<State> = self.members.iter().map(Member::state).collect();
         let happened = if news { self.happened() } else { Vec::new() };
+        let mut packets = 0;
         for number in 0..self.members.len() {
-            self.attend(now, number, &happened, route);
+            packets += self.attend(now, number, &happened, route);
         }
         let grouped = self.crews.states(&self.members);
         for event in &happened {
@@ -180,12 +191,21 @@ impl Watch {
             let views = self.members.iter().map(Member::view);
             self.views.publish(views.collect());
         }
+        let quiet = !(news || orders || moved) && packets <= 1;
+        self.fresh = quiet.then_some(now);
         goes_on
     }
 
-    /// Hands one member what has come.
-    fn attend(&mut self, now: Timestamp, number: usize, happened: &[HostEvent], route: &mut Route) {
+    /// Hands one member what has come. Returns how many packets it has read.
+    fn attend(
+        &mut self,
+        now: Timestamp,
+        number: usize,
+        happened: &[HostEvent],
+        route: &mut Route,
+    ) -> u32 {
         let grouped = self.crews.states(&self.members);
+        let mut packets = 0;
         if let Some(member) = self.members.get_mut(number) {
             // First of all: after a pause another host may have the addresses.
             member.wake(now, route);
@@ -193,9 +213,10 @@ impl Watch {
                 member.happened(now, event, route);
             }
             // What is due when that is done is due at once in the next turn.
-            member.hear(now, route);
+            packets = member.hear(now, route);
         }
         self.settle(now, &grouped, route);
+        packets
     }
 
     /// Moves groups after those of their members that have moved. Nobody moves who has not begun.
@@ -438,9 +459,9 @@ impl Watch {
         }
     }
 
-    /// Until something can be read, or the next deadline. Returns whether the kernel has news of this host.
-    fn wait(&mut self) -> bool {
-        let now = self.clock.now();
+    /// Until something can be read, or the next deadline. A turn in which next to nothing was done saves a look at the clock.
+    fn wait(&mut self) -> Woken {
+        let now = self.fresh.take().unwrap_or_else(|| self.clock.now());
         let deadline = self.members.iter().filter_map(Member::deadline).min();
         let patience = deadline.map(|at| TimeSpec::from_duration(at.since(now)));
         let monitor = self.monitor.iter().map(|monitor| monitor.as_fd());
@@ -455,15 +476,25 @@ impl Watch {
         let answers = all.iter().map(|it| it.any().unwrap_or(true));
         let answers: Vec<bool> = answers.collect();
         let mut answers = answers.into_iter();
-        if answers.next().unwrap_or_default() {
+        let orders = answers.next().unwrap_or_default();
+        if orders {
             let _ = self.bell.read();
         }
         let news = self.monitor.is_some() && answers.next().unwrap_or_default();
         for member in &mut self.members {
             member.find_readable(&mut answers);
         }
-        news
+        Woken { news, orders }
     }
+}
+
+/// What has ended a wait.
+#[derive(Debug, Clone, Copy)]
+struct Woken {
+    /// The kernel has news of this host.
+    news: bool,
+    /// Somebody has given orders.
+    orders: bool,
 }
 
 /// Whether a member is the same with these virtual routers, and its group is.

@@ -24,7 +24,7 @@ use crate::vrrp::{Action, Event, Instance, Reading, Reason, State, Tracker};
 /// What peers get before anything was heard of them: keepalived and others by RFC 5798 know no other form.
 const FIRST_FORM: ChecksumForm = ChecksumForm::PseudoHeader;
 /// So many advertisements are read before something else has its turn.
-const MOST_AT_ONCE: usize = 64;
+const MOST_AT_ONCE: u32 = 64;
 
 /// One virtual router.
 pub(super) struct Member {
@@ -266,10 +266,10 @@ impl Member {
         }
     }
 
-    /// Reads what has come in.
-    pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) {
+    /// Reads what has come in. Returns how many packets there were.
+    pub(super) fn hear(&mut self, now: Timestamp, route: &mut Route) -> u32 {
         let Some(seat) = &mut self.seat else {
-            return;
+            return 0;
         };
         let heard = seat.hear_arp(now, &self.router.addresses);
         if heard.any {
@@ -280,9 +280,9 @@ impl Member {
             self.defend(now, address, who);
         }
         let mut bytes = [0; MOST_BYTES + 64];
-        for _ in 0..MOST_AT_ONCE {
+        for packets in 0..MOST_AT_ONCE {
             let Some(seat) = &mut self.seat else {
-                return;
+                return packets;
             };
             match seat.receive(now, &mut bytes) {
                 Ok(Some(arrived)) => {
@@ -292,10 +292,14 @@ impl Member {
                         self.handle(now, Event::Heard(heard), route);
                     }
                 }
-                Ok(None) => return,
-                Err(_) => return self.settle(now, route),
+                Ok(None) => return packets,
+                Err(_) => {
+                    self.settle(now, route);
+                    return packets;
+                }
             }
         }
+        MOST_AT_ONCE
     }
 
     /// Calls the machine when its time has come.
