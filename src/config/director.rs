@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::section::{DIRECTOR, IPVS};
 use super::tree::Node;
-use super::value::{choice, decimal, duration, map, seconds, text};
+use super::value::{boolean, choice, decimal, duration, map, seconds, text};
 use crate::diagnostic::{Finding, Findings, Shown, Span, Wrong};
 use crate::model::{Adoption, DirectorSettings, IpvsSettings, RealTimePriority, Seconds};
 
@@ -60,13 +60,7 @@ pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSett
             }
             "remember" => keep(&mut settings.remember, remember(name, node, out)),
             "real_time" => keep(&mut settings.real_time, real_time(name, node, out)),
-            "lock_memory" => {
-                let words = [("true", true), ("false", false)];
-                keep(
-                    &mut settings.lock_memory,
-                    choice(name, node, &words, &[], out),
-                );
-            }
+            "lock_memory" => keep(&mut settings.lock_memory, boolean(name, node, out)),
             _ => DIRECTOR.unknown_key(entry, entries, out),
         }
     }
@@ -186,13 +180,26 @@ fn real_time(
 ) -> Result<Option<RealTimePriority>, Wrong> {
     let range = RealTimePriority::RANGE;
     let wanted = format!("{} to {}, or off", range.start(), range.end());
-    let text = text(name, node, &wanted, out)?;
-    if text == "off" {
+    let parse = |text: &str| {
+        let number = decimal(text).and_then(|it| u8::try_from(it).ok());
+        number.and_then(RealTimePriority::new)
+    };
+    unless(("off", &wanted), parse, name, node, out)
+}
+
+/// What `parse` makes of the text, or `None` for the word `without`. `wanted` names both.
+fn unless<T>(
+    (without, wanted): (&str, &str),
+    parse: impl FnOnce(&str) -> Option<T>,
+    name: &str,
+    node: &Node<'_>,
+    out: &mut Findings,
+) -> Result<Option<T>, Wrong> {
+    let text = text(name, node, wanted, out)?;
+    if text == without {
         return Ok(None);
     }
-    let number = decimal(text).and_then(|it| u8::try_from(it).ok());
-    let priority = number.and_then(RealTimePriority::new);
-    priority.map(Some).ok_or_else(|| {
+    parse(text).map(Some).ok_or_else(|| {
         let message = format!("{name} must be {wanted}, got {}", Shown(text));
         out.push(Finding::new(node.span, message));
         Wrong
@@ -223,18 +230,12 @@ fn load_factor(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<Option
         LOAD_FACTORS.start(),
         LOAD_FACTORS.end()
     );
-    let text = text(name, node, &wanted, out)?;
-    if text == "keep" {
-        return Ok(None);
-    }
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let factor = decimal(digits).and_then(|_| text.parse().ok());
-    let factor = factor.filter(|factor| LOAD_FACTORS.contains(factor));
-    factor.map(Some).ok_or_else(|| {
-        let message = format!("{name} must be {wanted}, got {}", Shown(text));
-        out.push(Finding::new(node.span, message));
-        Wrong
-    })
+    let parse = |text: &str| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let factor = decimal(digits).and_then(|_| text.parse().ok());
+        factor.filter(|factor| LOAD_FACTORS.contains(factor))
+    };
+    unless(("keep", &wanted), parse, name, node, out)
 }
 
 /// `always`, or how long after a take-over.

@@ -345,13 +345,9 @@ fn held_status(held: Held, now: Timestamp) -> HeldStatus {
 
 /// What `director plan` needs to know from the running director.
 pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
-    let servers = snapshot
-        .services
-        .iter()
-        .flat_map(|(service, view)| view.servers.iter().map(move |server| (service, server)));
-    let recalled = servers.flat_map(|(service, server)| {
-        server.checks.iter().map(|view| Recalled {
-            service: *service,
+    let recalled = servers(snapshot).flat_map(|(service, server)| {
+        server.checks.iter().map(move |view| Recalled {
+            service,
             server: server.key,
             probe: view.check.probe.clone(),
             standing: view.standing,
@@ -374,11 +370,14 @@ pub(super) fn remembered(snapshot: &Snapshot, now: Timestamp) -> Remembered {
     }
 }
 
-fn overruled(snapshot: &Snapshot, now: Timestamp) -> Vec<Overruling> {
+/// Each server of each service.
+fn servers(snapshot: &Snapshot) -> impl Iterator<Item = (ServiceKey, &ServerView)> {
     let services = snapshot.services.iter();
-    let servers =
-        services.flat_map(|(service, view)| view.servers.iter().map(move |it| (*service, it)));
-    let overruled = servers.filter_map(|(service, view)| {
+    services.flat_map(|(service, view)| view.servers.iter().map(move |it| (*service, it)))
+}
+
+fn overruled(snapshot: &Snapshot, now: Timestamp) -> Vec<Overruling> {
+    let overruled = servers(snapshot).filter_map(|(service, view)| {
         let word = view.overruled?;
         Some(Overruling {
             service,
@@ -392,11 +391,8 @@ fn overruled(snapshot: &Snapshot, now: Timestamp) -> Vec<Overruling> {
 }
 
 fn slow_starts(snapshot: &Snapshot, now: Timestamp) -> Vec<RecalledSlowStart> {
-    let services = snapshot.services.iter();
-    let servers =
-        services.flat_map(|(service, view)| view.servers.iter().map(move |it| (*service, it)));
     let mut all = SlowStarts::default();
-    for (service, view) in servers {
+    for (service, view) in servers(snapshot) {
         if let Some(slow) = &view.slow_start {
             all.insert(service, view.key, **slow);
         }

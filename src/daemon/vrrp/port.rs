@@ -63,15 +63,18 @@ impl Port {
     ) -> Result<Self, NoPort> {
         let (family, name) = (router.family(), name(router, parent));
         let hardware = virtual_mac(family, router.vrid);
-        if find(route, router, parent)?.is_none() {
-            route.add_macvlan(&Macvlan {
+        let link = if let Some(link) = find(route, router, parent)? {
+            link
+        } else {
+            let macvlan = Macvlan {
                 name: &name,
                 parent,
                 hardware,
-            })?;
-        }
-        let link = route.link(&name)?;
-        let link = link.ok_or_else(|| NoPort::Removed(name.clone()))?;
+            };
+            route.add_macvlan(&macvlan)?;
+            let made = find(route, router, parent)?;
+            made.ok_or_else(|| NoPort::Removed(name.clone()))?
+        };
         tell_apart(family, &router.interface, &name)?;
         route.set_up(&link, true)?;
         let failed = |error| NoPort::Socket(name.clone(), error);

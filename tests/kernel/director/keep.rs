@@ -147,6 +147,16 @@ impl Lan {
         });
     }
 
+    /// Holds connections that both kernels know: the first director sends them, the second one takes them in.
+    pub(super) fn hold_synchronised(&self, [first, second]: [&Running; 2]) -> Held {
+        first.wait_for("started master sync daemon");
+        second.wait_for("started backup sync daemon");
+        let mut held = self.hold();
+        assert_eq!(held.broken_when_asked(PATIENCE), 0);
+        self.wait_until_other_kernel_has(held.count());
+        held
+    }
+
     /// Holds connections of the client.
     pub(super) fn hold(&self) -> Held {
         let (count, to) = (held().try_into().unwrap(), SERVICE.parse().unwrap());
@@ -258,12 +268,8 @@ fn synchronised() {
         "scheduler: wrr",
     );
     let [a, b] = lan.start_both();
-    a.wait_for("started master sync daemon");
     a.wait_for("stopped backup sync daemon");
-    b.wait_for("started backup sync daemon");
-    let mut held = lan.hold();
-    assert_eq!(held.broken_when_asked(PATIENCE), 0);
-    lan.wait_until_other_kernel_has(held.count());
+    let mut held = lan.hold_synchronised([&a, &b]);
     let (host, files) = &lan.directors[0];
     let said = files.once(host, "failover", &[]);
     assert!(said.out.ends_with("\nhanded over: eth0/51\n"), "{said:?}");

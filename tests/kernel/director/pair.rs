@@ -96,13 +96,9 @@ fn back() {
     ];
     let mut lan = Lan::of(with_sync, routers, "scheduler: wrr");
     let [a, b] = start_and_connect(&lan);
-    a.wait_for("started master sync daemon");
-    b.wait_for("started backup sync daemon");
     // It has asked at its start.
     b.wait_for("the other director has sent its 0 connections");
-    let mut held = lan.hold();
-    assert_eq!(held.broken_when_asked(PATIENCE), 0);
-    lan.wait_until_other_kernel_has(held.count());
+    let mut held = lan.hold_synchronised([&a, &b]);
     lan.lose_first(a, &b, &mut held);
     let a = lan.start(0);
     let line = a.wait_for("the other director has sent its ");
@@ -122,11 +118,7 @@ fn back() {
 fn drain() {
     let lan = Lan::each(with_sync, "scheduler: wrr");
     let [a, b] = start_and_connect(&lan);
-    a.wait_for("started master sync daemon");
-    b.wait_for("started backup sync daemon");
-    let mut held = lan.hold();
-    assert_eq!(held.broken_when_asked(PATIENCE), 0);
-    lan.wait_until_other_kernel_has(held.count());
+    let mut held = lan.hold_synchronised([&a, &b]);
     let (host, files) = &lan.directors[0];
     let said = order(host, files, "drain");
     assert_eq!(said.code, Some(0), "{said:?}");

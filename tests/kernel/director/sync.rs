@@ -66,11 +66,7 @@ fn sent(said: &Said) -> usize {
 fn there_and_back() {
     let mut lan = Lan::with(SYNC, "scheduler: wrr");
     let [a, b] = lan.start_both();
-    a.wait_for("started master sync daemon");
-    b.wait_for("started backup sync daemon");
-    let mut held = lan.hold();
-    assert_eq!(held.broken_when_asked(PATIENCE), 0);
-    lan.wait_until_other_kernel_has(held.count());
+    let mut held = lan.hold_synchronised([&a, &b]);
     lan.lose_first(a, &b, &mut held);
     let a = lan.start(0);
     a.wait_for("virtual router eth0/51: initialize -> backup");

@@ -46,8 +46,10 @@ impl Member {
         let Some(seat) = &mut self.seat else {
             return false;
         };
-        let found = port::find(route, &self.router, seat.index);
-        let (Some(port), Ok(found)) = (seat.port().map(str::to_owned), found) else {
+        let Some(port) = seat.port().map(str::to_owned) else {
+            return false;
+        };
+        let Ok(found) = port::find(route, &self.router, seat.index) else {
             return false;
         };
         if found.is_some_and(|it| it.up && it.index == seat.holder()) {
