@@ -173,7 +173,9 @@ pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Fai
     let ours = beside.ours(owned);
     let observed = ipvs.read().map_err(Failure::failed)?;
     let desired = beside.desired(&config, &observed);
-    let plan = diff(&desired, &observed, &ours).with_full_weights_first(&config);
+    let plan = diff(&desired, &observed, &ours)
+        .with_full_weights_first(&config)
+        .with_servers_in_order(&config, &observed);
     let mut lines = String::new();
     for step in plan.steps() {
         // Writing to a String cannot fail.
@@ -201,7 +203,9 @@ pub(super) fn apply(path: &Path) -> Result<ExitCode, Failure> {
     let owned = state.read().map_err(Failure::failed)?;
     let before = ipvs.read().map_err(Failure::failed)?;
     let desired = desired(&config, &AllUp, Role::Serving, &before);
-    let plan = diff(&desired, &before, &owned).with_full_weights_first(&config);
+    let plan = diff(&desired, &before, &owned)
+        .with_full_weights_first(&config)
+        .with_servers_in_order(&config, &before);
     let planned = clock.milliseconds();
     let configured: BTreeSet<ServiceKey> = config.services.keys().copied().collect();
     let both = owned.union(&configured).copied().collect();

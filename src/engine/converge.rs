@@ -50,6 +50,7 @@ impl Engine {
             diff_service(key, desired.as_ref(), observed, &mut plan);
         }
         plan.with_full_weights_first(config)
+            .with_servers_in_order(config, &self.observed)
     }
 
     /// Whether these orders would leave a service without a server for new connections that it has now, or for good.

@@ -91,7 +91,7 @@ impl Engine {
 
     /// Reports what these steps repair when the kernel has confirmed them.
     fn expect_repair(&mut self, now: Timestamp, plan: &Plan) {
-        for step in plan.steps() {
+        for step in plan.differences() {
             let untold = self.untold_repair(now, step, Condition::Drifted);
             self.untold.push(untold);
         }

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use super::every_service::every_service;
 use super::failure::{IpvsError, OpenError};
 use super::netlink::{Netlink, NetlinkError};
+use super::spared::Spared;
 use crate::codec::DecodeError;
 use crate::codec::ipvs::{
     FAMILY_NAME, Info, Request, ServerEntry, ServiceEntry, parse_info, parse_server, parse_service,
@@ -19,7 +20,7 @@ use crate::model::{
     ConnectionCounts, IpvsTable, RealServer, ServerKey, ServiceKey, SyncDaemon, SyncRole, Timeouts,
     Traffic, VirtualService,
 };
-use crate::plan::{Step, StepFailure, Target};
+use crate::plan::{Step, StepFailure, Target, moves_servers};
 
 /// A connection to the kernel's IPVS: one long-lived socket in the network namespace of the thread that opened it.
 /// Calls block; the kernel answers within milliseconds.
@@ -297,6 +298,12 @@ impl Target for Ipvs {
 
     /// In as few system calls as possible.
     fn apply(&mut self, steps: &[Step]) -> Result<Vec<StepFailure>, IpvsError> {
+        let _spared = match moves_servers(steps).then(Spared::begin) {
+            None => None,
+            Some(Ok(spared)) => Some(spared),
+            // Nothing is moved, and no connection ends.
+            Some(Err(errno)) => return Ok(all_refused(steps, errno)),
+        };
         let failures = self.apply_once(steps)?;
         // ENOENT may mean the family itself, see `exchange`.
         if failures
@@ -308,6 +315,15 @@ impl Target for Ipvs {
         }
         Ok(failures)
     }
+}
+
+fn all_refused(steps: &[Step], errno: Errno) -> Vec<StepFailure> {
+    let refused = |(index, step): (usize, &Step)| StepFailure {
+        index,
+        step: step.clone(),
+        errno,
+    };
+    steps.iter().enumerate().map(refused).collect()
 }
 
 fn attributes<'a>(kind: &IncomingKind<'a>) -> &'a [u8] {

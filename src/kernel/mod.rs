@@ -54,6 +54,7 @@ mod monitor;
 mod netlink;
 mod route;
 mod sockopt;
+mod spared;
 mod sysctl;
 
 #[cfg(feature = "daemon")]

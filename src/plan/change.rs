@@ -49,6 +49,7 @@ impl Outcome {
 pub struct Change {
     grow: Arc<Vec<Step>>,
     shrink: Arc<Vec<Step>>,
+    order: Arc<Vec<Step>>,
     rule: Rule,
     stage: Stage,
     /// The services of the plan as they were.
@@ -66,6 +67,8 @@ enum Stage {
     /// Deletes services that were made and whose scheduler the kernel then refused.
     Clearing(Arc<Vec<Step>>),
     Shrinking,
+    /// Nothing of this is tried for a service of which something was refused.
+    Ordering,
     Undoing(Arc<Vec<Step>>),
     Done,
 }
@@ -82,6 +85,7 @@ impl Change {
             before,
             grow: Arc::new(plan.grow),
             shrink: Arc::new(plan.shrink),
+            order: Arc::new(plan.order),
             rule,
             stage: Stage::Growing,
             refused: BTreeSet::new(),
@@ -98,6 +102,7 @@ impl Change {
                 Stage::Growing => Arc::clone(&self.grow),
                 Stage::Clearing(steps) | Stage::Undoing(steps) => Arc::clone(steps),
                 Stage::Shrinking => Arc::clone(&self.shrink),
+                Stage::Ordering => Arc::clone(&self.order),
                 Stage::Done => return None,
             };
             if !batch.is_empty() {
@@ -115,6 +120,11 @@ impl Change {
             Stage::Shrinking => {
                 self.outcome.done += self.shrink.len() - failures.len();
                 self.failures.extend(failures);
+                self.begin_to_order();
+            }
+            Stage::Ordering => {
+                self.outcome.done += self.order.len() - failures.len();
+                self.failures.extend(failures);
             }
             Stage::Undoing(_) => {
                 self.failures.extend(failures);
@@ -127,6 +137,7 @@ impl Change {
     #[must_use]
     pub fn services(&self) -> BTreeSet<ServiceKey> {
         let steps = self.grow.iter().chain(self.shrink.iter());
+        let steps = steps.chain(self.order.iter());
         steps.map(|step| *step.service()).collect()
     }
 
@@ -167,6 +178,17 @@ impl Change {
             self.shrink = Arc::new(kept);
         }
         self.stage = Stage::Shrinking;
+    }
+
+    fn begin_to_order(&mut self) {
+        let refused: BTreeSet<ServiceKey> =
+            self.failures.iter().map(|it| *it.step.service()).collect();
+        if !refused.is_empty() {
+            let kept = self.order.iter();
+            let kept = kept.filter(|step| !refused.contains(step.service()));
+            self.order = Arc::new(kept.cloned().collect());
+        }
+        self.stage = Stage::Ordering;
     }
 
     fn made_here(&self) -> BTreeSet<ServiceKey> {

@@ -8,16 +8,18 @@ use crate::model::{
     Config, IpvsTable, RealServer, Scheduler, ServiceKey, ServiceSettings, VirtualService,
 };
 
-/// The steps from an observed table to a desired one, in two parts.
+/// The steps from an observed table to a desired one, in parts.
 ///
 /// All of `grow` comes before any of `shrink`: a service gets its new servers before it loses old ones, so that there
-/// is a server to connect to at every moment in between.
+/// is a server to connect to at every moment in between. `order` comes last, and changes nothing but the order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Steps that add, or change in place without taking anything away.
     pub grow: Vec<Step>,
     /// Steps that quiesce and remove.
     pub shrink: Vec<Step>,
+    /// Steps that put servers where they belong among the others: each is removed, and added again at once.
+    pub order: Vec<Step>,
 }
 
 impl Plan {
@@ -50,11 +52,16 @@ impl Plan {
     /// The number of steps, and of netlink messages.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.grow.len() + self.shrink.len()
+        self.grow.len() + self.shrink.len() + self.order.len()
     }
 
     /// All steps in the order they are carried out.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.differences().chain(&self.order)
+    }
+
+    /// The steps that make the tables equal.
+    pub fn differences(&self) -> impl Iterator<Item = &Step> {
         self.grow.iter().chain(&self.shrink)
     }
 }

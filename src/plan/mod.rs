@@ -29,6 +29,7 @@ mod forecast;
 mod host;
 mod leaving;
 mod maglev;
+mod places;
 mod pool;
 mod services;
 mod simulate;
@@ -52,5 +53,6 @@ pub use host::{
 };
 pub use leaving::{drains_after, drains_at_start};
 pub use maglev::{Destination, Maglev};
+pub use places::moves_servers;
 pub use simulate::SimulatedKernel;
 pub use sync::{Copies, LeftOut, Pace};

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Connections that live on when the other director takes over. `HELD` says how many are held.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use lab::held::Held;
 use lab::netns::{Host, Net};
 use lab::resets::Resets;
@@ -40,6 +43,10 @@ pub(super) fn tests() -> Vec<Test> {
         (
             "a_new_table_has_every_server_in_one_order_whichever_is_found_up_first",
             one_order,
+        ),
+        (
+            "a_server_that_a_reload_adds_gets_its_place_and_no_connection_breaks",
+            added,
         ),
     ]
 }
@@ -130,6 +137,15 @@ impl Lan {
             }
         }
         [a, b]
+    }
+
+    /// The real servers of the first director's kernel, in its order.
+    fn listed(&self) -> Vec<String> {
+        let (host, _) = &self.directors[0];
+        let listed = host.command("ipvsadm", &["-Sn"]).unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let servers = listed.lines().filter(|line| line.starts_with("-a"));
+        servers.map(str::to_owned).collect()
     }
 
     fn setting(&self, director: usize, name: &str) -> String {
@@ -288,14 +304,7 @@ fn one_order() {
     a.wait_for("192.168.0.2:80 of TCP 192.168.0.10:80: unknown -> down");
     lan.servers[0].1 = Some(serve(&lan.servers[0].0, "rs1"));
     a.wait_for("192.168.0.2:80 of TCP 192.168.0.10:80: down -> up");
-    let listed = || {
-        let (host, _) = &lan.directors[0];
-        let listed = host.command("ipvsadm", &["-Sn"]).unwrap();
-        let listed = String::from_utf8(listed.stdout).unwrap();
-        let servers = listed.lines().filter(|line| line.starts_with("-a"));
-        servers.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let late = listed();
+    let late = lan.listed();
     assert!(a.stop().success());
     let (host, _) = &lan.directors[0];
     host.run(|| std::process::Command::new("ipvsadm").arg("-C").status())
@@ -306,6 +315,56 @@ fn one_order() {
             "192.168.0.{last}:80 of TCP {SERVICE}: unknown -> up"
         ));
     }
-    assert_eq!(late, listed());
+    assert_eq!(late, lan.listed());
     assert_eq!(late.len(), 3);
+}
+
+/// The clients of the servers that are moved speak all the time. `RELOADS` says how often it is done.
+fn added() {
+    let lan = Lan::new("failover: keep_connections");
+    let (host, files) = &lan.directors[0];
+    let whole = std::fs::read_to_string(files.config()).unwrap();
+    let without = whole.replace("192.168.0.2, ", "");
+    let a = lan.start(0);
+    a.wait_for("virtual router eth0/51: backup -> master");
+    for (_, last) in SERVERS {
+        a.wait_for(&format!(
+            "192.168.0.{last}:80 of TCP {SERVICE}: unknown -> up"
+        ));
+    }
+    let in_order = lan.listed();
+    let reload = |text: &str| {
+        std::fs::write(files.config(), text).unwrap();
+        let said = files.once(host, "reload", &["--wait"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+    };
+    reload(&without);
+    wait_for("the server is gone", || {
+        (lan.listed().len() == 2).then_some(())
+    });
+    let mut held = lan.hold();
+    let ended = AtomicBool::new(false);
+    let (mut asked, mut broken) = (0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                broken += held.broken_when_asked(PATIENCE);
+                asked += held.count();
+            }
+        });
+        for _ in 0..number("RELOADS", 5) {
+            reload(&whole);
+            wait_for("the server is there, and all are in order", || {
+                (lan.listed() == in_order).then_some(())
+            });
+            reload(&without);
+            wait_for("the server is gone", || {
+                (lan.listed().len() == 2).then_some(())
+            });
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(broken, 0, "of {asked}: {}", a.log());
+    assert_eq!(lan.setting(0, "expire_nodest_conn"), "1");
+    println!("{asked} questions, all answered by the same server");
 }
