@@ -178,7 +178,9 @@ mod tests {
             Step::DeleteServer(_, server) => format!("-{}", last(server)),
             Step::AddServer(_, server, real) => format!("+{}{}", last(server), weight(real)),
             Step::EditServer(_, server, real) => format!("={}{}", last(server), weight(real)),
-            other => format!("{other}"),
+            other @ (Step::AddService(..) | Step::EditService(..) | Step::DeleteService(_)) => {
+                format!("{other}")
+            }
         });
         words.collect::<Vec<_>>().join(" ")
     }
