@@ -18,12 +18,13 @@ use crate::model::{
     AddressFamily, Adoption, AgentProbe, AmqpLogin, AmqpProbe, Check, CheckSchedule, Checks,
     ClientCertificate, Config, ConfiguredServer, ConfiguredService, ConnectionSync, Counts,
     DirectorSettings, DnsName, DnsProbe, DnsRcode, DnsTransport, DnsType, DrainTerms, ExecProbe,
-    Failover, Fall, FileProbe, ForwardingMethod, Fwmark, Granularity, HoldDown, HttpMethod,
-    HttpProbe, Initial, IpvsSettings, JsonMatch, JsonScalar, Login, MinHealthy, MissingFile, Need,
-    Payload, Peer, PersistenceEngine, PoolRules, Probe, ProbeKind, ProbePath, Protocol, Quorum,
-    QuorumUnit, RabbitmqProbe, Rank, RealServer, RealTimePriority, Retry, Scheduler,
-    SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, SmtpProbe, StatusRange,
-    SyncRoles, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe, Weight,
+    Failover, Fall, FileProbe, FirstFailure, ForwardingMethod, Fwmark, Granularity, HoldDown,
+    HttpMethod, HttpProbe, Initial, IntervalFrom, IpvsSettings, JsonMatch, JsonScalar, Login,
+    MinHealthy, MissingFile, Need, Payload, Peer, PersistenceEngine, PoolRules, Probe, ProbeKind,
+    ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank, RealServer, RealTimePriority,
+    Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, SmtpProbe,
+    StatusRange, SyncRoles, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe,
+    Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -361,14 +362,22 @@ fn schedule() -> impl Strategy<Value = CheckSchedule> {
         ceiling: one.max(other),
     }));
     let initial = prop::sample::select(Initial::ALL.map(|(_, initial)| initial).to_vec());
-    let counts = (1_u32..=100, fall, hold_down, initial, counted());
+    let words = (
+        prop::sample::select(IntervalFrom::ALL.map(|(_, from)| from).to_vec()),
+        prop::sample::select(FirstFailure::ALL.map(|(_, first)| first).to_vec()),
+        initial,
+    );
+    let counts = (1_u32..=100, fall, hold_down, words, counted());
     (times, counts).prop_map(
-        |((interval, timeout, retry, down_interval), (rise, fall, hold_down, initial, passive))| {
+        |((interval, timeout, retry, down_interval), (rise, fall, hold_down, words, passive))| {
+            let (interval_from, first_failure, initial) = words;
             CheckSchedule {
                 interval,
+                interval_from,
                 timeout,
                 rise,
                 fall,
+                first_failure,
                 retry,
                 down_interval,
                 hold_down,

@@ -18,7 +18,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// From the start of one probe to the start of the next, while the server has this standing and no result speaks
+    /// From one probe to the start of the next, while the server has this standing and no result speaks
     /// against it.
     #[must_use]
     pub fn interval(&self, standing: Standing) -> Duration {

@@ -71,7 +71,7 @@ pub use protocol::{AddressFamily, Protocol};
 pub use router_authentication::{
     HmacMode, ReplayCheck, RouterAuthentication, RouterHmac, RouterKey,
 };
-pub use schedule::{CheckSchedule, Fall, HoldDown, Initial, Retry};
+pub use schedule::{CheckSchedule, Fall, FirstFailure, HoldDown, Initial, IntervalFrom, Retry};
 pub use scheduler::{Scheduler, SchedulerFlags, SchedulerNameError};
 pub use server::{
     ForwardingMethod, RealServer, ServerKey, ServerKeyError, Thresholds, Tunnel, TunnelChecksum,

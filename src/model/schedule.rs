@@ -10,14 +10,20 @@ use super::Counts;
 /// When probes run, and how many results make a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CheckSchedule {
-    /// From the start of one probe to the start of the next.
+    /// From one probe to the start of the next.
     pub interval: Duration,
+    /// Where the interval before the next probe begins.
+    #[serde(default, skip_serializing_if = "IntervalFrom::is_usual")]
+    pub interval_from: IntervalFrom,
     /// The one deadline of a probe, from its start to its result.
     pub timeout: Duration,
     /// This many successes in a row bring a down server up.
     pub rise: u32,
     /// How many failures take an up server down.
     pub fall: Fall,
+    /// What the first result of the check means when it is a failure.
+    #[serde(default, skip_serializing_if = "FirstFailure::is_usual")]
+    pub first_failure: FirstFailure,
     /// When the next probe starts while the verdict is in doubt.
     #[serde(flatten)]
     pub retry: Retry,
@@ -43,9 +49,11 @@ impl CheckSchedule {
     /// one lost packet fails no probe.
     pub const DEFAULT: Self = Self {
         interval: Duration::from_secs(1),
+        interval_from: IntervalFrom::Start,
         timeout: Duration::from_millis(1100),
         rise: 2,
         fall: Fall::InARow(3),
+        first_failure: FirstFailure::Counts,
         retry: Retry::Delay(Duration::from_millis(200)),
         down_interval: None,
         hold_down: None,
@@ -116,13 +124,79 @@ impl Initial {
     }
 }
 
+/// Where the interval before the next probe begins. Keepalived's begin at the end of a probe.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum IntervalFrom {
+    /// At the start of the last probe. It is shortened at random, so that checks do not fall into step.
+    #[default]
+    Start,
+    /// At the end of the last probe, and it lasts as long as it says.
+    End,
+}
+
+impl IntervalFrom {
+    /// Every one, by its word.
+    pub const ALL: [(&str, Self); 2] = [("start", Self::Start), ("end", Self::End)];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::End => "end",
+        }
+    }
+
+    /// Whether it is what a file without the key says.
+    #[must_use]
+    pub const fn is_usual(&self) -> bool {
+        matches!(self, Self::Start)
+    }
+}
+
+/// What the first result of a check means when it is a failure.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstFailure {
+    /// One failure, unless nothing speaks for the server: then it is down.
+    #[default]
+    Counts,
+    /// The server is down, whatever speaks for it. Keepalived does the same.
+    Decides,
+}
+
+impl FirstFailure {
+    /// Every one, by its word.
+    pub const ALL: [(&str, Self); 2] = [("counts", Self::Counts), ("decides", Self::Decides)];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Decides => "decides",
+        }
+    }
+
+    /// Whether it is what a file without the key says.
+    #[must_use]
+    pub const fn is_usual(&self) -> bool {
+        matches!(self, Self::Counts)
+    }
+}
+
 /// When the next probe starts while the verdict is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Retry {
     /// So long after the end of a failed probe. It does not hasten the return of a server that is down.
     #[serde(rename = "retry_delay")]
     Delay(Duration),
-    /// So long after the start of the last probe.
+    /// An interval like the others.
     #[serde(rename = "fast_interval")]
     FastInterval(Duration),
 }
@@ -171,6 +245,8 @@ mod tests {
             down_interval: Some(Duration::from_secs(30)),
             hold_down: Some(HoldDown::DEFAULT),
             initial: Initial::Down,
+            interval_from: IntervalFrom::End,
+            first_failure: FirstFailure::Decides,
             passive: Some(Counts::Failure),
             fall: Fall::OfTheLast {
                 failures: 5,

@@ -12,9 +12,11 @@ use super::verdict::{COUNT, fall, hold_down, initial};
 use crate::config::section::CHECK_PASSIVE;
 use crate::config::setting::{Setting, Subject, innermost, innermost_or};
 use crate::config::tree::Entry;
-use crate::config::value::{duration, integer};
+use crate::config::value::{choice, duration, integer};
 use crate::diagnostic::{Finding, Findings, Wrong};
-use crate::model::{CheckSchedule, Counts, Fall, HoldDown, Initial, Protocol, Retry};
+use crate::model::{
+    CheckSchedule, Counts, Fall, FirstFailure, HoldDown, Initial, IntervalFrom, Protocol, Retry,
+};
 
 pub(super) const INTERVAL: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_hours(1);
@@ -57,9 +59,11 @@ impl Usual {
 #[derive(Debug, Clone, Default)]
 pub(super) struct ScheduleLayer {
     interval: Setting<Duration>,
+    interval_from: Setting<IntervalFrom>,
     timeout: Setting<Duration>,
     rise: Setting<u32>,
     fall: Setting<Fall>,
+    first_failure: Setting<FirstFailure>,
     retry: Setting<Retry>,
     down_interval: Setting<Duration>,
     hold_down: Setting<Option<HoldDown>>,
@@ -73,9 +77,17 @@ impl ScheduleLayer {
         let (name, node) = (&*entry.key, &entry.value);
         match name {
             "interval" => self.interval = Setting::read(node, duration(name, node, INTERVAL, out)),
+            "interval_from" => {
+                let from = choice(name, node, &IntervalFrom::ALL, &[], out);
+                self.interval_from = Setting::read(node, from);
+            }
             "timeout" => self.timeout = Setting::read(node, duration(name, node, TIMEOUT, out)),
             "rise" => self.rise = Setting::read(node, integer(name, node, COUNT, None, out)),
             "fall" => self.fall = Setting::read(node, fall(name, node, out)),
+            "first_failure" => {
+                let first = choice(name, node, &FirstFailure::ALL, &[], out);
+                self.first_failure = Setting::read(node, first);
+            }
             "retry_delay" => {
                 let retry = duration(name, node, INTERVAL, out).map(Retry::Delay);
                 self.set_retry(retry, entry, out);
@@ -124,9 +136,19 @@ impl ScheduleLayer {
         const DEFAULT: CheckSchedule = CheckSchedule::DEFAULT;
         Ok(CheckSchedule {
             interval: innermost_or(layers, |layer| &layer.interval, DEFAULT.interval)?,
+            interval_from: innermost_or(
+                layers,
+                |layer| &layer.interval_from,
+                DEFAULT.interval_from,
+            )?,
             timeout: innermost_or(layers, |layer| &layer.timeout, usual.timeout)?,
             rise: innermost_or(layers, |layer| &layer.rise, usual.rise)?,
             fall: innermost_or(layers, |layer| &layer.fall, usual.fall)?,
+            first_failure: innermost_or(
+                layers,
+                |layer| &layer.first_failure,
+                DEFAULT.first_failure,
+            )?,
             retry: innermost_or(layers, |layer| &layer.retry, DEFAULT.retry)?,
             down_interval: innermost(layers, |layer| &layer.down_interval)?.map(|it| *it.value),
             hold_down: innermost_or(layers, |layer| &layer.hold_down, DEFAULT.hold_down)?,

@@ -76,9 +76,11 @@ fn write_schedule(
 ) -> fmt::Result {
     let CheckSchedule {
         interval,
+        interval_from,
         timeout,
         rise,
         fall,
+        first_failure,
         retry,
         down_interval,
         hold_down,
@@ -107,7 +109,13 @@ fn write_schedule(
             writeln!(f, "{indent}fall: {{failures: {failures}, of: {of}}}")?;
         }
     }
-    writeln!(f, "{indent}initial: {}", initial.word())?;
+    for (key, word) in [
+        ("interval_from", interval_from.word()),
+        ("first_failure", first_failure.word()),
+        ("initial", initial.word()),
+    ] {
+        writeln!(f, "{indent}{key}: {word}")?;
+    }
     if let Some(passive) = passive {
         writeln!(f, "{indent}passive: {{counts: {}}}", passive.word())?;
     }

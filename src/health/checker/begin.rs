@@ -52,6 +52,7 @@ impl Checker {
             no_result: NoResult::CouldNotRun,
             not_checked_since: now,
             abstains: false,
+            judged: false,
             told: recalled.map_or(AgentState::NOTHING, |it| AgentState::behind(it.standing)),
             heard: None,
             serving: recalled.is_some_and(|it| it.standing.is_up()),

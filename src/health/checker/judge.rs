@@ -38,9 +38,23 @@ impl Checker {
         if std::mem::take(&mut self.not_checked) > 0 {
             out.push(CheckerAction::CheckedAgain);
         }
-        if self.proves_the_way(report.outcome) && self.count_clients(asked, now, clients, out) {
-            return;
+        let proves_the_way = self.proves_the_way(report.outcome);
+        let down_by_clients = proves_the_way && self.count_clients(asked, now, clients, out);
+        if !down_by_clients {
+            self.take_result((asked, now), found, passed, &report, out);
         }
+        self.judged = true;
+    }
+
+    /// Takes what a probe found that was asked for at this time. `passed` is whether it would have been up before.
+    fn take_result(
+        &mut self,
+        (asked, now): (Timestamp, Timestamp),
+        found: Standing,
+        passed: bool,
+        report: &ProbeReport,
+        out: &mut Vec<CheckerAction>,
+    ) {
         if found.is_up() {
             // What an agent says while its server is up is no warning.
             let told = matches!(report.outcome, ProbeOutcome::Told(_));
@@ -57,11 +71,7 @@ impl Checker {
         }
         // A probe that started before the alarm does not answer it.
         let unanswered = self.alarm.filter(|at| report.started < *at);
-        if found == self.standing {
-            self.alarm = unanswered;
-            return;
-        }
-        if self.decide((asked, now), found, &report.reason, out) {
+        if found == self.standing || self.decide((asked, now), found, &report.reason, out) {
             self.alarm = unanswered;
         }
     }
@@ -92,7 +102,7 @@ impl Checker {
         self.check.probe.uses_network() && outcome != ProbeOutcome::Quiet
     }
 
-    /// Counts client connections without an answer as one failure. Returns whether that takes the server down: the probe
+    /// Counts client connections without an answer as one failure, unless the first result of a probe decides. Returns whether that takes the server down: the probe
     /// that showed that the way was open then says nothing for it.
     fn count_clients(
         &mut self,
@@ -101,7 +111,8 @@ impl Checker {
         clients: Option<Box<Unanswered>>,
         out: &mut Vec<CheckerAction>,
     ) -> bool {
-        let Some(clients) = clients.filter(|_| self.standing.is_up()) else {
+        let counts = self.standing.is_up() && !self.first_failure_decides();
+        let Some(clients) = clients.filter(|_| counts) else {
             return false;
         };
         let reason = clients.to_string();

@@ -15,7 +15,7 @@ use super::memory::Memory;
 use super::passive::Unanswered;
 use super::results::{Progress, Results};
 use crate::model::{
-    AgentState, Check, Fall, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp,
+    AgentState, Check, Fall, FirstFailure, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp,
 };
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
@@ -102,6 +102,8 @@ pub(super) struct Checker {
     not_checked_since: Timestamp,
     /// Whether no probe has found anything for or against the server, the last one included.
     abstains: bool,
+    /// Whether a probe has had a result, whatever it was.
+    judged: bool,
     /// What an agent has told until now.
     told: AgentState,
     /// Whether the last probe heard anything; `None` when it did not run.
@@ -209,9 +211,24 @@ impl Checker {
             Standing::Down => self.results.towards_up(schedule.rise),
             Standing::Unknown if !self.serving => self.results.towards_down(Fall::InARow(1)),
             Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance => {
-                self.results.towards_down(schedule.fall)
+                let first = self.first_failure_decides();
+                let fall = if first {
+                    Fall::InARow(1)
+                } else {
+                    schedule.fall
+                };
+                self.results.towards_down(fall)
             }
         }
+    }
+
+    /// Whether the next result is the first one, and takes the server down when it is a failure.
+    pub(super) fn first_failure_decides(&self) -> bool {
+        let decides = match self.check.schedule.first_failure {
+            FirstFailure::Counts => false,
+            FirstFailure::Decides => true,
+        };
+        decides && !self.judged
     }
 
     /// How its server is held down, if it is.

@@ -2,7 +2,7 @@
 //! When the next probe starts.
 
 use super::{Basis, Checker};
-use crate::model::{Retry, Standing, Timestamp};
+use crate::model::{IntervalFrom, Retry, Standing, Timestamp};
 
 /// The checker shortens an interval by up to a tenth at random: checkers must not fall into step.
 const JITTER_DIVISOR: u32 = 10;
@@ -13,8 +13,8 @@ impl Checker {
         (matches!(self.standing, Standing::Unknown) && !self.abstains) || self.results.last()
     }
 
-    /// Intervals run from start to start. While the verdict is in doubt, the next probe comes soon; but not while a
-    /// hold-down must pass. Then one comes at its end. After an alarm the next one comes at once.
+    /// Intervals run from start to start, or from end to start. While the verdict is in doubt, the next probe comes soon;
+    /// but not while a hold-down must pass. Then one comes at its end. After an alarm the next one comes at once.
     pub(super) fn next_probe(
         &self,
         asked: Timestamp,
@@ -40,8 +40,13 @@ impl Checker {
                 Standing::Unknown | Standing::Up(_) | Standing::Drain | Standing::Maintenance,
             ) => return now + delay,
         };
-        let jitter = (interval / JITTER_DIVISOR).mul_f64(jitter.f64());
-        let next = asked + interval.saturating_sub(jitter);
+        let next = match schedule.interval_from {
+            IntervalFrom::Start => {
+                let jitter = (interval / JITTER_DIVISOR).mul_f64(jitter.f64());
+                asked + interval.saturating_sub(jitter)
+            }
+            IntervalFrom::End => now + interval,
+        };
         held_until.map_or(next, |until| next.min(until)).max(now)
     }
 }

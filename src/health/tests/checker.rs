@@ -8,8 +8,9 @@ use super::{RETRY_DELAY, SCHEDULE, check, report};
 use crate::health::checker::{Checker, CheckerAction, CheckerEvent, first_spread};
 use crate::health::{LOST_AFTER, Memory};
 use crate::model::{
-    AgentAdmin, AgentState, AmqpProbe, AskedWeight, Check, CheckSchedule, Fall, HoldDown, NoResult,
-    ProbeKind, ProbeOutcome, RabbitmqProbe, Recalled, Retry, Standing, Timestamp, Weight,
+    AgentAdmin, AgentState, AmqpProbe, AskedWeight, Check, CheckSchedule, Fall, HoldDown,
+    IntervalFrom, NoResult, ProbeKind, ProbeOutcome, RabbitmqProbe, Recalled, Retry, Standing,
+    Timestamp, Weight,
 };
 
 fn weight(weight: u32) -> Option<AskedWeight> {
@@ -463,6 +464,54 @@ fn a_fast_interval_runs_from_the_start_of_a_probe_that_takes_long() {
             "{waits:?}"
         );
     }
+}
+
+#[test]
+fn intervals_from_the_end_are_as_long_as_they_say_however_long_a_probe_takes() {
+    let (interval, fast) = (SCHEDULE.interval, Duration::from_secs(2));
+    let slow = Duration::from_secs(40);
+    // The last two results, and the interval after them.
+    let table = [
+        ("++", interval),
+        ("+x", fast),
+        ("xx", slow),
+        ("x+", fast),
+        ("++!", interval),
+    ];
+    for (results, expected) in table {
+        for took in [0, 500, 2_999, 9_000].map(Duration::from_millis) {
+            let mut checker = Alone::with(CheckSchedule {
+                interval_from: IntervalFrom::End,
+                retry: Retry::FastInterval(fast),
+                down_interval: Some(slow),
+                ..SCHEDULE
+            });
+            for (run, result) in (1..).zip(results.chars()) {
+                let asked = checker.0.deadline();
+                checker.feed(asked, CheckerEvent::Deadline);
+                let ended = asked + took;
+                let found = report(outcome(result), "");
+                checker.feed(ended, CheckerEvent::Reported(run, found));
+                if run == results.len() as u64 {
+                    let waits = checker.0.deadline().since(ended);
+                    assert_eq!(waits, expected, "after {results:?}, which took {took:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_probe_that_never_reports_is_followed_by_a_whole_interval_from_the_end() {
+    let mut checker = Alone::with(CheckSchedule {
+        interval_from: IntervalFrom::End,
+        ..SCHEDULE
+    });
+    checker.play(ProbeOutcome::Up(None));
+    checker.feed(checker.0.deadline(), CheckerEvent::Deadline);
+    let lost = checker.0.deadline();
+    checker.feed(lost, CheckerEvent::Deadline);
+    assert_eq!(checker.0.deadline().since(lost), SCHEDULE.interval);
 }
 
 #[test]

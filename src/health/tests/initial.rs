@@ -8,7 +8,8 @@ use super::configurations::{Checked, SECOND, VIP, config, down, moment, server, 
 use super::{RETRY_DELAY, SCHEDULE, check, probe};
 use crate::health::{Health, HealthAction};
 use crate::model::{
-    Check, CheckSchedule, Checks, Initial, Need, Probe, ProbeOutcome, Recalled, Standing,
+    Check, CheckSchedule, Checks, FirstFailure, Initial, Need, Probe, ProbeOutcome, Recalled,
+    Standing,
 };
 
 const AT: &str = "10.0.0.1:80";
@@ -290,4 +291,62 @@ fn what_a_check_without_an_opinion_takes_from_memory_is_not_confirmed_by_that() 
     checked.pass(SECOND * 40, |_| ProbeOutcome::Drain);
     let known = checked.health.remembered(checked.now).all();
     assert_eq!(known[0].unconfirmed, Duration::ZERO);
+}
+
+/// A check that takes its server down at the first failure.
+fn decides(initial: Initial) -> Check {
+    let mut check = begins(AT, initial);
+    Arc::make_mut(&mut check.schedule).first_failure = FirstFailure::Decides;
+    check
+}
+
+#[test]
+fn a_first_failure_that_decides_takes_a_server_down_whatever_speaks_for_it() {
+    for initial in Initial::ALL.map(|(_, initial)| initial) {
+        for serves in [false, true] {
+            let config = config(&[(VIP, &[(AT, Checks::one(decides(initial)))])]);
+            let mut checked = Checked::serving(&config, |_| serves);
+            checked.pass(SECOND, down);
+            let standing = checked.standing(VIP, AT);
+            assert_eq!(standing, Some(Standing::Down), "{initial:?} {serves}");
+        }
+    }
+}
+
+#[test]
+fn after_the_first_result_a_server_needs_fall_failures_again() {
+    let mut checked = Checked::new(&config(&[(
+        VIP,
+        &[(AT, Checks::one(decides(Initial::Up)))],
+    )]));
+    checked.pass(SECOND, up);
+    checked.pass(SCHEDULE.interval, down);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+    let (actions, _) = checked.pass(RETRY_DELAY * 2, down);
+    assert_eq!(told(&actions), ["up -> down"]);
+}
+
+#[test]
+fn a_probe_that_could_not_run_is_no_first_failure() {
+    let could_not = |_: &Probe| ProbeOutcome::CouldNotRun;
+    let mut checked = Checked::new(&config(&[(
+        VIP,
+        &[(AT, Checks::one(decides(Initial::Up)))],
+    )]));
+    checked.pass(SECOND, could_not);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
+    let (actions, _) = checked.pass(SCHEDULE.interval, down);
+    assert_eq!(told(&actions), ["up -> down"]);
+}
+
+#[test]
+fn a_reload_that_lets_the_first_failure_decide_changes_nothing_for_a_check_that_had_a_result() {
+    let mut checked = Checked::new(&config(&[(VIP, &[(AT, one(Initial::Up))])]));
+    checked.pass(SECOND, up);
+    checked.configure(&config(&[(
+        VIP,
+        &[(AT, Checks::one(decides(Initial::Up)))],
+    )]));
+    checked.pass(SCHEDULE.interval, down);
+    assert_eq!(checked.standing(VIP, AT), Some(Standing::UP));
 }

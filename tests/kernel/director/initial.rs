@@ -32,6 +32,10 @@ pub(super) fn tests() -> Vec<Test> {
             down,
         ),
         ("a_reload_adds_a_server_as_its_check_begins", added),
+        (
+            "a_first_failure_that_decides_takes_a_server_out_that_serves_and_the_next_one_counts",
+            decides,
+        ),
     ]
 }
 
@@ -174,5 +178,24 @@ fn added() {
         let why = files.why(&stage.director, "192.168.0.3", &[]);
         why.out.contains("  down ").then_some(())
     });
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+}
+
+fn decides() {
+    let check = "initial: up, first_failure: decides, fall: 2, rise: 1, interval_from: end";
+    let quick = format!("{check}, interval: 50ms, retry_delay: 1h");
+    let (mut stage, files, web) = set_up(&quick);
+    stage.program(&yaml(&quick, "192.168.0.2"));
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+    web.acts(503);
+    let director = Running::start(&stage.director, &files, &[]);
+    director.wait_for("up -> down (status 503 Word, not 200-299, 1/1), weight 1 -> removed");
+    wait_for_weights(&mut stage, &[]);
+
+    // Now that there was a result, a failure is one of two.
+    web.acts(200);
+    wait_for_weights(&mut stage, &[(RS1, 1)]);
+    web.acts(503);
+    wait_for_why(&stage, &files, "1 of 2 failures in a row to be down");
     wait_for_weights(&mut stage, &[(RS1, 1)]);
 }
