@@ -21,6 +21,7 @@
 //! | [`vrrp`] | one virtual router: who is master |
 //! | [`pair`] | what two directors tell each other, and what each believes |
 //! | [`plan`] | the steps between two tables, and between two hosts |
+//! | [`export`] | a configuration in the language of keepalived or ipvsadm |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
 //! | [`net`] | raw sockets and packet sockets |
@@ -39,6 +40,8 @@ pub mod control;
 pub mod daemon;
 pub mod diagnostic;
 pub mod engine;
+#[cfg(feature = "daemon")]
+pub mod export;
 pub mod health;
 pub mod ipvsadm;
 pub mod kernel;

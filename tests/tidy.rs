@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("diagnostic", &["model"]),
     ("codec", &["model"]),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("vrrp", &["model", "diagnostic", "codec"]),
     ("plan", &["model", "codec", "ipvsadm"]),
     ("pair", &["model", "codec"]),
+    ("export", &["model", "ipvsadm", "plan"]),
     ("engine", &["model", "health", "plan", "pair", "ipvsadm"]),
     ("system", &["model"]),
     ("kernel", &["model", "codec", "plan", "system"]),
@@ -34,7 +35,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
 ];
 
 /// The modules that do no I/O, read no clock and are not async.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "model",
     "diagnostic",
     "codec",
@@ -44,6 +45,7 @@ const PURE: [&str; 10] = [
     "vrrp",
     "plan",
     "pair",
+    "export",
     "engine",
 ];
 
@@ -174,7 +176,7 @@ fn realserver_compiles_neither_the_daemon_nor_cli() {
     let rooms = read(&root().join("src/lib.rs"));
     for (feature, rooms_of_it) in [
         ("cli", &["cli"][..]),
-        ("daemon", &["control", "daemon", "probe", "vrrp"]),
+        ("daemon", &["control", "daemon", "export", "probe", "vrrp"]),
     ] {
         for room in rooms_of_it {
             let gated = format!("#[cfg(feature = \"{feature}\")]\npub mod {room};");
@@ -216,6 +218,8 @@ const DECIDERS: [(&str, &[&str]); 3] = [
             "src/plan/desired.rs",
             "src/daemon/oneshot.rs",
             "src/daemon/beside.rs",
+            // The table of a configuration whose servers are all up, as text.
+            "src/export/ipvsadm.rs",
         ],
     ),
     (

@@ -11,10 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::ask::{self, Whom};
+use super::export::Language;
 use super::order::{self, Asked, Wish};
 use super::say::{complain, heard, printable};
 use super::why::{self, Whose};
-use super::{forecast, oneshot, replay, run};
+use super::{export, forecast, oneshot, replay, run};
 use crate::model::{self, DrainTerms, Order, ServiceKey};
 
 /// The configuration file when the command line names none.
@@ -54,6 +55,17 @@ enum Command {
         /// Exit with 2 when there are steps, and with 0 when there are none
         #[arg(long)]
         detailed_exitcode: bool,
+    },
+    /// Print the configuration for another program. What that program has no equal for is named on standard error
+    Export {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// The program
+        #[arg(long, value_enum)]
+        to: Language,
+        /// Exit with 1 when something has no equal
+        #[arg(long)]
+        strict: bool,
     },
     /// Change the kernel's table once to what the configuration says. This considers every real server up
     Apply {
@@ -112,32 +124,7 @@ enum Command {
     },
     /// Order that real servers get no new connections. They leave the table when their present ones have ended. The order
     /// lasts until director enable
-    Drain {
-        #[command(flatten)]
-        whom: Servers,
-        /// Take them out of the table after so many seconds, also when connections are left: these break
-        #[arg(long, value_name = "SECONDS", value_parser = deadline)]
-        deadline: Option<u64>,
-        /// Wait also until persistence binds no client to them any more
-        #[arg(long)]
-        templates: bool,
-        /// Also when a service is left without a server for new connections
-        #[arg(long)]
-        force: bool,
-        /// Wait until the servers have left the table, and say what they wait for; exit with 1 when one is left after the
-        /// timeout
-        #[arg(long)]
-        wait: bool,
-        /// How long to wait, in seconds
-        #[arg(
-            long,
-            value_name = "SECONDS",
-            value_parser = seconds,
-            default_value_t = 3600,
-            requires = "wait"
-        )]
-        timeout: u64,
-    },
+    Drain(Draining),
     /// Order that real servers leave the kernel's table, with their connections. The order lasts until director enable
     Disable {
         #[command(flatten)]
@@ -224,6 +211,58 @@ impl Servers {
             asked,
         };
         order::order(Whom { socket, file: None }, &wish)
+    }
+}
+
+/// Which servers drain, until when, and who waits for it.
+#[derive(Debug, Args)]
+struct Draining {
+    #[command(flatten)]
+    whom: Servers,
+    /// Take them out of the table after so many seconds, also when connections are left: these break
+    #[arg(long, value_name = "SECONDS", value_parser = deadline)]
+    deadline: Option<u64>,
+    /// Wait also until persistence binds no client to them any more
+    #[arg(long)]
+    templates: bool,
+    /// Also when a service is left without a server for new connections
+    #[arg(long)]
+    force: bool,
+    /// Wait until the servers have left the table, and say what they wait for; exit with 1 when one is left after the
+    /// timeout
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = seconds,
+        default_value_t = 3600,
+        requires = "wait"
+    )]
+    timeout: u64,
+}
+
+impl Draining {
+    fn order(self) -> Result<ExitCode, Failure> {
+        let Self {
+            whom,
+            deadline,
+            templates,
+            force,
+            wait,
+            timeout,
+        } = self;
+        let deadline = deadline.map(Duration::from_secs);
+        whom.order(Asked {
+            order: Some(Order::Drain),
+            terms: DrainTerms {
+                deadline,
+                templates,
+            },
+            force,
+            wait: wait.then(|| Duration::from_secs(timeout)),
+        })
     }
 }
 
@@ -355,6 +394,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             file,
             detailed_exitcode,
         } => oneshot::plan(&file.file, detailed_exitcode),
+        Command::Export { file, to, strict } => export::export(&file.file, to, strict),
         Command::Apply { file } => oneshot::apply(&file.file),
         Command::Run {
             file,
@@ -383,25 +423,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
             service,
             json,
         } => why::why(whom.into(), server, service, json),
-        Command::Drain {
-            whom,
-            deadline,
-            templates,
-            force,
-            wait,
-            timeout,
-        } => {
-            let deadline = deadline.map(Duration::from_secs);
-            whom.order(Asked {
-                order: Some(Order::Drain),
-                terms: DrainTerms {
-                    deadline,
-                    templates,
-                },
-                force,
-                wait: wait.then(|| Duration::from_secs(timeout)),
-            })
-        }
+        Command::Drain(asked) => asked.order(),
         Command::Disable { whom, force } => whom.order(Asked::of(Some(Order::Disable), force)),
         Command::Enable { whom } => whom.order(Asked::of(None, true)),
         Command::Weight {

@@ -21,6 +21,7 @@ mod clock;
 mod desk;
 mod ending;
 mod exchange;
+mod export;
 mod files;
 mod forecast;
 mod kernel;
