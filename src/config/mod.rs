@@ -231,7 +231,7 @@ fn outline(text: &str, entries: &[Entry<'_>], keys: Vec<ServiceKey>) -> Option<O
 }
 
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 #[cfg(test)]
 mod router_strategy;
 #[cfg(test)]

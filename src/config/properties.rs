@@ -663,7 +663,7 @@ fn peer() -> impl Strategy<Value = Peer> {
     })
 }
 
-fn config() -> impl Strategy<Value = Config> {
+pub(crate) fn config() -> impl Strategy<Value = Config> {
     let ipvs = (
         option::of(seconds()),
         option::of(seconds()),

@@ -17,6 +17,11 @@ pub use self::ipvsadm::to_ipvsadm;
 pub use self::keepalived::to_keepalived;
 pub use self::omission::{Object, Omission};
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 /// A configuration in another language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {

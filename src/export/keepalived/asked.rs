@@ -232,7 +232,7 @@ fn dns_check(dns: &DnsProbe, of: &mut OfServer<'_>) -> Result<Asked, &'static st
     if *transport == DnsTransport::Tcp {
         return Ok(connect("dns by tcp", of));
     }
-    let kind = kind.to_string();
+    let kind = kind.to_string().to_uppercase();
     let name = word(name.text());
     let (true, Some(name)) = (TYPES.contains(&&*kind), name) else {
         return Err("check dns: keepalived does not know the type or the name");

@@ -8,6 +8,7 @@ mod checks;
 mod dns;
 mod drains;
 mod exec;
+mod export;
 mod file;
 mod forecast;
 mod foreign;
@@ -70,6 +71,7 @@ pub(crate) fn tests() -> Vec<Test> {
         amqp::tests(),
         file::tests(),
         exec::tests(),
+        export::tests(),
         http::tests(),
         initial::tests(),
         talk::tests(),

@@ -106,18 +106,24 @@ pub(super) struct Keepalived {
 impl Keepalived {
     /// Starts it on a host, with more lines for its virtual router.
     pub(super) fn start(host: &Host, lines: &str) -> Self {
-        let files = Files::new();
         let text = format!(
             "vrrp_instance peer {{\n interface eth0\n virtual_router_id 51\n priority 100\n state BACKUP\n {lines}\n}}\n"
         );
+        Self::start_with(host, &text, "--vrrp")
+    }
+
+    /// Starts one of its two parts on a host, `--vrrp` or `--check`, with this configuration.
+    pub(super) fn start_with(host: &Host, text: &str, part: &str) -> Self {
+        let files = Files::new();
         fs::write(files.path("keepalived.conf"), text).unwrap();
         let log = File::create(files.path("log")).unwrap();
         let mut program = peer("keepalived");
-        program.args(["--dont-fork", "--log-console", "--vrrp"]);
+        program.args(["--dont-fork", "--log-console", part]);
         for (option, name) in [
             ("--use-file", "keepalived.conf"),
             ("--pid", "pid"),
             ("--vrrp_pid", "vrrp-pid"),
+            ("--checkers_pid", "checkers-pid"),
         ] {
             program.arg(option).arg(files.path(name));
         }

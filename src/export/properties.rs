@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is true for every configuration.
+
+use proptest::prelude::*;
+
+use super::{to_ipvsadm, to_keepalived};
+use crate::config::properties::config;
+
+proptest! {
+    /// Keepalived reads every line (it ignores long ones), and every block ends. Nothing from the configuration begins a
+    /// block, a comment or a definition of its own.
+    #[test]
+    fn every_text_for_keepalived_is_one_that_it_reads_line_by_line(config in config()) {
+        let exported = to_keepalived(&config);
+        let mut depth = 0_u32;
+        for line in exported.text.lines() {
+            prop_assert!(line.len() < 1024, "{}", line);
+            prop_assert!(!line.contains(['$', '~', '\\']), "{}", line);
+            prop_assert!(!line.chars().any(char::is_control), "{}", line);
+            prop_assert_eq!(line.matches('"').count() % 2, 0, "{}", line);
+            let bare: String = line.split('"').step_by(2).collect();
+            match bare.trim() {
+                "}" => depth = depth.checked_sub(1).unwrap(),
+                head if head.ends_with(" {") => depth += 1,
+                comment if comment.starts_with('#') => {}
+                plain => prop_assert!(!plain.contains(['{', '}', '!', '#']), "{}", line),
+            }
+        }
+        prop_assert_eq!(depth, 0);
+        for service in config.services.keys() {
+            let lost = exported.omissions.iter().any(|it| it.to_string().contains("without real servers"));
+            let heads = exported.text.matches("virtual_server ").count();
+            prop_assert!(lost || heads == config.services.len(), "{}", service);
+        }
+    }
+
+    /// ipvsadm gets a line for each service and each server that is in the table.
+    #[test]
+    fn every_text_for_ipvsadm_names_every_service(config in config()) {
+        let exported = to_ipvsadm(&config);
+        let services = exported.text.lines().filter(|line| line.starts_with("-A ")).count();
+        prop_assert_eq!(services, config.services.len());
+        prop_assert!(exported.text.lines().all(|line| line.starts_with("-A ") || line.starts_with("-a ")));
+    }
+}
