@@ -10,6 +10,7 @@
 
 mod ask;
 mod bad_input;
+mod export;
 mod lvsadm;
 mod program;
 
