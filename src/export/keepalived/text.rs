@@ -74,7 +74,7 @@ pub(super) fn command(words: &[Box<str>]) -> Option<String> {
 }
 
 fn is_bare(text: &str) -> bool {
-    let bare = |c: char| c.is_ascii_alphanumeric() || "_-./:,+%".contains(c);
+    let bare = |c: char| c.is_ascii_alphanumeric() || "_-./:,+%=".contains(c);
     !text.is_empty() && text.chars().all(bare)
 }
 

@@ -168,7 +168,7 @@ impl Drop for Keepalived {
     }
 }
 
-fn has(host: &Host, address: &str) -> bool {
+pub(super) fn has(host: &Host, address: &str) -> bool {
     let listed = host.command("ip", &["-brief", "address"]).unwrap();
     String::from_utf8(listed.stdout)
         .unwrap()
