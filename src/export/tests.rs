@@ -254,10 +254,7 @@ virtual_routers:
 virtual_services: []
 ";
 
-#[test]
-fn virtual_routers_move_together_and_watch_what_they_watched() {
-    let exported = to_keepalived(&config(PAIR));
-    let expected = "# Written by director export --to keepalived.
+const PAIR_IN_KEEPALIVED: &str = "# Written by director export --to keepalived.
 global_defs {
     lvs_timeouts tcp 900 udp 300
     lvs_sync_daemon eth1 inst eth0/51 id 7 port 9000
@@ -326,7 +323,11 @@ vrrp_instance eth1/52 {
     }
 }
 ";
-    assert_eq!(exported.text, expected);
+
+#[test]
+fn virtual_routers_move_together_and_watch_what_they_watched() {
+    let exported = to_keepalived(&config(PAIR));
+    assert_eq!(exported.text, PAIR_IN_KEEPALIVED);
     assert_eq!(
         told(&exported),
         [
