@@ -54,10 +54,11 @@ impl Text {
 }
 
 /// A text as one word that keepalived reads back as it is: bare, or in double quotes. `None` when no word can say it: in
-/// quotes a backslash and a quote mean something else, and a `$` or `~` begins a definition everywhere.
+/// quotes a backslash and a quote mean something else, and a `$`, `~SEQ` or `~LST` begins a definition everywhere.
 pub(super) fn word(text: &str) -> Option<String> {
-    let sayable = |c: char| !c.is_control() && !"\"\\$~".contains(c);
-    if text.is_empty() || text.len() > LONGEST || !text.chars().all(sayable) {
+    let sayable = |c: char| !c.is_control() && !"\"\\$".contains(c);
+    let defines = ["~SEQ", "~LST"].iter().any(|it| text.contains(it));
+    if text.is_empty() || text.len() > LONGEST || defines || !text.chars().all(sayable) {
         return None;
     }
     if is_bare(text) {
@@ -109,6 +110,8 @@ mod tests {
             ("a\"b", None),
             ("a\\b", None),
             ("$A", None),
+            ("/~me/up", Some("\"/~me/up\"")),
+            ("~SEQ(A,1,2)", None),
             ("a\nvirtual_server", None),
         ];
         for (text, expected) in table {
