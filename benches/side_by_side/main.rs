@@ -43,6 +43,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use awake::Awake;
+use failover::rest;
 use inputs::Scale;
 use measure::Bench;
 use report::{Directors, Report, Tables};
@@ -77,6 +78,17 @@ fn main() -> ExitCode {
             let file = arguments.next().unwrap_or_default();
             return said(rate::checker::check(Path::new(&file)));
         }
+        Some(rest::ARGUMENT) => {
+            let subject = arguments.next().unwrap_or_default();
+            if std::env::var_os(lab::kernel::INSIDE).is_some() || lab::kernel::ipvs_here() {
+                return said(rest::be(&subject));
+            }
+            return lab::kernel::rerun_inside([rest::ARGUMENT, &subject]);
+        }
+        Some(rest::FLOOR) => {
+            let [role, address] = [(); 2].map(|()| arguments.next().unwrap_or_default());
+            return said(rest::advertise_only(&role, &address));
+        }
         Some(_) | None => {}
     }
     let asked = |what: &str| std::env::args().any(|argument| argument == what);
@@ -97,17 +109,14 @@ fn asked_for(asked: impl Fn(&str) -> bool) -> Vec<Extent> {
     match named {
         Some(Extent::Lvsadm) => vec![Extent::Floor, Extent::Lvsadm],
         Some(
-            one @ (Extent::Floor
-            | Extent::Scale
-            | Extent::Detection
-            | Extent::Rate
-            | Extent::Failover),
+            one @ (Extent::Floor | Extent::Scale | Extent::Detection | Extent::Rate | Extent::Rest),
         ) => vec![one],
+        Some(Extent::Failover) => vec![Extent::Failover, Extent::Rest],
         None if asked("checks") => CHECKS.into(),
         Some(Extent::All) | None => [
             &[Extent::Floor, Extent::All][..],
             &CHECKS,
-            &[Extent::Failover],
+            &[Extent::Failover, Extent::Rest],
         ]
         .concat(),
     }
@@ -122,7 +131,7 @@ fn boot(extent: Extent) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if extent == Extent::Rate || lab::kernel::ipvs_here() {
+    if matches!(extent, Extent::Rate | Extent::Rest) || lab::kernel::ipvs_here() {
         measure(extent)
     } else {
         lab::kernel::rerun_inside([extent.word()])
@@ -137,6 +146,7 @@ fn measure(extent: Extent) -> ExitCode {
         Extent::Detection => detection::run(directory.path()),
         Extent::Rate => rate::run(directory.path()),
         Extent::Failover => failover::run(directory.path()),
+        Extent::Rest => rest::run(),
     };
     said(figures.and_then(|figures| {
         print!("{}", Versions::read(extent)?);
@@ -190,10 +200,12 @@ enum Extent {
     Rate,
     /// Two directors with one address.
     Failover,
+    /// What they use while nothing happens; each program in a boot of its own.
+    Rest,
 }
 
 impl Extent {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Floor,
         Self::Lvsadm,
         Self::All,
@@ -201,6 +213,7 @@ impl Extent {
         Self::Detection,
         Self::Rate,
         Self::Failover,
+        Self::Rest,
     ];
 
     /// The argument that asks for it.
@@ -213,13 +226,14 @@ impl Extent {
             Self::Detection => "detection",
             Self::Rate => "rate",
             Self::Failover => "failover",
+            Self::Rest => "rest",
         }
     }
 
     /// Whether the processors are kept awake.
     const fn is_awake(self) -> bool {
         match self {
-            Self::Floor | Self::Scale | Self::Detection | Self::Failover => true,
+            Self::Floor | Self::Scale | Self::Detection | Self::Failover | Self::Rest => true,
             Self::Lvsadm | Self::All | Self::Rate => false,
         }
     }

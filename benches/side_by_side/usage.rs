@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 /// The unit of times in `/proc/PID/stat`: the kernel's `USER_HZ`, the same on every machine. The lab's kernel counts in
 /// these: who runs when one is over has used all of it.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(10);
 
 /// A process and its children.
 pub(crate) fn processes(pid: u32) -> Result<Vec<u32>> {
@@ -51,4 +51,27 @@ pub(crate) fn peak_memory(pids: &[u32]) -> Result<u64> {
         total += figure.context("no VmHWM")?.parse::<u64>()?;
     }
     Ok(total)
+}
+
+/// The processor time of a process and of all that it has started and that still runs, by the scheduler's own account.
+/// Source: `Documentation/scheduler/sched-stats.rst`.
+pub(crate) fn time_of_all(pid: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    let mut pids = vec![pid];
+    while let Some(pid) = pids.pop() {
+        // It may have ended meanwhile.
+        let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+            continue;
+        };
+        for task in tasks.flatten() {
+            let read = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let used = read("schedstat");
+            let used = used.split_whitespace().next();
+            nanoseconds += used.map_or(Ok(0), str::parse)?;
+            let children = read("children");
+            let children = children.split_whitespace().map(str::parse::<u32>);
+            pids.extend(children.flatten());
+        }
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }

@@ -23,7 +23,7 @@ impl Versions {
         let programs = match extent {
             Extent::Floor | Extent::Lvsadm => vec![ipvsadm],
             Extent::All => vec![ipvsadm, keepalived],
-            Extent::Scale | Extent::Failover => vec![keepalived],
+            Extent::Scale | Extent::Failover | Extent::Rest => vec![keepalived],
             Extent::Detection => vec![keepalived, haproxy],
             Extent::Rate => vec![haproxy],
         };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two directors and one virtual address, beside two keepalived: how soon new clients are served when the active one
-//! dies, what a planned hand-over costs clients, and what both use at rest. Turn and turn about, in one boot.
+//! dies, and what a planned hand-over costs clients, turn and turn about, in one boot. What both use at rest: [`rest`].
 
 #![allow(
     clippy::disallowed_methods,
@@ -8,6 +8,7 @@
 )]
 
 mod pair;
+pub(crate) mod rest;
 mod stream;
 
 use std::fmt;
@@ -21,19 +22,9 @@ use pair::{Pair, Program};
 use stream::{Attempt, Stream};
 
 use crate::figure::{Figure, quantile};
-use crate::usage::{TICK, processor_time};
 
 /// How often each program is measured, where `RUNS` does not say it.
 const RUNS: u32 = 10;
-/// The shortest interval, in which the processor time is measured.
-const BRISK: Duration = Duration::from_millis(10);
-/// The second announcement of a master comes after 5 s.
-const CALM: Duration = Duration::from_secs(6);
-/// How often that is measured at most, and for how long.
-const RESTS: u32 = 2;
-const REST: Duration = Duration::from_secs(30);
-/// How often the pace is shifted meanwhile.
-const TURNS: u32 = 60;
 /// The goals for the time until clients are served again.
 const SOON: Duration = Duration::from_millis(500);
 const SOONER: Duration = Duration::from_millis(100);
@@ -72,7 +63,6 @@ pub(crate) fn run(directory: &Path) -> Result<Vec<Figure>> {
         let met = ours.median() <= goal;
         figures.push(line.goal(format!("<= {} ms", goal.as_millis()), met));
     }
-    figures.extend(rests(directory, runs)?);
     figures.extend(hand_overs(directory, runs)?);
     Ok(figures)
 }
@@ -145,91 +135,6 @@ impl Display for Times {
             write!(f, "{median:.0} ms ({first:.0}-{last:.0})")
         }
     }
-}
-
-/// The processor time at rest, of the master and of the backup, for each second.
-fn rests(directory: &Path, runs: u32) -> Result<[Figure; 5]> {
-    let (mut ours, mut theirs) = (Used::default(), Used::default());
-    for _ in 0..runs.min(RESTS) {
-        ours.measure(directory, Program::Director)?;
-        theirs.measure(directory, Program::Keepalived)?;
-    }
-    let together = |used: &Used| used.median(|[master, backup]| *master + *backup);
-    let met = together(&ours) * 2 <= together(&theirs);
-    let milliseconds = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
-    let line = |what: &str, of: &dyn Fn(&Used) -> Duration| {
-        beside(what, &milliseconds(of(&ours)), &milliseconds(of(&theirs)))
-    };
-    let all = TURNS * runs.min(RESTS);
-    let title = format!(
-        "at rest, advertisements every {} ms, {} s measured: median of {}",
-        BRISK.as_millis(),
-        REST.as_secs(),
-        ours.each.len()
-    );
-    Ok([
-        Figure::new(title, &[&"director", &"keepalived"]),
-        line("processor time of each second, the active one", &|used| {
-            used.median(|[active, _]| *active)
-        }),
-        line("the other one", &|used| used.median(|[_, other]| *other)),
-        line("both", &together).goal("<= 0.5x keepalived's", met),
-        beside(
-            "turns that do not count, because of a take-over",
-            &format!("{} of {all}", ours.restless),
-            &format!("{} of {all}", theirs.restless),
-        ),
-    ])
-}
-
-/// What two programs used.
-#[derive(Default)]
-struct Used {
-    /// In a second, the active one and the other, for each time that it was measured.
-    each: Vec<[Duration; 2]>,
-    /// How many turns had a take-over, and do not count.
-    restless: u32,
-}
-
-impl Used {
-    fn measure(&mut self, directory: &Path, program: Program) -> Result<()> {
-        let pair = Pair::start(directory, program, BRISK)?;
-        thread::sleep(CALM);
-        let (mut used, mut time) = ([Duration::ZERO; 2], Duration::ZERO);
-        for turn in 0..TURNS {
-            let active = pair.active()?;
-            // Else the ticks that the kernel counts by would always meet the same moment of an interval.
-            pair.after_advertisement(Duration::ZERO)?;
-            pair.shift(active, BRISK * 2, TICK * turn / TURNS)?;
-            let mut pids = pair.processes()?;
-            pids.swap(0, active);
-            let (moves, begin, before) = (pair.take_overs()?, Instant::now(), processor(&pids)?);
-            thread::sleep(REST / TURNS);
-            let (after, took) = (processor(&pids)?, begin.elapsed());
-            if pair.take_overs()? > moves {
-                self.restless += 1;
-                continue;
-            }
-            time += took;
-            for ((used, before), after) in used.iter_mut().zip(before).zip(after) {
-                *used += after.saturating_sub(before);
-            }
-        }
-        ensure!(!time.is_zero(), "the two are never at rest");
-        let each = used.map(|used| used.div_f64(time.as_secs_f64()));
-        self.each.push(each);
-        Ok(())
-    }
-
-    fn median(&self, of: impl Fn(&[Duration; 2]) -> Duration) -> Duration {
-        quantile(&mut self.each.iter().map(of).collect::<Vec<_>>(), 50)
-    }
-}
-
-/// The processor time of the processes of both.
-fn processor(pids: &[Vec<u32>; 2]) -> Result<[Duration; 2]> {
-    let [active, other] = pids.each_ref().map(|pids| processor_time(pids));
-    Ok([active?, other?])
 }
 
 /// What planned hand-overs cost a stream of new connections.

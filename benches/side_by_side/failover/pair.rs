@@ -23,18 +23,17 @@ use lvs_director::net::{Hears, VrrpSocket};
 use lvs_director::plan::Target as _;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
-use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::daemon::{Running, keepalived};
 use crate::measure::DIRECTOR;
-use crate::usage::{TICK, processes};
+use crate::usage::processes;
 
 const VIP: &str = "192.168.0.10";
 const SERVER: &str = "192.168.0.2";
 const OWN: [&str; 2] = ["192.168.0.11", "192.168.0.12"];
 const PORT: u16 = 80;
-const VRID: u8 = 51;
+pub(super) const VRID: u8 = 51;
 /// How long anything may take that has no limit of its own.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Each look is a thread's, and the lab's kernel has few numbers for threads.
@@ -112,12 +111,6 @@ impl Pair {
         active.context("no host has the address")
     }
 
-    /// The process ids of each host's program.
-    pub(super) fn processes(&self) -> Result<[Vec<u32>; 2]> {
-        let [a, b] = self.running.each_ref().map(|it| processes(it.0.id()));
-        Ok([a?, b?])
-    }
-
     /// How often one of the two became master, by what they say.
     pub(super) fn take_overs(&self) -> Result<usize> {
         let words = match self.program {
@@ -126,27 +119,6 @@ impl Pair {
         };
         let log = |host| fs::read_to_string(self.directory.join(format!("log{host}")));
         Ok(log(0)?.matches(words).count() + log(1)?.matches(words).count())
-    }
-
-    /// Shifts the pace of this host's advertisements: its program is stopped for so long, and further until a moment that is
-    /// so far behind a tick of the kernel. One that is late by more than an interval goes on from then.
-    pub(super) fn shift(&self, host: usize, time: Duration, behind: Duration) -> Result<()> {
-        let pids = processes(self.at(host)?.1.0.id())?;
-        let all = |signal| -> Result<()> {
-            for pid in &pids {
-                kill(Pid::from_raw((*pid).try_into()?), signal)?;
-            }
-            Ok(())
-        };
-        all(Signal::SIGSTOP)?;
-        let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
-        let tick = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE)?);
-        let mut until = tick + behind;
-        while until < now + time {
-            until += TICK;
-        }
-        thread::sleep(until.saturating_sub(now));
-        all(Signal::SIGCONT)
     }
 
     /// Waits for an advertisement of the master, and so much longer.
