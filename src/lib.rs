@@ -17,6 +17,7 @@
 //! | [`ipvsadm`] | ipvsadm's language: command lines, saved tables, messages |
 //! | [`diagnostic`] | what is found in a text that people write: places, severity, help, fixes |
 //! | [`config`] | text to [`model::Config`], or all its errors at once |
+//! | [`import`] | other programs' files to an annotated file of ours |
 //! | [`health`] | probe results to verdicts and weights |
 //! | [`vrrp`] | one virtual router: who is master |
 //! | [`pair`] | what two directors tell each other, and what each believes |
@@ -43,6 +44,8 @@ pub mod engine;
 #[cfg(feature = "daemon")]
 pub mod export;
 pub mod health;
+#[cfg(feature = "daemon")]
+pub mod import;
 pub mod ipvsadm;
 pub mod kernel;
 pub mod model;

@@ -12,12 +12,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("diagnostic", &["model"]),
     ("codec", &["model"]),
     ("ipvsadm", &["model"]),
     ("config", &["model", "diagnostic"]),
+    (
+        "import",
+        &["model", "diagnostic", "codec", "ipvsadm", "config"],
+    ),
     ("health", &["model"]),
     ("vrrp", &["model", "diagnostic", "codec"]),
     ("plan", &["model", "codec", "ipvsadm"]),

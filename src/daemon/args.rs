@@ -12,6 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::ask::{self, Whom};
 use super::export::Language;
+use super::import::Import;
 use super::order::{self, Asked, Wish};
 use super::say::{complain, heard, printable};
 use super::why::{self, Whose};
@@ -74,19 +75,10 @@ enum Command {
     },
     /// Keep the kernel's table as the configuration says: check the real servers, repair drift. SIGHUP reloads;
     /// SIGUSR2 ends it for the next one, which keeps the virtual addresses
-    Run {
-        #[command(flatten)]
-        file: ConfigFile,
-        /// When stopped, remove the configured services from the kernel. Without this they stay
-        #[arg(long)]
-        release: bool,
-        /// Log messages of this level and above (the environment variable `RUST_LOG` can choose by module)
-        #[arg(long, value_enum, default_value_t = LogLevel::Info)]
-        log_level: LogLevel,
-        /// Write every event and its result to this new file, for director replay
-        #[arg(long, value_name = "FILE")]
-        record: Option<PathBuf>,
-    },
+    Run(Run),
+    /// Print a file of keepalived, ldirectord, ipvsadm, HAProxy, or a script as realserver.sh, as a configuration file. What is to be
+    /// said about its lines goes to standard error
+    Import(Import),
     /// Play a recording again without a kernel, and print what the director logged then. Exit with 1 when this director
     /// acts differently
     Replay {
@@ -181,6 +173,33 @@ enum Command {
         #[arg(long)]
         wait: bool,
     },
+}
+
+/// How a director runs.
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// When stopped, remove the configured services from the kernel. Without this they stay
+    #[arg(long)]
+    release: bool,
+    /// Log messages of this level and above (the environment variable `RUST_LOG` can choose by module)
+    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
+    log_level: LogLevel,
+    /// Write every event and its result to this new file, for director replay
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+impl Run {
+    fn carry_out(self) -> Result<ExitCode, Failure> {
+        let options = run::Options {
+            release: self.release,
+            level: self.log_level.into(),
+            record: self.record,
+        };
+        run::run(&self.file.file, &options)
+    }
 }
 
 /// Which servers are meant, and which director is asked.
@@ -396,20 +415,8 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         } => oneshot::plan(&file.file, detailed_exitcode),
         Command::Export { file, to, strict } => export::export(&file.file, to, strict),
         Command::Apply { file } => oneshot::apply(&file.file),
-        Command::Run {
-            file,
-            release,
-            log_level,
-            record,
-        } => {
-            let level = log_level.into();
-            let options = run::Options {
-                release,
-                level,
-                record,
-            };
-            run::run(&file.file, &options)
-        }
+        Command::Run(run) => run.carry_out(),
+        Command::Import(import) => import.carry_out(),
         Command::Replay { file } => replay::replay(&file),
         Command::Status {
             whom,

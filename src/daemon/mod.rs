@@ -24,6 +24,7 @@ mod exchange;
 mod export;
 mod files;
 mod forecast;
+mod import;
 mod kernel;
 mod lan;
 mod loader;

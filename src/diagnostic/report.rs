@@ -212,14 +212,24 @@ impl Diagnostics {
     /// The diagnostics of these texts.
     #[must_use]
     pub fn new(sources: &SourceMap, findings: Findings) -> Self {
+        Self::of(sources, findings, SHOWN)
+    }
+
+    /// The diagnostics of these texts, and all that were kept are shown.
+    #[must_use]
+    pub fn whole(sources: &SourceMap, findings: Findings) -> Self {
+        Self::of(sources, findings, usize::MAX)
+    }
+
+    fn of(sources: &SourceMap, findings: Findings, most: usize) -> Self {
         let has_errors = findings.has_errors();
         let (findings, dropped) = findings.into_sorted();
-        let more = dropped + findings.len().saturating_sub(SHOWN);
+        let more = dropped + findings.len().saturating_sub(most);
         let fixes = findings
             .iter()
             .filter_map(|finding| finding.fix.as_deref().cloned());
         let fixes = fixes.collect();
-        let shown = findings.into_iter().take(SHOWN);
+        let shown = findings.into_iter().take(most);
         let shown: Vec<Diagnostic> = shown
             .map(|finding| Diagnostic::new(sources, finding))
             .collect();
@@ -234,7 +244,7 @@ impl Diagnostics {
         }
     }
 
-    /// The first of them, at most 50.
+    /// Those that are shown.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.shown.iter()
     }
@@ -243,6 +253,12 @@ impl Diagnostics {
     #[must_use]
     pub const fn count(&self) -> usize {
         self.shown.len() + self.more
+    }
+
+    /// How many of those that are shown are warnings.
+    #[must_use]
+    pub const fn warnings(&self) -> usize {
+        self.warnings
     }
 
     /// Whether one of them, shown or not, is an error.

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a text needs from its host.
+
+/// A file that another one includes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Included {
+    /// Its name in diagnostics, and for what it includes itself.
+    pub name: String,
+    /// Its bytes, or why it cannot be read: lower case, no full stop.
+    pub bytes: Result<Vec<u8>, String>,
+}
+
+/// The host of a text. A reader asks it, and opens nothing itself.
+pub trait Surroundings {
+    /// The files that a pattern names, as glob(7) has it, in the order of their names. A pattern without a leading slash begins in the
+    /// directory of the file `from`. None for a pattern that meets nothing.
+    fn include(&self, from: &str, pattern: &str) -> Vec<Included>;
+
+    /// A variable of the environment.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The name of this host.
+    fn host_name(&self) -> String;
+}
+
+/// A text that is all there is.
+#[cfg(test)]
+pub(crate) struct Alone;
+
+#[cfg(test)]
+impl Surroundings for Alone {
+    fn include(&self, _: &str, _: &str) -> Vec<Included> {
+        Vec::new()
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn host_name(&self) -> String {
+        "host.example".to_owned()
+    }
+}
