@@ -55,7 +55,7 @@ fn digits(text: &str) -> usize {
 }
 
 /// Writes a duration in the largest unit that divides it; drops parts of a millisecond.
-pub(super) fn write(duration: Duration) -> String {
+pub(crate) fn write(duration: Duration) -> String {
     let total = duration.as_millis();
     let unit = UNITS
         .iter()

@@ -34,6 +34,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use director::default_director;
+pub(crate) use duration::write as written_duration;
 pub use emit::to_yaml;
 pub use follower::Follower;
 pub use section::{SECTIONS, Section};

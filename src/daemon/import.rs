@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::IsTerminal as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +24,9 @@ pub(super) struct Import {
     /// What kind of file it is. Without this its content says so
     #[arg(long, value_enum, value_name = "KIND")]
     from: Option<From>,
+    /// The virtual address of services that listen on every address; twice for IPv4 and IPv6
+    #[arg(long, value_name = "ADDRESS")]
+    vip: Vec<IpAddr>,
     /// Print only what is to be said about the file
     #[arg(long)]
     check: bool,
@@ -72,7 +76,10 @@ const ROUNDS: usize = 8;
 impl Import {
     /// Reads the file, and prints what it means.
     pub(super) fn carry_out(self) -> Result<ExitCode, Failure> {
-        let mut host = ThisHost::default();
+        let mut host = ThisHost {
+            virtual_addresses: self.vip.clone(),
+            ..ThisHost::default()
+        };
         let name = self.file.display().to_string();
         let mut bytes = read(&self.file)?;
         let kind = self.from.map(Kind::from);
@@ -159,6 +166,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 #[derive(Debug, Default)]
 pub(super) struct ThisHost {
     corrected: Vec<(String, String)>,
+    virtual_addresses: Vec<IpAddr>,
 }
 
 impl ThisHost {
@@ -201,6 +209,10 @@ impl Surroundings for ThisHost {
         let name = fs::read_to_string("/proc/sys/kernel/hostname");
         name.map(|name| name.trim_end().to_owned())
             .unwrap_or_default()
+    }
+
+    fn virtual_addresses(&self) -> Vec<IpAddr> {
+        self.virtual_addresses.clone()
     }
 }
 

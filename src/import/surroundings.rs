@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a text needs from its host.
 
+use std::net::IpAddr;
+
 /// A file that another one includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Included {
@@ -21,6 +23,11 @@ pub trait Surroundings {
 
     /// The name of this host.
     fn host_name(&self) -> String;
+
+    /// The virtual addresses of services for which the text names none.
+    fn virtual_addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
 }
 
 /// A text that is all there is.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::MAX_BYTES;
-use crate::diagnostic::{FileId, Finding, Findings, SourceMap};
+use crate::diagnostic::{FileId, Finding, Findings, Fix, SourceMap, Span};
 
 /// A text, and what was odd about its bytes.
 #[derive(Debug, Default)]
@@ -64,6 +64,89 @@ impl Decoded {
                 Finding::warning(at(place..place + 1), "not UTF-8")
                     .help("what could not be read is replaced; save the file as UTF-8"),
             ),
+        }
+    }
+}
+
+/// A character that looks like another one, and comes from web pages and word processors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// It looks like a blank.
+    Blank(&'static str),
+    /// It looks like a double quote.
+    DoubleQuote,
+    /// It looks like a single quote.
+    SingleQuote,
+    /// It cannot be seen at all.
+    Unseen,
+}
+
+/// What is odd about a character. `None` for blanks, tabs, and everything that can be seen.
+pub(super) fn oddity(character: char) -> Option<Oddity> {
+    Some(match character {
+        '\u{a0}' => Oddity::Blank("a no-break space"),
+        '\u{3000}' => Oddity::Blank("a full-width space"),
+        '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => Oddity::Blank("an odd space"),
+        '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{ff02}' => Oddity::DoubleQuote,
+        '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{ff07}' => Oddity::SingleQuote,
+        '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => Oddity::Unseen,
+        '\t' | '\n' | '\r' => return None,
+        other if other.is_control() => Oddity::Unseen,
+        _ => return None,
+    })
+}
+
+impl Oddity {
+    /// The character that was meant; none for one that cannot be seen.
+    pub(super) const fn meant(self) -> Option<char> {
+        match self {
+            Self::Blank(_) => Some(' '),
+            Self::DoubleQuote => Some('"'),
+            Self::SingleQuote => Some('\''),
+            Self::Unseen => None,
+        }
+    }
+
+    /// What is to be said about it: a program that is no web browser takes it for a letter.
+    pub(super) fn finding(self, span: Span) -> Finding {
+        let fix = self.meant().map(String::from).unwrap_or_default();
+        let finding = match self {
+            Self::Blank(name) => Finding::warning(span, format!("{name} is read as a space"))
+                .help("the other program takes it for a letter; write a plain space"),
+            Self::DoubleQuote => Finding::new(span, "this is no double quote, only similar to one")
+                .help("the other program takes it for a letter; write \""),
+            Self::SingleQuote => Finding::new(span, "this is no single quote, only similar to one")
+                .help("the other program takes it for a letter; write '"),
+            Self::Unseen => Finding::new(span, "a character that cannot be seen")
+                .help("the other program takes it for a letter; remove it"),
+        };
+        let title = match self {
+            Self::Blank(_) => "write a plain space",
+            Self::DoubleQuote => "write a plain double quote",
+            Self::SingleQuote => "write a plain single quote",
+            Self::Unseen => "remove the character that cannot be seen",
+        };
+        finding.fix(Fix {
+            title: title.to_owned(),
+            ..Fix::replace(span, fix)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_web_pages_put_into_files_is_known() {
+        let meant = |character| oddity(character).map(Oddity::meant);
+        assert_eq!(meant('\u{a0}'), Some(Some(' ')));
+        assert_eq!(meant('\u{3000}'), Some(Some(' ')));
+        assert_eq!(meant('\u{201d}'), Some(Some('"')));
+        assert_eq!(meant('\u{2019}'), Some(Some('\'')));
+        assert_eq!(meant('\0'), Some(None));
+        for plain in [' ', '\t', '\r', 'a', '"', '主'] {
+            assert_eq!(meant(plain), None, "{plain:?}");
         }
     }
 }

@@ -38,6 +38,11 @@ impl Payload {
         Ok(Self(bytes.into()))
     }
 
+    /// These bytes.
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
     /// The bytes themselves.
     #[must_use]
     pub const fn bytes(&self) -> &[u8] {

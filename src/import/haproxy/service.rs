@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Proxies as virtual services: which servers stand behind which addresses.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::aside::Aside;
+use super::bind::{self, Bind};
+use super::page::Page;
+use super::proxy::{Mode, Proxies, Proxy};
+use super::sections::Kind;
+use super::server::{self, Server};
+use super::scheduler::{self, Scheduling};
+use super::track;
+use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
+use crate::import::Value;
+use crate::import::statement::Remarks;
+
+/// A virtual service.
+#[derive(Debug)]
+pub(super) struct Service<'a> {
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    pub(super) front: &'a str,
+    pub(super) back: &'a str,
+    pub(super) remarks: Remarks,
+    /// Comments above `balance`.
+    pub(super) about_scheduler: Vec<Box<str>>,
+    pub(super) scheduling: Scheduling,
+    /// Whether packets keep their port: then nothing has to be rewritten.
+    pub(super) is_direct: bool,
+    pub(super) servers: Vec<Member>,
+}
+
+/// A server of a service.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Member {
+    pub(super) address: IpAddr,
+    /// `None` for the service's own.
+    pub(super) port: Option<u16>,
+    pub(super) name: Box<str>,
+    pub(super) remarks: Remarks,
+    pub(super) weight: u32,
+    pub(super) disabled: bool,
+    pub(super) backup: bool,
+    pub(super) upper_threshold: Option<u32>,
+    pub(super) slow_start: Option<Duration>,
+    /// Whether its connections live on when it is down.
+    pub(super) inhibit: bool,
+    /// `None` for a server that nobody checks.
+    pub(super) check: Option<Value>,
+}
+
+/// All services so far.
+pub(super) struct Services<'a, 's> {
+    pub(super) proxies: &'a Proxies<'s>,
+    pub(super) vips: &'a [IpAddr],
+    pub(super) aside: &'a mut Aside,
+    pub(super) out: &'a mut Findings,
+    pub(super) all: Vec<Service<'s>>,
+    /// Where each address and port was named.
+    seen: HashMap<(IpAddr, u16), Span>,
+    /// The longest time that a connection may say nothing.
+    pub(super) idle: Option<Duration>,
+    /// The sections whose servers have been used.
+    used: Vec<&'s str>,
+    servers: usize,
+}
+
+/// A configuration of ours has at most so many servers.
+const MOST_SERVERS: usize = 200_000;
+
+impl<'a, 's> Services<'a, 's> {
+    pub(super) fn new(
+        proxies: &'a Proxies<'s>,
+        vips: &'a [IpAddr],
+        aside: &'a mut Aside,
+        out: &'a mut Findings,
+    ) -> Self {
+        Self {
+            proxies,
+            vips,
+            aside,
+            out,
+            all: Vec::new(),
+            seen: HashMap::new(),
+            idle: None,
+            used: Vec::new(),
+            servers: 0,
+        }
+    }
+
+    /// Reads all proxies that clients connect to.
+    pub(super) fn read(&mut self) {
+        let proxies = self.proxies;
+        for proxy in &proxies.all {
+            match proxy.section.kind {
+                Kind::Frontend | Kind::Listen => self.front(proxy),
+                Kind::Global | Kind::Defaults | Kind::Backend | Kind::Other(_) => {}
+            }
+        }
+        self.unused();
+    }
+
+    fn front(&mut self, front: &Proxy<'s>) {
+        let span = front.section.head.span();
+        if front.is_disabled() {
+            let message = "not carried over: it is disabled";
+            self.out.push(Finding::note(span, message));
+            return;
+        }
+        let serves = front.section.last_of("server").is_some() || front.last("default_backend").is_some();
+        if let Some(page) = Page::of(front).filter(|_| !serves || front.section.last_of("stats").is_some()) {
+            self.out.push(page.finding());
+            if !serves {
+                return;
+            }
+        }
+        let Some(back) = self.behind(front) else {
+            return;
+        };
+        let binds = bind::read(front, self.vips, self.aside, self.out);
+        if !self.is_layer_four(front, &back, binds.tls) || binds.at.is_empty() {
+            return;
+        }
+        let servers = self.servers(&back);
+        if servers.is_empty() {
+            let finding = Finding::warning(span, "not carried over: it has no servers");
+            self.out.push(finding);
+            return;
+        }
+        self.idle(front, &back);
+        for bind in &binds.at {
+            self.bound(front, &back, &servers, bind);
+        }
+    }
+
+    /// The proxy whose servers serve the clients of this one.
+    fn behind(&mut self, front: &Proxy<'s>) -> Option<Proxy<'s>> {
+        let mut chosen = None;
+        for rule in front.section.all_of("use_backend") {
+            let by = rule.words.get(1).map(|word| &*word.text);
+            if matches!(by, Some("if" | "unless")) {
+                let message = "not carried over: servers are chosen by what the client says";
+                let finding = Finding::warning(rule.span(), message);
+                self.out.push(finding.help("keep HAProxy behind the director for this service, or give each choice an address of its own"));
+                return None;
+            }
+            chosen = chosen.or(rule.words.first());
+        }
+        let default = || front.last("default_backend")?.words.first();
+        if chosen.is_none() && front.section.kind == Kind::Listen && front.section.last_of("server").is_some() {
+            return Some(front.clone());
+        }
+        let Some(name) = chosen.or_else(default) else {
+            if front.section.kind == Kind::Listen {
+                return Some(front.clone());
+            }
+            let finding = Finding::warning(front.section.head.span(), "not carried over: no servers stand behind it");
+            self.out.push(finding.help("write default_backend NAME"));
+            return None;
+        };
+        if let Some(back) = self.proxies.named(&name.text) {
+            self.used.push(back.name());
+            return Some(back.clone());
+        }
+        let message = format!("there is no section {}", Shown(&name.text));
+        let known = self.proxies.all.iter().map(Proxy::name);
+        let finding = Finding::new(name.span, message);
+        self.out.push(match nearest(&name.text, known.take(MOST_COMPARED)) {
+            Some(near) => finding
+                .help(format!("did you mean {}?", Shown(near)))
+                .fix(Fix::replace(name.span, near)),
+            None => finding.help("write a backend of this name"),
+        });
+        None
+    }
+
+    /// Whether layer 4 can do what this proxy does.
+    fn is_layer_four(&mut self, front: &Proxy<'s>, back: &Proxy<'s>, tls: Option<Span>) -> bool {
+        if let Some(span) = tls {
+            let finding = Finding::warning(span, "not carried over: HAProxy ends TLS here, and layer 4 does not");
+            self.out.push(finding.help("let the servers end TLS, or keep HAProxy behind the director for this service"));
+            return false;
+        }
+        let span = front.section.head.span();
+        match front.mode() {
+            Mode::Tcp => {}
+            Mode::Http => {
+                let finding = Finding::warning(span, "mode http: from here on whole connections are spread, not requests");
+                self.out.push(finding.help("nothing reads or changes requests; servers see the client's own address"));
+            }
+            Mode::Other => {
+                self.out.push(Finding::warning(span, "not carried over: its mode is neither tcp nor http"));
+                return false;
+            }
+        }
+        let wrapped = back.section.all_of("server").take(MOST_COMPARED);
+        let wrapped = wrapped.filter_map(|it| it.words.get(2..)?.iter().find(|word| &*word.text == "ssl"));
+        if let Some(word) = wrapped.into_iter().next() {
+            let finding = Finding::warning(word.span, "not carried over: HAProxy speaks TLS with the servers, and layer 4 adds none");
+            self.out.push(finding.help("let the clients speak TLS with the servers themselves"));
+            return false;
+        }
+        true
+    }
+
+    /// The servers of a section.
+    fn servers(&mut self, back: &Proxy<'s>) -> Vec<Server<'s>> {
+        let mut servers = Vec::new();
+        let within = back.within();
+        for statement in back.section.all_of("server") {
+            let settings = back.settings.clone();
+            servers.extend(server::read(statement, settings, within, self.aside, self.out));
+        }
+        for statement in back.section.all_of("server-template") {
+            let finding = Finding::new(statement.span(), "server-template makes servers from a name, and IPVS needs addresses");
+            self.out.push(finding.help("write a server line for each address"));
+        }
+        for statement in back.section.all_of("dispatch") {
+            let finding = Finding::new(statement.span(), "dispatch has no server of a name");
+            self.out.push(finding.help("write server NAME ADDRESS in its place"));
+        }
+        servers
+    }
+
+    /// How long this service's connections may say nothing.
+    fn idle(&mut self, front: &Proxy<'s>, back: &Proxy<'s>) {
+        let tunnel = back.timeout("tunnel", "", self.out);
+        let client = front.timeout("client", "clitimeout", self.out);
+        let server = back.timeout("server", "srvtimeout", self.out);
+        let idle = tunnel.or(client.max(server));
+        self.idle = self.idle.max(idle);
+    }
+
+    /// The service at one address and port.
+    fn bound(&mut self, front: &Proxy<'s>, back: &Proxy<'s>, servers: &[Server<'s>], bind: &Bind) {
+        if let Some(first) = self.seen.insert((bind.address, bind.port), bind.span) {
+            let key = shown(bind.address, bind.port);
+            let message = format!("{key} is a virtual service already");
+            self.out.push(Finding::new(bind.span, message).first(first));
+            return;
+        }
+        self.servers += servers.len();
+        if self.servers > MOST_SERVERS {
+            let message = format!("more than {MOST_SERVERS} servers of all services together");
+            self.out.error(front.section.head.span(), message);
+            return;
+        }
+        let scheduling = scheduler::of(back, self.proxies, servers, self.aside, self.out);
+        let members = self.members(back, servers, bind, &scheduling);
+        let head = &front.section.head.remarks;
+        let mut remarks = head.clone();
+        for statement in front.section.all_of("bind").take(MOST_COMPARED) {
+            remarks.before.extend(statement.remarks.before.iter().cloned());
+            remarks.before.extend(statement.remarks.behind.iter().cloned());
+        }
+        let balance = back.section.last_of("balance").map(|it| &it.remarks);
+        let balance = balance.map_or_else(Vec::new, |it| {
+            it.before.iter().chain(&it.behind).cloned().collect()
+        });
+        self.all.push(Service {
+            address: bind.address,
+            port: bind.port,
+            front: front.name(),
+            back: back.name(),
+            remarks,
+            about_scheduler: balance,
+            scheduling,
+            is_direct: members.iter().all(|it| it.port.is_none()),
+            servers: members,
+        });
+    }
+
+    fn members(
+        &mut self,
+        back: &Proxy<'s>,
+        servers: &[Server<'s>],
+        bind: &Bind,
+        scheduling: &Scheduling,
+    ) -> Vec<Member> {
+        let checks = track::Checks::of(back, self.out);
+        let factor = factor(servers, scheduling);
+        let mut members: Vec<Member> = Vec::new();
+        let mut places: HashMap<(IpAddr, u16), usize> = HashMap::new();
+        for server in servers {
+            let Some(port) = self.usable(server, bind) else {
+                continue;
+            };
+            if let Some(known) = places.get(&(server.address, port)) {
+                let finding = Finding::warning(server.span, "the same server a second time");
+                self.out.push(finding.help("the first one has the weight of both"));
+                if let Some(known) = members.get_mut(*known) {
+                    known.weight = known.weight.saturating_add(weight(server) * factor);
+                }
+                continue;
+            }
+            places.insert((server.address, port), members.len());
+            let check = checks.of_server(server, self.proxies, self.aside, self.out);
+            let slow_start = self.slow_start(server, scheduling);
+            if server.settings.most_connections.is_some_and(|it| it > 0) {
+                self.threshold(server.span);
+            }
+            members.push(Member {
+                address: server.address,
+                port: (port != bind.port).then_some(port),
+                name: server.name.into(),
+                remarks: server.remarks.clone(),
+                weight: weight(server).saturating_mul(factor),
+                disabled: server.settings.disabled,
+                backup: server.settings.backup,
+                upper_threshold: server.settings.most_connections.filter(|it| *it > 0),
+                slow_start,
+                inhibit: !server.settings.ends_when_down,
+                check,
+            });
+        }
+        if scheduling.in_order {
+            in_order(&mut members);
+        }
+        members
+    }
+
+    /// The port of a server that IPVS can use for this address.
+    fn usable(&mut self, server: &Server<'s>, bind: &Bind) -> Option<u16> {
+        if server.address.is_ipv4() != bind.address.is_ipv4() {
+            let message = format!("{} and the virtual address {} are of two families", server.address, bind.address);
+            let finding = Finding::new(server.span, message);
+            self.out.push(finding.help("IPVS joins them by forwarding: tun only; write a server of the same family"));
+            return None;
+        }
+        let port = server.port.of(bind.port);
+        if port.is_none() {
+            let message = format!("no port is left of {} for clients of port {}", server.name, bind.port);
+            self.out.error(server.span, message);
+        }
+        port
+    }
+
+    fn slow_start(&mut self, server: &Server<'s>, scheduling: &Scheduling) -> Option<Duration> {
+        let time = server.settings.slow_start.filter(|it| !it.is_zero())?;
+        if !scheduling.shares_by_weight() {
+            let message = format!("not carried over: slowstart under {}", scheduling.scheduler);
+            self.out.push(Finding::note(server.span, message));
+            return None;
+        }
+        let seconds = u64::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
+        Some(Duration::from_secs(seconds.clamp(1, 86_400)))
+    }
+
+    fn threshold(&mut self, span: Span) {
+        let finding = Finding::warning(span, "maxconn becomes upper_threshold: more clients are refused, and do not wait");
+        self.out.push(finding.help("IPVS also counts connections that ended within the last two minutes; take a higher number where there are many short ones"));
+    }
+
+    /// Sections with servers that no client reaches.
+    fn unused(&mut self) {
+        self.used.sort_unstable();
+        for proxy in &self.proxies.all {
+            let is_used = self.used.binary_search(&proxy.name()).is_ok();
+            if proxy.section.kind == Kind::Backend && !is_used {
+                let message = "not carried over: no frontend that is carried over uses it";
+                self.out.push(Finding::note(proxy.section.head.span(), message));
+            }
+        }
+    }
+}
+
+/// So many names are compared, or statements looked through.
+const MOST_COMPARED: usize = 1_000;
+
+fn weight(server: &Server<'_>) -> u32 {
+    server.settings.weight.unwrap_or(1)
+}
+
+/// A weight that is changed in steps must be large: HAProxy's own are 16 times as large inside.
+fn factor(servers: &[Server<'_>], scheduling: &Scheduling) -> u32 {
+    let steps = |it: &Server<'_>| it.settings.agent.check || it.settings.slow_start.is_some();
+    let largest = servers.iter().map(weight).max().unwrap_or(1);
+    match largest {
+        0..10 if scheduling.shares_by_weight() && servers.iter().any(steps) => 100,
+        _ => 1,
+    }
+}
+
+/// Weights by which the first server comes first, and backup servers last.
+fn in_order(members: &mut [Member]) {
+    members.sort_by_key(|member| member.backup);
+    let mut weight = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    for member in members {
+        member.backup = false;
+        if member.weight > 0 {
+            member.weight = weight;
+        }
+        weight = weight.saturating_sub(1).max(1);
+    }
+}
+
+/// An address and port as ipvsadm prints it.
+pub(super) fn shown(address: IpAddr, port: u16) -> String {
+    std::net::SocketAddr::new(address, port).to_string()
+}
