@@ -30,6 +30,8 @@ pub(super) enum Reason {
     Observe,
     Idle,
     Off,
+    Threshold,
+    Slow,
 }
 
 impl Reason {
@@ -47,14 +49,21 @@ impl Reason {
             | Self::Observe
             | Self::Idle
             | Self::Off
+            | Self::Slow
             | Self::Spread => Severity::Note,
             Self::Retry
             | Self::Content
             | Self::Mail
             | Self::External
             | Self::Proxy
-            | Self::Queue => Severity::Warning,
+            | Self::Queue
+            | Self::Threshold => Severity::Warning,
         }
+    }
+
+    /// Whether nothing of it is in our file.
+    const fn is_left_out(self) -> bool {
+        !matches!(self, Self::Idle | Self::Threshold)
     }
 
     const fn text(self) -> &'static str {
@@ -77,21 +86,35 @@ impl Reason {
             Self::Queue => "IPVS has no queue",
             Self::Idle => "IPVS ends no idle connection: it forgets one after ipvs: tcp_timeout",
             Self::Off => "what is switched off",
+            Self::Threshold => {
+                "becomes upper_threshold: clients above it are refused, and do not wait"
+            }
+            Self::Slow => "this scheduler does not share by weights",
             Self::Observe => "what clients meet counts in the way of passive: true",
         }
     }
 
     const fn help(self) -> Option<&'static str> {
         Some(match self {
-            Self::Socket => "director status, drain, disable, enable, weight and events are its commands",
+            Self::Socket => {
+                "director status, drain, disable, enable, weight and events are its commands"
+            }
             Self::Limit => "upper_threshold limits the connections of a server",
-            Self::Retry => "a client that meets a dead server must connect again; tripwire and a short interval make that rare",
+            Self::Retry => {
+                "a client that meets a dead server must connect again; tripwire and a short interval make that rare"
+            }
             Self::Content => "keep HAProxy behind the director for this",
             Self::Mail => "director events tells what happens",
             Self::External => "write check: {exec: {command: [/path, argument]}}",
-            Self::Proxy => "turn the PROXY protocol off at the servers: they see the client's own address",
+            Self::Proxy => {
+                "turn the PROXY protocol off at the servers: they see the client's own address"
+            }
             Self::Queue => "a client above all thresholds is refused",
+            Self::Threshold => {
+                "IPVS also counts connections that ended within the last two minutes; take a higher number where there are many short ones"
+            }
             Self::Process
+            | Self::Slow
             | Self::Log
             | Self::Tcp
             | Self::Timeout
@@ -218,7 +241,12 @@ impl Aside {
             if group.more > 0 {
                 names = format!("{names} and {} more", group.more);
             }
-            let message = format!("not carried over: {names}: {}", reason.text());
+            let not = if reason.is_left_out() {
+                "not carried over: "
+            } else {
+                ""
+            };
+            let message = format!("{not}{names}: {}", reason.text());
             let finding = match reason.severity() {
                 Severity::Error => Finding::new(group.first, message),
                 Severity::Warning => Finding::warning(group.first, message),
@@ -251,7 +279,8 @@ fn other_section(other: Other, section: &Section) -> Finding {
     let span = section.head.span();
     let word = section.kind.word();
     let note = |text: &str| Finding::note(span, format!("{word} is not carried over: {text}"));
-    let warning = |text: &str| Finding::warning(span, format!("{word} is not carried over: {text}"));
+    let warning =
+        |text: &str| Finding::warning(span, format!("{word} is not carried over: {text}"));
     match other {
         Other::Peers => warning("HAProxy's peers share stick tables")
             .help("connection_sync shares the kernel's connections and persistence with another director; peer shares orders and verdicts"),

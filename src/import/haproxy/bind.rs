@@ -43,7 +43,15 @@ const OPTIONS: [(Option<Reason>, usize, &[&str]); 9] = [
     (
         Some(Reason::Tcp),
         1,
-        &["backlog", "cc", "interface", "mss", "namespace", "tcp-ut", "tcp-md5sig"],
+        &[
+            "backlog",
+            "cc",
+            "interface",
+            "mss",
+            "namespace",
+            "tcp-ut",
+            "tcp-md5sig",
+        ],
     ),
     (
         Some(Reason::Process),
@@ -144,10 +152,21 @@ pub(super) fn read(
     out: &mut Findings,
 ) -> Binds {
     let mut binds = Binds::default();
-    let old = proxy.section.head.words.get(1).filter(|word| &*word.text != "from");
+    let old = proxy
+        .section
+        .head
+        .words
+        .get(1)
+        .filter(|word| &*word.text != "from");
     if let Some(word) = old {
-        let finding = Finding::warning(word.span, "since HAProxy 1.5 the address stands behind bind");
-        out.push(finding.help(format!("write bind {} in a line of its own", Shown(&word.text))));
+        let finding = Finding::warning(
+            word.span,
+            "since HAProxy 1.5 the address stands behind bind",
+        );
+        out.push(finding.help(format!(
+            "write bind {} in a line of its own",
+            Shown(&word.text)
+        )));
         addresses(word, &Options::default(), vips, &mut binds, out);
     }
     for statement in proxy.section.all_of("bind") {
@@ -222,6 +241,11 @@ fn addresses(
         };
         for address in virtual_addresses(bound.listening, options, vips, word, out) {
             for port in bound.ports.clone() {
+                let known = |it: &Bind| it.address == address && it.port == port;
+                // Two lines for both families may name an address twice.
+                if binds.at.iter().any(known) {
+                    continue;
+                }
                 if binds.at.len() >= MOST {
                     let message = format!("more than {MOST} addresses and ports");
                     let help = "for many ports write one service by fwmark, or with port 0 and persistence";
@@ -229,7 +253,11 @@ fn addresses(
                     return;
                 }
                 let span = word.span;
-                binds.at.push(Bind { address, port, span });
+                binds.at.push(Bind {
+                    address,
+                    port,
+                    span,
+                });
             }
         }
     }
@@ -272,7 +300,10 @@ fn virtual_addresses(
             Listening::EveryV6 => "",
             Listening::EveryV4 | Listening::At(_) => "IPv4 ",
         };
-        let message = format!("{} listens on every {family}address, and names no virtual address", Shown(&word.text));
+        let message = format!(
+            "{} listens on every {family}address, and names no virtual address",
+            Shown(&word.text)
+        );
         let finding = Finding::new(word.span, message);
         out.push(finding.help("name the virtual address: --vip ADDRESS, or write it in bind"));
     }

@@ -32,12 +32,28 @@ type Row = (u8, Fate, &'static [&'static str]);
 const TABLE: &[Row] = &[
     (L | F, Fate::Read, &["bind"]),
     (D | F | L | B, Fate::Read, &["mode", "disabled", "enabled"]),
-    (D | L | B, Fate::Read, &["balance", "hash-type", "default-server"]),
+    (
+        D | L | B,
+        Fate::Read,
+        &["balance", "hash-type", "default-server"],
+    ),
     (D | F | L, Fate::Read, &["default_backend"]),
     (F | L, Fate::Read, &["use_backend"]),
-    (L | B, Fate::Read, &["server", "server-template", "dispatch"]),
-    (D | L | B, Fate::Read, &["source", "http-check", "tcp-check"]),
-    (D | L | B, Fate::Read, &["external-check command", "external-check"]),
+    (
+        L | B,
+        Fate::Read,
+        &["server", "server-template", "dispatch"],
+    ),
+    (
+        D | L | B,
+        Fate::Read,
+        &["source", "http-check", "tcp-check"],
+    ),
+    (
+        D | L | B,
+        Fate::Read,
+        &["external-check command", "external-check"],
+    ),
     (
         D | L | B,
         Fate::Read,
@@ -56,11 +72,27 @@ const TABLE: &[Row] = &[
         ],
     ),
     (D | F | L | B, Fate::Read, &["timeout check"]),
-    (D | F | L | B, Fate::Aside(Reason::Timeout), &["timeout connect"]),
-    (D | F | L | B, Fate::Aside(Reason::Idle), &["timeout client", "timeout server", "timeout tunnel"]),
+    (
+        D | F | L | B,
+        Fate::Aside(Reason::Timeout),
+        &["timeout connect"],
+    ),
+    (
+        D | F | L | B,
+        Fate::Aside(Reason::Idle),
+        &["timeout client", "timeout server", "timeout tunnel"],
+    ),
     (F | L | B, Fate::Read, &["stick-table"]),
-    (L | B, Fate::Read, &["stick on", "stick match", "stick store-request"]),
-    (L | B, Fate::Aside(Reason::Content), &["stick store-response"]),
+    (
+        L | B,
+        Fate::Read,
+        &["stick on", "stick match", "stick store-request"],
+    ),
+    (
+        L | B,
+        Fate::Aside(Reason::Content),
+        &["stick store-response"],
+    ),
     (
         D | F | L | B,
         Fate::Read,
@@ -80,7 +112,11 @@ const TABLE: &[Row] = &[
             "stats http-request",
         ],
     ),
-    (G, Fate::Read, &["setenv", "presetenv", "unsetenv", "resetenv"]),
+    (
+        G,
+        Fate::Read,
+        &["setenv", "presetenv", "unsetenv", "resetenv"],
+    ),
     (G, Fate::Read, &["ssl-server-verify"]),
     (
         D | F | L | B,
@@ -112,12 +148,22 @@ const TABLE: &[Row] = &[
     (
         D | F | L | B,
         Fate::Aside(Reason::Process),
-        &["bind-process", "load-server-state-from-file", "server-state-file-name"],
+        &[
+            "bind-process",
+            "load-server-state-from-file",
+            "server-state-file-name",
+        ],
     ),
     (
         D | F | L | B,
         Fate::Aside(Reason::Limit),
-        &["maxconn", "backlog", "rate-limit sessions", "rate-limit", "fullconn"],
+        &[
+            "maxconn",
+            "backlog",
+            "rate-limit sessions",
+            "rate-limit",
+            "fullconn",
+        ],
     ),
     (
         D | F | L | B,
@@ -249,7 +295,11 @@ const TABLE: &[Row] = &[
         ],
     ),
     (D | F | L | B, Fate::Aside(Reason::Mail), &["email-alert"]),
-    (D | L | B, Fate::Aside(Reason::External), &["external-check path"]),
+    (
+        D | L | B,
+        Fate::Aside(Reason::External),
+        &["external-check path"],
+    ),
     // What HAProxy 2.1 and later refuse, and older files have.
     (D | F | L, Fate::Old("timeout client"), &["clitimeout"]),
     (D | L | B, Fate::Old("timeout connect"), &["contimeout"]),
@@ -258,13 +308,26 @@ const TABLE: &[Row] = &[
     (
         G,
         Fate::Aside(Reason::Log),
-        &["log", "log-tag", "log-send-hostname", "quiet", "zero-warning"],
+        &[
+            "log",
+            "log-tag",
+            "log-send-hostname",
+            "quiet",
+            "zero-warning",
+        ],
     ),
     (G, Fate::Aside(Reason::Socket), &["stats"]),
     (
         G,
         Fate::Aside(Reason::Limit),
-        &["maxconn", "maxconnrate", "maxsessrate", "maxsslconn", "maxsslrate", "ulimit-n"],
+        &[
+            "maxconn",
+            "maxconnrate",
+            "maxsessrate",
+            "maxsslconn",
+            "maxsslrate",
+            "ulimit-n",
+        ],
     ),
     (
         G,
@@ -303,7 +366,11 @@ const TABLE: &[Row] = &[
         Fate::Aside(Reason::Spread),
         &["spread-checks", "max-spread-checks"],
     ),
-    (G, Fate::Aside(Reason::External), &["external-check", "insecure-fork-wanted"]),
+    (
+        G,
+        Fate::Aside(Reason::External),
+        &["external-check", "insecure-fork-wanted"],
+    ),
     (
         G,
         Fate::Aside(Reason::Process),
@@ -391,7 +458,11 @@ const TABLE: &[Row] = &[
             "wurfl-information-list",
         ],
     ),
-    (G, Fate::Aside(Reason::Process), &["anonkey", "dns-accept-family"]),
+    (
+        G,
+        Fate::Aside(Reason::Process),
+        &["anonkey", "dns-accept-family"],
+    ),
     (D | F | L | B, Fate::Aside(Reason::Process), &["grace"]),
     (F | L, Fate::Aside(Reason::Tls), &["ssl-f-use"]),
 ];

@@ -42,9 +42,20 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     if services.is_empty() && !reading.out.has_errors() {
         let place = reading.sources.span(file, 0..0);
         let finding = Finding::new(place, "nothing in this file is a service of layer 4");
-        reading.out.push(finding.help("what was left out is told above"));
+        reading
+            .out
+            .push(finding.help("what was left out is told above"));
     }
-    let defaults = sections.all.iter().find(|it| it.kind == sections::Kind::Defaults);
+    let defaults = sections
+        .all
+        .iter()
+        .find(|it| it.kind == sections::Kind::Defaults);
     let about_defaults = defaults.map_or(&[][..], |it| &it.head.remarks.before);
-    Output::Director(write::write(&name, &sections.head, &services, idle, about_defaults))
+    Output::Director(write::write(
+        &name,
+        &sections.head,
+        &services,
+        idle,
+        about_defaults,
+    ))
 }

@@ -3,6 +3,7 @@
 
 use super::proxy::Proxy;
 use crate::diagnostic::{Finding, Shown, Span};
+use crate::import::statement::Statement;
 
 /// A status page.
 #[derive(Debug)]
@@ -19,9 +20,11 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     /// The page that a proxy shows, if it does.
     pub(super) fn of(proxy: &Proxy<'a>) -> Option<Self> {
-        let first = proxy.section.all_of("stats").next();
-        let inherited = || proxy.defaults?.all_of("stats").next();
-        let span = first.or_else(inherited)?.span();
+        proxy.last("stats")?;
+        // A line with a password is not shown.
+        let named = ["stats uri", "stats enable"];
+        let shown = named.into_iter().find_map(|it| proxy.section.last_of(it));
+        let span = shown.map_or(proxy.section.head.span(), Statement::span);
         let argument = |words: &str| {
             let statement = proxy.last(words)?;
             Some(&*statement.words.get(1)?.text)
@@ -29,7 +32,9 @@ impl<'a> Page<'a> {
         let binds = proxy.section.all_of("bind").take(MOST);
         Some(Self {
             span,
-            listens: binds.filter_map(|it| Some(&*it.words.first()?.text)).collect(),
+            listens: binds
+                .filter_map(|it| Some(&*it.words.first()?.text))
+                .collect(),
             path: argument("stats uri").unwrap_or("/haproxy?stats"),
             refresh: argument("stats refresh"),
             login: argument("stats auth").is_some(),
@@ -48,13 +53,16 @@ impl<'a> Page<'a> {
         if let Some(refresh) = self.refresh {
             message = format!("{message}, renewed every {}", Shown(refresh));
         }
-        for (is, text) in [(self.login, ", with a login"), (self.admin, ", with its buttons")] {
+        for (is, text) in [
+            (self.login, ", with a login"),
+            (self.admin, ", with its buttons"),
+        ] {
             if is {
                 message.push_str(text);
             }
         }
         Finding::warning(self.span, message)
-            .help("the director has no status page yet: director status and director watch show the same")
+            .help("the director has no status page yet: director status and director events show the same")
     }
 }
 

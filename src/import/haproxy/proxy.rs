@@ -68,7 +68,12 @@ impl<'a> Proxies<'a> {
                     last = Some((section, settings));
                 }
                 Kind::Frontend | Kind::Listen | Kind::Backend => {
-                    these.push(section, defaults, common(section, settings, aside, out), out);
+                    these.push(
+                        section,
+                        defaults,
+                        common(section, settings, aside, out),
+                        out,
+                    );
                 }
                 Kind::Global | Kind::Other(_) => {}
             }
@@ -118,7 +123,12 @@ fn from(section: &Section) -> Option<(&str, Span)> {
 }
 
 /// What all servers of a section have in common.
-fn common(section: &Section, mut settings: Settings, aside: &mut Aside, out: &mut Findings) -> Settings {
+fn common(
+    section: &Section,
+    mut settings: Settings,
+    aside: &mut Aside,
+    out: &mut Findings,
+) -> Settings {
     let within = section.head.keyword.span;
     for statement in section.all_of("default-server") {
         settings.read(&statement.words, within, aside, out);
@@ -189,7 +199,9 @@ impl<'a> Proxy<'a> {
     pub(super) fn is_disabled(&self) -> bool {
         self.section.last_of("disabled").is_some()
             || self.section.last_of("enabled").is_none()
-                && self.defaults.is_some_and(|it| it.last_of("disabled").is_some())
+                && self
+                    .defaults
+                    .is_some_and(|it| it.last_of("disabled").is_some())
     }
 
     /// A time of `timeout NAME`, or of the word that older files have for it.

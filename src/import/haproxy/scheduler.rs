@@ -77,14 +77,19 @@ pub(super) fn of(
     let ends_backups = servers.iter().any(|it| it.settings.ends_backups);
     let mut scheduling = if stuck == Stuck::Together {
         Scheduling::first("all clients at one server, as by stick on dst")
-    } else if primaries == 1 && backups > 0 && one_by_one && !ends_backups {
+    } else if primaries <= 1 && backups > 0 && one_by_one && !ends_backups {
         Scheduling::first("as HAProxy's backup: the first that is up gets all")
     } else {
         by_balance(proxy, out)
     };
-    if backups > 1 && one_by_one && primaries != 1 {
-        let finding = Finding::warning(proxy.section.head.span(), "all backup servers serve together");
-        out.push(finding.help("HAProxy uses the first one of them only, without option allbackups; keep one backup"));
+    if backups > 1 && one_by_one && primaries > 1 {
+        let finding = Finding::warning(
+            proxy.section.head.span(),
+            "all backup servers serve together",
+        );
+        out.push(finding.help(
+            "HAProxy uses the first one of them only, without option allbackups; keep one backup",
+        ));
     }
     if let Stuck::Alone(time) = stuck {
         scheduling.persistence = Some(time);
@@ -109,7 +114,9 @@ fn by_balance(proxy: &Proxy<'_>, out: &mut Findings) -> Scheduling {
         "random" => {
             if !matches!(inner, "" | "2)") {
                 let finding = Finding::note(word.span, "twos draws two servers");
-                out.push(finding.help("the one with fewer connections for its weight gets the client"));
+                out.push(
+                    finding.help("the one with fewer connections for its weight gets the client"),
+                );
             }
             Scheduling::of("twos")
         }
@@ -126,7 +133,8 @@ fn by_balance(proxy: &Proxy<'_>, out: &mut Findings) -> Scheduling {
                 Some(near) => finding
                     .help(format!("did you mean {near}?"))
                     .fix(Fix::replace(word.span, near)),
-                None => finding.help("HAProxy knows roundrobin, leastconn, source, first, random and others"),
+                None => finding
+                    .help("HAProxy knows roundrobin, leastconn, source, first, random and others"),
             });
             Scheduling::of("wrr")
         }
@@ -159,18 +167,15 @@ enum Stuck {
 /// The longest time of our persistence.
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 
-fn stick(
-    proxy: &Proxy<'_>,
-    proxies: &Proxies<'_>,
-    aside: &mut Aside,
-    out: &mut Findings,
-) -> Stuck {
+fn stick(proxy: &Proxy<'_>, proxies: &Proxies<'_>, aside: &mut Aside, out: &mut Findings) -> Stuck {
     let rules = ["stick on", "stick match", "stick store-request"];
     let rule = rules.iter().find_map(|it| proxy.section.last_of(it));
     let Some(rule) = rule else {
         if let Some(table) = proxy.section.last_of("stick-table") {
             let message = "not carried over: a stick-table without stick on";
-            out.push(Finding::note(table.span(), message).help("counters of HAProxy have no use here"));
+            out.push(
+                Finding::note(table.span(), message).help("counters of HAProxy have no use here"),
+            );
         }
         return Stuck::Nothing;
     };
@@ -178,7 +183,8 @@ fn stick(
     match by {
         "src" => {}
         "dst" | "dst_port" | "fe_id" | "always_true" => {
-            let finding = Finding::warning(rule.span(), "all clients go to the first server that is up");
+            let finding =
+                Finding::warning(rule.span(), "all clients go to the first server that is up");
             out.push(finding.help("HAProxy leaves them at the server that they have; here they go back to the first one when it is up again"));
             return Stuck::Together;
         }
@@ -196,11 +202,7 @@ fn stick(
 }
 
 /// The table of a rule: the one that it names, or the proxy's own.
-fn table<'a>(
-    proxy: &Proxy<'a>,
-    proxies: &Proxies<'a>,
-    rule: &Statement,
-) -> Option<&'a Statement> {
+fn table<'a>(proxy: &Proxy<'a>, proxies: &Proxies<'a>, rule: &Statement) -> Option<&'a Statement> {
     let named = rule.words.iter().position(|word| &*word.text == "table");
     let named = named.and_then(|at| rule.words.get(at + 1));
     match named {
@@ -223,8 +225,13 @@ fn expiry(table: &Statement, within: Span, aside: &mut Aside, out: &mut Findings
     }
     let expire = behind("expire").and_then(|word| server::time(&word.text, word.span, out));
     let Some(expire) = expire else {
-        let finding = Finding::warning(table.span(), "clients stay bound for 31 days after their last connection");
-        out.push(finding.help("HAProxy's table forgets nobody without expire; write a shorter time"));
+        let finding = Finding::warning(
+            table.span(),
+            "clients stay bound for 31 days after their last connection",
+        );
+        out.push(
+            finding.help("HAProxy's table forgets nobody without expire; write a shorter time"),
+        );
         return LONGEST;
     };
     let seconds = expire.as_millis().div_ceil(1_000).max(1);

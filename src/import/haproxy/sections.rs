@@ -178,6 +178,9 @@ impl Reader {
             self.comment(line.comment);
             return false;
         };
+        if self.sections.all.is_empty() {
+            self.sections.head.append(&mut self.comments);
+        }
         let statement = Statement {
             keyword,
             words: words.collect(),
@@ -210,12 +213,10 @@ impl Reader {
         true
     }
 
-    /// A line without words: comments above an empty line and the first section are about the file.
+    /// A line without words: comments above the first section are about the file.
     fn comment(&mut self, comment: Option<Box<str>>) {
         if let Some(comment) = comment {
             self.comments.push(comment.trim().into());
-        } else if self.sections.all.is_empty() {
-            self.sections.head.append(&mut self.comments);
         }
     }
 
@@ -259,10 +260,7 @@ impl Reader {
         if self.outside > MOST_OUTSIDE {
             return;
         }
-        let message = format!(
-            "{} stands in no section",
-            Shown(&statement.keyword.text)
-        );
+        let message = format!("{} stands in no section", Shown(&statement.keyword.text));
         let finding = Finding::new(statement.keyword.span, message);
         let help = "a section begins with global, defaults, listen, frontend or backend";
         reading.out.push(finding.help(help));

@@ -246,7 +246,12 @@ pub(super) fn read<'a>(
         out.push(Finding::new(statement.span(), message).help("write server web1 10.0.0.1:80"));
         return None;
     };
-    settings.read(statement.words.get(2..).unwrap_or_default(), section, aside, out);
+    settings.read(
+        statement.words.get(2..).unwrap_or_default(),
+        section,
+        aside,
+        out,
+    );
     let (address, port) = match value::target(&at.text) {
         Ok(target) => target,
         Err(cause) => {
@@ -303,7 +308,9 @@ impl Settings {
                 return;
             };
             rest = after;
-            let whole = arguments.last().map_or(word.span, |it| word.span.through(it.span));
+            let whole = arguments
+                .last()
+                .map_or(word.span, |it| word.span.through(it.span));
             match means {
                 M::Nothing(reason) => aside.add(section, whole, name, *reason),
                 M::Source => rest = self.source(arguments, rest),
@@ -407,7 +414,10 @@ fn number(text: &str, range: RangeInclusive<u32>, span: Span, out: &mut Findings
     let number = text.parse().ok().filter(|number| range.contains(number));
     if number.is_none() {
         let (least, most) = (range.start(), range.end());
-        out.error(span, format!("{} is no number from {least} to {most}", Shown(text)));
+        out.error(
+            span,
+            format!("{} is no number from {least} to {most}", Shown(text)),
+        );
     }
     number
 }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::aside::Aside;
+use super::aside::{Aside, Reason};
 use super::bind::{self, Bind};
 use super::page::Page;
 use super::proxy::{Mode, Proxies, Proxy};
+use super::scheduler::{self, Scheduling};
 use super::sections::Kind;
 use super::server::{self, Server};
-use super::scheduler::{self, Scheduling};
 use super::track;
 use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
 use crate::import::Value;
@@ -110,8 +110,11 @@ impl<'a, 's> Services<'a, 's> {
             self.out.push(Finding::note(span, message));
             return;
         }
-        let serves = front.section.last_of("server").is_some() || front.last("default_backend").is_some();
-        if let Some(page) = Page::of(front).filter(|_| !serves || front.section.last_of("stats").is_some()) {
+        let serves =
+            front.section.last_of("server").is_some() || front.last("default_backend").is_some();
+        if let Some(page) =
+            Page::of(front).filter(|_| !serves || front.section.last_of("stats").is_some())
+        {
             self.out.push(page.finding());
             if !serves {
                 return;
@@ -150,14 +153,20 @@ impl<'a, 's> Services<'a, 's> {
             chosen = chosen.or(rule.words.first());
         }
         let default = || front.last("default_backend")?.words.first();
-        if chosen.is_none() && front.section.kind == Kind::Listen && front.section.last_of("server").is_some() {
+        if chosen.is_none()
+            && front.section.kind == Kind::Listen
+            && front.section.last_of("server").is_some()
+        {
             return Some(front.clone());
         }
         let Some(name) = chosen.or_else(default) else {
             if front.section.kind == Kind::Listen {
                 return Some(front.clone());
             }
-            let finding = Finding::warning(front.section.head.span(), "not carried over: no servers stand behind it");
+            let finding = Finding::warning(
+                front.section.head.span(),
+                "not carried over: no servers stand behind it",
+            );
             self.out.push(finding.help("write default_backend NAME"));
             return None;
         };
@@ -168,39 +177,58 @@ impl<'a, 's> Services<'a, 's> {
         let message = format!("there is no section {}", Shown(&name.text));
         let known = self.proxies.all.iter().map(Proxy::name);
         let finding = Finding::new(name.span, message);
-        self.out.push(match nearest(&name.text, known.take(MOST_COMPARED)) {
-            Some(near) => finding
-                .help(format!("did you mean {}?", Shown(near)))
-                .fix(Fix::replace(name.span, near)),
-            None => finding.help("write a backend of this name"),
-        });
+        self.out
+            .push(match nearest(&name.text, known.take(MOST_COMPARED)) {
+                Some(near) => finding
+                    .help(format!("did you mean {}?", Shown(near)))
+                    .fix(Fix::replace(name.span, near)),
+                None => finding.help("write a backend of this name"),
+            });
         None
     }
 
     /// Whether layer 4 can do what this proxy does.
     fn is_layer_four(&mut self, front: &Proxy<'s>, back: &Proxy<'s>, tls: Option<Span>) -> bool {
         if let Some(span) = tls {
-            let finding = Finding::warning(span, "not carried over: HAProxy ends TLS here, and layer 4 does not");
-            self.out.push(finding.help("let the servers end TLS, or keep HAProxy behind the director for this service"));
+            let finding = Finding::warning(
+                span,
+                "not carried over: HAProxy ends TLS here, and layer 4 does not",
+            );
+            self.out.push(finding.help(
+                "let the servers end TLS, or keep HAProxy behind the director for this service",
+            ));
             return false;
         }
         let span = front.section.head.span();
         match front.mode() {
             Mode::Tcp => {}
             Mode::Http => {
-                let finding = Finding::warning(span, "mode http: from here on whole connections are spread, not requests");
-                self.out.push(finding.help("nothing reads or changes requests; servers see the client's own address"));
+                let finding = Finding::warning(
+                    span,
+                    "mode http: from here on whole connections are spread, not requests",
+                );
+                self.out.push(finding.help(
+                    "nothing reads or changes requests; servers see the client's own address",
+                ));
             }
             Mode::Other => {
-                self.out.push(Finding::warning(span, "not carried over: its mode is neither tcp nor http"));
+                self.out.push(Finding::warning(
+                    span,
+                    "not carried over: its mode is neither tcp nor http",
+                ));
                 return false;
             }
         }
         let wrapped = back.section.all_of("server").take(MOST_COMPARED);
-        let wrapped = wrapped.filter_map(|it| it.words.get(2..)?.iter().find(|word| &*word.text == "ssl"));
+        let wrapped =
+            wrapped.filter_map(|it| it.words.get(2..)?.iter().find(|word| &*word.text == "ssl"));
         if let Some(word) = wrapped.into_iter().next() {
-            let finding = Finding::warning(word.span, "not carried over: HAProxy speaks TLS with the servers, and layer 4 adds none");
-            self.out.push(finding.help("let the clients speak TLS with the servers themselves"));
+            let finding = Finding::warning(
+                word.span,
+                "not carried over: HAProxy speaks TLS with the servers, and layer 4 adds none",
+            );
+            self.out
+                .push(finding.help("let the clients speak TLS with the servers themselves"));
             return false;
         }
         true
@@ -212,15 +240,22 @@ impl<'a, 's> Services<'a, 's> {
         let within = back.within();
         for statement in back.section.all_of("server") {
             let settings = back.settings.clone();
-            servers.extend(server::read(statement, settings, within, self.aside, self.out));
+            servers.extend(server::read(
+                statement, settings, within, self.aside, self.out,
+            ));
         }
         for statement in back.section.all_of("server-template") {
-            let finding = Finding::new(statement.span(), "server-template makes servers from a name, and IPVS needs addresses");
-            self.out.push(finding.help("write a server line for each address"));
+            let finding = Finding::new(
+                statement.span(),
+                "server-template makes servers from a name, and IPVS needs addresses",
+            );
+            self.out
+                .push(finding.help("write a server line for each address"));
         }
         for statement in back.section.all_of("dispatch") {
             let finding = Finding::new(statement.span(), "dispatch has no server of a name");
-            self.out.push(finding.help("write server NAME ADDRESS in its place"));
+            self.out
+                .push(finding.help("write server NAME ADDRESS in its place"));
         }
         servers
     }
@@ -250,11 +285,23 @@ impl<'a, 's> Services<'a, 's> {
         }
         let scheduling = scheduler::of(back, self.proxies, servers, self.aside, self.out);
         let members = self.members(back, servers, bind, &scheduling);
+        if members.is_empty() {
+            let message = format!(
+                "not carried over: {} has no servers",
+                shown(bind.address, bind.port)
+            );
+            self.out.push(Finding::warning(bind.span, message));
+            return;
+        }
         let head = &front.section.head.remarks;
         let mut remarks = head.clone();
         for statement in front.section.all_of("bind").take(MOST_COMPARED) {
-            remarks.before.extend(statement.remarks.before.iter().cloned());
-            remarks.before.extend(statement.remarks.behind.iter().cloned());
+            remarks
+                .before
+                .extend(statement.remarks.before.iter().cloned());
+            remarks
+                .before
+                .extend(statement.remarks.behind.iter().cloned());
         }
         let balance = back.section.last_of("balance").map(|it| &it.remarks);
         let balance = balance.map_or_else(Vec::new, |it| {
@@ -290,7 +337,8 @@ impl<'a, 's> Services<'a, 's> {
             };
             if let Some(known) = places.get(&(server.address, port)) {
                 let finding = Finding::warning(server.span, "the same server a second time");
-                self.out.push(finding.help("the first one has the weight of both"));
+                self.out
+                    .push(finding.help("the first one has the weight of both"));
                 if let Some(known) = members.get_mut(*known) {
                     known.weight = known.weight.saturating_add(weight(server) * factor);
                 }
@@ -298,9 +346,10 @@ impl<'a, 's> Services<'a, 's> {
             }
             places.insert((server.address, port), members.len());
             let check = checks.of_server(server, self.proxies, self.aside, self.out);
-            let slow_start = self.slow_start(server, scheduling);
+            let slow_start = self.slow_start(back.within(), server, scheduling);
             if server.settings.most_connections.is_some_and(|it| it > 0) {
-                self.threshold(server.span);
+                self.aside
+                    .add(back.within(), server.span, "maxconn", Reason::Threshold);
             }
             members.push(Member {
                 address: server.address,
@@ -319,39 +368,51 @@ impl<'a, 's> Services<'a, 's> {
         if scheduling.in_order {
             in_order(&mut members);
         }
+        if members.iter().all(|it| it.backup) {
+            // They stand in for nobody.
+            members.iter_mut().for_each(|it| it.backup = false);
+        }
         members
     }
 
     /// The port of a server that IPVS can use for this address.
     fn usable(&mut self, server: &Server<'s>, bind: &Bind) -> Option<u16> {
         if server.address.is_ipv4() != bind.address.is_ipv4() {
-            let message = format!("{} and the virtual address {} are of two families", server.address, bind.address);
-            let finding = Finding::new(server.span, message);
-            self.out.push(finding.help("IPVS joins them by forwarding: tun only; write a server of the same family"));
+            let message = format!(
+                "not carried over: {} behind the virtual address {}: they are of two families",
+                server.address, bind.address
+            );
+            let finding = Finding::warning(server.span, message);
+            self.out.push(finding.help(
+                "IPVS joins them by forwarding: tun only; write a server of the same family",
+            ));
             return None;
         }
         let port = server.port.of(bind.port);
         if port.is_none() {
-            let message = format!("no port is left of {} for clients of port {}", server.name, bind.port);
+            let message = format!(
+                "no port is left of {} for clients of port {}",
+                server.name, bind.port
+            );
             self.out.error(server.span, message);
         }
         port
     }
 
-    fn slow_start(&mut self, server: &Server<'s>, scheduling: &Scheduling) -> Option<Duration> {
+    fn slow_start(
+        &mut self,
+        within: Span,
+        server: &Server<'s>,
+        scheduling: &Scheduling,
+    ) -> Option<Duration> {
         let time = server.settings.slow_start.filter(|it| !it.is_zero())?;
         if !scheduling.shares_by_weight() {
-            let message = format!("not carried over: slowstart under {}", scheduling.scheduler);
-            self.out.push(Finding::note(server.span, message));
+            self.aside
+                .add(within, server.span, "slowstart", Reason::Slow);
             return None;
         }
         let seconds = u64::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
         Some(Duration::from_secs(seconds.clamp(1, 86_400)))
-    }
-
-    fn threshold(&mut self, span: Span) {
-        let finding = Finding::warning(span, "maxconn becomes upper_threshold: more clients are refused, and do not wait");
-        self.out.push(finding.help("IPVS also counts connections that ended within the last two minutes; take a higher number where there are many short ones"));
     }
 
     /// Sections with servers that no client reaches.
@@ -361,7 +422,8 @@ impl<'a, 's> Services<'a, 's> {
             let is_used = self.used.binary_search(&proxy.name()).is_ok();
             if proxy.section.kind == Kind::Backend && !is_used {
                 let message = "not carried over: no frontend that is carried over uses it";
-                self.out.push(Finding::note(proxy.section.head.span(), message));
+                self.out
+                    .push(Finding::note(proxy.section.head.span(), message));
             }
         }
     }

@@ -48,16 +48,35 @@ impl Checks {
             return tracked(&self.name, server, proxies, aside, out);
         }
         if settings.check {
-            return Some(check::of_server(&self.questions, settings, &self.times, server.span, out));
+            return Some(check::of_server(
+                &self.questions,
+                settings,
+                &self.times,
+                server.span,
+                out,
+            ));
         }
         if settings.agent.check {
-            let finding = Finding::warning(server.span, "agent-check without check: the server is checked by a connection, too");
+            let finding = Finding::warning(
+                server.span,
+                "agent-check without check: the server is checked by a connection, too",
+            );
             out.push(finding.help("an agent alone does not say whether the service answers"));
-            return Some(check::of_server(&self.questions, settings, &self.times, server.span, out));
+            return Some(check::of_server(
+                &self.questions,
+                settings,
+                &self.times,
+                server.span,
+                out,
+            ));
         }
         if let Some(span) = settings.about_checks {
-            let finding = Finding::warning(span, "nobody checks this server: the word check is missing");
-            out.push(finding.help("HAProxy does the same: it takes the server as up for ever; add check"));
+            let finding =
+                Finding::warning(span, "nobody checks this server: the word check is missing");
+            out.push(
+                finding
+                    .help("HAProxy does the same: it takes the server as up for ever; add check"),
+            );
         }
         None
     }
@@ -80,21 +99,28 @@ fn tracked(
             None => (here.clone(), &*name),
         };
         let proxy = proxies.named(&section);
-        let statement = proxy.and_then(|proxy| {
-            proxy.section.last_of(&format!("server {name}"))
-        });
+        let statement = proxy.and_then(|proxy| proxy.section.last_of(&format!("server {name}")));
         let (Some(proxy), Some(statement)) = (proxy, statement) else {
             let message = format!("there is no server {} in {}", Shown(name), Shown(&section));
             out.push(Finding::new(span, message).help("write track SECTION/SERVER"));
             return None;
         };
-        let other = server::read(statement, proxy.settings.clone(), proxy.within(), aside, out)?;
+        let other = server::read(
+            statement,
+            proxy.settings.clone(),
+            proxy.within(),
+            aside,
+            out,
+        )?;
         if other.settings.track.is_some() {
             (here, track) = (section, other.settings.track);
             continue;
         }
         if !other.settings.check {
-            out.error(span, format!("the tracked server {} has no check", Shown(name)));
+            out.error(
+                span,
+                format!("the tracked server {} has no check", Shown(name)),
+            );
             return None;
         }
         return Some(check_of(proxy, other, span, out));
@@ -104,12 +130,7 @@ fn tracked(
 }
 
 /// The check of a server of another section: it says where, because it is asked for somebody else.
-fn check_of(
-    proxy: &Proxy<'_>,
-    mut other: Server<'_>,
-    span: Span,
-    out: &mut Findings,
-) -> Value {
+fn check_of(proxy: &Proxy<'_>, mut other: Server<'_>, span: Span, out: &mut Findings) -> Value {
     let port = match other.port {
         Port::Fixed(port) => Some(port),
         Port::Same | Port::Moved(_) => None,

@@ -18,7 +18,8 @@ const HEAD: [&str; 4] = [
     "dr needs each virtual address on lo of the servers (realserver); nat needs this host as their gateway.",
 ];
 
-const DIRECT: &str = "the ports stay: each virtual address must be on lo of the servers (realserver start)";
+const DIRECT: &str =
+    "the ports stay: each virtual address must be on lo of the servers (realserver start)";
 const MASQUERADED: &str = "ports change: the servers' default route must lead through this host";
 
 /// The kernel's own time after which it forgets an idle connection.
@@ -35,7 +36,9 @@ pub(super) fn write(
     about_defaults: &[Box<str>],
 ) -> Document {
     let mut document = Document::default();
-    document.head.extend(head.iter().map(|line| line.to_string()));
+    document
+        .head
+        .extend(head.iter().map(|line| line.to_string()));
     document.head.push(format!("Made from {name}."));
     document.head.extend(HEAD.map(str::to_owned));
     if let Some(idle) = idle.filter(|it| *it > FORGETS) {
@@ -52,7 +55,9 @@ pub(super) fn write(
     }
     for service in services {
         let pooled = pools.contains_key(&pool_name(service.back));
-        document.list("virtual_services").push(item(service, services, pooled));
+        document
+            .list("virtual_services")
+            .push(item(service, services, pooled));
     }
     document
 }
@@ -60,7 +65,10 @@ pub(super) fn write(
 /// The forwarding that all services have.
 fn common_forwarding(services: &[Service<'_>]) -> Option<bool> {
     let first = services.first()?.is_direct;
-    services.iter().all(|it| it.is_direct == first).then_some(first)
+    services
+        .iter()
+        .all(|it| it.is_direct == first)
+        .then_some(first)
 }
 
 fn forwarding(is_direct: bool) -> Entry {
@@ -78,7 +86,11 @@ fn defaults(document: &mut Document, services: &[Service<'_>], comments: &[Box<s
     let mut entries = Vec::new();
     entries.extend(common_forwarding(services).map(forwarding));
     let min_healthy = Entry::new("min_healthy", Value::word(0));
-    entries.push(min_healthy.remark("as HAProxy: with no healthy server clients are refused; 1 keeps the last one in"));
+    entries.push(
+        min_healthy.remark(
+            "as HAProxy: with no healthy server clients are refused; 1 keeps the last one in",
+        ),
+    );
     if inhibits(services) {
         let entry = Entry::new("inhibit_on_failure", Value::word("true"));
         entries.push(entry.remark("as HAProxy: connections to a server that is down live on"));
@@ -89,21 +101,29 @@ fn defaults(document: &mut Document, services: &[Service<'_>], comments: &[Box<s
         entries.push(entry.remark("HAProxy's timing"));
     }
     if let Some(first) = entries.first_mut() {
-        first.before.extend(comments.iter().map(|it| it.to_string()));
+        first
+            .before
+            .extend(comments.iter().map(|it| it.to_string()));
     }
     document.map("defaults").append(&mut entries);
 }
 
 /// Whether the connections of some server that is down live on.
 fn inhibits(services: &[Service<'_>]) -> bool {
-    services.iter().flat_map(|it| &it.servers).any(|it| it.inhibit)
+    services
+        .iter()
+        .flat_map(|it| &it.servers)
+        .any(|it| it.inhibit)
 }
 
 /// Lists of servers that several services have alike, by name.
 fn pools(services: &[Service<'_>]) -> BTreeMap<String, Vec<Item>> {
     let mut lists: BTreeMap<String, Vec<&Service<'_>>> = BTreeMap::new();
     for service in services {
-        lists.entry(pool_name(service.back)).or_default().push(service);
+        lists
+            .entry(pool_name(service.back))
+            .or_default()
+            .push(service);
     }
     let mut pools = BTreeMap::new();
     let inhibits = inhibits(services);
@@ -171,7 +191,10 @@ fn scheduling(service: &Service<'_>) -> Vec<Entry> {
         entries.push(Entry::new("scheduler_flags", flags));
     }
     if let Some(time) = scheduling.persistence {
-        entries.push(Entry::new("persistence", Value::word(written_duration(time))));
+        entries.push(Entry::new(
+            "persistence",
+            Value::word(written_duration(time)),
+        ));
     }
     entries
 }
@@ -268,9 +291,18 @@ fn member(member: &Member, common: &Common, inhibits: bool) -> Item {
         _ => Value::Map(entries),
     };
     let mut item = Item::new(value);
-    item.before = member.remarks.before.iter().map(|it| it.to_string()).collect();
+    item.before = member
+        .remarks
+        .before
+        .iter()
+        .map(|it| it.to_string())
+        .collect();
     let disabled = member.disabled.then_some("disabled in HAProxy");
-    let remarks = [Some(&*member.name), disabled, member.remarks.behind.as_deref()];
+    let remarks = [
+        Some(&*member.name),
+        disabled,
+        member.remarks.behind.as_deref(),
+    ];
     let remarks: Vec<&str> = remarks.into_iter().flatten().collect();
     item.remark = Some(remarks.join("; "));
     item

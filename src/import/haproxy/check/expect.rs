@@ -34,7 +34,8 @@ impl<'a> Expect<'a> {
             && TOLD.contains(&&*word.text)
         {
             if &*word.text == "ok-status" && &*value.text == "L7OKC" {
-                let finding = Finding::warning(value.span, "a conditional success counts as a success");
+                let finding =
+                    Finding::warning(value.span, "a conditional success counts as a success");
                 out.push(finding.help("HAProxy would give the server no new connections"));
             }
             rest = after;
@@ -56,7 +57,10 @@ impl<'a> Expect<'a> {
             None => &kind.text,
         };
         let Some(pattern) = after.first() else {
-            out.error(span, "expect has a kind and what is expected: expect string +PONG");
+            out.error(
+                span,
+                "expect has a kind and what is expected: expect string +PONG",
+            );
             return None;
         };
         Some(Self {
@@ -93,7 +97,10 @@ pub(super) fn literal(expression: &str) -> Option<String> {
 /// What is said of an expectation that cannot be carried over.
 pub(super) fn without(expect: &Expect<'_>) -> Finding {
     let not = if expect.negated { "! " } else { "" };
-    let message = format!("not carried over: expect {not}{}", crate::diagnostic::Shown(expect.kind));
+    let message = format!(
+        "not carried over: expect {not}{}",
+        crate::diagnostic::Shown(expect.kind)
+    );
     let help = match (expect.kind, expect.negated) {
         ("rstring" | "rstatus" | "rbinary", _) => {
             "there are no regular expressions; write a part of the answer that is always the same"

@@ -46,11 +46,7 @@ impl Request {
 }
 
 /// The option's words and the rules as questions.
-pub(super) fn questions(
-    words: &[Word],
-    rules: &[&Statement],
-    out: &mut Findings,
-) -> Vec<Question> {
+pub(super) fn questions(words: &[Word], rules: &[&Statement], out: &mut Findings) -> Vec<Question> {
     let mut all = Vec::new();
     let mut at = Request::new(Question::connect());
     line(&mut at, words, out);
@@ -142,7 +138,10 @@ fn send(at: &mut Request, words: &[Word], span: Span, out: &mut Findings) {
                 1
             }
             (other, _) => {
-                out.error(word.span, format!("unknown keyword {} of send", Shown(other)));
+                out.error(
+                    word.span,
+                    format!("unknown keyword {} of send", Shown(other)),
+                );
                 return;
             }
         };
@@ -192,16 +191,23 @@ fn header(at: &mut Request, name: &str, value: &str, span: Span, out: &mut Findi
         }
     } else if name.eq_ignore_ascii_case("authorization") {
         out.push(not("write user and password_file in the check"));
-    } else if ["connection", "content-length", "transfer-encoding", "proxy-authorization"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+    } else if [
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "proxy-authorization",
+    ]
+    .iter()
+    .any(|known| name.eq_ignore_ascii_case(known))
     {
-        let message = format!("not carried over: the header {name}, which the director writes itself");
+        let message =
+            format!("not carried over: the header {name}, which the director writes itself");
         out.push(Finding::note(span, message));
     } else if name.is_empty() || name.len() > 64 || !name.chars().all(is_token) || !visible {
         out.push(not("a header has a name, and a value of visible ASCII"));
     } else {
-        at.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        at.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         if at.headers.len() < MOST_HEADERS {
             at.headers.push((name.to_owned(), value.to_owned()));
         } else {
@@ -236,7 +242,10 @@ fn expected(at: &mut Request, expect: &Expect<'_>, out: &mut Findings) {
         Some(_) | None => out.push(expect::without(expect)),
     }
     if at.contains.is_some() && at.method == "HEAD" {
-        out.push(Finding::warning(expect.span, "HEAD becomes GET: the answer to HEAD has no body"));
+        out.push(Finding::warning(
+            expect.span,
+            "HEAD becomes GET: the answer to HEAD has no body",
+        ));
         "GET".clone_into(&mut at.method);
     }
 }
@@ -255,7 +264,11 @@ fn statuses(text: &str, negated: bool) -> Option<Vec<(u16, u16)>> {
         let high: u16 = high.trim().parse().ok()?;
         wanted.push((low, high));
     }
-    let is_wanted = |status: &u16| wanted.iter().any(|(low, high)| low <= status && status <= high);
+    let is_wanted = |status: &u16| {
+        wanted
+            .iter()
+            .any(|(low, high)| low <= status && status <= high)
+    };
     ranges(|status| is_wanted(&status) != negated)
 }
 
@@ -269,8 +282,12 @@ fn statuses_of_expression(expression: &str) -> Option<Vec<(u16, u16)>> {
         Some(head) => (head, true),
         None => (inner, false),
     };
-    let grouped = choices.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
-    let set = choices.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    let grouped = choices
+        .strip_prefix('(')
+        .and_then(|it| it.strip_suffix(')'));
+    let set = choices
+        .strip_prefix('[')
+        .and_then(|it| it.strip_suffix(']'));
     let wanted: Vec<String> = match (grouped, set) {
         (_, Some(set)) if hundreds => set.chars().map(String::from).collect(),
         (Some(group), _) => group.split('|').map(str::to_owned).collect(),

@@ -31,13 +31,17 @@ pub(super) fn question(name: &str, words: &[Word], span: Span, out: &mut Finding
             };
         }
         "external-check" => {
-            let message = "not carried over: the program of external-check; the check is a connection";
+            let message =
+                "not carried over: the program of external-check; the check is a connection";
             let finding = Finding::warning(span, message);
             out.push(finding.help("write check: {exec: {command: [/path, argument]}}; it finds the server in LVS_ADDRESS and LVS_PORT"));
             Vec::new()
         }
         other => {
-            let message = format!("not carried over: option {}; the check is a connection", Shown(other));
+            let message = format!(
+                "not carried over: option {}; the check is a connection",
+                Shown(other)
+            );
             out.push(Finding::warning(span, message));
             Vec::new()
         }
@@ -54,7 +58,10 @@ fn user<'a>(words: &'a [Word], out: &mut Findings) -> Option<&'a str> {
     let at = words.iter().position(|word| &*word.text == "user")?;
     let name = words.get(at + 1)?;
     if name.text.len() > LONGEST_USER {
-        out.error(name.span, format!("a user's name has at most {LONGEST_USER} bytes"));
+        out.error(
+            name.span,
+            format!("a user's name has at most {LONGEST_USER} bytes"),
+        );
         return None;
     }
     Some(&name.text)
@@ -64,7 +71,10 @@ fn user<'a>(words: &'a [Word], out: &mut Findings) -> Option<&'a str> {
 fn mysql(words: &[Word], span: Span, out: &mut Findings) -> Vec<Entry> {
     let Some(user) = user(words, out) else {
         let finding = Finding::warning(span, "MySQL blocks hosts that only read its greeting");
-        out.push(finding.help("write option mysql-check user NAME, and make that user without a password"));
+        out.push(
+            finding
+                .help("write option mysql-check user NAME, and make that user without a password"),
+        );
         // The end of the packet's header, and the version of the protocol.
         return vec![payload("expect", b"\x00\x00\x00\x0a".to_vec())];
     };
@@ -84,8 +94,8 @@ fn mysql(words: &[Word], span: Span, out: &mut Findings) -> Vec<Entry> {
     send.extend(login);
     // COM_QUIT.
     send.extend(b"\x01\x00\x00\x00\x01");
-    // A packet of seven bytes, the second of the server's, that says OK.
-    talk(send, b"\x07\x00\x00\x02\x00")
+    // A short packet, the second of the server's, that says OK.
+    talk(send, b"\x00\x00\x02\x00")
 }
 
 /// A startup message, and any request for a login or none.
@@ -106,7 +116,8 @@ fn postgresql(words: &[Word], span: Span, out: &mut Findings) -> Vec<Entry> {
 
 fn smtp(words: &[Word]) -> Question {
     let name = words.get(1).map_or("localhost", |word| &*word.text);
-    let is_name = !name.is_empty() && name.len() <= 255 && name.bytes().all(|it| it.is_ascii_graphic());
+    let is_name =
+        !name.is_empty() && name.len() <= 255 && name.bytes().all(|it| it.is_ascii_graphic());
     let name = if is_name { name } else { "localhost" };
     Question::new(Kind::Smtp, vec![Entry::new("helo", Value::text(name))])
 }

@@ -187,7 +187,9 @@ fn asked(question: &Question, settings: &Settings, span: Span, out: &mut Finding
 
 /// From where a server is asked.
 fn path(settings: &Settings) -> Vec<Entry> {
-    let source = settings.source.map(|it| Entry::new("source", Value::text(it)));
+    let source = settings
+        .source
+        .map(|it| Entry::new("source", Value::text(it)));
     let interface = settings.interface.as_deref();
     let interface = interface.map(|it| Entry::new("interface", Value::text(it)));
     source.into_iter().chain(interface).collect()

@@ -49,7 +49,13 @@ pub(super) fn entries(
 ) -> Vec<Entry> {
     let inter = settings.inter.unwrap_or(INTER);
     let interval = within(inter, &INTERVALS, "inter", span, out);
-    let timeout = within(deadline(inter, times), &TIMEOUTS, "the time limit of a check", span, out);
+    let timeout = within(
+        deadline(inter, times),
+        &TIMEOUTS,
+        "the time limit of a check",
+        span,
+        out,
+    );
     let rise = count(settings.rise.unwrap_or(RISE), "rise", span, out);
     let fall = count(settings.fall.unwrap_or(FALL), "fall", span, out);
     let mut entries = vec![
@@ -79,7 +85,11 @@ fn deadline(inter: Duration, times: &Times) -> Duration {
         return inter;
     };
     let connect = times.connect.map_or(inter, |connect| connect.min(inter));
-    if times.talks { connect + check } else { connect }
+    if times.talks {
+        connect + check
+    } else {
+        connect
+    }
 }
 
 /// The times of an agent: what it says counts at once.
@@ -96,7 +106,13 @@ pub(super) fn of_agent(
         ..*times
     };
     let timeout = deadline(inter, &talking);
-    let timeout = within(timeout, &TIMEOUTS, "the time limit of an agent check", span, out);
+    let timeout = within(
+        timeout,
+        &TIMEOUTS,
+        "the time limit of an agent check",
+        span,
+        out,
+    );
     vec![
         Entry::new("interval", duration(interval)),
         Entry::new("timeout", duration(timeout)),

@@ -120,7 +120,10 @@ pub(super) fn connect(words: &[Word], out: &mut Findings) -> Question {
             }
             "default" | "linger" => false,
             other => {
-                out.error(word.span, format!("unknown keyword {} of connect", Shown(other)));
+                out.error(
+                    word.span,
+                    format!("unknown keyword {} of connect", Shown(other)),
+                );
                 false
             }
         };
@@ -146,7 +149,10 @@ fn say(at: &mut Conversation, keyword: &str, words: &[Word], span: Span, out: &m
         return;
     };
     if bytes.to_ascii_uppercase().starts_with(b"AUTH") {
-        let finding = Finding::warning(span, "what a check sends is shown in the log and the status");
+        let finding = Finding::warning(
+            span,
+            "what a check sends is shown in the log and the status",
+        );
         out.push(finding.help("it seems to have a password: write an exec check in its place"));
     }
     at.said.extend_from_slice(&bytes);
@@ -177,8 +183,13 @@ fn expected(at: &mut Conversation, expect: &Expect<'_>, out: &mut Findings) {
         return;
     }
     if at.questions.len() == 1 {
-        let finding = Finding::warning(expect.span, "several answers in one connection become several checks");
-        out.push(finding.help("each says all that comes before at once, and waits for its own answer"));
+        let finding = Finding::warning(
+            expect.span,
+            "several answers in one connection become several checks",
+        );
+        out.push(
+            finding.help("each says all that comes before at once, and waits for its own answer"),
+        );
     }
     let mut settings = Vec::new();
     if !at.said.is_empty() {

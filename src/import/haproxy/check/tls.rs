@@ -19,8 +19,11 @@ pub(super) fn asked(
     let kind = match question.kind {
         Kind::Tcp => {
             if !question.settings.is_empty() {
-                let finding = Finding::warning(span, "nothing is said or expected in a check by TLS");
-                out.push(finding.help("the check is a handshake; write an exec check for the rest"));
+                let finding =
+                    Finding::warning(span, "nothing is said or expected in a check by TLS");
+                out.push(
+                    finding.help("the check is a handshake; write an exec check for the rest"),
+                );
             }
             settings.extend(keys);
             "tls"
@@ -42,7 +45,9 @@ pub(super) fn asked(
 fn keys(question: &Question, tls: &Tls, span: Span, out: &mut Findings) -> Vec<Entry> {
     let mut entries = Vec::new();
     let name = question.name.as_deref();
-    let name = name.or(tls.check_name.as_deref()).or(tls.verify_host.as_deref());
+    let name = name
+        .or(tls.check_name.as_deref())
+        .or(tls.verify_host.as_deref());
     let is_name = |name: &&str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
         !name.is_empty() && name.len() <= 253 && name.chars().all(allowed)
@@ -57,8 +62,14 @@ fn keys(question: &Question, tls: &Tls, span: Span, out: &mut Findings) -> Vec<E
     if !verified {
         entries.push(Entry::new("verify", Value::word("false")));
     } else if name.is_none() {
-        let finding = Finding::warning(span, "the director also verifies for whom the certificate is");
-        out.push(finding.help("HAProxy verifies only who signed it, without verifyhost; write server_name"));
+        let finding = Finding::warning(
+            span,
+            "the director also verifies for whom the certificate is",
+        );
+        out.push(
+            finding
+                .help("HAProxy verifies only who signed it, without verifyhost; write server_name"),
+        );
     }
     let certificates = [
         ("ca_file", &tls.ca_file),

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Files of HAProxy, and what becomes of them.
+//!
+//! `tests/import/haproxy/NAME.cfg` becomes `NAME.yaml`, unless there is an error, and `NAME.said` is what is said about
+//! its lines. `UPDATE_GOLDEN=1 cargo test --test import_haproxy` rewrites both.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use lvs_director::config;
+use lvs_director::diagnostic::{Diagnostics, Severity};
+use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// A host with some variables and, unless the file's name says otherwise, two virtual addresses.
+struct Host {
+    virtual_addresses: Vec<IpAddr>,
+}
+
+impl Surroundings for Host {
+    fn include(&self, _: &str, _: &str) -> Vec<Included> {
+        Vec::new()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "VIP" => Some("192.0.2.77".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        }
+    }
+
+    fn host_name(&self) -> String {
+        "host.example".to_owned()
+    }
+
+    fn virtual_addresses(&self) -> Vec<IpAddr> {
+        self.virtual_addresses.clone()
+    }
+}
+
+impl Host {
+    fn with_addresses() -> Self {
+        let addresses = ["192.0.2.10", "2001:db8::10"];
+        Self {
+            virtual_addresses: addresses.map(|it| it.parse().unwrap()).to_vec(),
+        }
+    }
+
+    fn of(path: &Path) -> Self {
+        if path
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .ends_with("no-vip")
+        {
+            return Self {
+                virtual_addresses: Vec::new(),
+            };
+        }
+        Self::with_addresses()
+    }
+}
+
+fn read(bytes: &[u8]) -> Imported {
+    import(
+        Some(Kind::Haproxy),
+        "haproxy.cfg",
+        bytes,
+        &Host::with_addresses(),
+    )
+}
+
+fn text_of(imported: &Imported) -> String {
+    match &imported.output {
+        Output::Director(document) => document.to_string(),
+        Output::Text(text) => text.clone(),
+    }
+}
+
+/// Without the blanks that the renderer leaves at the end of a line.
+fn said(diagnostics: &Diagnostics) -> String {
+    let text = diagnostics.render(false);
+    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
+}
+
+fn files() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/haproxy");
+    let entries = fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "cfg"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 20);
+    files
+}
+
+/// Compares a text with a golden file, which is missing when the text is empty.
+fn compare(golden: &Path, text: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        match text.trim().is_empty() {
+            true => drop(fs::remove_file(golden)),
+            false => fs::write(golden, text).unwrap(),
+        }
+    }
+    let expected = fs::read_to_string(golden).unwrap_or_default();
+    assert_eq!(text.trim(), expected.trim(), "{}", golden.display());
+}
+
+/// Our own reader takes what has no error.
+fn usable(name: &str, imported: &Imported) -> Option<String> {
+    if imported.diagnostics.has_errors() {
+        return None;
+    }
+    let text = text_of(imported);
+    let parsed = config::parse(name, text.as_bytes());
+    assert!(parsed.is_ok(), "{name}:\n{text}\n{}", parsed.unwrap_err());
+    Some(text)
+}
+
+#[test]
+fn each_file_becomes_a_file_of_ours_and_nothing_is_left_out_silently() {
+    for path in files() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let imported = import(None, name, &bytes, &Host::of(&path));
+        assert_eq!(imported.kind, Some(Kind::Haproxy), "{name}");
+        let text = usable(name, &imported).unwrap_or_default();
+        compare(&path.with_extension("yaml"), &text);
+        compare(&path.with_extension("said"), &said(&imported.diagnostics));
+    }
+}
+
+/// Corrections are made until there are none, and none comes back.
+#[test]
+fn corrections_come_to_an_end() {
+    for path in files() {
+        let mut bytes = fs::read(&path).unwrap();
+        let mut rounds = 0;
+        loop {
+            let imported = import(None, "haproxy.cfg", &bytes, &Host::of(&path));
+            let corrected = imported.corrected();
+            let Some((_, text)) = corrected.texts.first() else {
+                break;
+            };
+            bytes = text.clone().into_bytes();
+            rounds += 1;
+            assert!(rounds < 10, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn misspelt_words_are_corrected() {
+    let good = "defaults\n  mode tcp\nlisten a\n  bind 192.0.2.1:80\n  balance leastconn\n  server s 10.0.0.1:80 check inter 3s\n";
+    let clean = text_of(&read(good.as_bytes()));
+    for (right, wrong) in [
+        ("balance", "balnce"),
+        ("leastconn", "leastcon"),
+        ("server s", "sever s"),
+        ("listen", "lisen"),
+        ("check inter", "chek inter"),
+        ("inter 3s", "intr 3s"),
+        (" 10.0.0.1", "\u{3000}10.0.0.1"),
+    ] {
+        let bad = good.replace(right, wrong);
+        let imported = read(bad.as_bytes());
+        let corrected = imported.corrected();
+        let (_, text) = corrected.texts.first().unwrap();
+        assert_eq!(text_of(&read(text.as_bytes())), clean, "{wrong}");
+    }
+}
+
+#[test]
+fn hostile_files_have_an_answer() {
+    let server = "  server a 10.0.0.1:80 check\n";
+    let listen = "listen a\n  bind 192.0.2.1:80\n";
+    let many = |line: &str, times: usize| line.repeat(times);
+    let mut state = 1_u64;
+    let random: Vec<u8> = (0..1 << 20)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            u8::try_from(state >> 56).unwrap()
+        })
+        .collect();
+    let texts: Vec<Vec<u8>> = vec![
+        random,
+        Vec::new(),
+        many(".if 1\n", 100_000).into_bytes(),
+        many(".endif\n", 100_000).into_bytes(),
+        many("{", 100_000).into_bytes(),
+        format!("{listen}{}", many(server, 20_000)).into_bytes(),
+        format!("listen a\n  bind :1-65535\n{}", many(server, 100)).into_bytes(),
+        format!("{listen}  server a 10.0.0.1:80 \"{}", many("x", 1 << 20)).into_bytes(),
+        format!("{listen}{}", many("  banana 1\n", 100_000)).into_bytes(),
+        format!(
+            "{listen}  option tcp-check\n{}{server}",
+            many("  tcp-check send x\n", 50_000)
+        )
+        .into_bytes(),
+        many(
+            "listen a\n  bind 192.0.2.1:80\n  server a 10.0.0.1:80 track a/a\n",
+            5_000,
+        )
+        .into_bytes(),
+        format!(
+            "global\n  setenv A {}\ndefaults\n{}",
+            many("x", 100_000),
+            many("  log \"${A}\"\n", 50_000)
+        )
+        .into_bytes(),
+        format!("{listen}  server a 10.0.0.1:80 {}", many("check ", 400_000)).into_bytes(),
+        format!(
+            "{listen}  server a 10.0.0.1:80 #{}\n",
+            many("\u{4e3b}", 2_000)
+        )
+        .into_bytes(),
+        b"listen a\n  bind \x00:\x01\xff\xfe\n  server \xe4 \\x".to_vec(),
+    ];
+    for bytes in texts {
+        let imported = read(&bytes);
+        usable("hostile", &imported);
+        let said = imported.diagnostics.render(false);
+        assert!(!said.contains('\x1b'));
+        let notes = imported.diagnostics.iter().count();
+        assert!(notes <= 1_000, "{notes}");
+    }
+}
+
+#[test]
+fn a_warning_says_what_runs_otherwise_and_an_error_what_cannot_run() {
+    let severity = |text: &str, part: &str| {
+        let imported = read(text.as_bytes());
+        let found = imported
+            .diagnostics
+            .iter()
+            .find(|it| it.message().contains(part));
+        found.map(|it| it.severity())
+    };
+    let with =
+        |line: &str| format!("listen a\n bind 192.0.2.1:80\n server s 10.0.0.1:80\n {line}\n");
+    assert_eq!(severity(&with("log global"), "log"), Some(Severity::Note));
+    assert_eq!(
+        severity(&with("retries 3"), "retries"),
+        Some(Severity::Warning)
+    );
+    assert_eq!(severity(&with("sever s"), "sever"), Some(Severity::Error));
+}
+
+/// Lines of which random files are made.
+const LINES: &[&str] = &[
+    "global",
+    "defaults",
+    "defaults d2",
+    "listen a",
+    "listen b from d2",
+    "frontend f",
+    "backend g",
+    "  bind 192.0.2.1:80",
+    "  bind :81-84",
+    "  bind [::]:81 v6only",
+    "  bind 192.0.2.1:85,192.0.2.2:85 name x",
+    "  mode tcp",
+    "  mode http",
+    "  balance leastconn",
+    "  balance source",
+    "  balance first",
+    "  balance random(2)",
+    "  hash-type consistent",
+    "  default_backend g",
+    "  use_backend g",
+    "  use_backend a if x",
+    "  option tcp-check",
+    "  tcp-check connect port 26379 ssl",
+    "  tcp-check send PING\\r\\n",
+    "  tcp-check send-binary 00ff",
+    "  tcp-check expect string +PONG",
+    "  tcp-check expect ! rstring ^a|b",
+    "  option httpchk",
+    "  option httpchk HEAD /x HTTP/1.1\\r\\nHost:\\ a.example\\r\\nX-A:\\ 1",
+    "  http-check send meth POST uri /y hdr A 'b \"c' hdr a d",
+    "  http-check expect status 200-201,403",
+    "  http-check expect ! status 500",
+    "  http-check expect rstatus ^(2|3)..",
+    "  http-check expect string '\"ok\": 1'",
+    "  http-check connect ssl sni a.example",
+    "  option mysql-check user m",
+    "  option pgsql-check user p",
+    "  option redis-check",
+    "  option ldap-check",
+    "  option smtpchk EHLO a.example",
+    "  option ssl-hello-chk",
+    "  option allbackups",
+    "  no option allbackups",
+    "  timeout check 500",
+    "  timeout connect 2s",
+    "  timeout client 3h",
+    "  timeout tunnel 40d",
+    "  stick-table type ip size 1m expire 30m",
+    "  stick on src",
+    "  stick on dst",
+    "  source 10.0.0.254",
+    "  default-server check inter 1s fastinter 500 downinter 10m rise 1 fall 200 slowstart 90s",
+    "  default-server agent-check agent-port 9999 agent-send \"x\\n\" observe layer4",
+    "  server s1 10.0.0.1:80 check weight 10",
+    "  server s2 10.0.0.2:8080 check port 81 addr 10.0.0.9 on-marked-down shutdown-sessions maxconn 100",
+    "  server s3 10.0.0.3 backup check inter 1 rise 2",
+    "  server s4 10.0.0.4:+1000 disabled track a/s1",
+    "  server s5 10.0.0.5:80 backup check-ssl verify none check-sni b.example",
+    "  server s6 10.0.0.6:80 weight 0 check check-ssl ca-file /etc/ca.pem crt /etc/me.pem",
+    "  server s7 2001:db8::7:80 check on-marked-up shutdown-backup-sessions",
+    "  stats uri /stats",
+    "  # remark: {x} \"y",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn what_has_no_error_is_a_configuration_of_ours(lines in prop::collection::vec(select(LINES), 0..24)) {
+        let mut text = "listen z\n bind 192.0.2.9:80\n server z 10.0.0.99:80\n".to_owned();
+        for line in lines {
+            let _ = writeln!(text, "{line}");
+        }
+        usable("random", &read(text.as_bytes()));
+    }
+
+    #[test]
+    fn any_text_has_an_answer(text in "(listen|server|bind|\"|'|\\\\|#|\\$|\\{|[ \\n\\t:a-z0-9*]){0,60}") {
+        usable("any", &read(text.as_bytes()));
+    }
+}
