@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use lvs_director::config;
-use lvs_director::diagnostic::{Diagnostics, Severity};
+use lvs_director::diagnostic::{Diagnostic, Diagnostics, Severity};
 use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -106,9 +106,10 @@ fn files() -> Vec<PathBuf> {
 /// Compares a text with a golden file, which is missing when the text is empty.
 fn compare(golden: &Path, text: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        match text.trim().is_empty() {
-            true => drop(fs::remove_file(golden)),
-            false => fs::write(golden, text).unwrap(),
+        if text.trim().is_empty() {
+            let _ = fs::remove_file(golden);
+        } else {
+            fs::write(golden, text).unwrap();
         }
     }
     let expected = fs::read_to_string(golden).unwrap_or_default();
@@ -245,7 +246,7 @@ fn a_warning_says_what_runs_otherwise_and_an_error_what_cannot_run() {
             .diagnostics
             .iter()
             .find(|it| it.message().contains(part));
-        found.map(|it| it.severity())
+        found.map(Diagnostic::severity)
     };
     let with =
         |line: &str| format!("listen a\n bind 192.0.2.1:80\n server s 10.0.0.1:80\n {line}\n");
@@ -319,6 +320,10 @@ const LINES: &[&str] = &[
     "  server s5 10.0.0.5:80 backup check-ssl verify none check-sni b.example",
     "  server s6 10.0.0.6:80 weight 0 check check-ssl ca-file /etc/ca.pem crt /etc/me.pem",
     "  server s7 2001:db8::7:80 check on-marked-up shutdown-backup-sessions",
+    "  server s8 192.0.2.1:80 check",
+    "  server s9 127.0.0.1:80 check addr 192.0.2.1 port 80",
+    "  source 192.0.2.9 interface eth0",
+    "  server s10 10.0.0.10:80 check source 10.0.0.254 addr 2001:db8::1",
     "  stats uri /stats",
     "  # remark: {x} \"y",
 ];

@@ -182,6 +182,21 @@ pub(super) fn read(
     binds
 }
 
+/// The addresses that a proxy names.
+pub(super) fn named(proxy: &Proxy<'_>) -> Vec<IpAddr> {
+    let words = proxy.section.all_of("bind").take(MOST);
+    let words = words.filter_map(|it| it.words.first());
+    let words = words.chain(proxy.section.head.words.get(1));
+    let texts = words.flat_map(|word| word.text.split(',').take(MOST));
+    let bound = texts.filter_map(|text| value::bound(text).ok());
+    bound
+        .filter_map(|bound| match bound.listening {
+            Listening::At(address) => Some(address),
+            Listening::EveryV4 | Listening::EveryV6 => None,
+        })
+        .collect()
+}
+
 fn read_options(words: &[Word], within: Span, aside: &mut Aside, out: &mut Findings) -> Options {
     let mut options = Options::default();
     let mut rest = words;

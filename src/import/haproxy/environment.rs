@@ -61,10 +61,8 @@ impl<'a> Environment<'a> {
         let text = |index: usize| words.get(index).map(|word| &*word.text);
         match (text(0), text(1), text(2)) {
             (Some("setenv"), Some(name), Some(value)) => self.set(name, value),
-            (Some("presetenv"), Some(name), Some(value)) => {
-                if self.get(name).is_none() {
-                    self.set(name, value);
-                }
+            (Some("presetenv"), Some(name), Some(value)) if self.get(name).is_none() => {
+                self.set(name, value);
             }
             (Some("unsetenv"), ..) => {
                 for name in words.iter().skip(1) {

@@ -179,22 +179,12 @@ impl Lexer<'_, '_> {
     /// `$NAME`, `${NAME}`, `${NAME-default}` and `${NAME[*]}` in double quotes.
     fn variable(&mut self, at: &mut Cursor<'_>, place: usize) {
         let rest = at.text.get(place + 1..).unwrap_or_default();
-        let (length, inner) = match rest.strip_prefix('{') {
-            Some(braced) => match braced.find('}') {
-                Some(end) => (end + 2, braced.get(..end).unwrap_or_default()),
-                None => (0, ""),
-            },
-            None => {
-                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-                (end, rest.get(..end).unwrap_or_default())
-            }
-        };
+        let (length, inner) = variable_in(rest);
         if length == 0 {
             at.word(place).text.push('$');
             return;
         }
-        // A name and its default have no character of more than one step that is left out here: it counts characters.
+        // The cursor goes by characters.
         let characters = rest.get(..length).map_or(0, |it| it.chars().count());
         if let Some(last) = characters.checked_sub(1) {
             at.rest.nth(last);
@@ -225,6 +215,21 @@ fn byte_as_char(byte: u8) -> char {
     char::from_u32(code).unwrap_or('\u{fffd}')
 }
 
+/// How long a variable behind a dollar sign is, and what is in its braces, or its name.
+fn variable_in(text: &str) -> (usize, &str) {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let (length, from, to) = if let Some(braced) = text.strip_prefix('{') {
+        match braced.find('}') {
+            Some(end) => (end + 2, 1, end + 1),
+            None => (0, 0, 0),
+        }
+    } else {
+        let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
+        (end, 0, end)
+    };
+    (length, text.get(from..to).unwrap_or_default())
+}
+
 /// The bytes that a word stands for.
 pub(super) fn bytes_of(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -236,4 +241,66 @@ pub(super) fn bytes_of(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::surroundings::Alone;
+
+    fn words(text: &str) -> (Vec<String>, Option<String>, bool) {
+        let mut sources = SourceMap::default();
+        let file = sources.add("haproxy.cfg", text);
+        let mut out = Findings::default();
+        let mut environment = Environment::new(&Alone);
+        let mut lexer = Lexer {
+            sources: &sources,
+            file,
+            environment: &mut environment,
+            out: &mut out,
+        };
+        let line = lexer.line(0, text);
+        let words = line.words.iter().map(|word| word.text.to_string());
+        let comment = line.comment.map(String::from);
+        (words.collect(), comment, out.has_errors())
+    }
+
+    #[test]
+    fn quotes_backslashes_and_comments_are_haproxy_s() {
+        for (text, expected) in [
+            ("a  b\tc\r", vec!["a", "b\tc\r"]),
+            ("log \"a b\"' c#'\\ d", vec!["log", "a b c# d"]),
+            (
+                "send PING\\r\\n \\x41 \\#",
+                vec!["send", "PING\r\n", "A", "#"],
+            ),
+            ("'\\n \"' \"it's\"", vec!["\\n \"", "it's"]),
+            ("a\"\" \"\"", vec!["a", ""]),
+            (
+                "\"${NO-10.0.0.1}:80 ${NO-\u{4e3b}}x\"",
+                vec!["10.0.0.1:80 \u{4e3b}x"],
+            ),
+            ("\"a$ ${b\" $c", vec!["a$ ${b", "$c"]),
+        ] {
+            let (words, comment, wrong) = words(text);
+            assert_eq!(words, expected, "{text}");
+            assert_eq!((comment, wrong), (None, false), "{text}");
+        }
+        let (found, comment, _) = words("bind :80#all of it ");
+        assert_eq!(found, ["bind", ":80"]);
+        assert_eq!(comment.as_deref(), Some("all of it"));
+    }
+
+    #[test]
+    fn a_quote_that_does_not_end_and_half_an_escape_are_errors() {
+        for text in ["\"a", "'a", "\\x4", "\\xzz"] {
+            assert!(words(text).2, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_above_ascii_come_back_as_they_were_named() {
+        let (words, ..) = words("\\xff\u{e9}\\x00");
+        assert_eq!(bytes_of(&words[0]), b"\xff\xc3\xa9\x00");
+    }
 }

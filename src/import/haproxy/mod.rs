@@ -12,6 +12,7 @@ mod check;
 mod environment;
 mod keywords;
 mod lexer;
+mod member;
 mod page;
 mod proxy;
 mod scheduler;

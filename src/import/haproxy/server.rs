@@ -11,6 +11,10 @@ use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
 use crate::import::statement::{Remarks, Statement, Word};
 
 /// The settings of a server, with HAProxy's defaults.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a word on a server's line"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Settings {
     pub(super) check: bool,

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Proxies as virtual services: which servers stand behind which addresses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::aside::{Aside, Reason};
+use super::aside::Aside;
 use super::bind::{self, Bind};
+use super::member::Member;
 use super::page::Page;
 use super::proxy::{Mode, Proxies, Proxy};
 use super::scheduler::{self, Scheduling};
 use super::sections::Kind;
 use super::server::{self, Server};
-use super::track;
 use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
-use crate::import::Value;
 use crate::import::statement::Remarks;
 
 /// A virtual service.
@@ -33,25 +32,6 @@ pub(super) struct Service<'a> {
     pub(super) servers: Vec<Member>,
 }
 
-/// A server of a service.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Member {
-    pub(super) address: IpAddr,
-    /// `None` for the service's own.
-    pub(super) port: Option<u16>,
-    pub(super) name: Box<str>,
-    pub(super) remarks: Remarks,
-    pub(super) weight: u32,
-    pub(super) disabled: bool,
-    pub(super) backup: bool,
-    pub(super) upper_threshold: Option<u32>,
-    pub(super) slow_start: Option<Duration>,
-    /// Whether its connections live on when it is down.
-    pub(super) inhibit: bool,
-    /// `None` for a server that nobody checks.
-    pub(super) check: Option<Value>,
-}
-
 /// All services so far.
 pub(super) struct Services<'a, 's> {
     pub(super) proxies: &'a Proxies<'s>,
@@ -63,6 +43,8 @@ pub(super) struct Services<'a, 's> {
     seen: HashMap<(IpAddr, u16), Span>,
     /// The longest time that a connection may say nothing.
     pub(super) idle: Option<Duration>,
+    /// The addresses of all services, as far as `bind` names them.
+    pub(super) own: HashSet<IpAddr>,
     /// The sections whose servers have been used.
     used: Vec<&'s str>,
     servers: usize,
@@ -78,7 +60,12 @@ impl<'a, 's> Services<'a, 's> {
         aside: &'a mut Aside,
         out: &'a mut Findings,
     ) -> Self {
+        let mut own: HashSet<IpAddr> = vips.iter().copied().collect();
+        for proxy in &proxies.all {
+            own.extend(bind::named(proxy));
+        }
         Self {
+            own,
             proxies,
             vips,
             aside,
@@ -110,13 +97,13 @@ impl<'a, 's> Services<'a, 's> {
             self.out.push(Finding::note(span, message));
             return;
         }
-        let serves =
+        let has_servers =
             front.section.last_of("server").is_some() || front.last("default_backend").is_some();
         if let Some(page) =
-            Page::of(front).filter(|_| !serves || front.section.last_of("stats").is_some())
+            Page::of(front).filter(|_| !has_servers || front.section.last_of("stats").is_some())
         {
             self.out.push(page.finding());
-            if !serves {
+            if !has_servers {
                 return;
             }
         }
@@ -127,7 +114,7 @@ impl<'a, 's> Services<'a, 's> {
         if !self.is_layer_four(front, &back, binds.tls) || binds.at.is_empty() {
             return;
         }
-        let servers = self.servers(&back);
+        let servers = self.servers_of(&back);
         if servers.is_empty() {
             let finding = Finding::warning(span, "not carried over: it has no servers");
             self.out.push(finding);
@@ -235,14 +222,13 @@ impl<'a, 's> Services<'a, 's> {
     }
 
     /// The servers of a section.
-    fn servers(&mut self, back: &Proxy<'s>) -> Vec<Server<'s>> {
+    fn servers_of(&mut self, back: &Proxy<'s>) -> Vec<Server<'s>> {
         let mut servers = Vec::new();
         let within = back.within();
         for statement in back.section.all_of("server") {
             let settings = back.settings.clone();
-            servers.extend(server::read(
-                statement, settings, within, self.aside, self.out,
-            ));
+            let server = server::read(statement, settings, within, self.aside, self.out);
+            servers.extend(server.and_then(|it| self.elsewhere(it)));
         }
         for statement in back.section.all_of("server-template") {
             let finding = Finding::new(
@@ -258,6 +244,48 @@ impl<'a, 's> Services<'a, 's> {
                 .push(finding.help("write server NAME ADDRESS in its place"));
         }
         servers
+    }
+
+    /// A server that is another host, and is not asked from a virtual address: the answers would stay there.
+    fn elsewhere(&mut self, mut server: Server<'s>) -> Option<Server<'s>> {
+        if self.own.contains(&server.address) {
+            let message = format!("not carried over: {} is a virtual address", server.address);
+            let finding = Finding::warning(server.span, message);
+            self.out.push(finding.help(
+                "IPVS forwards to no service of its own: write the address of the server itself",
+            ));
+            return None;
+        }
+        if let Some(address) = server.settings.check_address
+            && self.own.contains(&address)
+        {
+            let finding = Finding::new(
+                server.span,
+                format!("a check of {address} would ask any server"),
+            );
+            self.out.push(
+                finding.help("it is a virtual address: write addr and an address of the server"),
+            );
+        }
+        if let Some(source) = server.settings.source
+            && self.own.contains(&source)
+        {
+            let message = format!("not carried over: source {source}, which is a virtual address");
+            let finding = Finding::warning(server.span, message);
+            self.out
+                .push(finding.help("checks leave from this host's own address"));
+            server.settings.source = None;
+        }
+        if server.address.is_loopback() {
+            let message = format!("{} is this host itself", server.address);
+            let finding = Finding::warning(server.span, message);
+            self.out.push(
+                finding.help(
+                    "clients' packets do not reach it there: write the address of an interface",
+                ),
+            );
+        }
+        Some(server)
     }
 
     /// How long this service's connections may say nothing.
@@ -320,101 +348,6 @@ impl<'a, 's> Services<'a, 's> {
         });
     }
 
-    fn members(
-        &mut self,
-        back: &Proxy<'s>,
-        servers: &[Server<'s>],
-        bind: &Bind,
-        scheduling: &Scheduling,
-    ) -> Vec<Member> {
-        let checks = track::Checks::of(back, self.out);
-        let factor = factor(servers, scheduling);
-        let mut members: Vec<Member> = Vec::new();
-        let mut places: HashMap<(IpAddr, u16), usize> = HashMap::new();
-        for server in servers {
-            let Some(port) = self.usable(server, bind) else {
-                continue;
-            };
-            if let Some(known) = places.get(&(server.address, port)) {
-                let finding = Finding::warning(server.span, "the same server a second time");
-                self.out
-                    .push(finding.help("the first one has the weight of both"));
-                if let Some(known) = members.get_mut(*known) {
-                    known.weight = known.weight.saturating_add(weight(server) * factor);
-                }
-                continue;
-            }
-            places.insert((server.address, port), members.len());
-            let check = checks.of_server(server, self.proxies, self.aside, self.out);
-            let slow_start = self.slow_start(back.within(), server, scheduling);
-            if server.settings.most_connections.is_some_and(|it| it > 0) {
-                self.aside
-                    .add(back.within(), server.span, "maxconn", Reason::Threshold);
-            }
-            members.push(Member {
-                address: server.address,
-                port: (port != bind.port).then_some(port),
-                name: server.name.into(),
-                remarks: server.remarks.clone(),
-                weight: weight(server).saturating_mul(factor),
-                disabled: server.settings.disabled,
-                backup: server.settings.backup,
-                upper_threshold: server.settings.most_connections.filter(|it| *it > 0),
-                slow_start,
-                inhibit: !server.settings.ends_when_down,
-                check,
-            });
-        }
-        if scheduling.in_order {
-            in_order(&mut members);
-        }
-        if members.iter().all(|it| it.backup) {
-            // They stand in for nobody.
-            members.iter_mut().for_each(|it| it.backup = false);
-        }
-        members
-    }
-
-    /// The port of a server that IPVS can use for this address.
-    fn usable(&mut self, server: &Server<'s>, bind: &Bind) -> Option<u16> {
-        if server.address.is_ipv4() != bind.address.is_ipv4() {
-            let message = format!(
-                "not carried over: {} behind the virtual address {}: they are of two families",
-                server.address, bind.address
-            );
-            let finding = Finding::warning(server.span, message);
-            self.out.push(finding.help(
-                "IPVS joins them by forwarding: tun only; write a server of the same family",
-            ));
-            return None;
-        }
-        let port = server.port.of(bind.port);
-        if port.is_none() {
-            let message = format!(
-                "no port is left of {} for clients of port {}",
-                server.name, bind.port
-            );
-            self.out.error(server.span, message);
-        }
-        port
-    }
-
-    fn slow_start(
-        &mut self,
-        within: Span,
-        server: &Server<'s>,
-        scheduling: &Scheduling,
-    ) -> Option<Duration> {
-        let time = server.settings.slow_start.filter(|it| !it.is_zero())?;
-        if !scheduling.shares_by_weight() {
-            self.aside
-                .add(within, server.span, "slowstart", Reason::Slow);
-            return None;
-        }
-        let seconds = u64::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
-        Some(Duration::from_secs(seconds.clamp(1, 86_400)))
-    }
-
     /// Sections with servers that no client reaches.
     fn unused(&mut self) {
         self.used.sort_unstable();
@@ -431,33 +364,6 @@ impl<'a, 's> Services<'a, 's> {
 
 /// So many names are compared, or statements looked through.
 const MOST_COMPARED: usize = 1_000;
-
-fn weight(server: &Server<'_>) -> u32 {
-    server.settings.weight.unwrap_or(1)
-}
-
-/// A weight that is changed in steps must be large: HAProxy's own are 16 times as large inside.
-fn factor(servers: &[Server<'_>], scheduling: &Scheduling) -> u32 {
-    let steps = |it: &Server<'_>| it.settings.agent.check || it.settings.slow_start.is_some();
-    let largest = servers.iter().map(weight).max().unwrap_or(1);
-    match largest {
-        0..10 if scheduling.shares_by_weight() && servers.iter().any(steps) => 100,
-        _ => 1,
-    }
-}
-
-/// Weights by which the first server comes first, and backup servers last.
-fn in_order(members: &mut [Member]) {
-    members.sort_by_key(|member| member.backup);
-    let mut weight = u32::try_from(members.len()).unwrap_or(u32::MAX);
-    for member in members {
-        member.backup = false;
-        if member.weight > 0 {
-            member.weight = weight;
-        }
-        weight = weight.saturating_sub(1).max(1);
-    }
-}
 
 /// An address and port as ipvsadm prints it.
 pub(super) fn shown(address: IpAddr, port: u16) -> String {

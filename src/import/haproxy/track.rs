@@ -48,13 +48,7 @@ impl Checks {
             return tracked(&self.name, server, proxies, aside, out);
         }
         if settings.check {
-            return Some(check::of_server(
-                &self.questions,
-                settings,
-                &self.times,
-                server.span,
-                out,
-            ));
+            return Some(check::of_server(&self.questions, server, &self.times, out));
         }
         if settings.agent.check {
             let finding = Finding::warning(
@@ -62,13 +56,7 @@ impl Checks {
                 "agent-check without check: the server is checked by a connection, too",
             );
             out.push(finding.help("an agent alone does not say whether the service answers"));
-            return Some(check::of_server(
-                &self.questions,
-                settings,
-                &self.times,
-                server.span,
-                out,
-            ));
+            return Some(check::of_server(&self.questions, server, &self.times, out));
         }
         if let Some(span) = settings.about_checks {
             let finding =
@@ -143,5 +131,5 @@ fn check_of(proxy: &Proxy<'_>, mut other: Server<'_>, span: Span, out: &mut Find
         out.push(finding.help("it is asked at the port of this service"));
     }
     let checks = Checks::of(proxy, out);
-    check::of_server(&checks.questions, settings, &checks.times, span, out)
+    check::of_server(&checks.questions, &other, &checks.times, out)
 }

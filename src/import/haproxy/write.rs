@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::as_haproxy;
-use super::service::{Member, Service, shown};
+use super::member::Member;
+use super::service::{Service, shown};
 use crate::config::written_duration;
 use crate::import::statement::Remarks;
 use crate::import::{Document, Entry, Item, Value};
@@ -36,9 +37,7 @@ pub(super) fn write(
     about_defaults: &[Box<str>],
 ) -> Document {
     let mut document = Document::default();
-    document
-        .head
-        .extend(head.iter().map(|line| line.to_string()));
+    document.head.extend(head.iter().map(ToString::to_string));
     document.head.push(format!("Made from {name}."));
     document.head.extend(HEAD.map(str::to_owned));
     if let Some(idle) = idle.filter(|it| *it > FORGETS) {
@@ -72,9 +71,10 @@ fn common_forwarding(services: &[Service<'_>]) -> Option<bool> {
 }
 
 fn forwarding(is_direct: bool) -> Entry {
-    let (word, remark) = match is_direct {
-        true => ("dr", DIRECT),
-        false => ("nat", MASQUERADED),
+    let (word, remark) = if is_direct {
+        ("dr", DIRECT)
+    } else {
+        ("nat", MASQUERADED)
     };
     Entry::new("forwarding", Value::word(word)).remark(remark)
 }
@@ -103,7 +103,7 @@ fn defaults(document: &mut Document, services: &[Service<'_>], comments: &[Box<s
     if let Some(first) = entries.first_mut() {
         first
             .before
-            .extend(comments.iter().map(|it| it.to_string()));
+            .extend(comments.iter().map(ToString::to_string));
     }
     document.map("defaults").append(&mut entries);
 }
@@ -167,23 +167,24 @@ fn item(service: &Service<'_>, all: &[Service<'_>], pooled: bool) -> Item {
     }
     let mut item = Item::new(Value::Map(entries));
     item.before = lines(&service.remarks);
-    item.before.push(match service.front == service.back {
-        true => service.front.to_owned(),
-        false => format!("{}: {}", service.front, service.back),
+    item.before.push(if service.front == service.back {
+        service.front.to_owned()
+    } else {
+        format!("{}: {}", service.front, service.back)
     });
     item
 }
 
 fn lines(remarks: &Remarks) -> Vec<String> {
     let lines = remarks.before.iter().chain(&remarks.behind);
-    lines.map(|it| it.to_string()).collect()
+    lines.map(ToString::to_string).collect()
 }
 
 fn scheduling(service: &Service<'_>) -> Vec<Entry> {
     let scheduling = &service.scheduling;
     let mut scheduler = Entry::new("scheduler", Value::word(scheduling.scheduler));
     let comments = service.about_scheduler.iter();
-    scheduler.before = comments.map(|it| it.to_string()).collect();
+    scheduler.before = comments.map(ToString::to_string).collect();
     scheduler.remark = scheduling.remark.map(str::to_owned);
     let mut entries = vec![scheduler];
     if let Some(flag) = scheduling.flag {
@@ -204,8 +205,28 @@ struct Common {
     weight: Option<u32>,
     upper_threshold: Option<u32>,
     slow_start: Option<Duration>,
-    check: Option<Option<Value>>,
+    /// `Unlike` when each server says its own.
+    check: Check,
     ends_when_down: bool,
+}
+
+/// The checks of a service's servers.
+#[derive(Debug, PartialEq)]
+enum Check {
+    /// All have this one, or none.
+    Alike(Option<Value>),
+    Unlike,
+}
+
+impl Check {
+    fn of(servers: &[Member]) -> Self {
+        let first = servers.first().and_then(|it| it.check.as_ref());
+        if servers.iter().all(|it| it.check.as_ref() == first) {
+            Self::Alike(first.cloned())
+        } else {
+            Self::Unlike
+        }
+    }
 }
 
 impl Common {
@@ -215,7 +236,7 @@ impl Common {
             weight: alike(servers, weight).flatten(),
             upper_threshold: alike(servers, |it| it.upper_threshold).flatten(),
             slow_start: alike(servers, |it| it.slow_start).flatten(),
-            check: alike(servers, |it| it.check.clone()),
+            check: Check::of(servers),
             ends_when_down: servers.iter().all(|it| !it.inhibit),
         }
     }
@@ -231,7 +252,10 @@ impl Common {
         if self.ends_when_down && inhibits {
             entries.push(Entry::new("inhibit_on_failure", Value::word("false")));
         }
-        entries.extend(self.check.clone().map(check));
+        match &self.check {
+            Check::Alike(one) => entries.push(check(one.as_ref())),
+            Check::Unlike => {}
+        }
         entries
     }
 }
@@ -250,9 +274,9 @@ fn slow_start(time: Duration) -> Entry {
     Entry::new("slow_start", Value::word(written_duration(time)))
 }
 
-fn check(check: Option<Value>) -> Entry {
+fn check(check: Option<&Value>) -> Entry {
     match check {
-        Some(check) => Entry::new("check", check),
+        Some(check) => Entry::new("check", check.clone()),
         None => Entry::new("check", Value::word("none")).remark("HAProxy checks nothing here"),
     }
 }
@@ -280,8 +304,8 @@ fn member(member: &Member, common: &Common, inhibits: bool) -> Item {
     if !member.inhibit && inhibits && !common.ends_when_down {
         entries.push(Entry::new("inhibit_on_failure", Value::word("false")));
     }
-    if common.check.is_none() {
-        let mut check = check(member.check.clone());
+    if common.check == Check::Unlike {
+        let mut check = check(member.check.as_ref());
         // What stands behind a server is its name.
         check.remark = None;
         entries.push(check);
@@ -295,7 +319,7 @@ fn member(member: &Member, common: &Common, inhibits: bool) -> Item {
         .remarks
         .before
         .iter()
-        .map(|it| it.to_string())
+        .map(ToString::to_string)
         .collect();
     let disabled = member.disabled.then_some("disabled in HAProxy");
     let remarks = [

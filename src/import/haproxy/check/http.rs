@@ -343,9 +343,12 @@ impl Request {
 
     /// With a text that is expected, HAProxy looks at no status.
     fn status(&self) -> Value {
-        let shown = |(low, high): &(u16, u16)| match low == high {
-            true => low.to_string(),
-            false => format!("{low}-{high}"),
+        let shown = |(low, high): &(u16, u16)| {
+            if low == high {
+                low.to_string()
+            } else {
+                format!("{low}-{high}")
+            }
         };
         match (self.statuses.as_deref(), &self.contains) {
             (None, None) => Value::word(USUAL),

@@ -11,7 +11,7 @@ mod tls;
 use std::net::IpAddr;
 
 use super::proxy::Proxy;
-use super::server::Settings;
+use super::server::{Server, Settings};
 use crate::diagnostic::{Finding, Findings, Span};
 use crate::import::statement::Statement;
 use crate::import::{Entry, Value};
@@ -108,11 +108,11 @@ fn lonely_rules(proxy: &Proxy<'_>, out: &mut Findings) {
 /// The check of one server: its questions, and its times.
 pub(super) fn of_server(
     questions: &[Question],
-    settings: &Settings,
+    server: &Server<'_>,
     times: &Times,
-    span: Span,
     out: &mut Findings,
 ) -> Value {
+    let (settings, span) = (&server.settings, server.span);
     let mut asked: Vec<Asked> = questions
         .iter()
         .map(|question| asked(question, settings, span, out))
@@ -131,7 +131,7 @@ pub(super) fn of_server(
         let each = asked.into_iter().map(Asked::item).chain(agent);
         entries.push(Entry::new("each", Value::list(each)));
     }
-    entries.extend(path(settings));
+    entries.extend(path(questions, server, out));
     if settings.observe {
         entries.push(Entry::new("passive", Value::word("true")));
     }
@@ -186,10 +186,22 @@ fn asked(question: &Question, settings: &Settings, span: Span, out: &mut Finding
 }
 
 /// From where a server is asked.
-fn path(settings: &Settings) -> Vec<Entry> {
-    let source = settings
-        .source
-        .map(|it| Entry::new("source", Value::text(it)));
+fn path(questions: &[Question], server: &Server<'_>, out: &mut Findings) -> Vec<Entry> {
+    let settings = &server.settings;
+    let elsewhere = questions.iter().filter_map(|it| it.address);
+    let mut asked = elsewhere
+        .chain(settings.check_address)
+        .chain(settings.agent.address)
+        .chain([server.address]);
+    let source = settings.source.filter(|source| {
+        let alike = asked.all(|it| it.is_ipv4() == source.is_ipv4());
+        if !alike {
+            let message = format!("not carried over: source {source} of another address family");
+            out.push(Finding::warning(server.span, message));
+        }
+        alike
+    });
+    let source = source.map(|it| Entry::new("source", Value::text(it)));
     let interface = settings.interface.as_deref();
     let interface = interface.map(|it| Entry::new("interface", Value::text(it)));
     source.into_iter().chain(interface).collect()
