@@ -14,6 +14,7 @@ mod forecast;
 mod foreign;
 mod foretold;
 mod half_closed;
+mod haproxy;
 mod http;
 mod icmp;
 mod initial;
@@ -74,6 +75,7 @@ pub(crate) fn tests() -> Vec<Test> {
         export::tests(),
         http::tests(),
         initial::tests(),
+        haproxy::tests(),
         talk::tests(),
         tls::tests(),
         tripwire::tests(),
