@@ -32,6 +32,7 @@ pub(super) enum Reason {
     Off,
     Threshold,
     Slow,
+    Page,
 }
 
 impl Reason {
@@ -50,6 +51,7 @@ impl Reason {
             | Self::Idle
             | Self::Off
             | Self::Slow
+            | Self::Page
             | Self::Spread => Severity::Note,
             Self::Retry
             | Self::Content
@@ -89,6 +91,7 @@ impl Reason {
             Self::Threshold => {
                 "becomes upper_threshold: clients above it are refused, and do not wait"
             }
+            Self::Page => "the director has no status page yet",
             Self::Slow => "this scheduler does not share by weights",
             Self::Observe => "what clients meet counts in the way of passive: true",
         }
@@ -114,6 +117,7 @@ impl Reason {
                 "IPVS also counts connections that ended within the last two minutes; take a higher number where there are many short ones"
             }
             Self::Process
+            | Self::Page
             | Self::Slow
             | Self::Log
             | Self::Tcp

@@ -29,6 +29,23 @@ const GROUPS: [&str; 4] = ["option", "timeout", "stats", "stick"];
 /// Keywords of the same places with the same fate.
 type Row = (u8, Fate, &'static [&'static str]);
 
+/// What is said of the status page.
+const STATS: &[&str] = &[
+    "stats enable",
+    "stats uri",
+    "stats refresh",
+    "stats auth",
+    "stats admin",
+    "stats realm",
+    "stats hide-version",
+    "stats show-node",
+    "stats show-legends",
+    "stats show-desc",
+    "stats show-modules",
+    "stats scope",
+    "stats http-request",
+];
+
 const TABLE: &[Row] = &[
     (L | F, Fate::Read, &["bind"]),
     (D | F | L | B, Fate::Read, &["mode", "disabled", "enabled"]),
@@ -93,31 +110,13 @@ const TABLE: &[Row] = &[
         Fate::Aside(Reason::Content),
         &["stick store-response"],
     ),
-    (
-        D | F | L | B,
-        Fate::Read,
-        &[
-            "stats enable",
-            "stats uri",
-            "stats refresh",
-            "stats auth",
-            "stats admin",
-            "stats realm",
-            "stats hide-version",
-            "stats show-node",
-            "stats show-legends",
-            "stats show-desc",
-            "stats show-modules",
-            "stats scope",
-            "stats http-request",
-        ],
-    ),
+    (F | L, Fate::Read, STATS),
+    (D | B, Fate::Aside(Reason::Page), STATS),
     (
         G,
         Fate::Read,
         &["setenv", "presetenv", "unsetenv", "resetenv"],
     ),
-    (G, Fate::Read, &["ssl-server-verify"]),
     (
         D | F | L | B,
         Fate::Aside(Reason::Log),
@@ -358,6 +357,7 @@ const TABLE: &[Row] = &[
             "ssl-provider",
             "ssl-provider-path",
             "ssl-security-level",
+            "ssl-server-verify",
             "ssl-skip-self-issued-ca",
         ],
     ),
@@ -529,7 +529,9 @@ pub(super) fn is_group(word: &str) -> bool {
 pub(super) fn names(kind: Kind) -> impl Iterator<Item = &'static str> {
     let here = place(kind);
     let rows = TABLE.iter().filter(move |row| row.0 & here != 0);
+    let groups = GROUPS.into_iter().filter(move |_| here != G);
     rows.flat_map(|(_, _, names)| names.iter().copied())
+        .chain(groups)
 }
 
 /// The sections in words.

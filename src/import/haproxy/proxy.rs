@@ -133,6 +133,8 @@ fn common(
     for statement in section.all_of("default-server") {
         settings.read(&statement.words, within, aside, out);
     }
+    // Each server says for itself whether it is checked.
+    settings.about_checks = None;
     if let Some(source) = section.last_of("source") {
         settings.source(&source.words, source.words.get(1..).unwrap_or_default());
     }

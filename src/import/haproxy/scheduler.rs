@@ -167,15 +167,18 @@ enum Stuck {
 /// The longest time of our persistence.
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 
+/// What is said of a table that binds nobody to a server.
+pub(super) fn lonely(table: &Statement) -> Finding {
+    let message = "not carried over: a stick-table without stick on";
+    Finding::note(table.span(), message).help("counters of HAProxy have no use here")
+}
+
 fn stick(proxy: &Proxy<'_>, proxies: &Proxies<'_>, aside: &mut Aside, out: &mut Findings) -> Stuck {
     let rules = ["stick on", "stick match", "stick store-request"];
     let rule = rules.iter().find_map(|it| proxy.section.last_of(it));
     let Some(rule) = rule else {
         if let Some(table) = proxy.section.last_of("stick-table") {
-            let message = "not carried over: a stick-table without stick on";
-            out.push(
-                Finding::note(table.span(), message).help("counters of HAProxy have no use here"),
-            );
+            out.push(lonely(table));
         }
         return Stuck::Nothing;
     };

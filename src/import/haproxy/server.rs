@@ -283,7 +283,7 @@ pub(super) fn no_target(at: &Word, cause: NoAddress) -> Finding {
     let shown = Shown(&at.text);
     match cause {
         NoAddress::Name => Finding::new(at.span, format!("{shown} is a name, and IPVS needs an address"))
-            .help("write the server's address: a name can change while the director runs, and nothing is looked up"),
+            .help("write the address: a name can change while the director runs, and nothing is looked up"),
         NoAddress::OtherSocket => Finding::new(at.span, format!("{shown} is no TCP address"))
             .help("IPVS forwards packets to an IPv4 or IPv6 address"),
         NoAddress::Port => Finding::new(at.span, format!("{shown} has no port from 1 to 65535")),
@@ -327,7 +327,10 @@ impl Settings {
         let text = arguments.first().map_or("", |word| &*word.text);
         let boxed = || Some(Box::<str>::from(text));
         match means {
-            M::Check(on) => self.check = on,
+            M::Check(on) => {
+                self.check = on;
+                self.about_checks = self.about_checks.filter(|_| on);
+            }
             M::CheckPort => self.check_port = port(text, span, out),
             M::CheckAddress => self.check_address = address(arguments, out),
             M::Inter => self.inter = self.about_checks(text, span, out),

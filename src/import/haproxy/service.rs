@@ -107,6 +107,11 @@ impl<'a, 's> Services<'a, 's> {
                 return;
             }
         }
+        if front.section.kind == Kind::Frontend
+            && let Some(table) = front.section.last_of("stick-table")
+        {
+            self.out.push(scheduler::lonely(table));
+        }
         let Some(back) = self.behind(front) else {
             return;
         };
@@ -116,8 +121,11 @@ impl<'a, 's> Services<'a, 's> {
         }
         let servers = self.servers_of(&back);
         if servers.is_empty() {
-            let finding = Finding::warning(span, "not carried over: it has no servers");
-            self.out.push(finding);
+            let named = ["server", "server-template", "dispatch"];
+            if !named.iter().any(|it| back.section.last_of(it).is_some()) {
+                let finding = Finding::warning(span, "not carried over: it has no servers");
+                self.out.push(finding);
+            }
             return;
         }
         self.idle(front, &back);
@@ -321,16 +329,7 @@ impl<'a, 's> Services<'a, 's> {
             self.out.push(Finding::warning(bind.span, message));
             return;
         }
-        let head = &front.section.head.remarks;
-        let mut remarks = head.clone();
-        for statement in front.section.all_of("bind").take(MOST_COMPARED) {
-            remarks
-                .before
-                .extend(statement.remarks.before.iter().cloned());
-            remarks
-                .before
-                .extend(statement.remarks.behind.iter().cloned());
-        }
+        let remarks = self.remarks(front);
         let balance = back.section.last_of("balance").map(|it| &it.remarks);
         let balance = balance.map_or_else(Vec::new, |it| {
             it.before.iter().chain(&it.behind).cloned().collect()
@@ -346,6 +345,20 @@ impl<'a, 's> Services<'a, 's> {
             is_direct: members.iter().all(|it| it.port.is_none()),
             servers: members,
         });
+    }
+
+    /// The comments at the beginning of a proxy, for its first service.
+    fn remarks(&self, front: &Proxy<'s>) -> Remarks {
+        if self.all.last().is_some_and(|it| it.front == front.name()) {
+            return Remarks::default();
+        }
+        let mut remarks = front.section.head.remarks.clone();
+        for bind in front.section.all_of("bind").take(MOST_COMPARED) {
+            let of_bind = &bind.remarks;
+            let lines = of_bind.before.iter().chain(&of_bind.behind);
+            remarks.before.extend(lines.cloned());
+        }
+        remarks
     }
 
     /// Sections with servers that no client reaches.

@@ -133,7 +133,8 @@ pub(super) fn address(text: &str) -> Result<IpAddr, NoAddress> {
         return Ok(address);
     }
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    Err(if !text.is_empty() && text.chars().all(is_name) {
+    let has_letter = text.contains(|c: char| c.is_ascii_alphabetic());
+    Err(if has_letter && text.chars().all(is_name) {
         NoAddress::Name
     } else {
         NoAddress::Nonsense
@@ -192,6 +193,7 @@ mod tests {
             ("10.0.0.1:http", Err(NoAddress::Port)),
             ("10.0.0.1:65536", Err(NoAddress::Port)),
             ("!:80", Err(NoAddress::Nonsense)),
+            ("10.0.0.300:80", Err(NoAddress::Nonsense)),
         ] {
             assert_eq!(target(text), read, "{text}");
         }
