@@ -293,11 +293,11 @@ fn the_field_s_words_are_used() {
     for folder in ["src", "realserver"] {
         // What others call our keys is told to those who write it so.
         let synonyms = root().join("src/config/section.rs");
-        // And what HAProxy calls its sections is read there.
-        let haproxy = root().join("src/import/haproxy");
+        // And what other programs call theirs is read there.
+        let import = root().join("src/import");
         for path in rust_files(folder)
             .into_iter()
-            .filter(|path| *path != synonyms && !path.starts_with(&haproxy))
+            .filter(|path| *path != synonyms && !path.starts_with(&import))
         {
             for (number, line) in read(&path).lines().enumerate() {
                 let line = GIVEN

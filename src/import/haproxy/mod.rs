@@ -21,6 +21,7 @@ mod server;
 mod service;
 mod track;
 mod value;
+mod words;
 mod write;
 
 use super::{Output, Reading};

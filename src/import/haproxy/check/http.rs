@@ -2,6 +2,7 @@
 //! `option httpchk` and `http-check`: requests, and what their answers must have.
 
 use super::expect::{self, Expect};
+use super::status::{statuses, statuses_of_expression};
 use super::talk::connect;
 use super::{Kind, Question};
 use crate::diagnostic::{Finding, Findings, Shown, Span};
@@ -11,7 +12,6 @@ use crate::import::{Entry, Value};
 
 /// What our keys take.
 const LONGEST: usize = 1024;
-const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
 /// What HAProxy takes as a success when nothing is said.
 const USUAL: &str = "200-399";
 const MOST_HEADERS: usize = 32;
@@ -255,67 +255,6 @@ fn is_unseen(character: char) -> bool {
     character.is_control() || u32::from(character) >= BYTES
 }
 
-/// `200`, `200-299`, `200,301-302`, or all others, as far as answers have such.
-fn statuses(text: &str, negated: bool) -> Option<Vec<(u16, u16)>> {
-    let mut wanted = Vec::new();
-    for part in text.split(',') {
-        let (low, high) = part.split_once('-').unwrap_or((part, part));
-        let low: u16 = low.trim().parse().ok()?;
-        let high: u16 = high.trim().parse().ok()?;
-        wanted.push((low, high));
-    }
-    let is_wanted = |status: &u16| {
-        wanted
-            .iter()
-            .any(|(low, high)| low <= status && status <= high)
-    };
-    ranges(|status| is_wanted(&status) != negated)
-}
-
-/// The statuses that expressions such as `^2..`, `(2|3)[0-9][0-9]` and `200|204` mean.
-fn statuses_of_expression(expression: &str) -> Option<Vec<(u16, u16)>> {
-    let inner = expression.trim_start_matches('^').trim_end_matches('$');
-    let tail = ["..", "[0-9][0-9]", "[0-9]{2}", "\\d\\d", "\\d{2}"]
-        .iter()
-        .find_map(|tail| inner.strip_suffix(tail));
-    let (choices, hundreds) = match tail {
-        Some(head) => (head, true),
-        None => (inner, false),
-    };
-    let grouped = choices
-        .strip_prefix('(')
-        .and_then(|it| it.strip_suffix(')'));
-    let set = choices
-        .strip_prefix('[')
-        .and_then(|it| it.strip_suffix(']'));
-    let wanted: Vec<String> = match (grouped, set) {
-        (_, Some(set)) if hundreds => set.chars().map(String::from).collect(),
-        (Some(group), _) => group.split('|').map(str::to_owned).collect(),
-        _ => choices.split('|').map(str::to_owned).collect(),
-    };
-    let digits = if hundreds { 1 } else { 3 };
-    let right = |it: &String| it.len() == digits && it.bytes().all(|byte| byte.is_ascii_digit());
-    if !wanted.iter().all(right) {
-        return None;
-    }
-    ranges(|status| {
-        let shown = status.to_string();
-        wanted.iter().any(|it| shown.starts_with(it.as_str()))
-    })
-}
-
-/// The statuses that are wanted, as ranges; `None` when there are none.
-fn ranges(wanted: impl Fn(u16) -> bool) -> Option<Vec<(u16, u16)>> {
-    let mut ranges: Vec<(u16, u16)> = Vec::new();
-    for status in STATUSES.filter(|status| wanted(*status)) {
-        match ranges.last_mut() {
-            Some((_, high)) if *high + 1 == status => *high = status,
-            _ => ranges.push((status, status)),
-        }
-    }
-    (!ranges.is_empty() && ranges.len() <= 50).then_some(ranges)
-}
-
 impl Request {
     fn question(self) -> Question {
         let mut settings = vec![
@@ -356,37 +295,5 @@ impl Request {
             (Some([one]), _) => Value::word(shown(one)),
             (Some(several), _) => Value::list(several.iter().map(|it| Value::word(shown(it)))),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_are_ranges() {
-        assert_eq!(statuses("200", false), Some(vec![(200, 200)]));
-        assert_eq!(
-            statuses("200-299,301", false),
-            Some(vec![(200, 299), (301, 301)])
-        );
-        assert_eq!(statuses("500-599", true), Some(vec![(200, 499)]));
-        assert_eq!(statuses("100", false), None);
-        assert_eq!(statuses("2xx", false), None);
-    }
-
-    #[test]
-    fn common_expressions_are_statuses() {
-        for expression in ["^2..", "2[0-9][0-9]", "(2)\\d{2}", "^[2][0-9]{2}$"] {
-            let read = statuses_of_expression(expression);
-            assert_eq!(read, Some(vec![(200, 299)]), "{expression}");
-        }
-        assert_eq!(statuses_of_expression("(2|3).."), Some(vec![(200, 399)]));
-        assert_eq!(
-            statuses_of_expression("200|204"),
-            Some(vec![(200, 200), (204, 204)])
-        );
-        assert_eq!(statuses_of_expression("[2-3].."), None);
-        assert_eq!(statuses_of_expression("2"), None);
     }
 }

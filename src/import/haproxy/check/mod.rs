@@ -5,6 +5,7 @@ mod expect;
 mod http;
 mod known;
 mod schedule;
+mod status;
 mod talk;
 mod tls;
 

@@ -2,6 +2,8 @@
 //! The keywords of HAProxy's sections: where each belongs, and what becomes of it (section 4.1 of HAProxy 2.6's
 //! configuration manual, with those that came later, and with old ones that published files still have).
 
+mod global;
+
 use super::aside::Reason;
 use super::sections::Kind;
 
@@ -46,7 +48,8 @@ const STATS: &[&str] = &[
     "stats http-request",
 ];
 
-const TABLE: &[Row] = &[
+/// What may stand in `defaults` and in proxies (section 4.1).
+const PROXIES: &[Row] = &[
     (L | F, Fate::Read, &["bind"]),
     (D | F | L | B, Fate::Read, &["mode", "disabled", "enabled"]),
     (
@@ -112,11 +115,6 @@ const TABLE: &[Row] = &[
     ),
     (F | L, Fate::Read, STATS),
     (D | B, Fate::Aside(Reason::Page), STATS),
-    (
-        G,
-        Fate::Read,
-        &["setenv", "presetenv", "unsetenv", "resetenv"],
-    ),
     (
         D | F | L | B,
         Fate::Aside(Reason::Log),
@@ -304,168 +302,14 @@ const TABLE: &[Row] = &[
     (D | L | B, Fate::Old("timeout connect"), &["contimeout"]),
     (D | L | B, Fate::Old("timeout server"), &["srvtimeout"]),
     (D | L | B, Fate::Old("option redispatch"), &["redispatch"]),
-    (
-        G,
-        Fate::Aside(Reason::Log),
-        &[
-            "log",
-            "log-tag",
-            "log-send-hostname",
-            "quiet",
-            "zero-warning",
-        ],
-    ),
-    (G, Fate::Aside(Reason::Socket), &["stats"]),
-    (
-        G,
-        Fate::Aside(Reason::Limit),
-        &[
-            "maxconn",
-            "maxconnrate",
-            "maxsessrate",
-            "maxsslconn",
-            "maxsslrate",
-            "ulimit-n",
-        ],
-    ),
-    (
-        G,
-        Fate::Aside(Reason::Tls),
-        &[
-            "ca-base",
-            "crt-base",
-            "key-base",
-            "issuers-chain-path",
-            "ssl-default-bind-ciphers",
-            "ssl-default-bind-ciphersuites",
-            "ssl-default-bind-client-sigalgs",
-            "ssl-default-bind-curves",
-            "ssl-default-bind-options",
-            "ssl-default-bind-sigalgs",
-            "ssl-default-server-ciphers",
-            "ssl-default-server-ciphersuites",
-            "ssl-default-server-client-sigalgs",
-            "ssl-default-server-curves",
-            "ssl-default-server-options",
-            "ssl-default-server-sigalgs",
-            "ssl-dh-param-file",
-            "ssl-engine",
-            "ssl-load-extra-del-ext",
-            "ssl-load-extra-files",
-            "ssl-mode-async",
-            "ssl-propquery",
-            "ssl-provider",
-            "ssl-provider-path",
-            "ssl-security-level",
-            "ssl-server-verify",
-            "ssl-skip-self-issued-ca",
-        ],
-    ),
-    (
-        G,
-        Fate::Aside(Reason::Spread),
-        &["spread-checks", "max-spread-checks"],
-    ),
-    (
-        G,
-        Fate::Aside(Reason::External),
-        &["external-check", "insecure-fork-wanted"],
-    ),
-    (
-        G,
-        Fate::Aside(Reason::Process),
-        &[
-            "51degrees-cache-size",
-            "51degrees-data-file",
-            "51degrees-property-name-list",
-            "51degrees-property-separator",
-            "busy-polling",
-            "chroot",
-            "cluster-secret",
-            "cpu-map",
-            "cpu-policy",
-            "daemon",
-            "debug",
-            "default-path",
-            "description",
-            "deviceatlas-json-file",
-            "expose-deprecated-directives",
-            "expose-experimental-directives",
-            "fd-hard-limit",
-            "gid",
-            "grace",
-            "group",
-            "h1-accept-payload-with-any-method",
-            "h1-case-adjust",
-            "h1-case-adjust-file",
-            "h1-do-not-close-on-insecure-transfer-encoding",
-            "h2-workaround-bogus-websocket-clients",
-            "hard-stop-after",
-            "harden.reject-privileged-ports.tcp",
-            "httpclient.resolvers.id",
-            "httpclient.resolvers.prefer",
-            "httpclient.ssl.ca-file",
-            "httpclient.ssl.verify",
-            "insecure-setuid-wanted",
-            "limited-quic",
-            "localpeer",
-            "lua-load",
-            "lua-load-per-thread",
-            "lua-prepend-path",
-            "master-worker",
-            "maxcompcpuusage",
-            "maxcomprate",
-            "maxpipes",
-            "maxzlibmem",
-            "mworker-max-reloads",
-            "mworker-prog",
-            "nbproc",
-            "nbthread",
-            "no-memory-trimming",
-            "no-quic",
-            "node",
-            "noepoll",
-            "noevports",
-            "nogetaddrinfo",
-            "nokqueue",
-            "nopoll",
-            "noreuseport",
-            "nosplice",
-            "numa-cpu-mapping",
-            "pidfile",
-            "pp2-never-send-local",
-            "prealloc-fd",
-            "profiling",
-            "profiling.memory",
-            "profiling.tasks",
-            "server-state-base",
-            "server-state-file",
-            "set-dumpable",
-            "set-var",
-            "set-var-fmt",
-            "shm-stats-file",
-            "stats-file",
-            "strict-limits",
-            "thread-group",
-            "thread-groups",
-            "thread-hard-limit",
-            "uid",
-            "unix-bind",
-            "user",
-            "warn-blocked-traffic-after",
-            "wurfl-cache-size",
-            "wurfl-data-file",
-            "wurfl-information-list",
-        ],
-    ),
-    (
-        G,
-        Fate::Aside(Reason::Process),
-        &["anonkey", "dns-accept-family"],
-    ),
     (D | F | L | B, Fate::Aside(Reason::Process), &["grace"]),
     (F | L, Fate::Aside(Reason::Tls), &["ssl-f-use"]),
 ];
+
+/// All rows.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    PROXIES.iter().chain(global::TABLE)
+}
 
 /// A keyword as it was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -488,7 +332,7 @@ pub(super) fn find(kind: Kind, first: &str, second: Option<&str>) -> Result<Foun
     let here = place(kind);
     let both = second.map(|second| format!("{first} {second}"));
     let mut elsewhere = 0;
-    for (places, fate, names) in TABLE {
+    for (places, fate, names) in rows() {
         for name in *names {
             if *name != first && Some(*name) != both.as_deref() {
                 continue;
@@ -516,7 +360,7 @@ const TUNING: Found = Found {
 
 /// Whether a word is a keyword of some section.
 pub(super) fn is_known(word: &str) -> bool {
-    let mut names = TABLE.iter().flat_map(|(_, _, names)| names.iter());
+    let mut names = rows().flat_map(|(_, _, names)| names.iter());
     names.any(|name| name.split(' ').next() == Some(word))
 }
 
@@ -528,9 +372,10 @@ pub(super) fn is_group(word: &str) -> bool {
 /// The keywords that may stand in such a section; of a group, those that begin with its word.
 pub(super) fn names(kind: Kind) -> impl Iterator<Item = &'static str> {
     let here = place(kind);
-    let rows = TABLE.iter().filter(move |row| row.0 & here != 0);
+    let found = rows().filter(move |row| row.0 & here != 0);
     let groups = GROUPS.into_iter().filter(move |_| here != G);
-    rows.flat_map(|(_, _, names)| names.iter().copied())
+    found
+        .flat_map(|(_, _, names)| names.iter().copied())
         .chain(groups)
 }
 
