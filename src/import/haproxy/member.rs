@@ -12,6 +12,7 @@ use super::scheduler::Scheduling;
 use super::server::Server;
 use super::service::Services;
 use super::track;
+use super::value::Port;
 use crate::diagnostic::{Finding, Span};
 use crate::import::Value;
 use crate::import::statement::Remarks;
@@ -62,7 +63,11 @@ impl<'s> Services<'_, 's> {
                 continue;
             }
             places.insert((server.address, port), members.len());
-            let check = checks.of_server(server, self.proxies, self.aside, self.out);
+            let at = Server {
+                port: Port::Fixed(port),
+                ..server.clone()
+            };
+            let check = checks.of_server(&at, self.proxies, self.aside, self.out);
             let slow_start = self.slow_start(back.within(), server, scheduling);
             if server.settings.most_connections.is_some_and(|it| it > 0) {
                 self.aside

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 use super::proxy::Proxy;
 use super::server::{Server, Settings};
+use super::value::Port;
 use crate::diagnostic::{Finding, Findings, Span};
 use crate::import::statement::Statement;
 use crate::import::{Entry, Value};
@@ -114,8 +115,8 @@ pub(super) fn of_server(
     out: &mut Findings,
 ) -> Value {
     let (settings, span) = (&server.settings, server.span);
-    let mut asked: Vec<Asked> = questions
-        .iter()
+    let mut asked: Vec<Asked> = once_each(questions, server)
+        .into_iter()
         .map(|question| asked(question, settings, span, out))
         .collect();
     let mut entries = Vec::new();
@@ -137,6 +138,28 @@ pub(super) fn of_server(
         entries.push(Entry::new("passive", Value::word("true")));
     }
     Value::Map(entries)
+}
+
+/// The questions without those that ask the same of the same port once more.
+fn once_each<'q>(questions: &'q [Question], server: &Server<'_>) -> Vec<&'q Question> {
+    let usual = match server.port {
+        Port::Fixed(port) => Some(port),
+        Port::Same | Port::Moved(_) => None,
+    };
+    let usual = server.settings.check_port.or(usual);
+    let address = server.settings.check_address.unwrap_or(server.address);
+    let whole = |question: &Question| Question {
+        port: question.port.or(usual),
+        address: question.address.or(Some(address)),
+        ..question.clone()
+    };
+    let mut kept: Vec<&Question> = Vec::new();
+    for question in questions {
+        if !kept.iter().any(|known| whole(known) == whole(question)) {
+            kept.push(question);
+        }
+    }
+    kept
 }
 
 /// A question to one server.
