@@ -137,7 +137,7 @@ impl Reason {
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     groups: BTreeMap<(Span, Reason), Group>,
-    /// Unknown keywords so far.
+    /// Unknown words so far.
     unknown: usize,
 }
 
@@ -151,7 +151,7 @@ struct Group {
 
 /// A finding names so many keywords, and counts the others.
 const MOST_NAMES: usize = 24;
-/// For so many unknown keywords the one that was meant is looked for.
+/// For so many unknown words the one that was meant is looked for.
 const MOST_UNKNOWN: usize = 1_000;
 
 impl Aside {
@@ -170,6 +170,19 @@ impl Aside {
         } else {
             group.more += 1;
         }
+    }
+
+    /// The word that was meant by one that is unknown. After a thousand of them nobody looks any more.
+    pub(super) fn near<'k>(
+        &mut self,
+        word: &str,
+        known: impl Iterator<Item = &'k str>,
+    ) -> Option<&'k str> {
+        self.unknown += 1;
+        if self.unknown > MOST_UNKNOWN {
+            return None;
+        }
+        nearest(word, known)
     }
 
     /// Reads all keywords of a section: what is not carried over, what is unknown, and what belongs elsewhere.
@@ -214,7 +227,6 @@ impl Aside {
     }
 
     fn unknown(&mut self, kind: Kind, statement: &Statement, out: &mut Findings) {
-        self.unknown += 1;
         let first = &statement.keyword;
         let second = statement.words.first();
         let grouped = keywords::is_group(&first.text);
@@ -225,11 +237,7 @@ impl Aside {
         };
         let message = format!("unknown keyword {} in {}", Shown(&name), kind.word());
         let finding = Finding::new(span, message);
-        if self.unknown > MOST_UNKNOWN {
-            out.push(finding);
-            return;
-        }
-        let finding = match nearest(&name, keywords::names(kind)) {
+        let finding = match self.near(&name, keywords::names(kind)) {
             Some(near) => finding
                 .help(format!("did you mean {near}?"))
                 .fix(Fix::replace(span, near)),

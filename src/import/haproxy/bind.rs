@@ -7,7 +7,7 @@ use super::aside::{Aside, Reason};
 use super::proxy::Proxy;
 use super::server::no_target;
 use super::value::{self, Listening};
-use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, Span};
 use crate::import::statement::Word;
 
 /// What a proxy listens on.
@@ -203,7 +203,7 @@ fn read_options(words: &[Word], within: Span, aside: &mut Aside, out: &mut Findi
     while let Some((word, after)) = rest.split_first() {
         let known = OPTIONS.iter().find(|it| it.2.contains(&&*word.text));
         let Some((reason, count, _)) = known else {
-            out.push(unknown(word));
+            out.push(unknown(word, aside));
             return options;
         };
         match &*word.text {
@@ -221,11 +221,11 @@ fn read_options(words: &[Word], within: Span, aside: &mut Aside, out: &mut Findi
     options
 }
 
-fn unknown(word: &Word) -> Finding {
+fn unknown(word: &Word, aside: &mut Aside) -> Finding {
     let message = format!("unknown keyword {} of bind", Shown(&word.text));
     let finding = Finding::new(word.span, message);
     let names = OPTIONS.iter().flat_map(|it| it.2.iter().copied());
-    match nearest(&word.text, names) {
+    match aside.near(&word.text, names) {
         Some(near) => finding
             .help(format!("did you mean {near}?"))
             .fix(Fix::replace(word.span, near)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::aside::{Aside, Reason};
 use super::proxy::{Proxies, Proxy};
 use super::server::{self, Server};
-use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, Span};
 use crate::import::statement::Statement;
 
 /// How a service spreads connections.
@@ -80,7 +80,7 @@ pub(super) fn of(
     } else if primaries <= 1 && backups > 0 && one_by_one && !ends_backups {
         Scheduling::first("as HAProxy's backup: the first that is up gets all")
     } else {
-        by_balance(proxy, out)
+        by_balance(proxy, aside, out)
     };
     if backups > 1 && one_by_one && primaries > 1 {
         let finding = Finding::warning(
@@ -97,7 +97,7 @@ pub(super) fn of(
     scheduling
 }
 
-fn by_balance(proxy: &Proxy<'_>, out: &mut Findings) -> Scheduling {
+fn by_balance(proxy: &Proxy<'_>, aside: &mut Aside, out: &mut Findings) -> Scheduling {
     let Some((statement, word)) = proxy
         .last("balance")
         .and_then(|it| Some((it, it.words.first()?)))
@@ -129,7 +129,7 @@ fn by_balance(proxy: &Proxy<'_>, out: &mut Findings) -> Scheduling {
         other => {
             let message = format!("unknown algorithm {}", Shown(other));
             let finding = Finding::new(word.span, message);
-            out.push(match nearest(other, ALGORITHMS.into_iter()) {
+            out.push(match aside.near(other, ALGORITHMS.into_iter()) {
                 Some(near) => finding
                     .help(format!("did you mean {near}?"))
                     .fix(Fix::replace(word.span, near)),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::environment::Environment;
+use super::keywords;
 use super::lexer::{Lexer, Line};
 use crate::diagnostic::{FileId, Finding, Fix, Shown, Span, nearest};
 use crate::import::Reading;
@@ -165,10 +166,14 @@ struct Reader {
     conditions: Vec<Span>,
     /// Words outside all sections, which are unknown.
     outside: usize,
+    /// Lines that might have been meant to begin a section.
+    looked: usize,
 }
 
 /// More lines outside all sections than these are not told one by one.
 const MOST_OUTSIDE: usize = 16;
+/// So many lines are looked at for a misspelt section.
+const MOST_LOOKED: usize = 1_000;
 
 impl Reader {
     /// Takes a line; whether it is a statement of a section.
@@ -201,7 +206,7 @@ impl Reader {
             self.sections.all.push(Section::new(kind, statement));
             return false;
         }
-        if !indented && let Some(kind) = misspelt(&statement.keyword, reading) {
+        if !indented && let Some(kind) = self.misspelt(&statement.keyword, reading) {
             self.sections.all.push(Section::new(kind, statement));
             return false;
         }
@@ -255,6 +260,21 @@ impl Reader {
         }
     }
 
+    /// The section that a line without indentation was meant to begin.
+    fn misspelt(&mut self, keyword: &Word, reading: &mut Reading<'_>) -> Option<Kind> {
+        if keywords::is_known(&keyword.text) || self.looked > MOST_LOOKED {
+            return None;
+        }
+        self.looked += 1;
+        let known = Kind::ALL.into_iter().map(|(name, _)| name);
+        let near = nearest(&keyword.text, known)?;
+        let message = format!("unknown section {}", Shown(&keyword.text));
+        let finding = Finding::new(keyword.span, message).help(format!("did you mean {near}?"));
+        let fix = Fix::replace(keyword.span, near);
+        reading.out.push(finding.fix(fix));
+        Kind::of(near)
+    }
+
     fn outside(&mut self, statement: &Statement, reading: &mut Reading<'_>) {
         self.outside += 1;
         if self.outside > MOST_OUTSIDE {
@@ -288,17 +308,3 @@ impl Reader {
 
 /// HAProxy nests no deeper.
 const DEEPEST: usize = 64;
-
-/// The section that a line without indentation was meant to begin.
-fn misspelt(keyword: &Word, reading: &mut Reading<'_>) -> Option<Kind> {
-    let known = Kind::ALL.into_iter().map(|(name, _)| name);
-    let near = nearest(&keyword.text, known)?;
-    if super::keywords::is_known(&keyword.text) {
-        return None;
-    }
-    let message = format!("unknown section {}", Shown(&keyword.text));
-    let finding = Finding::new(keyword.span, message).help(format!("did you mean {near}?"));
-    let fix = Fix::replace(keyword.span, near);
-    reading.out.push(finding.fix(fix));
-    Kind::of(near)
-}

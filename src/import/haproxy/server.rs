@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::aside::Aside;
 use super::value::{self, NoAddress, Port};
 use super::words::{Means, Means as M, WORDS};
-use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, Span};
 use crate::import::statement::{Remarks, Statement, Word};
 
 /// The settings of a server, with HAProxy's defaults.
@@ -148,7 +148,7 @@ impl Settings {
         let mut rest = words;
         while let Some((word, after)) = rest.split_first() {
             let Some((name, count, means)) = WORDS.iter().find(|it| it.0 == &*word.text) else {
-                out.push(unknown(word));
+                out.push(unknown(word, aside));
                 return;
             };
             let Some((arguments, after)) = after.split_at_checked(*count) else {
@@ -233,10 +233,10 @@ impl Settings {
     }
 }
 
-fn unknown(word: &Word) -> Finding {
+fn unknown(word: &Word, aside: &mut Aside) -> Finding {
     let message = format!("unknown keyword {} of a server", Shown(&word.text));
     let finding = Finding::new(word.span, message);
-    match nearest(&word.text, WORDS.iter().map(|it| it.0)) {
+    match aside.near(&word.text, WORDS.iter().map(|it| it.0)) {
         Some(near) => finding
             .help(format!("did you mean {near}?"))
             .fix(Fix::replace(word.span, near)),

@@ -13,7 +13,7 @@ use super::proxy::{Mode, Proxies, Proxy};
 use super::scheduler::{self, Scheduling};
 use super::sections::Kind;
 use super::server::{self, Server};
-use crate::diagnostic::{Finding, Findings, Fix, Shown, Span, nearest};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, Span};
 use crate::import::statement::Remarks;
 
 /// A virtual service.
@@ -172,13 +172,14 @@ impl<'a, 's> Services<'a, 's> {
         let message = format!("there is no section {}", Shown(&name.text));
         let known = self.proxies.all.iter().map(Proxy::name);
         let finding = Finding::new(name.span, message);
-        self.out
-            .push(match nearest(&name.text, known.take(MOST_COMPARED)) {
+        self.out.push(
+            match self.aside.near(&name.text, known.take(MOST_COMPARED)) {
                 Some(near) => finding
                     .help(format!("did you mean {}?", Shown(near)))
                     .fix(Fix::replace(name.span, near)),
                 None => finding.help("write a backend of this name"),
-            });
+            },
+        );
         None
     }
 

@@ -46,8 +46,9 @@ pub(super) fn write(
         let remark = "the longest of timeout client, server and tunnel; the kernel's own is 15m";
         document.map("ipvs").push(entry.remark(remark));
     }
-    defaults(&mut document, services, about_defaults);
-    let pools = pools(services);
+    let shared = Shared::of(services);
+    defaults(&mut document, services, &shared, about_defaults);
+    let pools = pools(services, &shared);
     for (name, servers) in &pools {
         let entry = Entry::new(name.as_str(), Value::List(servers.clone()));
         document.map("pools").push(entry);
@@ -56,18 +57,28 @@ pub(super) fn write(
         let pooled = pools.contains_key(&pool_name(service.back));
         document
             .list("virtual_services")
-            .push(item(service, services, pooled));
+            .push(item(service, &shared, pooled));
     }
     document
 }
 
-/// The forwarding that all services have.
-fn common_forwarding(services: &[Service<'_>]) -> Option<bool> {
-    let first = services.first()?.is_direct;
-    services
-        .iter()
-        .all(|it| it.is_direct == first)
-        .then_some(first)
+/// What all services have alike.
+struct Shared {
+    /// Whether packets keep their port, when that is so for all or for none.
+    is_direct: Option<bool>,
+    /// Whether the connections of some server that is down live on.
+    inhibits: bool,
+}
+
+impl Shared {
+    fn of(services: &[Service<'_>]) -> Self {
+        let first = services.first().map(|it| it.is_direct);
+        let mut members = services.iter().flat_map(|it| &it.servers);
+        Self {
+            is_direct: first.filter(|first| services.iter().all(|it| it.is_direct == *first)),
+            inhibits: members.any(|it| it.inhibit),
+        }
+    }
 }
 
 fn forwarding(is_direct: bool) -> Entry {
@@ -79,19 +90,24 @@ fn forwarding(is_direct: bool) -> Entry {
     Entry::new("forwarding", Value::word(word)).remark(remark)
 }
 
-fn defaults(document: &mut Document, services: &[Service<'_>], comments: &[Box<str>]) {
+fn defaults(
+    document: &mut Document,
+    services: &[Service<'_>],
+    shared: &Shared,
+    comments: &[Box<str>],
+) {
     if services.is_empty() {
         return;
     }
     let mut entries = Vec::new();
-    entries.extend(common_forwarding(services).map(forwarding));
+    entries.extend(shared.is_direct.map(forwarding));
     let min_healthy = Entry::new("min_healthy", Value::word(0));
     entries.push(
         min_healthy.remark(
             "as HAProxy: with no healthy server clients are refused; 1 keeps the last one in",
         ),
     );
-    if inhibits(services) {
+    if shared.inhibits {
         let entry = Entry::new("inhibit_on_failure", Value::word("true"));
         entries.push(entry.remark("as HAProxy: connections to a server that is down live on"));
     }
@@ -108,16 +124,8 @@ fn defaults(document: &mut Document, services: &[Service<'_>], comments: &[Box<s
     document.map("defaults").append(&mut entries);
 }
 
-/// Whether the connections of some server that is down live on.
-fn inhibits(services: &[Service<'_>]) -> bool {
-    services
-        .iter()
-        .flat_map(|it| &it.servers)
-        .any(|it| it.inhibit)
-}
-
 /// Lists of servers that several services have alike, by name.
-fn pools(services: &[Service<'_>]) -> BTreeMap<String, Vec<Item>> {
+fn pools(services: &[Service<'_>], shared: &Shared) -> BTreeMap<String, Vec<Item>> {
     let mut lists: BTreeMap<String, Vec<&Service<'_>>> = BTreeMap::new();
     for service in services {
         lists
@@ -126,7 +134,6 @@ fn pools(services: &[Service<'_>]) -> BTreeMap<String, Vec<Item>> {
             .push(service);
     }
     let mut pools = BTreeMap::new();
-    let inhibits = inhibits(services);
     for (name, using) in lists {
         let [first, others @ ..] = &*using else {
             continue;
@@ -135,7 +142,10 @@ fn pools(services: &[Service<'_>]) -> BTreeMap<String, Vec<Item>> {
             continue;
         }
         let common = Common::of(&first.servers);
-        let servers = first.servers.iter().map(|it| member(it, &common, inhibits));
+        let servers = first
+            .servers
+            .iter()
+            .map(|it| member(it, &common, shared.inhibits));
         pools.insert(name, servers.collect());
     }
     pools
@@ -146,23 +156,22 @@ fn pool_name(section: &str) -> String {
     section.to_owned()
 }
 
-fn item(service: &Service<'_>, all: &[Service<'_>], pooled: bool) -> Item {
+fn item(service: &Service<'_>, shared: &Shared, pooled: bool) -> Item {
     let mut entries = vec![Entry::new(
         "address",
         Value::text(shown(service.address, service.port)),
     )];
     entries.extend(scheduling(service));
-    if common_forwarding(all).is_none() {
+    if shared.is_direct.is_none() {
         entries.push(forwarding(service.is_direct));
     }
-    let inhibits = inhibits(all);
     let common = Common::of(&service.servers);
-    entries.extend(common.entries(inhibits));
+    entries.extend(common.entries(shared.inhibits));
     if pooled {
         entries.push(Entry::new("pool", Value::text(pool_name(service.back))));
     } else {
         let servers = service.servers.iter();
-        let servers = servers.map(|it| member(it, &common, inhibits));
+        let servers = servers.map(|it| member(it, &common, shared.inhibits));
         entries.push(Entry::new("servers", Value::List(servers.collect())));
     }
     let mut item = Item::new(Value::Map(entries));
