@@ -13,6 +13,7 @@ mod keepalived;
 mod kind;
 mod ldirectord;
 mod realserver_sh;
+mod service;
 mod statement;
 mod surroundings;
 mod text;

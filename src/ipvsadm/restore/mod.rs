@@ -50,16 +50,10 @@ pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure>
                 _ => line,
             };
             number += 1;
-            read_words(line, &mut arguments);
-            if arguments.is_empty() {
-                continue;
-            }
-            match parse(context, &arguments) {
-                Ok(Invocation::Restore { .. } | Invocation::Help | Invocation::Version) => {
-                    failures.add(number, &Failure::usage("illegal in a restore"));
-                }
-                Ok(invocation) => items.add(invocation, number),
-                Err(failure) => failures.add(number, &failure),
+            match self::line(context, line, &mut arguments) {
+                None => {}
+                Some(Ok(invocation)) => items.add(invocation, number),
+                Some(Err(failure)) => failures.add(number, &failure),
             }
         }
         if failures.are_full() || number > MOST_LINES {
@@ -70,6 +64,24 @@ pub fn read(context: Context<'_>, from: impl Read) -> Result<Vec<Item>, Failure>
         failures.add(number, &Failure::usage("more lines than can be restored"));
     }
     failures.end().map(|()| items.end())
+}
+
+/// What one line says; `None` for an empty one, or a comment. Its words are put in place of those of the line before.
+pub(crate) fn line<'a>(
+    context: Context<'_>,
+    line: &'a str,
+    words: &mut Vec<&'a str>,
+) -> Option<Result<Invocation, Failure>> {
+    read_words(line, words);
+    if words.is_empty() {
+        return None;
+    }
+    Some(match parse(context, words) {
+        Ok(Invocation::Restore { .. } | Invocation::Help | Invocation::Version) => {
+            Err(Failure::usage("illegal in a restore"))
+        }
+        other => other,
+    })
 }
 
 /// Refuses an input that says nothing about the table. As a whole table it would take everything away, and most likely

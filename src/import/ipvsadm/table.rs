@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The table that the lines make, with the comments between them.
+
+use std::collections::HashMap;
+use std::mem;
+
+use super::super::document::{Entry, Item};
+use super::super::service::{Server, Service, refuse};
+use crate::diagnostic::{Finding, Findings, Span};
+use crate::model::{Granularity, RealServer, ServerKey, ServiceKey, ServiceSettings};
+
+/// Services and servers in the order of their lines.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    services: Vec<(Service, Span)>,
+    /// Where each service is in the list.
+    places: HashMap<ServiceKey, usize>,
+    servers: HashMap<(ServiceKey, ServerKey), Span>,
+    /// Comments for the next line.
+    before: Vec<String>,
+}
+
+impl Table {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    /// Keeps a comment; an empty line is none.
+    pub(super) fn remark(&mut self, line: &str) {
+        let line = line.trim();
+        if let Some(comment) = line.strip_prefix('#') {
+            self.before.push(comment.trim().to_owned());
+        }
+    }
+
+    pub(super) fn clear(&mut self, place: Span, out: &mut Findings) {
+        if !self.is_empty() {
+            let message = "this takes away all services above it";
+            out.push(Finding::warning(place, message));
+        }
+        *self = Self::default();
+    }
+
+    pub(super) fn add_service(
+        &mut self,
+        key: ServiceKey,
+        settings: ServiceSettings,
+        line: &str,
+        place: Span,
+        out: &mut Findings,
+    ) {
+        if let Some(known) = self.places.get(&key) {
+            let first = self.services.get(*known).map_or(place, |(_, first)| *first);
+            out.push(Finding::new(place, format!("{key} is there already")).first(first));
+            return;
+        }
+        let says_more = settings.granularity != Granularity::Single || settings.engine.is_some();
+        if settings.persistence.is_none() && says_more {
+            let message = "-M and --pe mean nothing without -p, and are left out";
+            out.push(Finding::warning(place, message));
+        }
+        self.places.insert(key, self.services.len());
+        let mut service = Service::new(key, settings);
+        service.before = mem::take(&mut self.before);
+        service.remark = behind(line);
+        self.services.push((service, place));
+    }
+
+    pub(super) fn add_server(
+        &mut self,
+        key: ServiceKey,
+        at: ServerKey,
+        real: RealServer,
+        line: &str,
+        place: Span,
+        out: &mut Findings,
+    ) {
+        let known = self.places.get(&key);
+        let Some((service, _)) = known.and_then(|known| self.services.get_mut(*known)) else {
+            let finding = Finding::new(place, format!("no line above makes the service {key}"));
+            out.push(finding.help("save the whole table: ipvsadm -Sn"));
+            return;
+        };
+        if let Some(first) = self.servers.insert((key, at), place) {
+            out.push(Finding::new(place, format!("{at} of {key} is there already")).first(first));
+            return;
+        }
+        let mut server = Server::new(portless(key, at, real, place, out), real);
+        server.before = mem::take(&mut self.before);
+        server.remark = behind(line);
+        service.servers.push(server);
+    }
+
+    /// The services as items, and what our own reader would refuse of them.
+    pub(super) fn write(self, defaults: &[Entry], items: &mut Vec<Item>, out: &mut Findings) {
+        for (service, place) in self.services {
+            let item = service.item();
+            refuse(&item, defaults, place, out);
+            items.push(item);
+        }
+    }
+}
+
+/// A comment behind the words of a line.
+fn behind(line: &str) -> Option<String> {
+    let at = line.find(" #").or_else(|| line.find("\t#"))?;
+    let comment = line.get(at + 2..)?.trim();
+    (!comment.is_empty()).then(|| comment.to_owned())
+}
+
+/// The server as our file names it. One of a fwmark service keeps the packet's port, unless it is masqueraded.
+fn portless(
+    service: ServiceKey,
+    at: ServerKey,
+    real: RealServer,
+    place: Span,
+    out: &mut Findings,
+) -> ServerKey {
+    let is_marked = matches!(service, ServiceKey::Fwmark { .. });
+    if !is_marked || at.port == 0 || !real.forwarding.keeps_port() {
+        return at;
+    }
+    let message = format!(
+        "the port {} means nothing: packets keep their own port in a fwmark service",
+        at.port
+    );
+    let finding = Finding::warning(place, message);
+    out.push(finding.help("the director makes this server anew, without a port"));
+    ServerKey::new(at.address, 0)
+}
