@@ -102,7 +102,12 @@ fn what_was_made_passes_our_own_reader() {
         if let Output::Director(document) = &imported.output {
             let text = document.to_string();
             let config = config::parse("made", text.as_bytes());
-            assert!(config.is_ok(), "{}: {}", path.display(), config.unwrap_err());
+            assert!(
+                config.is_ok(),
+                "{}: {}",
+                path.display(),
+                config.unwrap_err()
+            );
         }
     }
 }

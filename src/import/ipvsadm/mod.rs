@@ -13,6 +13,7 @@ use crate::diagnostic::{FileId, Finding, Shown, Span};
 use crate::ipvsadm::address::Lookup;
 use crate::ipvsadm::arguments::{Context, Invocation};
 use crate::ipvsadm::change::Change;
+use crate::ipvsadm::failure::Failure;
 use crate::ipvsadm::restore;
 use crate::model::{Protocol, Seconds, Step, Timeouts};
 
@@ -36,11 +37,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
         match restore::line(context, whole, &mut words) {
             None => table.remark(whole),
             Some(Err(failure)) => {
-                let finding = match names.first() {
-                    Some(name) => named(&name, place),
-                    None => Finding::new(place, failure.message.trim_end()),
-                };
-                reading.out.push(finding);
+                reading.out.push(refused(&failure, names.first(), place));
             }
             Some(Ok(Invocation::SetTimeouts(values))) => timeouts = Some(values),
             Some(Ok(invocation)) => take(&mut table, invocation, whole, place, reading),
@@ -98,10 +95,18 @@ fn take(
     }
 }
 
-fn named(name: &str, place: Span) -> Finding {
-    let message = format!("{} is a name, not a number", Shown(name));
-    Finding::new(place, message)
-        .help("save the table by numbers: ipvsadm -Sn. A name may mean another address tomorrow")
+fn refused(failure: &Failure, name: Option<String>, place: Span) -> Finding {
+    if let Some(name) = name {
+        let message = format!("{} is a name, not a number", Shown(&name));
+        return Finding::new(place, message).help(
+            "save the table by numbers: ipvsadm -Sn. A name may mean another address tomorrow",
+        );
+    }
+    if *failure == Failure::try_help("ipvsadm") {
+        return Finding::new(place, "this is no line of a saved table")
+            .help("ipvsadm -Sn writes one: -A makes a service, -a adds a server");
+    }
+    Finding::new(place, failure.message.trim_end())
 }
 
 fn document(table: Table, timeouts: Option<Timeouts>, reading: &mut Reading<'_>) -> Document {

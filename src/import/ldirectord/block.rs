@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::check::{Asked, Check};
-use super::endpoint::{endpoint, fits, range};
+use super::endpoint::{belongs, endpoint, fits, range};
 use super::line::{Block, Directive, last};
 use super::timing::{Given, Times, Timing};
 use super::wanted::{CheckType, Said, Wanted, unknown};
@@ -52,8 +52,8 @@ impl Top {
         let quiescent = switch("quiescent").unwrap_or(false);
         let forks = switch("fork").unwrap_or(false);
         let fallback = |name| last(directives, name);
-        let fallbacks = [("fallback", false), ("fallback6", true)]
-            .map(|(name, in_v6)| fallback(name).and_then(|it| Fallback::read(it, in_v6, out)));
+        let fallbacks = ["fallback", "fallback6"]
+            .map(|name| fallback(name).and_then(|it| Fallback::read(it, out)));
         Self {
             given: Given::read(directives, out),
             quiescent,
@@ -78,11 +78,11 @@ fn method(word: &str, at: Span, out: &mut Findings) -> Option<ForwardingMethod> 
 }
 
 impl Fallback {
-    fn read(directive: &Directive, in_v6: bool, out: &mut Findings) -> Option<Self> {
+    fn read(directive: &Directive, out: &mut Findings) -> Option<Self> {
         let at = directive.at;
         let mut words = directive.value.split_whitespace();
         let (address, port) = endpoint(words.next().unwrap_or_default(), at, out)?;
-        if !fits(directive.keyword.name, address, in_v6, at, out) {
+        if !fits(directive.keyword.name, address, at, out) {
             return None;
         }
         let forwarding = method(words.next().unwrap_or("gate"), at, out)?;
@@ -155,7 +155,7 @@ fn identity(block: &Block, out: &mut Findings) -> Option<ServiceKey> {
         return Some(ServiceKey::Fwmark { mark, family });
     }
     let (address, port) = endpoint(text, head.at, out)?;
-    if !fits("virtual", address, in_v6, head.at, out) {
+    if !fits(head.keyword.name, address, head.at, out) {
         return None;
     }
     let Some(port) = port else {
@@ -317,6 +317,74 @@ fn pair(text: &str, at: Span, out: &mut Findings) -> Option<(Said, Said)> {
 /// The most servers of a file, as in our own.
 const MOST: usize = 200_000;
 
+/// The servers of a virtual service while they are read.
+struct Servers<'w> {
+    wanted: &'w Wanted,
+    service: Service,
+    checks: Vec<Check>,
+    /// Where each stands.
+    seen: HashMap<ServerKey, Span>,
+}
+
+impl Servers<'_> {
+    /// Adds the servers of a line.
+    fn add(&mut self, directive: &Directive, room: &mut usize, out: &mut Findings) {
+        let key = self.service.key;
+        let to_v6 = key.family() == AddressFamily::Ipv6;
+        if !belongs(directive.keyword.name, to_v6, directive.whole, out) {
+            return;
+        }
+        let Some(real) = Real::read(directive, out) else {
+            return;
+        };
+        let Some(left) = room.checked_sub(real.addresses.len()) else {
+            let message = format!("a file has at most {MOST} real servers");
+            out.error(directive.at, message);
+            return;
+        };
+        *room = left;
+        let first = self.service.servers.len();
+        for address in &real.addresses {
+            if !fits(directive.keyword.name, *address, directive.at, out) {
+                break;
+            }
+            self.add_one(*address, &real, directive, out);
+        }
+        if let Some(server) = self.service.servers.get_mut(first) {
+            server.before.clone_from(&directive.before);
+            server.remark.clone_from(&directive.behind);
+        }
+    }
+
+    fn add_one(&mut self, address: IpAddr, real: &Real, directive: &Directive, out: &mut Findings) {
+        let key = self.service.key;
+        let written = ServerKey::new(address, real.port);
+        let at = usable(written, real.real.forwarding, &key, directive.at, out);
+        if let Some(first) = self.seen.insert(at, directive.whole) {
+            let message = format!("{address} is in this service already, and is left out");
+            out.push(Finding::warning(directive.whole, message).first(first));
+            return;
+        }
+        let asked = Asked {
+            address,
+            written_port: real.port,
+            own_port: match at.port {
+                0 => key.port().unwrap_or(0),
+                port => port,
+            },
+            request: real.request.clone(),
+            receive: real.receive.clone(),
+        };
+        self.checks.push(self.wanted.check(&asked, out));
+        let made = if self.wanted.checktype == CheckType::Off {
+            real.real.at_rest()
+        } else {
+            real.real
+        };
+        self.service.servers.push(Server::new(at, made));
+    }
+}
+
 /// Reads a virtual service. `room` is how many servers the file may still have.
 pub(super) fn read(block: &Block, top: &Top, room: &mut usize, out: &mut Findings) -> Option<Made> {
     let key = identity(block, out)?;
@@ -332,58 +400,20 @@ pub(super) fn read(block: &Block, top: &Top, room: &mut usize, out: &mut Finding
     let mut service = Service::new(key, settings);
     service.before = comments(block);
     service.remark.clone_from(&block.head.behind);
-    let mut checks = Vec::new();
-    let mut seen = HashMap::new();
+    let mut servers = Servers {
+        wanted: &wanted,
+        service,
+        checks: Vec::new(),
+        seen: HashMap::new(),
+    };
     for directive in reals(block) {
-        let in_v6 = directive.keyword.name == "real6";
-        let Some(real) = Real::read(directive, out) else {
-            continue;
-        };
-        if real.addresses.len() > *room {
-            out.error(
-                directive.at,
-                format!("a file has at most {MOST} real servers"),
-            );
-            break;
-        }
-        *room -= real.addresses.len();
-        let before = directive.before.clone();
-        let first_made = service.servers.len();
-        for address in &real.addresses {
-            if !fits("real", *address, in_v6, directive.at, out) {
-                break;
-            }
-            let written = ServerKey::new(*address, real.port);
-            let at = usable(written, real.real.forwarding, &key, directive.at, out);
-            if let Some(first) = seen.insert(at, directive.whole) {
-                let message = format!("{address} is in this service already, and is left out");
-                out.push(Finding::warning(directive.whole, message).first(first));
-                continue;
-            }
-            let own_port = if at.port == 0 {
-                key.port().unwrap_or(0)
-            } else {
-                at.port
-            };
-            let asked = Asked {
-                address: *address,
-                written_port: real.port,
-                own_port,
-                request: real.request.clone(),
-                receive: real.receive.clone(),
-            };
-            checks.push(wanted.check(&asked, out));
-            let mut made = real.real;
-            if wanted.checktype == CheckType::Off {
-                made = made.at_rest();
-            }
-            service.servers.push(Server::new(at, made));
-        }
-        if let Some(server) = service.servers.get_mut(first_made) {
-            server.before = before;
-            server.remark.clone_from(&directive.behind);
-        }
+        servers.add(directive, room, out);
     }
+    let Servers {
+        mut service,
+        checks,
+        ..
+    } = servers;
     service.sorry = fallback(block, &key, top, out);
     let quiescent = last(&block.body, "quiescent").and_then(|it| it.switch(out));
     Some(Made {
@@ -427,10 +457,9 @@ fn fallback(block: &Block, key: &ServiceKey, top: &Top, out: &mut Findings) -> O
     };
     let read = match own {
         Some(own) => {
-            let in_v6 = own.keyword.name == "fallback6";
-            let read = Fallback::read(own, in_v6, out)?;
-            let service_in_v6 = key.family() == AddressFamily::Ipv6;
-            fits("fallback", read.address, service_in_v6, own.at, out).then_some(read)
+            let to_v6 = key.family() == AddressFamily::Ipv6;
+            let is_right = belongs(own.keyword.name, to_v6, own.whole, out);
+            Fallback::read(own, out).filter(|_| is_right)
         }
         None => of_the_family.clone(),
     };

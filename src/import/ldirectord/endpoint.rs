@@ -57,6 +57,11 @@ pub(super) fn port_of(service: &str) -> Option<u16> {
 
 /// A host and a port, or what is wrong with it.
 pub(super) fn endpoint(text: &str, at: Span, out: &mut Findings) -> Option<(IpAddr, Option<u16>)> {
+    if text.parse::<Ipv6Addr>().is_ok() {
+        let finding = Finding::new(at, "an IPv6 address stands in brackets");
+        out.push(finding.help(format!("write [{text}]:80")));
+        return None;
+    }
     let (host, port) = split(text);
     let address = address(host, at, out);
     let port = match port {
@@ -142,24 +147,30 @@ pub(super) fn range(
     Some((addresses.collect(), port))
 }
 
-/// Whether the address belongs behind a keyword with or without the 6 at its end.
-pub(super) fn fits(
-    keyword: &str,
-    address: IpAddr,
-    in_v6: bool,
-    at: Span,
-    out: &mut Findings,
-) -> bool {
-    if address.is_ipv6() == in_v6 {
+/// Whether an address is of the family of its keyword: `virtual6`, `real6` and `fallback6` take IPv6, the others IPv4.
+pub(super) fn fits(keyword: &str, address: IpAddr, at: Span, out: &mut Findings) -> bool {
+    let plain = keyword.trim_end_matches('6');
+    if address.is_ipv6() == (plain != keyword) {
         return true;
     }
-    let plain = keyword.trim_end_matches('6');
     let (family, right) = match address {
         IpAddr::V4(_) => ("IPv4", plain.to_owned()),
         IpAddr::V6(_) => ("IPv6", format!("{plain}6")),
     };
     let finding = Finding::new(at, format!("an {family} address needs {right}"));
     out.push(finding.help("all addresses of a virtual service have one family"));
+    false
+}
+
+/// Whether a keyword of a service has the 6 of `virtual6`, or lacks it as `virtual` does.
+pub(super) fn belongs(keyword: &str, to_v6: bool, at: Span, out: &mut Findings) -> bool {
+    if keyword.ends_with('6') == to_v6 {
+        return true;
+    }
+    let plain = keyword.trim_end_matches('6');
+    let right = if to_v6 { "6" } else { "" };
+    let finding = Finding::new(at, format!("{keyword} does not belong here"));
+    out.push(finding.help(format!("below virtual{right} write {plain}{right}")));
     false
 }
 

@@ -143,6 +143,7 @@ impl Reader<'_> {
             let finding = Finding::new(whole, "ldirectord cuts the line at #, also in quotes");
             self.out
                 .push(finding.help("leave out what begins with #: a request never sends it"));
+            return;
         }
         self.comment = None;
         let directive = Directive {
