@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director import`: another program's file as one of ours.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::IsTerminal as _;
 use std::net::IpAddr;
@@ -10,18 +12,21 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::args::Failure;
+use super::oneshot;
 use super::say::{complain, printable, say};
 use crate::config;
-use crate::import::{Imported, Included, Kind, MAX_BYTES, Output, Surroundings, import};
+use crate::import::{Document, Imported, Included, Kind, MAX_BYTES, Output, Surroundings, import};
+use crate::model::{Config, IpvsTable, ServiceKey, Step};
+use crate::plan::Target as _;
 use crate::system::{FileCause, read_limited};
 
 /// What is imported, and what is printed.
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// The file of another program
-    #[arg(value_name = "FILE", required = true)]
-    file: PathBuf,
-    /// What kind of file it is. Without this its content says so
+    /// The files of other programs. Several become one
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What kind of files they are. Without this their content says so. `kernel` needs no file: it takes the kernel's table
     #[arg(long, value_enum, value_name = "KIND")]
     from: Option<From>,
     /// The virtual address of services that listen on every address; twice for IPv4 and IPv6
@@ -56,6 +61,7 @@ enum From {
     Haproxy,
     #[value(name = "realserver.sh")]
     RealserverSh,
+    Kernel,
 }
 
 impl std::convert::From<From> for Kind {
@@ -63,7 +69,8 @@ impl std::convert::From<From> for Kind {
         match from {
             From::Keepalived => Self::Keepalived,
             From::Ldirectord => Self::Ldirectord,
-            From::Ipvsadm => Self::Ipvsadm,
+            // The kernel's table is read as the lines that make it.
+            From::Ipvsadm | From::Kernel => Self::Ipvsadm,
             From::Haproxy => Self::Haproxy,
             From::RealserverSh => Self::RealserverSh,
         }
@@ -74,33 +81,60 @@ impl std::convert::From<From> for Kind {
 const ROUNDS: usize = 8;
 
 impl Import {
-    /// Reads the file, and prints what it means.
+    /// Reads the files, and prints what they mean.
     pub(super) fn carry_out(self) -> Result<ExitCode, Failure> {
         let mut host = ThisHost {
             virtual_addresses: self.vip.clone(),
             ..ThisHost::default()
         };
-        let name = self.file.display().to_string();
-        let mut bytes = read(&self.file)?;
-        let kind = self.from.map(Kind::from);
-        let mut imported = import(kind, &name, &bytes, &host);
-        for _ in 0..ROUNDS {
-            if !self.fix || !correct(&name, &imported, &mut bytes, &mut host) {
-                break;
-            }
-            imported = import(kind, &name, &bytes, &host);
+        let mut all = Vec::new();
+        for (name, bytes) in self.texts()? {
+            let imported = self.import(&name, bytes, &mut host);
+            self.tell(&imported)?;
+            all.push((name, imported));
         }
-        self.tell(&imported)?;
-        let usable = usable(&name, &imported.output);
-        if imported.diagnostics.has_errors() {
+        if all.iter().any(|(_, it)| it.diagnostics.has_errors()) {
             return Ok(ExitCode::from(3));
         }
-        let output = usable?;
+        let is_clean = all.iter().all(|(_, it)| it.diagnostics.warnings() == 0);
+        let output = together(all)?;
         if !self.check {
             say(&output)?;
         }
-        let is_clean = imported.diagnostics.warnings() == 0;
         Ok(ExitCode::from(u8::from(self.said.strict && !is_clean)))
+    }
+
+    /// What is read, with its name.
+    fn texts(&self) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+        let from_kernel = matches!(self.from, Some(From::Kernel));
+        match (from_kernel, self.files.as_slice()) {
+            (true, []) => {
+                let table = oneshot::open()?.read().map_err(Failure::failed)?;
+                let text = lines(table).into_bytes();
+                Ok(vec![("the kernel's table".to_owned(), text)])
+            }
+            (false, []) => Err(wrong_usage("name a FILE, or --from kernel")),
+            (true, _) => Err(wrong_usage("--from kernel takes no FILE")),
+            (false, files) => {
+                let files = files.iter();
+                files
+                    .map(|file| Ok((file.display().to_string(), read(file)?)))
+                    .collect()
+            }
+        }
+    }
+
+    /// Imports a text, with --fix again and again.
+    fn import(&self, name: &str, mut bytes: Vec<u8>, host: &mut ThisHost) -> Imported {
+        let kind = self.from.map(Kind::from);
+        let mut imported = import(kind, name, &bytes, host);
+        for _ in 0..ROUNDS {
+            if !self.fix || !correct(name, &imported, &mut bytes, host) {
+                break;
+            }
+            imported = import(kind, name, &bytes, host);
+        }
+        imported
     }
 
     fn tell(&self, imported: &Imported) -> Result<(), Failure> {
@@ -120,17 +154,69 @@ impl Import {
     }
 }
 
-/// The text that is printed, if our own reader takes it.
-fn usable(name: &str, output: &Output) -> Result<String, Failure> {
-    match output {
-        Output::Text(text) => Ok(text.clone()),
-        Output::Director(document) => {
-            let text = document.to_string();
-            let read = config::parse(&format!("made from {name}"), text.as_bytes());
-            read.map(|_| text)
-                .map_err(|wrong| Failure::config(&wrong.render(false)))
+fn wrong_usage(message: &str) -> Failure {
+    Failure {
+        code: ExitCode::from(2),
+        ..Failure::failed(message)
+    }
+}
+
+/// The lines of ipvsadm that make a table.
+fn lines(table: IpvsTable) -> String {
+    let mut lines = String::new();
+    for (key, service) in table.services {
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "{}", Step::AddService(key, service.settings));
+        for (at, server) in service.servers {
+            let _ = writeln!(lines, "{}", Step::AddServer(key, at, server));
         }
     }
+    lines
+}
+
+/// The text that is printed for all of the files, if our own reader takes it.
+fn together(all: Vec<(String, Imported)>) -> Result<String, Failure> {
+    let is_one = all.len() == 1;
+    let mut merged: Option<Document> = None;
+    let mut seen: BTreeMap<ServiceKey, String> = BTreeMap::new();
+    for (name, imported) in all {
+        let document = match imported.output {
+            Output::Text(text) if is_one => return Ok(text),
+            Output::Text(_) => {
+                let message = "becomes a file of another kind: import it by itself";
+                return Err(wrong_usage(&format!("{name}: {message}")));
+            }
+            Output::Director(document) => document,
+        };
+        for key in usable(&name, &document)?.services.into_keys() {
+            if let Some(first) = seen.insert(key, name.clone()) {
+                let message = format!("{name}: the virtual service {key} is in {first}, too");
+                return Err(Failure::config(&printable(&message)));
+            }
+        }
+        let Some(merged) = &mut merged else {
+            merged = Some(document);
+            continue;
+        };
+        merged.merge(document).map_err(|conflict| {
+            let message = format!("{name}: another file says otherwise: {conflict}");
+            Failure::config(&printable(&message))
+        })?;
+    }
+    let merged = merged.unwrap_or_default();
+    if !is_one {
+        usable("several files", &merged)?;
+    }
+    Ok(merged.to_string())
+}
+
+/// What our own reader makes of a document.
+fn usable(name: &str, document: &Document) -> Result<Config, Failure> {
+    let read = config::parse(
+        &format!("made from {name}"),
+        document.to_string().as_bytes(),
+    );
+    read.map_err(|wrong| Failure::config(&wrong.render(false)))
 }
 
 /// Makes the corrections that are clear; `false` when there is none. Only what was read is changed, no file is.

@@ -18,7 +18,7 @@ mod statement;
 mod surroundings;
 mod text;
 
-pub use self::document::{Document, Entry, Item, Value};
+pub use self::document::{Conflict, Document, Entry, Item, Value};
 pub use self::kind::{Kind, recognise};
 pub use self::surroundings::{Included, Surroundings};
 

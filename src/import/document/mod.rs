@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Our configuration as a tree with comments, as a person would write it.
 
+mod merge;
 mod write;
 
 use std::fmt::Display;
+
+pub use self::merge::Conflict;
 
 /// The sections in the order in which they are written.
 const ORDER: [&str; 9] = [

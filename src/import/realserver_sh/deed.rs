@@ -84,13 +84,13 @@ impl Deeds {
     /// `ifconfig lo:0 192.0.2.1 netmask 255.255.255.255 broadcast 192.0.2.1 up`
     fn ifconfig(&mut self, words: &[Word], place: Span, out: &mut Findings) {
         let [device, rest @ ..] = words else { return };
-        let Some(device) = device_of(device) else {
-            return;
-        };
         let Some(address) = rest.first() else { return };
         if matches!(address.text(), "up" | "down" | "mtu") {
             return;
         }
+        let Some(device) = device_of(device, place, out) else {
+            return;
+        };
         let behind = |keyword: &str| {
             let at = rest.iter().position(|word| word.text() == keyword)?;
             rest.get(at + 1)
@@ -127,7 +127,7 @@ impl Deeds {
         }
         let device = rest.iter().position(|word| word.text() == "dev");
         let device = device.and_then(|at| rest.get(at + 1));
-        let Some(device) = device.and_then(|word| device_of(word)) else {
+        let Some(device) = device.and_then(|word| device_of(word, place, out)) else {
             return;
         };
         let Some(address) = rest.first() else { return };
@@ -274,14 +274,19 @@ impl Deeds {
     }
 }
 
-fn device_of(word: &Word) -> Option<Device> {
+fn device_of(word: &Word, place: Span, out: &mut Findings) -> Option<Device> {
     // A label behind the colon may have a variable.
     let value = word.values.first().map_or("", String::as_str);
     let name = value.split(':').next().unwrap_or_default();
     match name {
         "lo" => Some(Device::Loopback),
         "tunl0" | "ip6tnl0" => Some(Device::Tunnel),
-        _ => None,
+        _ => {
+            let message = format!("an address on {} is not carried over", Shown(name));
+            let help = "realserver puts virtual addresses on lo, and on tunl0 for tunneling";
+            out.push(Finding::warning(place, message).help(help));
+            None
+        }
     }
 }
 
