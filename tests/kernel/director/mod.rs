@@ -17,6 +17,7 @@ mod half_closed;
 mod haproxy;
 mod http;
 mod icmp;
+mod import_table;
 mod initial;
 mod keep;
 mod kill;
@@ -66,6 +67,7 @@ use crate::Test;
 pub(crate) fn tests() -> Vec<Test> {
     [
         once::tests(),
+        import_table::tests(),
         run::tests(),
         checks::tests(),
         agent::tests(),
