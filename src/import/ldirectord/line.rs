@@ -8,6 +8,8 @@ use crate::diagnostic::{FileId, Finding, Findings, Fix, Replacement, Shown, Sour
 
 /// So many blanks make a line part of a virtual service; a tab counts as that many.
 const INDENT: usize = 4;
+/// A file with more unknown keywords is of another kind.
+const MOST_UNKNOWN: usize = 100;
 
 /// `KEYWORD = VALUE`.
 #[derive(Debug)]
@@ -56,11 +58,17 @@ impl Lines {
             comments: Vec::new(),
             comment: None,
             empty: None,
+            unknown: 0,
             out,
         };
         let mut at = 0;
         for line in text.split_inclusive('\n') {
             let span = sources.span(file, at..at + line.len());
+            if reader.unknown > MOST_UNKNOWN {
+                let finding = Finding::new(span, "so many unknown keywords: the rest is not read");
+                reader.out.push(finding);
+                break;
+            }
             reader.line(line, span);
             at += line.len();
         }
@@ -77,6 +85,8 @@ struct Reader<'o> {
     comment: Option<Span>,
     /// The empty line that has ended a virtual service.
     empty: Option<Span>,
+    /// How many keywords were unknown.
+    unknown: usize,
     out: &'o mut Findings,
 }
 
@@ -120,6 +130,7 @@ impl Reader<'_> {
         self.check_indent(span, start, indent);
         let Some(keyword) = Keyword::find(name) else {
             self.out.push(Keyword::unknown(name, at));
+            self.unknown += 1;
             return;
         };
         if let Some(finding) = keyword.misplaced(in_service, at) {

@@ -36,7 +36,8 @@ pub(super) struct Command {
 
 /// Bounds: a script as this has a few dozen lines.
 const MOST_VARIABLES: usize = 1_000;
-const MOST_VALUES: usize = 256;
+const MOST_VALUES: usize = 64;
+const DEEPEST: usize = 64;
 const LONGEST_VALUE: usize = 4_096;
 
 impl Word {
@@ -170,7 +171,9 @@ impl Reader {
             [] => {}
             [case, subject, ..] if case == "case" => {
                 let is_action = matches!(subject.trim_matches('"'), "$1" | "${1}");
-                self.cases.push((!is_action).then_some(Part::Start));
+                if self.cases.len() < DEEPEST {
+                    self.cases.push((!is_action).then_some(Part::Start));
+                }
             }
             [esac, ..] if esac == "esac" => {
                 self.cases.pop();

@@ -8,6 +8,7 @@ use lvs_director::plan::Target as _;
 
 use super::process::{Files, PROGRAM, Said, said};
 use crate::Test;
+use crate::beside::LVSADM;
 use crate::stage::Stage;
 
 /// As ipvsadm takes it.
@@ -38,7 +39,8 @@ fn taken_over() {
     let ipvsadm = |script: &str| said(&stage.director, Command::new("sh").args(["-c", script]));
     let made = ipvsadm(&format!("ipvsadm -R <<'end'\n{TABLE}end"));
     assert_eq!(made.code, Some(0), "{made:?}");
-    let saved = ipvsadm("ipvsadm -Sn");
+    // ipvsadm itself saves no thresholds.
+    let saved = said(&stage.director, Command::new(LVSADM).arg("-Sn"));
     assert_eq!(saved.code, Some(0), "{saved:?}");
     let file = files.path("saved");
     fs::write(&file, &saved.out).unwrap();
