@@ -186,7 +186,7 @@ proptest! {
         let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
         prop_assert!(!lines.is_empty(), "{folder}");
         let chosen = order.iter().filter_map(|at| lines.get(*at));
-        let mut text: String = chosen.map(|line| format!("{line}\n")).collect();
+        let mut text = chosen.copied().collect::<Vec<_>>().join("\n");
         if let Some((at, count)) = cut {
             let at = text.floor_char_boundary(at.min(text.len()));
             let to = text.ceil_char_boundary((at + count).min(text.len()));

@@ -213,7 +213,7 @@ fn scheduling(settings: &ServiceSettings) -> Vec<Entry> {
     )];
     if !settings.scheduler_flags.is_empty() {
         let flags = settings.scheduler_flags.display(&settings.scheduler);
-        let flags = Value::list(flags.to_string().split(',').map(Value::word));
+        let flags = Value::list(flags.split(',').map(Value::word));
         entries.push(Entry::new("scheduler_flags", flags));
     }
     if settings.one_packet {

@@ -128,13 +128,11 @@ pub(super) fn range(
     };
     let first = address(first, at, out);
     let (last, port) = endpoint(rest, at, out)?;
-    let (first, last) = match (first?, last) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => (first.to_bits(), last.to_bits()),
-        _ => {
-            out.error(at, "a range has IPv4 addresses");
-            return None;
-        }
+    let (IpAddr::V4(first), IpAddr::V4(last)) = (first?, last) else {
+        out.error(at, "a range has IPv4 addresses");
+        return None;
     };
+    let (first, last) = (first.to_bits(), last.to_bits());
     if first > last {
         out.error(at, "the first address of a range comes before the last");
         return None;

@@ -4,10 +4,14 @@
 mod block;
 mod check;
 mod endpoint;
+mod identity;
 mod keyword;
 mod line;
+mod real;
 mod timing;
+mod unused;
 mod wanted;
+mod written;
 
 use std::collections::HashMap;
 
@@ -26,7 +30,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let lines = Lines::read(reading.sources, file, out);
     let top = Top::read(&lines.top, out);
     if let Some(directive) = last(&lines.top, "cleanstop") {
-        block::say_cleanstop(directive, out);
+        unused::say_cleanstop(directive, out);
     }
     let made = services(&lines, &top, out);
     if lines.blocks.is_empty() {
@@ -102,7 +106,7 @@ fn document(lines: &Lines, made: Vec<Made>, top: &Top, out: &mut Findings) -> Do
 fn usual(made: &[Made], top: &Top) -> Timing {
     let mut counts: HashMap<Timing, usize> = HashMap::new();
     let mut best = None;
-    for timing in made.iter().flat_map(|it| it.timings().next()) {
+    for timing in made.iter().filter_map(|it| it.timings().next()) {
         let count = counts.entry(timing).or_default();
         *count += 1;
         if best.is_none_or(|(_, most)| *count > most) {

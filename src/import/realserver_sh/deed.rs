@@ -201,9 +201,8 @@ impl Deeds {
         let (interface, name) = conf.and_then(|it| it.rsplit_once('.')).unwrap_or_default();
         let is_arp = ARP.contains(&name);
         match part {
-            Part::Other => {}
             Part::Stop if is_arp => self.zeros.push(place),
-            Part::Stop => {}
+            Part::Stop | Part::Other => {}
             Part::Start if is_arp && interface == "all" => {
                 let value = value.trim().to_owned();
                 self.settings.push((name.to_owned(), value, place));

@@ -80,16 +80,12 @@ impl Lines<'_> {
             let plain = line.trim_end_matches(['\n', '\r']);
             end = self.at + plain.len();
             self.at += line.len();
-            match plain.strip_suffix('\\') {
-                Some(plain) => {
-                    text.push_str(plain);
-                    text.push(' ');
-                }
-                None => {
-                    text.push_str(plain);
-                    break;
-                }
-            }
+            let Some(plain) = plain.strip_suffix('\\') else {
+                text.push_str(plain);
+                break;
+            };
+            text.push_str(plain);
+            text.push(' ');
         }
         if self.at == start {
             return None;
@@ -129,22 +125,20 @@ impl Reader {
             text = rest;
         }
         for words in split(text) {
-            self.command(words, range);
+            self.command(&words, range);
         }
     }
 
     /// The part that the innermost labels name.
     fn part(&self) -> Part {
         let case = self.cases.iter().flatten();
-        let parts = case.copied().chain(self.function);
+        let mut parts = case.copied().chain(self.function);
         parts
-            .filter(|part| *part != Part::Start)
-            .next_back()
+            .rfind(|part| *part != Part::Start)
             .unwrap_or(Part::Start)
     }
 
-    fn command(&mut self, raw: Vec<String>, range: &Range<usize>) {
-        let mut raw: &[String] = &raw;
+    fn command(&mut self, mut raw: &[String], range: &Range<usize>) {
         let prefixes = [
             "then", "else", "do", "{", "sudo", "export", "local", "readonly", "!",
         ];
@@ -388,9 +382,12 @@ mod tests {
 
     fn read(script: &str) -> Vec<(Part, Vec<String>)> {
         let words = |words: &[Word]| {
-            let text = |word: &Word| match word.is_open {
-                true => "?".to_owned(),
-                false => word.values.join(","),
+            let text = |word: &Word| {
+                if word.is_open {
+                    "?".to_owned()
+                } else {
+                    word.values.join(",")
+                }
             };
             words.iter().map(text).collect()
         };
