@@ -11,6 +11,7 @@
 mod ask;
 mod bad_input;
 mod export;
+mod import_several;
 mod lvsadm;
 mod program;
 
