@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is made of a file, while it is read.
+
+use crate::diagnostic::Findings;
+use crate::import::Document;
+use crate::import::statement::Remarks;
+
+/// The document so far, and where findings go.
+pub(super) struct Draft<'o> {
+    pub(super) out: &'o mut Findings,
+    pub(super) document: Document,
+    /// Comments whose statement is not carried over: they stand at the end of those at the top.
+    pub(super) homeless: Vec<Box<str>>,
+}
+
+impl<'o> Draft<'o> {
+    pub(super) fn new(out: &'o mut Findings) -> Self {
+        Self {
+            out,
+            document: Document::default(),
+            homeless: Vec::new(),
+        }
+    }
+
+    /// Keeps the comments of a statement that has no place in the document.
+    pub(super) fn keep(&mut self, remarks: &Remarks) {
+        let all = remarks.before.iter().chain(remarks.behind.as_ref());
+        self.homeless.extend(all.cloned());
+    }
+}

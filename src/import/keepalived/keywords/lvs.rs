@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The keywords of the LVS side.
+
+use super::{Block, Keyword, read};
+
+const LOGGING: &str = "the director logs each failure that changes something";
+const MAIL: &str = "the director sends no mail: have its log or its metrics watched";
+const SNMP: &str = "the director speaks no SNMP";
+const SCRIPT: &str = "the director runs no script for this: follow its events";
+const SERVER_SCRIPT: &str = "the director runs no script for a server: follow its events";
+
+/// `virtual_server`
+pub(super) const VIRTUAL_SERVER: &[Keyword] = &[
+    read("ip_family"),
+    read("delay_loop"),
+    read("lvs_sched"),
+    read("lb_algo").old("lvs_sched"),
+    read("lvs_method"),
+    read("lb_kind").old("lvs_method"),
+    read("hashed"),
+    read("flag-1"),
+    read("flag-2"),
+    read("flag-3"),
+    read("sh-port"),
+    read("sh-fallback"),
+    read("mh-port"),
+    read("mh-fallback"),
+    read("ops"),
+    read("persistence_engine"),
+    read("persistence_timeout"),
+    read("persistence_granularity"),
+    read("protocol"),
+    read("warmup"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("connect_timeout"),
+    read("weight"),
+    read("alpha"),
+    read("omega"),
+    read("quorum"),
+    read("hysteresis"),
+    read("quorum_up").lost(SCRIPT),
+    read("quorum_down").lost(SCRIPT),
+    read("ha_suspend"),
+    read("inhibit_on_failure"),
+    read("sorry_server"),
+    read("sorry_server_inhibit"),
+    read("sorry_server_lvs_method"),
+    read("virtualhost"),
+    read("smtp_alert").lost(MAIL),
+    read("snmp_name").needless(SNMP),
+    read("real_server").holds(Block::RealServer),
+];
+
+/// `real_server`
+pub(super) const REAL_SERVER: &[Keyword] = &[
+    read("weight"),
+    read("lvs_method"),
+    read("uthreshold"),
+    read("lthreshold"),
+    read("inhibit_on_failure"),
+    read("notify_up").lost(SERVER_SCRIPT),
+    read("notify_down").lost(SERVER_SCRIPT),
+    read("alpha"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("connect_timeout"),
+    read("delay_loop"),
+    read("smtp_alert").lost(MAIL),
+    read("virtualhost"),
+    read("snmp_name").needless(SNMP),
+    read("log_all_failures").needless(LOGGING),
+    read("TCP_CHECK").holds(Block::TcpCheck),
+    read("HTTP_GET").holds(Block::HttpGet),
+    read("SSL_GET").holds(Block::SslGet),
+    read("SMTP_CHECK").holds(Block::SmtpCheck),
+    read("DNS_CHECK").holds(Block::DnsCheck),
+    read("MISC_CHECK").holds(Block::MiscCheck),
+    read("BFD_CHECK").holds(Block::BfdCheck),
+    read("PING_CHECK").holds(Block::PingCheck),
+    read("UDP_CHECK").holds(Block::UdpCheck),
+    read("FILE_CHECK").holds(Block::FileCheck),
+];
+
+/// `TCP_CHECK`
+pub(super) const TCP_CHECK: &[Keyword] = &[
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `HTTP_GET`
+pub(super) const HTTP_GET: &[Keyword] = &[
+    read("url").holds(Block::Url),
+    read("http_protocol"),
+    read("fast_recovery"),
+    read("virtualhost"),
+    read("nb_get_retry").old("retry"),
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `SSL_GET`
+pub(super) const SSL_GET: &[Keyword] = &[
+    read("url").holds(Block::Url),
+    read("http_protocol"),
+    read("fast_recovery"),
+    read("virtualhost"),
+    read("nb_get_retry").old("retry"),
+    read("enable_sni"),
+    read("sni_name"),
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `url`
+pub(super) const URL: &[Keyword] = &[
+    read("path"),
+    read("digest"),
+    read("status_code"),
+    read("virtualhost"),
+    read("regex"),
+    read("regex_no_match"),
+    read("regex_options"),
+    read("regex_stack"),
+    read("regex_min_offset"),
+    read("regex_max_offset"),
+    read("tls_compliant"),
+];
+
+/// `SMTP_CHECK`
+pub(super) const SMTP_CHECK: &[Keyword] = &[
+    read("helo_name"),
+    read("host").holds(Block::SmtpHost),
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `host`
+pub(super) const SMTP_HOST: &[Keyword] = &[
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("connect_timeout"),
+];
+
+/// `DNS_CHECK`
+pub(super) const DNS_CHECK: &[Keyword] = &[
+    read("type"),
+    read("name"),
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `MISC_CHECK`
+pub(super) const MISC_CHECK: &[Keyword] = &[
+    read("misc_path"),
+    read("misc_timeout"),
+    read("misc_dynamic"),
+    read("user"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `BFD_CHECK`
+pub(super) const BFD_CHECK: &[Keyword] = &[read("name"), read("alpha")];
+
+/// `PING_CHECK`
+pub(super) const PING_CHECK: &[Keyword] = &[
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `UDP_CHECK`
+pub(super) const UDP_CHECK: &[Keyword] = &[
+    read("payload"),
+    read("require_reply"),
+    read("min_reply_length"),
+    read("max_reply_length"),
+    read("connect_ip"),
+    read("connect_port"),
+    read("bindto"),
+    read("bind_port"),
+    read("bind_if"),
+    read("fwmark"),
+    read("alpha"),
+    read("connect_timeout"),
+    read("retry"),
+    read("delay_before_retry"),
+    read("warmup"),
+    read("delay_loop"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `FILE_CHECK`
+pub(super) const FILE_CHECK: &[Keyword] = &[
+    read("track_file"),
+    read("weight"),
+    read("dynamic"),
+    read("alpha"),
+    read("log_all_failures").needless(LOGGING),
+];
+
+/// `SSL`
+pub(super) const SSL: &[Keyword] = &[
+    read("password"),
+    read("ca"),
+    read("certificate"),
+    read("key"),
+];

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every keyword that keepalived knows, where it belongs, and what becomes of it. One table for each block.
+
+mod global;
+mod lvs;
+mod vrrp;
+
+use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown, nearest};
+use crate::import::statement::Statement;
+
+/// A block, by what its lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Block {
+    /// The file itself.
+    Root,
+    GlobalDefs,
+    VirtualServer,
+    RealServer,
+    TcpCheck,
+    HttpGet,
+    SslGet,
+    Url,
+    SmtpCheck,
+    SmtpHost,
+    DnsCheck,
+    MiscCheck,
+    BfdCheck,
+    PingCheck,
+    UdpCheck,
+    FileCheck,
+    Ssl,
+    VrrpInstance,
+    Authentication,
+    SyncGroup,
+    VrrpScript,
+    TrackFile,
+    TrackProcess,
+    TrackGroup,
+    GarpGroup,
+    BfdInstance,
+    /// Its lines begin with addresses and names, and no keyword.
+    Lines,
+}
+
+/// What becomes of a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is read.
+    Read,
+    /// It is not carried over, and what runs changes: why.
+    Lost(&'static str),
+    /// It is not carried over, and nothing that runs changes: why.
+    Needless(&'static str),
+}
+
+/// A keyword in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Keyword {
+    /// As it is written.
+    pub(super) name: &'static str,
+    /// What its own block holds; `None` when it has none.
+    pub(super) block: Option<Block>,
+    /// What becomes of it.
+    pub(super) fate: Fate,
+    /// The keyword that it is an old name of.
+    pub(super) old_for: Option<&'static str>,
+}
+
+/// A keyword that is read.
+const fn read(name: &'static str) -> Keyword {
+    Keyword {
+        name,
+        block: None,
+        fate: Fate::Read,
+        old_for: None,
+    }
+}
+
+impl Keyword {
+    /// With a block.
+    const fn holds(self, block: Block) -> Self {
+        Self {
+            block: Some(block),
+            ..self
+        }
+    }
+
+    /// Not carried over, and what runs changes.
+    const fn lost(self, why: &'static str) -> Self {
+        Self {
+            fate: Fate::Lost(why),
+            ..self
+        }
+    }
+
+    /// Not carried over, and nothing that runs changes.
+    const fn needless(self, why: &'static str) -> Self {
+        Self {
+            fate: Fate::Needless(why),
+            ..self
+        }
+    }
+
+    /// An old name.
+    const fn old(self, name: &'static str) -> Self {
+        Self {
+            old_for: Some(name),
+            ..self
+        }
+    }
+
+    /// The name that keepalived uses today.
+    pub(super) fn today(&self) -> &'static str {
+        self.old_for.unwrap_or(self.name)
+    }
+}
+
+/// Names that people write where another one is right, or that were right in another block.
+const MEANT: &[(&str, &str)] = &[
+    ("nb_get_retry", "retry"),
+    ("lb_kind", "lvs_method"),
+    ("lb_algo", "lvs_sched"),
+    ("nb_sock_retry", "retry"),
+    ("connect_retry", "retry"),
+];
+
+impl Block {
+    /// All that have keywords, with these.
+    const ALL: [(Self, &'static [Keyword]); 26] = [
+        (Self::Root, global::ROOT),
+        (Self::GlobalDefs, global::GLOBAL_DEFS),
+        (Self::VirtualServer, lvs::VIRTUAL_SERVER),
+        (Self::RealServer, lvs::REAL_SERVER),
+        (Self::TcpCheck, lvs::TCP_CHECK),
+        (Self::HttpGet, lvs::HTTP_GET),
+        (Self::SslGet, lvs::SSL_GET),
+        (Self::Url, lvs::URL),
+        (Self::SmtpCheck, lvs::SMTP_CHECK),
+        (Self::SmtpHost, lvs::SMTP_HOST),
+        (Self::DnsCheck, lvs::DNS_CHECK),
+        (Self::MiscCheck, lvs::MISC_CHECK),
+        (Self::BfdCheck, lvs::BFD_CHECK),
+        (Self::PingCheck, lvs::PING_CHECK),
+        (Self::UdpCheck, lvs::UDP_CHECK),
+        (Self::FileCheck, lvs::FILE_CHECK),
+        (Self::Ssl, lvs::SSL),
+        (Self::VrrpInstance, vrrp::VRRP_INSTANCE),
+        (Self::Authentication, vrrp::AUTHENTICATION),
+        (Self::SyncGroup, vrrp::SYNC_GROUP),
+        (Self::VrrpScript, vrrp::VRRP_SCRIPT),
+        (Self::TrackFile, vrrp::TRACK_FILE),
+        (Self::TrackProcess, vrrp::TRACK_PROCESS),
+        (Self::TrackGroup, vrrp::TRACK_GROUP),
+        (Self::GarpGroup, vrrp::GARP_GROUP),
+        (Self::BfdInstance, vrrp::BFD_INSTANCE),
+    ];
+
+    /// Its keywords; none for one whose lines begin with none.
+    fn keywords(self) -> &'static [Keyword] {
+        let mut all = Self::ALL.iter();
+        let found = all.find(|(block, _)| *block == self);
+        found.map_or(&[], |(_, keywords)| keywords)
+    }
+
+    /// As its line begins.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Root => "the file itself",
+            Self::GlobalDefs => "global_defs",
+            Self::VirtualServer => "virtual_server",
+            Self::RealServer => "real_server",
+            Self::TcpCheck => "TCP_CHECK",
+            Self::HttpGet => "HTTP_GET",
+            Self::SslGet => "SSL_GET",
+            Self::Url => "url",
+            Self::SmtpCheck => "SMTP_CHECK",
+            Self::SmtpHost => "host",
+            Self::DnsCheck => "DNS_CHECK",
+            Self::MiscCheck => "MISC_CHECK",
+            Self::BfdCheck => "BFD_CHECK",
+            Self::PingCheck => "PING_CHECK",
+            Self::UdpCheck => "UDP_CHECK",
+            Self::FileCheck => "FILE_CHECK",
+            Self::Ssl => "SSL",
+            Self::VrrpInstance => "vrrp_instance",
+            Self::Authentication => "authentication",
+            Self::SyncGroup => "vrrp_sync_group",
+            Self::VrrpScript => "vrrp_script",
+            Self::TrackFile => "track_file",
+            Self::TrackProcess => "vrrp_track_process",
+            Self::TrackGroup => "track_group",
+            Self::GarpGroup => "garp_group",
+            Self::BfdInstance => "bfd_instance",
+            Self::Lines => "this block",
+        }
+    }
+
+    /// The keyword with this name.
+    fn find(self, name: &str) -> Option<&'static Keyword> {
+        self.keywords().iter().find(|keyword| keyword.name == name)
+    }
+}
+
+/// The keyword of a statement in a block, if it is to be read. Else what is to be said about it is said.
+pub(super) fn look(
+    statement: &Statement,
+    block: Block,
+    out: &mut Findings,
+) -> Option<&'static Keyword> {
+    let word = &statement.keyword;
+    // A block without a keyword: that is said already.
+    if word.text.is_empty() {
+        return None;
+    }
+    let Some(keyword) = block.find(&word.text) else {
+        out.push(unknown(statement, block));
+        return None;
+    };
+    match (&statement.block, keyword.block) {
+        (Some(_), None) => {
+            let what = format!("{} has no block", keyword.name);
+            let finding = Finding::new(word.span, what);
+            out.push(finding.help("nothing in its braces is read"));
+            return None;
+        }
+        (None, Some(_)) => {
+            let what = format!("{} without its block", keyword.name);
+            out.push(Finding::new(statement.span(), what).help("write { and } behind it"));
+            return None;
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    let (severity, why) = match keyword.fate {
+        Fate::Read => return Some(keyword),
+        Fate::Lost(why) => (Severity::Warning, why),
+        Fate::Needless(why) => (Severity::Note, why),
+    };
+    out.push(not_carried_over(statement, severity, why));
+    None
+}
+
+/// What is to be said about a statement that is not carried over.
+pub(super) fn not_carried_over(
+    statement: &Statement,
+    severity: Severity,
+    why: &'static str,
+) -> Finding {
+    let what = format!("{} is not carried over", Shown(&statement.keyword.text));
+    let span = statement.keyword.span;
+    match severity {
+        Severity::Error => Finding::new(span, what),
+        Severity::Warning => Finding::warning(span, what),
+        Severity::Note => Finding::note(span, what),
+    }
+    .help(why)
+}
+
+/// What is to be said about a keyword that this block does not know.
+fn unknown(statement: &Statement, block: Block) -> Finding {
+    let word = &statement.keyword;
+    let name = &*word.text;
+    let meant = MEANT.iter().find(|(wrong, _)| *wrong == name);
+    let meant = meant.and_then(|(_, right)| block.find(right));
+    let elsewhere = homes(name);
+    let shown = Shown(name);
+    if meant.is_some() || !elsewhere.is_empty() {
+        let what = format!("{shown} does not belong into {}", block.name());
+        let finding = Finding::new(word.span, what);
+        return if let Some(right) = meant {
+            let help = format!("keepalived leaves it out; write {}", right.name);
+            finding.help(help).fix(Fix::replace(word.span, right.name))
+        } else {
+            let help = format!("it belongs into {}", elsewhere.join(", "));
+            finding.help(help + "; is a } missing above, or one too many?")
+        };
+    }
+    let what = format!("unknown keyword {shown} in {}", block.name());
+    let finding = Finding::new(word.span, what);
+    let names = block.keywords().iter().map(|keyword| keyword.name);
+    match nearest(name, names) {
+        Some(right) => {
+            let help = format!("keepalived leaves it out; did you mean {right}?");
+            finding.help(help).fix(Fix::replace(word.span, right))
+        }
+        None if statement.block.is_some() => finding.help("nothing in its braces is read"),
+        None => finding.help("keepalived leaves it out"),
+    }
+}
+
+/// The blocks that know a keyword.
+fn homes(name: &str) -> Vec<&'static str> {
+    let all = Block::ALL.iter();
+    let homes = all.filter(|(_, keywords)| keywords.iter().any(|it| it.name == name));
+    homes.map(|(block, _)| block.name()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_block_knows_a_keyword_twice() {
+        for (block, keywords) in Block::ALL {
+            let mut names: Vec<_> = keywords.iter().map(|it| it.name).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{block:?}");
+        }
+    }
+
+    #[test]
+    fn an_old_name_stands_for_one_that_its_block_knows() {
+        for (block, keywords) in Block::ALL {
+            for old in keywords.iter().filter_map(|it| it.old_for) {
+                assert!(block.find(old).is_some(), "{block:?} {old}");
+            }
+        }
+    }
+}
