@@ -2,6 +2,7 @@
 //! Our configuration as a tree with comments, as a person would write it.
 
 mod merge;
+mod shorten;
 mod write;
 
 use std::fmt::Display;
@@ -30,7 +31,7 @@ pub struct Document {
 }
 
 /// A key with its value, and comments.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// In lines above it.
     pub before: Vec<String>,
@@ -43,7 +44,7 @@ pub struct Entry {
 }
 
 /// An element of a list, and comments.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Item {
     /// In lines above it.
     pub before: Vec<String>,
@@ -54,7 +55,7 @@ pub struct Item {
 }
 
 /// A value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
     /// Written as it is: a number, a switch, a duration, a word of ours.
     Word(String),

@@ -11,6 +11,10 @@ pub(super) struct Draft<'o> {
     pub(super) document: Document,
     /// Comments whose statement is not carried over: they stand at the end of those at the top.
     pub(super) homeless: Vec<Box<str>>,
+    /// How the servers of each service would be called, if others share them.
+    pub(super) names: Vec<Option<Box<str>>>,
+    /// `script_user` of `global_defs`.
+    pub(super) user: Option<Box<str>>,
 }
 
 impl<'o> Draft<'o> {
@@ -19,6 +23,8 @@ impl<'o> Draft<'o> {
             out,
             document: Document::default(),
             homeless: Vec::new(),
+            names: Vec::new(),
+            user: None,
         }
     }
 

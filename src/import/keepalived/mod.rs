@@ -2,17 +2,18 @@
 //! `keepalived.conf`: lines (`source`, `definitions`, `repeat`, `lexer`) -> a tree (`tree`) -> what each keyword means, by one
 //! table of all of them (`keywords`).
 
+mod command;
 mod definitions;
 mod draft;
 mod global;
 mod keywords;
 mod lexer;
 mod line;
+mod lvs;
 mod repeat;
 mod source;
 mod tree;
 mod value;
-mod virtual_server;
 mod vrrp;
 
 use self::draft::Draft;
@@ -27,13 +28,15 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let mut draft = Draft::new(reading.out);
     let roots = Roots::of(&tree.statements, &mut draft);
     let routers = global::read(&roots.globals, &mut draft);
-    virtual_server::read(&roots.lvs, &mut draft);
+    lvs::read(&roots.lvs, &mut draft);
     vrrp::read(&routers, &roots.vrrp, &mut draft);
     let Draft {
         mut document,
         homeless,
+        names,
         ..
     } = draft;
+    document.shorten(&names);
     let comments = tree.head.into_iter().chain(homeless).chain(tree.tail);
     document.head.extend(comments.map(String::from));
     Output::Director(document)

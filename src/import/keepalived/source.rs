@@ -317,9 +317,10 @@ fn nothing(span: Span, pattern: &str, strict: bool) -> Finding {
         return Finding::new(span, what).help("keepalived does not start without it");
     }
     let help = "keepalived leaves it out in silence";
-    match pattern.contains(['*', '?', '[']) {
-        true => Finding::note(span, what).help(help),
-        false => Finding::warning(span, what).help(help),
+    if pattern.contains(['*', '?', '[']) {
+        Finding::note(span, what).help(help)
+    } else {
+        Finding::warning(span, what).help(help)
     }
 }
 

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A program with its arguments, as keepalived divides it into words: no shell reads it.
+
+use crate::diagnostic::{Finding, Findings, Shown};
+use crate::import::statement::Statement;
+
+/// The words of the program that a keyword names. `None` with a finding when they are no command of ours.
+pub(super) fn command(statement: &Statement, out: &mut Findings) -> Option<Vec<String>> {
+    let text: Vec<&str> = statement.words.iter().map(|word| &*word.text).collect();
+    let words = divide(&text.join(" "));
+    let span = statement.span();
+    let Some(program) = words.first() else {
+        out.error(
+            span,
+            format!("{} has no value", Shown(&statement.keyword.text)),
+        );
+        return None;
+    };
+    if !program.starts_with('/') {
+        let what = format!("{} is no absolute path", Shown(program));
+        out.push(Finding::new(span, what).help("write the path of the program from / on"));
+        return None;
+    }
+    if program.ends_with('/') || words.len() > 64 || words.iter().any(|word| word.len() > 1024) {
+        let what = "this is no command that can be carried over";
+        let help = "a program and up to 63 arguments of at most 1024 bytes";
+        out.push(Finding::new(span, what).help(help));
+        return None;
+    }
+    if words
+        .iter()
+        .any(|word| word.contains(['|', '>', '<', ';', '`']))
+    {
+        let what = "no shell reads this command";
+        let help = "as with keepalived: signs like | and > are arguments; write a script";
+        out.push(Finding::warning(span, what).help(help));
+    }
+    Some(words)
+}
+
+/// Blanks divide; single and double quotes hold together, a backslash takes the next sign as it is.
+fn divide(text: &str) -> Vec<String> {
+    let (mut words, mut word) = (Vec::new(), None::<String>);
+    let mut quote = None;
+    let mut signs = text.chars();
+    while let Some(sign) = signs.next() {
+        match (quote, sign) {
+            (Some(open), _) if sign == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(sign);
+                word.get_or_insert_default();
+            }
+            (None, _) if sign.is_whitespace() => words.extend(word.take()),
+            (None | Some('"'), '\\') => {
+                word.get_or_insert_default().extend(signs.next());
+            }
+            _ => word.get_or_insert_default().push(sign),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_divided_as_keepalived_does() {
+        assert_eq!(divide("/x/foo -p 80"), ["/x/foo", "-p", "80"]);
+        assert_eq!(
+            divide("/x/foo 'a b' \"c d\"e f\\ g"),
+            ["/x/foo", "a b", "c de", "f g"]
+        );
+        assert_eq!(divide("/x/foo ''"), ["/x/foo", ""]);
+        assert_eq!(divide("  "), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `MISC_CHECK`: a program, which here is `exec`.
+
+use std::time::Duration;
+
+use super::{Around, Check, Draft};
+use crate::diagnostic::{Finding, Findings, Shown};
+use crate::import::document::Value;
+use crate::import::keepalived::command::command;
+use crate::import::keepalived::keywords::{Block, look};
+use crate::import::keepalived::lvs::timing::{Usual, possible_timeout, timeout};
+use crate::import::keepalived::value::{first, number, only, too_many};
+use crate::import::statement::{Statement, Word};
+
+/// Its interval begins with the start of the program, and its first failure is the last.
+const USUAL: Usual = Usual {
+    retry: 0,
+    from_end: false,
+    ..Usual::MOST
+};
+
+pub(super) fn read(
+    statement: &Statement,
+    around: &Around<'_>,
+    out: &mut Findings,
+) -> Option<Check> {
+    let mut draft = Draft::new("exec", statement, around);
+    draft.usual = USUAL;
+    let (mut words, mut user, mut dynamic) = (None, around.user, false);
+    for line in statement.block.iter().flatten() {
+        let Some(keyword) = look(line, Block::MiscCheck, out) else {
+            continue;
+        };
+        match keyword.name {
+            "misc_path" => words = command(line, out),
+            "misc_timeout" => draft.timeout = seconds(line, out),
+            "misc_dynamic" => dynamic = true,
+            "user" => user = self::user(line, out),
+            _ => {
+                draft.common.take(keyword, line, out);
+            }
+        }
+    }
+    let Some(words) = words else {
+        let finding = Finding::new(draft.span, "MISC_CHECK without a program");
+        out.push(finding.help("misc_path /usr/lib/checks/foo"));
+        return None;
+    };
+    draft.key("command", Value::list(words.into_iter().map(Value::Text)));
+    match user {
+        Some(user) => draft.key("user", Value::text(user)),
+        None => tell_of_user(&draft, out),
+    }
+    if dynamic {
+        draft.key("dynamic", Value::word(true));
+    }
+    let interval = draft.common.timing.within(around.timing).interval();
+    let usual = possible_timeout(interval);
+    draft.timeout = draft.timeout.or(Some(usual));
+    Some(draft.without_port())
+}
+
+fn tell_of_user(draft: &Draft<'_>, out: &mut Findings) {
+    let what = "the program runs as nobody here";
+    out.push(Finding::warning(draft.span, what).help(
+        "keepalived runs it as keepalived_script, or as root where there is no such user: write user",
+    ));
+}
+
+fn seconds(line: &Statement, out: &mut Findings) -> Option<Duration> {
+    let word = only(line, out)?;
+    let whole = number(word, 1..=u32::MAX, out)?;
+    Some(timeout(word, Duration::from_secs(u64::from(whole)), out))
+}
+
+/// `user NAME [GROUP]`
+fn user<'s>(line: &'s Statement, out: &mut Findings) -> Option<&'s str> {
+    let name: &Word = first(line, out)?;
+    too_many(line, 2, out);
+    if let Some(group) = line.words.get(1) {
+        let what = format!("group {} is not carried over", Shown(&group.text));
+        let finding = Finding::warning(group.span, what);
+        out.push(finding.help("a program runs with the groups of its user"));
+    }
+    Some(&name.text)
+}

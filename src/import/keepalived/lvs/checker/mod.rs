@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The checkers of a real server, one file for those that are more than a few keys.
+
+mod http;
+mod misc;
+mod payload;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::group::address;
+use super::timing::{Timing, Usual};
+use crate::diagnostic::{Finding, Findings, Severity, Shown, Span};
+use crate::import::document::{Entry, Item, Value};
+use crate::import::keepalived::keywords::{Block, Keyword, look, not_carried_over};
+use crate::import::keepalived::value::{number, only};
+use crate::import::statement::Statement;
+
+/// The most checks of one server.
+const MOST: usize = 8;
+
+/// What checkers need of the file around them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// What the real server and its virtual server say.
+    pub(super) timing: Timing,
+    /// `virtualhost` of the real server or its virtual server.
+    pub(super) host: Option<&'a str>,
+    /// The port of the real server, as it is written; 0 is none.
+    pub(super) port: u16,
+    /// `script_user` of `global_defs`.
+    pub(super) user: Option<&'a str>,
+    /// The block `SSL`.
+    pub(super) ssl: &'a Ssl,
+    /// The paths of `track_file` blocks, by their names.
+    pub(super) files: &'a HashMap<Box<str>, Box<str>>,
+}
+
+/// The certificate that `SSL_GET` shows.
+#[derive(Debug, Default)]
+pub(super) struct Ssl {
+    pub(super) certificate: Option<Box<str>>,
+    pub(super) key: Option<Box<str>>,
+}
+
+impl Ssl {
+    /// Takes a block `SSL`.
+    pub(super) fn take(&mut self, statement: &Statement, out: &mut Findings) {
+        for line in statement.block.iter().flatten() {
+            let Some(keyword) = look(line, Block::Ssl, out) else {
+                continue;
+            };
+            let value = only(line, out).map(|word| word.text.clone());
+            match keyword.name {
+                "certificate" => self.certificate = value,
+                "key" => self.key = value,
+                "ca" => {
+                    let why =
+                        "keepalived never verifies a certificate: write verify: true and ca_file";
+                    out.push(not_carried_over(line, Severity::Note, why));
+                }
+                _ => {
+                    let why = "the key file must be without a passphrase";
+                    out.push(not_carried_over(line, Severity::Warning, why));
+                }
+            }
+        }
+    }
+}
+
+/// What every checker that asks over the network may have.
+#[derive(Debug, Clone, Default)]
+struct Common {
+    timing: Timing,
+    address: Option<IpAddr>,
+    port: Option<u16>,
+    source: Option<IpAddr>,
+    interface: Option<Box<str>>,
+    mark: Option<u32>,
+}
+
+impl Common {
+    /// Takes a keyword of this kind; `false` when it is another one.
+    fn take(&mut self, keyword: &Keyword, line: &Statement, out: &mut Findings) -> bool {
+        let name = keyword.today();
+        if self.timing.take(name, line, out) {
+            return true;
+        }
+        if !matches!(
+            name,
+            "connect_ip" | "connect_port" | "bindto" | "bind_if" | "fwmark"
+        ) {
+            return false;
+        }
+        let Some(word) = only(line, out) else {
+            return true;
+        };
+        match name {
+            "connect_ip" => self.address = address(word, out),
+            "connect_port" => self.port = number(word, 1..=u16::MAX, out),
+            "bindto" => self.source = address(word, out),
+            "bind_if" => self.interface = Some(word.text.clone()),
+            _ => self.mark = number(word, 1..=u32::MAX, out),
+        }
+        true
+    }
+
+    fn within(self, outer: &Self) -> Self {
+        Self {
+            timing: self.timing.within(outer.timing),
+            address: self.address.or(outer.address),
+            port: self.port.or(outer.port),
+            source: self.source.or(outer.source),
+            interface: self.interface.or_else(|| outer.interface.clone()),
+            mark: self.mark.or(outer.mark),
+        }
+    }
+}
+
+/// One check of ours.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Check {
+    kind: &'static str,
+    /// The keys of the type, without the port.
+    keys: Vec<Entry>,
+    /// The port that is asked; `None` for a type that asks none.
+    port: Option<u16>,
+    /// The keys beside the type.
+    beside: Vec<Entry>,
+}
+
+/// A check under way: what the lines of its block have said.
+struct Draft<'a> {
+    around: &'a Around<'a>,
+    kind: &'static str,
+    span: Span,
+    common: Common,
+    keys: Vec<Entry>,
+    usual: Usual,
+    timeout: Option<Duration>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(kind: &'static str, statement: &Statement, around: &'a Around<'a>) -> Self {
+        Self {
+            around,
+            kind,
+            span: statement.keyword.span,
+            common: Common::default(),
+            keys: Vec::new(),
+            usual: Usual::MOST,
+            timeout: None,
+        }
+    }
+
+    fn key(&mut self, key: &str, value: Value) {
+        self.keys.push(Entry::new(key, value));
+    }
+
+    /// A check that asks a port.
+    fn over_port(self, out: &mut Findings) -> Option<Check> {
+        let port = self.common.port.unwrap_or(self.around.port);
+        if port == 0 {
+            let what = "this checker has no port to ask";
+            let finding = Finding::new(self.span, what);
+            out.push(finding.help("write connect_port, or a port behind the real server"));
+            return None;
+        }
+        Some(Check {
+            port: Some(port),
+            ..self.without_port()
+        })
+    }
+
+    fn without_port(mut self) -> Check {
+        let Common {
+            address,
+            source,
+            interface,
+            mark,
+            timing,
+            ..
+        } = self.common;
+        if let Some(address) = address {
+            self.keys
+                .insert(0, Entry::new("address", Value::text(address)));
+        }
+        let timing = timing.within(self.around.timing);
+        let mut beside = timing.entries(self.usual, self.timeout);
+        let source = source.map(|source| Entry::new("source", Value::text(source)));
+        let interface = interface.map(|name| Entry::new("interface", Value::text(name)));
+        let mark = mark.map(|mark| Entry::new("fwmark", Value::word(mark)));
+        beside.extend(source.into_iter().chain(interface).chain(mark));
+        Check {
+            kind: self.kind,
+            keys: self.keys,
+            port: None,
+            beside,
+        }
+    }
+}
+
+/// The checks that a statement of a real server means; `None` when it is no checker.
+pub(super) fn read(
+    keyword: &Keyword,
+    statement: &Statement,
+    around: &Around<'_>,
+    out: &mut Findings,
+) -> Option<Vec<Check>> {
+    let one = |check: Option<Check>| check.into_iter().collect();
+    Some(match keyword.name {
+        "TCP_CHECK" => one(plain("tcp", Block::TcpCheck, statement, around, out).over_port(out)),
+        "PING_CHECK" => one(Some(
+            plain("icmp", Block::PingCheck, statement, around, out).without_port(),
+        )),
+        "HTTP_GET" => http::read("http", Block::HttpGet, statement, around, out),
+        "SSL_GET" => http::read("https", Block::SslGet, statement, around, out),
+        "SMTP_CHECK" => smtp(statement, around, out),
+        "DNS_CHECK" => one(dns(statement, around, out)),
+        "UDP_CHECK" => one(payload::read(statement, around, out)),
+        "MISC_CHECK" => one(misc::read(statement, around, out)),
+        "FILE_CHECK" => one(file(statement, around, out)),
+        "BFD_CHECK" => {
+            let why = "the director speaks no BFD: a TCP check with a short interval finds a dead host, too";
+            out.push(not_carried_over(statement, Severity::Warning, why));
+            Vec::new()
+        }
+        _ => return None,
+    })
+}
+
+/// A checker that has no keys of its own.
+fn plain<'a>(
+    kind: &'static str,
+    block: Block,
+    statement: &Statement,
+    around: &'a Around<'a>,
+    out: &mut Findings,
+) -> Draft<'a> {
+    let mut draft = Draft::new(kind, statement, around);
+    for line in statement.block.iter().flatten() {
+        if let Some(keyword) = look(line, block, out) {
+            draft.common.take(keyword, line, out);
+        }
+    }
+    draft
+}
+
+/// `SMTP_CHECK`: each `host` is a check.
+fn smtp(statement: &Statement, around: &Around<'_>, out: &mut Findings) -> Vec<Check> {
+    let mut helo = None;
+    let mut common = Common::default();
+    let mut hosts = Vec::new();
+    for line in statement.block.iter().flatten() {
+        let Some(keyword) = look(line, Block::SmtpCheck, out) else {
+            continue;
+        };
+        match keyword.name {
+            "helo_name" => helo = only(line, out).map(|word| word.text.clone()),
+            "host" => hosts.push(plain("smtp", Block::SmtpHost, line, around, out).common),
+            _ => {
+                common.take(keyword, line, out);
+            }
+        }
+    }
+    if hosts.is_empty() {
+        hosts.push(Common::default());
+    }
+    let check = |host: Common| {
+        let mut draft = Draft::new("smtp", statement, around);
+        draft.common = host.within(&common);
+        if let Some(helo) = &helo {
+            draft.key("helo", Value::text(helo));
+        }
+        draft.over_port(out)
+    };
+    hosts.into_iter().filter_map(check).collect()
+}
+
+/// `DNS_CHECK`: any answer without an error will do, as here.
+fn dns(statement: &Statement, around: &Around<'_>, out: &mut Findings) -> Option<Check> {
+    let mut draft = Draft::new("dns", statement, around);
+    draft.usual = Usual {
+        retry: 3,
+        delay_before_retry: None,
+        ..Usual::MOST
+    };
+    let (mut name, mut kind) = (Value::text("."), Value::word("soa"));
+    for line in statement.block.iter().flatten() {
+        let Some(keyword) = look(line, Block::DnsCheck, out) else {
+            continue;
+        };
+        match keyword.name {
+            "name" => name = Value::text(&only(line, out)?.text),
+            "type" => kind = dns_type(line, out)?,
+            _ => {
+                draft.common.take(keyword, line, out);
+            }
+        }
+    }
+    draft.key("name", name);
+    draft.key("type", kind);
+    draft.over_port(out)
+}
+
+fn dns_type(line: &Statement, out: &mut Findings) -> Option<Value> {
+    let word = only(line, out)?;
+    let lower = word.text.to_ascii_lowercase();
+    // RFC 4034.
+    let numbers = [("rrsig", 46), ("dnskey", 48)];
+    if let Some((_, number)) = numbers.iter().find(|(name, _)| *name == lower) {
+        return Some(Value::word(number));
+    }
+    let known = ["a", "ns", "cname", "soa", "mx", "txt", "aaaa"];
+    if known.contains(&&*lower) {
+        return Some(Value::Word(lower));
+    }
+    super::method::unknown(word, &["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"], out)
+}
+
+/// `FILE_CHECK`: the number in the file is a weight here, and something added to it there.
+fn file(statement: &Statement, around: &Around<'_>, out: &mut Findings) -> Option<Check> {
+    let mut draft = Draft::new("file", statement, around);
+    let mut path = None;
+    for line in statement.block.iter().flatten() {
+        let Some(keyword) = look(line, Block::FileCheck, out) else {
+            continue;
+        };
+        match keyword.name {
+            "track_file" => {
+                let word = only(line, out)?;
+                path = around.files.get(&word.text);
+                if path.is_none() {
+                    let what = format!("there is no track_file {}", Shown(&word.text));
+                    out.error(word.span, what);
+                    return None;
+                }
+            }
+            "weight" | "dynamic" => {
+                let why = "the number in the file is the weight itself here, and not added to it";
+                out.push(not_carried_over(line, Severity::Warning, why));
+            }
+            _ => {
+                draft.common.take(keyword, line, out);
+            }
+        }
+    }
+    let Some(path) = path else {
+        out.error(draft.span, "FILE_CHECK without a track_file");
+        return None;
+    };
+    let finding = Finding::warning(draft.span, "a file means something else here");
+    out.push(finding.help(
+        "keepalived adds its number to the weight; here it holds a weight, up, down, drain or maint",
+    ));
+    draft.key("path", Value::text(path));
+    let mut check = draft.without_port();
+    // There are no failures of a file that must be counted.
+    check
+        .beside
+        .retain(|entry| matches!(&*entry.key, "interval" | "interval_from" | "initial"));
+    Some(check)
+}
+
+impl Check {
+    /// Its keys for a server that is asked on this port when no port is written.
+    fn entries(&self, usual_port: Option<u16>) -> Vec<Entry> {
+        let mut keys = self.keys.clone();
+        if let Some(port) = self.port.filter(|port| usual_port != Some(*port)) {
+            keys.insert(0, Entry::new("port", Value::word(port)));
+        }
+        let kind = Entry::new(self.kind, Value::Map(keys));
+        [kind]
+            .into_iter()
+            .chain(self.beside.iter().cloned())
+            .collect()
+    }
+}
+
+/// `check` of a server with these checkers: all must pass.
+pub(super) fn value(checks: &[Check], usual_port: Option<u16>) -> Value {
+    match checks {
+        [] => Value::word("none"),
+        [check] => Value::Map(check.entries(usual_port)),
+        checks => {
+            let mut each: Vec<_> = checks.iter().map(|it| it.entries(usual_port)).collect();
+            let first = each.first().cloned().unwrap_or_default();
+            let is_common = |entry: &Entry| each.iter().all(|it| it.contains(entry));
+            let common: Vec<_> = first.into_iter().filter(is_common).collect();
+            for entries in &mut each {
+                entries.retain(|entry| !common.contains(entry));
+            }
+            let items = each
+                .into_iter()
+                .map(|it| Item::new(Value::Map(it)))
+                .collect();
+            let each = Entry::new("each", Value::List(items));
+            Value::Map([each].into_iter().chain(common).collect())
+        }
+    }
+}
+
+/// Says so when a server has more checks than it may have here.
+pub(super) fn count(checks: &[Check], span: Span, out: &mut Findings) {
+    if checks.len() > MOST {
+        let what = format!("{} checks of one server", checks.len());
+        out.push(Finding::new(span, what).help(format!("at most {MOST}; each url is one")));
+    }
+}

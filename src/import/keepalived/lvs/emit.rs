@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A virtual server as services of ours: what all servers share stands on the service.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::checker;
+use super::group::Endpoint;
+use super::method::Method;
+use super::server::{Own, Real};
+use super::service::Virtual;
+use crate::diagnostic::{Finding, Findings};
+use crate::import::document::{Entry, Item, Value};
+use crate::import::keepalived::draft::Draft;
+use crate::import::statement::Remarks;
+use crate::model::{AddressFamily, Protocol};
+
+/// Writes a service for each of its addresses.
+pub(super) fn services(service: &Virtual, draft: &mut Draft<'_>) {
+    tell_of_ports(service, draft.out);
+    for placed in &service.endpoints {
+        let mut item = one(service, placed.endpoint);
+        if placed.span != service.span {
+            item.before.clear();
+        }
+        draft.document.list("virtual_services").push(item);
+        draft.names.push(service.group.clone());
+    }
+}
+
+/// A service of ours.
+fn one(service: &Virtual, endpoint: Endpoint) -> Item {
+    let port = match endpoint {
+        Endpoint::Address(_, 0) | Endpoint::Mark(..) => None,
+        Endpoint::Address(_, port) => Some(port),
+    };
+    let mut entries = identity(service, endpoint);
+    let mut put = |key: &str, value: Value| entries.push(Entry::new(key, value));
+    put("scheduler", Value::word(service.scheduler));
+    if !service.flags.is_empty() {
+        let flags = service.flags.iter().map(Value::word);
+        put("scheduler_flags", Value::list(flags));
+    }
+    if service.one_packet {
+        put("one_packet", Value::word(true));
+    }
+    if let Some(persistence) = service.persistence.value() {
+        put("persistence", persistence);
+    }
+    let shared = Shared::of(service, port);
+    shared.entries(&mut entries);
+    entries.push(Entry::new("min_healthy", Value::word(0)));
+    entries.extend(quorum(service).map(|quorum| Entry::new("quorum", quorum)));
+    if let Some(sorry) = &service.sorry {
+        let own = service.sorry_method.as_ref().unwrap_or(&service.method);
+        let value = sorry.value(port, &shared.method, Some(own));
+        entries.push(Entry::new("sorry_server", value));
+    }
+    let servers = service
+        .servers
+        .iter()
+        .map(|real| shared.item(service, real, port));
+    let servers = Value::List(servers.collect());
+    entries.extend(shared.check.map(|check| Entry::new("check", check)));
+    entries.push(Entry::new("servers", servers));
+    let mut item = Item::new(Value::Map(entries));
+    attach(&mut item, &service.remarks);
+    item
+}
+
+/// The keys that say which service it is.
+fn identity(service: &Virtual, endpoint: Endpoint) -> Vec<Entry> {
+    match endpoint {
+        Endpoint::Address(address, port) => {
+            let address = Value::text(SocketAddr::new(address, port));
+            let mut entries = vec![Entry::new("address", address)];
+            if service.protocol != Protocol::Tcp {
+                let protocol = service.protocol.to_string().to_ascii_lowercase();
+                entries.push(Entry::new("protocol", Value::Word(protocol)));
+            }
+            entries
+        }
+        Endpoint::Mark(mark, _) => {
+            let mut entries = vec![Entry::new("fwmark", Value::word(mark))];
+            if mark_family(service, endpoint) == Some(AddressFamily::Ipv6) {
+                entries.push(Entry::new("family", Value::word("ipv6")));
+            }
+            entries
+        }
+    }
+}
+
+/// The family of a service by mark: as written, or that of its servers.
+pub(super) fn mark_family(service: &Virtual, endpoint: Endpoint) -> Option<AddressFamily> {
+    let of = |address: IpAddr| match address {
+        IpAddr::V4(_) => AddressFamily::Ipv4,
+        IpAddr::V6(_) => AddressFamily::Ipv6,
+    };
+    match endpoint {
+        Endpoint::Address(address, _) => Some(of(address)),
+        Endpoint::Mark(_, family) => family
+            .or(service.family)
+            .or_else(|| service.servers.first().map(|real| of(real.address))),
+    }
+}
+
+/// keepalived counts weights.
+fn quorum(service: &Virtual) -> Option<Value> {
+    let quorum = service.quorum.unwrap_or(1);
+    if quorum <= 1 {
+        return None;
+    }
+    let mut map = vec![Entry::new("weight", Value::word(quorum))];
+    if service.hysteresis > 0 {
+        map.push(Entry::new("hysteresis", Value::word(service.hysteresis)));
+    }
+    Some(Value::Map(map))
+}
+
+/// What stands on the service, because all servers have it.
+struct Shared {
+    method: Method,
+    weight: u32,
+    inhibit: bool,
+    check: Option<Value>,
+}
+
+impl Shared {
+    fn of(service: &Virtual, port: Option<u16>) -> Self {
+        let servers = &service.servers;
+        Self {
+            method: same(servers.iter().map(|it| method(service, it)))
+                .unwrap_or_else(|| service.method.clone()),
+            weight: same(servers.iter().map(|it| weight(service, it)))
+                .unwrap_or_else(|| service.weight.unwrap_or(1)),
+            inhibit: same(
+                servers
+                    .iter()
+                    .map(|it| it.inhibit.unwrap_or(service.inhibit)),
+            )
+            .unwrap_or(service.inhibit),
+            check: same(servers.iter().map(|it| check(service, it, port)))
+                .or_else(|| same_keys(service, port)),
+        }
+    }
+
+    fn entries(&self, entries: &mut Vec<Entry>) {
+        entries.extend(self.method.entries());
+        if self.weight != 1 {
+            entries.push(Entry::new("weight", Value::word(self.weight)));
+        }
+        if self.inhibit {
+            entries.push(Entry::new("inhibit_on_failure", Value::word(true)));
+        }
+    }
+
+    /// A server, with what it does not share.
+    fn item(&self, service: &Virtual, real: &Real, port: Option<u16>) -> Item {
+        let (method, weight) = (method(service, real), weight(service, real));
+        let inhibit = real.inhibit.unwrap_or(service.inhibit);
+        let own_port = real.own_port(&method, port);
+        let check = check(service, real, port);
+        let own = Own {
+            weight: (weight != self.weight).then_some(weight),
+            method: (method != self.method).then_some(method),
+            inhibit: (inhibit != self.inhibit).then_some(inhibit),
+            check: own_check(check, self.check.as_ref()),
+        };
+        real.item(own_port, &own)
+    }
+}
+
+/// The value of all of them, if they have the same one.
+fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
+}
+
+fn method(service: &Virtual, real: &Real) -> Method {
+    real.method
+        .clone()
+        .unwrap_or_else(|| service.method.clone())
+}
+
+fn weight(service: &Virtual, real: &Real) -> u32 {
+    real.weight.or(service.weight).unwrap_or(1)
+}
+
+fn check(service: &Virtual, real: &Real, port: Option<u16>) -> Value {
+    let own = real.own_port(&method(service, real), port);
+    checker::value(&real.checks, own.or(port))
+}
+
+/// The keys that all servers have beside the type of their check, if each has just one.
+fn same_keys(service: &Virtual, port: Option<u16>) -> Option<Value> {
+    let checks = service
+        .servers
+        .iter()
+        .map(|real| check(service, real, port));
+    let maps: Option<Vec<_>> = checks.map(single).collect();
+    let maps = maps?;
+    let first = maps.first()?.get(1..)?;
+    let is_common = |entry: &&Entry| maps.iter().all(|map| map.contains(entry));
+    let common: Vec<_> = first.iter().filter(is_common).cloned().collect();
+    (!common.is_empty() && service.servers.len() > 1).then_some(Value::Map(common))
+}
+
+/// The keys of one check, its type first.
+fn single(check: Value) -> Option<Vec<Entry>> {
+    match check {
+        Value::Map(keys) if keys.first().is_some_and(|first| first.key != "each") => Some(keys),
+        Value::Map(_) | Value::Word(_) | Value::Text(_) | Value::List(_) => None,
+    }
+}
+
+/// What a server must say itself, with what the service says.
+fn own_check(check: Value, shared: Option<&Value>) -> Option<Value> {
+    let Some(shared) = shared else {
+        return Some(check);
+    };
+    if check == *shared {
+        return None;
+    }
+    match (check, shared) {
+        (Value::Map(keys), Value::Map(shared)) => {
+            let keys = keys.into_iter().filter(|key| !shared.contains(key));
+            Some(Value::Map(keys.collect()))
+        }
+        (check, _) => Some(check),
+    }
+}
+
+/// Puts comments where they belong.
+fn attach(item: &mut Item, remarks: &[(&'static str, Remarks)]) {
+    let Value::Map(entries) = &mut item.value else {
+        return;
+    };
+    for (key, remarks) in remarks {
+        // No comment can stand above the first key.
+        let entry = entries.iter_mut().skip(1).find(|entry| entry.key == *key);
+        let before = remarks.before.iter().map(ToString::to_string);
+        let behind = remarks.behind.as_deref().map(str::to_owned);
+        match entry {
+            Some(entry) => {
+                entry.before.extend(before);
+                match (&entry.remark, behind) {
+                    (None, behind) => entry.remark = behind,
+                    (Some(_), behind) => entry.before.extend(behind),
+                }
+            }
+            None => item.before.extend(before.chain(behind)),
+        }
+    }
+}
+
+/// What becomes of ports that packets cannot get.
+fn tell_of_ports(service: &Virtual, out: &mut Findings) {
+    let ports: Vec<u16> = service
+        .endpoints
+        .iter()
+        .map(|placed| match placed.endpoint {
+            Endpoint::Address(_, port) => port,
+            Endpoint::Mark(..) => 0,
+        })
+        .collect();
+    for real in &service.servers {
+        let method = method(service, real);
+        if !method.keeps_ports() {
+            continue;
+        }
+        if real.address.is_loopback() {
+            let finding = Finding::warning(
+                real.span,
+                "packets to this host keep their address and port",
+            );
+            out.push(finding.help("its program must listen on the service's own address and port"));
+        }
+        if real.port != 0 && ports.iter().any(|port| *port != real.port) {
+            let what = format!(
+                "port {} is not the service's, and DR and TUN change no port",
+                real.port
+            );
+            let finding = Finding::warning(real.span, what);
+            out.push(
+                finding
+                    .help("keepalived takes the service's port, too; only the check asks this one"),
+            );
+        }
+    }
+}

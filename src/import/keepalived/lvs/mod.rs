@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The LVS side: virtual servers with their groups, real servers and checkers.
+
+mod checker;
+mod emit;
+mod group;
+mod method;
+mod persistence;
+mod server;
+mod service;
+mod timing;
+
+use std::collections::HashMap;
+
+use self::checker::Ssl;
+use self::group::{Endpoint, Groups};
+use self::server::Outer;
+use self::service::Virtual;
+use self::timing::Timing;
+use super::draft::Draft;
+use super::keywords::{Block, look};
+use super::value::only;
+use crate::diagnostic::{Finding, Findings, Span};
+use crate::import::statement::Statement;
+use crate::model::{AddressFamily, Protocol};
+
+/// Our configuration takes so many servers of all services together.
+const MOST_SERVERS: usize = 200_000;
+
+/// Reads the blocks of the LVS side.
+pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
+    let (mut groups, mut ssl, mut files) = (Groups::default(), Ssl::default(), HashMap::new());
+    for statement in roots {
+        match &*statement.keyword.text {
+            "virtual_server_group" => {
+                groups.take(statement, draft.out);
+                draft.keep(&statement.remarks);
+            }
+            "SSL" => {
+                ssl.take(statement, draft.out);
+                draft.keep(&statement.remarks);
+            }
+            "track_file" | "vrrp_track_file" => files.extend(track_file(statement, draft.out)),
+            _ => {}
+        }
+    }
+    let user = draft.user.clone();
+    let outer = Outer {
+        timing: Timing::default(),
+        host: None,
+        user: user.as_deref(),
+        ssl: &ssl,
+        files: &files,
+    };
+    let (mut seen, mut servers) = (HashMap::new(), 0);
+    for statement in roots
+        .iter()
+        .filter(|it| &*it.keyword.text == "virtual_server")
+    {
+        let Some(service) = Virtual::read(statement, &groups, &outer, draft.out) else {
+            continue;
+        };
+        servers += service.endpoints.len() * service.servers.len();
+        if servers > MOST_SERVERS {
+            let what = format!("all services have more than {MOST_SERVERS} servers");
+            let finding = Finding::new(service.span, what);
+            draft
+                .out
+                .push(finding.help("write one service for many addresses: by a fwmark"));
+            return;
+        }
+        tell_of_doubles(&service, &mut seen, draft.out);
+        emit::services(&service, draft);
+    }
+}
+
+/// The name and the file of a `track_file`.
+fn track_file(statement: &Statement, out: &mut Findings) -> Option<(Box<str>, Box<str>)> {
+    let name = statement.words.first()?;
+    let lines = statement.block.iter().flatten();
+    let file = lines
+        .filter(|line| &*line.keyword.text == "file")
+        .next_back()?;
+    look(file, Block::TrackFile, out)?;
+    Some((name.text.clone(), only(file, out)?.text.clone()))
+}
+
+type Seen = HashMap<(Option<Protocol>, Endpoint), Span>;
+
+/// Two services with the same address: keepalived loses one of them at a reload, and our configuration is wrong.
+fn tell_of_doubles(service: &Virtual, seen: &mut Seen, out: &mut Findings) {
+    for placed in &service.endpoints {
+        let key = match placed.endpoint {
+            Endpoint::Address(..) => (Some(service.protocol), placed.endpoint),
+            Endpoint::Mark(mark, _) => {
+                let family = emit::mark_family(service, placed.endpoint);
+                (
+                    None,
+                    Endpoint::Mark(mark, Some(family.unwrap_or(AddressFamily::Ipv4))),
+                )
+            }
+        };
+        if let Some(first) = seen.insert(key, placed.span) {
+            let finding = Finding::new(placed.span, "a second service with this address");
+            let help = "keepalived has one of both, and loses it when it reloads";
+            out.push(finding.label(first, "the first one").help(help));
+        }
+    }
+}

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `virtual_server`: its lines, before they become services of ours.
+
+use super::group::{Endpoint, Groups, Placed, address, family, mark};
+use super::method::{self, Method};
+use super::persistence::Persistence;
+use super::server::{Outer, Real, Sorry, weight};
+use super::timing::Timing;
+use crate::diagnostic::{Finding, Findings, Fix, Severity, Span, nearest};
+use crate::import::keepalived::keywords::{Block, Keyword, look, not_carried_over};
+use crate::import::keepalived::value::{number, only, switch, too_many};
+use crate::import::statement::{Remarks, Statement};
+use crate::model::{AddressFamily, Protocol, Scheduler};
+
+/// A virtual server, read.
+#[derive(Debug)]
+pub(super) struct Virtual {
+    pub(super) span: Span,
+    pub(super) endpoints: Vec<Placed>,
+    /// The name of its group.
+    pub(super) group: Option<Box<str>>,
+    pub(super) family: Option<AddressFamily>,
+    pub(super) protocol: Protocol,
+    pub(super) scheduler: &'static str,
+    pub(super) flags: Vec<&'static str>,
+    pub(super) one_packet: bool,
+    pub(super) persistence: Persistence,
+    pub(super) method: Method,
+    pub(super) weight: Option<u32>,
+    pub(super) inhibit: bool,
+    pub(super) quorum: Option<u32>,
+    pub(super) hysteresis: u32,
+    pub(super) sorry: Option<Sorry>,
+    pub(super) sorry_method: Option<Method>,
+    pub(super) servers: Vec<Real>,
+    /// Comments, by the key of ours that they belong to; the service's own with "".
+    pub(super) remarks: Vec<(&'static str, Remarks)>,
+}
+
+/// What is written, and needs the rest of the block to be understood.
+#[derive(Default)]
+struct Written<'s> {
+    timing: Timing,
+    host: Option<&'s str>,
+    scheduler: Option<&'static str>,
+    flags: Vec<(&'static str, &'s Statement)>,
+    ops: Option<Span>,
+    protocol: Option<Protocol>,
+    method: Option<Method>,
+    servers: Vec<&'s Statement>,
+}
+
+/// The flags that stand alone, as both programs call them.
+const FLAGS: [&str; 7] = [
+    "flag-1",
+    "flag-2",
+    "flag-3",
+    "sh-port",
+    "sh-fallback",
+    "mh-port",
+    "mh-fallback",
+];
+
+impl Virtual {
+    /// Reads a `virtual_server`. `outer` is what the file says; `None` when nothing can be made of it.
+    pub(super) fn read(
+        statement: &Statement,
+        groups: &Groups,
+        outer: &Outer<'_>,
+        out: &mut Findings,
+    ) -> Option<Self> {
+        let mut this = Self::empty(statement, groups, out);
+        let mut written = Written::default();
+        for line in statement.block.iter().flatten() {
+            let remarks = line.remarks.clone();
+            let key = match look(line, Block::VirtualServer, out) {
+                Some(keyword) => this.line(keyword, line, &mut written, out),
+                None => "",
+            };
+            if key != "servers" {
+                this.remarks.push((key, remarks));
+            }
+        }
+        this.settle(statement, &written, out);
+        let outer = Outer {
+            timing: written.timing,
+            host: written.host,
+            ..*outer
+        };
+        let servers = written.servers.iter();
+        this.servers = servers
+            .filter_map(|line| Real::read(line, &outer, out))
+            .collect();
+        this.check_servers(statement, &written, out);
+        (!this.endpoints.is_empty() && !this.servers.is_empty()).then_some(this)
+    }
+
+    fn empty(statement: &Statement, groups: &Groups, out: &mut Findings) -> Self {
+        let (endpoints, group) = endpoints(statement, groups, out);
+        Self {
+            span: statement.span(),
+            endpoints,
+            group,
+            family: None,
+            protocol: Protocol::Tcp,
+            scheduler: "wlc",
+            flags: Vec::new(),
+            one_packet: false,
+            persistence: Persistence::default(),
+            method: Method::NAT,
+            weight: None,
+            inhibit: false,
+            quorum: None,
+            hysteresis: 0,
+            sorry: None,
+            sorry_method: None,
+            servers: Vec::new(),
+            remarks: vec![("", statement.remarks.clone())],
+        }
+    }
+
+    /// Takes a line; gives the key of ours that its comments belong to.
+    fn line<'s>(
+        &mut self,
+        keyword: &Keyword,
+        line: &'s Statement,
+        written: &mut Written<'s>,
+        out: &mut Findings,
+    ) -> &'static str {
+        let name = keyword.today();
+        if written.timing.take(name, line, out) {
+            return "check";
+        }
+        if self.persistence.take(name, line, out) {
+            return "persistence";
+        }
+        if let Some(flag) = FLAGS.iter().find(|flag| **flag == name) {
+            written.flags.push((flag, line));
+            tell_of_order(line, written.scheduler, out);
+            return "scheduler_flags";
+        }
+        match name {
+            "real_server" => {
+                written.servers.push(line);
+                return "servers";
+            }
+            "lvs_sched" => {
+                written.scheduler = scheduler(line, out);
+                return "scheduler";
+            }
+            "lvs_method" => {
+                written.method = Method::read(line, out);
+                return "forwarding";
+            }
+            "protocol" => written.protocol = protocol(line, out),
+            "ops" => {
+                written.ops = Some(line.keyword.span);
+                return "one_packet";
+            }
+            "ip_family" => {
+                self.family = only(line, out).and_then(|word| family(word, out));
+                return "family";
+            }
+            "virtualhost" => {
+                written.host = only(line, out).map(|word| &*word.text);
+                return "check";
+            }
+            "weight" => {
+                self.weight = weight(line, out);
+                return "weight";
+            }
+            "inhibit_on_failure" => {
+                self.inhibit = switch(line, out).unwrap_or_default();
+                return "inhibit_on_failure";
+            }
+            _ => return self.quorum_line(name, line, out),
+        }
+        ""
+    }
+
+    /// What says when the sorry server comes, and which it is.
+    fn quorum_line(&mut self, name: &str, line: &Statement, out: &mut Findings) -> &'static str {
+        let count =
+            |line, out: &mut Findings| number(only(line, out)?, 0..=i32::MAX.unsigned_abs(), out);
+        match name {
+            "quorum" => self.quorum = count(line, out),
+            "hysteresis" => self.hysteresis = count(line, out).unwrap_or_default(),
+            "sorry_server" => {
+                self.sorry = Sorry::read(line, out);
+                return "sorry_server";
+            }
+            "sorry_server_lvs_method" => {
+                self.sorry_method = Method::read(line, out);
+                return "sorry_server";
+            }
+            _ => {
+                let why = "a sorry server leaves the table when it is needed no more";
+                out.push(not_carried_over(line, Severity::Warning, why));
+                return "sorry_server";
+            }
+        }
+        "quorum"
+    }
+
+    /// What the lines mean together.
+    fn settle(&mut self, statement: &Statement, written: &Written<'_>, out: &mut Findings) {
+        let head = statement.keyword.span;
+        let is_mark = matches!(
+            self.endpoints.first(),
+            Some(Placed {
+                endpoint: Endpoint::Mark(..),
+                ..
+            })
+        );
+        match written.protocol {
+            Some(protocol) => self.protocol = protocol,
+            None if is_mark || looks_like(statement, "protocol") => {}
+            None => {
+                out.push(Finding::new(self.span, "the service has no protocol").help(
+                    "keepalived says so and makes it UDP; write protocol TCP, or protocol UDP",
+                ));
+            }
+        }
+        match &written.method {
+            Some(method) => self.method = method.clone(),
+            None if looks_like(statement, "lvs_method") || looks_like(statement, "lb_kind") => {}
+            None => out.push(
+                Finding::note(head, "no lvs_method: NAT, as keepalived takes it")
+                    .help("write lvs_method if that is not meant"),
+            ),
+        }
+        self.scheduler = written.scheduler.unwrap_or(self.scheduler);
+        for (flag, line) in &written.flags {
+            self.flag(flag, line, out);
+        }
+        if let Some(span) = written.ops {
+            self.one_packet = is_mark || self.protocol == Protocol::Udp;
+            if !self.one_packet {
+                let finding = Finding::warning(span, "ops is left out: the service is not UDP");
+                out.push(finding.help("keepalived does the same"));
+            }
+        }
+        let any_port = |it: &Placed| matches!(it.endpoint, Endpoint::Address(_, 0));
+        if self.endpoints.iter().any(any_port) && self.persistence.is_none() {
+            let what = "every port needs persistence: 360 s, as keepalived takes it";
+            out.push(Finding::warning(self.span, what).help("write persistence_timeout"));
+            self.persistence.force();
+        }
+    }
+
+    fn flag(&mut self, flag: &'static str, line: &Statement, out: &mut Findings) {
+        let belongs = match flag.split_once('-') {
+            Some(("flag", _)) => true,
+            Some((scheduler, _)) => scheduler == self.scheduler,
+            None => false,
+        };
+        if belongs && !self.flags.contains(&flag) {
+            self.flags.push(flag);
+        } else if !belongs {
+            let why = "it is a flag of another scheduler: keepalived leaves it out in silence";
+            out.push(not_carried_over(line, Severity::Warning, why));
+        }
+    }
+
+    fn check_servers(&mut self, statement: &Statement, written: &Written<'_>, out: &mut Findings) {
+        if written.servers.is_empty() {
+            let finding = Finding::warning(self.span, "a service without real servers is left out");
+            out.push(finding.help("keepalived does the same"));
+        }
+        let mut kept: Vec<Real> = Vec::new();
+        let mut known = std::collections::HashMap::new();
+        for real in std::mem::take(&mut self.servers) {
+            match known.insert((real.address, real.port), real.span) {
+                None => kept.push(real),
+                Some(first) => out.push(
+                    Finding::warning(real.span, "this server is there already, and is left out")
+                        .label(first, "the first one")
+                        .help("keepalived does the same"),
+                ),
+            }
+        }
+        self.servers = kept;
+        let has_checks = self.servers.iter().any(|it| !it.checks.is_empty());
+        if has_checks && !written.timing.has_interval() && !looks_like(statement, "delay_loop") {
+            let what = "no delay_loop: checks are 60 s apart, as with keepalived";
+            let finding = Finding::note(statement.keyword.span, what);
+            out.push(finding.help("a dead server takes clients for so long; write delay_loop 6"));
+        }
+        let unchecked = self.servers.iter().filter(|it| it.checks.is_empty());
+        for real in unchecked {
+            let finding = Finding::note(real.span, "nobody checks this server: it is always up");
+            out.push(finding.help("as with keepalived; write a checker, as TCP_CHECK { }"));
+        }
+        self.cut_quorum(out);
+    }
+
+    /// keepalived cuts what cannot be met.
+    fn cut_quorum(&mut self, out: &mut Findings) {
+        let weights = self
+            .servers
+            .iter()
+            .map(|it| it.weight.or(self.weight).unwrap_or(1));
+        let total = weights.fold(0_u32, u32::saturating_add);
+        let quorum = self.quorum.unwrap_or(1);
+        if quorum > total.max(1) {
+            let what =
+                format!("quorum {quorum} becomes {total}, the weights of all servers together");
+            let finding = Finding::warning(self.span, what);
+            out.push(finding.help("keepalived does the same: it counts weights, not servers"));
+            self.quorum = Some(total.max(1));
+        }
+        let quorum = self.quorum.unwrap_or(1);
+        if self.hysteresis > 0 && self.hysteresis >= quorum {
+            let most = quorum.saturating_sub(1);
+            let what = format!("hysteresis {} becomes {most}", self.hysteresis);
+            let finding = Finding::warning(self.span, what);
+            out.push(finding.help("keepalived does the same: it must be less than the quorum"));
+            self.hysteresis = most;
+        }
+    }
+}
+
+/// Whether a block has an unknown keyword that was probably meant as this one: that is said there.
+fn looks_like(statement: &Statement, name: &str) -> bool {
+    let lines = statement.block.iter().flatten();
+    let mut keywords = lines.map(|line| &*line.keyword.text);
+    keywords.any(|keyword| nearest(keyword, std::iter::once(name)).is_some())
+}
+
+fn tell_of_order(line: &Statement, scheduler: Option<&str>, out: &mut Findings) {
+    if scheduler.is_none() {
+        let what = "keepalived leaves out a flag before lvs_sched; it is carried over";
+        let finding = Finding::warning(line.keyword.span, what);
+        out.push(finding.help("the order does not matter here"));
+    }
+}
+
+fn scheduler(line: &Statement, out: &mut Findings) -> Option<&'static str> {
+    let word = only(line, out)?;
+    let known = Scheduler::KNOWN.into_iter();
+    let found = known.into_iter().find(|known| **known == *word.text);
+    found.or_else(|| method::unknown(word, &Scheduler::KNOWN, out))
+}
+
+fn protocol(line: &Statement, out: &mut Findings) -> Option<Protocol> {
+    let word = only(line, out)?;
+    match &*word.text.to_ascii_uppercase() {
+        "TCP" => Some(Protocol::Tcp),
+        "UDP" => Some(Protocol::Udp),
+        "SCTP" => Some(Protocol::Sctp),
+        _ => {
+            method::unknown::<()>(word, &["TCP", "UDP", "SCTP"], out);
+            // That is said; the rest is read as the most usual one.
+            Some(Protocol::Tcp)
+        }
+    }
+}
+
+/// What stands behind `virtual_server`.
+fn endpoints(
+    statement: &Statement,
+    groups: &Groups,
+    out: &mut Findings,
+) -> (Vec<Placed>, Option<Box<str>>) {
+    let span = statement.span();
+    let words = &statement.words;
+    let placed = |endpoint: Option<Endpoint>| {
+        let endpoint = endpoint.map(|endpoint| Placed { endpoint, span });
+        (endpoint.into_iter().collect(), None)
+    };
+    let Some(word) = words.first() else {
+        out.push(
+            Finding::new(span, "virtual_server without an address")
+                .help("virtual_server 192.0.2.10 80 { .. }"),
+        );
+        return (Vec::new(), None);
+    };
+    too_many(statement, 2, out);
+    match (&*word.text, words.get(1)) {
+        ("group", Some(name)) => {
+            let members = groups.members(name, out).to_vec();
+            (members, Some(name.text.clone()))
+        }
+        ("group", None) => {
+            out.error(span, "group without a name");
+            (Vec::new(), None)
+        }
+        ("fwmark", _) => placed(mark(words.get(1..).unwrap_or_default(), span, out)),
+        (text, None) if text.contains(':') && text.parse::<std::net::SocketAddrV4>().is_ok() => {
+            let finding = Finding::new(word.span, "an address with a colon and a port");
+            let text = text.replace(':', " ");
+            out.push(
+                finding
+                    .help("a blank stands between them")
+                    .fix(Fix::replace(word.span, text)),
+            );
+            (Vec::new(), None)
+        }
+        (_, port) => {
+            let port = match port {
+                Some(word) => number(word, 0..=u16::MAX, out),
+                None => Some(0),
+            };
+            let address = address(word, out);
+            placed(
+                address
+                    .zip(port)
+                    .map(|(address, port)| Endpoint::Address(address, port)),
+            )
+        }
+    }
+}
