@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -198,7 +198,7 @@ impl Run {
             level: self.log_level.into(),
             record: self.record,
         };
-        run::run(&self.file.file, &options)
+        run::run(self.file.path(), &options)
     }
 }
 
@@ -359,9 +359,18 @@ impl From<Director> for Whom {
 
 #[derive(Debug, Args)]
 struct ConfigFile {
-    /// The configuration file
+    /// The configuration file. A file of keepalived, ldirectord, ipvsadm or HAProxy is carried over first
     #[arg(value_name = "FILE", default_value = DEFAULT_FILE)]
     file: PathBuf,
+    /// The same, as an option
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    fn path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(&self.file)
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -408,13 +417,13 @@ fn explain(error: &clap::Error) -> Result<ExitCode, Failure> {
 
 fn carry_out(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Check { file, print } => oneshot::check(&file.file, print),
+        Command::Check { file, print } => oneshot::check(file.path(), print),
         Command::Plan {
             file,
             detailed_exitcode,
-        } => oneshot::plan(&file.file, detailed_exitcode),
-        Command::Export { file, to, strict } => export::export(&file.file, to, strict),
-        Command::Apply { file } => oneshot::apply(&file.file),
+        } => oneshot::plan(file.path(), detailed_exitcode),
+        Command::Export { file, to, strict } => export::export(file.path(), to, strict),
+        Command::Apply { file } => oneshot::apply(file.path()),
         Command::Run(run) => run.carry_out(),
         Command::Import(import) => import.carry_out(),
         Command::Replay { file } => replay::replay(&file),

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::IsTerminal as _;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,7 +16,10 @@ use super::args::Failure;
 use super::oneshot;
 use super::say::{complain, printable, say};
 use crate::config;
-use crate::import::{Document, Imported, Included, Kind, MAX_BYTES, Output, Surroundings, import};
+use crate::diagnostic::Diagnostics;
+use crate::import::{
+    Document, Imported, Included, Kind, MAX_BYTES, Output, Surroundings, import, recognise,
+};
 use crate::model::{Config, IpvsTable, ServiceKey, Step};
 use crate::plan::Target as _;
 use crate::system::{FileCause, read_limited};
@@ -154,6 +158,41 @@ impl Import {
     }
 }
 
+/// A configuration file's bytes in our own words, and what is to be said about the file of another program that they were.
+pub(super) struct Ours {
+    /// The name of the text in what is said about it.
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+    /// `None` for a file of ours.
+    pub(super) said: Option<Diagnostics>,
+}
+
+/// Takes a configuration file, of ours or of another program. The file of another program is refused when it has an error.
+pub(super) fn ours(path: &Path, bytes: Vec<u8>, color: bool) -> Result<Ours, Failure> {
+    let name = path.display().to_string();
+    let kind = recognise(&String::from_utf8_lossy(&bytes));
+    // A shell script is never carried over by accident: it has no configuration of a director in it.
+    let Some(kind) = kind.filter(|kind| *kind != Kind::RealserverSh) else {
+        let said = None;
+        return Ok(Ours { name, bytes, said });
+    };
+    let imported = import(Some(kind), &name, &bytes, &ThisHost::default());
+    let said = imported.diagnostics;
+    match imported.output {
+        Output::Director(document) if !said.has_errors() => Ok(Ours {
+            name: made_from(&name),
+            bytes: document.to_string().into_bytes(),
+            said: Some(said),
+        }),
+        Output::Director(_) | Output::Text(_) => Err(Failure::config(&said.render(color))),
+    }
+}
+
+/// What our text is called that was made from a file of another program.
+fn made_from(name: &str) -> String {
+    format!("made from {name}")
+}
+
 fn wrong_usage(message: &str) -> Failure {
     Failure {
         code: ExitCode::from(2),
@@ -212,10 +251,7 @@ fn together(all: Vec<(String, Imported)>) -> Result<String, Failure> {
 
 /// What our own reader makes of a document.
 fn usable(name: &str, document: &Document) -> Result<Config, Failure> {
-    let read = config::parse(
-        &format!("made from {name}"),
-        document.to_string().as_bytes(),
-    );
+    let read = config::parse(&made_from(name), document.to_string().as_bytes());
     read.map_err(|wrong| Failure::config(&wrong.render(false)))
 }
 
@@ -289,6 +325,14 @@ impl Surroundings for ThisHost {
 
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn obstacle(&self, program: &str) -> Option<&'static str> {
+        let Ok(metadata) = fs::metadata(program) else {
+            return Some("there is no such file on this host");
+        };
+        let is_program = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+        (!is_program).then_some("it is no file that can be executed")
     }
 
     fn host_name(&self) -> String {

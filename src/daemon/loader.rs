@@ -9,7 +9,7 @@ use std::thread;
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
-use super::oneshot::follow;
+use super::oneshot::{Loaded, follow};
 use super::pair::KeyFile;
 use super::vrrp::{Secrets, VrrpOrders};
 use crate::config::Follower;
@@ -93,7 +93,7 @@ impl Loader {
         let thread = thread::Builder::new().name("reload".to_owned());
         // Where no thread can be made, the answer is dropped.
         let _ = thread.spawn(move || {
-            let config = loader.look().map(|(config, ..)| config);
+            let config = loader.look().map(|(loaded, ..)| loaded.config);
             let _ = answer.send(config);
         });
         checked
@@ -101,15 +101,17 @@ impl Loader {
 
     /// Reads the file, and the files with secrets of virtual routers and the key of the pair, which count from now on.
     fn read(&self) -> Result<Arc<Config>, Box<str>> {
-        let (config, secrets, key) = self.look()?;
+        let (loaded, secrets, key) = self.look()?;
+        loaded.log();
         self.virtual_routers.renew(secrets);
         self.keys.send_replace(key);
-        Ok(config)
+        Ok(loaded.config)
     }
 
-    fn look(&self) -> Result<(Arc<Config>, Secrets, Option<KeyFile>), Box<str>> {
+    fn look(&self) -> Result<(Loaded, Secrets, Option<KeyFile>), Box<str>> {
         let read = follow(&mut locked(&self.follower), &self.path, false);
-        let config = read.map_err(|failure| failure.message)?;
+        let loaded = read.map_err(|failure| failure.message)?;
+        let config = &loaded.config;
         let secrets = Secrets::read(&config.routers);
         if let Some(problem) = secrets.problem(&config.routers) {
             return Err(problem.into());
@@ -118,7 +120,7 @@ impl Loader {
         if let Some(Err(why)) = key.as_ref().map(|file| &file.key) {
             return Err(format!("peer: {why}").into());
         }
-        Ok((config, secrets, key))
+        Ok((loaded, secrets, key))
     }
 
     fn send(&self, event: Event) {

@@ -8,16 +8,20 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tracing::{info, warn};
+
 use super::args::Failure;
 use super::beside::Beside;
 use super::clock::Clock;
 use super::files;
+use super::import::{Ours, ours};
 use super::pair::KeyFile;
 use super::say::{complain, printable, say};
 use super::state::{OwnedFile, read_owned};
 use super::vrrp::{Secrets, readable_by_all};
 use crate::config::{self, Follower};
 use crate::control::ControlSocket;
+use crate::diagnostic::{Diagnostics, Severity};
 use crate::engine::{count, steps};
 use crate::kernel::{Ipvs, OpenError};
 use crate::model::{AllUp, Config, IpvsTable, Orders, Role, ServiceKey};
@@ -29,24 +33,50 @@ use crate::system::{FileCause, is_readable_by_all, read_limited};
 
 /// Reads and checks a configuration file. Diagnostics for a terminal may have colours.
 pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
-    let config = follow(&mut Follower::default(), path, color)?;
+    let Loaded { config, said } = follow(&mut Follower::default(), path, color)?;
+    if let Some(said) = said.filter(|said| said.count() > 0) {
+        let color = color && std::io::stderr().is_terminal();
+        complain(said.render(color).trim_end());
+    }
     Ok(Arc::unwrap_or_clone(config))
 }
 
+/// A configuration that was read.
+pub(super) struct Loaded {
+    pub(super) config: Arc<Config>,
+    /// What is to be said about the file of another program that it was made of; `None` for a file of ours.
+    pub(super) said: Option<Diagnostics>,
+}
+
+impl Loaded {
+    /// Logs what is to be said about the file, a line for each.
+    pub(super) fn log(&self) {
+        for one in self.said.iter().flat_map(Diagnostics::iter) {
+            let help = one.help().map(|help| format!(" ({help})"));
+            let line = format!(
+                "{}: {}{}",
+                one.place(),
+                one.message(),
+                help.unwrap_or_default()
+            );
+            match one.severity() {
+                Severity::Error | Severity::Warning => warn!("{line}"),
+                Severity::Note => info!("{line}"),
+            }
+        }
+    }
+}
+
 /// As [`load`], by one who reads the file again and again.
-pub(super) fn follow(
-    follower: &mut Follower,
-    path: &Path,
-    color: bool,
-) -> Result<Arc<Config>, Failure> {
-    let bytes = read(path)?;
+pub(super) fn follow(follower: &mut Follower, path: &Path, color: bool) -> Result<Loaded, Failure> {
     let color = color && std::io::stderr().is_terminal();
+    let Ours { name, bytes, said } = ours(path, read(path)?, color)?;
     let config = follower
-        .read(&path.display().to_string(), bytes)
+        .read(&name, bytes)
         .map_err(|diagnostics| Failure::config(&diagnostics.render(color)))?;
     match files::is_the_configuration(path, &config.director) {
         Some(why) => Err(Failure::config(&printable(&why))),
-        None => Ok(config),
+        None => Ok(Loaded { config, said }),
     }
 }
 
@@ -62,9 +92,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Shows what is usable in this file, but probably not meant.
-fn warn(path: &Path) -> Result<(), Failure> {
-    let bytes = read(path)?;
-    if let Ok((_, Some(warnings))) = config::parse_warning(&path.display().to_string(), &bytes) {
+fn show_warnings(path: &Path) -> Result<(), Failure> {
+    let Ours { name, bytes, .. } = ours(path, read(path)?, false)?;
+    if let Ok((_, Some(warnings))) = config::parse_warning(&name, &bytes) {
         complain(warnings.render(std::io::stderr().is_terminal()).trim_end());
     }
     Ok(())
@@ -92,7 +122,7 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
     if !refused.is_empty() {
         return Err(Failure::config(&printable(&refused.join("\n"))));
     }
-    warn(path)?;
+    show_warnings(path)?;
     warn_of_empty(&config, &Orders::default());
     for file in files::missing_from_checks(&config) {
         complain(&printable(&format!(

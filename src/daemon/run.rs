@@ -77,7 +77,9 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
 fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
     let (runtime, signals) = runtime()?;
     let mut follower = Follower::default();
-    let config = follow(&mut follower, path, true)?;
+    let read = follow(&mut follower, path, true)?;
+    read.log();
+    let config = read.config;
     keep_in_memory(&config.director);
     let socket = ControlSocket::open_after(&config.director.socket, LONGEST_END);
     let socket = runtime.block_on(socket).map_err(Failure::failed)?;

@@ -28,6 +28,11 @@ pub trait Surroundings {
     fn virtual_addresses(&self) -> Vec<IpAddr> {
         Vec::new()
     }
+
+    /// Why the program at this path cannot be run here: lower case, no full stop. `None` when it can, or nobody knows.
+    fn obstacle(&self, _program: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A text that is all there is.

@@ -9,7 +9,7 @@ use lvs_director::config::parse;
 use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
 
 /// A host whose files lie beside the one that is read.
-pub struct Beside<'a>(pub &'a Path);
+pub(crate) struct Beside<'a>(pub(crate) &'a Path);
 
 impl Surroundings for Beside<'_> {
     fn include(&self, _: &str, pattern: &str) -> Vec<Included> {
@@ -33,7 +33,7 @@ impl Surroundings for Beside<'_> {
 }
 
 /// Reads every file in `tests/import/DIRECTORY` that ends with one of these, and compares.
-pub fn check(kind: Kind, directory: &str, ends: &[&str]) {
+pub(crate) fn check(kind: Kind, directory: &str, ends: &[&str]) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/import")
         .join(directory);
@@ -94,9 +94,9 @@ fn text(imported: &Imported) -> String {
         Output::Text(text) => text.clone(),
         Output::Director(document) => {
             let text = document.to_string();
-            if let Err(wrong) = parse("made.yaml", text.as_bytes()) {
-                panic!("{}\n{text}", wrong.render(false));
-            }
+            let wrong = parse("made.yaml", text.as_bytes()).err();
+            let wrong = wrong.map(|wrong| wrong.render(false));
+            assert_eq!(wrong, None, "{text}");
             text
         }
     }
@@ -105,9 +105,9 @@ fn text(imported: &Imported) -> String {
 /// Without the blanks that the renderer leaves at the end of a line.
 fn said(imported: &Imported) -> String {
     let text = imported.diagnostics.render(false);
-    text.lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    let mut lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    lines.extend((!text.is_empty()).then_some(""));
+    lines.join("\n")
 }
 
 fn compare(golden: &Path, text: &str) {

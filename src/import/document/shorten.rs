@@ -82,8 +82,8 @@ impl Document {
             .collect();
         shared.sort_by_key(|users| users.first().copied());
         for users in shared {
-            let named = users.iter().find_map(|user| names.get(*user)?.as_deref());
-            let name = self.pool_name(named.unwrap_or("servers"));
+            let wanted = users.iter().find_map(|user| names.get(*user)?.as_deref());
+            let name = self.pool_name(wanted.unwrap_or("servers"));
             let pool = self.make_pool(&name, &users);
             self.map("pools").push(Entry::new(name, pool));
         }
@@ -170,7 +170,7 @@ impl Document {
         };
         let first = checks
             .first()
-            .map(|first| first.to_vec())
+            .map(|first| (*first).clone())
             .unwrap_or_default();
         let is_shared = |entry: &Entry| {
             let all = checks.iter().all(|check| check.contains(entry));

@@ -2,12 +2,13 @@
 //! What is made of a file, while it is read.
 
 use crate::diagnostic::Findings;
-use crate::import::Document;
 use crate::import::statement::Remarks;
+use crate::import::{Document, Surroundings};
 
 /// The document so far, and where findings go.
 pub(super) struct Draft<'o> {
     pub(super) out: &'o mut Findings,
+    pub(super) around: &'o dyn Surroundings,
     pub(super) document: Document,
     /// Comments whose statement is not carried over: they stand at the end of those at the top.
     pub(super) homeless: Vec<Box<str>>,
@@ -18,9 +19,10 @@ pub(super) struct Draft<'o> {
 }
 
 impl<'o> Draft<'o> {
-    pub(super) fn new(out: &'o mut Findings) -> Self {
+    pub(super) fn new(out: &'o mut Findings, around: &'o dyn Surroundings) -> Self {
         Self {
             out,
+            around,
             document: Document::default(),
             homeless: Vec::new(),
             names: Vec::new(),

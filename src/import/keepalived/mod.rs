@@ -25,7 +25,7 @@ use crate::import::statement::Statement;
 /// Reads a file.
 pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let tree = source::tree(file, reading);
-    let mut draft = Draft::new(reading.out);
+    let mut draft = Draft::new(reading.out, reading.around);
     let roots = Roots::of(&tree.statements, &mut draft);
     let routers = global::read(&roots.globals, &mut draft);
     lvs::read(&roots.lvs, &mut draft);

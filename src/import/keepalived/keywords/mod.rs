@@ -220,7 +220,7 @@ pub(super) fn look(
         (Some(_), None) => {
             let what = format!("{} has no block", keyword.name);
             let finding = Finding::new(word.span, what);
-            out.push(finding.help("nothing in its braces is read"));
+            out.push(finding.help(SWALLOWS));
             return None;
         }
         (None, Some(_)) => {
@@ -255,6 +255,9 @@ pub(super) fn not_carried_over(
     .help(why)
 }
 
+/// What keepalived does with a block that it does not know.
+const SWALLOWS: &str = "keepalived gives the lines in its braces to the block around them, and ends that one with its }";
+
 /// What is to be said about a keyword that this block does not know.
 fn unknown(statement: &Statement, block: Block) -> Finding {
     let word = &statement.keyword;
@@ -279,10 +282,14 @@ fn unknown(statement: &Statement, block: Block) -> Finding {
     let names = block.keywords().iter().map(|keyword| keyword.name);
     match nearest(name, names) {
         Some(right) => {
-            let help = format!("keepalived leaves it out; did you mean {right}?");
+            let what = match statement.block {
+                Some(_) => SWALLOWS,
+                None => "keepalived leaves it out",
+            };
+            let help = format!("{what}; did you mean {right}?");
             finding.help(help).fix(Fix::replace(word.span, right))
         }
-        None if statement.block.is_some() => finding.help("nothing in its braces is read"),
+        None if statement.block.is_some() => finding.help(SWALLOWS),
         None => finding.help("keepalived leaves it out"),
     }
 }

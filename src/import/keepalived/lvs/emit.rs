@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::checker;
+use super::checker::{self, UsualPort};
 use super::group::Endpoint;
 use super::method::Method;
 use super::server::{Own, Real};
@@ -187,7 +187,11 @@ fn weight(service: &Virtual, real: &Real) -> u32 {
 
 fn check(service: &Virtual, real: &Real, port: Option<u16>) -> Value {
     let own = real.own_port(&method(service, real), port);
-    checker::value(&real.checks, own.or(port))
+    let usual = UsualPort {
+        protocol: service.protocol,
+        port: own.or(port),
+    };
+    checker::value(&real.checks, usual)
 }
 
 /// The keys that all servers have beside the type of their check, if each has just one.
@@ -254,6 +258,7 @@ fn attach(item: &mut Item, remarks: &[(&'static str, Remarks)]) {
 
 /// What becomes of ports that packets cannot get.
 fn tell_of_ports(service: &Virtual, out: &mut Findings) {
+    let sorry_method = service.sorry_method.as_ref().unwrap_or(&service.method);
     let ports: Vec<u16> = service
         .endpoints
         .iter()
@@ -262,6 +267,19 @@ fn tell_of_ports(service: &Virtual, out: &mut Findings) {
             Endpoint::Mark(..) => 0,
         })
         .collect();
+    let is_other = |own: u16| own != 0 && ports.iter().any(|port| *port != own);
+    if let Some(sorry) = service
+        .sorry
+        .as_ref()
+        .filter(|it| is_other(it.port) && sorry_method.keeps_ports())
+    {
+        let what = format!(
+            "port {} of the sorry server is not the service's, and DR and TUN change no port",
+            sorry.port
+        );
+        let finding = Finding::warning(service.span, what);
+        out.push(finding.help("keepalived takes the service's port, too"));
+    }
     for real in &service.servers {
         let method = method(service, real);
         if !method.keeps_ports() {
@@ -274,7 +292,7 @@ fn tell_of_ports(service: &Virtual, out: &mut Findings) {
             );
             out.push(finding.help("its program must listen on the service's own address and port"));
         }
-        if real.port != 0 && ports.iter().any(|port| *port != real.port) {
+        if is_other(real.port) {
             let what = format!(
                 "port {} is not the service's, and DR and TUN change no port",
                 real.port

@@ -51,6 +51,7 @@ pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
         user: user.as_deref(),
         ssl: &ssl,
         files: &files,
+        surroundings: draft.around,
     };
     let (mut seen, mut servers) = (HashMap::new(), 0);
     for statement in roots
@@ -77,10 +78,8 @@ pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
 /// The name and the file of a `track_file`.
 fn track_file(statement: &Statement, out: &mut Findings) -> Option<(Box<str>, Box<str>)> {
     let name = statement.words.first()?;
-    let lines = statement.block.iter().flatten();
-    let file = lines
-        .filter(|line| &*line.keyword.text == "file")
-        .next_back()?;
+    let mut lines = statement.block.iter().flatten();
+    let file = lines.rfind(|line| &*line.keyword.text == "file")?;
     look(file, Block::TrackFile, out)?;
     Some((name.text.clone(), only(file, out)?.text.clone()))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `persistence_timeout`, `persistence_granularity` and `persistence_engine`.
 
-use crate::diagnostic::{Finding, Findings, Fix, Replacement};
+use crate::diagnostic::{Finding, Findings, Fix, Replacement, Span};
 use crate::import::document::{Entry, Value};
 use crate::import::keepalived::value::{number, only, too_many};
 use crate::import::statement::Statement;
@@ -31,6 +31,14 @@ impl Persistence {
             _ => return false,
         }
         true
+    }
+
+    /// Says so when something is written that counts only with a timeout.
+    pub(super) fn tell(&self, span: Span, out: &mut Findings) {
+        if self.engine.is_some() && self.timeout.is_none() {
+            let what = "persistence_engine without persistence_timeout is left out";
+            out.push(Finding::warning(span, what).help("it binds nobody without a timeout"));
+        }
     }
 
     pub(super) const fn is_none(&self) -> bool {

@@ -9,19 +9,21 @@ use super::group::address;
 use super::method::Method;
 use super::timing::Timing;
 use crate::diagnostic::{Finding, Findings, Span};
+use crate::import::Surroundings;
 use crate::import::document::{Entry, Item, Value};
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::value::{number, only, switch, too_many};
 use crate::import::statement::Statement;
 
 /// What a real server has from its virtual server and the file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Outer<'a> {
     pub(super) timing: Timing,
     pub(super) host: Option<&'a str>,
     pub(super) user: Option<&'a str>,
     pub(super) ssl: &'a Ssl,
     pub(super) files: &'a HashMap<Box<str>, Box<str>>,
+    pub(super) surroundings: &'a dyn Surroundings,
 }
 
 /// A real server.
@@ -96,6 +98,7 @@ impl Real {
             user: outer.user,
             ssl: outer.ssl,
             files: outer.files,
+            surroundings: outer.surroundings,
         };
         for (keyword, line) in checkers {
             let checks = checker::read(keyword, line, &around, out);

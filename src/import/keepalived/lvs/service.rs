@@ -240,6 +240,7 @@ impl Virtual {
                 out.push(finding.help("keepalived does the same"));
             }
         }
+        self.persistence.tell(self.span, out);
         let any_port = |it: &Placed| matches!(it.endpoint, Endpoint::Address(_, 0));
         if self.endpoints.iter().any(any_port) && self.persistence.is_none() {
             let what = "every port needs persistence: 360 s, as keepalived takes it";

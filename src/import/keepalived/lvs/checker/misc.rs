@@ -46,6 +46,15 @@ pub(super) fn read(
         out.push(finding.help("misc_path /usr/lib/checks/foo"));
         return None;
     };
+    if let Some(why) = words
+        .first()
+        .and_then(|it| around.surroundings.obstacle(it))
+    {
+        let finding = Finding::warning(draft.span, format!("the program cannot be run: {why}"));
+        out.push(
+            finding.help("keepalived removes such a check in silence: the server is always up"),
+        );
+    }
     draft.key("command", Value::list(words.into_iter().map(Value::Text)));
     match user {
         Some(user) => draft.key("user", Value::text(user)),

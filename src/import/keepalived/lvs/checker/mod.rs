@@ -12,16 +12,18 @@ use std::time::Duration;
 use super::group::address;
 use super::timing::{Timing, Usual};
 use crate::diagnostic::{Finding, Findings, Severity, Shown, Span};
+use crate::import::Surroundings;
 use crate::import::document::{Entry, Item, Value};
 use crate::import::keepalived::keywords::{Block, Keyword, look, not_carried_over};
 use crate::import::keepalived::value::{number, only};
 use crate::import::statement::Statement;
+use crate::model::Protocol;
 
 /// The most checks of one server.
 const MOST: usize = 8;
 
 /// What checkers need of the file around them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     /// What the real server and its virtual server say.
     pub(super) timing: Timing,
@@ -35,6 +37,7 @@ pub(super) struct Around<'a> {
     pub(super) ssl: &'a Ssl,
     /// The paths of `track_file` blocks, by their names.
     pub(super) files: &'a HashMap<Box<str>, Box<str>>,
+    pub(super) surroundings: &'a dyn Surroundings,
 }
 
 /// The certificate that `SSL_GET` shows.
@@ -363,11 +366,31 @@ fn file(statement: &Statement, around: &Around<'_>, out: &mut Findings) -> Optio
     Some(check)
 }
 
+/// The port that is asked when none is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UsualPort {
+    /// Of the service.
+    pub(super) protocol: Protocol,
+    /// Of the server, or of its service.
+    pub(super) port: Option<u16>,
+}
+
+impl UsualPort {
+    /// Only a check that speaks the service's protocol asks it.
+    fn of(self, kind: &str) -> Option<u16> {
+        let protocol = match kind {
+            "udp" | "dns" => Protocol::Udp,
+            _ => Protocol::Tcp,
+        };
+        self.port.filter(|_| protocol == self.protocol)
+    }
+}
+
 impl Check {
-    /// Its keys for a server that is asked on this port when no port is written.
-    fn entries(&self, usual_port: Option<u16>) -> Vec<Entry> {
+    fn entries(&self, usual: UsualPort) -> Vec<Entry> {
         let mut keys = self.keys.clone();
-        if let Some(port) = self.port.filter(|port| usual_port != Some(*port)) {
+        let usual = usual.of(self.kind);
+        if let Some(port) = self.port.filter(|port| usual != Some(*port)) {
             keys.insert(0, Entry::new("port", Value::word(port)));
         }
         let kind = Entry::new(self.kind, Value::Map(keys));
@@ -379,12 +402,12 @@ impl Check {
 }
 
 /// `check` of a server with these checkers: all must pass.
-pub(super) fn value(checks: &[Check], usual_port: Option<u16>) -> Value {
+pub(super) fn value(checks: &[Check], usual: UsualPort) -> Value {
     match checks {
         [] => Value::word("none"),
-        [check] => Value::Map(check.entries(usual_port)),
+        [check] => Value::Map(check.entries(usual)),
         checks => {
-            let mut each: Vec<_> = checks.iter().map(|it| it.entries(usual_port)).collect();
+            let mut each: Vec<_> = checks.iter().map(|it| it.entries(usual)).collect();
             let first = each.first().cloned().unwrap_or_default();
             let is_common = |entry: &Entry| each.iter().all(|it| it.contains(entry));
             let common: Vec<_> = first.into_iter().filter(is_common).collect();
