@@ -18,6 +18,7 @@ mod haproxy;
 mod http;
 mod icmp;
 mod import_table;
+mod import;
 mod initial;
 mod keep;
 mod kill;
@@ -76,6 +77,7 @@ pub(crate) fn tests() -> Vec<Test> {
         exec::tests(),
         export::tests(),
         http::tests(),
+        import::tests(),
         initial::tests(),
         haproxy::tests(),
         talk::tests(),

@@ -170,7 +170,12 @@ impl Running {
         )
     }
 
-    fn spawn(host: &Host, files: &Files, mut program: Command, log: impl Into<Stdio>) -> Self {
+    pub(super) fn spawn(
+        host: &Host,
+        files: &Files,
+        mut program: Command,
+        log: impl Into<Stdio>,
+    ) -> Self {
         program.stdin(Stdio::null()).stdout(Stdio::null());
         program.stderr(log);
         host.adopt(&mut program);
