@@ -95,6 +95,9 @@ pub fn import(kind: Option<Kind>, name: &str, bytes: &[u8], around: &dyn Surroun
             output = kind.read(file, &mut reading);
         }
     }
+    if let (Output::Director(document), false) = (&output, out.has_errors()) {
+        refuse(document, sources.span(file, 0..0), &mut out);
+    }
     Imported {
         kind,
         output,
@@ -102,6 +105,24 @@ pub fn import(kind: Option<Kind>, name: &str, bytes: &[u8], around: &dyn Surroun
         sources,
     }
 }
+
+/// Says what our own reader finds wrong in what was made: a reader of another program has overlooked it.
+fn refuse(document: &Document, span: Span, out: &mut Findings) {
+    let Err(wrong) = config::parse("made", document.to_string().as_bytes()) else {
+        return;
+    };
+    for one in &wrong {
+        let finding = Finding::new(span, format!("{REFUSED}: {}", one.message()));
+        let help = one.help().map(str::to_owned);
+        out.push(match help {
+            Some(help) => finding.help(help),
+            None => finding,
+        });
+    }
+}
+
+/// How a message begins about what was made of a file, and is no configuration.
+const REFUSED: &str = "what this file becomes is no configuration of the director";
 
 fn unknown(span: Span) -> Finding {
     let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();

@@ -36,6 +36,8 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
         names,
         ..
     } = draft;
+    // A file without services is a configuration, too.
+    document.list("virtual_services");
     document.shorten(&names);
     let comments = tree.head.into_iter().chain(homeless).chain(tree.tail);
     document.head.extend(comments.map(String::from));
@@ -72,3 +74,6 @@ impl<'s> Roots<'s> {
         roots
     }
 }
+
+#[cfg(test)]
+mod tests;

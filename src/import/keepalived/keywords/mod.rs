@@ -301,6 +301,49 @@ fn homes(name: &str) -> Vec<&'static str> {
     homes.map(|(block, _)| block.name()).collect()
 }
 
+/// Every keyword of the LVS side without a block, in each of its blocks, with a value.
+#[cfg(test)]
+pub(super) fn samples() -> Vec<(Block, &'static str, &'static str)> {
+    let all = Block::ALL
+        .into_iter()
+        .filter(|(block, _)| *block <= Block::Ssl && !matches!(block, Block::Root));
+    let of = |(block, keywords): (Block, &'static [Keyword])| {
+        let plain = keywords.iter().filter(|it| it.block.is_none());
+        plain.map(move |it| (block, it.name, sample(block, it.name)))
+    };
+    all.flat_map(of).collect()
+}
+
+/// A value that changes something.
+#[cfg(test)]
+fn sample(block: Block, name: &str) -> &'static str {
+    match (block, name) {
+        (_, "path") => "/b",
+        (Block::DnsCheck, "type") => "MX",
+        (Block::FileCheck, "track_file") => "f",
+        (
+            _,
+            "sh-port" | "sh-fallback" | "mh-port" | "mh-fallback" | "flag-1" | "flag-2" | "flag-3",
+        ) => "",
+        (_, "ops" | "misc_dynamic" | "enable_sni" | "hashed" | "omega" | "ha_suspend") => "",
+        (_, "alpha" | "inhibit_on_failure") => "yes",
+        (_, "lvs_sched" | "lb_algo") => "wrr",
+        (_, "lvs_method" | "lb_kind" | "sorry_server_lvs_method") => "DR",
+        (_, "protocol") => "UDP",
+        (_, "ip_family") => "inet6",
+        (_, "sorry_server") => "10.0.0.9 80",
+        (_, "persistence_granularity") => "255.255.255.0",
+        (_, "connect_ip" | "bindto") => "10.0.0.77",
+        (_, "misc_path") => "/y",
+        (_, "payload" | "require_reply") => "7061",
+        (_, "status_code") => "200 300-302",
+        (_, "lvs_timeouts") => "tcp 5 udp 6",
+        (_, "certificate" | "key" | "ca") => "/z",
+        (_, "lthreshold") => "3",
+        _ => "2",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

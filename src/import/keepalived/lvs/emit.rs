@@ -91,15 +91,18 @@ fn identity(service: &Virtual, endpoint: Endpoint) -> Vec<Entry> {
 
 /// The family of a service by mark: as written, or that of its servers.
 pub(super) fn mark_family(service: &Virtual, endpoint: Endpoint) -> Option<AddressFamily> {
-    let of = |address: IpAddr| match address {
-        IpAddr::V4(_) => AddressFamily::Ipv4,
-        IpAddr::V6(_) => AddressFamily::Ipv6,
-    };
     match endpoint {
-        Endpoint::Address(address, _) => Some(of(address)),
+        Endpoint::Address(address, _) => Some(family_of(address)),
         Endpoint::Mark(_, family) => family
             .or(service.family)
-            .or_else(|| service.servers.first().map(|real| of(real.address))),
+            .or_else(|| service.servers.first().map(|real| family_of(real.address))),
+    }
+}
+
+const fn family_of(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Ipv4,
+        IpAddr::V6(_) => AddressFamily::Ipv6,
     }
 }
 
@@ -252,6 +255,32 @@ fn attach(item: &mut Item, remarks: &[(&'static str, Remarks)]) {
                 }
             }
             None => item.before.extend(before.chain(behind)),
+        }
+    }
+}
+
+/// Says so when a server has an address that this service cannot reach.
+pub(super) fn tell_of_addresses(service: &Virtual, out: &mut Findings) {
+    for real in &service.servers {
+        let method = method(service, real);
+        for placed in &service.endpoints {
+            let family = mark_family(service, placed.endpoint);
+            let same = family == Some(family_of(real.address));
+            let finding = match placed.endpoint {
+                _ if !same && !method.tunnels() => Finding::new(
+                    real.span,
+                    "a server of another address family than its service",
+                )
+                .help("only TUN reaches it; keepalived leaves it out"),
+                Endpoint::Address(address, port)
+                    if address == real.address && (real.port == 0 || real.port == port) =>
+                {
+                    Finding::new(real.span, "a server with the address of its own service")
+                        .help("a check of it would ask the service; write an address of its host")
+                }
+                Endpoint::Address(..) | Endpoint::Mark(..) => continue,
+            };
+            out.push(finding.label(placed.span, "the service"));
         }
     }
 }

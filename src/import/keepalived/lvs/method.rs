@@ -58,6 +58,11 @@ impl Method {
         self.kind != Kind::Nat
     }
 
+    /// Whether a server may be of another address family than its service.
+    pub(super) fn tunnels(&self) -> bool {
+        self.kind == Kind::Tun
+    }
+
     /// Our keys.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let word = match self.kind {

@@ -10,12 +10,13 @@ mod server;
 mod service;
 mod timing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use self::checker::Ssl;
-use self::group::{Endpoint, Groups};
+use self::group::{Endpoint, Groups, Placed};
 use self::server::Outer;
-use self::service::Virtual;
+use self::service::{Virtual, endpoints};
 use self::timing::Timing;
 use super::draft::Draft;
 use super::keywords::{Block, look};
@@ -44,6 +45,7 @@ pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
             _ => {}
         }
     }
+    let vips = vips(roots, &groups);
     let user = draft.user.clone();
     let outer = Outer {
         timing: Timing::default(),
@@ -52,6 +54,7 @@ pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
         ssl: &ssl,
         files: &files,
         surroundings: draft.around,
+        vips: &vips,
     };
     let (mut seen, mut servers) = (HashMap::new(), 0);
     for statement in roots
@@ -70,9 +73,23 @@ pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
                 .push(finding.help("write one service for many addresses: by a fwmark"));
             return;
         }
+        emit::tell_of_addresses(&service, draft.out);
         tell_of_doubles(&service, &mut seen, draft.out);
         emit::services(&service, draft);
     }
+}
+
+/// The addresses of all services; what is wrong with them is said when they are read.
+fn vips(roots: &[&Statement], groups: &Groups) -> HashSet<IpAddr> {
+    let services = roots
+        .iter()
+        .filter(|it| &*it.keyword.text == "virtual_server");
+    let placed = services.flat_map(|it| endpoints(it, groups, &mut Findings::default()).0);
+    let address = |placed: Placed| match placed.endpoint {
+        Endpoint::Address(address, _) => Some(address),
+        Endpoint::Mark(..) => None,
+    };
+    placed.filter_map(address).collect()
 }
 
 /// The name and the file of a `track_file`.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `persistence_timeout`, `persistence_granularity` and `persistence_engine`.
 
-use crate::diagnostic::{Finding, Findings, Fix, Replacement, Span};
+use std::net::Ipv4Addr;
+
+use super::group::{Endpoint, Placed};
+use crate::diagnostic::{Finding, Findings, Fix, Replacement, Shown, Span};
 use crate::import::document::{Entry, Value};
 use crate::import::keepalived::value::{number, only, too_many};
 use crate::import::statement::Statement;
+use crate::model::AddressFamily;
 
 /// What keepalived takes when no number is written, in seconds.
 const USUAL: u32 = 360;
@@ -14,7 +18,7 @@ const MOST: u32 = 2_678_400;
 #[derive(Debug, Default)]
 pub(super) struct Persistence {
     timeout: Option<u32>,
-    granularity: Option<Box<str>>,
+    granularity: Option<(Box<str>, Span)>,
     engine: Option<Box<str>>,
 }
 
@@ -24,13 +28,44 @@ impl Persistence {
         match name {
             "persistence_timeout" => self.timeout = timeout(line, out),
             "persistence_granularity" => {
-                self.granularity = only(line, out).map(|word| word.text.clone());
+                self.granularity = only(line, out).map(|word| (word.text.clone(), word.span));
                 self.timeout = self.timeout.or(Some(USUAL));
             }
             "persistence_engine" => self.engine = only(line, out).map(|word| word.text.clone()),
             _ => return false,
         }
         true
+    }
+
+    /// Says so when the granularity is none of the service's family.
+    pub(super) fn fits(
+        &self,
+        endpoints: &[Placed],
+        family: Option<AddressFamily>,
+        out: &mut Findings,
+    ) {
+        let Some((text, span)) = &self.granularity else {
+            return;
+        };
+        let is_v6 = |placed: &Placed| match placed.endpoint {
+            Endpoint::Address(address, _) => address.is_ipv6(),
+            Endpoint::Mark(_, own) => own.or(family) == Some(AddressFamily::Ipv6),
+        };
+        let fits = |v6: bool| {
+            if v6 {
+                let length = text.parse::<u8>();
+                return length.is_ok_and(|length| (1..=128).contains(&length));
+            }
+            text.parse::<Ipv4Addr>().is_ok_and(|mask| {
+                let bits = mask.to_bits();
+                bits != 0 && bits.count_ones() == bits.leading_ones()
+            })
+        };
+        if !endpoints.iter().map(is_v6).all(fits) {
+            let what = format!("{} is no granularity of this service", Shown(text));
+            let help = "IPv4: a mask as 255.255.255.0; IPv6: a length from 1 to 128";
+            out.push(Finding::new(*span, what).help(help));
+        }
     }
 
     /// Says so when something is written that counts only with a timeout.
@@ -57,7 +92,7 @@ impl Persistence {
             return Some(timeout);
         }
         let mut map = vec![Entry::new("timeout", timeout)];
-        if let Some(granularity) = &self.granularity {
+        if let Some((granularity, _)) = &self.granularity {
             map.push(Entry::new("granularity", Value::text(granularity)));
         }
         if let Some(engine) = &self.engine {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `real_server` and `sorry_server`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::checker::{self, Around, Check, Ssl};
@@ -24,6 +24,8 @@ pub(super) struct Outer<'a> {
     pub(super) ssl: &'a Ssl,
     pub(super) files: &'a HashMap<Box<str>, Box<str>>,
     pub(super) surroundings: &'a dyn Surroundings,
+    /// The addresses of all services of the file.
+    pub(super) vips: &'a HashSet<IpAddr>,
 }
 
 /// A real server.
@@ -99,6 +101,8 @@ impl Real {
             ssl: outer.ssl,
             files: outer.files,
             surroundings: outer.surroundings,
+            vips: outer.vips,
+            server: address,
         };
         for (keyword, line) in checkers {
             let checks = checker::read(keyword, line, &around, out);

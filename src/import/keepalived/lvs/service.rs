@@ -229,6 +229,8 @@ impl Virtual {
                     .help("write lvs_method if that is not meant"),
             ),
         }
+        self.tell_of_family(statement, out);
+        self.persistence.fits(&self.endpoints, self.family, out);
         self.scheduler = written.scheduler.unwrap_or(self.scheduler);
         for (flag, line) in &written.flags {
             self.flag(flag, line, out);
@@ -246,6 +248,16 @@ impl Virtual {
             let what = "every port needs persistence: 360 s, as keepalived takes it";
             out.push(Finding::warning(self.span, what).help("write persistence_timeout"));
             self.persistence.force();
+        }
+    }
+
+    fn tell_of_family(&self, statement: &Statement, out: &mut Findings) {
+        let mut lines = statement.block.iter().flatten();
+        let line = lines.find(|line| &*line.keyword.text == "ip_family");
+        let is_mark = |placed: &Placed| matches!(placed.endpoint, Endpoint::Mark(..));
+        if let Some(line) = line.filter(|_| !self.endpoints.iter().any(is_mark)) {
+            let why = "an address has its family; it counts for a fwmark only";
+            out.push(not_carried_over(line, Severity::Note, why));
         }
     }
 
@@ -358,7 +370,7 @@ fn protocol(line: &Statement, out: &mut Findings) -> Option<Protocol> {
 }
 
 /// What stands behind `virtual_server`.
-fn endpoints(
+pub(super) fn endpoints(
     statement: &Statement,
     groups: &Groups,
     out: &mut Findings,

@@ -5,7 +5,7 @@ mod http;
 mod misc;
 mod payload;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -38,6 +38,10 @@ pub(super) struct Around<'a> {
     /// The paths of `track_file` blocks, by their names.
     pub(super) files: &'a HashMap<Box<str>, Box<str>>,
     pub(super) surroundings: &'a dyn Surroundings,
+    /// The addresses of all services of the file.
+    pub(super) vips: &'a HashSet<IpAddr>,
+    /// The real server.
+    pub(super) server: IpAddr,
 }
 
 /// The certificate that `SSL_GET` shows.
@@ -78,7 +82,7 @@ struct Common {
     timing: Timing,
     address: Option<IpAddr>,
     port: Option<u16>,
-    source: Option<IpAddr>,
+    source: Option<(IpAddr, Span)>,
     interface: Option<Box<str>>,
     mark: Option<u32>,
 }
@@ -102,7 +106,7 @@ impl Common {
         match name {
             "connect_ip" => self.address = address(word, out),
             "connect_port" => self.port = number(word, 1..=u16::MAX, out),
-            "bindto" => self.source = address(word, out),
+            "bindto" => self.source = address(word, out).map(|it| (it, word.span)),
             "bind_if" => self.interface = Some(word.text.clone()),
             _ => self.mark = number(word, 1..=u32::MAX, out),
         }
@@ -162,7 +166,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A check that asks a port.
-    fn over_port(self, out: &mut Findings) -> Option<Check> {
+    fn over_port(mut self, out: &mut Findings) -> Option<Check> {
         let port = self.common.port.unwrap_or(self.around.port);
         if port == 0 {
             let what = "this checker has no port to ask";
@@ -170,10 +174,28 @@ impl<'a> Draft<'a> {
             out.push(finding.help("write connect_port, or a port behind the real server"));
             return None;
         }
+        self.settle_source(out);
         Some(Check {
             port: Some(port),
             ..self.without_port()
         })
+    }
+
+    /// Takes an address away that no probe can come from.
+    fn settle_source(&mut self, out: &mut Findings) {
+        let Some((source, span)) = self.common.source else {
+            return;
+        };
+        let asked = self.common.address.unwrap_or(self.around.server);
+        let why = if source.is_ipv4() != asked.is_ipv4() {
+            "it is of another family than the server"
+        } else if self.around.vips.contains(&source) {
+            "answers to a virtual address do not come back: the director chooses another one"
+        } else {
+            return;
+        };
+        self.common.source = None;
+        out.push(Finding::warning(span, "bindto is not carried over").help(why));
     }
 
     fn without_port(mut self) -> Check {
@@ -191,7 +213,7 @@ impl<'a> Draft<'a> {
         }
         let timing = timing.within(self.around.timing);
         let mut beside = timing.entries(self.usual, self.timeout);
-        let source = source.map(|source| Entry::new("source", Value::text(source)));
+        let source = source.map(|(source, _)| Entry::new("source", Value::text(source)));
         let interface = interface.map(|name| Entry::new("interface", Value::text(name)));
         let mark = mark.map(|mark| Entry::new("fwmark", Value::word(mark)));
         beside.extend(source.into_iter().chain(interface).chain(mark));
@@ -214,9 +236,11 @@ pub(super) fn read(
     let one = |check: Option<Check>| check.into_iter().collect();
     Some(match keyword.name {
         "TCP_CHECK" => one(plain("tcp", Block::TcpCheck, statement, around, out).over_port(out)),
-        "PING_CHECK" => one(Some(
-            plain("icmp", Block::PingCheck, statement, around, out).without_port(),
-        )),
+        "PING_CHECK" => {
+            let mut draft = plain("icmp", Block::PingCheck, statement, around, out);
+            draft.settle_source(out);
+            one(Some(draft.without_port()))
+        }
         "HTTP_GET" => http::read("http", Block::HttpGet, statement, around, out),
         "SSL_GET" => http::read("https", Block::SslGet, statement, around, out),
         "SMTP_CHECK" => smtp(statement, around, out),
