@@ -29,7 +29,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let roots = Roots::of(&tree.statements, &mut draft);
     let routers = global::read(&roots.globals, &mut draft);
     lvs::read(&roots.lvs, &mut draft);
-    vrrp::read(&routers, &roots.vrrp, &mut draft);
+    vrrp::read(reading.sources, &routers, &roots.vrrp, &mut draft);
     let Draft {
         mut document,
         homeless,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The keywords of the file itself and of `global_defs`.
 
+use super::vrrp::{ANNOUNCED, PACE, RFC, STRANGERS};
 use super::{Block, Keyword, read};
 
 const MAIL: &str = "the director sends no mail: have its log or its metrics watched";
-const MAIL_SETTING: &str = "the director sends no mail";
+pub(super) const MAIL_SETTING: &str = "the director sends no mail";
 const SNMP: &str = "the director speaks no SNMP: read its metrics";
 const DBUS: &str = "the director speaks no D-Bus: read its control socket";
 const PROCESSES: &str =
@@ -14,10 +15,14 @@ const FIFO: &str = "the director writes no FIFO: follow its events";
 const LOGGING: &str = "the director logs what it does without it";
 const FILES: &str = "the director writes no such file";
 const SCRIPT: &str = "the director runs no script for this";
-const LINKS: &str = "the kernel tells the director what links do";
+pub(super) const LINKS: &str = "the kernel tells the director what links do";
 const RELOAD: &str = "the director reads a file whole before it changes anything";
-const BUFFERS: &str = "the director's buffers have their size, and it counts what they lose";
-const ROUTES: &str = "the director sets no addresses, routes or rules that stay: give them to the system's network service";
+pub(super) const BUFFERS: &str =
+    "the director's buffers have their size, and it counts what they lose";
+pub(super) const ROUTES: &str = "the director sets no addresses, routes or rules that stay: give them to the system's network service";
+const VMAC: &str =
+    "the interface of a virtual hardware address is called vrrp4 or vrrp6 with two numbers";
+const LATER: &str = "an interface may come and go in any case";
 const NAMESPACE: &str = "start the director in the network namespace, by its unit file";
 
 /// Root.
@@ -34,8 +39,13 @@ pub(super) const ROOT: &[Keyword] = &[
         .holds(Block::TrackFile)
         .old("track_file"),
     read("vrrp_track_process").holds(Block::TrackProcess),
-    read("track_group").holds(Block::TrackGroup),
-    read("garp_group").holds(Block::GarpGroup),
+    read("track_group")
+        .holds(Block::TrackGroup)
+        .lost("it is for static addresses and routes"),
+    read("garp_group").holds(Block::GarpGroup).needless(PACE),
+    read("interface_up_down_delays")
+        .holds(Block::Lines)
+        .lost("an interface that goes down counts at once"),
     read("bfd_instance").holds(Block::BfdInstance),
     read("static_ipaddress").holds(Block::Lines).lost(ROUTES),
     read("static_routes").holds(Block::Lines).lost(ROUTES),
@@ -54,15 +64,16 @@ pub(super) const ROOT: &[Keyword] = &[
 
 /// `global_defs`
 pub(super) const GLOBAL_DEFS: &[Keyword] = &[
-    read("router_id"),
+    read("router_id").needless("the director goes by the name of its host"),
     read("lvs_timeouts"),
     read("lvs_flush"),
     read("lvs_flush_on_stop"),
     read("lvs_flush_onstop").old("lvs_flush_on_stop"),
     read("lvs_sync_daemon"),
-    read("default_interface"),
+    read("default_interface").needless("it is for static addresses"),
     read("script_user"),
-    read("enable_script_security"),
+    read("enable_script_security")
+        .needless("the director runs no program that others can write to"),
     read("checker_log_all_failures").needless(LOGGING),
     read("max_auto_priority").needless(PROCESSES),
     read("notification_email").holds(Block::Lines).lost(MAIL),
@@ -178,33 +189,33 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     // What the VRRP side has to say about its own is in its own table.
     read("vrrp_mcast_group4"),
     read("vrrp_mcast_group6"),
-    read("vrrp_garp_master_delay"),
-    read("vrrp_garp_master_repeat"),
-    read("vrrp_garp_lower_prio_delay"),
-    read("vrrp_garp_lower_prio_repeat"),
+    read("vrrp_garp_master_delay").needless(ANNOUNCED),
+    read("vrrp_garp_master_repeat").needless(ANNOUNCED),
+    read("vrrp_garp_lower_prio_delay").needless(ANNOUNCED),
+    read("vrrp_garp_lower_prio_repeat").needless(ANNOUNCED),
     read("vrrp_garp_master_refresh"),
-    read("vrrp_garp_master_refresh_repeat"),
-    read("vrrp_garp_interval"),
-    read("vrrp_gna_interval"),
-    read("vrrp_garp_extra_if"),
-    read("vrrp_min_garp"),
+    read("vrrp_garp_master_refresh_repeat").needless(ANNOUNCED),
+    read("vrrp_garp_interval").needless(PACE),
+    read("vrrp_gna_interval").needless(PACE),
+    read("vrrp_garp_extra_if").needless(ANNOUNCED),
+    read("vrrp_min_garp").needless(ANNOUNCED),
     read("vrrp_down_timer_adverts"),
-    read("vrrp_lower_prio_no_advert"),
-    read("vrrp_higher_prio_send_advert"),
+    read("vrrp_lower_prio_no_advert").needless(RFC),
+    read("vrrp_higher_prio_send_advert").needless(RFC),
     read("vrrp_version"),
-    read("vrrp_iptables"),
-    read("vrrp_ipsets"),
-    read("vrrp_check_unicast_src"),
-    read("vrrp_skip_check_adv_addr"),
+    read("vrrp_iptables").needless(FIREWALL),
+    read("vrrp_ipsets").needless(FIREWALL),
+    read("vrrp_check_unicast_src").needless(STRANGERS),
+    read("vrrp_skip_check_adv_addr")
+        .needless("an advertisement with other addresses counts, and the log says so"),
     read("vrrp_strict"),
-    read("vrrp_notify_priority_changes"),
+    read("vrrp_notify_priority_changes").needless(FIFO),
     read("vrrp_startup_delay"),
-    read("vrrp_delay_after_boot"),
-    read("vrrp_owner_ignore_adverts"),
-    read("interface_up_down_delays").holds(Block::Lines),
-    read("vmac_prefix"),
-    read("vmac_addr_prefix"),
-    read("allow_if_changes"),
-    read("no_if_changes"),
-    read("dynamic_interfaces"),
+    read("vrrp_delay_after_boot").lost("hold is counted from the start of the director"),
+    read("vrrp_owner_ignore_adverts").needless(RFC),
+    read("vmac_prefix").needless(VMAC),
+    read("vmac_addr_prefix").needless(VMAC),
+    read("allow_if_changes").needless(LATER),
+    read("no_if_changes").needless(LATER),
+    read("dynamic_interfaces").needless(LATER),
 ];

@@ -6,7 +6,7 @@ mod lvs;
 mod vrrp;
 
 use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown, nearest};
-use crate::import::statement::Statement;
+use crate::import::statement::{Statement, Word};
 
 /// A block, by what its lines are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -245,12 +245,16 @@ pub(super) fn not_carried_over(
     severity: Severity,
     why: &'static str,
 ) -> Finding {
-    let what = format!("{} is not carried over", Shown(&statement.keyword.text));
-    let span = statement.keyword.span;
+    word_not_carried_over(&statement.keyword, severity, why)
+}
+
+/// What is to be said about a word that is not carried over.
+pub(super) fn word_not_carried_over(word: &Word, severity: Severity, why: &'static str) -> Finding {
+    let what = format!("{} is not carried over", Shown(&word.text));
     match severity {
-        Severity::Error => Finding::new(span, what),
-        Severity::Warning => Finding::warning(span, what),
-        Severity::Note => Finding::note(span, what),
+        Severity::Error => Finding::new(word.span, what),
+        Severity::Warning => Finding::warning(word.span, what),
+        Severity::Note => Finding::note(word.span, what),
     }
     .help(why)
 }

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `vrrp_sync_group`: virtual routers that are master together or not at all.
+
+use super::instance::{Instance, called};
+use super::known::{Known, Weight};
+use super::track::{self, Kind, Tracked};
+use super::value::{Said, all_comments, listed, removal};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
+use crate::import::keepalived::keywords::{Block, look};
+use crate::import::keepalived::value::only;
+use crate::import::statement::{Statement, Word};
+
+/// What a group says.
+struct Group<'t> {
+    at: &'t Statement,
+    name: String,
+    /// The places of its members in the list of all.
+    members: Vec<usize>,
+    track: Vec<Tracked<'t>>,
+    /// Whether weights of members count.
+    has_weights: bool,
+}
+
+/// Has the members of a group know it, and share what they must share.
+pub(super) fn read<'t>(
+    at: &'t Statement,
+    known: &Known<'t>,
+    instances: &mut [Instance<'t>],
+    out: &mut Findings,
+) {
+    let Some(name) = only(at, out) else {
+        return;
+    };
+    let mut group = Group {
+        at,
+        name: called(&name.text),
+        members: Vec::new(),
+        track: Vec::new(),
+        has_weights: false,
+    };
+    for statement in at.block.iter().flatten() {
+        group.take(statement, known, instances, out);
+    }
+    if group.members.is_empty() {
+        let finding = Finding::warning(at.span(), "this group has no member: it is left out");
+        out.push(finding);
+        return;
+    }
+    group.unite(instances, out);
+}
+
+impl<'t> Group<'t> {
+    fn take(
+        &mut self,
+        statement: &'t Statement,
+        known: &Known<'t>,
+        instances: &[Instance<'t>],
+        out: &mut Findings,
+    ) {
+        let Some(keyword) = look(statement, Block::SyncGroup, out) else {
+            return;
+        };
+        match keyword.today() {
+            "group" => {
+                for word in listed(statement) {
+                    self.take_member(word, instances, out);
+                }
+            }
+            "global_tracking" | "sync_group_tracking_weight" => self.has_weights = true,
+            name => {
+                track::take(name, statement, known, &mut self.track, out);
+            }
+        }
+    }
+
+    fn take_member(&mut self, word: &Word, instances: &[Instance<'t>], out: &mut Findings) {
+        let place = instances.iter().position(|it| it.is_called(&word.text));
+        match place {
+            Some(place) if instances.get(place).is_some_and(|it| it.group.is_some()) => {
+                let message = format!("{} is in another group already", Shown(&word.text));
+                out.error(word.span, message);
+            }
+            Some(place) if self.members.contains(&place) => {
+                let message = format!("{} stands here twice", Shown(&word.text));
+                out.push(Finding::warning(word.span, message).fix(removal(word)));
+            }
+            Some(place) => self.members.push(place),
+            None => {
+                let message = format!("there is no vrrp_instance {}", Shown(&word.text));
+                let finding = Finding::new(word.span, message);
+                let near = nearest(&word.text, instances.iter().map(Instance::word));
+                out.push(match near {
+                    Some(near) => finding
+                        .help(format!("did you mean {near}?"))
+                        .fix(Fix::replace(word.span, near)),
+                    None => finding.help("keepalived leaves it out").fix(removal(word)),
+                });
+            }
+        }
+    }
+
+    fn unite(self, instances: &mut [Instance<'t>], out: &mut Findings) {
+        let members = self.members.iter();
+        let first = self.members.first().and_then(|at| instances.get(*at));
+        let Some(priority) = first.map(|it| it.priority) else {
+            return;
+        };
+        let preempt = first.map(|it| (it.is_master, it.nopreempt, it.delay));
+        for place in members {
+            let Some(instance) = instances.get_mut(*place) else {
+                continue;
+            };
+            // A group of one is none.
+            if self.members.len() > 1 {
+                instance.group = Some(self.name.clone());
+            }
+            share_priority(instance, priority, out);
+            if let Some(preempt) = preempt {
+                share_preempt(instance, preempt, out);
+            }
+            if !self.has_weights {
+                without_weights(instance, out);
+            }
+        }
+        let Some(first) = self.members.first().and_then(|at| instances.get_mut(*at)) else {
+            return;
+        };
+        first.homeless.extend(all_comments(self.at));
+        for tracked in self.track {
+            track::add(tracked, &mut first.track, out);
+        }
+    }
+}
+
+/// All of a group have one priority here.
+fn share_priority<'t>(
+    instance: &mut Instance<'t>,
+    first: Option<Said<'t, u32>>,
+    out: &mut Findings,
+) {
+    let number = |it: &Option<Said<'t, u32>>| it.map_or(100, |it| it.value);
+    if number(&instance.priority) == number(&first) {
+        return;
+    }
+    let place = instance.priority.map_or(instance.at, |it| it.by);
+    let message = format!(
+        "this becomes priority {}, which the first of the group has",
+        number(&first)
+    );
+    let finding = Finding::warning(place.span(), message);
+    let help = "with different ones one host would be the better one for one address, and the other host for another";
+    out.push(finding.help(help));
+    instance.priority = first;
+}
+
+/// What decides who takes over.
+type Preempt<'t> = (
+    Option<&'t Statement>,
+    Option<&'t Statement>,
+    Option<Said<'t, std::time::Duration>>,
+);
+
+/// All of a group take over alike.
+fn share_preempt<'t>(instance: &mut Instance<'t>, first: Preempt<'t>, out: &mut Findings) {
+    let (is_master, nopreempt, delay) = first;
+    let alike = instance.is_master.is_some() == is_master.is_some()
+        && instance.nopreempt.is_some() == nopreempt.is_some()
+        && instance.delay.map(|it| it.value) == delay.map(|it| it.value);
+    if !alike {
+        let message = "state, nopreempt and preempt_delay become those of the first of the group";
+        let finding = Finding::warning(instance.at.span(), message);
+        out.push(finding.help("the virtual routers of a group take over together"));
+        (instance.is_master, instance.nopreempt, instance.delay) = first;
+    }
+}
+
+/// keepalived has a member track nothing by a weight, and interfaces without one.
+fn without_weights(instance: &mut Instance<'_>, out: &mut Findings) {
+    instance.track.retain_mut(|tracked| {
+        if tracked.weight.number == 0 {
+            return true;
+        }
+        let span = tracked.by.span();
+        if tracked.kind == Kind::Interface {
+            let message = "in a group keepalived takes no weight here: the group takes no part while it is down";
+            out.push(Finding::warning(span, message));
+            tracked.weight = Weight::FAULT;
+            return true;
+        }
+        let message = "left out: in a group keepalived does not track what has a weight";
+        let finding = Finding::warning(span, message);
+        out.push(finding.help("track it in the vrrp_sync_group: there a weight counts"));
+        false
+    });
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `lvs_sync_daemon`: the kernel tells another kernel of its connections.
+
+use std::net::IpAddr;
+
+use super::instance::Instance;
+use super::value::{interface, remarked};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
+use crate::import::keepalived::value::{first, number};
+use crate::import::statement::{Statement, Word};
+use crate::import::{Document, Entry, Value};
+
+/// The shortest message of ours.
+const SHORTEST: u32 = 576;
+
+/// Writes the section, if a statement asks for it.
+pub(super) fn write(
+    statement: Option<&Statement>,
+    instances: &[Instance<'_>],
+    document: &mut Document,
+    out: &mut Findings,
+) {
+    let old = instances.iter().find_map(|it| Some((it, it.sync?)));
+    let entries = match (statement, old) {
+        (Some(statement), _) => global(statement, instances, out),
+        (None, Some((instance, statement))) => by_instance(statement, instance, out),
+        (None, None) => return,
+    };
+    if let Some(entries) = entries {
+        *document.map("connection_sync") = entries;
+    }
+}
+
+/// The old keyword of a virtual router.
+fn by_instance(
+    statement: &Statement,
+    instance: &Instance<'_>,
+    out: &mut Findings,
+) -> Option<Vec<Entry>> {
+    let name = interface(first(statement, out)?, out)?;
+    let id = instance.vrid.as_ref().map_or(0, |it| it.value);
+    let on = remarked(Entry::new("interface", Value::text(name)), statement);
+    Some(vec![on, Entry::new("id", Value::word(id))])
+}
+
+fn global(
+    statement: &Statement,
+    instances: &[Instance<'_>],
+    out: &mut Findings,
+) -> Option<Vec<Entry>> {
+    let on = interface(first(statement, out)?, out)?;
+    let mut entries = vec![remarked(
+        Entry::new("interface", Value::text(on)),
+        statement,
+    )];
+    let mut words = statement
+        .words
+        .get(1..)
+        .unwrap_or_default()
+        .iter()
+        .peekable();
+    let mut follows = None;
+    let is_option = |word: &Word| ["id", "maxlen", "port", "ttl", "group"].contains(&&*word.text);
+    words.next_if(|it| &*it.text == "inst");
+    if let Some(name) = words.next_if(|it| !is_option(it)) {
+        follows = Some(followed(name, instances, out)?);
+    }
+    let mut id = follows.flatten();
+    while let Some(word) = words.next() {
+        let Some(value) = words.next() else {
+            out.error(word.span, format!("{} needs a value", Shown(&word.text)));
+            return None;
+        };
+        match &*word.text {
+            "id" => id = Some(number(value, 0..=255_u32, out)?),
+            _ => entries.push(option(word, value, out)?),
+        }
+    }
+    entries.insert(1, Entry::new("id", Value::word(id.unwrap_or(0))));
+    if follows.is_none() {
+        entries.push(Entry::new("roles", Value::word("both")));
+    }
+    Some(entries)
+}
+
+/// The number of the virtual router that the daemon follows; keepalived takes it for the number of the daemon.
+fn followed(name: &Word, instances: &[Instance<'_>], out: &mut Findings) -> Option<Option<u32>> {
+    let called = |it: &&Instance<'_>| it.is_called(&name.text);
+    if let Some(instance) = instances.iter().find(called) {
+        return Some(instance.vrid.as_ref().map(|it| it.value));
+    }
+    let message = format!("there is no vrrp_instance {}", Shown(&name.text));
+    let names = instances.iter().map(Instance::word);
+    let near = nearest(&name.text, names).map(|it| Fix::replace(name.span, it));
+    out.push(Finding::new(name.span, message).fix(near));
+    None
+}
+
+fn option(word: &Word, value: &Word, out: &mut Findings) -> Option<Entry> {
+    let (key, value) = match &*word.text {
+        "maxlen" => {
+            let length = number(value, 1..=65_507_u32, out)?;
+            if length < SHORTEST {
+                let message = format!("maxlen becomes {SHORTEST}, the shortest here");
+                out.push(Finding::warning(value.span, message));
+            }
+            ("max_length", Value::word(length.max(SHORTEST)))
+        }
+        "port" => ("port", Value::word(number(value, 1..=65_535_u32, out)?)),
+        "ttl" => ("ttl", Value::word(number(value, 1..=255_u32, out)?)),
+        "group" => {
+            let group: Option<IpAddr> = value.text.parse().ok().filter(IpAddr::is_multicast);
+            let Some(group) = group else {
+                let message = format!(
+                    "group must be a multicast address, got {}",
+                    Shown(&value.text)
+                );
+                out.error(value.span, message);
+                return None;
+            };
+            ("group", Value::text(group))
+        }
+        other => {
+            let message = format!("unknown word {} behind lvs_sync_daemon", Shown(other));
+            let finding = Finding::new(word.span, message);
+            out.push(finding.help("known here: id, maxlen, port, ttl, group"));
+            return None;
+        }
+    };
+    Some(Entry::new(key, value))
+}
