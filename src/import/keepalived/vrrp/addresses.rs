@@ -76,7 +76,7 @@ const NO_DAD: &str = "the director does not wait for the detection of duplicate 
 #[derive(Debug)]
 pub(super) struct Address<'t> {
     pub(super) by: &'t Statement,
-    pub(super) address: IpAddr,
+    pub(super) ip: IpAddr,
     /// As it is written, `None` for an address that is alone in its network.
     pub(super) length: Option<u8>,
     /// Another interface than that of the virtual router.
@@ -89,14 +89,14 @@ pub(super) struct Address<'t> {
 
 impl Address<'_> {
     pub(super) const fn family(&self) -> AddressFamily {
-        AddressFamily::of(self.address)
+        AddressFamily::of(self.ip)
     }
 
     /// `192.0.2.10/24`
     pub(super) fn text(&self) -> String {
         match self.length {
-            Some(length) => format!("{}/{length}", self.address),
-            None => self.address.to_string(),
+            Some(length) => format!("{}/{length}", self.ip),
+            None => self.ip.to_string(),
         }
     }
 }
@@ -136,7 +136,7 @@ fn one<'t>(line: &'t Statement, is_excluded: bool, out: &mut Findings) -> Option
     }
     let mut address = Address {
         by: line,
-        address: ip,
+        ip,
         length: number.flatten().filter(|it| *it != longest),
         interface: None,
         virtual_mac: false,

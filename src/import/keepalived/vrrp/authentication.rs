@@ -214,15 +214,14 @@ impl<'t> Hmac<'t> {
     fn entry(&self, router: Router<'_>, sources: &SourceMap, out: &mut Findings) -> Option<Entry> {
         let mut keys = Vec::new();
         for (id, word) in &self.keys {
-            let path = match word.text.strip_prefix("file:") {
-                Some(path) => path.to_owned(),
-                None => {
-                    let name = format!("vrrp-{}-{id}.key", file_name(router.name));
-                    let path = secret(word, &name, usize::MAX);
-                    let place = unseen(word, [self.at, router.at], sources);
-                    out.push(path.finding(place, "the key", sources));
-                    path.path
-                }
+            let path = if let Some(path) = word.text.strip_prefix("file:") {
+                path.to_owned()
+            } else {
+                let name = format!("vrrp-{}-{id}.key", file_name(router.name));
+                let path = secret(word, &name, usize::MAX);
+                let place = unseen(word, [self.at, router.at], sources);
+                out.push(path.finding(place, "the key", sources));
+                path.path
             };
             if !path.starts_with('/') || path.ends_with('/') || path.chars().any(char::is_control) {
                 out.error(word.span, "the file of a key must be an absolute path");

@@ -75,7 +75,10 @@ impl<'t> Known<'t> {
             }),
             "track_file" | "vrrp_track_file" => add(&mut self.files, statement, out, file),
             "vrrp_track_process" => add(&mut self.processes, statement, out, process),
-            "bfd_instance" => add(&mut self.sessions, statement, out, session),
+            "bfd_instance" => add(&mut self.sessions, statement, out, |statement, out| {
+                session(statement, out);
+                Some(())
+            }),
             _ => return false,
         }
         true
@@ -108,12 +111,11 @@ fn add<'t, T>(
 }
 
 /// `bfd_instance`, which is not carried over.
-fn session(statement: &Statement, out: &mut Findings) -> Option<()> {
+fn session(statement: &Statement, out: &mut Findings) {
     for statement in block(statement) {
         look(statement, Block::BfdInstance, out);
     }
     out.push(not_carried_over(statement, Severity::Warning, NO_BFD));
-    Some(())
 }
 
 /// `track_file`.

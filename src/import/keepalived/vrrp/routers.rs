@@ -84,10 +84,7 @@ fn family(instance: &Instance<'_>) -> Option<AddressFamily> {
 }
 
 fn other_family(address: &Address<'_>, out: &mut Findings) {
-    let message = format!(
-        "{} is of another family than the first address",
-        address.address
-    );
+    let message = format!("{} is of another family than the first address", address.ip);
     let finding = Finding::new(address.by.keyword.span, message);
     out.push(finding.help("keepalived leaves it out; put it into virtual_ipaddress_excluded"));
 }
@@ -106,7 +103,7 @@ fn divide(instance: &Instance<'_>, parts: &mut [Part<'_, '_>], out: &mut Finding
         };
         let message = format!(
             "{} is not where the virtual router is: here a virtual router of its own, {}, has it",
-            first.address, part.name
+            first.ip, part.name
         );
         let finding = Finding::warning(first.by.span(), message);
         if instance.peers.is_some() {
@@ -155,12 +152,8 @@ impl<'i, 't> Part<'i, 't> {
 
     fn add(&mut self, address: &'i Address<'t>, out: &mut Findings) {
         let place = address.by.keyword.span;
-        if let Some(first) = self
-            .addresses
-            .iter()
-            .find(|it| it.address == address.address)
-        {
-            let message = format!("{} stands here twice", address.address);
+        if let Some(first) = self.addresses.iter().find(|it| it.ip == address.ip) {
+            let message = format!("{} stands here twice", address.ip);
             out.push(Finding::warning(place, message).first(first.by.span()));
         } else if self.addresses.len() == MOST {
             let message = format!("a virtual router has at most {MOST} addresses");

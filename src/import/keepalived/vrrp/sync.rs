@@ -59,13 +59,13 @@ fn global(
         .unwrap_or_default()
         .iter()
         .peekable();
-    let mut follows = None;
+    let (mut id, mut roles) = (None, Some("both"));
     let is_option = |word: &Word| ["id", "maxlen", "port", "ttl", "group"].contains(&&*word.text);
     words.next_if(|it| &*it.text == "inst");
     if let Some(name) = words.next_if(|it| !is_option(it)) {
-        follows = Some(followed(name, instances, out)?);
+        id = followed(name, instances, out)?.vrid.map(|it| it.value);
+        roles = None;
     }
-    let mut id = follows.flatten();
     while let Some(word) = words.next() {
         let Some(value) = words.next() else {
             out.error(word.span, format!("{} needs a value", Shown(&word.text)));
@@ -77,17 +77,19 @@ fn global(
         }
     }
     entries.insert(1, Entry::new("id", Value::word(id.unwrap_or(0))));
-    if follows.is_none() {
-        entries.push(Entry::new("roles", Value::word("both")));
-    }
+    entries.extend(roles.map(|it| Entry::new("roles", Value::word(it))));
     Some(entries)
 }
 
-/// The number of the virtual router that the daemon follows; keepalived takes it for the number of the daemon.
-fn followed(name: &Word, instances: &[Instance<'_>], out: &mut Findings) -> Option<Option<u32>> {
-    let called = |it: &&Instance<'_>| it.is_called(&name.text);
-    if let Some(instance) = instances.iter().find(called) {
-        return Some(instance.vrid.as_ref().map(|it| it.value));
+/// The virtual router that the daemon follows; keepalived takes its number for that of the daemon.
+fn followed<'i, 't>(
+    name: &Word,
+    instances: &'i [Instance<'t>],
+    out: &mut Findings,
+) -> Option<&'i Instance<'t>> {
+    let called = instances.iter().find(|it| it.is_called(&name.text));
+    if called.is_some() {
+        return called;
     }
     let message = format!("there is no vrrp_instance {}", Shown(&name.text));
     let names = instances.iter().map(Instance::word);

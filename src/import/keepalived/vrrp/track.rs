@@ -103,7 +103,7 @@ pub(super) fn add<'t>(tracked: Tracked<'t>, all: &mut Vec<Tracked<'t>>, out: &mu
 
 fn link<'t>(line: &'t Statement, _: &Known<'t>, out: &mut Findings) -> Option<Tracked<'t>> {
     let name = interface(&line.keyword, out)?;
-    let weight = own_weight(line, out)?.unwrap_or(Weight::FAULT);
+    let weight = own_weight(line, Weight::FAULT, out)?;
     let weight = forward(line, weight, out)?;
     Some(Tracked {
         by: line,
@@ -116,9 +116,9 @@ fn link<'t>(line: &'t Statement, _: &Known<'t>, out: &mut Findings) -> Option<Tr
 
 fn script<'t>(line: &'t Statement, known: &Known<'t>, out: &mut Findings) -> Option<Tracked<'t>> {
     let defined = look_up(line, &known.scripts, "vrrp_script", out)?;
-    let own = own_weight(line, out)?;
     let script = defined.what.as_ref()?;
-    let weight = forward(line, own.unwrap_or(script.weight), out)?;
+    let weight = own_weight(line, script.weight, out)?;
+    let weight = forward(line, weight, out)?;
     let (kind, object) = match &script.what {
         Program::Command(command) => (Kind::Script, ("script", script.value(command))),
         Program::Process(name) => (Kind::Script, ("process", Value::text(name))),
@@ -134,9 +134,8 @@ fn script<'t>(line: &'t Statement, known: &Known<'t>, out: &mut Findings) -> Opt
 
 fn file<'t>(line: &'t Statement, known: &Known<'t>, out: &mut Findings) -> Option<Tracked<'t>> {
     let defined = look_up(line, &known.files, "track_file", out)?;
-    let own = own_weight(line, out)?;
     let thing = defined.what.as_ref()?;
-    let weight = own.unwrap_or(thing.weight);
+    let weight = own_weight(line, thing.weight, out)?;
     // A number times a negative weight is what reverse makes of it.
     let weight = match (weight.number, weight.is_reverse) {
         (0, _) | (_, false) => forward(line, weight, out)?,
@@ -156,9 +155,9 @@ fn file<'t>(line: &'t Statement, known: &Known<'t>, out: &mut Findings) -> Optio
 
 fn process<'t>(line: &'t Statement, known: &Known<'t>, out: &mut Findings) -> Option<Tracked<'t>> {
     let defined = look_up(line, &known.processes, "vrrp_track_process", out)?;
-    let own = own_weight(line, out)?;
     let thing = defined.what.as_ref()?;
-    let weight = forward(line, own.unwrap_or(thing.weight), out)?;
+    let weight = own_weight(line, thing.weight, out)?;
+    let weight = forward(line, weight, out)?;
     Some(Tracked {
         by: line,
         kind: Kind::Process,
@@ -212,20 +211,18 @@ fn nowhere<'k>(name: &Word, known: impl Iterator<Item = &'k str>, kind: &str) ->
     }
 }
 
-/// The weight behind a name; `Some(None)` without one, `None` when it is wrong.
-fn own_weight(line: &Statement, out: &mut Findings) -> Option<Option<Weight>> {
+/// The weight behind a name, or that of its definition; `None` when it is wrong.
+fn own_weight(line: &Statement, usual: Weight, out: &mut Findings) -> Option<Weight> {
     match line.words.split_first() {
-        None => Some(None),
-        Some((word, rest)) if &*word.text == "weight" && !rest.is_empty() => {
-            weight(rest, out).map(Some)
-        }
+        None => Some(usual),
+        Some((word, rest)) if &*word.text == "weight" && !rest.is_empty() => weight(rest, out),
         Some((word, _)) if &*word.text == "weight" => {
             out.error(word.span, "weight needs a number");
             None
         }
         Some(_) => {
             ignored(&line.words, out);
-            Some(None)
+            Some(usual)
         }
     }
 }

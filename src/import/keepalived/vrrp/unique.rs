@@ -38,8 +38,8 @@ pub(super) fn parts(parts: &[Part<'_, '_>], out: &mut Findings) {
         }
         for address in &part.addresses {
             let place = address.by.keyword.span;
-            if let Some(first) = addresses.insert(address.address, place) {
-                let message = format!("two virtual routers have {}", address.address);
+            if let Some(first) = addresses.insert(address.ip, place) {
+                let message = format!("two virtual routers have {}", address.ip);
                 out.push(Finding::new(place, message).first(first));
             }
         }

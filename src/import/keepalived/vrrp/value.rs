@@ -37,14 +37,14 @@ pub(super) fn remarked(mut entry: Entry, by: &Statement) -> Entry {
 
 /// The comments above a statement.
 pub(super) fn comments(by: &Statement) -> Vec<String> {
-    by.remarks.before.iter().map(|it| it.to_string()).collect()
+    by.remarks.before.iter().map(ToString::to_string).collect()
 }
 
 /// The comments above a statement, and the one behind it.
 pub(super) fn all_comments(by: &Statement) -> impl Iterator<Item = String> {
     let remarks = &by.remarks;
     let all = remarks.before.iter().chain(&remarks.behind);
-    all.map(|it| it.to_string())
+    all.map(ToString::to_string)
 }
 
 /// A duration in our words.
