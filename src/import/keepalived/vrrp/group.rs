@@ -6,6 +6,7 @@ use super::known::{Known, Weight};
 use super::track::{self, Kind, Tracked};
 use super::value::{Said, all_comments, listed, removal};
 use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
+use crate::import::Value;
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::value::only;
 use crate::import::statement::{Statement, Word};
@@ -129,6 +130,48 @@ impl<'t> Group<'t> {
         for tracked in self.track {
             track::add(tracked, &mut first.track, out);
         }
+        track_once(&self.members, instances, out);
+    }
+}
+
+/// What one of a group tracks counts for all, and stands once: a fault of one is a fault of all.
+fn track_once(members: &[usize], instances: &mut [Instance<'_>], out: &mut Findings) {
+    let mut weights: Vec<((&'static str, Value), Weight)> = Vec::new();
+    let all = members.iter().filter_map(|at| instances.get(*at));
+    for tracked in all.flat_map(|it| &it.track) {
+        match weights
+            .iter_mut()
+            .find(|(object, _)| *object == tracked.object)
+        {
+            None => weights.push((tracked.object.clone(), tracked.weight)),
+            Some((_, weight)) if tracked.weight == Weight::FAULT => *weight = Weight::FAULT,
+            Some(_) => {}
+        }
+    }
+    for at in members {
+        let Some(instance) = instances.get_mut(*at) else {
+            continue;
+        };
+        instance.track.retain_mut(|tracked| {
+            let place = weights
+                .iter()
+                .position(|(object, _)| *object == tracked.object);
+            if let Some((_, weight)) = place.map(|place| weights.swap_remove(place)) {
+                say_other_weight(tracked, weight, out);
+                tracked.weight = weight;
+                return true;
+            }
+            let message = "left out: another one of the group tracks it, and that counts for all";
+            out.push(Finding::note(tracked.by.span(), message));
+            false
+        });
+    }
+}
+
+fn say_other_weight(tracked: &Tracked<'_>, weight: Weight, out: &mut Findings) {
+    if tracked.weight != weight {
+        let message = "without a weight here, because another one of the group tracks it without";
+        out.push(Finding::warning(tracked.by.span(), message));
     }
 }
 

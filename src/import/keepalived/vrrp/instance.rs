@@ -42,6 +42,8 @@ pub(super) struct Instance<'t> {
     pub(super) listed: Option<&'t Statement>,
     pub(super) secrets: Secrets<'t>,
     pub(super) track: Vec<Tracked<'t>>,
+    /// Comments of the lists of what is tracked.
+    pub(super) track_comments: Vec<String>,
     pub(super) virtual_mac: Option<&'t Statement>,
     pub(super) strict: bool,
     /// Comments of what has no entry of its own.
@@ -85,6 +87,7 @@ impl<'t> Instance<'t> {
             listed: None,
             secrets: Secrets::default(),
             track: Vec::new(),
+            track_comments: Vec::new(),
             virtual_mac: None,
             strict: defaults.strict,
             homeless: Vec::new(),
@@ -201,9 +204,19 @@ impl<'t> Instance<'t> {
             "virtual_ipaddress_excluded" => {
                 self.addresses.extend(addresses::read(statement, true, out));
             }
-            "authentication" => self.secrets.take_password(statement, out),
+            "authentication" => {
+                self.homeless
+                    .extend(block(statement).iter().flat_map(all_comments));
+                self.secrets.take_password(statement, out);
+            }
             "auth_hmac" => self.secrets.take_hmac(statement, out),
-            _ => return track::take(name, statement, known, &mut self.track, out),
+            _ => {
+                let is_list = track::take(name, statement, known, &mut self.track, out);
+                if is_list {
+                    self.track_comments.extend(all_comments(statement));
+                }
+                return is_list;
+            }
         }
         true
     }

@@ -30,8 +30,8 @@ use crate::import::statement::Statement;
 
 /// What is said above the first virtual router.
 const MEANT: [&str; 2] = [
-    "As keepalived has it: preempt: always, hold: 0s, refresh: none. The director's own choice would be never, 30s",
-    "and 60s, and version: 3 with an interval below a second.",
+    "preempt, hold and refresh are as keepalived has them. Without these lines the director's own values count:",
+    "preempt: never, hold: 30s, refresh: 60s.",
 ];
 
 /// Reads the VRRP side: the lines of `global_defs` that are its own, and its blocks at the root.

@@ -253,7 +253,9 @@ impl<'i, 't> Part<'i, 't> {
                 items.push(tracked.item());
             }
         }
-        (!items.is_empty()).then(|| Entry::new("track", Value::List(items)))
+        let mut entry = Entry::new("track", Value::List(items));
+        entry.before.clone_from(&self.instance.track_comments);
+        matches!(&entry.value, Value::List(items) if !items.is_empty()).then_some(entry)
     }
 
     fn addresses_entry(&self) -> Entry {

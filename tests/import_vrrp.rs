@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The VRRP side of keepalived's files: what they become, and what is said about them.
+//!
+//! `tests/import/keepalived-vrrp/NAME.conf` becomes `NAME.yaml`, unless it has an error; `NAME.said` is what is said.
+//! `UPDATE_GOLDEN=1 cargo test --test import_vrrp` rewrites both.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lvs_director::config;
+use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// A file that is all there is.
+struct Alone;
+
+impl Surroundings for Alone {
+    fn include(&self, _: &str, _: &str) -> Vec<Included> {
+        Vec::new()
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn host_name(&self) -> String {
+        "host.example".to_owned()
+    }
+}
+
+fn files() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/keepalived-vrrp");
+    let paths = fs::read_dir(directory).unwrap();
+    let paths = paths.map(|entry| entry.unwrap().path());
+    let is_theirs = |path: &PathBuf| path.extension().is_some_and(|end| end == "conf");
+    let mut files: Vec<_> = paths.filter(is_theirs).collect();
+    files.sort();
+    assert!(files.len() > 20);
+    files
+}
+
+fn imported(path: &Path, bytes: &[u8]) -> Imported {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    import(Some(Kind::Keepalived), name, bytes, &Alone)
+}
+
+/// Whether it can be used: a file that says nothing of ours has no text.
+fn is_usable(imported: &Imported) -> bool {
+    let is_empty = matches!(&imported.output, Output::Director(document) if document.is_empty());
+    !imported.diagnostics.has_errors() && !is_empty
+}
+
+fn yaml(imported: &Imported) -> String {
+    match &imported.output {
+        Output::Director(document) => document.to_string(),
+        Output::Text(text) => text.clone(),
+    }
+}
+
+/// Without the blanks that the renderer leaves at the end of a line.
+fn said(imported: &Imported) -> String {
+    let text = imported.diagnostics.render(false);
+    text.lines()
+        .map(|it| it.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+fn golden(path: &Path, text: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        if text.is_empty() {
+            let _ = fs::remove_file(path);
+        } else {
+            fs::write(path, text).unwrap();
+        }
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(text, expected, "{}", path.display());
+}
+
+#[test]
+fn each_file_becomes_what_stands_beside_it() {
+    for path in files() {
+        let imported = imported(&path, &fs::read(&path).unwrap());
+        let is_usable = is_usable(&imported);
+        let text = if is_usable {
+            yaml(&imported)
+        } else {
+            String::new()
+        };
+        golden(&path.with_extension("yaml"), &text);
+        golden(&path.with_extension("said"), &said(&imported));
+        if is_usable {
+            let read = config::parse("made.yaml", text.as_bytes());
+            assert!(read.is_ok(), "{}: {}", path.display(), read.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_shown() {
+    for path in files() {
+        let bytes = fs::read(&path).unwrap();
+        let imported = imported(&path, &bytes);
+        for text in [yaml(&imported), said(&imported)] {
+            assert!(!text.contains("S3cr3t"), "{}: {text}", path.display());
+        }
+    }
+}
+
+#[test]
+fn corrections_come_to_an_end_and_leave_what_can_be_read() {
+    for path in files() {
+        let mut text = fs::read_to_string(&path).unwrap();
+        for round in 0.. {
+            assert!(round < 10, "{}", path.display());
+            let imported = imported(&path, text.as_bytes());
+            let corrected = imported.corrected();
+            if corrected.made.is_empty() {
+                break;
+            }
+            for (_, new) in corrected.texts {
+                text = new;
+            }
+        }
+        let imported = imported(&path, text.as_bytes());
+        if is_usable(&imported) {
+            let read = config::parse("made.yaml", yaml(&imported).as_bytes());
+            assert!(read.is_ok(), "{}: {}", path.display(), read.unwrap_err());
+        }
+    }
+}
+
+/// The words that a password file is made by give the bytes that keepalived sends.
+#[test]
+fn the_command_beside_a_password_copies_it() {
+    let directory = tempfile::tempdir().unwrap();
+    for (line, password) in [
+        ("auth_pass root123", "root123\n"),
+        ("  auth_pass\t\"a b\" # c", "a b\n"),
+        ("auth_pass longer-than-eight", "longer-t\n"),
+        ("auth_pass 密码密码", "密码\u{fffd}\n"),
+    ] {
+        let path = directory.path().join("it's.conf");
+        let text = format!(
+            "vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 1\n authentication {{\n auth_type PASS\n{line}\n }}\n \
+             virtual_ipaddress {{\n 192.0.2.1\n }}\n}}\n"
+        );
+        fs::write(&path, &text).unwrap();
+        let name = path.to_str().unwrap();
+        let imported = import(Some(Kind::Keepalived), name, text.as_bytes(), &Alone);
+        let said = said(&imported);
+        let (_, command) = said.split_once("umask 077; ").unwrap();
+        let (command, _) = command
+            .split_once(" > /etc/lvs-director/vrrp-VI_1.password")
+            .unwrap();
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.args(["-c", command]).output().unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            password,
+            "{command}"
+        );
+    }
+}
+
+/// Lines that stand somewhere in the files of people.
+fn line() -> impl Strategy<Value = String> {
+    let word = select(vec![
+        "VI_1",
+        "VI_2",
+        "VG",
+        "eth0",
+        "eth1",
+        "1",
+        "51",
+        "255",
+        "0",
+        "0.5",
+        "300",
+        "-20",
+        "weight",
+        "reverse",
+        "192.0.2.1",
+        "192.0.2.2/24",
+        "10.0.0.1/24",
+        "2001:db8::1/64",
+        "fe80::1",
+        "dev",
+        "MASTER",
+        "BACKUP",
+        "PASS",
+        "S3cr3t",
+        "hex:00",
+        "file:/k",
+        "/bin/true",
+        "\"killall -0 x\"",
+        "true",
+        "id",
+        "inst",
+        "chk",
+        "scope",
+        "global",
+    ]);
+    let keyword = select(vec![
+        "vrrp_instance",
+        "vrrp_sync_group",
+        "vrrp_script",
+        "track_file",
+        "vrrp_track_process",
+        "global_defs",
+        "lvs_sync_daemon",
+        "interface",
+        "virtual_router_id",
+        "priority",
+        "state",
+        "nopreempt",
+        "preempt_delay",
+        "advert_int",
+        "version",
+        "virtual_ipaddress",
+        "virtual_ipaddress_excluded",
+        "authentication",
+        "auth_type",
+        "auth_pass",
+        "auth_hmac",
+        "key",
+        "active_key",
+        "track_interface",
+        "track_script",
+        "track_process",
+        "group",
+        "unicast_peer",
+        "unicast_src_ip",
+        "use_vmac",
+        "garp_master_refresh",
+        "script",
+        "interval",
+        "timeout",
+        "weight",
+        "file",
+        "process",
+        "user",
+        "strict_mode",
+        "eth0",
+        "192.0.2.9",
+        "chk",
+    ]);
+    let end = select(vec!["", "", "", " {", " {", "\n}", "\n}"]);
+    (keyword, vec(word, 0..4), end)
+        .prop_map(|(keyword, words, end)| format!("{keyword} {}{end}", words.join(" ")))
+}
+
+/// A virtual router that mostly works, with such lines in it.
+fn router() -> impl Strategy<Value = String> {
+    let address = (
+        1_u8..6,
+        select(vec!["", "/24", " dev eth1", "/24 dev eth0 label eth0:1"]),
+    );
+    let addresses = vec(
+        address.prop_map(|(last, words)| format!("192.0.2.{last}{words}\n")),
+        1..4,
+    );
+    let lines = vec(line(), 0..3);
+    (1_u8..4, 1_u8..9, addresses, lines).prop_map(|(name, vrid, addresses, lines)| {
+        format!(
+            "vrrp_instance VI_{name} {{\ninterface eth0\nvirtual_router_id {vrid}\nvirtual_ipaddress {{\n{}}}\n{}\n}}\n",
+            addresses.concat(),
+            lines.join("\n")
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_has_no_error_is_read_by_our_own_reader(
+        globals in vec(line(), 0..3), routers in vec(router(), 0..3), rest in vec(line(), 0..8),
+    ) {
+        let text = [globals.join("\n"), routers.concat(), rest.join("\n")].join("\n");
+        let imported = import(Some(Kind::Keepalived), "random.conf", text.as_bytes(), &Alone);
+        if is_usable(&imported) {
+            let yaml = yaml(&imported);
+            let read = config::parse("made.yaml", yaml.as_bytes());
+            prop_assert!(read.is_ok(), "{text}\n{yaml}\n{}", read.unwrap_err());
+        }
+    }
+}
