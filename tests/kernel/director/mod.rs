@@ -57,6 +57,7 @@ mod vrrp_flood;
 mod vrrp_frames;
 mod vrrp_frr;
 mod vrrp_group;
+mod vrrp_import;
 mod vrrp_mac;
 mod vrrp_peers;
 mod vrrp_track;
@@ -111,6 +112,7 @@ pub(crate) fn tests() -> Vec<Test> {
         vrrp_wire::tests(),
         vrrp_authentication::tests(),
         vrrp_group::tests(),
+        vrrp_import::tests(),
         vrrp_mac::tests(),
         vrrp_track::tests(),
         upgrade::tests(),

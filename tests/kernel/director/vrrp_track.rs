@@ -206,7 +206,7 @@ fn track_script(lan: &Lan, program: &Path, more: &str) {
     lan.configure(0, &rest(&track));
 }
 
-fn write_program(path: &Path, text: &str) {
+pub(super) fn write_program(path: &Path, text: &str) {
     let unfinished = path.with_extension("new");
     fs::write(&unfinished, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(&unfinished, Permissions::from_mode(0o755)).unwrap();

@@ -160,7 +160,6 @@ impl<'t> Hmac<'t> {
                     ("enforce", "enforce"),
                     ("permissive", "permissive"),
                     ("receive-only", "receive_only"),
-                    ("receive_only", "receive_only"),
                 ];
                 self.mode = choice(statement, &words, out);
             }

@@ -64,7 +64,7 @@ fn group(words: &[Word], out: &mut Findings) {
         return;
     };
     let message = "a program runs with the groups of its user: this group is left out";
-    out.push(Finding::warning(group.span, message));
+    out.push(Finding::note(group.span, message));
     ignored(rest, out);
 }
 

@@ -107,7 +107,10 @@ impl<'t> Instance<'t> {
             || self.take_place(name, statement, out)
             || self.take_list(name, statement, known, out);
         if !has_entry {
-            self.homeless.extend(all_comments(statement));
+            // That one becomes an entry, unless something else stands beside it.
+            if name != "nopreempt" {
+                self.homeless.extend(all_comments(statement));
+            }
             self.take_switch(name, statement, out);
         }
     }

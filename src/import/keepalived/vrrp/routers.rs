@@ -111,7 +111,7 @@ fn divide(instance: &Instance<'_>, parts: &mut [Part<'_, '_>], out: &mut Finding
             out.error(first.by.span(), message);
             continue;
         }
-        let help = "the director speaks VRRP where the addresses are, and in their family; keepalived does not answer there";
+        let help = "the director speaks VRRP where the addresses are, and in their family; a keepalived beside does not answer there";
         out.push(finding.help(help));
     }
 }
@@ -160,6 +160,13 @@ impl<'i, 't> Part<'i, 't> {
             out.error(place, message);
         } else {
             self.addresses.push(address);
+        }
+        if address.is_excluded && self.is_first {
+            let message = "this address stands in advertisements as well";
+            let finding = Finding::note(place, message);
+            out.push(
+                finding.help("a keepalived beside logs that the addresses differ, and goes on"),
+            );
         }
     }
 

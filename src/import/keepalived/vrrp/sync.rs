@@ -94,7 +94,8 @@ fn followed<'i, 't>(
     let message = format!("there is no vrrp_instance {}", Shown(&name.text));
     let names = instances.iter().map(Instance::word);
     let near = nearest(&name.text, names).map(|it| Fix::replace(name.span, it));
-    out.push(Finding::new(name.span, message).fix(near));
+    let help = "name one of this file, or none: then both daemons run all the time";
+    out.push(Finding::new(name.span, message).help(help).fix(near));
     None
 }
 

@@ -85,8 +85,9 @@ pub(super) fn refresh(instance: &Instance<'_>, out: &mut Findings) -> Entry {
     }
     let every = said.value.clamp(*REFRESH.start(), *REFRESH.end());
     if every != said.value {
+        let keyword = &said.by.keyword.text;
         let message = format!(
-            "this becomes {} s: it is 1 s to an hour here",
+            "{keyword} becomes {} s: 1 s to an hour is possible here",
             every.as_secs()
         );
         out.push(Finding::warning(said.by.span(), message));
