@@ -139,6 +139,11 @@ impl<'t> Secrets<'t> {
                 "authentication is left out: version 3 has none, and keepalived ignores it";
             return Some((message, hmac));
         }
+        if self.kind.is_none() {
+            let message =
+                "authentication is left out: without auth_type keepalived does not authenticate";
+            return Some((message, "write auth_type PASS, on all hosts"));
+        }
         if self.password.is_none_or(|it| it.text.is_empty()) {
             let message = "authentication is left out: there is no auth_pass";
             return Some((message, hmac));

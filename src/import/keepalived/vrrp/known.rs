@@ -2,6 +2,7 @@
 //! What can be tracked by a name: scripts, files, processes, and sessions of BFD.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::defaults::Defaults;
 use super::script::Script;
@@ -14,6 +15,9 @@ use crate::import::statement::{Statement, Word};
 pub(super) const NO_BFD: &str =
     "the director speaks no BFD; with version 3 an interval of 100ms finds a dead master as soon";
 
+/// The weights of ours.
+pub(super) const WEIGHT: RangeInclusive<i32> = -254..=254;
+
 /// What a tracked object does to the priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Weight {
@@ -22,7 +26,7 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    /// What the number in a file is multiplied by, and what a process is worth, where nothing is said.
+    /// What the number in a file is multiplied by, where nothing is said.
     pub(super) const ONE: Self = Self {
         number: 1,
         is_reverse: false,
@@ -121,10 +125,14 @@ fn session(statement: &Statement, out: &mut Findings) {
 /// `track_file`.
 fn file(statement: &Statement, out: &mut Findings) -> Option<Thing> {
     let (mut path, mut weight) = (None, Weight::ONE);
+    // Files of real servers have larger ones.
+    let any = -i32::MAX..=i32::MAX;
     for statement in block(statement) {
         match look(statement, Block::TrackFile, out).map_or("", |it| it.today()) {
             "file" => path = absolute(statement, out),
-            "weight" => weight = self::weight(&statement.words, out).unwrap_or(weight),
+            "weight" => {
+                weight = self::weight(&statement.words, any.clone(), out).unwrap_or(weight);
+            }
             "init_file" => init_file(statement, out),
             _ => {}
         }
@@ -153,11 +161,13 @@ fn absolute(statement: &Statement, out: &mut Findings) -> Option<String> {
 
 /// `vrrp_track_process`.
 fn process(statement: &Statement, out: &mut Findings) -> Option<Thing> {
-    let (mut name, mut weight) = (None, Weight::ONE);
+    let (mut name, mut weight) = (None, Weight::FAULT);
     for statement in block(statement) {
         match look(statement, Block::TrackProcess, out).map_or("", |it| it.today()) {
             "process" => name = process_name(statement, out),
-            "weight" => weight = self::weight(&statement.words, out).unwrap_or(weight),
+            "weight" => {
+                weight = self::weight(&statement.words, WEIGHT, out).unwrap_or(weight);
+            }
             "quorum" => quorum(statement, out),
             _ => {}
         }
@@ -211,11 +221,19 @@ fn required(
 }
 
 /// `N [reverse|noreverse]`
-pub(super) fn weight(words: &[Word], out: &mut Findings) -> Option<Weight> {
+pub(super) fn weight(
+    words: &[Word],
+    range: RangeInclusive<i32>,
+    out: &mut Findings,
+) -> Option<Weight> {
     let (number, rest) = words.split_first()?;
     let parsed: Option<i32> = number.text.parse().ok();
-    let Some(parsed) = parsed.filter(|it| (-254..=254).contains(it)) else {
-        let message = format!("weight must be -254 to 254, got {}", Shown(&number.text));
+    let Some(parsed) = parsed.filter(|it| range.contains(it)) else {
+        let (least, most) = (range.start(), range.end());
+        let message = format!(
+            "weight must be {least} to {most}, got {}",
+            Shown(&number.text)
+        );
         out.error(number.span, message);
         return None;
     };

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::defaults::{self, Defaults};
-use super::known::{Weight, known_by, weight};
+use super::known::{WEIGHT, Weight, known_by, weight};
 use super::value::{all_comments, block, duration, integer, seconds};
 use crate::diagnostic::{Finding, Findings, Shown};
 use crate::import::keepalived::keywords::{Block, look};
@@ -111,7 +111,7 @@ impl<'t> Draft<'t> {
             }
             "rise" => self.rise = count(statement, out),
             "fall" => self.fall = count(statement, out),
-            "weight" => self.weight = weight(&statement.words, out),
+            "weight" => self.weight = weight(&statement.words, WEIGHT, out),
             "user" => self.user = defaults::user(statement, out).map(str::to_owned),
             "init_fail" => {
                 let message =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `track_interface`, `track_script`, `track_file`, `track_process`, `track_bfd`: what is watched, and what follows.
 
-use super::known::{Defined, Known, NO_BFD, Names, Weight, weight};
+use super::known::{Defined, Known, NO_BFD, Names, WEIGHT, Weight, weight};
 use super::script::Program;
 use super::value::{block, comments, ignored, interface, removal};
 use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown, nearest};
@@ -136,6 +136,14 @@ fn file<'t>(line: &'t Statement, known: &Known<'t>, out: &mut Findings) -> Optio
     let defined = look_up(line, &known.files, "track_file", out)?;
     let thing = defined.what.as_ref()?;
     let weight = own_weight(line, thing.weight, out)?;
+    if !WEIGHT.contains(&weight.number) {
+        let message = format!(
+            "the weight of {} is more than 254",
+            Shown(&line.keyword.text)
+        );
+        out.error(line.span(), message);
+        return None;
+    }
     // A number times a negative weight is what reverse makes of it.
     let weight = match (weight.number, weight.is_reverse) {
         (0, _) | (_, false) => forward(line, weight, out)?,
@@ -215,7 +223,9 @@ fn nowhere<'k>(name: &Word, known: impl Iterator<Item = &'k str>, kind: &str) ->
 fn own_weight(line: &Statement, usual: Weight, out: &mut Findings) -> Option<Weight> {
     match line.words.split_first() {
         None => Some(usual),
-        Some((word, rest)) if &*word.text == "weight" && !rest.is_empty() => weight(rest, out),
+        Some((word, rest)) if &*word.text == "weight" && !rest.is_empty() => {
+            weight(rest, WEIGHT, out)
+        }
         Some((word, _)) if &*word.text == "weight" => {
             out.error(word.span, "weight needs a number");
             None
