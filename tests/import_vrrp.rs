@@ -1,36 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The VRRP side of keepalived's files: what they become, and what is said about them.
-//!
-//! `tests/import/keepalived-vrrp/NAME.conf` becomes `NAME.yaml`, unless it has an error; `NAME.said` is what is said.
-//! `UPDATE_GOLDEN=1 cargo test --test import_vrrp` rewrites both.
+//! The VRRP side of keepalived's files: what they become, and what is said about them. `UPDATE_GOLDEN=1 cargo test --test
+//! import_vrrp` rewrites the files.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "import/golden.rs"]
+mod golden;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use golden::Beside;
+
 use lvs_director::config;
-use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
+use lvs_director::import::{Imported, Kind, Output, import};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-
-/// A file that is all there is.
-struct Alone;
-
-impl Surroundings for Alone {
-    fn include(&self, _: &str, _: &str) -> Vec<Included> {
-        Vec::new()
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn host_name(&self) -> String {
-        "host.example".to_owned()
-    }
-}
 
 fn files() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/keepalived-vrrp");
@@ -45,7 +31,7 @@ fn files() -> Vec<PathBuf> {
 
 fn imported(path: &Path, bytes: &[u8]) -> Imported {
     let name = path.file_name().unwrap().to_str().unwrap();
-    import(Some(Kind::Keepalived), name, bytes, &Alone)
+    import(Some(Kind::Keepalived), name, bytes, &Beside(Path::new("")))
 }
 
 /// Whether it can be used: a file that says nothing of ours has no text.
@@ -61,43 +47,13 @@ fn yaml(imported: &Imported) -> String {
     }
 }
 
-/// Without the blanks that the renderer leaves at the end of a line.
 fn said(imported: &Imported) -> String {
-    let text = imported.diagnostics.render(false);
-    text.lines()
-        .map(|it| it.trim_end().to_owned() + "\n")
-        .collect()
-}
-
-fn golden(path: &Path, text: &str) {
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        if text.is_empty() {
-            let _ = fs::remove_file(path);
-        } else {
-            fs::write(path, text).unwrap();
-        }
-    }
-    let expected = fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(text, expected, "{}", path.display());
+    imported.diagnostics.render(false)
 }
 
 #[test]
 fn each_file_becomes_what_stands_beside_it() {
-    for path in files() {
-        let imported = imported(&path, &fs::read(&path).unwrap());
-        let is_usable = is_usable(&imported);
-        let text = if is_usable {
-            yaml(&imported)
-        } else {
-            String::new()
-        };
-        golden(&path.with_extension("yaml"), &text);
-        golden(&path.with_extension("said"), &said(&imported));
-        if is_usable {
-            let read = config::parse("made.yaml", text.as_bytes());
-            assert!(read.is_ok(), "{}: {}", path.display(), read.unwrap_err());
-        }
-    }
+    golden::check(Kind::Keepalived, "keepalived-vrrp", &["conf"]);
 }
 
 #[test]
@@ -151,7 +107,12 @@ fn the_command_beside_a_password_copies_it() {
         );
         fs::write(&path, &text).unwrap();
         let name = path.to_str().unwrap();
-        let imported = import(Some(Kind::Keepalived), name, text.as_bytes(), &Alone);
+        let imported = import(
+            Some(Kind::Keepalived),
+            name,
+            text.as_bytes(),
+            &Beside(Path::new("")),
+        );
         let said = said(&imported);
         let (_, command) = said.split_once("umask 077; ").unwrap();
         let (command, _) = command
@@ -282,7 +243,7 @@ proptest! {
         globals in vec(line(), 0..3), routers in vec(router(), 0..3), rest in vec(line(), 0..8),
     ) {
         let text = [globals.join("\n"), routers.concat(), rest.join("\n")].join("\n");
-        let imported = import(Some(Kind::Keepalived), "random.conf", text.as_bytes(), &Alone);
+        let imported = import(Some(Kind::Keepalived), "random.conf", text.as_bytes(), &Beside(Path::new("")));
         if is_usable(&imported) {
             let yaml = yaml(&imported);
             let read = config::parse("made.yaml", yaml.as_bytes());

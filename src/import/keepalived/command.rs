@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A program with its arguments, as keepalived divides it into words: no shell reads it.
 
+use super::value::{first, too_many};
 use crate::diagnostic::{Finding, Findings, Shown};
-use crate::import::statement::Statement;
+use crate::import::statement::{Statement, Word};
 
 /// The words of the program that a keyword names. `None` with a finding when they are no command of ours.
 pub(super) fn command(statement: &Statement, out: &mut Findings) -> Option<Vec<String>> {
@@ -38,8 +39,20 @@ pub(super) fn command(statement: &Statement, out: &mut Findings) -> Option<Vec<S
     Some(words)
 }
 
+/// `user NAME [GROUP]`
+pub(super) fn user<'s>(line: &'s Statement, out: &mut Findings) -> Option<&'s str> {
+    let name: &Word = first(line, out)?;
+    too_many(line, 2, out);
+    if let Some(group) = line.words.get(1) {
+        let what = format!("group {} is not carried over", Shown(&group.text));
+        let finding = Finding::warning(group.span, what);
+        out.push(finding.help("a program runs with the groups of its user"));
+    }
+    Some(&name.text)
+}
+
 /// Blanks divide; single and double quotes hold together, a backslash takes the next sign as it is.
-fn divide(text: &str) -> Vec<String> {
+pub(super) fn divide(text: &str) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), None::<String>);
     let mut quote = None;
     let mut signs = text.chars();

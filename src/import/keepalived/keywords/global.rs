@@ -64,7 +64,7 @@ pub(super) const ROOT: &[Keyword] = &[
 
 /// `global_defs`
 pub(super) const GLOBAL_DEFS: &[Keyword] = &[
-    read("router_id").needless("the director goes by the name of its host"),
+    read("router_id"),
     read("lvs_timeouts"),
     read("lvs_flush"),
     read("lvs_flush_on_stop"),
@@ -72,8 +72,7 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     read("lvs_sync_daemon"),
     read("default_interface").needless("it is for static addresses"),
     read("script_user"),
-    read("enable_script_security")
-        .needless("the director runs no program that others can write to"),
+    read("enable_script_security"),
     read("checker_log_all_failures").needless(LOGGING),
     read("max_auto_priority").needless(PROCESSES),
     read("notification_email").holds(Block::Lines).lost(MAIL),

@@ -98,9 +98,12 @@ impl<'t> Secrets<'t> {
             return hmac.entry(router, sources, out);
         }
         let at = self.at?;
-        let why = self.useless(router);
-        if let Some((message, help)) = why {
-            out.push(Finding::warning(at.span(), message).help(help));
+        let place = match self.password {
+            Some(word) => unseen(word, [at, router.at], sources),
+            None => at.span(),
+        };
+        if let Some((message, help)) = self.useless(router) {
+            out.push(Finding::warning(place, message).help(help));
             return None;
         }
         let word = self.password?;
@@ -109,7 +112,6 @@ impl<'t> Secrets<'t> {
             &format!("vrrp-{}.password", file_name(router.name)),
             PASSWORD,
         );
-        let place = unseen(word, [at, router.at], sources);
         out.push(path.finding(place, "the password", sources));
         if word.text.len() > PASSWORD {
             let message = "auth_pass is longer than 8 bytes: keepalived sends the first 8 only";

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::value::{Said, ignored, integer, seconds};
+use super::value::{Said, integer, seconds};
 use crate::diagnostic::{Finding, Findings};
-use crate::import::keepalived::value::{first, only, switch};
-use crate::import::statement::{Statement, Word};
+use crate::import::keepalived::value::{only, switch};
+use crate::import::statement::Statement;
 
 /// The group of IPv4, and the one of IPv6. Source: RFC 9568, section 5.1.
 const GROUPS: [&str; 2] = ["224.0.0.18", "ff02::12"];
@@ -22,7 +22,7 @@ pub(super) struct Defaults<'t> {
     pub(super) wait: Option<Said<'t, Duration>>,
     pub(super) strict: bool,
     /// As whom scripts run.
-    pub(super) user: Option<&'t str>,
+    pub(super) user: Option<Box<str>>,
     /// The daemon that tells another kernel of connections.
     pub(super) sync: Option<&'t Statement>,
 }
@@ -44,28 +44,10 @@ impl<'t> Defaults<'t> {
             }
             "vrrp_down_timer_adverts" => down_timer(statement, out),
             "vrrp_mcast_group4" | "vrrp_mcast_group6" => multicast(statement, out),
-            "script_user" => self.user = user(statement, out),
             "lvs_sync_daemon" => self.sync = Some(statement),
             _ => {}
         }
     }
-}
-
-/// A user, and a group that is not used.
-pub(super) fn user<'t>(statement: &'t Statement, out: &mut Findings) -> Option<&'t str> {
-    let user = first(statement, out)?;
-    group(statement.words.get(1..).unwrap_or_default(), out);
-    Some(&user.text)
-}
-
-/// A program runs with the groups of its user.
-fn group(words: &[Word], out: &mut Findings) {
-    let Some((group, rest)) = words.split_first() else {
-        return;
-    };
-    let message = "a program runs with the groups of its user: this group is left out";
-    out.push(Finding::note(group.span, message));
-    ignored(rest, out);
 }
 
 /// How often a master announces its addresses again.

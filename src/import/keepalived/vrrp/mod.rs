@@ -41,7 +41,10 @@ pub(super) fn read(
     roots: &[&Statement],
     draft: &mut Draft<'_>,
 ) {
-    let mut defaults = Defaults::default();
+    let mut defaults = Defaults {
+        user: draft.user.clone(),
+        ..Defaults::default()
+    };
     for statement in globals {
         defaults.take(statement, draft.out);
     }

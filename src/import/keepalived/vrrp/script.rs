@@ -4,10 +4,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::defaults::{self, Defaults};
+use super::defaults::Defaults;
 use super::known::{WEIGHT, Weight, known_by, weight};
 use super::value::{all_comments, block, duration, integer, seconds};
-use crate::diagnostic::{Finding, Findings, Shown};
+use crate::diagnostic::{Finding, Findings};
+use crate::import::keepalived::command::{command, divide, user};
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::value::first;
 use crate::import::statement::{Statement, Word};
@@ -18,9 +19,6 @@ const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::fr
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
 /// The largest count of ours.
 const MOST: u32 = 100;
-/// The most words of a command, and the longest.
-const MOST_WORDS: usize = 64;
-const LONGEST_WORD: usize = 1024;
 
 /// A script as ours.
 #[derive(Debug)]
@@ -112,7 +110,7 @@ impl<'t> Draft<'t> {
             "rise" => self.rise = count(statement, out),
             "fall" => self.fall = count(statement, out),
             "weight" => self.weight = weight(&statement.words, WEIGHT, out),
-            "user" => self.user = defaults::user(statement, out).map(str::to_owned),
+            "user" => self.user = user(statement, out).map(str::to_owned),
             "init_fail" => {
                 let message =
                     "init_fail is left out: a script of which nothing is known yet is good";
@@ -178,8 +176,8 @@ fn usual_user(
     defaults: &Defaults<'_>,
     out: &mut Findings,
 ) -> String {
-    if let Some(user) = defaults.user {
-        return user.to_owned();
+    if let Some(user) = &defaults.user {
+        return user.to_string();
     }
     if let Program::Command(_) = program {
         let message = "this script runs as root, as with keepalived on a host without a user keepalived_script";
@@ -189,24 +187,22 @@ fn usual_user(
     "root".to_owned()
 }
 
-/// What a script runs. keepalived has no shell, and reads quotes itself.
+/// What a script runs.
 fn program(statement: &Statement, out: &mut Findings) -> Option<Program> {
     let place = first(statement, out)?;
-    let words: Vec<String> = match &*statement.words {
-        [one] => split(&one.text),
-        several => several.iter().map(|it| it.text.to_string()).collect(),
+    let texts: Vec<&str> = statement.words.iter().map(|it| &*it.text).collect();
+    let words = divide(&texts.join(" "));
+    let Some(name) = asks_for_process(&words) else {
+        return command(statement, out).map(Program::Command);
     };
-    if let Some(name) = asks_for_process(&words) {
-        let name = Word {
-            text: name.into(),
-            ..place.clone()
-        };
-        let name = known_by(&name, out)?;
-        let message = format!("this becomes process: {name}, which needs no program");
-        out.push(Finding::note(place.span, message));
-        return Some(Program::Process(name));
-    }
-    command(words, place, out).map(Program::Command)
+    let name = Word {
+        text: name.into(),
+        ..place.clone()
+    };
+    let name = known_by(&name, out)?;
+    let message = format!("this becomes process: {name}, which needs no program");
+    out.push(Finding::note(place.span, message));
+    Some(Program::Process(name))
 }
 
 /// The process that `killall -0 NAME` and `pidof NAME` ask for.
@@ -219,68 +215,13 @@ fn asks_for_process(words: &[String]) -> Option<&str> {
     }
 }
 
-fn command(mut words: Vec<String>, place: &Word, out: &mut Findings) -> Option<Vec<String>> {
-    let is_shell = |it: &String| it.contains(['<', '>', '|', '&', ';', '`']) || it.contains("$(");
-    let has_control = place.text.chars().any(char::is_control);
-    let is_long = words.len() > MOST_WORDS || words.iter().any(|it| it.len() > LONGEST_WORD);
-    if has_control || is_long {
-        out.error(
-            place.span,
-            "this command is too long, or has control characters",
-        );
-        return None;
-    }
-    if words.iter().any(is_shell) {
-        let message =
-            "a shell reads this here; keepalived hands the signs of a shell to the program";
-        out.push(Finding::warning(place.span, message));
-        return Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), words.join(" ")]);
-    }
-    let program = words.first_mut()?;
-    if !program.starts_with('/') {
-        let message = format!("{} is taken for /usr/bin/{program}", Shown(program));
-        let finding = Finding::warning(place.span, message);
-        out.push(finding.help("write the path of the program, as command -v shows it"));
-        *program = format!("/usr/bin/{program}");
-    }
-    if program.ends_with('/') {
-        out.error(place.span, "this is a directory, not a program");
-        return None;
-    }
-    Some(words)
-}
-
-/// Words with quotes of both kinds.
-fn split(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_split_as_keepalived_splits_it() {
-        let words = split("/x/foo  -p 80 'a b' \"\" c\"d e\"");
-        assert_eq!(words, ["/x/foo", "-p", "80", "a b", "", "cd e"]);
-    }
-
-    #[test]
     fn who_asks_for_a_process_is_understood() {
-        let asks = |text: &str| asks_for_process(&split(text)).map(str::to_owned);
+        let asks = |text: &str| asks_for_process(&divide(text)).map(str::to_owned);
         assert_eq!(asks("killall -0 haproxy").as_deref(), Some("haproxy"));
         assert_eq!(asks("/usr/bin/killall -0 nginx").as_deref(), Some("nginx"));
         assert_eq!(asks("pidof haproxy").as_deref(), Some("haproxy"));

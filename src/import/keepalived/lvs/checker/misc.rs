@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use super::{Around, Check, Draft};
-use crate::diagnostic::{Finding, Findings, Shown};
+use crate::diagnostic::{Finding, Findings};
 use crate::import::document::Value;
-use crate::import::keepalived::command::command;
+use crate::import::keepalived::command::{self, command};
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::lvs::timing::{Usual, possible_timeout, timeout};
-use crate::import::keepalived::value::{first, number, only, too_many};
-use crate::import::statement::{Statement, Word};
+use crate::import::keepalived::value::{number, only};
+use crate::import::statement::Statement;
 
 /// Its interval begins with the start of the program, and its first failure is the last.
 const USUAL: Usual = Usual {
@@ -35,7 +35,7 @@ pub(super) fn read(
             "misc_path" => words = command(line, out),
             "misc_timeout" => draft.timeout = seconds(line, out),
             "misc_dynamic" => dynamic = true,
-            "user" => user = self::user(line, out),
+            "user" => user = command::user(line, out),
             _ => {
                 draft.common.take(keyword, line, out);
             }
@@ -80,16 +80,4 @@ fn seconds(line: &Statement, out: &mut Findings) -> Option<Duration> {
     let word = only(line, out)?;
     let whole = number(word, 1..=u32::MAX, out)?;
     Some(timeout(word, Duration::from_secs(u64::from(whole)), out))
-}
-
-/// `user NAME [GROUP]`
-fn user<'s>(line: &'s Statement, out: &mut Findings) -> Option<&'s str> {
-    let name: &Word = first(line, out)?;
-    too_many(line, 2, out);
-    if let Some(group) = line.words.get(1) {
-        let what = format!("group {} is not carried over", Shown(&group.text));
-        let finding = Finding::warning(group.span, what);
-        out.push(finding.help("a program runs with the groups of its user"));
-    }
-    Some(&name.text)
 }
