@@ -128,6 +128,58 @@ fn the_command_beside_a_password_copies_it() {
     }
 }
 
+/// What programs write, and nobody reads: each is far more than the square of its length could be looked at.
+#[test]
+fn long_lists_of_everything_come_to_an_end() {
+    let many = |count: usize, line: &dyn Fn(usize) -> String| {
+        (0..count).map(line).collect::<Vec<_>>().concat()
+    };
+    let count = 20_000;
+    let instance = |name: usize, rest: &str| {
+        format!("vrrp_instance i{name} {{\ninterface e\nvirtual_router_id 1\n{rest}}}\n")
+    };
+    let address = "virtual_ipaddress {\n10.0.0.1\n}\n";
+    let within =
+        |block: &str, lines: &str| instance(0, &format!("{address}{block} {{\n{lines}}}\n"));
+    let octets = |it: usize| format!("10.1.{}.{}", it / 250, it % 250);
+    for text in [
+        within(
+            "virtual_ipaddress_excluded",
+            &many(count, &|it| format!("{}\n", octets(it))),
+        ),
+        within(
+            "virtual_ipaddress_excluded",
+            &many(count, &|it| format!("{} dev e{it}\n", octets(it))),
+        ),
+        within(
+            "unicast_peer",
+            &many(count, &|it| format!("{}\n", octets(it))),
+        ),
+        within("track_interface", &many(count, &|it| format!("e{it}\n"))),
+        within("track_script", &many(count, &|it| format!("s{it}\n")))
+            + &many(count, &|it| {
+                format!("vrrp_script s{it} {{\nscript /s{it}\n}}\n")
+            }),
+        within("track_script", &many(count, &|it| format!("t{it}\n")))
+            + &many(count, &|it| {
+                format!("vrrp_script s{it} {{\nscript /s{it}\n}}\n")
+            }),
+        many(count, &|it| instance(it, address))
+            + &format!(
+                "vrrp_sync_group g {{\ngroup {{\n{}}}\n}}\n",
+                many(count, &|it| format!("i{it} j{it}\n"))
+            ),
+    ] {
+        let imported = import(
+            Some(Kind::Keepalived),
+            "long.conf",
+            text.as_bytes(),
+            &Beside(Path::new("")),
+        );
+        assert!(imported.diagnostics.count() > 0);
+    }
+}
+
 /// Lines that stand somewhere in the files of people.
 fn line() -> impl Strategy<Value = String> {
     let word = select(vec![

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::value::{address, block, interface};
-use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown, nearest};
+use super::value::{address, block, interface, near};
+use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown};
 use crate::import::keepalived::keywords::word_not_carried_over;
 use crate::import::statement::{Statement, Word};
 use crate::model::AddressFamily;
@@ -176,12 +176,12 @@ fn named(word: &Word, value: Option<&Word>, out: &mut Findings) {
         return;
     }
     let known = WORDS.iter().map(|(known, ..)| *known);
-    let near = nearest(&word.text, known.chain(["dev", "use_vmac"]));
+    let meant = near(&word.text, known.chain(["dev", "use_vmac"]));
     let message = format!("unknown word {} behind an address", Shown(&word.text));
-    let help = match near {
+    let help = match meant {
         Some(near) => format!("keepalived leaves it out; did you mean {near}?"),
         None => "keepalived leaves it out".to_owned(),
     };
-    let fix = near.map(|it| Fix::replace(word.span, it));
+    let fix = meant.map(|it| Fix::replace(word.span, it));
     out.push(Finding::new(word.span, message).help(help).fix(fix));
 }

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `vrrp_sync_group`: virtual routers that are master together or not at all.
 
+use std::collections::BTreeMap;
+
 use super::instance::{Instance, called};
 use super::known::{Known, Weight};
 use super::track::{self, Kind, Tracked};
-use super::value::{Said, all_comments, listed, removal};
-use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
+use super::value::{Said, all_comments, listed, near, removal};
+use crate::diagnostic::{Finding, Findings, Fix, Shown};
 use crate::import::Value;
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::value::only;
 use crate::import::statement::{Statement, Word};
+
+/// The most members of one group.
+const MOST: usize = 255;
+
+/// Where each virtual router is in the list of all.
+pub(super) type Names<'n> = BTreeMap<&'n str, usize>;
 
 /// What a group says.
 struct Group<'t> {
@@ -26,7 +34,7 @@ struct Group<'t> {
 pub(super) fn read<'t>(
     at: &'t Statement,
     known: &Known<'t>,
-    instances: &mut [Instance<'t>],
+    (names, instances): (&Names<'_>, &mut [Instance<'t>]),
     out: &mut Findings,
 ) {
     let Some(name) = only(at, out) else {
@@ -40,7 +48,7 @@ pub(super) fn read<'t>(
         has_weights: false,
     };
     for statement in at.block.iter().flatten() {
-        group.take(statement, known, instances, out);
+        group.take(statement, known, (names, instances), out);
     }
     if group.members.is_empty() {
         let finding = Finding::warning(at.span(), "this group has no member: it is left out");
@@ -55,7 +63,7 @@ impl<'t> Group<'t> {
         &mut self,
         statement: &'t Statement,
         known: &Known<'t>,
-        instances: &[Instance<'t>],
+        (names, instances): (&Names<'_>, &[Instance<'t>]),
         out: &mut Findings,
     ) {
         let Some(keyword) = look(statement, Block::SyncGroup, out) else {
@@ -64,7 +72,7 @@ impl<'t> Group<'t> {
         match keyword.today() {
             "group" => {
                 for word in listed(statement) {
-                    self.take_member(word, instances, out);
+                    self.take_member(word, (names, instances), out);
                 }
             }
             "global_tracking" | "sync_group_tracking_weight" => self.has_weights = true,
@@ -74,9 +82,13 @@ impl<'t> Group<'t> {
         }
     }
 
-    fn take_member(&mut self, word: &Word, instances: &[Instance<'t>], out: &mut Findings) {
-        let place = instances.iter().position(|it| it.is_called(&word.text));
-        match place {
+    fn take_member(
+        &mut self,
+        word: &Word,
+        (names, instances): (&Names<'_>, &[Instance<'t>]),
+        out: &mut Findings,
+    ) {
+        match names.get(&*word.text).copied() {
             Some(place) if instances.get(place).is_some_and(|it| it.group.is_some()) => {
                 let message = format!("{} is in another group already", Shown(&word.text));
                 out.error(word.span, message);
@@ -85,12 +97,14 @@ impl<'t> Group<'t> {
                 let message = format!("{} stands here twice", Shown(&word.text));
                 out.push(Finding::warning(word.span, message).fix(removal(word)));
             }
+            Some(_) if self.members.len() == MOST => {
+                out.error(word.span, format!("a group has at most {MOST} members"));
+            }
             Some(place) => self.members.push(place),
             None => {
                 let message = format!("there is no vrrp_instance {}", Shown(&word.text));
                 let finding = Finding::new(word.span, message);
-                let near = nearest(&word.text, instances.iter().map(Instance::word));
-                out.push(match near {
+                out.push(match near(&word.text, names.keys().copied()) {
                     Some(near) => finding
                         .help(format!("did you mean {near}?"))
                         .fix(Fix::replace(word.span, near)),

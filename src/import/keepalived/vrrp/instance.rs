@@ -10,7 +10,7 @@ use super::defaults::{Defaults, down_timer, multicast, refresh, strict};
 use super::known::Known;
 use super::track::{self, Tracked};
 use super::value::{
-    Said, address, again, all_comments, block, ignored, integer, interface, removal, seconds,
+    Said, address, again, all_comments, block, ignored, integer, interface, near, removal, seconds,
 };
 use crate::diagnostic::{Finding, Findings, Fix, Shown};
 use crate::import::keepalived::keywords::{Block, look};
@@ -19,6 +19,9 @@ use crate::import::statement::Statement;
 
 /// The largest part of a name of ours, which may have the interface and the family behind it.
 const LONGEST_NAME: usize = 40;
+
+/// More hosts than any virtual router has.
+const MOST_PEERS: usize = 255;
 
 /// A virtual router as keepalived has it.
 #[derive(Debug)]
@@ -225,7 +228,7 @@ impl<'t> Instance<'t> {
     }
 
     /// Its name as it is written.
-    pub(super) fn word(&self) -> &str {
+    pub(super) fn word(&self) -> &'t str {
         self.at.words.first().map_or("", |it| &it.text)
     }
 
@@ -271,9 +274,9 @@ fn is_master(statement: &Statement, out: &mut Findings) -> bool {
             let message = format!("state must be MASTER or BACKUP, got {}", Shown(other));
             let upper = other.to_ascii_uppercase();
             let known = ["MASTER", "BACKUP"].into_iter();
-            let near = crate::diagnostic::nearest(&upper, known);
+            let meant = near(&upper, known);
             let finding = Finding::new(word.span, message).help("keepalived takes it for BACKUP");
-            out.push(finding.fix(near.map(|it| Fix::replace(word.span, it))));
+            out.push(finding.fix(meant.map(|it| Fix::replace(word.span, it))));
             false
         }
     }
@@ -312,6 +315,9 @@ fn peers(statement: &Statement, out: &mut Findings) -> Vec<IpAddr> {
         if peers.contains(&address) {
             let finding = Finding::warning(peer.keyword.span, "a peer that stands here twice");
             out.push(finding.fix(removal(&peer.keyword)));
+        } else if peers.len() == MOST_PEERS {
+            out.error(peer.keyword.span, format!("more than {MOST_PEERS} peers"));
+            break;
         } else {
             peers.push(address);
         }

@@ -55,8 +55,13 @@ pub(super) fn read(
     let mut instances: Vec<Instance<'_>> = called("vrrp_instance", roots)
         .filter_map(|it| Instance::read(it, (&known, &defaults), draft.out))
         .collect();
+    let mut names = group::Names::new();
+    for (place, instance) in instances.iter().enumerate() {
+        // Of two of one name keepalived takes the first.
+        names.entry(instance.word()).or_insert(place);
+    }
     for at in called("vrrp_sync_group", roots) {
-        group::read(at, &known, &mut instances, draft.out);
+        group::read(at, &known, (&names, &mut instances), draft.out);
     }
     let file = File {
         defaults: &defaults,

@@ -16,6 +16,8 @@ use crate::model::AddressFamily;
 
 /// The most addresses of one virtual router.
 const MOST: usize = 255;
+/// One instance becomes at most so many.
+const MOST_PARTS: usize = 32;
 /// The priority of one that says none.
 const USUAL_PRIORITY: u32 = 100;
 
@@ -66,11 +68,18 @@ pub(super) fn parts<'i, 't>(instance: &'i Instance<'t>, out: &mut Findings) -> V
             continue;
         }
         let own = address.interface.as_ref().unwrap_or(interface);
-        let fits = |it: &&mut Part<'i, 't>| it.interface == *own && it.family == address.family();
-        match parts.iter_mut().find(fits) {
-            Some(part) => part.add(address, out),
-            None => parts.push(Part::new(instance, own, address, (interface, family))),
+        let fits = |it: &Part<'i, 't>| it.interface == *own && it.family == address.family();
+        let place = parts.iter().position(fits);
+        if let Some(part) = place.and_then(|at| parts.get_mut(at)) {
+            part.add(address, out);
+            continue;
         }
+        if parts.len() == MOST_PARTS {
+            let message = format!("addresses on more than {MOST_PARTS} interfaces");
+            out.error(address.by.span(), message);
+            break;
+        }
+        parts.push(Part::new(instance, own, address, (interface, family)));
     }
     divide(instance, &mut parts, out);
     parts

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use super::instance::Instance;
-use super::value::{interface, remarked};
-use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
+use super::value::{interface, near, remarked};
+use crate::diagnostic::{Finding, Findings, Fix, Shown};
 use crate::import::keepalived::value::{first, number};
 use crate::import::statement::{Statement, Word};
 use crate::import::{Document, Entry, Value};
@@ -93,9 +93,9 @@ fn followed<'i, 't>(
     }
     let message = format!("there is no vrrp_instance {}", Shown(&name.text));
     let names = instances.iter().map(Instance::word);
-    let near = nearest(&name.text, names).map(|it| Fix::replace(name.span, it));
+    let meant = near(&name.text, names).map(|it| Fix::replace(name.span, it));
     let help = "name one of this file, or none: then both daemons run all the time";
-    out.push(Finding::new(name.span, message).help(help).fix(near));
+    out.push(Finding::new(name.span, message).help(help).fix(meant));
     None
 }
 

@@ -3,8 +3,8 @@
 
 use super::known::{Defined, Known, NO_BFD, Names, WEIGHT, Weight, weight};
 use super::script::Program;
-use super::value::{block, comments, ignored, interface, removal};
-use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown, nearest};
+use super::value::{block, comments, ignored, interface, near, removal};
+use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown};
 use crate::import::keepalived::keywords::not_carried_over;
 use crate::import::statement::{Statement, Word};
 use crate::import::{Entry, Item, Value};
@@ -209,7 +209,7 @@ fn look_up<'k, 't, T>(
 fn nowhere<'k>(name: &Word, known: impl Iterator<Item = &'k str>, kind: &str) -> Finding {
     let shown = Shown(&name.text);
     let finding = Finding::new(name.span, format!("there is no {kind} {shown}"));
-    match nearest(&name.text, known) {
+    match near(&name.text, known) {
         Some(near) => finding
             .help(format!("did you mean {near}?"))
             .fix(Fix::replace(name.span, near)),

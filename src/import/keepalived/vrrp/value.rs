@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::diagnostic::{Finding, Findings, Fix, Shown};
+use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
 use crate::import::keepalived::value;
 use crate::import::statement::{Statement, Word};
 use crate::import::{Entry, Value};
@@ -80,6 +80,12 @@ pub(super) fn seconds(
     out: &mut Findings,
 ) -> Option<Duration> {
     value::seconds(value::only(statement, out)?, range, out)
+}
+
+/// The name that is probably meant. Who has more names than this has them from a program.
+pub(super) fn near<'k>(name: &str, names: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    const MOST: usize = 64;
+    nearest(name, names.take(MOST))
 }
 
 /// Names words that keepalived does not read.
