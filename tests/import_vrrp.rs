@@ -134,7 +134,7 @@ fn long_lists_of_everything_come_to_an_end() {
     let many = |count: usize, line: &dyn Fn(usize) -> String| {
         (0..count).map(line).collect::<Vec<_>>().concat()
     };
-    let count = 20_000;
+    let count = 2_000;
     let instance = |name: usize, rest: &str| {
         format!("vrrp_instance i{name} {{\ninterface e\nvirtual_router_id 1\n{rest}}}\n")
     };

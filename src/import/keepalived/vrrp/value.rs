@@ -82,10 +82,14 @@ pub(super) fn seconds(
     value::seconds(value::only(statement, out)?, range, out)
 }
 
-/// The name that is probably meant. Who has more names than this has them from a program.
+/// The name that is probably meant. Nobody has written more names than this by hand.
 pub(super) fn near<'k>(name: &str, names: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     const MOST: usize = 64;
-    nearest(name, names.take(MOST))
+    let names: Vec<&str> = names.take(MOST + 1).collect();
+    if names.len() > MOST {
+        return None;
+    }
+    nearest(name, names.into_iter())
 }
 
 /// Names words that keepalived does not read.
