@@ -22,9 +22,11 @@ pub(super) fn command(statement: &Statement, out: &mut Findings) -> Option<Vec<S
         out.push(Finding::new(span, what).help("write the path of the program from / on"));
         return None;
     }
-    if program.ends_with('/') || words.len() > 64 || words.iter().any(|word| word.len() > 1024) {
+    let fits = |word: &String| word.len() <= 1024 && !word.chars().any(char::is_control);
+    if program.ends_with('/') || words.len() > 64 || !words.iter().all(fits) {
         let what = "this is no command that can be carried over";
-        let help = "a program and up to 63 arguments of at most 1024 bytes";
+        let help =
+            "a program and up to 63 arguments of at most 1024 bytes, without control characters";
         out.push(Finding::new(span, what).help(help));
         return None;
     }
@@ -43,10 +45,17 @@ pub(super) fn command(statement: &Statement, out: &mut Findings) -> Option<Vec<S
 pub(super) fn user<'s>(line: &'s Statement, out: &mut Findings) -> Option<&'s str> {
     let name: &Word = first(line, out)?;
     too_many(line, 2, out);
-    if let Some(group) = line.words.get(1) {
+    // The group of the user's own name is one of its groups.
+    if let Some(group) = line.words.get(1).filter(|it| it.text != name.text) {
         let what = format!("group {} is not carried over", Shown(&group.text));
         let finding = Finding::warning(group.span, what);
         out.push(finding.help("a program runs with the groups of its user"));
+    }
+    let fits = (1..=255).contains(&name.text.len()) && !name.text.chars().any(char::is_control);
+    if !fits {
+        let what = format!("{} is no name of a user", Shown(&name.text));
+        out.error(name.span, what);
+        return None;
     }
     Some(&name.text)
 }

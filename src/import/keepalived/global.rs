@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `global_defs`.
 
+use super::command::user;
 use super::draft::Draft;
 use super::keywords::{Block, Keyword, look, not_carried_over};
-use super::value::{first, number, too_many};
+use super::value::number;
 use crate::diagnostic::{Finding, Findings, Severity, Shown};
 use crate::import::document::{Entry, Value};
 use crate::import::statement::{Statement, Word};
@@ -34,8 +35,7 @@ fn is_lvs(name: &str, statement: &Statement, draft: &mut Draft<'_>) -> bool {
     let mut say = |severity, why| draft.out.push(not_carried_over(statement, severity, why));
     match name {
         "script_user" => {
-            draft.user = first(statement, draft.out).map(|word| word.text.clone());
-            too_many(statement, 2, draft.out);
+            draft.user = user(statement, draft.out).map(Box::from);
         }
         "enable_script_security" => say(
             Severity::Note,

@@ -40,6 +40,10 @@ pub(super) fn read<'t>(
     let Some(name) = only(at, out) else {
         return;
     };
+    if name.text.is_empty() {
+        out.error(name.span, "a vrrp_sync_group needs a name");
+        return;
+    }
     let mut group = Group {
         at,
         name: called(&name.text),

@@ -64,6 +64,10 @@ impl<'t> Instance<'t> {
         out: &mut Findings,
     ) -> Option<Self> {
         let name = only(at, out)?;
+        if name.text.is_empty() {
+            out.error(name.span, "a vrrp_instance needs a name");
+            return None;
+        }
         let mut instance = Self::new(at, called(&name.text), defaults);
         for statement in block(at) {
             instance.take(statement, known, out);
