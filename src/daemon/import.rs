@@ -180,7 +180,7 @@ pub(super) fn ours(path: &Path, bytes: Vec<u8>, color: bool) -> Result<Ours, Fai
     let said = imported.diagnostics;
     match imported.output {
         Output::Director(document) if !said.has_errors() => Ok(Ours {
-            name: format!("made from {name}"),
+            name: made_from(&name),
             bytes: document.to_string().into_bytes(),
             said: Some(said),
         }),

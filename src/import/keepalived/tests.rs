@@ -30,7 +30,7 @@ fn around(block: Block, line: &str) -> String {
     let service = |lines: &str, server: &str| {
         format!(
             "global_defs {{\n}}\ntrack_file f {{\n file /f\n}}\nSSL {{\n}}\nvirtual_server 192.0.2.1 80 {{\n protocol TCP\n \
-             lvs_sched mh\n lvs_method NAT\n delay_loop 7\n quorum 3\n{lines}\n real_server 10.0.0.2 80 {{\n  weight 9\n{server}\n \
+             lvs_sched mh\n lvs_method NAT\n delay_loop 7\n quorum 3\n{lines}\n real_server 10.0.0.2 80 {{\n{server}\n \
              }}\n}}\n"
         )
     };
@@ -45,7 +45,7 @@ fn around(block: Block, line: &str) -> String {
             "SSL {{\n key /k\n certificate /c\n{line}\n}}\n{}",
             checker("SSL_GET", &http)
         ),
-        Block::VirtualServer => service(line, "TCP_CHECK {\n}"),
+        Block::VirtualServer => service(line, "HTTP_GET {\nurl {\npath /\n}\n}"),
         Block::RealServer => service(
             "",
             &format!("uthreshold 7\nHTTP_GET {{\nurl {{\npath /\n}}\n}}\n{line}"),

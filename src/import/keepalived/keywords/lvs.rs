@@ -130,7 +130,7 @@ pub(super) const SSL_GET: &[Keyword] = &[
     read("fast_recovery"),
     read("virtualhost"),
     read("nb_get_retry").old("retry"),
-    read("enable_sni"),
+    read("enable_sni").needless("a server is always told the name that it is asked for"),
     read("sni_name"),
     read("connect_ip"),
     read("connect_port"),

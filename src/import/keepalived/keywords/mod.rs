@@ -344,6 +344,7 @@ fn sample(block: Block, name: &str) -> &'static str {
         (_, "lvs_timeouts") => "tcp 5 udp 6",
         (_, "certificate" | "key" | "ca") => "/z",
         (_, "lthreshold") => "3",
+        (_, "virtualhost" | "sni_name" | "helo_name" | "name") => "shop.example",
         _ => "2",
     }
 }

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::checker::{self, UsualPort};
-use super::group::Endpoint;
+use super::group::{Endpoint, Placed};
 use super::method::Method;
 use super::server::{Own, Real};
 use super::service::Virtual;
@@ -27,12 +27,34 @@ pub(super) fn services(service: &Virtual, draft: &mut Draft<'_>) {
     }
 }
 
+/// What servers need to know of their service.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    /// `None` when it has no port, or every port.
+    port: Option<u16>,
+    /// No check knows the port of a service by mark.
+    is_mark: bool,
+}
+
+impl At {
+    const fn of(endpoint: Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Address(_, port) => Self {
+                port: if port == 0 { None } else { Some(port) },
+                is_mark: false,
+            },
+            Endpoint::Mark(..) => Self {
+                port: None,
+                is_mark: true,
+            },
+        }
+    }
+}
+
 /// A service of ours.
 fn one(service: &Virtual, endpoint: Endpoint) -> Item {
-    let port = match endpoint {
-        Endpoint::Address(_, 0) | Endpoint::Mark(..) => None,
-        Endpoint::Address(_, port) => Some(port),
-    };
+    let at = At::of(endpoint);
+    let port = at.port;
     let mut entries = identity(service, endpoint);
     let mut put = |key: &str, value: Value| entries.push(Entry::new(key, value));
     put("scheduler", Value::word(service.scheduler));
@@ -46,7 +68,7 @@ fn one(service: &Virtual, endpoint: Endpoint) -> Item {
     if let Some(persistence) = service.persistence.value() {
         put("persistence", persistence);
     }
-    let shared = Shared::of(service, port);
+    let shared = Shared::of(service, at);
     shared.entries(&mut entries);
     entries.push(Entry::new("min_healthy", Value::word(0)));
     entries.extend(quorum(service).map(|quorum| Entry::new("quorum", quorum)));
@@ -58,7 +80,7 @@ fn one(service: &Virtual, endpoint: Endpoint) -> Item {
     let servers = service
         .servers
         .iter()
-        .map(|real| shared.item(service, real, port));
+        .map(|real| shared.item(service, real, at));
     let servers = Value::List(servers.collect());
     entries.extend(shared.check.map(|check| Entry::new("check", check)));
     entries.push(Entry::new("servers", servers));
@@ -128,7 +150,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn of(service: &Virtual, port: Option<u16>) -> Self {
+    fn of(service: &Virtual, at: At) -> Self {
         let servers = &service.servers;
         Self {
             method: same(servers.iter().map(|it| method(service, it)))
@@ -141,8 +163,8 @@ impl Shared {
                     .map(|it| it.inhibit.unwrap_or(service.inhibit)),
             )
             .unwrap_or(service.inhibit),
-            check: same(servers.iter().map(|it| check(service, it, port)))
-                .or_else(|| same_keys(service, port)),
+            check: same(servers.iter().map(|it| check(service, it, at)))
+                .or_else(|| same_keys(service, at)),
         }
     }
 
@@ -157,11 +179,11 @@ impl Shared {
     }
 
     /// A server, with what it does not share.
-    fn item(&self, service: &Virtual, real: &Real, port: Option<u16>) -> Item {
+    fn item(&self, service: &Virtual, real: &Real, at: At) -> Item {
         let (method, weight) = (method(service, real), weight(service, real));
         let inhibit = real.inhibit.unwrap_or(service.inhibit);
-        let own_port = real.own_port(&method, port);
-        let check = check(service, real, port);
+        let own_port = real.own_port(&method, at.port);
+        let check = check(service, real, at);
         let own = Own {
             weight: (weight != self.weight).then_some(weight),
             method: (method != self.method).then_some(method),
@@ -178,6 +200,20 @@ fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     values.all(|value| value == first).then_some(first)
 }
 
+/// The packets' addresses and ports, for each of the service's own ports.
+pub(super) fn targets(service: &Virtual, real: &Real) -> Vec<(u16, IpAddr, u16)> {
+    let method = method(service, real);
+    let target = |placed: &Placed| {
+        let at = At::of(placed.endpoint);
+        let own = real.own_port(&method, at.port);
+        let port = at.port.unwrap_or(0);
+        (port, real.address, own.unwrap_or(port))
+    };
+    let mut targets: Vec<_> = service.endpoints.iter().map(target).collect();
+    targets.dedup();
+    targets
+}
+
 fn method(service: &Virtual, real: &Real) -> Method {
     real.method
         .clone()
@@ -188,21 +224,18 @@ fn weight(service: &Virtual, real: &Real) -> u32 {
     real.weight.or(service.weight).unwrap_or(1)
 }
 
-fn check(service: &Virtual, real: &Real, port: Option<u16>) -> Value {
-    let own = real.own_port(&method(service, real), port);
+fn check(service: &Virtual, real: &Real, at: At) -> Value {
+    let own = real.own_port(&method(service, real), at.port);
     let usual = UsualPort {
         protocol: service.protocol,
-        port: own.or(port),
+        port: own.or(at.port).filter(|_| !at.is_mark),
     };
     checker::value(&real.checks, usual)
 }
 
 /// The keys that all servers have beside the type of their check, if each has just one.
-fn same_keys(service: &Virtual, port: Option<u16>) -> Option<Value> {
-    let checks = service
-        .servers
-        .iter()
-        .map(|real| check(service, real, port));
+fn same_keys(service: &Virtual, at: At) -> Option<Value> {
+    let checks = service.servers.iter().map(|real| check(service, real, at));
     let maps: Option<Vec<_>> = checks.map(single).collect();
     let maps = maps?;
     let first = maps.first()?.get(1..)?;

@@ -106,7 +106,15 @@ impl Real {
         };
         for (keyword, line) in checkers {
             let checks = checker::read(keyword, line, &around, out);
-            real.checks.extend(checks.into_iter().flatten());
+            for check in checks.into_iter().flatten() {
+                if real.checks.iter().any(|known| known.asks_the_same(&check)) {
+                    let what = "another check of this server asks the same: this one is left out";
+                    let finding = Finding::warning(line.keyword.span, what);
+                    out.push(finding.help("one answer is enough"));
+                } else {
+                    real.checks.push(check);
+                }
+            }
         }
         checker::count(&real.checks, real.span, out);
         real.tell_of_thresholds(out);

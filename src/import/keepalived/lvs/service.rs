@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `virtual_server`: its lines, before they become services of ours.
 
+use std::collections::HashMap;
+
+use super::emit;
 use super::group::{Endpoint, Groups, Placed, address, family, mark};
 use super::method::{self, Method};
 use super::persistence::Persistence;
@@ -230,6 +233,10 @@ impl Virtual {
             ),
         }
         self.tell_of_family(statement, out);
+        if self.sorry.is_none() && self.sorry_method.is_some() {
+            let what = "sorry_server_lvs_method without a sorry_server is left out";
+            out.push(Finding::warning(self.span, what).help("keepalived does the same"));
+        }
         self.persistence.fits(&self.endpoints, self.family, out);
         self.scheduler = written.scheduler.unwrap_or(self.scheduler);
         for (flag, line) in &written.flags {
@@ -280,19 +287,7 @@ impl Virtual {
             let finding = Finding::warning(self.span, "a service without real servers is left out");
             out.push(finding.help("keepalived does the same"));
         }
-        let mut kept: Vec<Real> = Vec::new();
-        let mut known = std::collections::HashMap::new();
-        for real in std::mem::take(&mut self.servers) {
-            match known.insert((real.address, real.port), real.span) {
-                None => kept.push(real),
-                Some(first) => out.push(
-                    Finding::warning(real.span, "this server is there already, and is left out")
-                        .label(first, "the first one")
-                        .help("keepalived does the same"),
-                ),
-            }
-        }
-        self.servers = kept;
+        self.leave_doubles_out(out);
         let has_checks = self.servers.iter().any(|it| !it.checks.is_empty());
         if has_checks && !written.timing.has_interval() && !looks_like(statement, "delay_loop") {
             let what = "no delay_loop: checks are 60 s apart, as with keepalived";
@@ -305,6 +300,24 @@ impl Virtual {
             out.push(finding.help("as with keepalived; write a checker, as TCP_CHECK { }"));
         }
         self.cut_quorum(out);
+    }
+
+    fn leave_doubles_out(&mut self, out: &mut Findings) {
+        let mut known = HashMap::new();
+        for real in std::mem::take(&mut self.servers) {
+            let targets = emit::targets(self, &real);
+            let first = targets.iter().find_map(|target| known.get(target).copied());
+            if let Some(first) = first {
+                out.push(
+                    Finding::warning(real.span, "this server is there already, and is left out")
+                        .label(first, "the first one")
+                        .help("keepalived does the same"),
+                );
+                continue;
+            }
+            known.extend(targets.into_iter().map(|target| (target, real.span)));
+            self.servers.push(real);
+        }
     }
 
     /// keepalived cuts what cannot be met.

@@ -50,8 +50,6 @@ pub(super) fn read(
             "url" => urls.push(Url::read(line, out)),
             "virtualhost" => shared.host = only(line, out).map(|word| word.text.clone()),
             "sni_name" => shared.server_name = only(line, out).map(|word| word.text.clone()),
-            // The name in the request is told to the server anyway.
-            "enable_sni" => {}
             "http_protocol" => {
                 let why = "the director asks by HTTP/1.1";
                 out.push(not_carried_over(line, Severity::Note, why));

@@ -411,6 +411,17 @@ impl UsualPort {
 }
 
 impl Check {
+    /// Whether both send the same to the same place in the same way, at whatever times.
+    pub(super) fn asks_the_same(&self, other: &Self) -> bool {
+        let way = |check: &Self| {
+            let keys = check.beside.iter();
+            let keys = keys.filter(|it| matches!(&*it.key, "source" | "interface" | "fwmark"));
+            keys.cloned().collect::<Vec<_>>()
+        };
+        let asked = |check: &Self| (check.kind, check.port);
+        asked(self) == asked(other) && self.keys == other.keys && way(self) == way(other)
+    }
+
     fn entries(&self, usual: UsualPort) -> Vec<Entry> {
         let mut keys = self.keys.clone();
         let usual = usual.of(self.kind);
@@ -434,7 +445,8 @@ pub(super) fn value(checks: &[Check], usual: UsualPort) -> Value {
             let mut each: Vec<_> = checks.iter().map(|it| it.entries(usual)).collect();
             let first = each.first().cloned().unwrap_or_default();
             let is_common = |entry: &Entry| each.iter().all(|it| it.contains(entry));
-            let common: Vec<_> = first.into_iter().filter(is_common).collect();
+            // The type of each stays with it.
+            let common: Vec<_> = first.into_iter().skip(1).filter(is_common).collect();
             for entries in &mut each {
                 entries.retain(|entry| !common.contains(entry));
             }
