@@ -200,14 +200,14 @@ fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     values.all(|value| value == first).then_some(first)
 }
 
-/// The packets' addresses and ports, for each of the service's own ports.
-pub(super) fn targets(service: &Virtual, real: &Real) -> Vec<(u16, IpAddr, u16)> {
+/// Where its packets go, for each of the service's own ports.
+pub(super) fn targets(service: &Virtual, real: &Real) -> Vec<(Option<u16>, IpAddr, u16)> {
     let method = method(service, real);
     let target = |placed: &Placed| {
         let at = At::of(placed.endpoint);
         let own = real.own_port(&method, at.port);
         let port = at.port.unwrap_or(0);
-        (port, real.address, own.unwrap_or(port))
+        (Some(port), real.address, own.unwrap_or(port))
     };
     let mut targets: Vec<_> = service.endpoints.iter().map(target).collect();
     targets.dedup();

@@ -305,7 +305,9 @@ impl Virtual {
     fn leave_doubles_out(&mut self, out: &mut Findings) {
         let mut known = HashMap::new();
         for real in std::mem::take(&mut self.servers) {
-            let targets = emit::targets(self, &real);
+            let mut targets = emit::targets(self, &real);
+            // keepalived compares what is written.
+            targets.push((None, real.address, real.port));
             let first = targets.iter().find_map(|target| known.get(target).copied());
             if let Some(first) = first {
                 out.push(
