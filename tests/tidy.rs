@@ -180,7 +180,10 @@ fn realserver_compiles_neither_the_daemon_nor_cli() {
     let rooms = read(&root().join("src/lib.rs"));
     for (feature, rooms_of_it) in [
         ("cli", &["cli"][..]),
-        ("daemon", &["control", "daemon", "export", "import", "probe", "vrrp"]),
+        (
+            "daemon",
+            &["control", "daemon", "export", "import", "probe", "vrrp"],
+        ),
     ] {
         for room in rooms_of_it {
             let gated = format!("#[cfg(feature = \"{feature}\")]\npub mod {room};");

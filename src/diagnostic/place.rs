@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::source::{Position, SourceMap, Span, position};
+use super::source::{Position, SourceMap, Span};
 
 /// A range of a text, by line and column. Displayed, it is `FILE:LINE:COLUMN` of its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,12 +32,11 @@ impl Place {
         let Some((file, bytes)) = sources.locate(span) else {
             return Self::nowhere();
         };
-        let text = sources.text(file);
-        let Position { line, column } = position(&text, bytes.start);
+        let Position { line, column } = sources.position(file, bytes.start);
         let end = if bytes.is_empty() {
             Position { line, column }
         } else {
-            position(&text, bytes.end)
+            sources.position(file, bytes.end)
         };
         Self {
             file: sources.name(file).to_owned(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The texts that are read, and places in them.
 
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -70,6 +71,8 @@ struct Source {
     text: Arc<str>,
     /// The offset of its first byte among all texts.
     base: usize,
+    /// The offset of the first byte of each line.
+    lines: Arc<[usize]>,
     /// Where another text includes it.
     included_from: Option<Span>,
 }
@@ -103,8 +106,11 @@ impl SourceMap {
         // The end of one text and the start of the next are two places.
         let base = self.sources.last();
         let base = base.map_or(0, |last| last.base + last.text.len() + 1);
+        let feeds = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = iter::once(0).chain(feeds.map(|(feed, _)| feed + 1));
         self.sources.push(Source {
             name: name.into(),
+            lines: lines.collect(),
             text,
             base,
             included_from,
@@ -143,6 +149,23 @@ impl SourceMap {
         let source = self.sources.get(index)?;
         let within = |offset: usize| (offset - source.base).min(source.text.len());
         Some((FileId(index), within(span.start())..within(span.end())))
+    }
+
+    /// As [`position`] of one of its texts, however long that is; its start for a file of another map.
+    #[must_use]
+    pub fn position(&self, file: FileId, offset: usize) -> Position {
+        let Some(source) = self.sources.get(file.0) else {
+            return position("", 0);
+        };
+        let line = source.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|it| source.lines.get(it));
+        let start = start.copied().unwrap_or_default();
+        let end = source.text.floor_char_boundary(offset);
+        let before = source.text.get(start..end).unwrap_or_default();
+        Position {
+            line: line.max(1),
+            column: 1 + before.chars().count(),
+        }
     }
 
     /// Where another text includes this one.
@@ -191,6 +214,16 @@ mod tests {
         let text = "a: é\r\nbé: x\r\n";
         let at = text.find('x').unwrap();
         assert_eq!(position(text, at), Position { line: 2, column: 5 });
+    }
+
+    #[test]
+    fn a_map_finds_the_same_positions() {
+        let text = "a\n\nbä: x\r\n\u{4e2d}\n";
+        let map = SourceMap::of("first", text);
+        for offset in 0..text.len() + 3 {
+            let found = map.position(FileId(0), offset.min(text.len()));
+            assert_eq!(found, position(text, offset.min(text.len())), "{offset}");
+        }
     }
 
     #[test]

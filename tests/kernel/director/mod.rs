@@ -5,6 +5,7 @@ mod agent;
 mod amqp;
 mod broker;
 mod checks;
+mod differential;
 mod dns;
 mod drains;
 mod exec;
@@ -17,8 +18,8 @@ mod half_closed;
 mod haproxy;
 mod http;
 mod icmp;
-mod import_table;
 mod import;
+mod import_table;
 mod initial;
 mod keep;
 mod kill;
@@ -85,6 +86,7 @@ pub(crate) fn tests() -> Vec<Test> {
         tls::tests(),
         tripwire::tests(),
         udp::tests(),
+        differential::tests(),
         dns::tests(),
         icmp::tests(),
         smtp::tests(),

@@ -327,9 +327,9 @@ fn sample(block: Block, name: &str) -> &'static str {
         (Block::FileCheck, "track_file") => "f",
         (
             _,
-            "sh-port" | "sh-fallback" | "mh-port" | "mh-fallback" | "flag-1" | "flag-2" | "flag-3",
+            "sh-port" | "sh-fallback" | "mh-port" | "mh-fallback" | "flag-1" | "flag-2" | "flag-3"
+            | "ops" | "misc_dynamic" | "enable_sni" | "hashed" | "omega" | "ha_suspend",
         ) => "",
-        (_, "ops" | "misc_dynamic" | "enable_sni" | "hashed" | "omega" | "ha_suspend") => "",
         (_, "alpha" | "inhibit_on_failure") => "yes",
         (_, "lvs_sched" | "lb_algo") => "wrr",
         (_, "lvs_method" | "lb_kind" | "sorry_server_lvs_method") => "DR",
