@@ -32,6 +32,15 @@ pub(super) fn say_unused(block: &Block, wanted: &Wanted, forks: bool, out: &mut 
         let message = format!("not carried over: {names}, which our check does not use");
         out.push(Finding::note(block.head.whole, message));
     }
+    say_unused_of_check(block, wanted, pings, out);
+    if let Some(directive) = find("cleanstop") {
+        say_cleanstop(directive, out);
+    }
+}
+
+/// Says which settings of checks this check does not use.
+fn say_unused_of_check(block: &Block, wanted: &Wanted, pings: bool, out: &mut Findings) {
+    let find = |name| last(&block.body, name);
     let asks = matches!(
         wanted.checktype,
         CheckType::Negotiate | CheckType::Combined(_)
@@ -61,9 +70,6 @@ pub(super) fn say_unused(block: &Block, wanted: &Wanted, forks: bool, out: &mut 
     if let Some(directive) = find("service").filter(|_| !asks) {
         let message = "service means nothing to a check that does not negotiate";
         out.push(Finding::note(directive.whole, message));
-    }
-    if let Some(directive) = find("cleanstop") {
-        say_cleanstop(directive, out);
     }
 }
 
