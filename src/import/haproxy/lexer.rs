@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn quotes_backslashes_and_comments_are_haproxy_s() {
         for (text, expected) in [
-            ("a  b\tc\r", vec!["a", "b\tc\r"]),
+            ("a  b\tc\r", vec!["a", "b", "c"]),
             ("log \"a b\"' c#'\\ d", vec!["log", "a b c# d"]),
             (
                 "send PING\\r\\n \\x41 \\#",
