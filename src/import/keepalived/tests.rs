@@ -39,7 +39,9 @@ fn around(block: Block, line: &str) -> String {
     match block {
         Block::GlobalDefs => {
             let program = checker("MISC_CHECK", "misc_path /x");
-            format!("global_defs {{\n{line}\n}}\n{program}")
+            // What is said for all virtual routers counts where there is one.
+            let router = "vrrp_instance a {\n interface e\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.9\n }\n}";
+            format!("global_defs {{\n{line}\n}}\n{program}\n{router}")
         }
         Block::Ssl => format!(
             "SSL {{\n key /k\n certificate /c\n{line}\n}}\n{}",

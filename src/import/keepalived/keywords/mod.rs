@@ -344,6 +344,7 @@ fn sample(block: Block, name: &str) -> &'static str {
         (_, "lvs_sched" | "lb_algo") => "wrr",
         (_, "lvs_method" | "lb_kind" | "sorry_server_lvs_method") => "DR",
         (_, "protocol") => "UDP",
+        (_, "vrrp_version") => "3",
         (_, "ip_family") => "inet6",
         (_, "sorry_server") => "10.0.0.9 80",
         (_, "persistence_granularity") => "255.255.255.0",
