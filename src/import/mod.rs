@@ -18,6 +18,9 @@ mod statement;
 mod surroundings;
 mod text;
 
+#[cfg(test)]
+mod properties;
+
 pub use self::document::{Conflict, Document, Entry, Item, Value};
 pub use self::kind::{Kind, recognise};
 pub use self::surroundings::{Included, Surroundings};
