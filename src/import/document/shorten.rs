@@ -259,10 +259,8 @@ mod tests {
         ));
         document.shorten(&[None, None]);
         let text = "\
-defaults:
-  check: {interval: 6s}
-pools:
-  servers: [10.0.0.2, 10.0.0.3]
+defaults: {check: {interval: 6s}}
+pools: {servers: [10.0.0.2, 10.0.0.3]}
 virtual_services:
   - {address: 192.0.2.1:80, scheduler: wrr, check: {rise: 1}, pool: servers}
   - {address: 192.0.2.1:81, scheduler: rr, check: {rise: 2}, pool: servers}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+//! Texts, and the trees that they become.
 
 use super::tree;
 use crate::diagnostic::{Diagnostics, Findings, SourceMap};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is true for every file of keepalived.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,7 +30,7 @@ fn yaml(imported: &Imported) -> String {
 fn around(block: Block, line: &str) -> String {
     let service = |lines: &str, server: &str| {
         format!(
-            "global_defs {{\n}}\ntrack_file f {{\n file /f\n}}\nSSL {{\n}}\nvirtual_server 192.0.2.1 80 {{\n protocol TCP\n \
+            "global_defs {{\n}}\ntrack_file f {{\n file /f\n}}\ntrack_file g {{\n file /g\n}}\nSSL {{\n}}\nvirtual_server 192.0.2.1 80 {{\n protocol TCP\n \
              lvs_sched mh\n lvs_method NAT\n delay_loop 7\n quorum 3\n{lines}\n real_server 10.0.0.2 80 {{\n{server}\n \
              }}\n}}\n"
         )
@@ -70,20 +71,19 @@ fn around(block: Block, line: &str) -> String {
 
 #[test]
 fn no_keyword_is_dropped_in_silence() {
+    let mut silent = Vec::new();
+    // A checker that speaks BFD is named as a whole.
     for (block, keyword, value) in samples() {
         let with = of(&around(block, &format!("{keyword} {value}")));
         let without = of(&around(block, ""));
-        let (with_said, said) = (
-            with.diagnostics.to_string(),
-            without.diagnostics.to_string(),
-        );
-        let is_mapped = yaml(&with) != yaml(&without) || with_said != said;
-        assert!(is_mapped, "{keyword} in {block:?}");
-        assert!(
-            !with_said.contains("unknown keyword"),
-            "{keyword} in {block:?}: {with_said}"
-        );
+        let said = |imported: &Imported| imported.diagnostics.to_string();
+        let is_known = !said(&with).contains("unknown keyword");
+        let is_heard = yaml(&with) != yaml(&without) || said(&with) != said(&without);
+        if block != Block::BfdCheck && !(is_known && is_heard) {
+            silent.push((block, keyword));
+        }
     }
+    assert_eq!(silent, []);
 }
 
 /// A line of a block with its value, or a block.
@@ -148,7 +148,7 @@ fn file() -> impl Strategy<Value = String> {
     vec(service(), 0..4).prop_map(|services| {
         let group = "virtual_server_group g {\n 192.0.2.9-11 80\n 192.0.2.16/31 81\n fwmark 9\n}";
         format!(
-            "track_file f {{\n file /f\n}}\n{group}\n{}\n",
+            "track_file f {{\n file /f\n}}\ntrack_file g {{\n file /g\n}}\n{group}\n{}\n",
             services.join("\n")
         )
     })

@@ -218,7 +218,7 @@ pub(super) const MISC_CHECK: &[Keyword] = &[
     read("misc_dynamic"),
     read("user"),
     read("alpha"),
-    read("connect_timeout"),
+    read("connect_timeout").needless("a program connects to nothing: misc_timeout counts"),
     read("retry"),
     read("delay_before_retry"),
     read("warmup").needless(WARMUP),
@@ -232,7 +232,7 @@ pub(super) const BFD_CHECK: &[Keyword] = &[read("name"), read("alpha")];
 /// `PING_CHECK`
 pub(super) const PING_CHECK: &[Keyword] = &[
     read("connect_ip"),
-    read("connect_port"),
+    read("connect_port").needless("a ping has no port"),
     read("bindto"),
     read("bind_port").lost("the kernel chooses the port that a check comes from"),
     read("bind_if"),

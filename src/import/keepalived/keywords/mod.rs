@@ -339,7 +339,7 @@ fn sample(block: Block, name: &str) -> &'static str {
     match (block, name) {
         (_, "path") => "/b",
         (Block::DnsCheck, "type") => "MX",
-        (Block::FileCheck, "track_file") => "f",
+        (Block::FileCheck, "track_file") => "g",
         (_, "alpha" | "inhibit_on_failure") => "yes",
         (_, "lvs_sched" | "lb_algo") => "wrr",
         (_, "lvs_method" | "lb_kind" | "sorry_server_lvs_method") => "DR",

@@ -2,8 +2,8 @@
 //! The checkers of a real server, one file for those that are more than a few keys.
 
 mod http;
-mod misc;
 mod payload;
+mod program;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -246,7 +246,7 @@ pub(super) fn read(
         "SMTP_CHECK" => smtp(statement, around, out),
         "DNS_CHECK" => one(dns(statement, around, out)),
         "UDP_CHECK" => one(payload::read(statement, around, out)),
-        "MISC_CHECK" => one(misc::read(statement, around, out)),
+        "MISC_CHECK" => one(program::read(statement, around, out)),
         "FILE_CHECK" => one(file(statement, around, out)),
         "BFD_CHECK" => {
             let why = "the director speaks no BFD: a TCP check with a short interval finds a dead host, too";
