@@ -20,7 +20,7 @@ KERNELS := $(TARGET)/kernels
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-checks bench-failover failover lab fuzz drains kernels peers matrix
+.PHONY: help demo test bench bench-checks bench-failover failover differential lab fuzz drains kernels peers matrix
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
@@ -29,6 +29,7 @@ help:
 	@echo 'make bench-checks  of that only the checks: 10,000 of them, how soon a fault is found, checks each second'
 	@echo 'make bench-failover  of that only two directors with one address: how soon clients are served, processor time'
 	@echo 'make failover  the active of two directors loses its power under 10,000 connections (HELD=N); one is loaded with 100,000'
+	@echo 'make differential  keepalived and the director make the same table of each file in tests/differential (10 minutes)'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
 	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
 	@echo 'make peers   keepalived and FRR of Debian 13, for the tests: PEERS=target/peers/trixie cargo test --test kernel vrrp'
@@ -98,6 +99,11 @@ failover:
 	@$(CARGO) build --release --workspace --bins
 	@$(TARGET)/release/stories failover --held $(HELD)
 	@$(TARGET)/release/stories load --connections $(CONNECTIONS)
+
+differential:
+	@$(CHECK) kernel
+	@$(INSTALL) $(LAB_PACKAGES) keepalived $(LINKER)
+	@CASES=1000 $(CARGO) test --test kernel keepalived_and_the_director_make_the_same_table -- --nocapture
 
 # The status of the shell is that of its last command: only a failure of the lab itself, 125, is one of make.
 lab:

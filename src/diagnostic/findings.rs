@@ -33,6 +33,12 @@ impl Findings {
         self.has_errors
     }
 
+    /// Whether what comes now is only counted: then nothing need be found out about it.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.kept.len() >= KEPT
+    }
+
     /// Adds an error without help.
     pub fn error(&mut self, span: Span, message: impl Into<String>) {
         self.push(Finding::new(span, message));
