@@ -344,7 +344,7 @@ fn sample(block: Block, name: &str) -> &'static str {
         (_, "lvs_sched" | "lb_algo") => "wrr",
         (_, "lvs_method" | "lb_kind" | "sorry_server_lvs_method") => "DR",
         (_, "protocol") => "UDP",
-        (_, "vrrp_version") => "3",
+        (_, "vrrp_version" | "lthreshold") => "3",
         (_, "ip_family") => "inet6",
         (_, "sorry_server") => "10.0.0.9 80",
         (_, "persistence_granularity") => "255.255.255.0",
@@ -354,7 +354,6 @@ fn sample(block: Block, name: &str) -> &'static str {
         (_, "status_code") => "200 300-302",
         (_, "lvs_timeouts") => "tcp 5 udp 6",
         (_, "certificate" | "key" | "ca") => "/z",
-        (_, "lthreshold") => "3",
         (_, "virtualhost" | "sni_name" | "helo_name" | "name") => "shop.example",
         _ => "2",
     }
