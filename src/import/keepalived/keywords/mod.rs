@@ -213,7 +213,12 @@ pub(super) fn look(
         return None;
     }
     let Some(keyword) = block.find(&word.text) else {
-        out.push(unknown(statement, block));
+        // What is only counted costs no search for what was meant.
+        out.push(if out.is_full() {
+            Finding::new(word.span, "unknown keyword")
+        } else {
+            unknown(statement, block)
+        });
         return None;
     };
     match (&statement.block, keyword.block) {
