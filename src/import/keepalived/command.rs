@@ -2,7 +2,7 @@
 //! A program with its arguments, as keepalived divides it into words: no shell reads it.
 
 use super::value::{first, too_many};
-use crate::diagnostic::{Finding, Findings, Shown};
+use crate::diagnostic::{Finding, Findings, Shown, Span};
 use crate::import::statement::{Statement, Word};
 
 /// The words of the program that a keyword names. `None` with a finding when they are no command of ours.
@@ -58,6 +58,15 @@ pub(super) fn user<'s>(line: &'s Statement, out: &mut Findings) -> Option<&'s st
         return None;
     }
     Some(&name.text)
+}
+
+/// As whom keepalived runs a program for which the file names nobody.
+pub(super) fn usual_user(span: Span, out: &mut Findings) -> &'static str {
+    let message =
+        "this runs as root, as with keepalived on a host without a user keepalived_script";
+    let finding = Finding::note(span, message);
+    out.push(finding.help("write user: nobody if it needs no more"));
+    "root"
 }
 
 /// Blanks divide; single and double quotes hold together, a backslash takes the next sign as it is.

@@ -8,7 +8,7 @@ use super::defaults::Defaults;
 use super::known::{WEIGHT, Weight, known_by, weight};
 use super::value::{all_comments, block, duration, integer, seconds};
 use crate::diagnostic::{Finding, Findings};
-use crate::import::keepalived::command::{command, divide, user};
+use crate::import::keepalived::command::{self, command, divide, user};
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::value::first;
 use crate::import::statement::{Statement, Word};
@@ -179,12 +179,11 @@ fn usual_user(
     if let Some(user) = &defaults.user {
         return user.to_string();
     }
-    if let Program::Command(_) = program {
-        let message = "this script runs as root, as with keepalived on a host without a user keepalived_script";
-        let finding = Finding::note(statement.span(), message);
-        out.push(finding.help("write user: nobody if it needs no more"));
+    match program {
+        Program::Command(_) => command::usual_user(statement.span(), out).to_owned(),
+        // It is no program that runs.
+        Program::Process(_) => "root".to_owned(),
     }
-    "root".to_owned()
 }
 
 /// What a script runs.

@@ -56,10 +56,8 @@ pub(super) fn read(
         );
     }
     draft.key("command", Value::list(words.into_iter().map(Value::Text)));
-    match user {
-        Some(user) => draft.key("user", Value::text(user)),
-        None => tell_of_user(&draft, out),
-    }
+    let user = user.unwrap_or_else(|| command::usual_user(draft.span, out));
+    draft.key("user", Value::text(user));
     if dynamic {
         draft.key("dynamic", Value::word(true));
     }
@@ -67,13 +65,6 @@ pub(super) fn read(
     let usual = possible_timeout(interval);
     draft.timeout = draft.timeout.or(Some(usual));
     Some(draft.without_port())
-}
-
-fn tell_of_user(draft: &Draft<'_>, out: &mut Findings) {
-    let what = "the program runs as nobody here";
-    out.push(Finding::warning(draft.span, what).help(
-        "keepalived runs it as keepalived_script, or as root where there is no such user: write user",
-    ));
 }
 
 fn seconds(line: &Statement, out: &mut Findings) -> Option<Duration> {
