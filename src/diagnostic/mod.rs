@@ -33,5 +33,5 @@ pub use findings::Findings;
 pub use fix::{Applied, Fix, Replacement, apply};
 pub use nearest::nearest;
 pub use place::Place;
-pub use report::{Diagnostic, Diagnostics, Note};
+pub use report::{Diagnostic, Diagnostics, IsSecret, Note};
 pub use source::{FileId, Position, SourceMap, Span, line, position};

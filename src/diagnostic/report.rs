@@ -13,7 +13,7 @@ use super::findings::Findings;
 use super::fix::{Fix, Replacement};
 use super::place::Place;
 use super::render::render;
-use super::source::{SourceMap, Span};
+use super::source::{SourceMap, Span, line};
 
 /// A report shows this many and counts the others.
 const SHOWN: usize = 50;
@@ -21,6 +21,9 @@ const SHOWN: usize = 50;
 const SHOWN_INCLUDES: usize = 8;
 /// At most this many other places are shown with one finding.
 const SHOWN_LABELS: usize = 8;
+
+/// Whether a line holds what nobody may read.
+pub type IsSecret = fn(&str) -> bool;
 
 /// All findings in a text and in the texts that it includes, in order.
 ///
@@ -138,6 +141,31 @@ impl Diagnostic {
         &self.excerpt
     }
 
+    /// Without what stands in the line, if that is a secret's.
+    fn without_secret(mut self, sources: &SourceMap, span: Span, is_secret: IsSecret) -> Self {
+        let Some((file, range)) = sources.locate(span) else {
+            return self;
+        };
+        let text = sources.text(file);
+        let line = line(&text, range.start);
+        if is_secret(line) {
+            let mut words = line.split(|c: char| c.is_whitespace() || "=\"'".contains(c));
+            let first = words.find(|word| !word.is_empty()).unwrap_or_default();
+            self.excerpt = Excerpt::new(first, &(0..first.len()));
+            let hidden: Vec<&str> = words.filter(|word| word.len() > 1).collect();
+            let said = self.message.split(' ').map(|said| {
+                let bare = said.trim_matches(|c: char| ",.:;\"'".contains(c));
+                let parts = bare.split('=').skip(1);
+                let is_hidden =
+                    hidden.contains(&bare) || parts.clone().any(|it| hidden.contains(&it));
+                if is_hidden { "..." } else { said }
+            });
+            self.message = said.collect::<Vec<_>>().join(" ");
+            self.help = self.help.filter(|help| !help.contains('"'));
+        }
+        self
+    }
+
     fn new(sources: &SourceMap, finding: Finding) -> Self {
         let labels = finding.labels.iter().take(SHOWN_LABELS);
         Self {
@@ -212,16 +240,16 @@ impl Diagnostics {
     /// The diagnostics of these texts.
     #[must_use]
     pub fn new(sources: &SourceMap, findings: Findings) -> Self {
-        Self::of(sources, findings, SHOWN)
+        Self::of(sources, findings, SHOWN, |_| false)
     }
 
-    /// The diagnostics of these texts, and all that were kept are shown.
+    /// The diagnostics of these texts, and all that were kept are shown. Of a line with a secret only the first word is.
     #[must_use]
-    pub fn whole(sources: &SourceMap, findings: Findings) -> Self {
-        Self::of(sources, findings, usize::MAX)
+    pub fn whole(sources: &SourceMap, findings: Findings, is_secret: IsSecret) -> Self {
+        Self::of(sources, findings, usize::MAX, is_secret)
     }
 
-    fn of(sources: &SourceMap, findings: Findings, most: usize) -> Self {
+    fn of(sources: &SourceMap, findings: Findings, most: usize, is_secret: IsSecret) -> Self {
         let has_errors = findings.has_errors();
         let (findings, dropped) = findings.into_sorted();
         let more = dropped + findings.len().saturating_sub(most);
@@ -231,7 +259,10 @@ impl Diagnostics {
         let fixes = fixes.collect();
         let shown = findings.into_iter().take(most);
         let shown: Vec<Diagnostic> = shown
-            .map(|finding| Diagnostic::new(sources, finding))
+            .map(|finding| {
+                let span = finding.span;
+                Diagnostic::new(sources, finding).without_secret(sources, span, is_secret)
+            })
             .collect();
         let count = |severity| shown.iter().filter(|it| it.severity == severity).count();
         Self {

@@ -27,7 +27,9 @@ pub use self::surroundings::{Included, Surroundings};
 
 use self::text::decode;
 use crate::config;
-use crate::diagnostic::{Applied, Diagnostics, FileId, Finding, Findings, SourceMap, Span, apply};
+use crate::diagnostic::{
+    Applied, Diagnostics, FileId, Finding, Findings, Fix, SourceMap, Span, apply,
+};
 
 /// The longest file that is read: as our own.
 pub const MAX_BYTES: usize = config::MAX_BYTES;
@@ -54,10 +56,17 @@ pub enum Output {
 }
 
 impl Imported {
-    /// The texts with all corrections made that findings suggest.
+    /// The texts with the corrections made that findings suggest. What is named nowhere may be there when words are right: nothing
+    /// is taken out before that.
     #[must_use]
     pub fn corrected(&self) -> Applied<'_> {
-        apply(&self.sources, self.diagnostics.fixes())
+        let all = self.diagnostics.fixes();
+        let writes = |fix: &&Fix| fix.replacements.iter().any(|it| !it.text.is_empty());
+        if all.iter().any(|fix| writes(&fix)) {
+            apply(&self.sources, all.iter().filter(writes))
+        } else {
+            apply(&self.sources, all)
+        }
     }
 
     /// The name of a text of [`corrected`](Self::corrected).
@@ -104,7 +113,7 @@ pub fn import(kind: Option<Kind>, name: &str, bytes: &[u8], around: &dyn Surroun
     Imported {
         kind,
         output,
-        diagnostics: Diagnostics::whole(&sources, out),
+        diagnostics: Diagnostics::whole(&sources, out, is_secret),
         sources,
     }
 }
@@ -126,6 +135,15 @@ fn refuse(document: &Document, span: Span, out: &mut Findings) {
 
 /// How a message begins about what was made of a file, and is no configuration.
 const REFUSED: &str = "what this file becomes is no configuration of the director";
+
+/// Whether a line may hold a password or a key: by how people call such, also misspelt.
+fn is_secret(line: &str) -> bool {
+    const NAMES: [&str; 7] = ["pass", "pasw", "secr", "auth", " ath", "token", "key"];
+    // These only begin a block.
+    let line = line.to_ascii_lowercase().replace("authentication", "");
+    let line = line.replace("auth_hmac", "");
+    NAMES.iter().any(|name| line.contains(name))
+}
 
 fn unknown(span: Span) -> Finding {
     let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();

@@ -30,7 +30,7 @@ type Readings = BTreeMap<TrackedObject, Reading>;
 /// How soon the kernel's netlink is tried again after it could not be opened.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// What only counts is published this often.
-const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 
 /// All virtual routers, and what they share.
 pub(super) struct Watch {

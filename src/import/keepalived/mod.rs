@@ -11,6 +11,7 @@ mod lexer;
 mod line;
 mod lvs;
 mod repeat;
+mod repeated;
 mod source;
 mod tree;
 mod value;
@@ -28,6 +29,9 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let mut draft = Draft::new(reading.out, reading.around);
     let roots = Roots::of(&tree.statements, &mut draft);
     let routers = global::read(&roots.globals, &mut draft);
+    for root in &roots.lvs {
+        repeated::tell(std::slice::from_ref(root), Block::Root, draft.out);
+    }
     lvs::read(&roots.lvs, &mut draft);
     vrrp::read(reading.sources, &routers, &roots.vrrp, &mut draft);
     let Draft {

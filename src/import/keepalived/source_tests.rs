@@ -17,7 +17,10 @@ fn read(text: &str, around: &dyn Surroundings) -> (String, Diagnostics) {
         around,
     };
     let tree = tree(file, &mut reading);
-    (shown(&tree.statements), Diagnostics::whole(&sources, out))
+    (
+        shown(&tree.statements),
+        Diagnostics::whole(&sources, out, |_| false),
+    )
 }
 
 fn shown(statements: &[Statement]) -> String {

@@ -169,7 +169,9 @@ fn put_back() {
         lan.wait_until_at(0, VIP);
         assert_eq!(lan.ask(), "rs1 hello", "{how}: {}", a.log());
     }
-    assert_eq!(lan.router(0).put_back, 3);
+    wait_for("the status counts it", || {
+        (lan.router(0).put_back == 3).then_some(())
+    });
     assert_eq!(b.count("-> master"), 0, "{}", b.log());
 }
 

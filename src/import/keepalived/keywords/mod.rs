@@ -303,6 +303,17 @@ fn unknown(statement: &Statement, block: Block) -> Finding {
     }
 }
 
+/// The block that a keyword of this block has; `None` when it has none, or is not known.
+pub(super) fn block_of(block: Block, name: &str) -> Option<Block> {
+    block.find(name)?.block
+}
+
+/// Whether each line with this keyword adds to those before, or somebody else tells of it.
+pub(super) fn is_repeated(block: Block, name: &str) -> bool {
+    const ADDS: [&str; 4] = ["status_code", "url", "host", "real_server"];
+    block.find(name).is_none() || ADDS.contains(&name)
+}
+
 /// The blocks that know a keyword.
 fn homes(name: &str) -> Vec<&'static str> {
     let all = Block::ALL.iter();

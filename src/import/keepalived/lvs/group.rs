@@ -9,7 +9,7 @@ use crate::import::keepalived::value::{number, too_many};
 use crate::import::statement::{Statement, Word};
 use crate::model::AddressFamily;
 
-/// A range has at most so many addresses.
+/// A range has at most so many addresses, and so have all groups together.
 const MOST: u128 = 65_536;
 
 /// What clients connect to.
@@ -30,7 +30,11 @@ pub(super) struct Placed {
 
 /// All groups by name.
 #[derive(Debug, Default)]
-pub(super) struct Groups(HashMap<Box<str>, Group>);
+pub(super) struct Groups {
+    by_name: HashMap<Box<str>, Group>,
+    /// How many addresses they have.
+    count: u128,
+}
 
 #[derive(Debug)]
 struct Group {
@@ -47,9 +51,10 @@ impl Groups {
         };
         too_many(statement, 1, out);
         let lines = statement.block.iter().flatten();
-        let members = lines.flat_map(|line| members(line, out)).collect();
+        let members = lines.flat_map(|line| members(line, &mut self.count, out));
+        let members = members.collect();
         let group = Group { members, span };
-        if let Some(known) = self.0.insert(name.text.clone(), group) {
+        if let Some(known) = self.by_name.insert(name.text.clone(), group) {
             let what = format!("a second group {}", Shown(&name.text));
             out.push(Finding::new(span, what).label(known.span, "the first one"));
         }
@@ -57,7 +62,7 @@ impl Groups {
 
     /// The members of a group; says so when there are none.
     pub(super) fn members(&self, name: &Word, out: &mut Findings) -> &[Placed] {
-        let members = self.0.get(&name.text).map(|group| &*group.members);
+        let members = self.by_name.get(&name.text).map(|group| &*group.members);
         match members {
             Some([]) => out.error(name.span, format!("group {} is empty", Shown(&name.text))),
             None => {
@@ -70,8 +75,8 @@ impl Groups {
     }
 }
 
-/// The endpoints of one line of a group.
-fn members(line: &Statement, out: &mut Findings) -> Vec<Placed> {
+/// The endpoints of one line of a group. `count` is how many all groups have.
+fn members(line: &Statement, count: &mut u128, out: &mut Findings) -> Vec<Placed> {
     let span = line.span();
     if &*line.keyword.text == "fwmark" {
         let Some(endpoint) = mark(&line.words, span, out) else {
@@ -88,6 +93,11 @@ fn members(line: &Statement, out: &mut Findings) -> Vec<Placed> {
     let (Some(range), Some(port)) = (range(&line.keyword, out), port.unwrap_or(Some(0))) else {
         return Vec::new();
     };
+    *count += range.count;
+    if *count > MOST {
+        out.error(span, format!("the groups have more than {MOST} addresses"));
+        return Vec::new();
+    }
     let place = |address| Placed {
         endpoint: Endpoint::Address(address, port),
         span,

@@ -133,7 +133,10 @@ impl<'t> Instance<'t> {
                 once(self.priority.as_ref().map(|it| it.by), statement, out);
                 self.priority = integer(statement, 1..=255, out).map(said);
             }
-            "version" => self.version = integer(statement, 2..=3, out).map(said),
+            "version" => {
+                once(self.version.as_ref().map(|it| it.by), statement, out);
+                self.version = integer(statement, 2..=3, out).map(said);
+            }
             "advert_int" => {
                 once(self.interval.as_ref().map(|it| it.by), statement, out);
                 let range = Duration::from_millis(10)..=Duration::from_secs(255);

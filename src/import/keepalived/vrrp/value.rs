@@ -82,14 +82,17 @@ pub(super) fn seconds(
     value::seconds(value::only(statement, out)?, range, out)
 }
 
-/// The name that is probably meant. Nobody has written more names than this by hand.
+/// The name that is probably meant. Nobody has written more names than this by hand. Names that differ only in digits are those of
+/// different things.
 pub(super) fn near<'k>(name: &str, names: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     const MOST: usize = 64;
     let names: Vec<&str> = names.take(MOST + 1).collect();
     if names.len() > MOST {
         return None;
     }
-    nearest(name, names.into_iter())
+    let letters = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+    let own = letters(name);
+    nearest(name, names.into_iter()).filter(|near| letters(near) != own)
 }
 
 /// Names words that keepalived does not read.

@@ -98,7 +98,8 @@ impl Url {
             match keyword.name {
                 "path" => url.path = path(line, out),
                 "virtualhost" => url.host = only(line, out).map(|word| word.text.clone()),
-                "status_code" => url.status = status(line, out),
+                // Each line adds to those before.
+                "status_code" => url.status.extend(status(line, out)),
                 "digest" => {
                     let why = "digests are not compared: write contains with words of the page";
                     out.push(not_carried_over(line, Severity::Warning, why));
