@@ -6,13 +6,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "import/golden.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod golden;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use golden::{compare, said};
 use lvs_director::config;
-use lvs_director::diagnostic::{Diagnostic, Diagnostics, Severity};
+use lvs_director::diagnostic::{Diagnostic, Severity};
 use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -84,13 +89,6 @@ fn text_of(imported: &Imported) -> String {
     }
 }
 
-/// Without the blanks that the renderer leaves at the end of a line.
-fn said(diagnostics: &Diagnostics) -> String {
-    let text = diagnostics.render(false);
-    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-    lines.join("\n") + "\n"
-}
-
 fn files() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/haproxy");
     let entries = fs::read_dir(directory).unwrap();
@@ -101,19 +99,6 @@ fn files() -> Vec<PathBuf> {
     files.sort();
     assert!(files.len() > 20);
     files
-}
-
-/// Compares a text with a golden file, which is missing when the text is empty.
-fn compare(golden: &Path, text: &str) {
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        if text.trim().is_empty() {
-            let _ = fs::remove_file(golden);
-        } else {
-            fs::write(golden, text).unwrap();
-        }
-    }
-    let expected = fs::read_to_string(golden).unwrap_or_default();
-    assert_eq!(text.trim(), expected.trim(), "{}", golden.display());
 }
 
 /// Our own reader takes what has no error.
@@ -136,7 +121,7 @@ fn each_file_becomes_a_file_of_ours_and_nothing_is_left_out_silently() {
         assert_eq!(imported.kind, Some(Kind::Haproxy), "{name}");
         let text = usable(name, &imported).unwrap_or_default();
         compare(&path.with_extension("yaml"), &text);
-        compare(&path.with_extension("said"), &said(&imported.diagnostics));
+        compare(&path.with_extension("said"), &said(&imported));
     }
 }
 

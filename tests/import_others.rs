@@ -6,12 +6,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "import/golden.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod golden;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use golden::said;
 use lvs_director::config;
-use lvs_director::diagnostic::Diagnostics;
-use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
+use lvs_director::import::{Alone, Imported, Kind, Output, import};
 use proptest::prelude::*;
 
 /// The folders, and how the names of their inputs end.
@@ -20,22 +24,6 @@ const KINDS: [(&str, &str, Kind); 3] = [
     ("ldirectord", "cf", Kind::Ldirectord),
     ("realserver_sh", "sh", Kind::RealserverSh),
 ];
-
-struct Alone;
-
-impl Surroundings for Alone {
-    fn include(&self, _: &str, _: &str) -> Vec<Included> {
-        Vec::new()
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn host_name(&self) -> String {
-        "host.example".to_owned()
-    }
-}
 
 fn inputs() -> Vec<(PathBuf, Kind)> {
     let mut inputs = Vec::new();
@@ -53,13 +41,6 @@ fn inputs() -> Vec<(PathBuf, Kind)> {
 fn read(path: &Path) -> Imported {
     let name = path.file_name().unwrap().to_str().unwrap();
     import(None, name, &fs::read(path).unwrap(), &Alone)
-}
-
-/// Without the blanks that the renderer leaves at the end of a line.
-fn said(diagnostics: &Diagnostics) -> String {
-    let text = diagnostics.render(false);
-    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-    lines.join("\n") + "\n"
 }
 
 /// Compares a file with what it should have, which is written anew when that is asked for.
@@ -88,7 +69,7 @@ fn each_file_becomes_what_is_written_beside_it() {
         let made = |text: Option<String>| text.filter(|_| is_usable);
         compare(&path.with_extension("yaml"), made(yaml).as_deref());
         compare(&path.with_extension("conf"), made(conf).as_deref());
-        let said = (imported.diagnostics.count() > 0).then(|| said(&imported.diagnostics));
+        let said = (imported.diagnostics.count() > 0).then(|| said(&imported));
         compare(&path.with_extension("said"), said.as_deref());
     }
 }

@@ -36,6 +36,7 @@ use std::sync::Arc;
 pub use director::default_director;
 pub(crate) use duration::write as written_duration;
 pub use emit::to_yaml;
+pub(crate) use emit::write_in_quotes;
 pub use follower::Follower;
 pub use section::{SECTIONS, Section};
 

@@ -215,12 +215,17 @@ fn lines(table: IpvsTable) -> String {
 
 /// The text that is printed for all of the files, if our own reader takes it.
 fn together(all: Vec<(String, Imported)>) -> Result<String, Failure> {
-    let is_one = all.len() == 1;
+    if let [(_, one)] = all.as_slice() {
+        // The import has looked at it already.
+        return Ok(match &one.output {
+            Output::Text(text) => text.clone(),
+            Output::Director(document) => document.to_string(),
+        });
+    }
     let mut merged: Option<Document> = None;
     let mut seen: BTreeMap<ServiceKey, String> = BTreeMap::new();
     for (name, imported) in all {
         let document = match imported.output {
-            Output::Text(text) if is_one => return Ok(text),
             Output::Text(_) => {
                 let message = "becomes a file of another kind: import it by itself";
                 return Err(wrong_usage(&format!("{name}: {message}")));
@@ -243,9 +248,7 @@ fn together(all: Vec<(String, Imported)>) -> Result<String, Failure> {
         })?;
     }
     let merged = merged.unwrap_or_default();
-    if !is_one {
-        usable("several files", &merged)?;
-    }
+    usable("several files", &merged)?;
     Ok(merged.to_string())
 }
 

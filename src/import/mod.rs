@@ -23,7 +23,7 @@ mod properties;
 
 pub use self::document::{Conflict, Document, Entry, Item, Value};
 pub use self::kind::{Kind, recognise};
-pub use self::surroundings::{Included, Surroundings};
+pub use self::surroundings::{Alone, Included, Surroundings};
 
 use self::text::decode;
 use crate::config;

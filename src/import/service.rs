@@ -179,7 +179,8 @@ impl Usual {
     }
 }
 
-fn identity(key: &ServiceKey) -> Vec<Entry> {
+/// The keys that say which service it is.
+pub(super) fn identity(key: &ServiceKey) -> Vec<Entry> {
     match *key {
         ServiceKey::Address {
             protocol,

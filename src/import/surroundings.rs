@@ -35,11 +35,10 @@ pub trait Surroundings {
     }
 }
 
-/// A text that is all there is.
-#[cfg(test)]
-pub(crate) struct Alone;
+/// No host: the text is all there is.
+#[derive(Debug, Clone, Copy)]
+pub struct Alone;
 
-#[cfg(test)]
 impl Surroundings for Alone {
     fn include(&self, _: &str, _: &str) -> Vec<Included> {
         Vec::new()

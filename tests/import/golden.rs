@@ -102,15 +102,16 @@ fn text(imported: &Imported) -> String {
     }
 }
 
-/// Without the blanks that the renderer leaves at the end of a line.
-fn said(imported: &Imported) -> String {
+/// Without the blanks that the renderer leaves at the end of a line; empty when nothing is said.
+pub(crate) fn said(imported: &Imported) -> String {
     let text = imported.diagnostics.render(false);
     let mut lines: Vec<_> = text.lines().map(str::trim_end).collect();
     lines.extend((!text.is_empty()).then_some(""));
     lines.join("\n")
 }
 
-fn compare(golden: &Path, text: &str) {
+/// Compares a text with its file, which is not there when the text is empty.
+pub(crate) fn compare(golden: &Path, text: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         if text.is_empty() {
             let _ = fs::remove_file(golden);

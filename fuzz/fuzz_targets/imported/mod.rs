@@ -2,23 +2,7 @@
 //! What must be true of every text that is imported.
 
 use lvs_director::config::parse;
-use lvs_director::import::{Included, Kind, Output, Surroundings, import};
-
-struct Alone;
-
-impl Surroundings for Alone {
-    fn include(&self, _: &str, _: &str) -> Vec<Included> {
-        Vec::new()
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn host_name(&self) -> String {
-        "host.example".to_owned()
-    }
-}
+use lvs_director::import::{Alone, Kind, Output, import};
 
 /// The text is refused with messages, or becomes a file that our own reader takes. All corrections can be made or left.
 pub fn check(kind: Kind, bytes: &[u8]) {

@@ -350,14 +350,19 @@ impl Display for Quoted<'_> {
         if self.0.starts_with('/') && self.0.chars().all(bare) {
             return f.write_str(self.0);
         }
-        f.write_char('"')?;
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                ' '..='~' => f.write_char(character)?,
-                other => write!(f, "\\U{:08X}", u32::from(other))?,
-            }
-        }
-        f.write_char('"')
+        write_in_quotes(self.0, f)
     }
+}
+
+/// A text as YAML's double quotes hold it, whatever is in it.
+pub(crate) fn write_in_quotes(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_char('"')?;
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => write!(f, "\\{character}")?,
+            ' '..='~' => f.write_char(character)?,
+            other => write!(f, "\\U{:08X}", u32::from(other))?,
+        }
+    }
+    f.write_char('"')
 }

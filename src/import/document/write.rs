@@ -4,6 +4,7 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::{Document, Entry, Item, Value};
+use crate::config::write_in_quotes;
 
 /// A line is not longer than this, if that can be.
 const WIDTH: usize = 110;
@@ -193,15 +194,7 @@ impl Display for Scalar<'_> {
         if self.is_bare() {
             return f.write_str(self.0);
         }
-        f.write_char('"')?;
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                ' '..='~' => f.write_char(character)?,
-                other => write!(f, "\\U{:08X}", u32::from(other))?,
-            }
-        }
-        f.write_char('"')
+        write_in_quotes(self.0, f)
     }
 }
 

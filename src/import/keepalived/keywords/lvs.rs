@@ -84,8 +84,8 @@ pub(super) const REAL_SERVER: &[Keyword] = &[
     read("FILE_CHECK").holds(Block::FileCheck),
 ];
 
-/// `TCP_CHECK`
-pub(super) const TCP_CHECK: &[Keyword] = &[
+/// What every checker has that connects.
+pub(super) const CHECKER: &[Keyword] = &[
     read("connect_ip"),
     read("connect_port"),
     read("bindto"),
@@ -101,50 +101,19 @@ pub(super) const TCP_CHECK: &[Keyword] = &[
     read("log_all_failures").needless(LOGGING),
 ];
 
-/// `HTTP_GET`
+/// `HTTP_GET`, beside [`CHECKER`].
 pub(super) const HTTP_GET: &[Keyword] = &[
     read("url").holds(Block::Url),
     read("http_protocol"),
     read("fast_recovery"),
     read("virtualhost"),
     read("nb_get_retry").old("retry"),
-    read("connect_ip"),
-    read("connect_port"),
-    read("bindto"),
-    read("bind_port").lost("the kernel chooses the port that a check comes from"),
-    read("bind_if"),
-    read("fwmark"),
-    read("alpha"),
-    read("connect_timeout"),
-    read("retry"),
-    read("delay_before_retry"),
-    read("warmup").needless(WARMUP),
-    read("delay_loop"),
-    read("log_all_failures").needless(LOGGING),
 ];
 
-/// `SSL_GET`
+/// `SSL_GET`, beside [`HTTP_GET`] and [`CHECKER`].
 pub(super) const SSL_GET: &[Keyword] = &[
-    read("url").holds(Block::Url),
-    read("http_protocol"),
-    read("fast_recovery"),
-    read("virtualhost"),
-    read("nb_get_retry").old("retry"),
     read("enable_sni").needless("a server is always told the name that it is asked for"),
     read("sni_name"),
-    read("connect_ip"),
-    read("connect_port"),
-    read("bindto"),
-    read("bind_port").lost("the kernel chooses the port that a check comes from"),
-    read("bind_if"),
-    read("fwmark"),
-    read("alpha"),
-    read("connect_timeout"),
-    read("retry"),
-    read("delay_before_retry"),
-    read("warmup").needless(WARMUP),
-    read("delay_loop"),
-    read("log_all_failures").needless(LOGGING),
 ];
 
 /// `url`
@@ -162,24 +131,8 @@ pub(super) const URL: &[Keyword] = &[
     read("tls_compliant"),
 ];
 
-/// `SMTP_CHECK`
-pub(super) const SMTP_CHECK: &[Keyword] = &[
-    read("helo_name"),
-    read("host").holds(Block::SmtpHost),
-    read("connect_ip"),
-    read("connect_port"),
-    read("bindto"),
-    read("bind_port").lost("the kernel chooses the port that a check comes from"),
-    read("bind_if"),
-    read("fwmark"),
-    read("alpha"),
-    read("connect_timeout"),
-    read("retry"),
-    read("delay_before_retry"),
-    read("warmup").needless(WARMUP),
-    read("delay_loop"),
-    read("log_all_failures").needless(LOGGING),
-];
+/// `SMTP_CHECK`, beside [`CHECKER`].
+pub(super) const SMTP_CHECK: &[Keyword] = &[read("helo_name"), read("host").holds(Block::SmtpHost)];
 
 /// `host`
 pub(super) const SMTP_HOST: &[Keyword] = &[
@@ -192,24 +145,8 @@ pub(super) const SMTP_HOST: &[Keyword] = &[
     read("connect_timeout"),
 ];
 
-/// `DNS_CHECK`
-pub(super) const DNS_CHECK: &[Keyword] = &[
-    read("type"),
-    read("name"),
-    read("connect_ip"),
-    read("connect_port"),
-    read("bindto"),
-    read("bind_port").lost("the kernel chooses the port that a check comes from"),
-    read("bind_if"),
-    read("fwmark"),
-    read("alpha"),
-    read("connect_timeout"),
-    read("retry"),
-    read("delay_before_retry"),
-    read("warmup").needless(WARMUP),
-    read("delay_loop"),
-    read("log_all_failures").needless(LOGGING),
-];
+/// `DNS_CHECK`, beside [`CHECKER`].
+pub(super) const DNS_CHECK: &[Keyword] = &[read("type"), read("name")];
 
 /// `MISC_CHECK`
 pub(super) const MISC_CHECK: &[Keyword] = &[
@@ -246,25 +183,12 @@ pub(super) const PING_CHECK: &[Keyword] = &[
     read("log_all_failures").needless(LOGGING),
 ];
 
-/// `UDP_CHECK`
+/// `UDP_CHECK`, beside [`CHECKER`].
 pub(super) const UDP_CHECK: &[Keyword] = &[
     read("payload"),
     read("require_reply"),
     read("min_reply_length"),
     read("max_reply_length"),
-    read("connect_ip"),
-    read("connect_port"),
-    read("bindto"),
-    read("bind_port").lost("the kernel chooses the port that a check comes from"),
-    read("bind_if"),
-    read("fwmark"),
-    read("alpha"),
-    read("connect_timeout"),
-    read("retry"),
-    read("delay_before_retry"),
-    read("warmup").needless(WARMUP),
-    read("delay_loop"),
-    read("log_all_failures").needless(LOGGING),
 ];
 
 /// `FILE_CHECK`

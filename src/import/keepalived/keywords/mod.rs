@@ -126,40 +126,39 @@ const MEANT: &[(&str, &str)] = &[
 
 impl Block {
     /// All that have keywords, with these.
-    const ALL: [(Self, &'static [Keyword]); 26] = [
-        (Self::Root, global::ROOT),
-        (Self::GlobalDefs, global::GLOBAL_DEFS),
-        (Self::VirtualServer, lvs::VIRTUAL_SERVER),
-        (Self::RealServer, lvs::REAL_SERVER),
-        (Self::TcpCheck, lvs::TCP_CHECK),
-        (Self::HttpGet, lvs::HTTP_GET),
-        (Self::SslGet, lvs::SSL_GET),
-        (Self::Url, lvs::URL),
-        (Self::SmtpCheck, lvs::SMTP_CHECK),
-        (Self::SmtpHost, lvs::SMTP_HOST),
-        (Self::DnsCheck, lvs::DNS_CHECK),
-        (Self::MiscCheck, lvs::MISC_CHECK),
-        (Self::BfdCheck, lvs::BFD_CHECK),
-        (Self::PingCheck, lvs::PING_CHECK),
-        (Self::UdpCheck, lvs::UDP_CHECK),
-        (Self::FileCheck, lvs::FILE_CHECK),
-        (Self::Ssl, lvs::SSL),
-        (Self::VrrpInstance, vrrp::VRRP_INSTANCE),
-        (Self::Authentication, vrrp::AUTHENTICATION),
-        (Self::SyncGroup, vrrp::SYNC_GROUP),
-        (Self::VrrpScript, vrrp::VRRP_SCRIPT),
-        (Self::TrackFile, vrrp::TRACK_FILE),
-        (Self::TrackProcess, vrrp::TRACK_PROCESS),
-        (Self::TrackGroup, vrrp::TRACK_GROUP),
-        (Self::GarpGroup, vrrp::GARP_GROUP),
-        (Self::BfdInstance, vrrp::BFD_INSTANCE),
+    const ALL: [(Self, &'static [&'static [Keyword]]); 26] = [
+        (Self::Root, &[global::ROOT]),
+        (Self::GlobalDefs, &[global::GLOBAL_DEFS]),
+        (Self::VirtualServer, &[lvs::VIRTUAL_SERVER]),
+        (Self::RealServer, &[lvs::REAL_SERVER]),
+        (Self::TcpCheck, &[lvs::CHECKER]),
+        (Self::HttpGet, &[lvs::HTTP_GET, lvs::CHECKER]),
+        (Self::SslGet, &[lvs::HTTP_GET, lvs::SSL_GET, lvs::CHECKER]),
+        (Self::Url, &[lvs::URL]),
+        (Self::SmtpCheck, &[lvs::SMTP_CHECK, lvs::CHECKER]),
+        (Self::SmtpHost, &[lvs::SMTP_HOST]),
+        (Self::DnsCheck, &[lvs::DNS_CHECK, lvs::CHECKER]),
+        (Self::MiscCheck, &[lvs::MISC_CHECK]),
+        (Self::BfdCheck, &[lvs::BFD_CHECK]),
+        (Self::PingCheck, &[lvs::PING_CHECK]),
+        (Self::UdpCheck, &[lvs::UDP_CHECK, lvs::CHECKER]),
+        (Self::FileCheck, &[lvs::FILE_CHECK]),
+        (Self::Ssl, &[lvs::SSL]),
+        (Self::VrrpInstance, &[vrrp::VRRP_INSTANCE]),
+        (Self::Authentication, &[vrrp::AUTHENTICATION]),
+        (Self::SyncGroup, &[vrrp::SYNC_GROUP]),
+        (Self::VrrpScript, &[vrrp::VRRP_SCRIPT]),
+        (Self::TrackFile, &[vrrp::TRACK_FILE]),
+        (Self::TrackProcess, &[vrrp::TRACK_PROCESS]),
+        (Self::TrackGroup, &[vrrp::TRACK_GROUP]),
+        (Self::GarpGroup, &[vrrp::GARP_GROUP]),
+        (Self::BfdInstance, &[vrrp::BFD_INSTANCE]),
     ];
 
     /// Its keywords; none for one whose lines begin with none.
-    fn keywords(self) -> &'static [Keyword] {
-        let mut all = Self::ALL.iter();
-        let found = all.find(|(block, _)| *block == self);
-        found.map_or(&[], |(_, keywords)| keywords)
+    fn keywords(self) -> impl Iterator<Item = &'static Keyword> {
+        let found = Self::ALL.iter().filter(move |(block, _)| *block == self);
+        found.flat_map(|(_, lists)| lists.iter().copied().flatten())
     }
 
     /// As its line begins.
@@ -197,7 +196,7 @@ impl Block {
 
     /// The keyword with this name.
     fn find(self, name: &str) -> Option<&'static Keyword> {
-        self.keywords().iter().find(|keyword| keyword.name == name)
+        self.keywords().find(|keyword| keyword.name == name)
     }
 }
 
@@ -288,7 +287,7 @@ fn unknown(statement: &Statement, block: Block) -> Finding {
     }
     let what = format!("unknown keyword {shown} in {}", block.name());
     let finding = Finding::new(word.span, what);
-    let names = block.keywords().iter().map(|keyword| keyword.name);
+    let names = block.keywords().map(|keyword| keyword.name);
     match nearest(name, names) {
         Some(right) => {
             let what = match statement.block {
@@ -316,9 +315,9 @@ pub(super) fn is_repeated(block: Block, name: &str) -> bool {
 
 /// The blocks that know a keyword.
 fn homes(name: &str) -> Vec<&'static str> {
-    let all = Block::ALL.iter();
-    let homes = all.filter(|(_, keywords)| keywords.iter().any(|it| it.name == name));
-    homes.map(|(block, _)| block.name()).collect()
+    let all = Block::ALL.iter().map(|(block, _)| *block);
+    let homes = all.filter(|block| block.find(name).is_some());
+    homes.map(Block::name).collect()
 }
 
 /// Every keyword of the LVS side without a block, in each of its blocks, with a value.
@@ -326,9 +325,10 @@ fn homes(name: &str) -> Vec<&'static str> {
 pub(super) fn samples() -> Vec<(Block, &'static str, &'static str)> {
     let all = Block::ALL
         .into_iter()
-        .filter(|(block, _)| *block <= Block::Ssl && !matches!(block, Block::Root));
-    let of = |(block, keywords): (Block, &'static [Keyword])| {
-        let plain = keywords.iter().filter(|it| it.block.is_none());
+        .map(|(block, _)| block)
+        .filter(|block| *block <= Block::Ssl && !matches!(block, Block::Root));
+    let of = |block: Block| {
+        let plain = block.keywords().filter(|it| it.block.is_none());
         plain.map(move |it| (block, it.name, sample(block, it.name)))
     };
     all.flat_map(of).collect()
@@ -381,8 +381,8 @@ mod tests {
 
     #[test]
     fn no_block_knows_a_keyword_twice() {
-        for (block, keywords) in Block::ALL {
-            let mut names: Vec<_> = keywords.iter().map(|it| it.name).collect();
+        for (block, _) in Block::ALL {
+            let mut names: Vec<_> = block.keywords().map(|it| it.name).collect();
             names.sort_unstable();
             let count = names.len();
             names.dedup();
@@ -392,8 +392,8 @@ mod tests {
 
     #[test]
     fn an_old_name_stands_for_one_that_its_block_knows() {
-        for (block, keywords) in Block::ALL {
-            for old in keywords.iter().filter_map(|it| it.old_for) {
+        for (block, _) in Block::ALL {
+            for old in block.keywords().filter_map(|it| it.old_for) {
                 assert!(block.find(old).is_some(), "{block:?} {old}");
             }
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A virtual server as services of ours: what all servers share stands on the service.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use super::checker::{self, UsualPort};
 use super::group::{Endpoint, Placed};
@@ -11,8 +11,9 @@ use super::service::Virtual;
 use crate::diagnostic::{Finding, Findings};
 use crate::import::document::{Entry, Item, Value};
 use crate::import::keepalived::draft::Draft;
+use crate::import::service::identity;
 use crate::import::statement::Remarks;
-use crate::model::{AddressFamily, Protocol};
+use crate::model::{AddressFamily, ServiceKey};
 
 /// Writes a service for each of its addresses.
 pub(super) fn services(service: &Virtual, draft: &mut Draft<'_>) {
@@ -55,7 +56,7 @@ impl At {
 fn one(service: &Virtual, endpoint: Endpoint) -> Item {
     let at = At::of(endpoint);
     let port = at.port;
-    let mut entries = identity(service, endpoint);
+    let mut entries = identity(&key(service, endpoint));
     let mut put = |key: &str, value: Value| entries.push(Entry::new(key, value));
     put("scheduler", Value::word(service.scheduler));
     if !service.flags.is_empty() {
@@ -89,42 +90,31 @@ fn one(service: &Virtual, endpoint: Endpoint) -> Item {
     item
 }
 
-/// The keys that say which service it is.
-fn identity(service: &Virtual, endpoint: Endpoint) -> Vec<Entry> {
+/// Which service it is.
+pub(super) fn key(service: &Virtual, endpoint: Endpoint) -> ServiceKey {
     match endpoint {
-        Endpoint::Address(address, port) => {
-            let address = Value::text(SocketAddr::new(address, port));
-            let mut entries = vec![Entry::new("address", address)];
-            if service.protocol != Protocol::Tcp {
-                let protocol = service.protocol.to_string().to_ascii_lowercase();
-                entries.push(Entry::new("protocol", Value::Word(protocol)));
-            }
-            entries
-        }
-        Endpoint::Mark(mark, _) => {
-            let mut entries = vec![Entry::new("fwmark", Value::word(mark))];
-            if mark_family(service, endpoint) == Some(AddressFamily::Ipv6) {
-                entries.push(Entry::new("family", Value::word("ipv6")));
-            }
-            entries
-        }
+        Endpoint::Address(address, port) => ServiceKey::Address {
+            protocol: service.protocol,
+            address,
+            port,
+        },
+        Endpoint::Mark(mark, _) => ServiceKey::Fwmark {
+            mark,
+            family: mark_family(service, endpoint).unwrap_or(AddressFamily::Ipv4),
+        },
     }
 }
 
 /// The family of a service by mark: as written, or that of its servers.
 pub(super) fn mark_family(service: &Virtual, endpoint: Endpoint) -> Option<AddressFamily> {
     match endpoint {
-        Endpoint::Address(address, _) => Some(family_of(address)),
-        Endpoint::Mark(_, family) => family
-            .or(service.family)
-            .or_else(|| service.servers.first().map(|real| family_of(real.address))),
-    }
-}
-
-const fn family_of(address: IpAddr) -> AddressFamily {
-    match address {
-        IpAddr::V4(_) => AddressFamily::Ipv4,
-        IpAddr::V6(_) => AddressFamily::Ipv6,
+        Endpoint::Address(address, _) => Some(AddressFamily::of(address)),
+        Endpoint::Mark(_, family) => family.or(service.family).or_else(|| {
+            service
+                .servers
+                .first()
+                .map(|real| AddressFamily::of(real.address))
+        }),
     }
 }
 
@@ -298,7 +288,7 @@ pub(super) fn tell_of_addresses(service: &Virtual, out: &mut Findings) {
         let method = method(service, real);
         for placed in &service.endpoints {
             let family = mark_family(service, placed.endpoint);
-            let same = family == Some(family_of(real.address));
+            let same = family == Some(AddressFamily::of(real.address));
             let finding = match placed.endpoint {
                 _ if !same && !method.tunnels() => Finding::new(
                     real.span,

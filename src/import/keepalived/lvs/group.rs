@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::diagnostic::{Finding, Findings, Shown, Span};
 use crate::import::keepalived::value::{number, too_many};
 use crate::import::statement::{Statement, Word};
-use crate::model::AddressFamily;
+use crate::model::{AddressFamily, Fwmark};
 
 /// A range has at most so many addresses, and so have all groups together.
 const MOST: u128 = 65_536;
@@ -18,7 +18,7 @@ pub(super) enum Endpoint {
     /// An address, and a port; 0 is every port.
     Address(IpAddr, u16),
     /// A mark of the firewall, in a family if one is written.
-    Mark(u32, Option<AddressFamily>),
+    Mark(Fwmark, Option<AddressFamily>),
 }
 
 /// An endpoint and where it is written.
@@ -111,7 +111,7 @@ pub(super) fn mark(words: &[Word], span: Span, out: &mut Findings) -> Option<End
         out.error(span, "fwmark has no value");
         return None;
     };
-    let mark = number(word, 1..=u32::MAX, out)?;
+    let mark = Fwmark::new(number(word, 1..=u32::MAX, out)?)?;
     let family = match words.get(1) {
         Some(word) => Some(family(word, out)?),
         None => None,

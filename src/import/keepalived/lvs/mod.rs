@@ -23,7 +23,7 @@ use super::keywords::{Block, look};
 use super::value::only;
 use crate::diagnostic::{Finding, Findings, Span};
 use crate::import::statement::Statement;
-use crate::model::{AddressFamily, Protocol};
+use crate::model::ServiceKey;
 
 /// Our configuration takes so many servers of all services together.
 const MOST_SERVERS: usize = 200_000;
@@ -101,21 +101,12 @@ fn track_file(statement: &Statement, out: &mut Findings) -> Option<(Box<str>, Bo
     Some((name.text.clone(), only(file, out)?.text.clone()))
 }
 
-type Seen = HashMap<(Option<Protocol>, Endpoint), Span>;
+type Seen = HashMap<ServiceKey, Span>;
 
 /// Two services with the same address: keepalived loses one of them at a reload, and our configuration is wrong.
 fn tell_of_doubles(service: &Virtual, seen: &mut Seen, out: &mut Findings) {
     for placed in &service.endpoints {
-        let key = match placed.endpoint {
-            Endpoint::Address(..) => (Some(service.protocol), placed.endpoint),
-            Endpoint::Mark(mark, _) => {
-                let family = emit::mark_family(service, placed.endpoint);
-                (
-                    None,
-                    Endpoint::Mark(mark, Some(family.unwrap_or(AddressFamily::Ipv4))),
-                )
-            }
-        };
+        let key = emit::key(service, placed.endpoint);
         if let Some(first) = seen.insert(key, placed.span) {
             let finding = Finding::new(placed.span, "a second service with this address");
             let help = "keepalived has one of both, and loses it when it reloads";

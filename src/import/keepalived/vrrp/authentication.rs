@@ -3,7 +3,7 @@
 //! into a file of its own, and a finding says how.
 
 use super::value::{block, integer, remarked};
-use crate::diagnostic::{Finding, Findings, Shown, SourceMap, Span, position};
+use crate::diagnostic::{Finding, Findings, Shown, SourceMap, Span};
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::value::{number, only, too_many};
 use crate::import::statement::{Statement, Word};
@@ -307,7 +307,7 @@ impl Secret<'_> {
         if bare != &*self.word.text {
             return None;
         }
-        let line = position(&text, range.start).line;
+        let line = sources.position(file, range.start).line;
         let begin = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
         let quote = usize::from(written.starts_with('"'));
         let first = range.start - begin + quote + 1;
@@ -324,7 +324,7 @@ impl Secret<'_> {
 fn unseen(word: &Word, near: [&Statement; 2], sources: &SourceMap) -> Span {
     let line = |span: Span| {
         let (file, range) = sources.locate(span)?;
-        Some((file, position(&sources.text(file), range.start).line))
+        Some((file, sources.position(file, range.start).line))
     };
     let own = line(word.span);
     let places = near.into_iter().map(|it| it.keyword.span);
