@@ -57,3 +57,5 @@ pub mod probe;
 pub mod system;
 #[cfg(feature = "daemon")]
 pub mod vrrp;
+#[cfg(feature = "daemon")]
+pub mod web;

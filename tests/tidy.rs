@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("diagnostic", &["model"]),
     ("codec", &["model"]),
@@ -36,6 +36,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &["model", "codec", "health", "system", "kernel", "net"],
     ),
     ("control", &["model", "engine"]),
+    ("web", &["model", "control"]),
 ];
 
 /// The modules that do no I/O, read no clock and are not async.

@@ -28,6 +28,7 @@ mod tree;
 mod tunnel;
 mod value;
 mod virtual_router;
+mod web;
 mod yaml;
 
 use std::borrow::Cow;
@@ -147,6 +148,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
     let sync = section("connection_sync");
     let sync = sync.map(|entry| connection_sync::read(entry, has_routers, out));
     let peer = section("peer").map(|entry| peer::read(entry, out));
+    let web = section("web").map(|entry| web::read(entry, out));
     let checks = section("checks").map(|entry| NamedChecks::read(&entry.value, out));
     let checks = checks.unwrap_or_default();
     let defaults = section("defaults").map(|entry| Defaults::read(&entry.value, &checks, out));
@@ -179,6 +181,7 @@ fn read_text(running: Option<&Config>, text: &str, out: &mut Findings) -> Result
             // What is wrong with it is noted.
             connection_sync: sync.and_then(Result::ok),
             peer: peer.and_then(Result::ok),
+            web: web.and_then(Result::ok).unwrap_or_default(),
         },
         parts: outline.map(|outline| Parts {
             outline,

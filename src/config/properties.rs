@@ -24,7 +24,7 @@ use crate::model::{
     ProbePath, Protocol, Quorum, QuorumUnit, RabbitmqProbe, Rank, RealServer, RealTimePriority,
     Retry, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey, ServiceSettings, SmtpProbe,
     StatusRange, SyncRoles, TcpTalk, Thresholds, Tls, Tunnel, TunnelChecksum, TunnelKind, UdpProbe,
-    Weight,
+    WebListener, WebPath, WebTls, Weight,
 };
 
 fn address(family: AddressFamily) -> BoxedStrategy<IpAddr> {
@@ -663,6 +663,42 @@ fn peer() -> impl Strategy<Value = Peer> {
     })
 }
 
+/// Each at a port of its own.
+fn web() -> impl Strategy<Value = Vec<WebListener>> {
+    let tls = ("/k/[^\0/]{0,20}x", "/k/[^\0/]{0,20}x");
+    let tls = tls.prop_map(|(certificate, key)| WebTls {
+        certificate: std::path::Path::new(&certificate).into(),
+        key: std::path::Path::new(&key).into(),
+    });
+    let one = (
+        prop_oneof![
+            Just("127.0.0.1"),
+            Just("0.0.0.0"),
+            Just("::"),
+            Just("2001:db8::1")
+        ],
+        "(/[a-z0-9._~-]{0,5}[a-z]){0,3}",
+        milliseconds(1_000..=3_600_000),
+        option::of("/k/[^\0/]{0,20}x"),
+        any::<bool>(),
+        option::of(tls),
+    );
+    vec(one, 0..3).prop_map(|all| {
+        let all = all.into_iter().zip(8100..);
+        let all = all.map(
+            |((ip, path, refresh, users, actions, tls), port)| WebListener {
+                listen: (ip.parse::<std::net::IpAddr>().unwrap(), port).into(),
+                path: WebPath::new(if path.is_empty() { "/" } else { &path }).unwrap(),
+                refresh,
+                actions: actions && users.is_some(),
+                users_file: users.map(|it| std::path::Path::new(&it).into()),
+                tls,
+            },
+        );
+        all.collect()
+    })
+}
+
 pub(crate) fn config() -> impl Strategy<Value = Config> {
     let ipvs = (
         option::of(seconds()),
@@ -704,15 +740,16 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
         director_settings(),
         routers().boxed(),
         // On the heap: a thread of a test has little stack.
-        (option::of(connection_sync()), option::of(peer())).boxed(),
+        (option::of(connection_sync()), option::of(peer()), web()).boxed(),
     )
         .prop_map(
-            |(services, ipvs, director, routers, (connection_sync, peer))| Config {
+            |(services, ipvs, director, routers, (connection_sync, peer, web))| Config {
                 services: services.into_iter().collect(),
                 ipvs,
                 director,
                 connection_sync,
                 peer,
+                web,
                 routers,
             },
         )

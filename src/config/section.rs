@@ -70,6 +70,7 @@ pub(super) const FILE: Section = Section {
         "virtual_routers",
         "connection_sync",
         "peer",
+        "web",
         "checks",
         "defaults",
         "pools",
@@ -148,6 +149,18 @@ pub(super) const CONNECTION_SYNC: Section = Section {
 pub(super) const PEER: Section = Section {
     name: "peer",
     own: &["address", "bind", "key_file"],
+    shared: &[],
+};
+/// An item of `web`.
+pub(super) const WEB: Section = Section {
+    name: "web",
+    own: &["listen", "path", "refresh", "users_file", "actions", "tls"],
+    shared: &[],
+};
+/// `tls` of an item of `web`.
+pub(super) const WEB_TLS: Section = Section {
+    name: "web.tls",
+    own: &["certificate", "key"],
     shared: &[],
 };
 /// An item of `track` of a virtual router.
@@ -425,13 +438,15 @@ pub(super) const CHECK_VIP: Section = Section {
 };
 
 /// Every section: the whole schema, for documentation and tests.
-pub static SECTIONS: [Section; 40] = [
+pub static SECTIONS: [Section; 42] = [
     FILE,
     DIRECTOR,
     IPVS,
     VIRTUAL_ROUTER,
     CONNECTION_SYNC,
     PEER,
+    WEB,
+    WEB_TLS,
     TRACK,
     TRACK_SCRIPT,
     AUTHENTICATION,

@@ -212,6 +212,8 @@ fn every_key_that_a_section_lists_is_read() {
                     format!("{name}: {{{key}: }}")
                 }
                 "a virtual service" => format!("virtual_services: [{{{key}: }}]"),
+                "web" => format!("web: [{{{key}: }}]"),
+                "web.tls" => format!("web: [{{tls: {{{key}: }}}}]"),
                 "a virtual router" => format!("virtual_routers: [{{{key}: }}]"),
                 "an object of track" => format!("virtual_routers: [{{track: [{{{key}: }}]}}]"),
                 "track.script" => {

@@ -35,7 +35,7 @@ pub use client::{Answers, Client};
 pub use failure::ClientError;
 pub use hello::{Hello, Incompatible};
 pub use peer::{Access, Peer};
-pub use reply::{Item, Overruling, Reloaded, Remembered, ReplyLine, Told};
+pub use reply::{Carried, Item, Overruling, Reloaded, Remembered, ReplyLine, Told};
 pub use request::{ClientLine, Misunderstood, Request};
 pub use server::{Asked, Limits, serve, serve_within};
 pub use socket::{ControlSocket, OpenError};

@@ -45,6 +45,15 @@ pub enum Item {
     Standings(Box<Remembered>),
 }
 
+/// An order that has been carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// For how many servers it changed something.
+    pub servers: u64,
+    /// Why it could not be written down, if it could not: it holds only until the director ends.
+    pub not_written: Option<String>,
+}
+
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {

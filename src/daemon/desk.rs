@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where the control socket's requests are answered: from snapshots, never by the engine.
 
-use std::cell::Cell;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,10 +17,10 @@ use super::state::Tried;
 use super::status::{peer_status, remembered, status, told};
 use super::vrrp::RouterViews;
 use crate::control::{
-    self, Asked, ControlSocket, Item, Peer, Reloaded, Replies, Request, Status, Unanswered,
+    self, Asked, Carried, ControlSocket, Item, Peer, Reloaded, Replies, Request, Status, Unanswered,
 };
 use crate::engine::{Command, CommandId, ReloadId, Snapshot};
-use crate::model::{DrainTerms, ServiceKey};
+use crate::model::{DrainTerms, OrderFor, ServiceKey};
 
 /// A client that watches gets at most one update in this time.
 const WATCH_PERIOD: Duration = Duration::from_millis(250);
@@ -29,7 +28,7 @@ const WATCH_PERIOD: Duration = Duration::from_millis(250);
 const LONGEST_WRITE: Duration = Duration::from_secs(2);
 
 /// Lets other hosts be master of the virtual routers with these names.
-pub(super) type HandOver = Box<dyn Fn(&[String])>;
+pub(super) type HandOver = Box<dyn Fn(&[String]) + Send + Sync>;
 
 /// The sources of answers.
 pub(super) struct Desk {
@@ -44,13 +43,13 @@ pub(super) struct Desk {
     /// Sends all connections to the other director's kernel.
     pub(super) bulk: Bulk,
     /// Asks for a reload, and returns the request's number.
-    pub(super) reload: Box<dyn Fn() -> ReloadId>,
+    pub(super) reload: Box<dyn Fn() -> ReloadId + Send + Sync>,
     /// Hands an operator's command to the engine.
-    pub(super) order: Box<dyn Fn(Command)>,
+    pub(super) order: Box<dyn Fn(Command) + Send + Sync>,
     /// The last command whose outcome was written, or could not be.
     pub(super) written: watch::Receiver<Tried>,
     /// The number of the last command.
-    pub(super) commands: Cell<u64>,
+    pub(super) commands: AtomicU64,
     /// The clock that the snapshots' moments come from.
     pub(super) clock: Clock,
     /// The configuration file.
@@ -58,17 +57,16 @@ pub(super) struct Desk {
 }
 
 /// Answers everybody who may ask, for ever. It has to run inside a [`tokio::task::LocalSet`].
-pub(super) async fn serve(socket: &ControlSocket, desk: Desk) {
-    let desk = Rc::new(desk);
+pub(super) async fn serve(socket: &ControlSocket, desk: Arc<Desk>) {
     let answer = move |asked: Asked, replies: Replies| {
-        let desk = Rc::clone(&desk);
+        let desk = Arc::clone(&desk);
         async move { desk.answer(asked, &replies).await }
     };
     control::serve(socket, answer).await;
 }
 
 impl Desk {
-    async fn answer(&self, asked: Asked, replies: &Replies) -> Result<(), Unanswered> {
+    async fn answer(self: &Arc<Self>, asked: Asked, replies: &Replies) -> Result<(), Unanswered> {
         match asked.request {
             Request::Status {
                 services,
@@ -90,10 +88,7 @@ impl Desk {
                 templates,
                 force,
             } => {
-                let id = CommandId(self.commands.get() + 1);
-                self.commands.set(id.0);
-                let command = Command {
-                    id,
+                let wanted = OrderFor {
                     servers,
                     order,
                     terms: DrainTerms {
@@ -101,10 +96,12 @@ impl Desk {
                         templates,
                     },
                     force,
-                    by: who(asked.peer).into(),
-                    given: u64::try_from(Clock::since_1970().as_millis()).unwrap_or(u64::MAX),
                 };
-                self.order(command, replies).await
+                let ordered = self.order(wanted, &who(asked.peer)).await?;
+                if let Some(why) = ordered.not_written {
+                    replies.item(Item::NotWritten(why)).await?;
+                }
+                replies.item(Item::Ordered(ordered.servers)).await
             }
             Request::Failover { router } => {
                 let by = who(asked.peer);
@@ -159,7 +156,11 @@ impl Desk {
         self.published.latest().ok_or_else(starting)
     }
 
-    async fn status(&self, only: &Arc<[ServiceKey]>, replies: &Replies) -> Result<(), Unanswered> {
+    async fn status(
+        self: &Arc<Self>,
+        only: &Arc<[ServiceKey]>,
+        replies: &Replies,
+    ) -> Result<(), Unanswered> {
         let snapshot = self.latest()?;
         for key in &**only {
             if !snapshot.config.services.contains_key(key) {
@@ -173,36 +174,37 @@ impl Desk {
 
     /// Takes the snapshot when it is this answer's turn: a slow reader skips the ones between.
     async fn send_status(
-        &self,
+        self: &Arc<Self>,
         only: &Arc<[ServiceKey]>,
         replies: &Replies,
     ) -> Result<(), Unanswered> {
-        let (published, only) = (Arc::clone(&self.published), Arc::clone(only));
-        let (clock, path, routers) = (self.clock, self.path.clone(), self.routers.clone());
-        let bulk = self.bulk.clone();
-        let channel = self.channel.clone();
-        let make = move || {
-            let (latest, now) = (published.latest(), clock.now());
-            // There has been one, and it is only ever replaced by the next.
-            let peer = latest.as_ref().filter(|_| only.is_empty());
-            let peer = peer.and_then(|snapshot| peer_status(snapshot, &channel, now));
-            let made = latest.map(|snapshot| status(&snapshot, now, &path, &only));
-            Item::Status(Box::new(Status {
-                peer,
-                routers: if only.is_empty() {
-                    routers.status(now)
-                } else {
-                    Vec::new()
-                },
-                connection_sync: bulk.status(now).filter(|_| only.is_empty()),
-                ..made.unwrap_or_default()
-            }))
-        };
+        let (desk, only) = (Arc::clone(self), Arc::clone(only));
+        // There has been a snapshot, and it is only ever replaced by the next.
+        let make = move || Item::Status(Box::new(desk.status_now(&only).unwrap_or_default()));
         replies.made(make).await
     }
 
+    /// How these services are now, or all and everything else when there are none; `None` before the first snapshot.
+    pub(super) fn status_now(&self, only: &[ServiceKey]) -> Option<Status> {
+        let (snapshot, now) = (self.published.latest()?, self.clock.now());
+        let of_services = status(&snapshot, now, &self.path, only);
+        if !only.is_empty() {
+            return Some(of_services);
+        }
+        Some(Status {
+            peer: peer_status(&snapshot, &self.channel, now),
+            routers: self.routers.status(now),
+            connection_sync: self.bulk.status(now),
+            ..of_services
+        })
+    }
+
     /// A status for every change, the last one always. Services that have left the configuration are left out.
-    async fn watch(&self, only: &Arc<[ServiceKey]>, replies: &Replies) -> Result<(), Unanswered> {
+    async fn watch(
+        self: &Arc<Self>,
+        only: &Arc<[ServiceKey]>,
+        replies: &Replies,
+    ) -> Result<(), Unanswered> {
         let mut changes = self.published.changes();
         self.status(only, replies).await?;
         loop {
@@ -284,11 +286,26 @@ impl Desk {
         replies.item(Item::Reload(answer)).await
     }
 
-    async fn order(&self, command: Command, replies: &Replies) -> Result<(), Unanswered> {
+    /// Hands in an order, and waits until it has been carried out and written down. `by` says who gave it.
+    pub(super) async fn order(&self, wanted: OrderFor, by: &str) -> Result<Carried, Unanswered> {
         let mut changes = self.published.changes();
         self.latest()?;
-        let id = command.id;
-        (self.order)(command);
+        let id = CommandId(self.commands.fetch_add(1, Ordering::Relaxed) + 1);
+        let OrderFor {
+            servers,
+            order,
+            terms,
+            force,
+        } = wanted;
+        (self.order)(Command {
+            id,
+            servers,
+            order,
+            terms,
+            force,
+            by: by.into(),
+            given: u64::try_from(Clock::since_1970().as_millis()).unwrap_or(u64::MAX),
+        });
         let answer = loop {
             if let Some(answer) = self.latest()?.answers.get(&id) {
                 break answer.clone();
@@ -296,13 +313,12 @@ impl Desk {
             next(&mut changes).await?;
         };
         // Also one that is refused is written: the kernel's refusal leaves the order in force.
-        let unwritten = self.unwritten(id).await;
+        let not_written = self.unwritten(id).await;
         let servers = answer.map_err(|why| Unanswered::Refused(why.to_string()))?;
-        if let Some(why) = unwritten {
-            replies.item(Item::NotWritten(why)).await?;
-        }
-        let servers = u64::try_from(servers).unwrap_or(u64::MAX);
-        replies.item(Item::Ordered(servers)).await
+        Ok(Carried {
+            servers: u64::try_from(servers).unwrap_or(u64::MAX),
+            not_written,
+        })
     }
 
     /// Waits until the outcome of a command is written down: a director that is killed then must know it when it starts

@@ -42,6 +42,7 @@ mod shell;
 mod state;
 mod status;
 mod vrrp;
+mod web;
 mod why;
 
 pub use args::main;

@@ -109,10 +109,15 @@ fn warn_of_empty(config: &Config, orders: &Orders) {
 
 /// Connects to the kernel.
 pub(super) fn open() -> Result<Ipvs, Failure> {
-    Ipvs::open().map_err(|error| match error {
+    Ipvs::open().map_err(not_open)
+}
+
+/// Why IPVS is needed and not there.
+pub(super) fn not_open(error: OpenError) -> Failure {
+    match error {
         OpenError::NotPermitted => Failure::permission(error),
         OpenError::NoIpvs | OpenError::Netlink(_) => Failure::failed(error),
-    })
+    }
 }
 
 /// `director check`.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director run`: the threads, the signals, the end.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -23,10 +23,11 @@ use super::clock::Clock;
 use super::desk::{self, Desk, HandOver};
 use super::ending::{Ending, Signals, heed_and_tell, leave};
 use super::exchange::{Exchange, TableEvent, table_events};
+use super::kernel::LocalKernel;
 use super::lan;
 use super::loader::Loader;
 use super::log;
-use super::oneshot::{follow, open};
+use super::oneshot::{follow, not_open};
 use super::pair::{self, KeyFile, PairChannel, PeerSender};
 use super::published::Published;
 use super::recorder::Recorder;
@@ -36,11 +37,12 @@ use super::state::{
     WRITE_INTERVAL, WallTime, take_mastership,
 };
 use super::vrrp::{RouterViews, VrrpFollower, VrrpOrders, VrrpThread};
+use super::web;
 use crate::config::Follower;
 use crate::control::ControlSocket;
 use crate::engine::{Command, Engine, Event, PeerNews, ReloadId, Start, count};
 use crate::health::{ProbeRequest, RunId, WireId};
-use crate::kernel::{Ipvs, Lookout};
+use crate::kernel::Lookout;
 use crate::model::{Config, DirectorSettings, ProbeReport, Recalled, Timestamp, WireNews};
 use crate::probe::{self, WireOrder};
 use crate::system::{keep_memory_small, lock_memory};
@@ -105,7 +107,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let path = path.to_owned();
     let loader = Loader::new(path.clone(), follower, events.clone(), orders_to_routers);
     let bulk = bulk(&published, virtual_routers.views(), clock)?;
-    let desk = Desk {
+    let desk = with_pages(Desk {
         published,
         bulk: bulk.clone(),
         routers: virtual_routers.views(),
@@ -114,15 +116,18 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         reload: reload_by(&loader),
         order: orders_to(&events),
         written,
-        commands: Cell::new(0),
+        commands: AtomicU64::new(0),
         clock,
         path,
-    };
+    })?;
     let over_the_channel = (pair.tables, pair.sender);
     let exchange = exchange(over_the_channel, &bulk, &latest, &virtual_routers);
     let (room, local) = (room(), LocalSet::new());
-    let wires = probe::hold_wires(orders, room.wires, wire_reporter(&events));
-    let mut wires = Box::pin(wires);
+    let mut wires = Box::pin(probe::hold_wires(
+        orders,
+        room.wires,
+        wire_reporter(&events),
+    ));
     let (ending, holds) = local.block_on(&runtime, async {
         tokio::select! {
             () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => (Ending::Stop, true),
@@ -146,6 +151,14 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     // A thread that reads a password from a disk that hangs must not keep the director.
     runtime.shutdown_background();
     ended
+}
+
+/// The desk, and the thread that shows browsers what it says.
+fn with_pages(desk: Desk) -> Result<Arc<Desk>, Failure> {
+    let desk = Arc::new(desk);
+    let failed = |error| Failure::failed(format!("start the thread of the status page: {error}"));
+    web::start(&desk).map_err(failed)?;
+    Ok(desk)
 }
 
 /// The runtime of the main thread, and the signals, which are heeded from now on.
@@ -228,7 +241,7 @@ fn keep_in_memory(settings: &DirectorSettings) {
 
 /// Starts the engine's thread. The second value is closed when it ends, by a defect, too.
 fn begin(
-    shell: Shell<Ipvs>,
+    shell: Shell<LocalKernel>,
     start: Start,
     inbox: Receiver<Event>,
 ) -> Result<(JoinHandle<ExitCode>, oneshot::Receiver<()>), Failure> {
@@ -322,13 +335,13 @@ fn hand_over_by(orders: VrrpOrders) -> HandOver {
 }
 
 /// Hands the wish for a reload to the loader.
-fn reload_by(loader: &Arc<Loader>) -> Box<dyn Fn() -> ReloadId> {
+fn reload_by(loader: &Arc<Loader>) -> Box<dyn Fn() -> ReloadId + Send + Sync> {
     let loader = Arc::clone(loader);
     Box::new(move || loader.ask())
 }
 
 /// Hands the orders of operators to the engine.
-fn orders_to(events: &Sender<Event>) -> Box<dyn Fn(Command)> {
+fn orders_to(events: &Sender<Event>) -> Box<dyn Fn(Command) + Send + Sync> {
     let events = events.clone();
     // The engine may have ended by itself.
     Box::new(move |command| drop(events.send(Event::Ordered(Box::new(command)))))
@@ -348,12 +361,13 @@ fn furnish(
     options: &Options,
     (clock, instance): (Clock, u64),
     senders: Senders,
-) -> Result<(Shell<Ipvs>, Start, Vec<Mastership>), Failure> {
+) -> Result<(Shell<LocalKernel>, Start, Vec<Mastership>), Failure> {
     let mut owned = OwnedFile::open(&config.director.state_file).map_err(Failure::failed)?;
     let left = take_mastership(&config.director.state_file);
     let configured = config.routers.iter();
     let still =
         configured.filter(|(name, router)| left.iter().any(|left| left.is_of(name, router)));
+    let needs_ipvs = !config.services.is_empty() || config.connection_sync.is_some();
     let remembered = &config.director.remembered_file;
     let mut remembered = RememberedFile::open(remembered).map_err(Failure::failed)?;
     let start = Start {
@@ -367,7 +381,10 @@ fn furnish(
         origin: instance,
         config,
     };
-    let kernel = open()?;
+    let kernel = LocalKernel::open(needs_ipvs).map_err(not_open)?;
+    if matches!(kernel, LocalKernel::Without) {
+        info!("this kernel has no IPVS; without virtual services nothing here needs it");
+    }
     let remembered = RememberedWriter::start(remembered, WRITE_INTERVAL)
         .map_err(|error| Failure::failed(format!("start the thread that remembers: {error}")))?;
     let seed = u64::from(std::process::id());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adoption, Checks, ConfiguredRouter, ConnectionSync, DrainTerms, Failover, Peer, PoolRules,
-    Rank, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings,
+    Rank, RealServer, Seconds, ServerKey, ServiceKey, ServiceSettings, WebListener,
 };
 
 /// Everything a configuration file says, with every default filled in.
@@ -33,6 +33,9 @@ pub struct Config {
     /// The other director of a pair; `None` when this one is alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<Peer>,
+    /// Where the director shows its state to browsers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub web: Vec<WebListener>,
 }
 
 /// One virtual service as configured.

@@ -36,6 +36,7 @@ mod tripwire;
 mod units;
 mod virtual_router;
 mod vrrp;
+mod web;
 
 pub use asked::{AskedWeight, Percent};
 pub use beliefs::{Belief, Beliefs};
@@ -54,7 +55,7 @@ pub use host::{
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
     SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
-pub use order::{Order, Ordered, Orders};
+pub use order::{Order, OrderFor, Ordered, Orders};
 pub use overruled::{Overruled, PeerStanding};
 pub use peer::Peer;
 pub use pool::{
@@ -93,3 +94,4 @@ pub use virtual_router::{
     Consequence, Preempt, Tracked, TrackedObject, TrackedScript, VirtualRouter,
 };
 pub use vrrp::{Centiseconds, ChecksumForm, Priority, Vrid, VrrpPassword, VrrpVersion};
+pub use web::{NotAWebPath, WebListener, WebPath, WebTls};

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ServerKey, ServiceKey, Weight};
+use super::{DrainTerms, ServerKey, ServiceKey, Weight};
 
 /// An order for one real server of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,19 @@ pub struct Ordered {
     pub server: ServerKey,
     /// The order.
     pub order: Order,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderFor {
+    /// For whom: real servers of services of the running configuration.
+    pub servers: Vec<(ServiceKey, ServerKey)>,
+    /// The order; `None` takes one back.
+    pub order: Option<Order>,
+    /// How a drain ends, when it is one.
+    pub terms: DrainTerms,
+    /// Also when a service is left without a server that takes new connections.
+    pub force: bool,
 }
 
 /// All orders in force.

@@ -14,7 +14,7 @@ use crate::model::{
     AddressFamily, Adoption, Config, ConfiguredServer, ConfiguredService, ConnectionSync,
     DirectorSettings, DrainTerms, Failover, ForwardingMethod, IpvsSettings, Peer, PoolRules,
     Protocol, QuorumUnit, Rank, Scheduler, SchedulerFlags, Seconds, ServerKey, ServiceKey,
-    ServiceSettings, SyncRoles, Tunnel, TunnelChecksum, TunnelKind,
+    ServiceSettings, SyncRoles, Tunnel, TunnelChecksum, TunnelKind, WebListener, WebTls,
 };
 
 /// The configuration as a file that [`super::parse`] reads back to the same value.
@@ -37,6 +37,7 @@ impl Display for File<'_> {
             routers,
             connection_sync,
             peer,
+            web,
         } = self.0;
         write_director(director, f)?;
         write_ipvs(ipvs, f)?;
@@ -47,6 +48,7 @@ impl Display for File<'_> {
         if let Some(peer) = peer {
             write_peer(peer, f)?;
         }
+        write_web(web, f)?;
         if services.is_empty() {
             return f.write_str("virtual_services: []\n");
         }
@@ -123,6 +125,36 @@ fn write_peer(peer: &Peer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  bind: \"{bind}\"")?;
     }
     writeln!(f, "  key_file: {}", Quoted(&key_file.to_string_lossy()))
+}
+
+fn write_web(listeners: &[WebListener], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if listeners.is_empty() {
+        return Ok(());
+    }
+    f.write_str("web:\n")?;
+    for listener in listeners {
+        let WebListener {
+            listen,
+            path,
+            refresh,
+            users_file,
+            actions,
+            tls,
+        } = listener;
+        writeln!(f, "  - listen: \"{listen}\"")?;
+        writeln!(f, "    path: \"{path}\"")?;
+        writeln!(f, "    refresh: {}", duration::write(*refresh))?;
+        if let Some(file) = users_file {
+            writeln!(f, "    users_file: {}", Quoted(&file.to_string_lossy()))?;
+        }
+        writeln!(f, "    actions: {actions}")?;
+        if let Some(WebTls { certificate, key }) = tls {
+            let certificate = certificate.to_string_lossy();
+            writeln!(f, "    tls:\n      certificate: {}", Quoted(&certificate))?;
+            writeln!(f, "      key: {}", Quoted(&key.to_string_lossy()))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_sync(sync: &ConnectionSync, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -147,6 +147,7 @@ impl Reading {
             routers: self.config.routers.clone(),
             connection_sync: self.config.connection_sync.clone(),
             peer: self.config.peer.clone(),
+            web: self.config.web.clone(),
         };
         Some((config, keys))
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests and their answers, from snapshots that a test publishes in the engine's place.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -42,7 +41,7 @@ impl Office {
         let served = Served::by(async move |socket| {
             let number = AtomicU64::new(0);
             let (views, clock) = (RouterViews::default(), Clock::start());
-            let desk = Desk {
+            let desk = Arc::new(Desk {
                 bulk: Bulk::start(Arc::clone(&shown), views.clone(), clock).unwrap(),
                 routers: views,
                 channel: ChannelView::default(),
@@ -54,10 +53,10 @@ impl Office {
                 }),
                 order: Box::new(|_| ()),
                 written: tokio::sync::watch::channel(tried).1,
-                commands: Cell::new(0),
+                commands: AtomicU64::new(0),
                 clock,
                 path: PathBuf::from("/etc/lvs-director/director.yaml"),
-            };
+            });
             serve(socket, desk).await;
         });
         Self {

@@ -61,6 +61,7 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
         },
         routers: BTreeMap::new(),
         connection_sync: None,
+        web: Vec::new(),
         peer: None,
         director: DirectorSettings {
             remembered_file: "/nowhere".into(),

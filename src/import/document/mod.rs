@@ -10,12 +10,13 @@ use std::fmt::Display;
 pub use self::merge::Conflict;
 
 /// The sections in the order in which they are written.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "director",
     "ipvs",
     "virtual_routers",
     "connection_sync",
     "peer",
+    "web",
     "checks",
     "defaults",
     "pools",

@@ -91,7 +91,7 @@ impl Reason {
             Self::Threshold => {
                 "becomes upper_threshold: clients above it are refused, and do not wait"
             }
-            Self::Page => "the director has no status page yet",
+            Self::Page => "the director's own status page has no such setting",
             Self::Slow => "this scheduler does not share by weights",
             Self::Observe => "what clients meet counts in the way of passive: true",
         }

@@ -39,7 +39,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let proxies = proxy::Proxies::read(&sections, &mut aside, reading.out);
     let mut services = service::Services::new(&proxies, &vips, &mut aside, reading.out);
     services.read();
-    let (services, idle) = (services.all, services.idle);
+    let (services, pages, idle) = (services.all, services.pages, services.idle);
     aside.tell(reading.out);
     if services.is_empty() && !reading.out.has_errors() {
         let place = reading.sources.span(file, 0..0);
@@ -57,6 +57,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
         &name,
         &sections.head,
         &services,
+        pages,
         idle,
         about_defaults,
     ))

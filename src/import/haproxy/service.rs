@@ -14,6 +14,7 @@ use super::scheduler::{self, Scheduling};
 use super::sections::Kind;
 use super::server::{self, Server};
 use crate::diagnostic::{Finding, Findings, Fix, Shown, Span};
+use crate::import::Item;
 use crate::import::statement::Remarks;
 
 /// A virtual service.
@@ -39,6 +40,8 @@ pub(super) struct Services<'a, 's> {
     pub(super) aside: &'a mut Aside,
     pub(super) out: &'a mut Findings,
     pub(super) all: Vec<Service<'s>>,
+    /// Listeners of the status page.
+    pub(super) pages: Vec<Item>,
     /// Where each address and port was named.
     seen: HashMap<(IpAddr, u16), Span>,
     /// The longest time that a connection may say nothing.
@@ -71,6 +74,7 @@ impl<'a, 's> Services<'a, 's> {
             aside,
             out,
             all: Vec::new(),
+            pages: Vec::new(),
             seen: HashMap::new(),
             idle: None,
             used: Vec::new(),
@@ -102,7 +106,8 @@ impl<'a, 's> Services<'a, 's> {
         if let Some(page) =
             Page::of(front).filter(|_| !has_servers || front.section.last_of("stats").is_some())
         {
-            self.out.push(page.finding());
+            let listeners = page.carried_over(self.out);
+            self.pages.extend(listeners);
             if !has_servers {
                 return;
             }

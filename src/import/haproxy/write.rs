@@ -33,6 +33,7 @@ pub(super) fn write(
     name: &str,
     head: &[Box<str>],
     services: &[Service<'_>],
+    pages: Vec<Item>,
     idle: Option<Duration>,
     about_defaults: &[Box<str>],
 ) -> Document {
@@ -45,6 +46,9 @@ pub(super) fn write(
         let entry = Entry::new("tcp_timeout", Value::word(written_duration(seconds)));
         let remark = "the longest of timeout client, server and tunnel; the kernel's own is 15m";
         document.map("ipvs").push(entry.remark(remark));
+    }
+    if !pages.is_empty() {
+        *document.list("web") = pages;
     }
     let shared = Shared::of(services);
     defaults(&mut document, services, &shared, about_defaults);

@@ -33,6 +33,12 @@ impl SysctlName {
         &self.0
     }
 
+    /// Whether it is one of IPVS: `net.ipv4.vs...`.
+    #[must_use]
+    pub fn is_of_ipvs(&self) -> bool {
+        matches!(&*self.0, [net, family, vs, ..] if net == "net" && family == "ipv4" && vs == "vs")
+    }
+
     /// Whether this can be the name of a setting: each part is a plain file name and leads nowhere else.
     #[must_use]
     pub fn is_valid(&self) -> bool {

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The thread of the status page: it opens what the configuration in force says, and closes what it says no more.
+//!
+//! It has a runtime of its own: whatever browsers do there, no probe waits for them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::desk::Desk;
+use super::published::Published;
+use super::status::told;
+use crate::control::{Carried, Status, Told};
+use crate::model::{OrderFor, WebListener};
+use crate::system::step_back;
+use crate::web::{self, Board, Limits, Site, Source, Waiting, acceptor};
+
+/// The wait before a listener that could not be opened is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+impl Source for Arc<Desk> {
+    fn status(&self) -> Option<Status> {
+        self.status_now(&[])
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.published.changes()
+    }
+
+    fn events(&self, after: u64) -> Vec<Told> {
+        let Some(snapshot) = self.published.latest() else {
+            return Vec::new();
+        };
+        let now = self.clock.now();
+        let events = snapshot.history.after(after);
+        let events = events.filter_map(|(number, transition)| told(number, transition, now).ok());
+        events.collect()
+    }
+
+    fn order(&self, wanted: OrderFor, by: String) -> Waiting<Result<Carried, String>> {
+        let desk = Self::clone(self);
+        Box::pin(async move {
+            let carried = Desk::order(&desk, wanted, &by).await;
+            carried.map_err(|why| why.to_string())
+        })
+    }
+}
+
+/// Starts the thread. It ends with the process.
+pub(super) fn start(desk: &Arc<Desk>) -> io::Result<()> {
+    let (published, source) = (Arc::clone(&desk.published), Arc::clone(desk));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let run = move || {
+        // Checks and advertisements come first.
+        step_back();
+        let board = Arc::new(Board::new(Arc::new(source)));
+        LocalSet::new().block_on(&runtime, Listeners::new(board).follow(&published));
+    };
+    thread::Builder::new().name("web".to_owned()).spawn(run)?;
+    Ok(())
+}
+
+/// The listeners that are open.
+struct Listeners {
+    board: Arc<Board>,
+    open: BTreeMap<SocketAddr, Open>,
+    /// What could not be opened, and was told.
+    told: BTreeMap<SocketAddr, String>,
+}
+
+/// One that is open.
+struct Open {
+    listener: WebListener,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Listeners {
+    const fn new(board: Arc<Board>) -> Self {
+        Self {
+            board,
+            open: BTreeMap::new(),
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// Follows the configuration in force, for ever.
+    async fn follow(mut self, published: &Published) {
+        let mut changes = published.changes();
+        loop {
+            changes.borrow_and_update();
+            let config = published.latest().map(|it| Arc::clone(&it.config));
+            let wanted = config.as_ref().map_or(&[][..], |it| &it.web);
+            let all = self.reach(wanted).await;
+            let next = changes.changed();
+            let ended = if all {
+                next.await.is_err()
+            } else {
+                matches!(timeout(AGAIN, next).await, Ok(Err(_)))
+            };
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// Opens and closes until these are there, and returns whether all of them are.
+    async fn reach(&mut self, wanted: &[WebListener]) -> bool {
+        // What is closed first gives its address free.
+        self.open.retain(|_, open| wanted.contains(&open.listener));
+        self.told
+            .retain(|at, _| wanted.iter().any(|it| it.listen == *at));
+        for listener in wanted {
+            if self.open.contains_key(&listener.listen) {
+                continue;
+            }
+            match self.open_one(listener).await {
+                Ok(open) => {
+                    info!("status page at {}", shown(listener));
+                    self.told.remove(&listener.listen);
+                    self.open.insert(listener.listen, open);
+                }
+                Err(why) => self.tell(listener, why),
+            }
+        }
+        self.open.len() == wanted.len()
+    }
+
+    async fn open_one(&self, listener: &WebListener) -> Result<Open, String> {
+        let tls = listener.tls.as_ref().map(acceptor).transpose();
+        let tls = tls.map_err(|error| error.to_string())?;
+        let socket = TcpListener::bind(listener.listen).await;
+        let socket = socket.map_err(|error| format!("listen: {error}"))?;
+        let router = Site::new(listener.clone(), Arc::clone(&self.board)).router();
+        Ok(Open {
+            listener: listener.clone(),
+            task: spawn_local(web::serve(socket, tls, router, Limits::default())),
+        })
+    }
+
+    /// Once for each reason.
+    fn tell(&mut self, listener: &WebListener, why: String) {
+        if self.told.get(&listener.listen) != Some(&why) {
+            let seconds = AGAIN.as_secs();
+            warn!(
+                "status page at {}: {why}; tried again every {seconds} s, all else goes on",
+                shown(listener)
+            );
+            self.told.insert(listener.listen, why);
+        }
+    }
+}
+
+/// As a browser has it.
+fn shown(listener: &WebListener) -> String {
+    let scheme = if listener.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{}{}", listener.listen, listener.path)
+}
