@@ -104,8 +104,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let (engine, ended) = begin(shell, start, inbox)?;
     virtual_routers.resume(left);
     let orders_to_routers = (virtual_routers.orders(), pair.keys);
-    let path = path.to_owned();
-    let loader = Loader::new(path.clone(), follower, events.clone(), orders_to_routers);
+    let loader = Loader::new(path.to_owned(), follower, events.clone(), orders_to_routers);
     let bulk = bulk(&published, virtual_routers.views(), clock)?;
     let desk = with_pages(Desk {
         published,
@@ -118,16 +117,13 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         written,
         commands: AtomicU64::new(0),
         clock,
-        path,
+        path: path.to_owned(),
     })?;
     let over_the_channel = (pair.tables, pair.sender);
     let exchange = exchange(over_the_channel, &bulk, &latest, &virtual_routers);
     let (room, local) = (room(), LocalSet::new());
-    let mut wires = Box::pin(probe::hold_wires(
-        orders,
-        room.wires,
-        wire_reporter(&events),
-    ));
+    let report = wire_reporter(&events);
+    let mut wires = Box::pin(probe::hold_wires(orders, room.wires, report));
     let (ending, holds) = local.block_on(&runtime, async {
         tokio::select! {
             () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => (Ending::Stop, true),
