@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use nix::sys::socket::{setsockopt, sockopt};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
@@ -24,6 +26,8 @@ use crate::model::{OrderFor, WebListener};
 use crate::system::step_back;
 use crate::web::{self, Board, Limits, Site, Source, Waiting, acceptor};
 
+/// So many clients may wait to be accepted.
+const BACKLOG: u32 = 256;
 /// The wait before a listener that could not be opened is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -145,8 +149,7 @@ impl Listeners {
     async fn open_one(&self, listener: &WebListener) -> Result<Open, String> {
         let tls = listener.tls.as_ref().map(acceptor).transpose();
         let tls = tls.map_err(|error| error.to_string())?;
-        let socket = TcpListener::bind(listener.listen).await;
-        let socket = socket.map_err(|error| format!("listen: {error}"))?;
+        let socket = listen(listener.listen).map_err(|error| format!("listen: {error}"))?;
         let router = Site::new(listener.clone(), Arc::clone(&self.board)).router();
         Ok(Open {
             listener: listener.clone(),
@@ -165,6 +168,19 @@ impl Listeners {
             self.told.insert(listener.listen, why);
         }
     }
+}
+
+/// Listens there, also when the address is not at this host yet: a virtual address comes and goes.
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match at {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    // Without it the address must be here, and listening is tried again until it is.
+    let _ = setsockopt(&socket.as_fd(), sockopt::IpFreebind, &true);
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
 }
 
 /// As a browser has it.

@@ -60,7 +60,8 @@ impl WebPath {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         let segment = |it: &str| !it.is_empty() && it != "." && it != ".." && it.bytes().all(plain);
-        let good = text.len() <= Self::LONGEST && (rest.is_empty() || rest.split('/').all(segment));
+        let good = text == "/" || rest.split('/').all(segment);
+        let good = good && text.len() <= Self::LONGEST;
         good.then(|| Self(format!("/{rest}").into()))
     }
 

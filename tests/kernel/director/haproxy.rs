@@ -11,6 +11,7 @@ use lab::service::tcp_name_server;
 use lvs_director::model::{IpvsTable, Protocol};
 
 use super::process::{Files, PROGRAM, Running, said, wait_for_table, wait_for_weights};
+use super::web::page;
 use crate::Test;
 use crate::stage::{PATIENCE, Stage};
 
@@ -33,6 +34,12 @@ listen rabbitmq_cluster
     balance roundrobin
     server rabbitmq-node1 192.168.0.2:5672 check inter 100 rise 2 fall 2 weight 1
     server rabbitmq-node2 192.168.0.3:5672 check inter 100 rise 2 fall 2 weight 1
+listen monitor
+    bind :8100
+    mode http
+    stats enable
+    stats uri /rabbitmq-stats
+    stats refresh 5s
 ";
 
 pub(super) fn tests() -> Vec<Test> {
@@ -80,6 +87,13 @@ fn beside_a_proxy() {
     assert_eq!(stage.ask(Protocol::Tcp, None, vip), "rs2");
     stage.serve(0, Protocol::Tcp, everywhere);
     wait_for_weights(&mut stage, &[(RS1, 1), (RS2, 1)]);
+
+    // Its status page is where it was.
+    let page = page(&stage.client, "192.168.0.11:8100", "/rabbitmq-stats").unwrap();
+    assert!(
+        page.starts_with("HTTP/1.1 200") && page.contains(RS2),
+        "{page}"
+    );
 
     // Back again.
     assert!(director.stop().success());

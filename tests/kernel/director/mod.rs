@@ -64,6 +64,7 @@ mod vrrp_peers;
 mod vrrp_track;
 mod vrrp_wire;
 mod way;
+mod web;
 
 use crate::Test;
 
@@ -115,6 +116,7 @@ pub(crate) fn tests() -> Vec<Test> {
         vrrp_authentication::tests(),
         vrrp_group::tests(),
         vrrp_import::tests(),
+        web::tests(),
         vrrp_mac::tests(),
         vrrp_track::tests(),
         upgrade::tests(),
