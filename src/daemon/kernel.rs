@@ -109,3 +109,30 @@ impl HostTarget for LocalKernel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SysctlName;
+
+    #[test]
+    fn a_kernel_without_ipvs_has_an_empty_table_and_nothing_to_do_is_done() {
+        let mut kernel = LocalKernel::Without;
+        assert_eq!(kernel.read().unwrap(), IpvsTable::new());
+        assert!(kernel.apply(&[]).unwrap().is_empty());
+        let key = "TCP 192.0.2.10:80".parse().unwrap();
+        assert_eq!(kernel.read_service(&key).unwrap(), None);
+        assert!(kernel.count(&key).unwrap().is_empty());
+    }
+
+    #[test]
+    fn without_ipvs_its_settings_are_not_missed() {
+        let ours = SysctlName::net(&["ipv4", "vs", "expire_nodest_conn"]);
+        let others = SysctlName::net(&["ipv4", "ip_forward"]);
+        let scope = HostScope::of_settings([ours.clone(), others.clone()]);
+        let reading = LocalKernel::Without.read_host(&scope);
+        assert!(reading.failures.is_empty(), "{:?}", reading.failures);
+        assert!(reading.host.settings.contains_key(&others));
+        assert!(!reading.host.settings.contains_key(&ours));
+    }
+}
