@@ -280,7 +280,11 @@ fn bad(interval: &str, advertisements: usize) {
         let router = lan.router(0);
         let counted = |reason: &&str| router.dropped.contains_key(*reason);
         let dropped: u64 = router.dropped.values().sum();
-        (REASONS.iter().all(counted) && dropped == flood.sent).then_some(router)
+        // Newer kernels (net/ipv4/raw.c; 6.18 does, 6.1 does not) count a packet that finds a socket full before its filter has sorted it
+        // out: those that went to the other socket may be counted twice.
+        let twice = router.dropped.get("checksum").copied().unwrap_or_default();
+        let all = flood.sent..=flood.sent + twice;
+        (REASONS.iter().all(counted) && all.contains(&dropped)).then_some(router)
     });
     let late = Duration::from_micros(router.late_at_most_microseconds);
     println!(

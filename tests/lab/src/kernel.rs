@@ -187,6 +187,13 @@ fn job(command: &[OsString], out: &Path) -> Result<String> {
     Ok(job)
 }
 
+/// Whether `LAB_KERNEL` is `running`: tests use the running kernel in network namespaces, also when it has no IPVS. Those
+/// that need IPVS fail then.
+#[must_use]
+pub fn running_is_wanted() -> bool {
+    std::env::var_os(DIRECTORY).is_some_and(|name| name == "running")
+}
+
 /// Whether `LAB_KERNEL` names a kernel: then the tests must not use the running one.
 #[must_use]
 pub fn is_chosen() -> bool {
