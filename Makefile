@@ -29,7 +29,7 @@ help:
 	@echo 'make bench-checks  of that only the checks: 10,000 of them, how soon a fault is found, checks each second'
 	@echo 'make bench-failover  of that only two directors with one address: how soon clients are served, processor time'
 	@echo 'make failover  the active of two directors loses its power under 10,000 connections (HELD=N); one is loaded with 100,000'
-	@echo 'make differential  keepalived and the director make the same table of each file in tests/differential (10 minutes)'
+	@echo 'make differential  keepalived and ldirectord make the same tables as the director of the files in tests/differential (20 minutes)'
 	@echo 'make lab     a shell in a network of a client, three real-server hosts and a director, all yours'
 	@echo 'make kernels the kernels of other Debian releases, for the lab: LAB_KERNEL=target/kernels/sid make lab'
 	@echo 'make peers   keepalived and FRR of Debian 13, for the tests: PEERS=target/peers/trixie cargo test --test kernel vrrp'
@@ -102,8 +102,10 @@ failover:
 
 differential:
 	@$(CHECK) kernel
-	@$(INSTALL) $(LAB_PACKAGES) keepalived $(LINKER)
+	@$(INSTALL) $(LAB_PACKAGES) keepalived ldirectord $(LINKER)
 	@CASES=1000 $(CARGO) test --test kernel keepalived_and_the_director_make_the_same_table -- --nocapture
+	@CASES=1000 LDIRECTORD=/usr/sbin/ldirectord \
+		$(CARGO) test --test kernel ldirectord_and_the_director_make_the_same_table -- --nocapture
 
 # The status of the shell is that of its last command: only a failure of the lab itself, 125, is one of make.
 lab:

@@ -9,6 +9,8 @@
 #[path = "import/golden.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod golden;
+#[path = "import/protocols.rs"]
+mod protocols;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,6 +21,7 @@ use golden::{compare, said};
 use lvs_director::config;
 use lvs_director::diagnostic::{Diagnostic, Severity};
 use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
+use lvs_director::model::ProbeKind;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -241,6 +244,100 @@ fn a_warning_says_what_runs_otherwise_and_an_error_what_cannot_run() {
         Some(Severity::Warning)
     );
     assert_eq!(severity(&with("sever s"), "sever"), Some(Severity::Error));
+}
+
+#[test]
+fn no_secret_is_printed_and_those_of_comments_are_left_out() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/haproxy");
+    for name in ["secrets.cfg", "secrets-wrong.cfg"] {
+        let bytes = fs::read(directory.join(name)).unwrap();
+        let imported = read(&bytes);
+        let printed = said(&imported);
+        for secret in [
+            "commented",
+            "sent-2",
+            "c2VjcmV0",
+            "secret-7",
+            "secret-8",
+            "wrong-1",
+            "wrong-2",
+            "77726f6e",
+        ] {
+            assert!(!printed.contains(secret), "{name}: {secret}\n{printed}");
+        }
+        let ours = text_of(&imported);
+        assert!(!ours.contains("commented"), "{ours}");
+        assert!(!ours.contains("c2VjcmV0"), "{ours}");
+    }
+}
+
+/// What the check of an option says, and waits for.
+fn talk_of(option: &str) -> (Vec<u8>, Vec<u8>) {
+    let text =
+        format!("listen a\n bind 192.0.2.1:80\n option {option}\n server s 10.0.0.1:80 check\n");
+    let imported = read(text.as_bytes());
+    let ours = usable(option, &imported).unwrap();
+    let config = config::parse(option, ours.as_bytes()).unwrap();
+    let service = config.services.values().next().unwrap();
+    let server = service.servers.values().next().unwrap();
+    let check = server.checks.each.iter().next().unwrap();
+    match &check.probe.kind {
+        ProbeKind::TcpTalk(talk) => (talk.send.bytes().to_vec(), talk.expect.bytes().to_vec()),
+        other => panic!("{option}: {other:?}"),
+    }
+}
+
+/// Whether a check of this option passes at a server.
+fn passes(option: &str, server: impl Fn(&[u8]) -> Option<Vec<u8>>) -> bool {
+    let (send, expect) = talk_of(option);
+    let answer = server(&send).unwrap_or_else(|| panic!("{option}: {send:?} is no message"));
+    answer.windows(expect.len()).any(|part| part == expect)
+}
+
+#[test]
+fn a_check_of_a_known_protocol_passes_at_a_server_of_it_and_fails_at_one_that_refuses() {
+    use protocols::{ldap, mysql, mysql_greeting, postgresql, redis};
+    for version in ["", " post-41", " pre-41"] {
+        assert!(passes(&format!("mysql-check user haproxy{version}"), mysql));
+        assert!(!passes(&format!("mysql-check user nobody{version}"), mysql));
+    }
+    assert!(passes("mysql-check", |_| Some(mysql_greeting(false))));
+    assert!(!passes("mysql-check", |_| Some(mysql_greeting(true))));
+    assert!(passes("pgsql-check user haproxy", postgresql));
+    assert!(!passes("pgsql-check user nobody", postgresql));
+    for is_long in [false, true] {
+        assert!(passes("ldap-check", |said| ldap(said, 0, is_long)));
+        // inappropriateAuthentication: no anonymous binds.
+        assert!(!passes("ldap-check", |said| ldap(said, 48, is_long)));
+    }
+    assert!(passes("redis-check", |said| redis(said, false)));
+    assert!(!passes("redis-check", |said| redis(said, true)));
+}
+
+/// What HAProxy 2.6.12 was seen to send.
+#[test]
+fn a_check_of_a_known_protocol_sends_what_haproxy_sends() {
+    let login = b"\x29\0\0\x01\0\x82\0\0\0\x80\0\x01\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0haproxy\0\0\x01\0\0\0\x01";
+    for (option, bytes) in [
+        ("mysql-check user haproxy", login.as_slice()),
+        ("mysql-check user haproxy post-41", login),
+        (
+            "mysql-check user haproxy pre-41",
+            b"\x0e\0\0\x01\0\x80\0\0\x01haproxy\0\0\x01\0\0\0\x01",
+        ),
+        ("mysql-check", b""),
+        (
+            "pgsql-check user haproxy",
+            b"\0\0\0\x16\0\x03\0\0user\0haproxy\0\0",
+        ),
+        (
+            "ldap-check",
+            b"0\x0c\x02\x01\x01`\x07\x02\x01\x03\x04\0\x80\0",
+        ),
+        ("redis-check", b"*1\r\n$4\r\nPING\r\n"),
+    ] {
+        assert_eq!(talk_of(option).0, bytes, "{option}");
+    }
 }
 
 /// Lines of which random files are made.

@@ -5,8 +5,10 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::config;
-use lvs_director::import::{Included, Kind, Output, Surroundings, import};
+use lvs_director::import::{Included, Kind, Surroundings};
+
+#[path = "imported/mod.rs"]
+mod imported;
 
 /// A host with one virtual address of each family.
 struct Host;
@@ -32,16 +34,4 @@ impl Surroundings for Host {
     }
 }
 
-fuzz_target!(|bytes: &[u8]| {
-    let imported = import(Some(Kind::Haproxy), "haproxy.cfg", bytes, &Host);
-    let said = imported.diagnostics.render(false);
-    assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said}");
-    let _ = imported.corrected();
-    if let Output::Director(document) = &imported.output
-        && !imported.diagnostics.has_errors()
-    {
-        let text = document.to_string();
-        let read = config::parse("imported", text.as_bytes());
-        assert!(read.is_ok(), "{text}\n{read:?}");
-    }
-});
+fuzz_target!(|bytes: &[u8]| imported::check(Kind::Haproxy, bytes, &Host));

@@ -3,8 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::config::parse;
-use lvs_director::import::{Included, Kind, Output, Surroundings, import};
+use lvs_director::import::{Included, Kind, Surroundings};
+
+#[path = "imported/mod.rs"]
+mod imported;
 
 /// A host with one file, which is whatever is asked for.
 struct Host;
@@ -25,19 +27,4 @@ impl Surroundings for Host {
     }
 }
 
-fuzz_target!(|bytes: &[u8]| {
-    let imported = import(Some(Kind::Keepalived), "keepalived.conf", bytes, &Host);
-    serde_json::to_string(&imported.diagnostics).expect("JSON");
-    let shown = imported.diagnostics.to_string();
-    if imported.diagnostics.has_errors() {
-        assert!(!shown.is_empty());
-    } else if let Output::Director(document) = &imported.output {
-        let text = document.to_string();
-        if let Err(wrong) = parse("made.yaml", text.as_bytes()) {
-            panic!("{text}\n{wrong}");
-        }
-    }
-    for (_, text) in imported.corrected().texts {
-        let _ = import(Some(Kind::Keepalived), "keepalived.conf", text.as_bytes(), &Host);
-    }
-});
+fuzz_target!(|bytes: &[u8]| imported::check(Kind::Keepalived, bytes, &Host));

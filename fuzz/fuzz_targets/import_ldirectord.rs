@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::import::Kind;
+use lvs_director::import::{Alone, Kind};
 
 #[path = "imported/mod.rs"]
 mod imported;
 
-fuzz_target!(|bytes: &[u8]| imported::check(Kind::Ldirectord, bytes));
+fuzz_target!(|bytes: &[u8]| imported::check(Kind::Ldirectord, bytes, &Alone));

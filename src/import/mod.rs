@@ -12,6 +12,7 @@ mod ipvsadm;
 mod keepalived;
 mod kind;
 mod ldirectord;
+mod pasted;
 mod realserver_sh;
 mod service;
 mod statement;
@@ -138,7 +139,17 @@ const REFUSED: &str = "what this file becomes is no configuration of the directo
 
 /// Whether a line may hold a password or a key: by how people call such, also misspelt.
 fn is_secret(line: &str) -> bool {
-    const NAMES: [&str; 7] = ["pass", "pasw", "secr", "auth", " ath", "token", "key"];
+    const NAMES: [&str; 9] = [
+        "pass",
+        "pasw",
+        "secr",
+        "auth",
+        " ath",
+        "token",
+        "key", // What a check says may be a login.
+        "tcp-check send",
+        "hdr cookie",
+    ];
     // These only begin a block.
     let line = line.to_ascii_lowercase().replace("authentication", "");
     let line = line.replace("auth_hmac", "");

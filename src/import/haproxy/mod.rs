@@ -2,7 +2,7 @@
 //! `haproxy.cfg` in TCP mode.
 //!
 //! `lexer` makes words of lines, `sections` sections of statements. `keywords` knows what each keyword is: it is read here,
-//! or named as not carried over (`aside`). `proxy` puts `listen`, `frontend` and `backend` over their `defaults`; `bind`,
+//! or named as not carried over (`aside`). `grammar` says what HAProxy refuses of what is read. `proxy` puts `listen`, `frontend` and `backend` over their `defaults`; `bind`,
 //! `server`, `scheduler` and `check` read what stands in them. `service` joins these, and `write` writes them in our words.
 //! The manual that is meant is HAProxy 2.6's `configuration.txt`.
 
@@ -10,6 +10,7 @@ mod aside;
 mod bind;
 mod check;
 mod environment;
+mod grammar;
 mod keywords;
 mod lexer;
 mod member;
@@ -35,6 +36,7 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let mut aside = aside::Aside::default();
     for section in &sections.all {
         aside.section(section, reading.out);
+        grammar::check(section, &mut aside, reading.out);
     }
     let proxies = proxy::Proxies::read(&sections, &mut aside, reading.out);
     let mut services = service::Services::new(&proxies, &vips, &mut aside, reading.out);

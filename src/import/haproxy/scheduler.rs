@@ -7,7 +7,7 @@ use super::aside::{Aside, Reason};
 use super::proxy::{Proxies, Proxy};
 use super::server::{self, Server};
 use crate::diagnostic::{Finding, Findings, Fix, Shown, Span};
-use crate::import::statement::Statement;
+use crate::import::statement::{Statement, Word};
 
 /// How a service spreads connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,14 +74,23 @@ pub(super) fn of(
     let backups = servers.iter().filter(|it| it.settings.backup).count();
     let primaries = servers.len() - backups;
     let one_by_one = backups == 1 || !proxy.has("allbackups");
-    let ends_backups = servers.iter().any(|it| it.settings.ends_backups);
+    let ends_backups = servers.iter().find_map(|it| it.settings.ends_backups);
     let mut scheduling = if stuck == Stuck::Together {
         Scheduling::first("all clients at one server, as by stick on dst")
-    } else if primaries <= 1 && backups > 0 && one_by_one && !ends_backups {
+    } else if primaries <= 1 && backups > 0 && one_by_one && ends_backups.is_none() {
         Scheduling::first("as HAProxy's backup: the first that is up gets all")
     } else {
         by_balance(proxy, aside, out)
     };
+    if let Some(span) = ends_backups {
+        out.push(marked_up(span, backups));
+    } else if backups > 0 && !scheduling.in_order {
+        let message = "connections of the backup servers end when a primary is back";
+        let finding = Finding::warning(proxy.section.head.span(), message);
+        out.push(
+            finding.help("HAProxy lets them live, without on-marked-up shutdown-backup-sessions"),
+        );
+    }
     if backups > 1 && one_by_one && primaries > 1 {
         let finding = Finding::warning(
             proxy.section.head.span(),
@@ -95,6 +104,18 @@ pub(super) fn of(
         scheduling.persistence = Some(time);
     }
     scheduling
+}
+
+/// What becomes of `on-marked-up shutdown-backup-sessions`.
+fn marked_up(span: Span, backups: usize) -> Finding {
+    if backups == 0 {
+        return Finding::note(
+            span,
+            "not carried over: on-marked-up: no server is a backup",
+        );
+    }
+    let message = "connections of the backup servers end when a primary is back, as in HAProxy";
+    Finding::note(span, message).help("backup: true does it")
 }
 
 fn by_balance(proxy: &Proxy<'_>, aside: &mut Aside, out: &mut Findings) -> Scheduling {
@@ -173,16 +194,39 @@ pub(super) fn lonely(table: &Statement) -> Finding {
     Finding::note(table.span(), message).help("counters of HAProxy have no use here")
 }
 
-fn stick(proxy: &Proxy<'_>, proxies: &Proxies<'_>, aside: &mut Aside, out: &mut Findings) -> Stuck {
+/// The rule that binds clients: HAProxy goes through them in their order. The others are told.
+fn rule<'a>(proxy: &Proxy<'a>, out: &mut Findings) -> Option<&'a Statement> {
     let rules = ["stick on", "stick match", "stick store-request"];
-    let rule = rules.iter().find_map(|it| proxy.section.last_of(it));
-    let Some(rule) = rule else {
+    let rules = rules.iter().flat_map(|it| proxy.section.all_of(it).take(2));
+    let mut rules: Vec<&Statement> = rules.collect();
+    rules.sort_by_key(|it| it.keyword.span);
+    let (first, others) = rules.split_first()?;
+    let first_match = || first.words.first().map(|it| &*it.text);
+    for other in others {
+        // These two together are one "stick on".
+        let stores = matches!(
+            other.words.first().map(|it| &*it.text),
+            Some("store-request")
+        );
+        if stores && first_match() == Some("match") {
+            continue;
+        }
+        let message = "not carried over: another rule of stick";
+        let finding = Finding::warning(other.span(), message).first(first.keyword.span);
+        out.push(finding.help("the first one binds the clients"));
+    }
+    Some(first)
+}
+
+fn stick(proxy: &Proxy<'_>, proxies: &Proxies<'_>, aside: &mut Aside, out: &mut Findings) -> Stuck {
+    let Some(rule) = rule(proxy, out) else {
         if let Some(table) = proxy.section.last_of("stick-table") {
             out.push(lonely(table));
         }
         return Stuck::Nothing;
     };
     let by = rule.words.get(1).map_or("", |word| &*word.text);
+    let (by, converters) = by.split_once(',').unwrap_or((by, ""));
     match by {
         "src" => {}
         "dst" | "dst_port" | "fe_id" | "always_true" => {
@@ -195,6 +239,17 @@ fn stick(proxy: &Proxy<'_>, proxies: &Proxies<'_>, aside: &mut Aside, out: &mut 
             aside.add(proxy.within(), rule.span(), "stick", Reason::Content);
             return Stuck::Nothing;
         }
+    }
+    if !converters.is_empty() {
+        let message = format!("not carried over: {} of stick", Shown(converters));
+        let finding = Finding::warning(rule.span(), message);
+        out.push(finding.help("each address is bound for itself; for networks write persistence: {timeout: 30m, granularity: 255.255.255.0}"));
+    }
+    let conditions = |word: &&Word| matches!(&*word.text, "if" | "unless");
+    if let Some(condition) = rule.words.iter().find(conditions) {
+        let message = "not carried over: the condition of stick";
+        let finding = Finding::warning(condition.span, message);
+        out.push(finding.help("all clients are bound to the server that they have"));
     }
     let Some(table) = table(proxy, proxies, rule) else {
         let finding = Finding::new(rule.span(), "stick on without a stick-table");

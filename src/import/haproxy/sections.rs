@@ -146,7 +146,17 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Sections {
             environment: &mut environment,
             out: reading.out,
         };
-        let line = lexer.line(base, raw.trim_end_matches('\n'));
+        let mut line = lexer.line(base, raw.trim_end_matches('\n'));
+        if line.comment.as_deref().is_some_and(names_password) {
+            line.comment = None;
+            let place = reading
+                .sources
+                .span(file, base..base + raw.trim_end().len());
+            let finding = Finding::note(place, "a comment is left out: it may hold a password");
+            reading
+                .out
+                .push(finding.help("nothing of it is in the configuration"));
+        }
         let indented = raw.starts_with(char::is_whitespace);
         base += raw.len();
         if reader.line(line, indented, reading) {
@@ -155,6 +165,20 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Sections {
     }
     reader.end(reading);
     reader.sections
+}
+
+/// Whether a comment has a word for a password, and another one behind it: most are lines that were switched off.
+fn names_password(comment: &str) -> bool {
+    let words: Vec<String> = comment
+        .split([' ', '\t', '=', ':'])
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let names = ["auth", "pass", "passwd", "password", "passphrase", "secret"];
+    words.windows(2).any(|pair| match pair {
+        [name, _] => names.contains(&name.as_str()),
+        _ => false,
+    })
 }
 
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::aside::Aside;
 use super::value::{self, NoAddress, Port};
 use super::words::{Means, Means as M, WORDS};
-use crate::diagnostic::{Finding, Findings, Fix, Shown, Span};
+use crate::diagnostic::{Finding, Findings, Shown, Span};
 use crate::import::statement::{Remarks, Statement, Word};
 
 /// The settings of a server, with HAProxy's defaults.
@@ -35,8 +35,9 @@ pub(super) struct Settings {
     pub(super) tls: Tls,
     /// Whether the connections of a server that goes down end.
     pub(super) ends_when_down: bool,
-    /// Whether the connections of backup servers end when this one is back.
-    pub(super) ends_backups: bool,
+    /// Where it is said that the connections of backup servers end when this one is back.
+    pub(super) ends_backups: Option<Span>,
+    pub(super) init_state: InitState,
     pub(super) observe: bool,
     /// The server whose checks count for this one.
     pub(super) track: Option<(Box<str>, Span)>,
@@ -44,6 +45,31 @@ pub(super) struct Settings {
     pub(super) interface: Option<Box<str>>,
     /// Where something is written that says nothing without `check`.
     pub(super) about_checks: Option<Span>,
+}
+
+/// What a server counts as before its first check (`init-state` of HAProxy 3.1 and later).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum InitState {
+    /// Up, and its first failure takes it down.
+    #[default]
+    Up,
+    /// Up, and `fall` failures take it down.
+    FullyUp,
+    /// Down, and its first success brings it up.
+    Down,
+    /// Down, and `rise` successes bring it up.
+    FullyDown,
+}
+
+impl InitState {
+    fn of(word: &str) -> Self {
+        match word {
+            "fully-up" => Self::FullyUp,
+            "down" => Self::Down,
+            "fully-down" => Self::FullyDown,
+            _ => Self::Up,
+        }
+    }
 }
 
 /// What is said about an agent.
@@ -147,13 +173,11 @@ impl Settings {
     ) {
         let mut rest = words;
         while let Some((word, after)) = rest.split_first() {
+            // What is unknown, and what is missing, is told already.
             let Some((name, count, means)) = WORDS.iter().find(|it| it.0 == &*word.text) else {
-                out.push(unknown(word, aside));
                 return;
             };
             let Some((arguments, after)) = after.split_at_checked(*count) else {
-                let message = format!("{name} says nothing alone");
-                out.push(Finding::new(word.span, message).help("a value must follow"));
                 return;
             };
             rest = after;
@@ -201,8 +225,9 @@ impl Settings {
             M::CheckName => self.tls.check_name = boxed(),
             M::VerifyHost => self.tls.verify_host = boxed(),
             M::MarkedDown => self.ends_when_down = text == "shutdown-sessions",
-            M::MarkedUp => self.ends_backups = text == "shutdown-backup-sessions",
-            M::Observe => self.observe = true,
+            M::MarkedUp => self.ends_backups = Some(span),
+            M::InitState => self.init_state = InitState::of(text),
+            M::Observe => self.observe = text != "none",
             M::Track => self.track = boxed().map(|name| (name, span)),
             // They are read before.
             M::Source | M::Nothing(_) => {}
@@ -230,17 +255,6 @@ impl Settings {
             rest = after;
         }
         rest
-    }
-}
-
-fn unknown(word: &Word, aside: &mut Aside) -> Finding {
-    let message = format!("unknown keyword {} of a server", Shown(&word.text));
-    let finding = Finding::new(word.span, message);
-    match aside.near(&word.text, WORDS.iter().map(|it| it.0)) {
-        Some(near) => finding
-            .help(format!("did you mean {near}?"))
-            .fix(Fix::replace(word.span, near)),
-        None => finding.help("HAProxy 2.6 does not know it; remove it"),
     }
 }
 
@@ -274,12 +288,21 @@ fn number(text: &str, range: RangeInclusive<u32>, span: Span, out: &mut Findings
     number
 }
 
+/// Nobody means a shorter time than this by a number without a unit.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// A time; an error for anything else.
 pub(super) fn time(text: &str, span: Span, out: &mut Findings) -> Option<Duration> {
-    let time = value::time(text);
-    if time.is_none() {
+    let Some(time) = value::time(text) else {
         let finding = Finding::new(span, format!("{} is no time", Shown(text)));
         out.push(finding.help("HAProxy's times are 5000 (milliseconds), 5s, 2m, 1h"));
+        return None;
+    };
+    let is_bare = text.bytes().all(|it| it.is_ascii_digit());
+    if is_bare && !time.is_zero() && time < SHORTEST {
+        let message = format!("{text} without a unit is {text} milliseconds, as in HAProxy");
+        let finding = Finding::warning(span, message);
+        out.push(finding.help(format!("write {text}s for seconds, or {text}ms")));
     }
-    time
+    Some(time)
 }

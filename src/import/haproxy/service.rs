@@ -153,13 +153,21 @@ impl<'a, 's> Services<'a, 's> {
             chosen = chosen.or(rule.words.first());
         }
         let default = || front.last("default_backend")?.words.first();
-        if chosen.is_none()
-            && front.section.kind == Kind::Listen
-            && front.section.last_of("server").is_some()
+        let name = chosen.or_else(default);
+        if let Some(name) = name
+            && let Some(server) = front.section.last_of("server")
         {
-            return Some(front.clone());
+            let message = format!(
+                "the servers of {} itself serve nobody: {} does, as in HAProxy",
+                Shown(front.name()),
+                Shown(&name.text)
+            );
+            let finding = Finding::warning(name.span, message);
+            let finding = finding.label(server.span(), "one of them");
+            self.out
+                .push(finding.help("remove them, or the line that names the other section"));
         }
-        let Some(name) = chosen.or_else(default) else {
+        let Some(name) = name else {
             if front.section.kind == Kind::Listen {
                 return Some(front.clone());
             }

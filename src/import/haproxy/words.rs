@@ -33,6 +33,7 @@ pub(super) enum Means {
     VerifyHost,
     MarkedDown,
     MarkedUp,
+    InitState,
     Observe,
     Track,
     Source,
@@ -76,6 +77,7 @@ pub(super) const WORDS: &[(&str, usize, Means)] = &[
     ("verifyhost", 1, M::VerifyHost),
     ("on-marked-down", 1, M::MarkedDown),
     ("on-marked-up", 1, M::MarkedUp),
+    ("init-state", 1, M::InitState),
     ("observe", 1, M::Observe),
     ("track", 1, M::Track),
     ("source", 1, M::Source),
@@ -101,7 +103,6 @@ pub(super) const WORDS: &[(&str, usize, Means)] = &[
     ("non-stick", 0, M::Nothing(Reason::Content)),
     ("stick", 0, M::Nothing(Reason::Process)),
     ("init-addr", 1, M::Nothing(Reason::Names)),
-    ("init-state", 1, M::Nothing(Reason::Names)),
     ("resolvers", 1, M::Nothing(Reason::Names)),
     ("resolve-opts", 1, M::Nothing(Reason::Names)),
     ("resolve-prefer", 1, M::Nothing(Reason::Names)),
@@ -157,4 +158,17 @@ pub(super) const WORDS: &[(&str, usize, Means)] = &[
     ("no-verifyhost", 0, M::Nothing(Reason::Tls)),
     ("ssl-min-ver", 1, M::Nothing(Reason::Tls)),
     ("ssl-max-ver", 1, M::Nothing(Reason::Tls)),
+];
+
+/// What may stand behind some of them.
+pub(super) const CHOICES: [(&str, &[&str]); 6] = [
+    ("verify", &["none", "required"]),
+    ("on-marked-down", &["shutdown-sessions"]),
+    ("on-marked-up", &["shutdown-backup-sessions"]),
+    ("init-state", &["fully-up", "up", "down", "fully-down"]),
+    ("observe", &["none", "layer4", "layer7"]),
+    (
+        "on-error",
+        &["fastinter", "fail-check", "sudden-death", "mark-down"],
+    ),
 ];

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 
 use self::table::Table;
 use super::document::{Document, Entry, Value};
+use super::pasted::plain;
 use super::{Output, Reading};
 use crate::diagnostic::{FileId, Finding, Shown, Span};
 use crate::ipvsadm::address::Lookup;
@@ -19,7 +20,7 @@ use crate::model::{Protocol, Seconds, Step, Timeouts};
 
 /// Reads a saved table. Its names are not looked up.
 pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
-    let text = reading.sources.text(file);
+    let text = plain(reading.sources, file, reading.out);
     let mut table = Table::default();
     let mut timeouts = None;
     let mut words = Vec::new();

@@ -85,7 +85,7 @@ impl Table {
             out.push(Finding::new(place, format!("{at} of {key} is there already")).first(first));
             return;
         }
-        let mut server = Server::new(portless(key, at, real, place, out), real);
+        let mut server = Server::new(portless(key, at, real, line, place, out), real);
         server.before = mem::take(&mut self.before);
         server.remark = behind(line);
         service.servers.push(server);
@@ -108,23 +108,65 @@ fn behind(line: &str) -> Option<String> {
     (!comment.is_empty()).then(|| comment.to_owned())
 }
 
-/// The server as our file names it. One of a fwmark service keeps the packet's port, unless it is masqueraded.
+/// The server as our file names it. One of a fwmark service keeps the packet's port, unless it is masqueraded. One of an
+/// address service has the service's port then, whatever its line says: `ipvsadm` itself puts that port in its place.
 fn portless(
     service: ServiceKey,
     at: ServerKey,
     real: RealServer,
+    line: &str,
     place: Span,
     out: &mut Findings,
 ) -> ServerKey {
-    let is_marked = matches!(service, ServiceKey::Fwmark { .. });
-    if !is_marked || at.port == 0 || !real.forwarding.keeps_port() {
+    if !real.forwarding.keeps_port() {
         return at;
     }
-    let message = format!(
-        "the port {} means nothing: packets keep their own port in a fwmark service",
-        at.port
-    );
-    let finding = Finding::warning(place, message);
-    out.push(finding.help("the director makes this server anew, without a port"));
-    ServerKey::new(at.address, 0)
+    let is_marked = matches!(service, ServiceKey::Fwmark { .. });
+    let (message, help) = if is_marked {
+        if at.port == 0 {
+            return at;
+        }
+        (
+            format!(
+                "the port {} means nothing: packets keep their own port in a fwmark service",
+                at.port
+            ),
+            "the director makes this server anew, without a port",
+        )
+    } else {
+        let Some(port) = written_port(line).filter(|port| *port != at.port) else {
+            return at;
+        };
+        (
+            format!(
+                "the port {port} means nothing: ipvsadm makes this server with port {}",
+                at.port
+            ),
+            "-g and -i cannot change the port of a packet, and the kernel sends it to the service's; -m can",
+        )
+    };
+    out.push(Finding::warning(place, message).help(help));
+    let port = if is_marked { 0 } else { at.port };
+    ServerKey::new(at.address, port)
+}
+
+/// The port that a line names behind `-r`; `None` without one, and for 0.
+fn written_port(line: &str) -> Option<u16> {
+    let mut words = line.split_whitespace();
+    let server = loop {
+        let word = words.next()?;
+        match word.strip_prefix("--real-server") {
+            Some("") => break words.next()?,
+            Some(rest) => break rest.strip_prefix('=')?,
+            None => match word.strip_prefix("-r") {
+                Some("") => break words.next()?,
+                Some(rest) => break rest,
+                None => {}
+            },
+        }
+    };
+    let (address, port) = server.rsplit_once(':')?;
+    let is_whole = address.starts_with('[') == address.ends_with(']');
+    let port = port.parse().ok().filter(|port| *port != 0);
+    port.filter(|_| is_whole)
 }

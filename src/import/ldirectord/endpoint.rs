@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::diagnostic::{Finding, Findings, Shown, Span};
 
 /// The services that ldirectord itself knows, with their ports (`ld_port_to_service`), and a few of /etc/services.
-const PORTS: [(&str, u16); 26] = [
+const PORTS: [(&str, u16); 27] = [
     ("ftp", 21),
     ("smtp", 25),
     ("dns", 53),
@@ -17,6 +17,7 @@ const PORTS: [(&str, u16); 26] = [
     ("ldap", 389),
     ("https", 443),
     ("submission", 587),
+    ("ldaps", 636),
     ("imaps", 993),
     ("pops", 995),
     ("oracle", 1521),
@@ -36,7 +37,7 @@ const PORTS: [(&str, u16); 26] = [
 ];
 
 /// So many of the list are services of ldirectord.
-const OWN: usize = 18;
+const OWN: usize = 19;
 
 /// The longest range of real servers.
 const LONGEST_RANGE: u32 = 1 << 16;

@@ -6,7 +6,8 @@ use super::line::{Block, Directive, last};
 use super::wanted::unknown;
 use crate::diagnostic::{Finding, Findings, Shown};
 use crate::model::{
-    AddressFamily, Fwmark, Granularity, Protocol, Scheduler, Seconds, ServiceKey, ServiceSettings,
+    AddressFamily, Fwmark, Granularity, Protocol, Scheduler, SchedulerFlags, Seconds, ServiceKey,
+    ServiceSettings,
 };
 
 /// Which packets a virtual service is for.
@@ -69,6 +70,9 @@ pub(super) fn settings(block: &Block, key: &ServiceKey, out: &mut Findings) -> S
     // The name is one of those that the kernel has.
     let scheduler = Scheduler::new(scheduler).unwrap_or(Scheduler::WLC);
     let mut settings = ServiceSettings::new(scheduler);
+    if let Some(directive) = find("schedflags") {
+        settings.scheduler_flags = flags(directive, &settings.scheduler, out);
+    }
     if let Some(directive) = find("persistent") {
         settings.persistence = directive.number(1, out).map(Seconds);
     }
@@ -98,6 +102,24 @@ fn scheduler(directive: &Directive, out: &mut Findings) -> &'static str {
     }
     out.push(unknown(directive, &Scheduler::KNOWN));
     "wrr"
+}
+
+/// `schedflags=mh-port,mh-fallback`: as `-b` of ipvsadm has them.
+fn flags(directive: &Directive, scheduler: &Scheduler, out: &mut Findings) -> SchedulerFlags {
+    let mut flags = SchedulerFlags::NONE;
+    // ldirectord takes what comes before the first blank.
+    let words = directive.value.split_whitespace().next();
+    for name in words.unwrap_or_default().split(',') {
+        let Some(flag) = SchedulerFlags::by_name(name, scheduler) else {
+            let known = SchedulerFlags::names(scheduler).join(", ");
+            let message = format!("{} has no flag \"{}\"", scheduler.name(), Shown(name));
+            let finding = Finding::new(directive.at, message);
+            out.push(finding.help(format!("its flags are {known}")));
+            continue;
+        };
+        flags = flags.union(flag);
+    }
+    flags
 }
 
 fn netmask(directive: &Directive, key: &ServiceKey, out: &mut Findings) -> Granularity {

@@ -59,11 +59,13 @@ const fn refused(name: &'static str, right: &'static str) -> Keyword {
 }
 
 const LOG: &str = "the director writes to standard error, which systemd keeps in the journal";
+const NAME: &str =
+    "ldirectord writes it into its mails; a comment in the file says the same to people";
 const MAIL: &str =
     "nobody is told by mail: let the monitoring watch the journal, or director status --json";
 
 /// All keywords (`read_config` of ldirectord).
-const KEYWORDS: [Keyword; 52] = [
+const KEYWORDS: [Keyword; 55] = [
     read("virtual", Place::Top),
     read("virtual6", Place::Top),
     read("checktimeout", Place::Both),
@@ -84,6 +86,7 @@ const KEYWORDS: [Keyword; 52] = [
     read("checkcommand", Place::Service),
     read("checkport", Place::Service),
     read("scheduler", Place::Service),
+    read("schedflags", Place::Service),
     read("persistent", Place::Service),
     read("netmask", Place::Service),
     read("protocol", Place::Service),
@@ -95,6 +98,8 @@ const KEYWORDS: [Keyword; 52] = [
     read("passwd", Place::Service),
     read("database", Place::Service),
     read("secret", Place::Service),
+    dropped("servicename", Place::Service, NAME),
+    dropped("comment", Place::Service, NAME),
     dropped("load", Place::Service, "ldirectord does nothing with it"),
     dropped("monitorfile", Place::Service, LOG),
     dropped("logfile", Place::Top, LOG),

@@ -5,6 +5,7 @@ use std::mem;
 
 use super::keyword::Keyword;
 use crate::diagnostic::{FileId, Finding, Findings, Fix, Replacement, Shown, SourceMap, Span};
+use crate::import::pasted::plain;
 
 /// So many blanks make a line part of a virtual service; a tab counts as that many.
 const INDENT: usize = 4;
@@ -52,7 +53,7 @@ pub(super) fn last<'d>(directives: &'d [Directive], name: &str) -> Option<&'d Di
 impl Lines {
     /// Reads the text, and says what is wrong with its lines.
     pub(super) fn read(sources: &SourceMap, file: FileId, out: &mut Findings) -> Self {
-        let text = sources.text(file);
+        let text = plain(sources, file, out);
         let mut reader = Reader {
             lines: Self::default(),
             comments: Vec::new(),

@@ -7,7 +7,9 @@ use super::endpoint::range;
 use super::line::Directive;
 use super::wanted::Said;
 use crate::diagnostic::{Finding, Findings, Shown, Span};
-use crate::model::{ForwardingMethod, RealServer, ServerKey, ServiceKey, Tunnel, Weight};
+use crate::model::{
+    ForwardingMethod, RealServer, ServerKey, ServiceKey, Thresholds, Tunnel, Weight,
+};
 
 /// `gate`, `masq` or `ipip`.
 pub(super) fn method(word: &str, at: Span, out: &mut Findings) -> Option<ForwardingMethod> {
@@ -74,19 +76,25 @@ impl Real {
             return None;
         };
         let forwarding = method(word, at, out)?;
-        let weight = match words.next() {
+        let mut words = words.peekable();
+        let weight = match words.next_if(|word| !is_threshold(word)) {
             None => Weight::ONE,
             Some(word) => weight(word, at, out)?,
         };
-        if let Some(word) = words.next() {
-            out.error(at, format!("what does \"{}\" mean?", Shown(word)));
-        }
-        let pair = quoted.and_then(|text| pair(text, at, out));
+        let (pair, rest) = match quoted {
+            Some(text) => pair(text, at, out).unzip(),
+            None => (None, None),
+        };
+        let behind = rest.unwrap_or_default().split_whitespace();
+        let thresholds = thresholds(words.chain(behind), at, out);
         let (request, receive) = pair.unzip();
         Some(Self {
             addresses,
             port: port.unwrap_or(0),
-            settings: RealServer::new(forwarding, weight),
+            settings: RealServer {
+                thresholds,
+                ..RealServer::new(forwarding, weight)
+            },
             request,
             receive,
         })
@@ -102,23 +110,56 @@ fn weight(word: &str, at: Span, out: &mut Findings) -> Option<Weight> {
     weight
 }
 
-/// `"REQUEST", "RECEIVE"`.
-fn pair(text: &str, at: Span, out: &mut Findings) -> Option<(Said, Said)> {
-    let parts: Vec<&str> = text.split('"').collect();
-    let ["", request, between, receive, rest] = parts.as_slice() else {
+fn is_threshold(word: &str) -> bool {
+    word.starts_with("l:") || word.starts_with("u:")
+}
+
+/// `l:LOWER u:UPPER`, in this order.
+fn thresholds<'w>(
+    words: impl Iterator<Item = &'w str>,
+    at: Span,
+    out: &mut Findings,
+) -> Thresholds {
+    let mut thresholds = Thresholds::NONE;
+    let mut before = None;
+    for word in words {
+        let number = |text: &str| text.parse().ok();
+        let read = match word.split_once(':') {
+            Some(("l", text)) if before.is_none() => number(text).map(|it| thresholds.lower = it),
+            Some(("u", text)) if before != Some("u") => {
+                number(text).map(|it| thresholds.upper = it)
+            }
+            _ => None,
+        };
+        if read.is_none() {
+            let finding = Finding::new(at, format!("what does \"{}\" mean?", Shown(word)));
+            out.push(
+                finding
+                    .help("behind all else stand l:LOWER and u:UPPER, thresholds of connections"),
+            );
+        }
+        before = word.get(..1);
+    }
+    thresholds
+}
+
+/// `"REQUEST", "RECEIVE"`, and what follows.
+fn pair<'t>(text: &'t str, at: Span, out: &mut Findings) -> Option<((Said, Said), &'t str)> {
+    let mut parts = text.splitn(5, '"');
+    let mut next = || parts.next();
+    let (Some(""), Some(request), Some(between), Some(receive), Some(rest)) =
+        (next(), next(), next(), next(), next())
+    else {
         let finding = Finding::new(at, "a real server has two texts in quotes, or none");
         out.push(finding.help("write \"REQUEST\", \"RECEIVE\""));
         return None;
     };
-    if !matches!(between.trim(), "," | "") || !rest.trim().is_empty() {
-        out.error(
-            at,
-            "only a comma stands between the two texts, and nothing behind them",
-        );
+    if !matches!(between.trim(), "," | "") {
+        out.error(at, "only a comma stands between the two texts");
     }
     let said = |text: &str| Said {
         text: text.to_owned(),
         at,
     };
-    Some((said(request), said(receive)))
+    Some(((said(request), said(receive)), rest))
 }

@@ -54,7 +54,7 @@ pub(super) struct Wanted {
 }
 
 /// What `service` may be.
-const SERVICES: [&str; 20] = [
+const SERVICES: [&str; 21] = [
     "dns",
     "ftp",
     "http",
@@ -63,6 +63,7 @@ const SERVICES: [&str; 20] = [
     "imap",
     "imaps",
     "ldap",
+    "ldaps",
     "nntp",
     "mysql",
     "none",

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the commands of a script do to a host.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
+use super::program;
 use super::shell::{Command, Part, Word};
-use crate::diagnostic::{Finding, Findings, Shown, Span};
+use crate::diagnostic::{Finding, Findings, Shown, Span, nearest};
 
 /// Where a virtual address goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,18 @@ pub(super) struct Deeds {
     pub(super) has_ipvsadm: bool,
 }
 
+/// Where a command stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'s> {
+    pub(super) span: Span,
+    /// The text of its line.
+    pub(super) line: &'s str,
+    /// The condition that it stands under.
+    pub(super) under: Option<Span>,
+    /// The functions of the script.
+    pub(super) functions: &'s HashSet<String>,
+}
+
 impl Deeds {
     /// Whether it sets one of the two.
     pub(super) const fn sets_arp(&self) -> bool {
@@ -41,7 +55,20 @@ impl Deeds {
     }
 
     /// Takes a command in.
-    pub(super) fn take(&mut self, command: &Command, place: Span, out: &mut Findings) {
+    pub(super) fn take(&mut self, command: &Command, at: Place<'_>, out: &mut Findings) {
+        let place = at.span;
+        let before = (self.addresses.len(), self.settings.len());
+        self.obey(command, at, out);
+        let after = (self.addresses.len(), self.settings.len());
+        if let Some(under) = at.under.filter(|_| before != after) {
+            let message = "conditions are not followed: what stands under this one is taken as if it always ran";
+            let finding = Finding::warning(under, message).label(place, "this is taken");
+            out.push(finding.help("remove what does not run on this host, and import again"));
+        }
+    }
+
+    fn obey(&mut self, command: &Command, at: Place<'_>, out: &mut Findings) {
+        let place = at.span;
         let Some((program, words)) = command.words.split_first() else {
             return;
         };
@@ -77,7 +104,12 @@ impl Deeds {
                 Finding::warning(place, "a rule of the firewall is not carried over")
                     .help("keep it where this host keeps its other rules"),
             ),
-            _ => {}
+            known if program::KNOWN.contains(&known) || !is_start => {}
+            other => {
+                if let Some(finding) = program::unknown(other, at.functions, place) {
+                    out.push(program::corrected(finding, at.line, place, other));
+                }
+            }
         }
     }
 
@@ -208,6 +240,12 @@ impl Deeds {
                 self.settings.push((name.to_owned(), value, place));
             }
             Part::Start if is_arp => self.others.push((interface.to_owned(), place)),
+            Part::Start if !name.is_empty() && nearest(name, ARP.into_iter()).is_some() => {
+                let near = nearest(name, ARP.into_iter()).unwrap_or_default();
+                let message = format!("there is no setting {}", Shown(name));
+                let finding = Finding::new(place, message);
+                out.push(finding.help(format!("did you mean {near}?")));
+            }
             Part::Start if name == "rp_filter" => say(
                 place,
                 "realserver sets rp_filter itself where tunneling needs it",

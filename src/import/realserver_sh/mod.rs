@@ -2,21 +2,36 @@
 //! A script as `realserver.sh`, which puts a virtual address on `lo`. It is read, and never run.
 
 mod deed;
+mod program;
 mod shell;
 
 use std::fmt::Write as _;
 
-use self::deed::{Deeds, Device};
+use self::deed::{Deeds, Device, Place};
+use super::pasted::plain;
 use super::{Output, Reading};
-use crate::diagnostic::{FileId, Finding};
+use crate::diagnostic::{FileId, Finding, Shown};
 
 /// Reads a script.
 pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
-    let text = reading.sources.text(file);
+    let text = plain(reading.sources, file, reading.out);
     let mut deeds = Deeds::default();
-    for command in shell::commands(&text) {
-        let place = reading.sources.span(file, command.line.clone());
-        deeds.take(&command, place, reading.out);
+    let script = shell::read_script(&text);
+    let span = |range: &std::ops::Range<usize>| reading.sources.span(file, range.clone());
+    for command in &script.commands {
+        let place = Place {
+            span: span(&command.line),
+            line: text.get(command.line.clone()).unwrap_or_default(),
+            under: command.under.as_ref().map(span),
+            functions: &script.functions,
+        };
+        deeds.take(command, place, reading.out);
+    }
+    for choice in &script.choices {
+        let message = format!("{} has another value before", Shown(&choice.name));
+        let finding = Finding::warning(span(&choice.line), message);
+        let help = "conditions are not followed: this value counts from here on; keep the one of this host";
+        reading.out.push(finding.help(help));
     }
     if deeds.addresses.is_empty() {
         if !reading.out.has_errors() {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Files of keepalived: keepalived and the director make the same table of each (`tests/differential/`).
+//! Files of keepalived and ldirectord: they and the director make the same table of each (`tests/differential/`).
 //!
 //! Where the director differs on purpose, a file `NAME.differs` says why, and which table it makes: the lines of `ipvsadm -Sn`,
-//! or `refused`. `CASES` says how many files are played, `CASE` plays those with a word in their name.
+//! or `refused`. `CASES` says how many files are played, `CASE` plays those with a word in their name. `LDIRECTORD` says where
+//! the program of that name is; without it its files are not played.
 
+use std::any::Any;
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,14 +42,83 @@ const STEADY: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(super) fn tests() -> Vec<Test> {
-    vec![(
-        "keepalived_and_the_director_make_the_same_table_of_a_file_of_keepalived",
-        same,
-    )]
+    vec![
+        (
+            "keepalived_and_the_director_make_the_same_table_of_a_file_of_keepalived",
+            || same(&KEEPALIVED),
+        ),
+        (
+            "ldirectord_and_the_director_make_the_same_table_of_a_file_of_ldirectord",
+            of_ldirectord,
+        ),
+    ]
 }
 
-fn same() {
-    let all = cases();
+/// A program whose files are played.
+struct Theirs {
+    /// Where in `tests/differential` its files are, and how their names end.
+    directories: &'static [&'static str],
+    end: &'static str,
+    /// Starts it with such a text; it ends when this is dropped.
+    start: fn(&Host, &str) -> Box<dyn Any>,
+}
+
+const KEEPALIVED: Theirs = Theirs {
+    directories: &["", "whole"],
+    end: "conf",
+    start: |host, text| Box::new(Keepalived::start_with(host, text, "--check")),
+};
+
+const LDIRECTORD: Theirs = Theirs {
+    directories: &["ldirectord"],
+    end: "cf",
+    start: |host, text| Box::new(Ldirectord::start(host, text)),
+};
+
+const PLACE: &str = "LDIRECTORD";
+
+fn of_ldirectord() {
+    if std::env::var_os(PLACE).is_none_or(|place| place.is_empty()) {
+        println!("not played: {PLACE} does not say where ldirectord is");
+        return;
+    }
+    same(&LDIRECTORD);
+}
+
+/// ldirectord in the foreground.
+struct Ldirectord {
+    child: Child,
+    _files: Files,
+}
+
+impl Ldirectord {
+    fn start(host: &Host, text: &str) -> Self {
+        let files = Files::new();
+        let (file, log) = (files.path("ldirectord.cf"), files.path("log"));
+        fs::write(&file, text).unwrap();
+        let log = File::create(log).unwrap();
+        let mut program = Command::new(std::env::var_os(PLACE).unwrap());
+        program.arg("-d").arg(file).arg("start");
+        program.stdin(Stdio::null());
+        program.stdout(log.try_clone().unwrap()).stderr(log);
+        host.adopt(&mut program);
+        let child = program.spawn().unwrap();
+        Self {
+            child,
+            _files: files,
+        }
+    }
+}
+
+impl Drop for Ldirectord {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn same(theirs: &Theirs) {
+    let all = cases(theirs);
     let wanted = usize::try_from(number("CASES", CASES)).unwrap();
     let step = all.len().div_ceil(wanted).max(1);
     let word = std::env::var("CASE").unwrap_or_default();
@@ -62,7 +133,10 @@ fn same() {
     };
     assert!(!chosen.is_empty(), "no file is named so");
     let lan = Lan::new();
-    let wrong: Vec<String> = chosen.iter().filter_map(|case| case.play(&lan)).collect();
+    let wrong: Vec<String> = chosen
+        .iter()
+        .filter_map(|case| case.play(&lan, theirs))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     println!("{} of {} files", chosen.len(), all.len());
 }
@@ -104,12 +178,12 @@ struct Case {
     differs: Option<String>,
 }
 
-fn cases() -> Vec<Case> {
+fn cases(theirs: &Theirs) -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
-    let directories = [root.clone(), root.join("whole")];
-    let entries = directories.iter().flat_map(|it| fs::read_dir(it).unwrap());
+    let directories = theirs.directories.iter().map(|it| root.join(it));
+    let entries = directories.flat_map(|it| fs::read_dir(it).unwrap());
     let files = entries.map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.extension().is_some_and(|end| end == "conf"));
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == theirs.end));
     let files: BTreeSet<PathBuf> = files.collect();
     let case = |file: PathBuf| {
         let differs = fs::read_to_string(file.with_extension("differs")).ok();
@@ -120,7 +194,7 @@ fn cases() -> Vec<Case> {
 
 impl Case {
     /// What is wrong.
-    fn play(&self, lan: &Lan) -> Option<String> {
+    fn play(&self, lan: &Lan, program: &Theirs) -> Option<String> {
         let name = self.file.file_name()?.to_string_lossy().into_owned();
         let (theirs, ours) = (&lan.theirs, &lan.ours);
         for host in [theirs, ours] {
@@ -142,7 +216,7 @@ impl Case {
         if self.expects_refusal() {
             return Some(format!("{name}: it is not refused"));
         }
-        let keepalived = Keepalived::start_with(theirs, &text, "--check");
+        let running = (program.start)(theirs, &text);
         let wanted = || match &self.differs {
             Some(differs) => lines(differs),
             None => table(theirs),
@@ -156,7 +230,7 @@ impl Case {
             }
         });
         let theirs = table(theirs);
-        drop(keepalived);
+        drop(running);
         match steady {
             Ok(()) if self.differs.is_some() && theirs == table(ours) => {
                 Some(format!("{name}: there is no difference any more"))

@@ -56,17 +56,11 @@ impl<'a> Expect<'a> {
             }
             None => &kind.text,
         };
-        let Some(pattern) = after.first() else {
-            out.error(
-                span,
-                "expect has a kind and what is expected: expect string +PONG",
-            );
-            return None;
-        };
         Some(Self {
             negated,
             kind,
-            pattern: &pattern.text,
+            // That it is missing is told already.
+            pattern: &after.first()?.text,
             span,
         })
     }
@@ -105,6 +99,7 @@ pub(super) fn without(expect: &Expect<'_>) -> Finding {
         ("rstring" | "rstatus" | "rbinary", _) => {
             "there are no regular expressions; write a part of the answer that is always the same"
         }
+        ("status", _) => "a check looks at one list of statuses, of 200 to 599",
         (_, true) => "a check waits for something, and not for something to be missing",
         _ => "write an exec check for this",
     };

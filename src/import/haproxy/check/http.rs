@@ -2,8 +2,8 @@
 //! `option httpchk` and `http-check`: requests, and what their answers must have.
 
 use super::expect::{self, Expect};
-use super::status::{statuses, statuses_of_expression};
-use super::talk::connect;
+use super::status::{goes_beyond, statuses, statuses_of_expression};
+use super::talk::{connect, is_variable};
 use super::{Kind, Question};
 use crate::diagnostic::{Finding, Findings, Shown, Span};
 use crate::import::haproxy::lexer::BYTES;
@@ -81,16 +81,17 @@ pub(super) fn questions(words: &[Word], rules: &[&Statement], out: &mut Findings
 }
 
 fn other_rule(word: &str, span: Span, out: &mut Findings) {
-    out.push(match word {
+    let finding = match word {
         "disable-on-404" => Finding::warning(span, "not carried over: 404 counts as a failure")
             .help("with HAProxy such a server keeps its connections and gets no new ones; an agent or a file check can say drain"),
         "send-state" => Finding::note(span, "not carried over: servers are not told their state"),
-        "set-var" | "set-var-fmt" | "unset-var" => {
+        _ if is_variable(word) => {
             Finding::warning(span, "not carried over: variables of a check")
         }
-        _ => Finding::new(span, format!("unknown rule {} of a check", Shown(word)))
-            .help("HAProxy knows connect, send, expect, comment, disable-on-404 and send-state"),
-    });
+        // It is told as unknown already.
+        _ => return,
+    };
+    out.push(finding);
 }
 
 /// `[METHOD] URI [VERSION]`, with headers behind the version as older files have them.
@@ -137,13 +138,8 @@ fn send(at: &mut Request, words: &[Word], span: Span, out: &mut Findings) {
                 out.push(finding.help("a check sends no body, and has no variables"));
                 1
             }
-            (other, _) => {
-                out.error(
-                    word.span,
-                    format!("unknown keyword {} of send", Shown(other)),
-                );
-                return;
-            }
+            // It is told as unknown already.
+            _ => return,
         };
         rest = after.get(taken..).unwrap_or_default();
     }
@@ -206,6 +202,13 @@ fn header(at: &mut Request, name: &str, value: &str, span: Span, out: &mut Findi
     } else if name.is_empty() || name.len() > 64 || !name.chars().all(is_token) || !visible {
         out.push(not("a header has a name, and a value of visible ASCII"));
     } else {
+        if may_be_secret(name) {
+            let message = format!("the header {name} may be a secret");
+            let finding = Finding::warning(span, message);
+            out.push(
+                finding.help("the configuration that is made has it, too: let nobody else read it"),
+            );
+        }
         at.headers
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         if at.headers.len() < MOST_HEADERS {
@@ -216,22 +219,31 @@ fn header(at: &mut Request, name: &str, value: &str, span: Span, out: &mut Findi
     }
 }
 
+/// Whether people call a header so that says who they are.
+fn may_be_secret(header: &str) -> bool {
+    let header = header.to_ascii_lowercase();
+    let names = ["auth", "cookie", "key", "secret", "token", "pass"];
+    names.iter().any(|name| header.contains(name))
+}
+
 fn expected(at: &mut Request, expect: &Expect<'_>, out: &mut Findings) {
     let text = match (expect.negated, expect.kind) {
         (negated, "status") => {
-            match statuses(expect.pattern, negated) {
-                Some(statuses) => at.statuses = Some(statuses),
-                None => out.push(expect::without(expect)),
+            if !negated && goes_beyond(expect.pattern) {
+                let message = "statuses below 200 and above 599 are left out";
+                let finding = Finding::warning(expect.span, message);
+                out.push(
+                    finding
+                        .help("a check takes 200 to 599: a server that answers otherwise is down"),
+                );
             }
+            expect_status(at, statuses(expect.pattern, negated), expect, out);
             return;
         }
         (false, "string") => Some(expect.pattern.to_owned()),
         (false, "rstring") => expect::literal(expect.pattern),
         (false, "rstatus") => {
-            match statuses_of_expression(expect.pattern) {
-                Some(statuses) => at.statuses = Some(statuses),
-                None => out.push(expect::without(expect)),
-            }
+            expect_status(at, statuses_of_expression(expect.pattern), expect, out);
             return;
         }
         _ => None,
@@ -247,6 +259,20 @@ fn expected(at: &mut Request, expect: &Expect<'_>, out: &mut Findings) {
             "HEAD becomes GET: the answer to HEAD has no body",
         ));
         "GET".clone_into(&mut at.method);
+    }
+}
+
+/// Keeps which statuses are right. Our check looks at one list of them.
+fn expect_status(
+    at: &mut Request,
+    statuses: Option<Vec<(u16, u16)>>,
+    expect: &Expect<'_>,
+    out: &mut Findings,
+) {
+    if statuses.is_none() || at.statuses.is_some() {
+        out.push(expect::without(expect));
+    } else {
+        at.statuses = statuses;
     }
 }
 

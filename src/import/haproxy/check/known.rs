@@ -56,7 +56,12 @@ fn talk(send: Vec<u8>, expect: &[u8]) -> Vec<Entry> {
 /// `user NAME` among the words.
 fn user<'a>(words: &'a [Word], out: &mut Findings) -> Option<&'a str> {
     let at = words.iter().position(|word| &*word.text == "user")?;
-    let name = words.get(at + 1)?;
+    let Some(name) = words.get(at + 1) else {
+        let span = words.get(at).map_or_else(Span::default, |it| it.span);
+        let finding = Finding::new(span, "user says nothing alone");
+        out.push(finding.help("the name of a user must follow"));
+        return None;
+    };
     if name.text.len() > LONGEST_USER {
         out.error(
             name.span,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::written_duration;
 use crate::diagnostic::{Finding, Findings, Span};
-use crate::import::haproxy::server::Settings;
+use crate::import::haproxy::server::{InitState, Settings};
 use crate::import::{Entry, Value};
 
 /// HAProxy's own defaults (section 5.2, `inter`, `rise`, `fall`, `agent-inter`).
@@ -76,7 +76,26 @@ pub(super) fn entries(
         let down = within(down, &INTERVALS, "downinter", span, out);
         entries.push(Entry::new("down_interval", duration(down)));
     }
+    entries.extend(initial(settings.init_state, rise, span, out));
     entries
+}
+
+/// What a server counts as at first, where that is another than [`as_haproxy`] says.
+fn initial(state: InitState, rise: u32, span: Span, out: &mut Findings) -> Option<Entry> {
+    let down = || Entry::new("initial", Value::word("down"));
+    match state {
+        InitState::Up => None,
+        InitState::FullyUp => Some(Entry::new("first_failure", Value::word("counts"))),
+        InitState::Down => {
+            if rise > 1 {
+                let message = format!("init-state down: {rise} successes bring the server in");
+                let finding = Finding::warning(span, message);
+                out.push(finding.help("in HAProxy the first one does; rise: 1 does so here"));
+            }
+            Some(down())
+        }
+        InitState::FullyDown => Some(down()),
+    }
 }
 
 /// How long a whole check may take (section 4.2, `timeout check`).

@@ -23,6 +23,19 @@ pub(super) fn statuses(text: &str, negated: bool) -> Option<Vec<(u16, u16)>> {
     ranges(|status| is_wanted(&status) != negated)
 }
 
+/// Whether some of these are no statuses of our check.
+pub(super) fn goes_beyond(text: &str) -> bool {
+    let (least, most) = (*STATUSES.start(), *STATUSES.end());
+    text.split(',').any(|part| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        let outside = |text: &str| {
+            let number = text.trim().parse();
+            number.is_ok_and(|it: u32| it < u32::from(least) || it > u32::from(most))
+        };
+        outside(low) || outside(high)
+    })
+}
+
 /// The statuses that expressions such as `^2..`, `(2|3)[0-9][0-9]` and `200|204` mean.
 pub(super) fn statuses_of_expression(expression: &str) -> Option<Vec<(u16, u16)>> {
     let inner = expression.trim_start_matches('^').trim_end_matches('$');
@@ -81,6 +94,9 @@ mod tests {
         assert_eq!(statuses("500-599", true), Some(vec![(200, 499)]));
         assert_eq!(statuses("100", false), None);
         assert_eq!(statuses("2xx", false), None);
+        assert_eq!(statuses("99-700", false), Some(vec![(200, 599)]));
+        assert!(goes_beyond("99-700") && goes_beyond("200,600"));
+        assert!(!goes_beyond("200-599,301"));
     }
 
     #[test]

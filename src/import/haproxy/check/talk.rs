@@ -64,21 +64,22 @@ pub(super) fn questions(rules: &[&Statement], out: &mut Findings) -> Vec<Questio
                 begun = true;
             }
             "comment" => {}
-            other => out.push(other_rule(other, rule.span())),
+            other if is_variable(other) => {
+                let message = "not carried over: variables of a check";
+                out.push(Finding::warning(rule.span(), message));
+            }
+            // It is told as unknown already.
+            _ => {}
         }
     }
     all.append(&mut end(at, out));
     all
 }
 
-fn other_rule(word: &str, span: Span) -> Finding {
-    match word {
-        "set-var" | "set-var-fmt" | "unset-var" => {
-            Finding::warning(span, "not carried over: variables of a check")
-        }
-        _ => Finding::new(span, format!("unknown rule {} of a check", Shown(word)))
-            .help("HAProxy knows connect, send, send-binary, expect and comment"),
-    }
+/// Whether a rule is about a variable: `set-var(NAME) VALUE`.
+pub(super) fn is_variable(rule: &str) -> bool {
+    let name = rule.split('(').next().unwrap_or_default();
+    matches!(name, "set-var" | "set-var-fmt" | "unset-var")
 }
 
 /// `connect [port N] [addr A] [ssl] [sni NAME] ...`, also of `http-check`.
@@ -118,14 +119,8 @@ pub(super) fn connect(words: &[Word], out: &mut Findings) -> Question {
                 out.push(Finding::warning(word.span, message));
                 false
             }
-            "default" | "linger" => false,
-            other => {
-                out.error(
-                    word.span,
-                    format!("unknown keyword {} of connect", Shown(other)),
-                );
-                false
-            }
+            // "default" and "linger" stand alone. What is unknown is told already.
+            _ => false,
         };
         if takes_one {
             rest = rest.get(1..).unwrap_or_default();
@@ -143,12 +138,16 @@ fn say(at: &mut Conversation, keyword: &str, words: &[Word], span: Span, out: &m
         "send-lf" if !text.contains('%') => Some(bytes_of(text)),
         _ => None,
     };
+    if bytes.is_none() && keyword == "send-binary" {
+        // What is no number of bytes is told already.
+        return;
+    }
     let Some(bytes) = bytes else {
         let finding = Finding::warning(span, format!("not carried over: {keyword}"));
         out.push(finding.help("there are no variables in what is sent"));
         return;
     };
-    if bytes.to_ascii_uppercase().starts_with(b"AUTH") {
+    if has_password(&bytes) {
         let finding = Finding::warning(
             span,
             "what a check sends is shown in the log and the status",
@@ -158,6 +157,16 @@ fn say(at: &mut Conversation, keyword: &str, words: &[Word], span: Span, out: &m
     at.said.extend_from_slice(&bytes);
     at.last.extend_from_slice(&bytes);
     at.last_span = Some(span);
+}
+
+/// Whether a line of what is said begins as a login does.
+fn has_password(said: &[u8]) -> bool {
+    let mut lines = said.split(|byte| matches!(byte, b'\r' | b'\n'));
+    lines.any(|line| {
+        let first = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let logins: [&[u8]; 5] = [b"AUTH", b"PASS", b"PASSWORD", b"LOGIN", b"USERPASS"];
+        first.len() < line.len() && logins.iter().any(|it| first.eq_ignore_ascii_case(it))
+    })
 }
 
 fn expected(at: &mut Conversation, expect: &Expect<'_>, out: &mut Findings) {
