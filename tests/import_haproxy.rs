@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use golden::{compare, said};
 use lvs_director::config;
 use lvs_director::diagnostic::{Diagnostic, Severity};
-use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
+use lvs_director::import::{Imported, Included, Kind, Output, Room, Surroundings, import};
 use lvs_director::model::ProbeKind;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -31,8 +31,8 @@ struct Host {
 }
 
 impl Surroundings for Host {
-    fn include(&self, _: &str, _: &str) -> Vec<Included> {
-        Vec::new()
+    fn include(&self, _: &str, _: &str, _: Room) -> Result<Vec<Included>, String> {
+        Ok(Vec::new())
     }
 
     fn variable(&self, name: &str) -> Option<String> {

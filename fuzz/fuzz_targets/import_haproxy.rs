@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::import::{Included, Kind, Surroundings};
+use lvs_director::import::{Included, Kind, Room, Surroundings};
 
 #[path = "imported/mod.rs"]
 mod imported;
@@ -14,8 +14,8 @@ mod imported;
 struct Host;
 
 impl Surroundings for Host {
-    fn include(&self, _: &str, _: &str) -> Vec<Included> {
-        Vec::new()
+    fn include(&self, _: &str, _: &str, _: Room) -> Result<Vec<Included>, String> {
+        Ok(Vec::new())
     }
 
     fn variable(&self, name: &str) -> Option<String> {

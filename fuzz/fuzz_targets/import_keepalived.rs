@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lvs_director::import::{Included, Kind, Surroundings};
+use lvs_director::import::{Included, Kind, Room, Surroundings};
 
 #[path = "imported/mod.rs"]
 mod imported;
@@ -12,10 +12,10 @@ mod imported;
 struct Host;
 
 impl Surroundings for Host {
-    fn include(&self, from: &str, pattern: &str) -> Vec<Included> {
+    fn include(&self, from: &str, pattern: &str, _: Room) -> Result<Vec<Included>, String> {
         let bytes = Ok(b"weight 1 # from a file\n".to_vec());
         let name = format!("{from}/{pattern}");
-        vec![Included { name, bytes }]
+        Ok(vec![Included { name, bytes }])
     }
 
     fn variable(&self, _: &str) -> Option<String> {

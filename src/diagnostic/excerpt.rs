@@ -19,6 +19,14 @@ const BEFORE: usize = 60;
 const AFTER: usize = 80;
 
 impl Excerpt {
+    /// Of a line that nobody may read.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            text: String::new(),
+            mark: 0..0,
+        }
+    }
+
     /// The line in which a range of bytes of `text` starts.
     pub(super) fn new(text: &str, range: &Range<usize>) -> Self {
         let start = text.floor_char_boundary(range.start);

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::finding::{Finding, Severity};
+use super::secret::Concealed;
 use super::source::Span;
 
 /// The list keeps this many and counts the others.
@@ -18,6 +19,7 @@ pub struct Findings {
     by_span: HashMap<Span, Vec<usize>>,
     dropped: usize,
     has_errors: bool,
+    concealed: Concealed,
 }
 
 impl Findings {
@@ -37,6 +39,22 @@ impl Findings {
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.kept.len() >= KEPT
+    }
+
+    /// Has the lines of this place shown nowhere: they hold what nobody may read. What is said about such a line has none of
+    /// its words but the first.
+    pub fn conceal(&mut self, span: Span) {
+        self.concealed.add(span);
+    }
+
+    /// Has no word of the text shown that lies here.
+    pub fn conceal_whole(&mut self, span: Span) {
+        self.concealed.add_whole(span);
+    }
+
+    /// As [`conceal`](Self::conceal), and has this text said nowhere about the line: it comes from elsewhere.
+    pub fn conceal_text(&mut self, span: Span, text: &str) {
+        self.concealed.add_text(span, text);
     }
 
     /// Adds an error without help.
@@ -65,10 +83,10 @@ impl Findings {
         }
     }
 
-    /// The findings in the order of the texts, and how many were only counted.
-    pub(super) fn into_sorted(mut self) -> (Vec<Finding>, usize) {
+    /// The findings in the order of the texts, how many were only counted, and what nobody may read.
+    pub(super) fn into_sorted(mut self) -> (Vec<Finding>, usize, Concealed) {
         self.kept.sort_by_key(|finding| finding.span);
-        (self.kept, self.dropped)
+        (self.kept, self.dropped, self.concealed.sorted())
     }
 }
 
@@ -83,7 +101,7 @@ mod tests {
         for service in ["service 1", "service 1", "service 2", "service 3"] {
             findings.push(Finding::new(span, "wrong").reading(service));
         }
-        let (kept, dropped) = findings.into_sorted();
+        let (kept, dropped, _) = findings.into_sorted();
         assert_eq!((kept.len(), dropped), (1, 0));
         assert_eq!(kept[0].readings(), " (service 1 and 2 more)");
     }
@@ -94,7 +112,7 @@ mod tests {
         for at in 0..KEPT + 7 {
             findings.error(Span::new(at, at), "wrong");
         }
-        let (kept, dropped) = findings.into_sorted();
+        let (kept, dropped, _) = findings.into_sorted();
         assert_eq!((kept.len(), dropped), (KEPT, 7));
     }
 

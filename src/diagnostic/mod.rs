@@ -26,6 +26,7 @@ mod nearest;
 mod place;
 mod render;
 mod report;
+mod secret;
 mod source;
 
 pub use finding::{Finding, Severity, Shown, Wrong};
@@ -33,5 +34,6 @@ pub use findings::Findings;
 pub use fix::{Applied, Fix, Replacement, apply};
 pub use nearest::nearest;
 pub use place::Place;
-pub use report::{Diagnostic, Diagnostics, IsSecret, Note};
+pub use report::{Correction, Diagnostic, Diagnostics, Note};
+pub use secret::IsSecret;
 pub use source::{FileId, Position, SourceMap, Span, line, position};

@@ -16,13 +16,12 @@ pub(super) fn render(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     let severity = diagnostic.severity();
     let title = format!("{place}: {}{}", severity.prefix(), diagnostic.message());
     let title = harmless(&title);
-    let mut group = level(severity)
-        .no_name()
-        .primary_title(title)
-        .element(snippet(diagnostic.excerpt(), place.line));
+    let group = Group::with_title(level(severity).no_name().primary_title(title));
+    let mut group = shown(group, diagnostic.excerpt(), place.line);
     for note in diagnostic.notes() {
         let text = harmless(&format!("{}: {}", note.place, note.text)).into_owned();
-        group = said(group, Level::NOTE, &text).element(snippet(&note.excerpt, note.place.line));
+        group = said(group, Level::NOTE, &text);
+        group = shown(group, &note.excerpt, note.place.line);
     }
     for place in diagnostic.included_from() {
         group = said(group, Level::NOTE, &format!("included from {place}"));
@@ -43,6 +42,14 @@ const fn level(severity: Severity) -> Level<'static> {
 
 fn said<'a>(group: Group<'a>, level: Level<'a>, text: &str) -> Group<'a> {
     group.element(level.message(normalize_untrusted_str(&harmless(text))))
+}
+
+/// With the line, if anything of it may be shown.
+fn shown<'a>(group: Group<'a>, excerpt: &'a Excerpt, line: usize) -> Group<'a> {
+    if excerpt.text.is_empty() {
+        return group;
+    }
+    group.element(snippet(excerpt, line))
 }
 
 fn snippet(excerpt: &Excerpt, line: usize) -> Snippet<'_, Annotation<'_>> {

@@ -13,7 +13,8 @@ use super::findings::Findings;
 use super::fix::{Fix, Replacement};
 use super::place::Place;
 use super::render::render;
-use super::source::{SourceMap, Span, line};
+use super::secret::{Hidden, IsSecret};
+use super::source::{SourceMap, Span};
 
 /// A report shows this many and counts the others.
 const SHOWN: usize = 50;
@@ -21,9 +22,6 @@ const SHOWN: usize = 50;
 const SHOWN_INCLUDES: usize = 8;
 /// At most this many other places are shown with one finding.
 const SHOWN_LABELS: usize = 8;
-
-/// Whether a line holds what nobody may read.
-pub type IsSecret = fn(&str) -> bool;
 
 /// All findings in a text and in the texts that it includes, in order.
 ///
@@ -57,7 +55,7 @@ pub struct Diagnostic {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     included_from: Vec<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<PlacedFix>,
+    fix: Option<Correction>,
     #[serde(skip)]
     excerpt: Excerpt,
 }
@@ -76,7 +74,7 @@ pub struct Note {
 
 /// A fix with its places worked out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct PlacedFix {
+pub struct Correction {
     title: String,
     replacements: Vec<PlacedReplacement>,
 }
@@ -141,27 +139,23 @@ impl Diagnostic {
         &self.excerpt
     }
 
-    /// Without what stands in the line, if that is a secret's.
-    fn without_secret(mut self, sources: &SourceMap, span: Span, is_secret: IsSecret) -> Self {
-        let Some((file, range)) = sources.locate(span) else {
-            return self;
-        };
-        let text = sources.text(file);
-        let line = line(&text, range.start);
-        if is_secret(line) {
-            let mut words = line.split(|c: char| c.is_whitespace() || "=\"'".contains(c));
-            let first = words.find(|word| !word.is_empty()).unwrap_or_default();
-            self.excerpt = Excerpt::new(first, &(0..first.len()));
-            let hidden: Vec<&str> = words.filter(|word| word.len() > 1).collect();
-            let said = self.message.split(' ').map(|said| {
-                let bare = said.trim_matches(|c: char| ",.:;\"'".contains(c));
-                let parts = bare.split('=').skip(1);
-                let is_hidden =
-                    hidden.contains(&bare) || parts.clone().any(|it| hidden.contains(&it));
-                if is_hidden { "..." } else { said }
+    /// Without what nobody may read in its line, and in the lines of its notes.
+    fn without_secrets(mut self, spans: &Spans, hidden: impl Fn(Span) -> Option<Hidden>) -> Self {
+        for (note, span) in self.notes.iter_mut().zip(&spans.labels) {
+            if let Some(hidden) = hidden(*span) {
+                note.excerpt = hidden.excerpt();
+                note.text = hidden.without(&note.text);
+            }
+        }
+        if let Some(hidden) = hidden(spans.own) {
+            self.excerpt = hidden.excerpt();
+            self.message = hidden.without(&self.message);
+            self.help = self.help.map(|help| match help {
+                // What is always the same holds nothing of the line.
+                Cow::Borrowed(_) => help,
+                Cow::Owned(help) => hidden.without(&help).into(),
             });
-            self.message = said.collect::<Vec<_>>().join(" ");
-            self.help = self.help.filter(|help| !help.contains('"'));
+            self.fix = self.fix.map(|fix| fix.without(|text| hidden.without(text)));
         }
         self
     }
@@ -174,7 +168,10 @@ impl Diagnostic {
             message: message(sources, &finding),
             notes: labels.map(|it| note(sources, it)).collect(),
             included_from: includes(sources, finding.span),
-            fix: finding.fix.as_deref().map(|fix| placed(sources, fix)),
+            fix: finding
+                .fix
+                .as_deref()
+                .map(|fix| Correction::new(sources, fix)),
             excerpt: excerpt(sources, finding.span),
             help: finding.help,
         }
@@ -225,14 +222,56 @@ fn excerpt(sources: &SourceMap, span: Span) -> Excerpt {
     }
 }
 
-fn placed(sources: &SourceMap, fix: &Fix) -> PlacedFix {
-    let placed = |Replacement { span, text }: &Replacement| PlacedReplacement {
-        place: Place::new(sources, *span),
-        text: text.clone(),
-    };
-    PlacedFix {
-        title: fix.title.clone(),
-        replacements: fix.replacements.iter().map(placed).collect(),
+/// The places of a finding.
+struct Spans {
+    own: Span,
+    labels: Vec<Span>,
+}
+
+impl Spans {
+    fn of(finding: &Finding) -> Self {
+        let labels = finding.labels.iter().take(SHOWN_LABELS);
+        Self {
+            own: finding.span,
+            labels: labels.map(|it| it.span).collect(),
+        }
+    }
+}
+
+impl Correction {
+    fn new(sources: &SourceMap, fix: &Fix) -> Self {
+        let placed = |Replacement { span, text }: &Replacement| PlacedReplacement {
+            place: Place::new(sources, *span),
+            text: text.clone(),
+        };
+        Self {
+            title: fix.title.clone(),
+            replacements: fix.replacements.iter().map(placed).collect(),
+        }
+    }
+
+    /// What it does, as a command: lower case, no full stop.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Where it begins.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.replacements.first().map(|it| &it.place)
+    }
+
+    /// With other words of each.
+    fn without(self, words: impl Fn(&str) -> String) -> Self {
+        let replaced = |it: PlacedReplacement| PlacedReplacement {
+            text: words(&it.text),
+            ..it
+        };
+        Self {
+            title: words(&self.title),
+            replacements: self.replacements.into_iter().map(replaced).collect(),
+        }
     }
 }
 
@@ -243,15 +282,16 @@ impl Diagnostics {
         Self::of(sources, findings, SHOWN, |_| false)
     }
 
-    /// The diagnostics of these texts, and all that were kept are shown. Of a line with a secret only the first word is.
+    /// The diagnostics of these texts, and all that were kept are shown. Of a line that looks secret only the first word is,
+    /// as of one that its reader has concealed.
     #[must_use]
-    pub fn whole(sources: &SourceMap, findings: Findings, is_secret: IsSecret) -> Self {
-        Self::of(sources, findings, usize::MAX, is_secret)
+    pub fn whole(sources: &SourceMap, findings: Findings, looks_secret: IsSecret) -> Self {
+        Self::of(sources, findings, usize::MAX, looks_secret)
     }
 
-    fn of(sources: &SourceMap, findings: Findings, most: usize, is_secret: IsSecret) -> Self {
+    fn of(sources: &SourceMap, findings: Findings, most: usize, looks_secret: IsSecret) -> Self {
         let has_errors = findings.has_errors();
-        let (findings, dropped) = findings.into_sorted();
+        let (findings, dropped, concealed) = findings.into_sorted();
         let more = dropped + findings.len().saturating_sub(most);
         let fixes = findings
             .iter()
@@ -260,8 +300,9 @@ impl Diagnostics {
         let shown = findings.into_iter().take(most);
         let shown: Vec<Diagnostic> = shown
             .map(|finding| {
-                let span = finding.span;
-                Diagnostic::new(sources, finding).without_secret(sources, span, is_secret)
+                let spans = Spans::of(&finding);
+                let hidden = |span| concealed.of(sources, span, looks_secret);
+                Diagnostic::new(sources, finding).without_secrets(&spans, hidden)
             })
             .collect();
         let count = |severity| shown.iter().filter(|it| it.severity == severity).count();
@@ -296,6 +337,14 @@ impl Diagnostics {
     #[must_use]
     pub const fn has_errors(&self) -> bool {
         self.has_errors
+    }
+
+    /// A fix of one of those that are shown, with its places, and without what nobody may read.
+    #[must_use]
+    pub fn correction(&self, fix: &Fix) -> Option<&Correction> {
+        let index = self.fixes.iter().position(|it| std::ptr::eq(it, fix))?;
+        let shown = self.shown.iter().filter_map(|it| it.fix.as_ref());
+        shown.into_iter().nth(index)
     }
 
     /// The fixes of all that were kept, shown or not, for [`super::apply`] and the same texts.

@@ -14,6 +14,8 @@ mod kind;
 mod ldirectord;
 mod pasted;
 mod realserver_sh;
+mod refuse;
+mod secret;
 mod service;
 mod statement;
 mod surroundings;
@@ -24,13 +26,16 @@ mod properties;
 
 pub use self::document::{Conflict, Document, Entry, Item, Value};
 pub use self::kind::{Kind, recognise};
-pub use self::surroundings::{Alone, Included, Surroundings};
+pub use self::surroundings::{Alone, Included, Room, Surroundings};
 
+pub(crate) use self::refuse::Origins;
+use self::secret::is_secret;
 use self::text::decode;
 use crate::config;
 use crate::diagnostic::{
-    Applied, Diagnostics, FileId, Finding, Findings, Fix, SourceMap, Span, apply,
+    Applied, Correction, Diagnostics, FileId, Finding, Findings, Fix, Place, SourceMap, Span, apply,
 };
+use crate::model::ServiceKey;
 
 /// The longest file that is read: as our own.
 pub const MAX_BYTES: usize = config::MAX_BYTES;
@@ -45,6 +50,7 @@ pub struct Imported {
     /// What is to be said about it.
     pub diagnostics: Diagnostics,
     sources: SourceMap,
+    origins: Origins,
 }
 
 /// What a file means in our words.
@@ -70,6 +76,19 @@ impl Imported {
         }
     }
 
+    /// Where a virtual service comes from, if its reader has said so.
+    #[must_use]
+    pub fn place_of(&self, key: &ServiceKey) -> Option<Place> {
+        let span = self.origins.service(key)?;
+        Some(Place::new(&self.sources, span))
+    }
+
+    /// A correction of [`corrected`](Self::corrected), with its place, and without what nobody may read.
+    #[must_use]
+    pub fn correction(&self, fix: &Fix) -> Option<&Correction> {
+        self.diagnostics.correction(fix)
+    }
+
     /// The name of a text of [`corrected`](Self::corrected).
     #[must_use]
     pub fn name(&self, file: FileId) -> &str {
@@ -85,12 +104,40 @@ pub(crate) struct Reading<'a> {
     pub(crate) out: &'a mut Findings,
     /// What is around the text.
     pub(crate) around: &'a dyn Surroundings,
+    /// Where what is made comes from.
+    pub(crate) origins: &'a mut Origins,
 }
 
-/// Reads a file of another program. `name` is its name in diagnostics; without a `kind` it is recognised by its content.
+/// Reads a file of another program. `name` is its name in diagnostics; without a `kind` it is recognised by its content. Our own
+/// reader takes what is made, or what it refuses is said.
 #[must_use]
 pub fn import(kind: Option<Kind>, name: &str, bytes: &[u8], around: &dyn Surroundings) -> Imported {
+    translated(kind, name, bytes, around, refuse::in_document)
+}
+
+/// As [`import`], for one who has our own reader read what is made.
+#[must_use]
+pub fn translate(
+    kind: Option<Kind>,
+    name: &str,
+    bytes: &[u8],
+    around: &dyn Surroundings,
+) -> Imported {
+    translated(kind, name, bytes, around, |_, _, _, _| {})
+}
+
+/// Looks at what was made: for where it comes from, and else for this place.
+type Guard = fn(&Document, &Origins, Span, &mut Findings);
+
+fn translated(
+    kind: Option<Kind>,
+    name: &str,
+    bytes: &[u8],
+    around: &dyn Surroundings,
+    guard: Guard,
+) -> Imported {
     let (mut sources, mut out) = (SourceMap::default(), Findings::default());
+    let mut origins = Origins::default();
     let mut output = Output::Director(Document::default());
     let text = decode(bytes);
     let kind = kind.or_else(|| recognise(&text.text));
@@ -104,56 +151,21 @@ pub fn import(kind: Option<Kind>, name: &str, bytes: &[u8], around: &dyn Surroun
                 sources: &mut sources,
                 out: &mut out,
                 around,
+                origins: &mut origins,
             };
             output = kind.read(file, &mut reading);
         }
     }
     if let (Output::Director(document), false) = (&output, out.has_errors()) {
-        refuse(document, sources.span(file, 0..0), &mut out);
+        guard(document, &origins, sources.span(file, 0..0), &mut out);
     }
     Imported {
         kind,
         output,
         diagnostics: Diagnostics::whole(&sources, out, is_secret),
         sources,
+        origins,
     }
-}
-
-/// Says what our own reader finds wrong in what was made: a reader of another program has overlooked it.
-fn refuse(document: &Document, span: Span, out: &mut Findings) {
-    let Err(wrong) = config::parse("made", document.to_string().as_bytes()) else {
-        return;
-    };
-    for one in &wrong {
-        let finding = Finding::new(span, format!("{REFUSED}: {}", one.message()));
-        let help = one.help().map(str::to_owned);
-        out.push(match help {
-            Some(help) => finding.help(help),
-            None => finding,
-        });
-    }
-}
-
-/// How a message begins about what was made of a file, and is no configuration.
-const REFUSED: &str = "what this file becomes is no configuration of the director";
-
-/// Whether a line may hold a password or a key: by how people call such, also misspelt.
-fn is_secret(line: &str) -> bool {
-    const NAMES: [&str; 9] = [
-        "pass",
-        "pasw",
-        "secr",
-        "auth",
-        " ath",
-        "token",
-        "key", // What a check says may be a login.
-        "tcp-check send",
-        "hdr cookie",
-    ];
-    // These only begin a block.
-    let line = line.to_ascii_lowercase().replace("authentication", "");
-    let line = line.replace("auth_hmac", "");
-    NAMES.iter().any(|name| line.contains(name))
 }
 
 fn unknown(span: Span) -> Finding {

@@ -3,9 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::document::{Document, Entry, Item, Value};
-use crate::config;
-use crate::diagnostic::{Finding, Findings, Severity, Span};
+use super::document::{Entry, Item, Value};
 use crate::model::{
     AddressFamily, ForwardingMethod, Granularity, Protocol, RealServer, ServerKey, ServiceKey,
     ServiceSettings, Thresholds, Tunnel, TunnelChecksum, TunnelKind, Weight,
@@ -245,7 +243,8 @@ fn granularity(settings: &ServiceSettings, argument: String) -> Value {
     }
 }
 
-fn forwarding(method: ForwardingMethod) -> Vec<Entry> {
+/// The keys that say how packets get to a server.
+pub(super) fn forwarding(method: ForwardingMethod) -> Vec<Entry> {
     let (word, tunnel) = match method {
         ForwardingMethod::Masquerading => ("nat", None),
         ForwardingMethod::Tunneling(tunnel) => ("tun", Some(tunnel)),
@@ -281,23 +280,4 @@ fn encapsulation(tunnel: Tunnel) -> Value {
     };
     entries.extend(checksum.map(|word| Entry::new("checksum", Value::word(word))));
     Value::Map(entries)
-}
-
-/// Says what our own reader would refuse of a service, at the place that it comes from: whatever was made passes that
-/// reader.
-pub(super) fn refuse(item: &Item, defaults: &[Entry], span: Span, out: &mut Findings) {
-    let mut document = Document::default();
-    if !defaults.is_empty() {
-        document.map("defaults").extend_from_slice(defaults);
-    }
-    document.list("virtual_services").push(item.clone());
-    let Err(wrong) = config::parse("made", document.to_string().as_bytes()) else {
-        return;
-    };
-    let errors = wrong.iter().filter(|it| it.severity() == Severity::Error);
-    for error in errors {
-        let mut finding = Finding::new(span, error.message());
-        finding.help = error.help().map(|help| help.to_owned().into());
-        out.push(finding);
-    }
 }

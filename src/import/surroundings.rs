@@ -12,11 +12,24 @@ pub struct Included {
     pub bytes: Result<Vec<u8>, String>,
 }
 
+/// How much may still be included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// So many files.
+    pub files: usize,
+    /// So many bytes together.
+    pub bytes: usize,
+}
+
 /// The host of a text. A reader asks it, and opens nothing itself.
 pub trait Surroundings {
     /// The files that a pattern names, as glob(7) has it, in the order of their names. A pattern without a leading slash begins in the
     /// directory of the file `from`. None for a pattern that meets nothing.
-    fn include(&self, from: &str, pattern: &str) -> Vec<Included>;
+    ///
+    /// # Errors
+    ///
+    /// Why it meets more than there is room for, or is too much work: lower case, no full stop.
+    fn include(&self, from: &str, pattern: &str, room: Room) -> Result<Vec<Included>, String>;
 
     /// A variable of the environment.
     fn variable(&self, name: &str) -> Option<String>;
@@ -40,8 +53,8 @@ pub trait Surroundings {
 pub struct Alone;
 
 impl Surroundings for Alone {
-    fn include(&self, _: &str, _: &str) -> Vec<Included> {
-        Vec::new()
+    fn include(&self, _: &str, _: &str, _: Room) -> Result<Vec<Included>, String> {
+        Ok(Vec::new())
     }
 
     fn variable(&self, _: &str) -> Option<String> {

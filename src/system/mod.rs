@@ -9,6 +9,8 @@ mod lock;
 mod memory;
 mod names;
 #[cfg(feature = "daemon")]
+mod pattern;
+#[cfg(feature = "daemon")]
 mod poll;
 #[cfg(feature = "daemon")]
 mod processes;
@@ -31,6 +33,8 @@ pub use lock::{FileLock, LockError};
 pub use memory::lock_memory;
 pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};
+#[cfg(feature = "daemon")]
+pub use pattern::matching;
 #[cfg(feature = "daemon")]
 pub use poll::{Happened, Poll};
 #[cfg(feature = "daemon")]

@@ -6,21 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lvs_director::config::parse;
-use lvs_director::import::{Imported, Included, Kind, Output, Surroundings, import};
+use lvs_director::import::{Imported, Included, Kind, Output, Room, Surroundings, import};
 
 /// A host whose files lie beside the one that is read.
 pub(crate) struct Beside<'a>(pub(crate) &'a Path);
 
 impl Surroundings for Beside<'_> {
-    fn include(&self, _: &str, pattern: &str) -> Vec<Included> {
+    fn include(&self, _: &str, pattern: &str, _: Room) -> Result<Vec<Included>, String> {
         let Ok(paths) = glob::glob(&self.0.join(pattern).to_string_lossy()) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let file = |path: PathBuf| Included {
             name: path.file_name().unwrap().to_string_lossy().into_owned(),
             bytes: fs::read(&path).map_err(|_| "it cannot be read".to_owned()),
         };
-        paths.flatten().map(file).collect()
+        Ok(paths.flatten().map(file).collect())
     }
 
     fn variable(&self, name: &str) -> Option<String> {

@@ -138,7 +138,7 @@ fn document(table: Table, timeouts: Option<Timeouts>, reading: &mut Reading<'_>)
         document.map("defaults").extend_from_slice(&defaults);
     }
     let services = document.list("virtual_services");
-    table.write(&defaults, services, reading.out);
+    table.write(&defaults, services, reading);
     document
 }
 

@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::mem;
 
+use super::super::Reading;
 use super::super::document::{Entry, Item};
-use super::super::service::{Server, Service, refuse};
+use super::super::refuse::in_service;
+use super::super::service::{Server, Service};
 use crate::diagnostic::{Finding, Findings, Span};
 use crate::model::{Granularity, RealServer, ServerKey, ServiceKey, ServiceSettings};
 
@@ -92,10 +94,16 @@ impl Table {
     }
 
     /// The services as items, and what our own reader would refuse of them.
-    pub(super) fn write(self, defaults: &[Entry], items: &mut Vec<Item>, out: &mut Findings) {
+    pub(super) fn write(
+        self,
+        defaults: &[Entry],
+        items: &mut Vec<Item>,
+        reading: &mut Reading<'_>,
+    ) {
         for (service, place) in self.services {
+            reading.origins.add_service(service.key, place);
             let item = service.item();
-            refuse(&item, defaults, place, out);
+            in_service(&item, defaults, place, reading.out);
             items.push(item);
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Definitions<'a> {
     around: &'a dyn Surroundings,
     /// The directory of the file that is read.
     pub(super) directory: String,
+    /// How many bytes were copied to replace names.
+    copied: usize,
 }
 
 /// The use of a name.
@@ -42,7 +44,13 @@ impl<'a> Definitions<'a> {
             named: HashMap::new(),
             around,
             directory: String::new(),
+            copied: 0,
         }
+    }
+
+    /// How many bytes were copied since this was asked.
+    pub(super) fn take_copied(&mut self) -> usize {
+        std::mem::take(&mut self.copied)
     }
 
     /// Defines a name, again if it is known.
@@ -60,7 +68,7 @@ impl<'a> Definitions<'a> {
     }
 
     /// The line with what its names stand for. A name that is not defined stays. `None` with a finding when that never ends.
-    pub(super) fn replace<'l>(&self, line: Line<'l>, out: &mut Findings) -> Option<Line<'l>> {
+    pub(super) fn replace<'l>(&mut self, line: Line<'l>, out: &mut Findings) -> Option<Line<'l>> {
         let (mut line, mut from, mut uses) = (line, 0, 0);
         while let Some(used) = next_use(line.text(), from) {
             let Some(value) = self.value(used.name, &line, &used.range, out) else {
@@ -76,6 +84,7 @@ impl<'a> Definitions<'a> {
                 return None;
             }
             from = range.start;
+            self.copied += behind;
             line = line.replaced(range, &value);
         }
         Some(line)

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is made of a file, while it is read.
 
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Findings, SourceMap};
 use crate::import::statement::Remarks;
-use crate::import::{Document, Surroundings};
+use crate::import::{Document, Origins, Reading, Surroundings};
 
 /// The document so far, and where findings go.
 pub(super) struct Draft<'o> {
     pub(super) out: &'o mut Findings,
+    pub(super) sources: &'o SourceMap,
+    /// Where its services and virtual routers come from.
+    pub(super) origins: &'o mut Origins,
     pub(super) around: &'o dyn Surroundings,
     pub(super) document: Document,
     /// Comments whose statement is not carried over: they stand at the end of those at the top.
@@ -19,10 +22,12 @@ pub(super) struct Draft<'o> {
 }
 
 impl<'o> Draft<'o> {
-    pub(super) fn new(out: &'o mut Findings, around: &'o dyn Surroundings) -> Self {
+    pub(super) fn new(reading: &'o mut Reading<'_>) -> Self {
         Self {
-            out,
-            around,
+            out: reading.out,
+            sources: reading.sources,
+            origins: reading.origins,
+            around: reading.around,
             document: Document::default(),
             homeless: Vec::new(),
             names: Vec::new(),

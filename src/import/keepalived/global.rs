@@ -71,6 +71,10 @@ fn timeouts(statement: &Statement, draft: &mut Draft<'_>) {
             .extend(statement.remarks.before.iter().map(ToString::to_string));
         entry.remark = statement.remarks.behind.as_deref().map(str::to_owned);
     }
+    if entries.is_empty() {
+        return;
+    }
+    draft.origins.add("ipvs", statement.span());
     let ipvs = draft.document.map("ipvs");
     for entry in entries {
         ipvs.retain(|known| known.key != entry.key);

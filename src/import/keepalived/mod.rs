@@ -12,34 +12,48 @@ mod line;
 mod lvs;
 mod repeat;
 mod repeated;
+mod secret;
 mod source;
 mod tree;
+mod unused;
 mod value;
 mod vrrp;
 
 use self::draft::Draft;
 use self::keywords::{Block, look};
 use super::{Output, Reading};
-use crate::diagnostic::FileId;
+use crate::diagnostic::{FileId, Finding};
 use crate::import::statement::Statement;
 
 /// Reads a file.
 pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     let tree = source::tree(file, reading);
-    let mut draft = Draft::new(reading.out, reading.around);
+    repeated::tell(&tree.statements, reading.out);
+    let whole = reading.sources.span(file, 0..0);
+    let mut draft = Draft::new(reading);
     let roots = Roots::of(&tree.statements, &mut draft);
     let routers = global::read(&roots.globals, &mut draft);
-    for root in &roots.lvs {
-        repeated::tell(std::slice::from_ref(root), Block::Root, draft.out);
-    }
     lvs::read(&roots.lvs, &mut draft);
-    vrrp::read(reading.sources, &routers, &roots.vrrp, &mut draft);
+    vrrp::read(&routers, &roots.vrrp, &mut draft);
+    unused::tell(&tree.statements, draft.out);
     let Draft {
         mut document,
         homeless,
         names,
+        out,
         ..
     } = draft;
+    if document.is_empty() && !out.has_errors() {
+        let finding = Finding::new(
+            whole,
+            "nothing in this file becomes anything of the director",
+        );
+        out.push(
+            finding.help(
+                "a virtual_server with real servers, or a vrrp_instance with an address, does",
+            ),
+        );
+    }
     // A file without services is a configuration, too.
     document.list("virtual_services");
     document.shorten(&names);

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::keywords::{Block, samples};
+use crate::import::refuse::REFUSED;
 use crate::import::surroundings::Alone;
-use crate::import::{Imported, Kind, Output, REFUSED, import};
+use crate::import::{Imported, Kind, Output, import};
 
 fn of(text: &str) -> Imported {
     import(
@@ -199,6 +200,26 @@ fn what_is_hostile_has_a_short_answer() {
         b"x\n".repeat(1 << 19),
     ] {
         let imported = import(Some(Kind::Keepalived), "a", &text, &Alone);
+        assert!(imported.diagnostics.has_errors());
+        assert!(imported.diagnostics.render(false).len() < 1 << 20);
+    }
+}
+
+#[test]
+fn a_few_lines_with_large_groups_and_a_server_with_many_checks_have_an_answer() {
+    let group = "virtual_server_group g {\n10.0.0.0/16 80\n}\n";
+    let servers = |count: usize| "real_server 192.0.2.1 80 {\n}\n".repeat(count);
+    let service = |lines: &str| format!("virtual_server group g {{\nprotocol TCP\n{lines}}}\n");
+    let many = format!("{group}{}", service("").repeat(10_000));
+    let much = format!("{group}{}", service(&servers(50_000)));
+    let checks: String = (1..=20_000_u32)
+        .map(|port| format!("TCP_CHECK {{\nconnect_port {port}\n}}\n"))
+        .collect();
+    let checked = format!(
+        "virtual_server 192.0.2.1 80 {{\nprotocol TCP\nreal_server 10.0.0.1 80 {{\n{checks}}}\n}}\n"
+    );
+    for text in [many, much, checked] {
+        let imported = of(&text);
         assert!(imported.diagnostics.has_errors());
         assert!(imported.diagnostics.render(false).len() < 1 << 20);
     }

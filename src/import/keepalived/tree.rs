@@ -3,6 +3,7 @@
 //! follows it stays where it is.
 
 use super::lexer::Token;
+use super::secret;
 use crate::diagnostic::{Finding, Findings, Span};
 use crate::import::statement::{Remarks, Statement, Word};
 
@@ -103,15 +104,21 @@ impl Builder {
 
     /// Begins a statement with these words; `false` when there are none.
     fn start(&mut self, words: &mut Vec<Word>, out: &mut Findings) -> bool {
-        let mut words = std::mem::take(words).into_iter();
-        let Some(keyword) = words.next() else {
+        let words = std::mem::take(words);
+        if words.is_empty() {
             return false;
-        };
+        }
         self.flush();
         if self.too_deep > 0 {
             return false;
         }
         self.count += 1;
+        let around = self.frames.last().map(|it| &*it.header.keyword.text);
+        secret::conceal(around, &words, out);
+        let mut words = words.into_iter();
+        let Some(keyword) = words.next() else {
+            return false;
+        };
         if self.count > MOST {
             if self.count == MOST + 1 {
                 out.error(keyword.span, format!("more than {MOST} statements"));

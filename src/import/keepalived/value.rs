@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::diagnostic::{Finding, Findings, Shown};
+use super::keywords::stand_together;
+use crate::diagnostic::{Finding, Findings, Fix, Replacement, Shown, Span};
 use crate::import::statement::{Statement, Word};
 
 /// The only word behind a keyword. `None` with a finding when there is none, or more than one.
@@ -29,12 +30,73 @@ pub(super) fn first<'s>(statement: &'s Statement, out: &mut Findings) -> Option<
 
 /// Says so when more than `count` words follow a keyword.
 pub(super) fn too_many(statement: &Statement, count: usize, out: &mut Findings) {
-    if let Some(word) = statement.words.get(count) {
+    let Some(word) = statement.words.get(count) else {
+        return;
+    };
+    if !is_next_keyword(statement, word, out) {
         let keyword = Shown(&statement.keyword.text);
         let what = format!("{} is too much for {keyword}", Shown(&word.text));
         let finding = Finding::warning(word.span, what);
         out.push(finding.help("keepalived does not look at it, and it is left out"));
     }
+}
+
+/// Whether a word behind a keyword is a keyword of the same block: then that is said. keepalived loses it in silence.
+pub(super) fn is_next_keyword(statement: &Statement, word: &Word, out: &mut Findings) -> bool {
+    let first = &statement.keyword;
+    let is_keyword = |it: &Word| !it.quoted && stand_together(&first.text, &it.text);
+    // What is only counted costs no search.
+    if out.is_full() || !is_keyword(word) {
+        return false;
+    }
+    let (shown, keyword) = (Shown(&word.text), Shown(&first.text));
+    let what = format!("keepalived does not look at {shown}: it stands in the line of {keyword}");
+    let finding = Finding::new(word.span, what);
+    out.push(if statement.block.is_some() {
+        finding.help("write it in the braces, in a line of its own")
+    } else {
+        let fix = in_lines(statement, word, is_keyword);
+        finding.help("write it in a line of its own").fix(fix)
+    });
+    true
+}
+
+/// A line for each keyword, from this one on. `None` when they come from a definition.
+fn in_lines(statement: &Statement, from: &Word, is_keyword: impl Fn(&Word) -> bool) -> Option<Fix> {
+    let all: Vec<&Word> = std::iter::once(&statement.keyword)
+        .chain(&statement.words)
+        .collect();
+    let mut replacements = Vec::new();
+    for pair in all.windows(2) {
+        let [before, word] = *pair else { continue };
+        if word.span < from.span || !is_keyword(word) {
+            continue;
+        }
+        if before.span.end() >= word.span.start() {
+            return None;
+        }
+        replacements.push(Replacement {
+            span: Span::new(before.span.end(), word.span.start()),
+            text: "\n".to_owned(),
+        });
+    }
+    let title = format!("begin a line with {}", Shown(&from.text));
+    Some(Fix::new(title, replacements))
+}
+
+/// A keyword that says all by itself: keepalived looks at no word behind it.
+pub(super) fn flag(statement: &Statement, out: &mut Findings) {
+    let is_off = |word: &&Word| matches!(&*word.text, "off" | "false" | "no" | "0");
+    let Some(word) = statement.words.first().filter(is_off) else {
+        return too_many(statement, 0, out);
+    };
+    let keyword = Shown(&statement.keyword.text);
+    let word = Shown(&word.text);
+    let what = format!("keepalived does not look at {word}, and has {keyword} on");
+    let mut fix = Fix::replace(statement.span(), "");
+    fix.title = format!("take out {keyword} {word}");
+    let finding = Finding::new(statement.span(), what);
+    out.push(finding.help("leave the line out").fix(fix));
 }
 
 /// A number from a range.

@@ -19,7 +19,7 @@ use self::block::{Made, Top};
 use self::line::{Lines, last};
 use self::timing::Timing;
 use super::document::{Document, Entry, Value};
-use super::service::refuse;
+use super::refuse::in_service;
 use super::{Output, Reading};
 use crate::diagnostic::{FileId, Finding, Findings};
 use crate::model::ServiceKey;
@@ -36,6 +36,9 @@ pub(super) fn read(file: FileId, reading: &mut Reading<'_>) -> Output {
     if lines.blocks.is_empty() {
         let place = reading.sources.span(file, 0..0);
         out.push(Finding::warning(place, "the file has no virtual service"));
+    }
+    for it in &made {
+        reading.origins.add_service(it.service.key, it.at);
     }
     say_rest(&lines, out);
     Output::Director(document(&lines, made, &top, out))
@@ -96,7 +99,7 @@ fn document(lines: &Lines, made: Vec<Made>, top: &Top, out: &mut Findings) -> Do
         made.write_checks(&usual);
         let at = made.at;
         let item = made.service.item();
-        refuse(&item, &defaults, at, out);
+        in_service(&item, &defaults, at, out);
         services.push(item);
     }
     document

@@ -101,7 +101,11 @@ pub(super) const CHECKER: &[Keyword] = &[
     read("log_all_failures").needless(LOGGING),
 ];
 
-/// `HTTP_GET`, beside [`CHECKER`].
+/// `HTTP_GET` only, beside [`HTTP_GET`].
+pub(super) const PLAIN_HTTP_GET: &[Keyword] =
+    &[read("enable_sni").needless("HTTP_GET speaks no TLS: there is no one to tell the name")];
+
+/// `HTTP_GET` and `SSL_GET`, beside [`CHECKER`].
 pub(super) const HTTP_GET: &[Keyword] = &[
     read("url").holds(Block::Url),
     read("http_protocol"),

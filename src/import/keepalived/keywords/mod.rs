@@ -2,11 +2,11 @@
 //! Every keyword that keepalived knows, where it belongs, and what becomes of it. One table for each block.
 
 mod global;
+mod look;
 mod lvs;
 mod vrrp;
 
-use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown, nearest};
-use crate::import::statement::{Statement, Word};
+pub(super) use self::look::{look, not_carried_over, word_not_carried_over};
 
 /// A block, by what its lines are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,15 +115,6 @@ impl Keyword {
     }
 }
 
-/// Names that people write where another one is right, or that were right in another block.
-const MEANT: &[(&str, &str)] = &[
-    ("nb_get_retry", "retry"),
-    ("lb_kind", "lvs_method"),
-    ("lb_algo", "lvs_sched"),
-    ("nb_sock_retry", "retry"),
-    ("connect_retry", "retry"),
-];
-
 impl Block {
     /// All that have keywords, with these.
     const ALL: [(Self, &'static [&'static [Keyword]]); 26] = [
@@ -132,7 +123,10 @@ impl Block {
         (Self::VirtualServer, &[lvs::VIRTUAL_SERVER]),
         (Self::RealServer, &[lvs::REAL_SERVER]),
         (Self::TcpCheck, &[lvs::CHECKER]),
-        (Self::HttpGet, &[lvs::HTTP_GET, lvs::CHECKER]),
+        (
+            Self::HttpGet,
+            &[lvs::HTTP_GET, lvs::PLAIN_HTTP_GET, lvs::CHECKER],
+        ),
         (Self::SslGet, &[lvs::HTTP_GET, lvs::SSL_GET, lvs::CHECKER]),
         (Self::Url, &[lvs::URL]),
         (Self::SmtpCheck, &[lvs::SMTP_CHECK, lvs::CHECKER]),
@@ -200,117 +194,53 @@ impl Block {
     }
 }
 
-/// The keyword of a statement in a block, if it is to be read. Else what is to be said about it is said.
-pub(super) fn look(
-    statement: &Statement,
-    block: Block,
-    out: &mut Findings,
-) -> Option<&'static Keyword> {
-    let word = &statement.keyword;
-    // A block without a keyword: that is said already.
-    if word.text.is_empty() {
-        return None;
-    }
-    let Some(keyword) = block.find(&word.text) else {
-        // What is only counted costs no search for what was meant.
-        out.push(if out.is_full() {
-            Finding::new(word.span, "unknown keyword")
-        } else {
-            unknown(statement, block)
-        });
-        return None;
-    };
-    match (&statement.block, keyword.block) {
-        (Some(_), None) => {
-            let what = format!("{} has no block", keyword.name);
-            let finding = Finding::new(word.span, what);
-            out.push(finding.help(SWALLOWS));
-            return None;
-        }
-        (None, Some(_)) => {
-            let what = format!("{} without its block", keyword.name);
-            out.push(Finding::new(statement.span(), what).help("write { and } behind it"));
-            return None;
-        }
-        (Some(_), Some(_)) | (None, None) => {}
-    }
-    let (severity, why) = match keyword.fate {
-        Fate::Read => return Some(keyword),
-        Fate::Lost(why) => (Severity::Warning, why),
-        Fate::Needless(why) => (Severity::Note, why),
-    };
-    out.push(not_carried_over(statement, severity, why));
-    None
-}
-
-/// What is to be said about a statement that is not carried over.
-pub(super) fn not_carried_over(
-    statement: &Statement,
-    severity: Severity,
-    why: &'static str,
-) -> Finding {
-    word_not_carried_over(&statement.keyword, severity, why)
-}
-
-/// What is to be said about a word that is not carried over.
-pub(super) fn word_not_carried_over(word: &Word, severity: Severity, why: &'static str) -> Finding {
-    let what = format!("{} is not carried over", Shown(&word.text));
-    match severity {
-        Severity::Error => Finding::new(word.span, what),
-        Severity::Warning => Finding::warning(word.span, what),
-        Severity::Note => Finding::note(word.span, what),
-    }
-    .help(why)
-}
-
-/// What keepalived does with a block that it does not know.
-const SWALLOWS: &str = "keepalived gives the lines in its braces to the block around them, and ends that one with its }";
-
-/// What is to be said about a keyword that this block does not know.
-fn unknown(statement: &Statement, block: Block) -> Finding {
-    let word = &statement.keyword;
-    let name = &*word.text;
-    let meant = MEANT.iter().find(|(wrong, _)| *wrong == name);
-    let meant = meant.and_then(|(_, right)| block.find(right));
-    let elsewhere = homes(name);
-    let shown = Shown(name);
-    if meant.is_some() || !elsewhere.is_empty() {
-        let what = format!("{shown} does not belong into {}", block.name());
-        let finding = Finding::new(word.span, what);
-        return if let Some(right) = meant {
-            let help = format!("keepalived leaves it out; write {}", right.name);
-            finding.help(help).fix(Fix::replace(word.span, right.name))
-        } else {
-            let help = format!("it belongs into {}", elsewhere.join(", "));
-            finding.help(help + "; is a } missing above, or one too many?")
-        };
-    }
-    let what = format!("unknown keyword {shown} in {}", block.name());
-    let finding = Finding::new(word.span, what);
-    let names = block.keywords().map(|keyword| keyword.name);
-    match nearest(name, names) {
-        Some(right) => {
-            let what = match statement.block {
-                Some(_) => SWALLOWS,
-                None => "keepalived leaves it out",
-            };
-            let help = format!("{what}; did you mean {right}?");
-            finding.help(help).fix(Fix::replace(word.span, right))
-        }
-        None if statement.block.is_some() => finding.help(SWALLOWS),
-        None => finding.help("keepalived leaves it out"),
-    }
-}
-
 /// The block that a keyword of this block has; `None` when it has none, or is not known.
 pub(super) fn block_of(block: Block, name: &str) -> Option<Block> {
     block.find(name)?.block
 }
 
-/// Whether each line with this keyword adds to those before, or somebody else tells of it.
-pub(super) fn is_repeated(block: Block, name: &str) -> bool {
-    const ADDS: [&str; 4] = ["status_code", "url", "host", "real_server"];
-    block.find(name).is_none() || ADDS.contains(&name)
+/// Which of several lines of a block counts that say the same thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// Each adds to those before.
+    All,
+    /// keepalived says that the others are ignored.
+    First,
+    Last,
+    /// `state MASTER`, wherever it stands.
+    Master,
+}
+
+/// What a line without a block says, as keepalived's name for it, and which of several counts. `None` for what is not known.
+pub(super) fn repeated(block: Block, name: &str) -> Option<(&'static str, Counts)> {
+    let keyword = block.find(name).filter(|it| it.block.is_none())?;
+    let counts = match (block, keyword.today()) {
+        (_, "status_code") => Counts::All,
+        (Block::VrrpInstance, "state") => Counts::Master,
+        (Block::VrrpInstance, "version" | "lvs_sync_daemon_interface")
+        | (Block::GlobalDefs, "lvs_sync_daemon")
+        | (Block::TrackFile, "file" | "weight")
+        | (Block::TrackProcess, "process" | "weight")
+        | (Block::DnsCheck, "name") => Counts::First,
+        _ => Counts::Last,
+    };
+    let what = match keyword.today() {
+        "nopreempt" => "preempt",
+        "mcast_src_ip" => "unicast_src_ip",
+        name => name,
+    };
+    Some((what, counts))
+}
+
+/// Whether a block knows both of them.
+pub(super) fn stand_together(one: &str, other: &str) -> bool {
+    let mut all = Block::ALL.iter().map(|(block, _)| *block);
+    all.any(|block| block.find(one).is_some() && block.find(other).is_some())
+}
+
+/// Whether a file of keepalived has a line that begins with this.
+pub(super) fn is_known(word: &str) -> bool {
+    !homes(word).is_empty()
 }
 
 /// The blocks that know a keyword.

@@ -23,6 +23,8 @@ pub(super) fn services(service: &Virtual, draft: &mut Draft<'_>) {
         if placed.span != service.span {
             item.before.clear();
         }
+        let key = key(service, placed.endpoint);
+        draft.origins.add_service(key, placed.span);
         draft.document.list("virtual_services").push(item);
         draft.names.push(service.group.clone());
     }
@@ -74,8 +76,8 @@ fn one(service: &Virtual, endpoint: Endpoint) -> Item {
     entries.push(Entry::new("min_healthy", Value::word(0)));
     entries.extend(quorum(service).map(|quorum| Entry::new("quorum", quorum)));
     if let Some(sorry) = &service.sorry {
-        let own = service.sorry_method.as_ref().unwrap_or(&service.method);
-        let value = sorry.value(port, &shared.method, Some(own));
+        let own = service.sorry_method.unwrap_or(service.method);
+        let value = sorry.value(port, shared.method, own);
         entries.push(Entry::new("sorry_server", value));
     }
     let servers = service
@@ -143,8 +145,7 @@ impl Shared {
     fn of(service: &Virtual, at: At) -> Self {
         let servers = &service.servers;
         Self {
-            method: same(servers.iter().map(|it| method(service, it)))
-                .unwrap_or_else(|| service.method.clone()),
+            method: same(servers.iter().map(|it| method(service, it))).unwrap_or(service.method),
             weight: same(servers.iter().map(|it| weight(service, it)))
                 .unwrap_or_else(|| service.weight.unwrap_or(1)),
             inhibit: same(
@@ -172,7 +173,7 @@ impl Shared {
     fn item(&self, service: &Virtual, real: &Real, at: At) -> Item {
         let (method, weight) = (method(service, real), weight(service, real));
         let inhibit = real.inhibit.unwrap_or(service.inhibit);
-        let own_port = real.own_port(&method, at.port);
+        let own_port = real.own_port(method, at.port);
         let check = check(service, real, at);
         let own = Own {
             weight: (weight != self.weight).then_some(weight),
@@ -195,7 +196,7 @@ pub(super) fn targets(service: &Virtual, real: &Real) -> Vec<(Option<u16>, IpAdd
     let method = method(service, real);
     let target = |placed: &Placed| {
         let at = At::of(placed.endpoint);
-        let own = real.own_port(&method, at.port);
+        let own = real.own_port(method, at.port);
         let port = at.port.unwrap_or(0);
         (Some(port), real.address, own.unwrap_or(port))
     };
@@ -205,9 +206,7 @@ pub(super) fn targets(service: &Virtual, real: &Real) -> Vec<(Option<u16>, IpAdd
 }
 
 fn method(service: &Virtual, real: &Real) -> Method {
-    real.method
-        .clone()
-        .unwrap_or_else(|| service.method.clone())
+    real.method.unwrap_or(service.method)
 }
 
 fn weight(service: &Virtual, real: &Real) -> u32 {
@@ -215,7 +214,7 @@ fn weight(service: &Virtual, real: &Real) -> u32 {
 }
 
 fn check(service: &Virtual, real: &Real, at: At) -> Value {
-    let own = real.own_port(&method(service, real), at.port);
+    let own = real.own_port(method(service, real), at.port);
     let usual = UsualPort {
         protocol: service.protocol,
         port: own.or(at.port).filter(|_| !at.is_mark),
@@ -310,7 +309,7 @@ pub(super) fn tell_of_addresses(service: &Virtual, out: &mut Findings) {
 
 /// What becomes of ports that packets cannot get.
 fn tell_of_ports(service: &Virtual, out: &mut Findings) {
-    let sorry_method = service.sorry_method.as_ref().unwrap_or(&service.method);
+    let sorry_method = service.sorry_method.unwrap_or(service.method);
     let ports: Vec<u16> = service
         .endpoints
         .iter()

@@ -52,11 +52,23 @@ impl Groups {
         too_many(statement, 1, out);
         let lines = statement.block.iter().flatten();
         let members = lines.flat_map(|line| members(line, &mut self.count, out));
-        let members = members.collect();
+        let members: Vec<Placed> = members.collect();
+        tell_of_kinds(&members, span, out);
         let group = Group { members, span };
         if let Some(known) = self.by_name.insert(name.text.clone(), group) {
             let what = format!("a second group {}", Shown(&name.text));
             out.push(Finding::new(span, what).label(known.span, "the first one"));
+        }
+    }
+
+    /// How many addresses the group has that a virtual server names; one when it names none.
+    pub(super) fn size(&self, service: &Statement) -> usize {
+        let names = |place: usize| service.words.get(place).map(|word| &word.text);
+        match (names(0), names(1)) {
+            (Some(word), Some(name)) if &**word == "group" => {
+                self.by_name.get(name).map_or(0, |it| it.members.len())
+            }
+            _ => 1,
         }
     }
 
@@ -72,6 +84,19 @@ impl Groups {
             Some(_) => {}
         }
         members.unwrap_or_default()
+    }
+}
+
+/// keepalived does not know of what family a mark is that stands among addresses of both.
+fn tell_of_kinds(members: &[Placed], span: Span, out: &mut Findings) {
+    let has = |is: fn(&Endpoint) -> bool| members.iter().any(|it| is(&it.endpoint));
+    if has(|it| matches!(it, Endpoint::Address(IpAddr::V4(_), _)))
+        && has(|it| matches!(it, Endpoint::Address(IpAddr::V6(_), _)))
+        && has(|it| matches!(it, Endpoint::Mark(_, None)))
+    {
+        let what = "addresses of IPv4 and of IPv6 beside a fwmark";
+        let finding = Finding::new(span, what);
+        out.push(finding.help("keepalived leaves the group out; make a group for each family"));
     }
 }
 

@@ -2,123 +2,88 @@
 //! `lvs_method`: how packets get to servers.
 
 use crate::diagnostic::{Finding, Findings, Fix, Shown, nearest};
-use crate::import::document::{Entry, Value};
-use crate::import::keepalived::value::{first, number, too_many};
+use crate::import::document::Entry;
+use crate::import::keepalived::value::{first, is_next_keyword, number, too_many};
+use crate::import::service::forwarding;
 use crate::import::statement::{Statement, Word};
+use crate::model::{ForwardingMethod, Tunnel, TunnelChecksum, TunnelKind};
 
 /// A forwarding method.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Method {
-    kind: Kind,
-    tunnel: Option<Tunnel>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Nat,
-    Dr,
-    Tun,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Tunnel {
-    kind: &'static str,
-    port: Option<u16>,
-    checksum: Option<&'static str>,
-}
+pub(super) struct Method(ForwardingMethod);
 
 impl Method {
     /// What keepalived takes when none is written.
-    pub(super) const NAT: Self = Self {
-        kind: Kind::Nat,
-        tunnel: None,
-    };
+    pub(super) const NAT: Self = Self(ForwardingMethod::Masquerading);
 
     /// Reads `NAT`, `DR`, or `TUN` with what follows.
     pub(super) fn read(statement: &Statement, out: &mut Findings) -> Option<Self> {
         let word = first(statement, out)?;
-        let kind = match &*word.text {
-            "NAT" => Kind::Nat,
-            "DR" => Kind::Dr,
+        let method = match &*word.text {
+            "NAT" => ForwardingMethod::Masquerading,
+            "DR" => ForwardingMethod::DirectRouting,
             "TUN" => {
-                let tunnel = Tunnel::read(statement.words.get(1..)?, out)?;
-                return Some(Self {
-                    kind: Kind::Tun,
-                    tunnel: Some(tunnel).filter(|it| !it.is_usual()),
-                });
+                let tunnel = tunnel(statement, out)?;
+                return Some(Self(ForwardingMethod::Tunneling(tunnel)));
             }
             _ => return unknown(word, &["NAT", "DR", "TUN"], out),
         };
         too_many(statement, 1, out);
-        Some(Self { kind, tunnel: None })
+        Some(Self(method))
     }
 
     /// Whether a server's port must be the service's, because packets stay as they are.
-    pub(super) fn keeps_ports(&self) -> bool {
-        self.kind != Kind::Nat
+    pub(super) const fn keeps_ports(self) -> bool {
+        !matches!(self.0, ForwardingMethod::Masquerading)
     }
 
     /// Whether a server may be of another address family than its service.
-    pub(super) fn tunnels(&self) -> bool {
-        self.kind == Kind::Tun
+    pub(super) const fn tunnels(self) -> bool {
+        matches!(self.0, ForwardingMethod::Tunneling(_))
     }
 
     /// Our keys.
-    pub(super) fn entries(&self) -> Vec<Entry> {
-        let word = match self.kind {
-            Kind::Nat => "nat",
-            Kind::Dr => "dr",
-            Kind::Tun => "tun",
-        };
-        let forwarding = Entry::new("forwarding", Value::word(word));
-        let tunnel = self.tunnel.as_ref().map(Tunnel::entry);
-        [forwarding].into_iter().chain(tunnel).collect()
+    pub(super) fn entries(self) -> Vec<Entry> {
+        forwarding(self.0)
     }
 }
 
-impl Tunnel {
-    /// `type ipip|gue port N|gre`, `nocsum|csum|remcsum`.
-    fn read(all: &[Word], out: &mut Findings) -> Option<Self> {
-        let mut words = all.iter();
-        let mut tunnel = Self {
-            kind: "ipip",
-            port: None,
-            checksum: None,
-        };
-        while let Some(word) = words.next() {
-            match &*word.text {
-                "type" => tunnel.kind = tunnel_kind(words.next(), word, out)?,
-                "port" => tunnel.port = Some(number(words.next()?, 1..=u16::MAX, out)?),
-                "nocsum" => tunnel.checksum = None,
-                "csum" => tunnel.checksum = Some("full"),
-                "remcsum" => tunnel.checksum = Some("remote"),
-                _ => {
-                    let known = ["type", "port", "nocsum", "csum", "remcsum"];
-                    return unknown(word, &known, out);
-                }
-            }
+/// `type ipip|gue port N|gre`, `nocsum|csum|remcsum`, behind `TUN`.
+fn tunnel(statement: &Statement, out: &mut Findings) -> Option<Tunnel> {
+    let all = statement.words.get(1..)?;
+    let mut words = all.iter();
+    let (mut kind, mut port, mut checksum) = ("ipip", None, TunnelChecksum::None);
+    while let Some(word) = words.next() {
+        match &*word.text {
+            "type" => kind = tunnel_kind(words.next(), word, out)?,
+            "port" => port = Some(tunnel_port(words.next(), word, out)?),
+            "nocsum" => checksum = TunnelChecksum::None,
+            "csum" => checksum = TunnelChecksum::Full,
+            "remcsum" => checksum = TunnelChecksum::Remote,
+            _ if is_next_keyword(statement, word, out) => break,
+            _ => return unknown(word, &["type", "port", "nocsum", "csum", "remcsum"], out),
         }
-        if (tunnel.kind == "gue") != tunnel.port.is_some() {
+    }
+    let kind = match (kind, port) {
+        ("ipip", None) => TunnelKind::Ipip,
+        ("gre", None) => TunnelKind::Gre,
+        ("gue", Some(port)) => TunnelKind::Gue { port },
+        _ => {
             let place = all.first()?.span.through(all.last()?.span);
             let what = "a tunnel of type gue needs a port, others have none";
             out.push(Finding::new(place, what).help("TUN type gue port 6080"));
             return None;
         }
-        Some(tunnel)
-    }
+    };
+    Some(Tunnel { kind, checksum })
+}
 
-    /// Whether it is what our configuration takes when none is written.
-    fn is_usual(&self) -> bool {
-        self.kind == "ipip" && self.checksum.is_none()
-    }
-
-    fn entry(&self) -> Entry {
-        let mut map = vec![Entry::new("type", Value::word(self.kind))];
-        map.extend(self.port.map(|port| Entry::new("port", Value::word(port))));
-        let checksum = self.checksum;
-        map.extend(checksum.map(|checksum| Entry::new("checksum", Value::word(checksum))));
-        Entry::new("tunnel", Value::Map(map))
-    }
+fn tunnel_port(word: Option<&Word>, keyword: &Word, out: &mut Findings) -> Option<u16> {
+    let Some(word) = word else {
+        out.error(keyword.span, "port has no value");
+        return None;
+    };
+    number(word, 1..=u16::MAX, out)
 }
 
 fn tunnel_kind(word: Option<&Word>, keyword: &Word, out: &mut Findings) -> Option<&'static str> {

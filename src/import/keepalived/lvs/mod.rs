@@ -4,8 +4,10 @@
 mod checker;
 mod emit;
 mod group;
+mod head;
 mod method;
 mod persistence;
+mod quorum;
 mod server;
 mod service;
 mod timing;
@@ -15,8 +17,9 @@ use std::net::IpAddr;
 
 use self::checker::Ssl;
 use self::group::{Endpoint, Groups, Placed};
+use self::head::endpoints;
 use self::server::Outer;
-use self::service::{Virtual, endpoints};
+use self::service::Virtual;
 use self::timing::Timing;
 use super::draft::Draft;
 use super::keywords::{Block, look};
@@ -45,7 +48,15 @@ pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
             _ => {}
         }
     }
-    let vips = vips(roots, &groups);
+    let services: Vec<&Statement> = roots
+        .iter()
+        .copied()
+        .filter(|it| &*it.keyword.text == "virtual_server")
+        .collect();
+    if !is_possible(&services, &groups, draft.out) {
+        return;
+    }
+    let vips = vips(&services, &groups);
     let user = draft.user.clone();
     let outer = Outer {
         timing: Timing::default(),
@@ -56,35 +67,41 @@ pub(super) fn read(roots: &[&Statement], draft: &mut Draft<'_>) {
         surroundings: draft.around,
         vips: &vips,
     };
-    let (mut seen, mut servers) = (HashMap::new(), 0);
-    for statement in roots
-        .iter()
-        .filter(|it| &*it.keyword.text == "virtual_server")
-    {
+    let mut seen = HashMap::new();
+    for statement in services {
         let Some(service) = Virtual::read(statement, &groups, &outer, draft.out) else {
             continue;
         };
-        servers += service.endpoints.len() * service.servers.len();
-        if servers > MOST_SERVERS {
-            let what = format!("all services have more than {MOST_SERVERS} servers");
-            let finding = Finding::new(service.span, what);
-            draft
-                .out
-                .push(finding.help("write one service for many addresses: by a fwmark"));
-            return;
-        }
         emit::tell_of_addresses(&service, draft.out);
         tell_of_doubles(&service, &mut seen, draft.out);
         emit::services(&service, draft);
     }
 }
 
+/// Whether our configuration takes so many services and servers: a few lines with groups can ask for any number. Else that is said.
+fn is_possible(services: &[&Statement], groups: &Groups, out: &mut Findings) -> bool {
+    let (mut addresses, mut servers) = (0_usize, 0_usize);
+    for service in services {
+        let own = groups.size(service);
+        let lines = service.block.iter().flatten();
+        let lines = lines.filter(|it| &*it.keyword.text == "real_server");
+        addresses += own;
+        servers += own * lines.count();
+        if addresses.max(servers) > MOST_SERVERS {
+            let what = format!("all services have more than {MOST_SERVERS} servers");
+            let finding = Finding::new(service.span(), what);
+            out.push(finding.help("write one service for many addresses: by a fwmark"));
+            return false;
+        }
+    }
+    true
+}
+
 /// The addresses of all services; what is wrong with them is said when they are read.
-fn vips(roots: &[&Statement], groups: &Groups) -> HashSet<IpAddr> {
-    let services = roots
+fn vips(services: &[&Statement], groups: &Groups) -> HashSet<IpAddr> {
+    let placed = services
         .iter()
-        .filter(|it| &*it.keyword.text == "virtual_server");
-    let placed = services.flat_map(|it| endpoints(it, groups, &mut Findings::default()).0);
+        .flat_map(|it| endpoints(it, groups, &mut Findings::default()).0);
     let address = |placed: Placed| match placed.endpoint {
         Endpoint::Address(address, _) => Some(address),
         Endpoint::Mark(..) => None,
@@ -96,7 +113,7 @@ fn vips(roots: &[&Statement], groups: &Groups) -> HashSet<IpAddr> {
 fn track_file(statement: &Statement, out: &mut Findings) -> Option<(Box<str>, Box<str>)> {
     let name = statement.words.first()?;
     let mut lines = statement.block.iter().flatten();
-    let file = lines.rfind(|line| &*line.keyword.text == "file")?;
+    let file = lines.find(|line| &*line.keyword.text == "file")?;
     look(file, Block::TrackFile, out)?;
     Some((name.text.clone(), only(file, out)?.text.clone()))
 }

@@ -13,7 +13,7 @@ use crate::import::Surroundings;
 use crate::import::document::{Entry, Item, Value};
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::value::{number, only, switch, too_many};
-use crate::import::statement::Statement;
+use crate::import::statement::{Statement, Word};
 
 /// What a real server has from its virtual server and the file.
 #[derive(Clone, Copy)]
@@ -88,14 +88,14 @@ impl Real {
                 "uthreshold" => real.upper = weight(line, out),
                 "lthreshold" => real.lower = weight(line, out),
                 "inhibit_on_failure" => real.inhibit = switch(line, out),
-                "virtualhost" => host = only(line, out).map(|word| &*word.text),
+                "virtualhost" => host = only(line, out),
                 name if timing.take(name, line, out) => {}
                 _ => checkers.push((keyword, line)),
             }
         }
         let around = Around {
             timing: timing.within(outer.timing),
-            host: host.or(outer.host),
+            host: host.map(|word| &*word.text).or(outer.host),
             port,
             user: outer.user,
             ssl: outer.ssl,
@@ -104,10 +104,16 @@ impl Real {
             vips: outer.vips,
             server: address,
         };
+        if let Some(word) = host.filter(|_| !asks_for_pages(statement)) {
+            tell_of_host(word, out);
+        }
         for (keyword, line) in checkers {
             let checks = checker::read(keyword, line, &around, out);
             for check in checks.into_iter().flatten() {
-                if real.checks.iter().any(|known| known.asks_the_same(&check)) {
+                // What is too much anyway is not compared.
+                if checker::is_full(&real.checks) {
+                    real.checks.push(check);
+                } else if real.checks.iter().any(|known| known.asks_the_same(&check)) {
                     let what = "another check of this server asks the same: this one is left out";
                     let finding = Finding::warning(line.keyword.span, what);
                     out.push(finding.help("one answer is enough"));
@@ -132,7 +138,7 @@ impl Real {
     }
 
     /// The port of its packets with this method, for a service with this port; `None` for the service's own.
-    pub(super) fn own_port(&self, method: &Method, service_port: Option<u16>) -> Option<u16> {
+    pub(super) fn own_port(&self, method: Method, service_port: Option<u16>) -> Option<u16> {
         let is_own = self.port != 0 && service_port != Some(self.port);
         (is_own && !method.keeps_ports()).then_some(self.port)
     }
@@ -158,7 +164,7 @@ impl Real {
         );
         put("inhibit_on_failure", own.inhibit.map(Value::word));
         put("check", own.check.clone());
-        keys.splice(1..1, own.method.iter().flat_map(Method::entries));
+        keys.splice(1..1, own.method.into_iter().flat_map(Method::entries));
         let mut keys = keys.into_iter();
         let value = match (keys.next(), keys.len()) {
             (Some(address), 0) => address.value,
@@ -170,6 +176,21 @@ impl Real {
             remark: self.behind.clone(),
         }
     }
+}
+
+/// Whether a server is checked by HTTP.
+pub(super) fn asks_for_pages(server: &Statement) -> bool {
+    let mut lines = server.block.iter().flatten();
+    lines.any(|line| matches!(&*line.keyword.text, "HTTP_GET" | "SSL_GET"))
+}
+
+/// Says that a `virtualhost` means nothing.
+pub(super) fn tell_of_host(word: &Word, out: &mut Findings) {
+    let finding = Finding::note(
+        word.span,
+        "virtualhost has no effect: no HTTP_GET asks by it",
+    );
+    out.push(finding.help("it is left out"));
 }
 
 /// The sorry server.
@@ -187,26 +208,18 @@ impl Sorry {
     }
 
     /// The value of `sorry_server`. keepalived never checks it.
-    pub(super) fn value(
-        &self,
-        service_port: Option<u16>,
-        usual: &Method,
-        own: Option<&Method>,
-    ) -> Value {
-        let method = own.unwrap_or(usual);
-        let is_own = self.port != 0 && service_port != Some(self.port) && !method.keeps_ports();
+    pub(super) fn value(&self, service_port: Option<u16>, usual: Method, own: Method) -> Value {
+        let is_own = self.port != 0 && service_port != Some(self.port) && !own.keeps_ports();
         let address = if is_own {
             Value::text(SocketAddr::new(self.address, self.port))
         } else {
             Value::text(self.address)
         };
-        match own.filter(|own| *own != usual) {
-            None => address,
-            Some(own) => {
-                let address = Entry::new("address", address);
-                Value::Map([address].into_iter().chain(own.entries()).collect())
-            }
+        if own == usual {
+            return address;
         }
+        let address = Entry::new("address", address);
+        Value::Map([address].into_iter().chain(own.entries()).collect())
     }
 }
 

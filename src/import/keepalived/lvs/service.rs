@@ -4,15 +4,16 @@
 use std::collections::HashMap;
 
 use super::emit;
-use super::group::{Endpoint, Groups, Placed, address, family, mark};
+use super::group::{Endpoint, Groups, Placed, family};
+use super::head::endpoints;
 use super::method::{self, Method};
 use super::persistence::Persistence;
-use super::server::{Outer, Real, Sorry, weight};
+use super::server::{Outer, Real, Sorry, asks_for_pages, tell_of_host, weight};
 use super::timing::Timing;
-use crate::diagnostic::{Finding, Findings, Fix, Severity, Span, nearest};
+use crate::diagnostic::{Finding, Findings, Severity, Span, nearest};
 use crate::import::keepalived::keywords::{Block, Keyword, look, not_carried_over};
-use crate::import::keepalived::value::{number, only, switch, too_many};
-use crate::import::statement::{Remarks, Statement};
+use crate::import::keepalived::value::{self, only, switch};
+use crate::import::statement::{Remarks, Statement, Word};
 use crate::model::{AddressFamily, Protocol, Scheduler};
 
 /// A virtual server, read.
@@ -44,7 +45,7 @@ pub(super) struct Virtual {
 #[derive(Default)]
 struct Written<'s> {
     timing: Timing,
-    host: Option<&'s str>,
+    host: Option<&'s Word>,
     scheduler: Option<&'static str>,
     flags: Vec<(&'static str, &'s Statement)>,
     ops: Option<Span>,
@@ -87,9 +88,13 @@ impl Virtual {
         this.settle(statement, &written, out);
         let outer = Outer {
             timing: written.timing,
-            host: written.host,
+            host: written.host.map(|word| &*word.text),
             ..*outer
         };
+        let has_pages = written.servers.iter().any(|it| asks_for_pages(it));
+        if let Some(word) = written.host.filter(|_| !has_pages) {
+            tell_of_host(word, out);
+        }
         let servers = written.servers.iter();
         this.servers = servers
             .filter_map(|line| Real::read(line, &outer, out))
@@ -138,6 +143,7 @@ impl Virtual {
             return "persistence";
         }
         if let Some(flag) = FLAGS.iter().find(|flag| **flag == name) {
+            value::flag(line, out);
             written.flags.push((flag, line));
             tell_of_order(line, written.scheduler, out);
             return "scheduler_flags";
@@ -157,6 +163,7 @@ impl Virtual {
             }
             "protocol" => written.protocol = protocol(line, out),
             "ops" => {
+                value::flag(line, out);
                 written.ops = Some(line.keyword.span);
                 return "one_packet";
             }
@@ -165,7 +172,7 @@ impl Virtual {
                 return "family";
             }
             "virtualhost" => {
-                written.host = only(line, out).map(|word| &*word.text);
+                written.host = only(line, out);
                 return "check";
             }
             "weight" => {
@@ -179,30 +186,6 @@ impl Virtual {
             _ => return self.quorum_line(name, line, out),
         }
         ""
-    }
-
-    /// What says when the sorry server comes, and which it is.
-    fn quorum_line(&mut self, name: &str, line: &Statement, out: &mut Findings) -> &'static str {
-        let count =
-            |line, out: &mut Findings| number(only(line, out)?, 0..=i32::MAX.unsigned_abs(), out);
-        match name {
-            "quorum" => self.quorum = count(line, out),
-            "hysteresis" => self.hysteresis = count(line, out).unwrap_or_default(),
-            "sorry_server" => {
-                self.sorry = Sorry::read(line, out);
-                return "sorry_server";
-            }
-            "sorry_server_lvs_method" => {
-                self.sorry_method = Method::read(line, out);
-                return "sorry_server";
-            }
-            _ => {
-                let why = "a sorry server leaves the table when it is needed no more";
-                out.push(not_carried_over(line, Severity::Warning, why));
-                return "sorry_server";
-            }
-        }
-        "quorum"
     }
 
     /// What the lines mean together.
@@ -225,7 +208,7 @@ impl Virtual {
             }
         }
         match &written.method {
-            Some(method) => self.method = method.clone(),
+            Some(method) => self.method = *method,
             None if looks_like(statement, "lvs_method") || looks_like(statement, "lb_kind") => {}
             None => out.push(
                 Finding::note(head, "no lvs_method: NAT, as keepalived takes it")
@@ -261,10 +244,29 @@ impl Virtual {
     fn tell_of_family(&self, statement: &Statement, out: &mut Findings) {
         let mut lines = statement.block.iter().flatten();
         let line = lines.find(|line| &*line.keyword.text == "ip_family");
+        let Some(line) = line else { return };
         let is_mark = |placed: &Placed| matches!(placed.endpoint, Endpoint::Mark(..));
-        if let Some(line) = line.filter(|_| !self.endpoints.iter().any(is_mark)) {
-            let why = "an address has its family; it counts for a fwmark only";
-            out.push(not_carried_over(line, Severity::Note, why));
+        let is_other = |placed: &Placed| match placed.endpoint {
+            Endpoint::Address(address, _) => self
+                .family
+                .is_some_and(|it| it != AddressFamily::of(address)),
+            Endpoint::Mark(..) => false,
+        };
+        match self.endpoints.iter().find(|it| is_other(it)) {
+            Some(other) if self.group.is_some() => {
+                let what = "the group has addresses of another family";
+                let finding = Finding::new(line.span(), what).label(other.span, "here");
+                out.push(finding.help("keepalived leaves the service out"));
+            }
+            Some(_) => {
+                let why = "the address is of another family, and keepalived looks at the address";
+                out.push(not_carried_over(line, Severity::Warning, why));
+            }
+            None if self.endpoints.iter().any(is_mark) => {}
+            None => {
+                let why = "an address has its family; it counts for a fwmark only";
+                out.push(not_carried_over(line, Severity::Note, why));
+            }
         }
     }
 
@@ -321,31 +323,6 @@ impl Virtual {
             self.servers.push(real);
         }
     }
-
-    /// keepalived cuts what cannot be met.
-    fn cut_quorum(&mut self, out: &mut Findings) {
-        let weights = self
-            .servers
-            .iter()
-            .map(|it| it.weight.or(self.weight).unwrap_or(1));
-        let total = weights.fold(0_u32, u32::saturating_add);
-        let quorum = self.quorum.unwrap_or(1);
-        if quorum > total.max(1) {
-            let what =
-                format!("quorum {quorum} becomes {total}, the weights of all servers together");
-            let finding = Finding::warning(self.span, what);
-            out.push(finding.help("keepalived does the same: it counts weights, not servers"));
-            self.quorum = Some(total.max(1));
-        }
-        let quorum = self.quorum.unwrap_or(1);
-        if self.hysteresis > 0 && self.hysteresis >= quorum {
-            let most = quorum.saturating_sub(1);
-            let what = format!("hysteresis {} becomes {most}", self.hysteresis);
-            let finding = Finding::warning(self.span, what);
-            out.push(finding.help("keepalived does the same: it must be less than the quorum"));
-            self.hysteresis = most;
-        }
-    }
 }
 
 /// Whether a block has an unknown keyword that was probably meant as this one: that is said there.
@@ -380,61 +357,6 @@ fn protocol(line: &Statement, out: &mut Findings) -> Option<Protocol> {
             method::unknown::<()>(word, &["TCP", "UDP", "SCTP"], out);
             // That is said; the rest is read as the most usual one.
             Some(Protocol::Tcp)
-        }
-    }
-}
-
-/// What stands behind `virtual_server`.
-pub(super) fn endpoints(
-    statement: &Statement,
-    groups: &Groups,
-    out: &mut Findings,
-) -> (Vec<Placed>, Option<Box<str>>) {
-    let span = statement.span();
-    let words = &statement.words;
-    let placed = |endpoint: Option<Endpoint>| {
-        let endpoint = endpoint.map(|endpoint| Placed { endpoint, span });
-        (endpoint.into_iter().collect(), None)
-    };
-    let Some(word) = words.first() else {
-        out.push(
-            Finding::new(span, "virtual_server without an address")
-                .help("virtual_server 192.0.2.10 80 { .. }"),
-        );
-        return (Vec::new(), None);
-    };
-    too_many(statement, 2, out);
-    match (&*word.text, words.get(1)) {
-        ("group", Some(name)) => {
-            let members = groups.members(name, out).to_vec();
-            (members, Some(name.text.clone()))
-        }
-        ("group", None) => {
-            out.error(span, "group without a name");
-            (Vec::new(), None)
-        }
-        ("fwmark", _) => placed(mark(words.get(1..).unwrap_or_default(), span, out)),
-        (text, None) if text.contains(':') && text.parse::<std::net::SocketAddrV4>().is_ok() => {
-            let finding = Finding::new(word.span, "an address with a colon and a port");
-            let text = text.replace(':', " ");
-            out.push(
-                finding
-                    .help("a blank stands between them")
-                    .fix(Fix::replace(word.span, text)),
-            );
-            (Vec::new(), None)
-        }
-        (_, port) => {
-            let port = match port {
-                Some(word) => number(word, 0..=u16::MAX, out),
-                None => Some(0),
-            };
-            let address = address(word, out);
-            placed(
-                address
-                    .zip(port)
-                    .map(|(address, port)| Endpoint::Address(address, port)),
-            )
         }
     }
 }

@@ -44,7 +44,7 @@ impl<'t> Defaults<'t> {
             }
             "vrrp_down_timer_adverts" => down_timer(statement, out),
             "vrrp_mcast_group4" | "vrrp_mcast_group6" => multicast(statement, out),
-            "lvs_sync_daemon" => self.sync = Some(statement),
+            "lvs_sync_daemon" => self.sync = self.sync.or(Some(statement)),
             _ => {}
         }
     }

@@ -10,7 +10,7 @@ use super::value::{Said, all_comments, listed, near, removal};
 use crate::diagnostic::{Finding, Findings, Fix, Shown};
 use crate::import::Value;
 use crate::import::keepalived::keywords::{Block, look};
-use crate::import::keepalived::value::only;
+use crate::import::keepalived::value::{flag, only};
 use crate::import::statement::{Statement, Word};
 
 /// The most members of one group.
@@ -23,6 +23,8 @@ pub(super) type Names<'n> = BTreeMap<&'n str, usize>;
 struct Group<'t> {
     at: &'t Statement,
     name: String,
+    /// Where they are listed.
+    listed: Option<&'t Statement>,
     /// The places of its members in the list of all.
     members: Vec<usize>,
     track: Vec<Tracked<'t>>,
@@ -47,6 +49,7 @@ pub(super) fn read<'t>(
     let mut group = Group {
         at,
         name: called(&name.text),
+        listed: None,
         members: Vec::new(),
         track: Vec::new(),
         has_weights: false,
@@ -75,11 +78,20 @@ impl<'t> Group<'t> {
         };
         match keyword.today() {
             "group" => {
+                if let Some(first) = self.listed.replace(statement) {
+                    let message = "a second list of members";
+                    let finding = Finding::new(statement.keyword.span, message);
+                    let finding = finding.label(first.keyword.span, "the first one");
+                    out.push(finding.help("keepalived reads neither this one nor what follows it in the vrrp_sync_group: name all members in one list"));
+                }
                 for word in listed(statement) {
                     self.take_member(word, (names, instances), out);
                 }
             }
-            "global_tracking" | "sync_group_tracking_weight" => self.has_weights = true,
+            "global_tracking" | "sync_group_tracking_weight" => {
+                flag(statement, out);
+                self.has_weights = true;
+            }
             name => {
                 track::take(name, statement, known, &mut self.track, out);
             }

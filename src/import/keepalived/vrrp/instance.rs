@@ -10,11 +10,11 @@ use super::defaults::{Defaults, down_timer, multicast, refresh, strict};
 use super::known::Known;
 use super::track::{self, Tracked};
 use super::value::{
-    Said, address, again, all_comments, block, ignored, integer, interface, near, removal, seconds,
+    Said, address, all_comments, block, integer, interface, near, removal, seconds,
 };
 use crate::diagnostic::{Finding, Findings, Fix, Shown};
 use crate::import::keepalived::keywords::{Block, look};
-use crate::import::keepalived::value::{only, switch};
+use crate::import::keepalived::value::{flag, only, switch};
 use crate::import::statement::Statement;
 
 /// The largest part of a name of ours, which may have the interface and the family behind it.
@@ -126,19 +126,16 @@ impl<'t> Instance<'t> {
         let said = |value| Said::new(value, statement);
         match name {
             "virtual_router_id" => {
-                once(self.vrid.as_ref().map(|it| it.by), statement, out);
                 self.vrid = integer(statement, 1..=255, out).map(said);
             }
             "priority" => {
-                once(self.priority.as_ref().map(|it| it.by), statement, out);
                 self.priority = integer(statement, 1..=255, out).map(said);
             }
             "version" => {
-                once(self.version.as_ref().map(|it| it.by), statement, out);
-                self.version = integer(statement, 2..=3, out).map(said);
+                let version = integer(statement, 2..=3, out).map(said);
+                self.version = self.version.or(version);
             }
             "advert_int" => {
-                once(self.interval.as_ref().map(|it| it.by), statement, out);
                 let range = Duration::from_millis(10)..=Duration::from_secs(255);
                 self.interval = seconds(statement, range, out).map(|it| Said::new(it, statement));
             }
@@ -157,7 +154,6 @@ impl<'t> Instance<'t> {
     fn take_place(&mut self, name: &str, statement: &'t Statement, out: &mut Findings) -> bool {
         match name {
             "interface" => {
-                once(self.interface.as_ref().map(|it| it.by), statement, out);
                 let word = only(statement, out);
                 let name = word.and_then(|it| interface(it, out));
                 self.interface = name.map(|it| Said::new(it, statement));
@@ -167,7 +163,11 @@ impl<'t> Instance<'t> {
                 self.source = source.map(|it| Said::new(it, statement)).or(self.source);
             }
             "unicast_peer" => {
-                let peers = peers(statement, out);
+                let mut peers = peers(statement, out);
+                // Each list adds to those before.
+                if let Some(known) = self.peers.take() {
+                    peers.splice(0..0, known.value);
+                }
                 self.peers = (!peers.is_empty()).then(|| Said::new(peers, statement));
             }
             "mcast_dst_ip" => multicast(statement, out),
@@ -175,7 +175,7 @@ impl<'t> Instance<'t> {
                 vmac(statement, out);
                 self.virtual_mac = Some(statement);
             }
-            "lvs_sync_daemon_interface" => self.sync = Some(statement),
+            "lvs_sync_daemon_interface" => self.sync = self.sync.or(Some(statement)),
             _ => return false,
         }
         true
@@ -183,13 +183,16 @@ impl<'t> Instance<'t> {
 
     fn take_switch(&mut self, name: &str, statement: &'t Statement, out: &mut Findings) -> bool {
         match name {
-            "state" => self.is_master = is_master(statement, out).then_some(statement),
+            "state" => {
+                let master = is_master(statement, out).then_some(statement);
+                self.is_master = self.is_master.or(master);
+            }
             "nopreempt" => {
-                ignored(&statement.words, out);
+                flag(statement, out);
                 self.nopreempt = Some(statement);
             }
             "preempt" => {
-                ignored(&statement.words, out);
+                flag(statement, out);
                 self.nopreempt = None;
             }
             "strict_mode" => {
@@ -261,12 +264,6 @@ pub(super) fn called(name: &str) -> String {
         }
     };
     name.chars().take(LONGEST_NAME).map(plain).collect()
-}
-
-fn once(first: Option<&Statement>, statement: &Statement, out: &mut Findings) {
-    if let Some(first) = first {
-        again(statement, first, out);
-    }
 }
 
 /// Whether it is MASTER.

@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 
 use super::defaults::Defaults;
 use super::script::Script;
-use super::value::{block, ignored, integer};
+use super::value::{block, integer};
 use crate::diagnostic::{Finding, Findings, Severity, Shown};
 use crate::import::keepalived::keywords::{Block, look, not_carried_over};
-use crate::import::keepalived::value::{first, only};
+use crate::import::keepalived::value::{first, only, too_many};
 use crate::import::statement::{Statement, Word};
 
 pub(super) const NO_BFD: &str =
@@ -124,21 +124,26 @@ fn session(statement: &Statement, out: &mut Findings) {
 
 /// `track_file`.
 fn file(statement: &Statement, out: &mut Findings) -> Option<Thing> {
-    let (mut path, mut weight) = (None, Weight::ONE);
+    let (mut path, mut weight) = (None, None);
     // Files of real servers have larger ones.
     let any = -i32::MAX..=i32::MAX;
     for statement in block(statement) {
         match look(statement, Block::TrackFile, out).map_or("", |it| it.today()) {
-            "file" => path = absolute(statement, out),
+            "file" => {
+                let read = absolute(statement, out);
+                path = path.or(read);
+            }
             "weight" => {
-                weight = self::weight(&statement.words, any.clone(), out).unwrap_or(weight);
+                let read = self::weight(statement, 0, any.clone(), out);
+                weight = weight.or(read);
             }
             "init_file" => init_file(statement, out),
             _ => {}
         }
     }
-    let path = required(path, statement, "file", out)?;
-    Some(Thing { name: path, weight })
+    let name = required(path, statement, "file", out)?;
+    let weight = weight.unwrap_or(Weight::ONE);
+    Some(Thing { name, weight })
 }
 
 fn init_file(statement: &Statement, out: &mut Findings) {
@@ -161,18 +166,23 @@ fn absolute(statement: &Statement, out: &mut Findings) -> Option<String> {
 
 /// `vrrp_track_process`.
 fn process(statement: &Statement, out: &mut Findings) -> Option<Thing> {
-    let (mut name, mut weight) = (None, Weight::FAULT);
+    let (mut name, mut weight) = (None, None);
     for statement in block(statement) {
         match look(statement, Block::TrackProcess, out).map_or("", |it| it.today()) {
-            "process" => name = process_name(statement, out),
+            "process" => {
+                let read = process_name(statement, out);
+                name = name.or(read);
+            }
             "weight" => {
-                weight = self::weight(&statement.words, WEIGHT, out).unwrap_or(weight);
+                let read = self::weight(statement, 0, WEIGHT, out);
+                weight = weight.or(read);
             }
             "quorum" => quorum(statement, out),
             _ => {}
         }
     }
     let name = required(name, statement, "process", out)?;
+    let weight = weight.unwrap_or(Weight::FAULT);
     Some(Thing { name, weight })
 }
 
@@ -220,13 +230,17 @@ fn required(
     value
 }
 
-/// `N [reverse|noreverse]`
+/// `N [reverse|noreverse]`, from this word of the line on.
 pub(super) fn weight(
-    words: &[Word],
+    line: &Statement,
+    from: usize,
     range: RangeInclusive<i32>,
     out: &mut Findings,
 ) -> Option<Weight> {
-    let (number, rest) = words.split_first()?;
+    let Some(number) = line.words.get(from) else {
+        out.error(line.span(), "weight needs a number");
+        return None;
+    };
     let parsed: Option<i32> = number.text.parse().ok();
     let Some(parsed) = parsed.filter(|it| range.contains(it)) else {
         let (least, most) = (range.start(), range.end());
@@ -237,12 +251,12 @@ pub(super) fn weight(
         out.error(number.span, message);
         return None;
     };
-    let (is_reverse, rest) = match rest.split_first() {
-        Some((word, rest)) if &*word.text == "reverse" => (true, rest),
-        Some((word, rest)) if matches!(&*word.text, "noreverse" | "no_reverse") => (false, rest),
-        Some(_) | None => (false, rest),
+    let (is_reverse, count) = match line.words.get(from + 1).map(|word| &*word.text) {
+        Some("reverse") => (true, 2),
+        Some("noreverse" | "no_reverse") => (false, 2),
+        Some(_) | None => (false, 1),
     };
-    ignored(rest, out);
+    too_many(line, from + count, out);
     Some(Weight {
         number: parsed,
         is_reverse,

@@ -25,7 +25,6 @@ use self::instance::Instance;
 use self::known::Known;
 use self::routers::File;
 use super::draft::Draft;
-use crate::diagnostic::SourceMap;
 use crate::import::statement::Statement;
 
 /// What is said above the first virtual router.
@@ -35,12 +34,7 @@ const MEANT: [&str; 2] = [
 ];
 
 /// Reads the VRRP side: the lines of `global_defs` that are its own, and its blocks at the root.
-pub(super) fn read(
-    sources: &SourceMap,
-    globals: &[&Statement],
-    roots: &[&Statement],
-    draft: &mut Draft<'_>,
-) {
+pub(super) fn read(globals: &[&Statement], roots: &[&Statement], draft: &mut Draft<'_>) {
     let mut defaults = Defaults {
         user: draft.user.clone(),
         ..Defaults::default()
@@ -63,11 +57,18 @@ pub(super) fn read(
     for at in called("vrrp_sync_group", roots) {
         group::read(at, &known, (&names, &mut instances), draft.out);
     }
+    unique::groups(called("vrrp_sync_group", roots), draft.out);
     let file = File {
         defaults: &defaults,
-        sources,
+        sources: draft.sources,
     };
     write(&instances, file, draft);
+    let by = defaults
+        .sync
+        .or_else(|| instances.iter().find_map(|it| it.sync));
+    if let Some(by) = by {
+        draft.origins.add("connection_sync", by.span());
+    }
     sync::write(defaults.sync, &instances, &mut draft.document, draft.out);
 }
 
@@ -86,6 +87,9 @@ fn write(instances: &[Instance<'_>], file: File<'_, '_>, draft: &mut Draft<'_>) 
     }
     unique::parts(&parts, draft.out);
     let items: Vec<_> = parts.iter().map(|it| it.item(file, draft.out)).collect();
+    for part in &parts {
+        draft.origins.add("virtual_routers", part.place());
+    }
     let Some(mut first) = items.first().cloned() else {
         return;
     };

@@ -109,7 +109,7 @@ impl<'t> Draft<'t> {
             }
             "rise" => self.rise = count(statement, out),
             "fall" => self.fall = count(statement, out),
-            "weight" => self.weight = weight(&statement.words, WEIGHT, out),
+            "weight" => self.weight = weight(statement, 0, WEIGHT, out),
             "user" => self.user = user(statement, out).map(str::to_owned),
             "init_fail" => {
                 let message =

@@ -20,8 +20,19 @@ pub(super) fn write(
     document: &mut Document,
     out: &mut Findings,
 ) {
-    let old = instances.iter().find_map(|it| Some((it, it.sync?)));
-    let entries = match (statement, old) {
+    let mut old = instances.iter().filter_map(|it| Some((it, it.sync?)));
+    let first = old.next();
+    let counts = statement.or_else(|| first.map(|(_, it)| it));
+    // A host has one such daemon.
+    for (_, other) in first.filter(|_| statement.is_some()).into_iter().chain(old) {
+        let message = "left out: keepalived takes the first line of this kind";
+        let finding = Finding::warning(other.span(), message);
+        out.push(match counts {
+            Some(first) => finding.label(first.span(), "the first one"),
+            None => finding,
+        });
+    }
+    let entries = match (statement, first) {
         (Some(statement), _) => global(statement, instances, out),
         (None, Some((instance, statement))) => by_instance(statement, instance, out),
         (None, None) => return,

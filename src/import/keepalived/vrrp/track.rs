@@ -3,7 +3,7 @@
 
 use super::known::{Defined, Known, NO_BFD, Names, WEIGHT, Weight, weight};
 use super::script::Program;
-use super::value::{block, comments, ignored, interface, near, removal};
+use super::value::{block, comments, interface, near, removal};
 use crate::diagnostic::{Finding, Findings, Fix, Severity, Shown};
 use crate::import::keepalived::keywords::not_carried_over;
 use crate::import::statement::{Statement, Word};
@@ -221,18 +221,25 @@ fn nowhere<'k>(name: &Word, known: impl Iterator<Item = &'k str>, kind: &str) ->
 
 /// The weight behind a name, or that of its definition; `None` when it is wrong.
 fn own_weight(line: &Statement, usual: Weight, out: &mut Findings) -> Option<Weight> {
-    match line.words.split_first() {
+    match line.words.first() {
         None => Some(usual),
-        Some((word, rest)) if &*word.text == "weight" && !rest.is_empty() => {
-            weight(rest, WEIGHT, out)
-        }
-        Some((word, _)) if &*word.text == "weight" => {
-            out.error(word.span, "weight needs a number");
+        Some(word) if &*word.text == "weight" => weight(line, 1, WEIGHT, out),
+        Some(word) => {
+            let message = format!(
+                "unknown word {} behind {}",
+                Shown(&word.text),
+                Shown(&line.keyword.text)
+            );
+            let finding = Finding::new(word.span, message);
+            out.push(match near(&word.text, std::iter::once("weight")) {
+                Some(meant) => finding
+                    .help(format!("keepalived leaves it out; did you mean {meant}?"))
+                    .fix(Fix::replace(word.span, meant)),
+                None => finding
+                    .help("keepalived leaves it out; weight N can stand here")
+                    .fix(removal(word)),
+            });
             None
-        }
-        Some(_) => {
-            ignored(&line.words, out);
-            Some(usual)
         }
     }
 }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::instance::Instance;
+use super::instance::{Instance, called};
 use super::routers::Part;
 use crate::diagnostic::{Finding, Findings, Shown, Span};
+use crate::import::statement::Statement;
 use crate::model::AddressFamily;
 
 /// Two instances of one name.
@@ -20,6 +21,21 @@ pub(super) fn names(instances: &[Instance<'_>], out: &mut Findings) {
             out.push(
                 finding.help("keepalived takes the first one only; give this one another name"),
             );
+        }
+    }
+}
+
+/// Two groups of one name.
+pub(super) fn groups<'s>(groups: impl Iterator<Item = &'s Statement>, out: &mut Findings) {
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    for group in groups {
+        let Some(name) = group.words.first() else {
+            continue;
+        };
+        if let Some(first) = names.insert(called(&name.text), group.span()) {
+            let message = format!("two vrrp_sync_groups are called {}", Shown(&name.text));
+            let finding = Finding::new(group.span(), message).first(first);
+            out.push(finding.help("keepalived takes the first one only: name all members in it"));
         }
     }
 }

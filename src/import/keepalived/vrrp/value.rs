@@ -95,14 +95,6 @@ pub(super) fn near<'k>(name: &str, names: impl Iterator<Item = &'k str>) -> Opti
     nearest(name, names.into_iter()).filter(|near| letters(near) != own)
 }
 
-/// Names words that keepalived does not read.
-pub(super) fn ignored(words: &[Word], out: &mut Findings) {
-    if let (Some(first), Some(last)) = (words.first(), words.last()) {
-        let span = first.span.through(last.span);
-        out.push(Finding::warning(span, "keepalived does not read this").help("take it out"));
-    }
-}
-
 /// An address of a host.
 pub(super) fn address(word: &Word, what: &str, out: &mut Findings) -> Option<IpAddr> {
     let parsed: Option<IpAddr> = word.text.parse().ok();
@@ -138,11 +130,4 @@ pub(super) fn removal(word: &Word) -> Fix {
     let mut fix = Fix::replace(word.span, "");
     fix.title = format!("take out {}", Shown(&word.text));
     fix
-}
-
-/// Names what keepalived reads once, and stands there again.
-pub(super) fn again(statement: &Statement, first: &Statement, out: &mut Findings) {
-    let message = format!("{} stands here again", Shown(&statement.keyword.text));
-    let finding = Finding::warning(statement.span(), message).first(first.span());
-    out.push(finding.help("the last one counts"));
 }

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The checkers of a real server, one file for those that are more than a few keys.
 
+mod dns;
+mod file;
 mod http;
 mod payload;
 mod program;
+mod smtp;
+mod ssl;
+
+pub(super) use self::ssl::Ssl;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -11,7 +17,7 @@ use std::time::Duration;
 
 use super::group::address;
 use super::timing::{Timing, Usual};
-use crate::diagnostic::{Finding, Findings, Severity, Shown, Span};
+use crate::diagnostic::{Finding, Findings, Severity, Span};
 use crate::import::Surroundings;
 use crate::import::document::{Entry, Item, Value};
 use crate::import::keepalived::keywords::{Block, Keyword, look, not_carried_over};
@@ -42,38 +48,6 @@ pub(super) struct Around<'a> {
     pub(super) vips: &'a HashSet<IpAddr>,
     /// The real server.
     pub(super) server: IpAddr,
-}
-
-/// The certificate that `SSL_GET` shows.
-#[derive(Debug, Default)]
-pub(super) struct Ssl {
-    pub(super) certificate: Option<Box<str>>,
-    pub(super) key: Option<Box<str>>,
-}
-
-impl Ssl {
-    /// Takes a block `SSL`.
-    pub(super) fn take(&mut self, statement: &Statement, out: &mut Findings) {
-        for line in statement.block.iter().flatten() {
-            let Some(keyword) = look(line, Block::Ssl, out) else {
-                continue;
-            };
-            let value = only(line, out).map(|word| word.text.clone());
-            match keyword.name {
-                "certificate" => self.certificate = value,
-                "key" => self.key = value,
-                "ca" => {
-                    let why =
-                        "keepalived never verifies a certificate: write verify: true and ca_file";
-                    out.push(not_carried_over(line, Severity::Note, why));
-                }
-                _ => {
-                    let why = "the key file must be without a passphrase";
-                    out.push(not_carried_over(line, Severity::Warning, why));
-                }
-            }
-        }
-    }
 }
 
 /// What every checker that asks over the network may have.
@@ -161,7 +135,9 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Writes a key; of several lines the last one counts.
     fn key(&mut self, key: &str, value: Value) {
+        self.keys.retain(|known| known.key != key);
         self.keys.push(Entry::new(key, value));
     }
 
@@ -243,11 +219,11 @@ pub(super) fn read(
         }
         "HTTP_GET" => http::read("http", Block::HttpGet, statement, around, out),
         "SSL_GET" => http::read("https", Block::SslGet, statement, around, out),
-        "SMTP_CHECK" => smtp(statement, around, out),
-        "DNS_CHECK" => one(dns(statement, around, out)),
+        "SMTP_CHECK" => smtp::read(statement, around, out),
+        "DNS_CHECK" => one(dns::read(statement, around, out)),
         "UDP_CHECK" => one(payload::read(statement, around, out)),
         "MISC_CHECK" => one(program::read(statement, around, out)),
-        "FILE_CHECK" => one(file(statement, around, out)),
+        "FILE_CHECK" => one(file::read(statement, around, out)),
         "BFD_CHECK" => {
             let why = "the director speaks no BFD: a TCP check with a short interval finds a dead host, too";
             out.push(not_carried_over(statement, Severity::Warning, why));
@@ -272,122 +248,6 @@ fn plain<'a>(
         }
     }
     draft
-}
-
-/// `SMTP_CHECK`: each `host` is a check.
-fn smtp(statement: &Statement, around: &Around<'_>, out: &mut Findings) -> Vec<Check> {
-    let mut helo = None;
-    let mut common = Common::default();
-    let mut hosts = Vec::new();
-    for line in statement.block.iter().flatten() {
-        let Some(keyword) = look(line, Block::SmtpCheck, out) else {
-            continue;
-        };
-        match keyword.name {
-            "helo_name" => helo = only(line, out).map(|word| word.text.clone()),
-            "host" => hosts.push(plain("smtp", Block::SmtpHost, line, around, out).common),
-            _ => {
-                common.take(keyword, line, out);
-            }
-        }
-    }
-    if hosts.is_empty() {
-        hosts.push(Common::default());
-    }
-    let check = |host: Common| {
-        let mut draft = Draft::new("smtp", statement, around);
-        draft.common = host.within(&common);
-        if let Some(helo) = &helo {
-            draft.key("helo", Value::text(helo));
-        }
-        draft.over_port(out)
-    };
-    hosts.into_iter().filter_map(check).collect()
-}
-
-/// `DNS_CHECK`: any answer without an error will do, as here.
-fn dns(statement: &Statement, around: &Around<'_>, out: &mut Findings) -> Option<Check> {
-    let mut draft = Draft::new("dns", statement, around);
-    draft.usual = Usual {
-        retry: 3,
-        delay_before_retry: None,
-        ..Usual::MOST
-    };
-    let (mut name, mut kind) = (Value::text("."), Value::word("soa"));
-    for line in statement.block.iter().flatten() {
-        let Some(keyword) = look(line, Block::DnsCheck, out) else {
-            continue;
-        };
-        match keyword.name {
-            "name" => name = Value::text(&only(line, out)?.text),
-            "type" => kind = dns_type(line, out)?,
-            _ => {
-                draft.common.take(keyword, line, out);
-            }
-        }
-    }
-    draft.key("name", name);
-    draft.key("type", kind);
-    draft.over_port(out)
-}
-
-fn dns_type(line: &Statement, out: &mut Findings) -> Option<Value> {
-    let word = only(line, out)?;
-    let lower = word.text.to_ascii_lowercase();
-    // RFC 4034.
-    let numbers = [("rrsig", 46), ("dnskey", 48)];
-    if let Some((_, number)) = numbers.iter().find(|(name, _)| *name == lower) {
-        return Some(Value::word(number));
-    }
-    let known = ["a", "ns", "cname", "soa", "mx", "txt", "aaaa"];
-    if known.contains(&&*lower) {
-        return Some(Value::Word(lower));
-    }
-    super::method::unknown(word, &["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"], out)
-}
-
-/// `FILE_CHECK`: the number in the file is a weight here, and something added to it there.
-fn file(statement: &Statement, around: &Around<'_>, out: &mut Findings) -> Option<Check> {
-    let mut draft = Draft::new("file", statement, around);
-    let mut path = None;
-    for line in statement.block.iter().flatten() {
-        let Some(keyword) = look(line, Block::FileCheck, out) else {
-            continue;
-        };
-        match keyword.name {
-            "track_file" => {
-                let word = only(line, out)?;
-                path = around.files.get(&word.text);
-                if path.is_none() {
-                    let what = format!("there is no track_file {}", Shown(&word.text));
-                    out.error(word.span, what);
-                    return None;
-                }
-            }
-            "weight" | "dynamic" => {
-                let why = "the number in the file is the weight itself here, and not added to it";
-                out.push(not_carried_over(line, Severity::Warning, why));
-            }
-            _ => {
-                draft.common.take(keyword, line, out);
-            }
-        }
-    }
-    let Some(path) = path else {
-        out.error(draft.span, "FILE_CHECK without a track_file");
-        return None;
-    };
-    let finding = Finding::warning(draft.span, "a file means something else here");
-    out.push(finding.help(
-        "keepalived adds its number to the weight; here it holds a weight, up, down, drain or maint",
-    ));
-    draft.key("path", Value::text(path));
-    let mut check = draft.without_port();
-    // There are no failures of a file that must be counted.
-    check
-        .beside
-        .retain(|entry| matches!(&*entry.key, "interval" | "interval_from" | "initial"));
-    Some(check)
 }
 
 /// The port that is asked when none is written.
@@ -460,9 +320,14 @@ pub(super) fn value(checks: &[Check], usual: UsualPort) -> Value {
     }
 }
 
+/// Whether a server has more checks than it may have here.
+pub(super) const fn is_full(checks: &[Check]) -> bool {
+    checks.len() > MOST
+}
+
 /// Says so when a server has more checks than it may have here.
 pub(super) fn count(checks: &[Check], span: Span, out: &mut Findings) {
-    if checks.len() > MOST {
+    if is_full(checks) {
         let what = format!("{} checks of one server", checks.len());
         out.push(Finding::new(span, what).help(format!("at most {MOST}; each url is one")));
     }

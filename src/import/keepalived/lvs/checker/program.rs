@@ -9,7 +9,7 @@ use crate::import::document::Value;
 use crate::import::keepalived::command::{self, command};
 use crate::import::keepalived::keywords::{Block, look};
 use crate::import::keepalived::lvs::timing::{Usual, possible_timeout, timeout};
-use crate::import::keepalived::value::{number, only};
+use crate::import::keepalived::value::{flag, number, only};
 use crate::import::statement::Statement;
 
 /// Its interval begins with the start of the program, and its first failure is the last.
@@ -34,7 +34,10 @@ pub(super) fn read(
         match keyword.name {
             "misc_path" => words = command(line, out),
             "misc_timeout" => draft.timeout = seconds(line, out),
-            "misc_dynamic" => dynamic = true,
+            "misc_dynamic" => {
+                flag(line, out);
+                dynamic = true;
+            }
             "user" => user = command::user(line, out),
             _ => {
                 draft.common.take(keyword, line, out);

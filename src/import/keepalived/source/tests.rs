@@ -5,7 +5,7 @@ use super::tree;
 use crate::diagnostic::{Diagnostics, Findings, SourceMap};
 use crate::import::statement::Statement;
 use crate::import::surroundings::Alone;
-use crate::import::{Included, Reading, Surroundings};
+use crate::import::{Included, Origins, Reading, Room, Surroundings};
 
 /// A tree in one line, comments in parentheses; and what is said.
 fn read(text: &str, around: &dyn Surroundings) -> (String, Diagnostics) {
@@ -15,6 +15,7 @@ fn read(text: &str, around: &dyn Surroundings) -> (String, Diagnostics) {
         sources: &mut sources,
         out: &mut out,
         around,
+        origins: &mut Origins::default(),
     };
     let tree = tree(file, &mut reading);
     (
@@ -101,6 +102,30 @@ fn what_never_ends_is_ended() {
 }
 
 #[test]
+fn a_few_lines_that_ask_for_any_number_of_others_are_refused() {
+    let deep = "~SEQ(A,1,99999) ~SEQ(B,1,99999) x";
+    let long = format!("$L={}\n~SEQ(A,1,99999) x $L", "y".repeat(1_000));
+    let uses = format!(
+        "$B=b\n$A={}\n{}",
+        "${B} ".repeat(200),
+        "x $A $A\n".repeat(10_000)
+    );
+    for text in [deep, &long, &uses] {
+        let (tree, said) = read(text, &Alone);
+        assert!(
+            said.to_string()
+                .contains("definitions and repetitions make more than"),
+            "{said}"
+        );
+        assert!(
+            said.to_string().contains("nothing is read from here on"),
+            "{said}"
+        );
+        assert!(tree.len() < 64 << 20);
+    }
+}
+
+#[test]
 fn a_sign_in_single_quotes_begins_a_comment_and_that_is_said() {
     assert!(wrong("auth_pass 'a!b'\n").contains("single quotes do not protect"));
     assert_eq!(
@@ -113,14 +138,14 @@ fn a_sign_in_single_quotes_begins_a_comment_and_that_is_said() {
 struct Files(&'static [(&'static str, &'static str)]);
 
 impl Surroundings for Files {
-    fn include(&self, _: &str, pattern: &str) -> Vec<Included> {
+    fn include(&self, _: &str, pattern: &str, _: Room) -> Result<Vec<Included>, String> {
         let all = self.0.iter();
         let met = all.filter(|(name, _)| pattern == "*" || *name == pattern);
         let file = |(name, text): &(&str, &str)| Included {
             name: (*name).to_owned(),
             bytes: Ok(text.as_bytes().to_vec()),
         };
-        met.map(file).collect()
+        Ok(met.map(file).collect())
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -148,4 +173,31 @@ fn a_file_that_includes_itself_or_is_missing_is_named() {
     assert!(wrong("include /none/x.conf").contains("names no file"));
     assert!(wrong("includer /none/*.conf").contains("does not start without it"));
     assert!(wrong("include").contains("the name of the file is missing"));
+}
+
+#[test]
+fn a_pattern_that_is_too_much_is_an_error() {
+    /// A host that has more files than there is room for.
+    struct Large;
+
+    impl Surroundings for Large {
+        fn include(&self, _: &str, _: &str, room: Room) -> Result<Vec<Included>, String> {
+            Err(format!("it names more than {} files", room.files))
+        }
+
+        fn variable(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn host_name(&self) -> String {
+            String::new()
+        }
+    }
+
+    let (_, said) = read("include *.conf\na", &Large);
+    assert!(
+        said.to_string()
+            .contains("*.conf: it names more than 4096 files"),
+        "{said}"
+    );
 }

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `director import`: another program's file as one of ours.
 
+mod host;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::io::IsTerminal as _;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
+use self::host::ThisHost;
 use super::args::Failure;
 use super::oneshot;
 use super::say::{complain, printable, say};
 use crate::config;
-use crate::diagnostic::Diagnostics;
-use crate::import::{
-    Document, Imported, Included, Kind, MAX_BYTES, Output, Surroundings, import, recognise,
-};
+use crate::diagnostic::{Correction, Diagnostics};
+use crate::import::{Document, Imported, Kind, MAX_BYTES, Output, import, recognise, translate};
 use crate::model::{Config, IpvsTable, ServiceKey, Step};
 use crate::plan::Target as _;
 use crate::system::{FileCause, read_limited};
@@ -39,7 +39,7 @@ pub(super) struct Import {
     /// Print only what is to be said about the file
     #[arg(long)]
     check: bool,
-    /// Take what is clearly a mistake for what was meant, and list these corrections. The file stays as it is
+    /// Take what is clearly a mistake for what was meant, and list these corrections with their places. The file stays as it is
     #[arg(long)]
     fix: bool,
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub(super) struct Import {
 /// How it is said what is to be said about the file.
 #[derive(Debug, Args)]
 struct Said {
-    /// Say it as JSON, on standard error; with --check on standard output
+    /// Say it as JSON, on standard error; with --check on standard output. With --fix the corrections are in it
     #[arg(long)]
     json: bool,
     /// Exit with 1 when there is a warning
@@ -93,8 +93,8 @@ impl Import {
         };
         let mut all = Vec::new();
         for (name, bytes) in self.texts()? {
-            let imported = self.import(&name, bytes, &mut host);
-            self.tell(&imported)?;
+            let (imported, corrections) = self.import(&name, bytes, &mut host);
+            self.tell(&imported, &corrections)?;
             all.push((name, imported));
         }
         if all.iter().any(|(_, it)| it.diagnostics.has_errors()) {
@@ -129,22 +129,44 @@ impl Import {
     }
 
     /// Imports a text, with --fix again and again.
-    fn import(&self, name: &str, mut bytes: Vec<u8>, host: &mut ThisHost) -> Imported {
+    fn import(
+        &self,
+        name: &str,
+        mut bytes: Vec<u8>,
+        host: &mut ThisHost,
+    ) -> (Imported, Vec<Correction>) {
         let kind = self.from.map(Kind::from);
         let mut imported = import(kind, name, &bytes, host);
+        let mut corrections = Vec::new();
         for _ in 0..ROUNDS {
-            if !self.fix || !correct(name, &imported, &mut bytes, host) {
+            let made = if self.fix {
+                correct(name, &imported, &mut bytes, host)
+            } else {
+                Vec::new()
+            };
+            if made.is_empty() {
                 break;
             }
+            corrections.extend(made);
             imported = import(kind, name, &bytes, host);
         }
-        imported
+        (imported, corrections)
     }
 
-    fn tell(&self, imported: &Imported) -> Result<(), Failure> {
+    fn tell(&self, imported: &Imported, corrections: &[Correction]) -> Result<(), Failure> {
         let said = &imported.diagnostics;
+        if !self.said.json {
+            for one in corrections {
+                let place = one.place().map(|place| format!("{place}: "));
+                let place = place.unwrap_or_default();
+                complain(&printable(&format!("{place}corrected: {}", one.title())));
+            }
+        }
         if self.said.json {
-            let json = serde_json::to_string_pretty(said);
+            let json = serde_json::to_string_pretty(&Told {
+                said,
+                corrections: self.fix.then_some(corrections),
+            });
             let json = json.map_err(|error| Failure::failed(error.to_string()))?;
             if self.check {
                 return say(&format!("{json}\n")).map(drop);
@@ -156,6 +178,16 @@ impl Import {
         }
         Ok(())
     }
+}
+
+/// What is said as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    said: &'a Diagnostics,
+    /// With `--fix`: what was corrected, in the order in which it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corrections: Option<&'a [Correction]>,
 }
 
 /// A configuration file's bytes in our own words, and what is to be said about the file of another program that they were.
@@ -176,7 +208,8 @@ pub(super) fn ours(path: &Path, bytes: Vec<u8>, color: bool) -> Result<Ours, Fai
         let said = None;
         return Ok(Ours { name, bytes, said });
     };
-    let imported = import(Some(kind), &name, &bytes, &ThisHost::default());
+    // Whoever gets it has our own reader read it.
+    let imported = translate(Some(kind), &name, &bytes, &ThisHost::default());
     let said = imported.diagnostics;
     match imported.output {
         Output::Director(document) if !said.has_errors() => Ok(Ours {
@@ -225,19 +258,25 @@ fn together(all: Vec<(String, Imported)>) -> Result<String, Failure> {
     let mut merged: Option<Document> = None;
     let mut seen: BTreeMap<ServiceKey, String> = BTreeMap::new();
     for (name, imported) in all {
-        let document = match imported.output {
+        let place = |key: &ServiceKey| {
+            let place = imported.place_of(key);
+            place.map_or_else(|| name.clone(), |place| place.to_string())
+        };
+        let document = match &imported.output {
             Output::Text(_) => {
                 let message = "becomes a file of another kind: import it by itself";
                 return Err(wrong_usage(&format!("{name}: {message}")));
             }
             Output::Director(document) => document,
         };
-        for key in usable(&name, &document)?.services.into_keys() {
-            if let Some(first) = seen.insert(key, name.clone()) {
-                let message = format!("{name}: the virtual service {key} is in {first}, too");
+        for key in usable(&name, document)?.services.into_keys() {
+            let here = place(&key);
+            if let Some(first) = seen.insert(key, here.clone()) {
+                let message = format!("{here}: the virtual service {key} is at {first}, too");
                 return Err(Failure::config(&printable(&message)));
             }
         }
+        let document = document.clone();
         let Some(merged) = &mut merged else {
             merged = Some(document);
             continue;
@@ -258,22 +297,23 @@ fn usable(name: &str, document: &Document) -> Result<Config, Failure> {
     read.map_err(|wrong| Failure::config(&wrong.render(false)))
 }
 
-/// Makes the corrections that are clear; `false` when there is none. Only what was read is changed, no file is.
-fn correct(name: &str, imported: &Imported, bytes: &mut Vec<u8>, host: &mut ThisHost) -> bool {
+/// Makes the corrections that are clear, and gives them. Only what was read is changed, no file is.
+fn correct(
+    name: &str,
+    imported: &Imported,
+    bytes: &mut Vec<u8>,
+    host: &mut ThisHost,
+) -> Vec<Correction> {
     let corrected = imported.corrected();
-    for fix in &corrected.made {
-        complain(&printable(&format!(
-            "director: {name}: corrected: {}",
-            fix.title
-        )));
-    }
     for (file, text) in &corrected.texts {
         match imported.name(*file) {
             own if own == name => *bytes = text.clone().into_bytes(),
             other => host.correct(other, text),
         }
     }
-    !corrected.made.is_empty()
+    let made = corrected.made.iter();
+    made.filter_map(|fix| imported.correction(fix).cloned())
+        .collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -286,68 +326,3 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         },
     })
 }
-
-/// The files and the environment of this host, with corrections of files that were included.
-#[derive(Debug, Default)]
-pub(super) struct ThisHost {
-    corrected: Vec<(String, String)>,
-    virtual_addresses: Vec<IpAddr>,
-}
-
-impl ThisHost {
-    fn correct(&mut self, name: &str, text: &str) {
-        self.corrected.retain(|(known, _)| known != name);
-        self.corrected.push((name.to_owned(), text.to_owned()));
-    }
-
-    fn included(&self, path: &Path) -> Included {
-        let name = path.display().to_string();
-        let corrected = self.corrected.iter().find(|(known, _)| *known == name);
-        let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
-        let bytes = match corrected {
-            Some((_, text)) => Ok(text.clone().into_bytes()),
-            None => read_limited(path, limit).map_err(|error| error.to_string()),
-        };
-        Included { name, bytes }
-    }
-}
-
-impl Surroundings for ThisHost {
-    fn include(&self, from: &str, pattern: &str) -> Vec<Included> {
-        let beside = Path::new(from).parent().unwrap_or_else(|| Path::new(""));
-        let pattern = beside.join(pattern);
-        let Some(pattern) = pattern.to_str() else {
-            return Vec::new();
-        };
-        let Ok(paths) = glob::glob(pattern) else {
-            return Vec::new();
-        };
-        let paths = paths.flatten().take(MOST_INCLUDED);
-        paths.map(|path| self.included(&path)).collect()
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
-    }
-
-    fn obstacle(&self, program: &str) -> Option<&'static str> {
-        let Ok(metadata) = fs::metadata(program) else {
-            return Some("there is no such file on this host");
-        };
-        let is_program = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
-        (!is_program).then_some("it is no file that can be executed")
-    }
-
-    fn host_name(&self) -> String {
-        let name = fs::read_to_string("/proc/sys/kernel/hostname");
-        name.map(|name| name.trim_end().to_owned())
-            .unwrap_or_default()
-    }
-
-    fn virtual_addresses(&self) -> Vec<IpAddr> {
-        self.virtual_addresses.clone()
-    }
-}
-
-/// One pattern names at most so many files.
-const MOST_INCLUDED: usize = 1_000;

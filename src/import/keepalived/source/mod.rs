@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Lines -> a tree: included files, conditions, definitions and repetitions, in keepalived's order.
 
+mod include;
+
 use super::definitions::{Definition, Definitions, LONGEST_LINE, assignment, config_id};
 use super::lexer::{comment, tell_unprotected, tokens};
 use super::line::Line;
 use super::repeat::{Repeat, repeat};
+use super::secret::{begins_secret, tell_of_comment, without_secret};
 use super::tree::{Builder, Tree};
-use crate::diagnostic::{FileId, Finding, Shown, Span};
-use crate::import::text::decode;
-use crate::import::{Included, Reading};
+use crate::diagnostic::{FileId, Finding, Shown};
+use crate::import::{MAX_BYTES, Reading};
 
 /// Files in files, and definitions in definitions.
 const DEEPEST: usize = 64;
-/// All files together are not larger than this, in bytes.
-const MOST_BYTES: usize = 64 << 20;
-/// More files than any configuration has.
-const MOST_FILES: usize = 10_000;
-/// All lines together, those of definitions and repetitions included.
+/// All lines together.
 const MOST_LINES: usize = 1_000_000;
+/// What definitions and repetitions make, in lines and in bytes: a few short lines can ask for any number.
+const MOST_MADE: usize = 100_000;
+const MOST_MADE_BYTES: usize = MAX_BYTES;
 
 /// Reads a file and all that it includes.
 pub(super) fn tree(file: FileId, reading: &mut Reading<'_>) -> Tree {
@@ -31,6 +32,9 @@ pub(super) fn tree(file: FileId, reading: &mut Reading<'_>) -> Tree {
         files: 0,
         bytes: 0,
         lines: 0,
+        made: 0,
+        made_bytes: 0,
+        told: false,
         reading,
     };
     source.file(file);
@@ -53,6 +57,11 @@ struct Source<'s, 'r> {
     files: usize,
     bytes: usize,
     lines: usize,
+    /// Lines of definitions and repetitions, and their length.
+    made: usize,
+    made_bytes: usize,
+    /// Whether it is said that there is no room.
+    told: bool,
 }
 
 struct Collecting {
@@ -73,10 +82,11 @@ impl Source<'_, '_> {
         let begin = self.reading.sources.span(file, 0..0).start();
         let mut offset = 0;
         for raw in text.split_inclusive('\n') {
-            if self.is_full() {
+            let line = Line::of_file(raw, begin + offset);
+            if self.is_too_much(&line) {
                 break;
             }
-            self.raw(&Line::of_file(raw, begin + offset));
+            self.raw(&line);
             offset += raw.len();
         }
         self.open.pop();
@@ -84,7 +94,26 @@ impl Source<'_, '_> {
     }
 
     const fn is_full(&self) -> bool {
-        self.lines >= MOST_LINES
+        self.lines >= MOST_LINES || self.made >= MOST_MADE || self.made_bytes >= MOST_MADE_BYTES
+    }
+
+    /// Whether there is no room for this line: that is said once.
+    fn is_too_much(&mut self, line: &Line<'_>) -> bool {
+        if self.is_full() && !self.told {
+            self.told = true;
+            let what = if self.lines >= MOST_LINES {
+                format!("more than {MOST_LINES} lines")
+            } else {
+                format!(
+                    "definitions and repetitions make more than {MOST_MADE} lines, or {} MiB",
+                    MOST_MADE_BYTES >> 20
+                )
+            };
+            let finding = Finding::new(line.span(0..line.text().len()), what);
+            let finding = finding.help("nothing is read from here on");
+            self.reading.out.push(finding);
+        }
+        self.is_full()
     }
 
     /// A line as it stands in a file.
@@ -94,8 +123,7 @@ impl Source<'_, '_> {
             tell_unprotected(line, begins, self.reading.out);
         }
         let code = line.part(0..begins.unwrap_or(line.text().len())).trimmed();
-        let said = begins.and_then(|begins| line.text().get(begins..));
-        let said = said.map(|said| said.trim_start_matches(['#', '!']).trim().to_owned());
+        let said = begins.and_then(|begins| self.comment(line, begins));
         let said = said.as_deref();
         if line.text().trim_ascii_end().len() > LONGEST_LINE && !code.text().is_empty() {
             let span = code.span(0..code.text().len());
@@ -112,14 +140,28 @@ impl Source<'_, '_> {
         }
     }
 
+    /// The comment that begins here, as far as it may be carried over.
+    fn comment(&mut self, line: &Line<'_>, begins: usize) -> Option<String> {
+        let (code, comment) = line.text().split_at_checked(begins)?;
+        if begins_secret(code) {
+            let sign = line.span(begins..begins + 1);
+            tell_of_comment(code, sign, self.reading.out);
+            return None;
+        }
+        let comment = comment.trim_start_matches(['#', '!']).trim();
+        Some(without_secret(comment))
+    }
+
     /// A line without comment and blanks around it, of a file or of a definition.
     fn line(&mut self, line: &Line<'_>, comment: Option<&str>, depth: usize) {
         let span = line.span(0..line.text().len());
-        self.lines += 1;
-        if self.is_full() {
-            let what = format!("more than {MOST_LINES} lines");
-            self.reading.out.error(span, what);
+        if self.is_too_much(line) {
             return;
+        }
+        self.lines += 1;
+        if depth > 0 {
+            self.made += 1;
+            self.made_bytes += line.text().len();
         }
         if depth > DEEPEST {
             let what = "the definitions here hold each other";
@@ -136,7 +178,7 @@ impl Source<'_, '_> {
             self.define(Some(name), value);
         } else if let Some(lines) = self.definitions.lines(line.text()) {
             for inner in lines {
-                if self.is_full() {
+                if self.is_too_much(line) {
                     break;
                 }
                 self.line(
@@ -151,10 +193,16 @@ impl Source<'_, '_> {
     }
 
     fn statement(&mut self, line: &Line<'_>, comment: Option<&str>, depth: usize) {
-        let Some(replaced) = self.definitions.replace(line.clone(), self.reading.out) else {
+        let replaced = self.definitions.replace(line.clone(), self.reading.out);
+        // Copying is the cheaper part.
+        self.made_bytes += self.definitions.take_copied() / 8;
+        let Some(replaced) = replaced else {
             return;
         };
         let changed = replaced.text() != line.text();
+        if changed {
+            self.made_bytes += replaced.text().len();
+        }
         if changed && replaced.text().starts_with(['@', '~', '$']) {
             return self.line(&replaced.trimmed(), comment, depth + 1);
         }
@@ -202,7 +250,7 @@ impl Source<'_, '_> {
         };
         let rest = line.part(own..length).trimmed();
         for (number, names) in times.into_iter().enumerate() {
-            if self.is_full() {
+            if self.is_too_much(line) {
                 break;
             }
             for (name, value) in names {
@@ -246,84 +294,7 @@ impl Source<'_, '_> {
             self.definitions.define(&name, lines);
         }
     }
-
-    /// Reads the files that the line includes; `false` when it includes none.
-    fn include(&mut self, line: &Line<'_>, comment: Option<&str>) -> bool {
-        let text = line.text();
-        let end = text
-            .find(|c: char| c.is_ascii_whitespace())
-            .unwrap_or(text.len());
-        let (keyword, pattern) = text.split_at(end);
-        let strict = match keyword {
-            "include" => false,
-            "includer" | "includem" | "includew" | "includeb" | "includea" => true,
-            _ => return false,
-        };
-        if let Some(comment) = comment {
-            self.builder.blank(Some(comment));
-        }
-        let span = line.span(0..text.len());
-        let pattern = pattern.trim().trim_matches('"');
-        if pattern.is_empty() {
-            self.reading
-                .out
-                .error(span, "the name of the file is missing");
-            return true;
-        }
-        let from = self.open.last().cloned().unwrap_or_default();
-        let included = self.reading.around.include(&from, pattern);
-        if included.is_empty() {
-            self.reading.out.push(nothing(span, pattern, strict));
-        }
-        for file in included {
-            self.included(&file, span);
-        }
-        true
-    }
-
-    fn included(&mut self, file: &Included, span: Span) {
-        let name = Shown(&file.name).to_string();
-        let wrong = match &file.bytes {
-            _ if self.open.contains(&file.name) => format!("{name} includes itself"),
-            _ if self.open.len() >= DEEPEST => {
-                format!("{name}: more than {DEEPEST} files include each other")
-            }
-            _ if self.files >= MOST_FILES => format!("more than {MOST_FILES} files"),
-            Err(cause) => format!("{name} cannot be read: {cause}"),
-            Ok(bytes) if self.bytes + bytes.len() > MOST_BYTES => {
-                format!(
-                    "all files together are longer than {} MiB",
-                    MOST_BYTES >> 20
-                )
-            }
-            Ok(bytes) => {
-                self.files += 1;
-                self.bytes += bytes.len();
-                let text = decode(bytes);
-                let sources = &mut *self.reading.sources;
-                let id = sources.include(&file.name, text.text.as_str(), span);
-                text.tell(sources, id, self.reading.out);
-                return self.file(id);
-            }
-        };
-        self.reading.out.error(span, wrong);
-    }
-}
-
-/// What is to be said about a pattern that meets no file.
-fn nothing(span: Span, pattern: &str, strict: bool) -> Finding {
-    let what = format!("{} names no file", Shown(pattern));
-    if strict {
-        return Finding::new(span, what).help("keepalived does not start without it");
-    }
-    let help = "keepalived leaves it out in silence";
-    if pattern.contains(['*', '?', '[']) {
-        Finding::note(span, what).help(help)
-    } else {
-        Finding::warning(span, what).help(help)
-    }
 }
 
 #[cfg(test)]
-#[path = "source_tests.rs"]
 mod tests;
