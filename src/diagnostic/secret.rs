@@ -54,7 +54,9 @@ impl Concealed {
     pub(super) fn sorted(mut self) -> Self {
         self.spans.sort_unstable();
         let spans = std::mem::take(&mut self.spans);
-        spans.into_iter().for_each(|span| self.add(span));
+        for span in spans {
+            self.add(span);
+        }
         self.texts.sort_unstable();
         self
     }

@@ -23,9 +23,9 @@ fn within<'s>(statements: impl Iterator<Item = &'s Statement>, block: Block, out
         match (&statement.block, block_of(block, &statement.keyword.text)) {
             // A virtual router has one, however many blocks say it.
             (Some(inner), Some(of @ Block::Authentication)) => {
-                inner
-                    .iter()
-                    .for_each(|line| authentication.take(line, of, out));
+                for line in inner {
+                    authentication.take(line, of, out);
+                }
             }
             (Some(inner), Some(of)) => within(inner.iter(), of, out),
             (None, None) => seen.take(statement, block, out),
