@@ -4,7 +4,15 @@
 //! `tests/import/haproxy/NAME.cfg` becomes `NAME.yaml`, unless there is an error, and `NAME.said` is what is said about
 //! its lines. `UPDATE_GOLDEN=1 cargo test --test import_haproxy` rewrites both.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test stops where something is wrong"
+)]
+#![allow(
+    clippy::doc_markdown,
+    reason = "names of messages, as the documentation of their protocols has them"
+)]
 
 #[path = "import/golden.rs"]
 #[allow(dead_code, reason = "each test uses a part of it")]

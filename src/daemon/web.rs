@@ -111,7 +111,7 @@ impl Listeners {
             changes.borrow_and_update();
             let config = published.latest().map(|it| Arc::clone(&it.config));
             let wanted = config.as_ref().map_or(&[][..], |it| &it.web);
-            let all = self.reach(wanted).await;
+            let all = self.reach(wanted);
             let next = changes.changed();
             let ended = if all {
                 next.await.is_err()
@@ -125,7 +125,7 @@ impl Listeners {
     }
 
     /// Opens and closes until these are there, and returns whether all of them are.
-    async fn reach(&mut self, wanted: &[WebListener]) -> bool {
+    fn reach(&mut self, wanted: &[WebListener]) -> bool {
         // What is closed first gives its address free.
         self.open.retain(|_, open| wanted.contains(&open.listener));
         self.told
@@ -134,7 +134,7 @@ impl Listeners {
             if self.open.contains_key(&listener.listen) {
                 continue;
             }
-            match self.open_one(listener).await {
+            match self.open_one(listener) {
                 Ok(open) => {
                     info!("status page at {}", shown(listener));
                     self.told.remove(&listener.listen);
@@ -146,7 +146,7 @@ impl Listeners {
         self.open.len() == wanted.len()
     }
 
-    async fn open_one(&self, listener: &WebListener) -> Result<Open, String> {
+    fn open_one(&self, listener: &WebListener) -> Result<Open, String> {
         let tls = listener.tls.as_ref().map(acceptor).transpose();
         let tls = tls.map_err(|error| error.to_string())?;
         let socket = listen(listener.listen).map_err(|error| format!("listen: {error}"))?;

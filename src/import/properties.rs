@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostics;
 use crate::export::to_keepalived;
 use crate::model::Config;
 
-fn fail(wrong: Diagnostics) -> TestCaseError {
+fn fail(wrong: &Diagnostics) -> TestCaseError {
     TestCaseError::fail(wrong.to_string())
 }
 
@@ -21,7 +21,7 @@ fn imported(text: &str) -> Result<Config, TestCaseError> {
     let said = imported.diagnostics;
     // Of a configuration that keepalived can say nothing of, nothing comes back.
     if said.to_string().contains("nothing in this file becomes") {
-        return config::parse("nothing", b"virtual_services: []").map_err(fail);
+        return config::parse("nothing", b"virtual_services: []").map_err(|wrong| fail(&wrong));
     }
     prop_assert!(!said.has_errors(), "{}\n{}", said, text);
     let Output::Director(document) = imported.output else {

@@ -29,8 +29,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// MySQL and MariaDB, with the user "haproxy" without a password (the client/server protocol of MySQL's documentation:
-/// packets, HandshakeV10, HandshakeResponse41 and 320, OK_Packet, ERR_Packet, COM_QUIT). It greets before it reads.
+/// `MySQL` and `MariaDB`, with the user "haproxy" without a password (the client/server protocol of `MySQL`'s documentation:
+/// packets, `HandshakeV10`, `HandshakeResponse41` and 320, `OK_Packet`, `ERR_Packet`, `COM_QUIT`). It greets before it reads.
 pub(crate) fn mysql(said: &[u8]) -> Option<Vec<u8>> {
     let mut greeting =
         b"\x0a8.0.36\0\x0b\x00\x00\x00abcdefgh\0\xff\xf7\x21\x02\x00\xff\x81\x15".to_vec();
@@ -50,7 +50,7 @@ pub(crate) fn mysql(said: &[u8]) -> Option<Vec<u8>> {
     (quit == b"\x01\x00\x00\x00\x01").then_some(answer)
 }
 
-/// MySQL to a client that says nothing: it greets, or has blocked the host.
+/// `MySQL` to a client that says nothing: it greets, or has blocked the host.
 pub(crate) fn mysql_greeting(is_blocked: bool) -> Vec<u8> {
     if is_blocked {
         return packet(0, b"\xff\x69\x04Host '10.0.0.1' is blocked");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is true for every file of keepalived.
 
+use std::fmt::Write as _;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -212,9 +214,10 @@ fn a_few_lines_with_large_groups_and_a_server_with_many_checks_have_an_answer() 
     let service = |lines: &str| format!("virtual_server group g {{\nprotocol TCP\n{lines}}}\n");
     let many = format!("{group}{}", service("").repeat(10_000));
     let much = format!("{group}{}", service(&servers(50_000)));
-    let checks: String = (1..=20_000_u32)
-        .map(|port| format!("TCP_CHECK {{\nconnect_port {port}\n}}\n"))
-        .collect();
+    let mut checks = String::new();
+    for port in 1..=20_000 {
+        let _ = writeln!(checks, "TCP_CHECK {{\nconnect_port {port}\n}}");
+    }
     let checked = format!(
         "virtual_server 192.0.2.1 80 {{\nprotocol TCP\nreal_server 10.0.0.1 80 {{\n{checks}}}\n}}\n"
     );
