@@ -24,6 +24,7 @@
 //! | [`plan`] | the steps between two tables, and between two hosts |
 //! | [`export`] | a configuration in the language of keepalived or ipvsadm |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
+//! | `screen` | a live view on a terminal: keys, rates, drawings |
 //! | [`kernel`] | Linux, by netlink and `/proc` |
 //! | [`net`] | raw sockets and packet sockets |
 //! | `probe`, `control` | one checker a file; the control socket |
@@ -54,6 +55,8 @@ pub mod pair;
 pub mod plan;
 #[cfg(feature = "daemon")]
 pub mod probe;
+#[cfg(feature = "watch")]
+pub mod screen;
 pub mod system;
 #[cfg(feature = "daemon")]
 pub mod vrrp;

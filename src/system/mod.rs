@@ -2,6 +2,7 @@
 //! This process and the C library: names, terminal, output, memory, files and their locks, sockets, error numbers. It
 //! has no policy. Linux's networking is in the room [`kernel`](crate::kernel).
 
+mod calendar;
 mod errno;
 mod file;
 mod icmp_filter;
@@ -22,6 +23,7 @@ mod thread;
 #[cfg(feature = "daemon")]
 mod whereabouts;
 
+pub use calendar::{CivilTime, time_of_day};
 pub use errno::errno_name;
 pub use file::{
     FileCause, FileError, is_readable_by_all, make_directory, read_first_line, read_limited,
@@ -40,8 +42,8 @@ pub use poll::{Happened, Poll};
 #[cfg(feature = "daemon")]
 pub use processes::runs;
 pub use reader::{Reader, print};
-pub use socket::{acknowledge_with_data, disconnect, unacknowledged};
-pub use terminal::{terminal_size, time_of_day};
+pub use socket::{acknowledge_with_data, disconnect, peer_groups, unacknowledged};
+pub use terminal::terminal_size;
 #[cfg(feature = "daemon")]
 pub use thread::{go_first, step_back};
 #[cfg(feature = "daemon")]

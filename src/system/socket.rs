@@ -27,6 +27,49 @@ pub fn disconnect(socket: &impl AsFd) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
+/// More groups than a process has (`NGROUPS_MAX` of linux/limits.h).
+const MOST_GROUPS: usize = 65_536;
+
+/// The groups of the process at the other end of a Unix socket, beside the one that `SO_PEERCRED` names, as the kernel knew
+/// them when it connected.
+///
+/// Source: `SO_PEERGROUPS` (Linux 4.13), `sk_getsockopt` in net/core/sock.c: where the room is too small it fails with
+/// ERANGE, and says how much is needed.
+///
+/// # Errors
+///
+/// The kernel's, when this is no such socket.
+#[expect(unsafe_code, reason = "nix does not know this option")]
+pub fn peer_groups(socket: &impl AsFd) -> Result<Vec<u32>, Errno> {
+    let mut groups: Vec<libc::gid_t> = vec![0; 64];
+    loop {
+        let room = groups.len() * size_of::<libc::gid_t>();
+        let mut length = libc::socklen_t::try_from(room).unwrap_or_default();
+        // SAFETY: the descriptor is open while it is borrowed, and the kernel writes at most `length` bytes to `groups`,
+        // which has so many.
+        let done = unsafe {
+            libc::getsockopt(
+                socket.as_fd().as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let count = usize::try_from(length).unwrap_or_default() / size_of::<libc::gid_t>();
+        match Errno::result(done) {
+            Ok(_) => {
+                groups.truncate(count);
+                return Ok(groups);
+            }
+            Err(Errno::ERANGE) if (groups.len() + 1..=MOST_GROUPS).contains(&count) => {
+                groups.resize(count, 0);
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 /// Has a TCP socket that connects next say that the connection is open together with the first bytes that it sends. Its
 /// owner must send some at once: without them the other end hears of the connection only after 200 ms.
 ///

@@ -26,6 +26,7 @@ mod host;
 mod listing;
 mod monitor;
 mod stage;
+mod terminal;
 mod top;
 mod traffic;
 mod traps;

@@ -2,22 +2,20 @@
 //! `lvsadm watch` in a pseudo terminal, over a table with traffic.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use lvs_director::model::Protocol;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::{Winsize, openpty};
-use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{Termios, tcgetattr};
-use nix::unistd::Pid;
+use nix::pty::openpty;
+use nix::sys::signal::Signal;
+use nix::sys::termios::tcgetattr;
 
 use crate::Test;
 use crate::beside::{LVSADM, feed, table};
 use crate::stage::{PATIENCE, Stage, wait_for};
+use crate::terminal::{Terminal, line_of, words};
 
 /// The tests of this file.
 pub(crate) fn tests() -> Vec<Test> {
@@ -61,149 +59,10 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// The program in a terminal of its own, whose session it leads.
-struct Terminal {
-    child: Child,
-    master: File,
-    slave: OwnedFd,
-    before: Termios,
-    screen: vt100::Parser,
-    raw: Vec<u8>,
-}
-
-impl Terminal {
-    fn start(arguments: &[&str], lines: u16, columns: u16) -> Self {
-        let size = Winsize {
-            ws_row: lines,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        let pair = openpty(&size, None).unwrap();
-        let end = || Stdio::from(pair.slave.try_clone().unwrap());
-        let child = Command::new("setsid")
-            .args(["--ctty", LVSADM, "watch", "--interval", "0.2"])
-            .args(arguments)
-            .env("TERM", "xterm-256color")
-            .env("LC_ALL", "C.UTF-8")
-            .env_remove("NO_COLOR")
-            .stdin(end())
-            .stdout(end())
-            .stderr(end())
-            .spawn()
-            .unwrap();
-        Self {
-            child,
-            before: tcgetattr(&pair.slave).unwrap(),
-            master: File::from(pair.master),
-            slave: pair.slave,
-            screen: vt100::Parser::new(lines, columns, 0),
-            raw: Vec::new(),
-        }
-    }
-
-    /// Reads what the program writes within a moment; returns whether it wrote anything.
-    fn take(&mut self) -> bool {
-        let mut wanted = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut wanted, PollTimeout::from(20_u8)).unwrap() == 0 {
-            return false;
-        }
-        let mut bytes = [0; 8 * 1024];
-        let length = self.master.read(&mut bytes).unwrap_or(0);
-        self.screen.process(&bytes[..length]);
-        self.raw.extend_from_slice(&bytes[..length]);
-        length > 0
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let (_, columns) = self.screen.screen().size();
-        let lines = self.screen.screen().rows(0, columns);
-        lines.map(|line| line.trim_end().to_owned()).collect()
-    }
-
-    /// Waits until the screen is as it should be.
-    fn until(&mut self, what: &str, good: impl Fn(&[String]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !good(&self.lines()) {
-            assert!(
-                Instant::now() < deadline,
-                "waited in vain until {what}:\n{}",
-                self.lines().join("\n")
-            );
-            self.take();
-        }
-    }
-
-    fn until_seen(&mut self, text: &str) {
-        self.until(&format!("{text} is seen"), |lines| {
-            lines.iter().any(|line| line.contains(text))
-        });
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.master.write_all(keys.as_bytes()).unwrap();
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        kill(pid, signal).unwrap();
-    }
-
-    fn resize(&mut self, lines: u16, columns: u16) {
-        self.screen.screen_mut().set_size(lines, columns);
-        let (lines, columns) = (lines.to_string(), columns.to_string());
-        let status = Command::new("stty")
-            .args(["rows", &lines, "cols", &columns])
-            .stdin(Stdio::from(self.slave.try_clone().unwrap()))
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    fn is_raw(&self) -> bool {
-        let now = tcgetattr(&self.slave).unwrap();
-        now.local_flags != self.before.local_flags
-    }
-
-    /// As it was before, except for the output.
-    fn is_as_found(&self) -> bool {
-        let (now, before) = (tcgetattr(&self.slave).unwrap(), &self.before);
-        now.local_flags == before.local_flags
-            && now.input_flags == before.input_flags
-            && now.output_flags == before.output_flags
-            && now.control_flags == before.control_flags
-            && now.control_chars == before.control_chars
-            && !self.screen.screen().alternate_screen()
-            && !self.screen.screen().hide_cursor()
-    }
-
-    fn end(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            self.take();
-            if let Some(status) = self.child.try_wait().unwrap() {
-                while self.take() {}
-                return status;
-            }
-            assert!(Instant::now() < deadline, "does not end");
-        }
-    }
-
-    /// It ends by itself with success, and nothing of it is left on the terminal.
-    fn ends_well(&mut self) {
-        let status = self.end();
-        let raw = String::from_utf8_lossy(&self.raw);
-        assert_eq!(status.code(), Some(0), "{raw}");
-        assert!(raw.contains("\x1b[?1049h"), "took the other screen");
-        assert!(self.is_as_found(), "{raw}");
-        assert_eq!(self.lines().concat(), "", "the first screen is untouched");
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(arguments: &[&str], lines: u16, columns: u16) -> Terminal {
+    let mut all = vec![LVSADM, "watch", "--interval", "0.2"];
+    all.extend(arguments);
+    Terminal::start(&all, lines, columns)
 }
 
 const TABLE: &str = "\
@@ -216,23 +75,13 @@ const TABLE: &str = "\
 -a -u 10.0.0.100:53 -r 10.1.1.15:53 -i -w 1
 ";
 
-fn line_of(lines: &[String], text: &str) -> Option<usize> {
-    lines.iter().position(|line| line.contains(text))
-}
-
-/// The words of the line that has this text.
-fn words<'a>(lines: &'a [String], text: &str) -> Vec<&'a str> {
-    let line = lines.iter().find(|line| line.contains(text));
-    line.map_or_else(Vec::new, |line| line.split_whitespace().collect())
-}
-
 fn connections_are_seen_while_they_are_made() {
     let vip = "192.168.0.10:80".parse().unwrap();
     let mut stage = Stage::direct_routing(2, &[vip]);
     stage.program(
         "virtual_services: [{address: 192.168.0.10:80, scheduler: rr, servers: [192.168.0.2, 192.168.0.3]}]\n",
     );
-    let mut terminal = stage.director.run(|| Terminal::start(&[], 24, 100));
+    let mut terminal = stage.director.run(|| start(&[], 24, 100));
     terminal.until_seen("-> 192.168.0.3:80");
     terminal.until("it is quiet", |lines| {
         words(lines, "TCP  192.168.0.10:80").get(2..7) == Some(&["rr", "2/2", "0", "0", "0"])
@@ -263,7 +112,7 @@ fn connections_are_seen_while_they_are_made() {
 
 fn keys_sort_and_fold_and_the_end_leaves_no_trace() {
     table(TABLE);
-    let mut terminal = Terminal::start(&[], 24, 80);
+    let mut terminal = start(&[], 24, 80);
     let (tcp, udp) = ("TCP  10.0.0.100:80", "UDP  10.0.0.100:53");
     terminal.until_seen("-> 10.1.1.15:53");
     assert!(terminal.is_raw() && terminal.screen.screen().alternate_screen());
@@ -307,13 +156,13 @@ fn keys_sort_and_fold_and_the_end_leaves_no_trace() {
 fn every_signal_that_ends_it_gives_the_terminal_back() {
     table(TABLE);
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
-        let mut terminal = Terminal::start(&[], 24, 80);
+        let mut terminal = start(&[], 24, 80);
         terminal.until_seen("10.1.1.11:80");
         terminal.signal(signal);
         terminal.ends_well();
     }
     for key in ["\x03", "\x1b"] {
-        let mut terminal = Terminal::start(&[], 24, 80);
+        let mut terminal = start(&[], 24, 80);
         terminal.until_seen("10.1.1.11:80");
         terminal.press(key);
         terminal.ends_well();
@@ -349,7 +198,7 @@ fn it_ends_quietly_with_its_terminal() {
 
 fn it_is_drawn_anew_for_every_size() {
     table(TABLE);
-    let mut terminal = Terminal::start(&[], 24, 80);
+    let mut terminal = start(&[], 24, 80);
     terminal.until_seen("? help");
     for (lines, columns) in [(40, 120), (10, 40), (24, 80), (1, 1), (3, 20), (50, 200)] {
         terminal.resize(lines, columns);
@@ -384,7 +233,7 @@ fn it_is_drawn_anew_for_every_size() {
 
 fn it_stops_and_goes_on_with_the_terminal_of_others() {
     table(TABLE);
-    let mut terminal = Terminal::start(&[], 24, 80);
+    let mut terminal = start(&[], 24, 80);
     terminal.until_seen("10.1.1.11:80");
     // Its process group is an orphan, and the kernel does not stop such a group: the test sees the way out and back.
     terminal.raw.clear();
@@ -417,7 +266,7 @@ fn it_stops_and_goes_on_with_the_terminal_of_others() {
 
 fn a_table_that_changes_meanwhile_is_followed() {
     table(TABLE);
-    let mut terminal = Terminal::start(&["--server", "10.1.1.11"], 24, 80);
+    let mut terminal = start(&["--server", "10.1.1.11"], 24, 80);
     terminal.until_seen("-> 10.1.1.11:80");
     assert_eq!(line_of(&terminal.lines(), "UDP"), None);
     terminal.press("jj");
@@ -444,7 +293,7 @@ fn a_large_table_is_read_and_scrolled() {
     }
     let restored = feed(LVSADM, &["-R"], &lines);
     assert_eq!(restored.stderr, "");
-    let mut terminal = Terminal::start(&[], 24, 80);
+    let mut terminal = start(&[], 24, 80);
     terminal.until_seen("1000 services, 10000 servers");
     terminal.until_seen("TCP  10.0.0.0:80");
     terminal.press("G");

@@ -2,32 +2,12 @@
 //! The screen: two lines of totals, the title, the rows, a line of keys. A small screen omits some of them.
 
 use ratatui::Frame;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use super::columns::{Column, Slot, fit, fraction, short, whole};
+use super::columns::{Column, Slot, fit};
 use super::state::{Object, State};
 use super::table::{Server, Service};
-
-/// What the terminal can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Looks {
-    /// Characters beyond letters.
-    pub(super) unicode: bool,
-    /// Colours.
-    pub(super) colour: bool,
-}
-
-const PLAIN: Style = Style::new();
-const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
-const DIM: Style = Style::new().add_modifier(Modifier::DIM);
-
-impl Looks {
-    const fn coloured(self, style: Style, colour: Color) -> Style {
-        if self.colour { style.fg(colour) } else { style }
-    }
-}
+use crate::screen::{BOLD, Canvas, DIM, Looks, PLAIN, as_fits, fraction, short, whole};
 
 /// How many lines each part has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +44,7 @@ pub(super) fn rows(height: u16) -> usize {
 /// Draws the screen. `time` is the time of the reading.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, looks: Looks, time: &str) {
     let area = frame.area();
-    let mut canvas = Canvas {
-        buffer: frame.buffer_mut(),
-        area,
-    };
+    let mut canvas = Canvas::new(frame);
     let parts = Parts::of(area.height);
     head(&mut canvas, state, looks, time, parts.head);
     let slots = fit(area.width.saturating_sub(1), state.address_width);
@@ -77,53 +54,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, looks: Looks, time: &st
         foot(&mut canvas, state, area.height - 1);
     }
     if state.help {
-        help(&mut canvas);
+        canvas.overlay(&HELP);
     }
-}
-
-/// An area to write on; text that does not fit is cut.
-struct Canvas<'a> {
-    buffer: &'a mut Buffer,
-    area: Rect,
-}
-
-impl Canvas<'_> {
-    fn write(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) {
-        if x < self.area.width && y < self.area.height {
-            let width = width.min(self.area.width - x);
-            self.buffer.set_stringn(x, y, text, width.into(), style);
-        }
-    }
-
-    fn line(&mut self, y: u16, text: &str, style: Style) {
-        self.write(0, y, u16::MAX, text, style);
-    }
-
-    /// The whole line looks like this.
-    fn mark(&mut self, y: u16, style: Style) {
-        if y < self.area.height {
-            let line = Rect::new(0, y, self.area.width, 1);
-            self.buffer.set_style(line, style);
-        }
-    }
-}
-
-/// As many of these as fit, the first ones first.
-fn as_fits(width: u16, separator: &str, parts: &[String]) -> String {
-    let mut line = String::new();
-    for part in parts {
-        let before = if line.is_empty() { "" } else { separator };
-        if line.chars().count() + before.len() + part.chars().count() > width.into() {
-            break;
-        }
-        line.push_str(before);
-        line.push_str(part);
-    }
-    line
 }
 
 fn head(canvas: &mut Canvas<'_>, state: &State, looks: Looks, time: &str, lines: u16) {
-    let width = canvas.area.width;
+    let width = canvas.width();
     let table = &state.table;
     let (sum, rates) = (table.sum(), table.rates());
     let (major, minor, patch) = table.info.version;
@@ -302,7 +238,7 @@ fn foot(canvas: &mut Canvas<'_>, state: &State, y: u16) {
         "p pause".to_owned(),
         "+- interval".to_owned(),
     ];
-    let line = as_fits(canvas.area.width, "  ", &parts);
+    let line = as_fits(canvas.width(), "  ", &parts);
     canvas.line(y, &line, DIM);
 }
 
@@ -325,26 +261,6 @@ const HELP: [&str; 17] = [
     "OutB/s   masquerading only: other replies pass by the director",
     "any key leaves this",
 ];
-
-/// In the middle, with a blank around it.
-fn help(canvas: &mut Canvas<'_>) {
-    let longest = HELP.iter().map(|line| line.len()).max().unwrap_or_default();
-    let width = u16::try_from(longest + 4)
-        .unwrap_or(u16::MAX)
-        .min(canvas.area.width);
-    let height = u16::try_from(HELP.len() + 2)
-        .unwrap_or(u16::MAX)
-        .min(canvas.area.height);
-    let x = (canvas.area.width - width) / 2;
-    let y = (canvas.area.height - height) / 2;
-    let inner = usize::from(width);
-    let lines = std::iter::once("").chain(HELP).chain([""]);
-    for (y, text) in (y..y + height).zip(lines) {
-        let text = format!("  {text:<inner$}");
-        let style = Style::new().add_modifier(Modifier::REVERSED);
-        canvas.write(x, y, width, &text, style);
-    }
-}
 
 #[cfg(test)]
 #[path = "draw_tests.rs"]

@@ -3,10 +3,11 @@
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 
 use super::*;
-use crate::cli::watch::keys::Key;
 use crate::cli::watch::state::tests::{at, listing, state};
+use crate::screen::Key;
 
 const LOOKS: Looks = Looks {
     unicode: true,

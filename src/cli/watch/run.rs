@@ -5,26 +5,21 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::read;
-
 use super::columns::Column;
-use super::draw::{self, Looks};
-use super::keys::{Key, Keys};
-use super::reader::{self, Reader};
+use super::draw;
 use super::state::{Action, State};
-use super::terminal::{self, Screen};
+use crate::cli::listing::Listing;
 use crate::cli::open;
 use crate::cli::own::Asked;
 use crate::ipvsadm::failure::Failure;
 use crate::ipvsadm::filter::Filter;
-use crate::system::time_of_day;
+use crate::ipvsadm::list::Format;
+use crate::kernel::{Ipvs, IpvsError};
+use crate::model::Timestamp;
+use crate::screen::{self, Input, Key, Looks, Pressed, Ready, Screen, Worker, clock};
 
-/// The rest of a key comes sooner than this, also over a slow line.
-const KEY_PATIENCE: Duration = Duration::from_millis(100);
+/// A reading, and when it began.
+type Reading = (Timestamp, Result<Listing, IpvsError>);
 
 /// The options of the command line.
 #[derive(Debug, PartialEq)]
@@ -68,27 +63,31 @@ fn seconds(text: &str) -> Option<Duration> {
 #[expect(clippy::disallowed_methods, reason = "the rim: time begins here")]
 pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
     let settings = Settings::read(asked)?;
-    terminal::check()?;
+    let refuse = |why| {
+        Failure::usage(format!(
+            "watch: {why}; for scripts: lvsadm -L --rate --json"
+        ))
+    };
+    screen::check().map_err(refuse)?;
     let mut ipvs = open()?;
     let start = Instant::now();
-    let (now, first) = reader::read(&mut ipvs, &settings.filter, start);
+    let (now, first) = read(&mut ipvs, &settings.filter, start);
     let first = first.map_err(|error| Failure::list(&error))?;
     let state = State::new(now, first, settings.sort, settings.interval);
     let broken = |error: io::Error| Failure::unlisted(format!("watch: {error}"));
-    let signals = signals().map_err(|errno| broken(errno.into()))?;
-    let reader = Reader::start(ipvs, settings.filter, start).map_err(broken)?;
+    let input = Input::new().map_err(|errno| broken(errno.into()))?;
+    let filter = settings.filter;
+    let reader = Worker::start(move |()| read(&mut ipvs, &filter, start)).map_err(broken)?;
     let screen = match Screen::take() {
         Ok(screen) => screen,
         Err(error) => return without_terminal(&error),
     };
     let watch = Watch {
         state,
-        looks: terminal::looks(),
+        looks: screen::looks(),
         time: clock(),
-        keys: Keys::default(),
-        keyed_at: start,
+        input,
         reader,
-        signals,
         asked_at: start,
         reading: false,
         screen,
@@ -96,28 +95,23 @@ pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
     watch.run()
 }
 
-/// The terminal refused something. When it is gone (EIO), that is the end of the program, as SIGHUP is, and no error.
+/// The terminal refused something.
 fn without_terminal(error: &io::Error) -> Result<(), Failure> {
-    if error.raw_os_error() == Some(Errno::EIO as i32) {
+    if screen::is_gone(error) {
         return Ok(());
     }
     Err(Failure::unlisted(format!("watch: the terminal: {error}")))
 }
 
-/// Signals that end us, and those of the terminal, come through a descriptor. Call this before any thread starts.
-fn signals() -> nix::Result<SignalFd> {
-    use Signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
-    let mut set = SigSet::empty();
-    for signal in [SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH] {
-        set.add(signal);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-}
-
-fn clock() -> String {
-    let (hours, minutes, seconds) = time_of_day();
-    format!("{hours:02}:{minutes:02}:{seconds:02}")
+/// Reads the table. Nobody else reads this clock.
+#[expect(clippy::disallowed_methods, reason = "the rim: when it was read")]
+fn read(ipvs: &mut Ipvs, filter: &Filter, start: Instant) -> Reading {
+    let now = Timestamp::after_start(Instant::now().saturating_duration_since(start));
+    let format = Format {
+        sorted: false,
+        ..Format::DEFAULT
+    };
+    (now, Listing::read(ipvs, None, filter, format))
 }
 
 /// Everything together.
@@ -126,25 +120,14 @@ struct Watch {
     looks: Looks,
     /// When the table was read, by the clock on the wall.
     time: String,
-    keys: Keys,
-    /// When the last bytes of an incomplete key came.
-    keyed_at: Instant,
-    reader: Reader,
-    signals: SignalFd,
+    input: Input,
+    reader: Worker<(), Reading>,
     /// When we last asked for a reading.
     asked_at: Instant,
     /// Whether it has not come yet.
     reading: bool,
     /// The last field: errors must appear on the restored terminal.
     screen: Screen,
-}
-
-/// What is ready.
-#[derive(Debug, Clone, Copy, Default)]
-struct Ready {
-    keys: bool,
-    signals: bool,
-    reading: bool,
 }
 
 /// Why the watching ended without the user's wish.
@@ -174,21 +157,13 @@ impl Watch {
         self.draw()?;
         loop {
             let ready = self.wait().map_err(io::Error::from)?;
-            let mut action = Action::None;
-            if ready.reading {
+            if ready.other {
                 self.take_reading().map_err(Ended::Table)?;
             }
-            if ready.signals {
-                action = self.take_signals()?;
-            }
-            if action != Action::Quit {
-                let pressed = self.take_keys(ready.keys)?;
-                action = if pressed == Action::None {
-                    action
-                } else {
-                    pressed
-                };
-            }
+            let action = match self.input.take(ready, &mut self.screen)? {
+                Pressed::End => Action::Quit,
+                Pressed::Keys(keys) => self.press(keys),
+            };
             match action {
                 Action::Quit => return Ok(()),
                 Action::Suspend => self.screen.suspend(true)?,
@@ -221,35 +196,12 @@ impl Watch {
             if due.is_zero() {
                 self.asked_at = Instant::now();
                 self.reading = true;
-                self.reader.ask();
+                self.reader.ask(());
             } else {
                 left = Some(due);
             }
         }
-        if self.keys.is_pending() {
-            left = Some(left.map_or(KEY_PATIENCE, |left| left.min(KEY_PATIENCE)));
-        }
-        let timeout = left.map_or(PollTimeout::NONE, |left| {
-            // A millisecond more: not to wake before it is time.
-            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-        });
-        let input = io::stdin();
-        let mut wanted = [
-            PollFd::new(input.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.reader.as_fd(), PollFlags::POLLIN),
-        ];
-        match poll(&mut wanted, timeout) {
-            Ok(_) => {}
-            Err(Errno::EINTR) => return Ok(Ready::default()),
-            Err(errno) => return Err(errno),
-        }
-        let [keys, signals, reading] = wanted.map(|it| it.any().unwrap_or(true));
-        Ok(Ready {
-            keys,
-            signals,
-            reading,
-        })
+        self.input.wait(self.reader.as_fd(), left)
     }
 
     fn take_reading(&mut self) -> Result<(), Failure> {
@@ -262,50 +214,15 @@ impl Watch {
         Ok(())
     }
 
-    fn take_signals(&mut self) -> io::Result<Action> {
+    fn press(&mut self, keys: Vec<Key>) -> Action {
         let mut action = Action::None;
-        while let Some(signal) = self.signals.read_signal()? {
-            let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
-            match Signal::try_from(number) {
-                // Every drawing looks at the size.
-                Ok(Signal::SIGWINCH) | Err(_) => {}
-                Ok(Signal::SIGCONT) => self.screen.set_up()?,
-                Ok(Signal::SIGTSTP) => self.screen.suspend(false)?,
-                Ok(_) => action = Action::Quit,
-            }
-        }
-        Ok(action)
-    }
-
-    /// Nothing to read where something is ready is the end of the terminal.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rim: how long a key takes to come"
-    )]
-    fn take_keys(&mut self, ready: bool) -> io::Result<Action> {
-        let mut pressed: Vec<Key> = Vec::new();
-        if ready {
-            let mut bytes = [0; 1024];
-            match read(io::stdin(), &mut bytes) {
-                Ok(0) | Err(Errno::EIO) => return Ok(Action::Quit),
-                Ok(length) => {
-                    self.keyed_at = Instant::now();
-                    pressed = self.keys.feed(bytes.get(..length).unwrap_or_default());
-                }
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        } else if self.keys.is_pending() && self.keyed_at.elapsed() >= KEY_PATIENCE {
-            pressed.extend(self.keys.flush());
-        }
-        let mut action = Action::None;
-        for key in pressed {
+        for key in keys {
             match self.state.press(key) {
                 Action::None => {}
-                Action::Quit => return Ok(Action::Quit),
+                Action::Quit => return Action::Quit,
                 other => action = other,
             }
         }
-        Ok(action)
+        action
     }
 }

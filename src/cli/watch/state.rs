@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::columns::Column;
-use super::keys::Key;
 use super::table::{Order, Table};
 use crate::cli::listing::Listing;
 use crate::cli::render::service_name;
 use crate::model::{ServerKey, ServiceKey, Timestamp};
+use crate::screen::Key;
 use crate::system::Names;
 
 /// The intervals that `+` and `-` go through, in milliseconds.
@@ -142,6 +142,7 @@ impl State {
             Key::Home => self.go_to(0),
             Key::End => self.go_to(usize::MAX),
             Key::Enter => self.fold(),
+            Key::Erase => {}
             Key::Character(letter) => return self.letter(letter),
         }
         Action::None

@@ -5,11 +5,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::columns::Column;
-use super::history::History;
-use super::rates::{Meter, Rates};
 use crate::cli::listing::Listing;
 use crate::codec::ipvs::{Info, ServerEntry, ServiceEntry};
 use crate::model::{ServerKey, ServiceKey, Timestamp};
+use crate::screen::{History, Meter, Rates};
 
 /// A virtual service.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 /// How much is kept: as much as the widest terminal shows.
-pub(super) const LONGEST: usize = 120;
+pub const LONGEST: usize = 120;
 
 /// Eight heights, and below them nothing.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -13,11 +13,11 @@ const LETTERS: [char; 9] = [' ', '.', ':', '-', '=', '+', '*', '#', '@'];
 
 /// The last values, the newest at the end.
 #[derive(Debug, Clone, Default)]
-pub(super) struct History(VecDeque<u64>);
+pub struct History(VecDeque<u64>);
 
 impl History {
     /// Adds a value, and forgets the oldest of too many.
-    pub(super) fn push(&mut self, value: u64) {
+    pub fn push(&mut self, value: u64) {
         if self.0.len() == LONGEST {
             self.0.pop_front();
         }
@@ -25,7 +25,8 @@ impl History {
     }
 
     /// The last `width` values from left to right, the newest at the right edge; the highest of them has full height.
-    pub(super) fn sparkline(&self, width: usize, unicode: bool) -> String {
+    #[must_use]
+    pub fn sparkline(&self, width: usize, unicode: bool) -> String {
         let heights = if unicode { BLOCKS } else { LETTERS };
         let shown = self.0.iter().skip(self.0.len().saturating_sub(width));
         let highest = shown.clone().max().copied().unwrap_or_default().max(1);

@@ -3,7 +3,7 @@
 
 /// A key that means something here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+pub enum Key {
     /// A character that can be seen, or the space.
     Character(char),
     /// Return.
@@ -22,6 +22,8 @@ pub(super) enum Key {
     Home,
     /// To the last line.
     End,
+    /// Backspace.
+    Erase,
     /// Ctrl-C.
     Interrupt,
     /// Ctrl-Z.
@@ -35,13 +37,13 @@ const LONGEST: usize = 16;
 
 /// Bytes that are not a complete key yet.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub struct Keys {
     pending: Vec<u8>,
 }
 
 impl Keys {
     /// Takes bytes in and hands the keys out that they complete.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<Key> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Key> {
         let mut keys = Vec::new();
         for &byte in bytes {
             // A second escape is the first one's end.
@@ -63,12 +65,13 @@ impl Keys {
     }
 
     /// Whether a key may have begun.
-    pub(super) fn is_pending(&self) -> bool {
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
         !self.pending.is_empty()
     }
 
     /// Nothing has followed for a while: a lone escape is the key.
-    pub(super) fn flush(&mut self) -> Option<Key> {
+    pub fn flush(&mut self) -> Option<Key> {
         let pending = std::mem::take(&mut self.pending);
         (pending == [0x1b]).then_some(Key::Escape)
     }
@@ -93,6 +96,7 @@ fn read(bytes: &[u8]) -> Read {
         [0x03] => Some(Key::Interrupt),
         [0x1a] => Some(Key::Suspend),
         [0x0c] => Some(Key::Redraw),
+        [0x08 | 0x7f] => Some(Key::Erase),
         [0x06] => Some(Key::PageDown),
         [0x02] => Some(Key::PageUp),
         [b'\r' | b'\n'] => Some(Key::Enter),
@@ -121,7 +125,8 @@ fn sequence(parameters: &[u8], last: u8) -> Option<Key> {
 mod tests {
     use super::*;
     use Key::{
-        Character, Down, End, Enter, Escape, Home, Interrupt, PageDown, PageUp, Redraw, Suspend, Up,
+        Character, Down, End, Enter, Erase, Escape, Home, Interrupt, PageDown, PageUp, Redraw,
+        Suspend, Up,
     };
 
     fn keys(bytes: &[u8]) -> Vec<Key> {
@@ -148,6 +153,7 @@ mod tests {
             (b"\x03", Interrupt),
             (b"\x1a", Suspend),
             (b"\x0c", Redraw),
+            (b"\x7f", Erase),
         ] {
             assert_eq!(keys(bytes), [key], "{bytes:?}");
         }

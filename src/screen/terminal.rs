@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::termios::{InputFlags, SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
@@ -18,9 +19,8 @@ use ratatui::crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, Leave
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
-use super::draw::Looks;
-use crate::ipvsadm::failure::Failure;
-use crate::system::terminal_size;
+use super::canvas::Looks;
+use crate::system::{terminal_size, time_of_day};
 
 /// The terminal's old settings, while we have it.
 static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
@@ -33,7 +33,7 @@ const LARGEST: (u16, u16) = (1000, 500);
 const USUAL: (u16, u16) = (80, 24);
 
 /// The terminal, in our mode until this is dropped.
-pub(super) struct Screen {
+pub struct Screen {
     terminal: Drawing,
     size: (u16, u16),
     failure: Rc<RefCell<Option<io::Error>>>,
@@ -72,28 +72,37 @@ impl Write for Out {
     }
 }
 
-/// Refuses a file that is not a terminal, and a terminal that cannot move its cursor.
-pub(super) fn check() -> Result<(), Failure> {
-    let refuse = |why: &str| {
-        Err(Failure::usage(format!(
-            "watch: {why}; for scripts: lvsadm -L --rate --json"
-        )))
-    };
+/// Why this cannot be a screen: a file that is no terminal, or a terminal that cannot move its cursor.
+pub fn check() -> Result<(), &'static str> {
     if !io::stdin().is_terminal() {
-        return refuse("standard input is no terminal");
+        return Err("standard input is no terminal");
     }
     if !io::stdout().is_terminal() {
-        return refuse("standard output is no terminal");
+        return Err("standard output is no terminal");
     }
     match std::env::var("TERM").as_deref() {
-        Err(_) | Ok("") => refuse("TERM is not set, so that the terminal's kind is not known"),
-        Ok("dumb" | "unknown") => refuse("the terminal (by TERM) cannot move its cursor"),
+        Err(_) | Ok("") => Err("TERM is not set, so that the terminal's kind is not known"),
+        Ok("dumb" | "unknown") => Err("the terminal (by TERM) cannot move its cursor"),
         Ok(_) => Ok(()),
     }
 }
 
+/// Whether a terminal that refused something is gone (EIO). That is the end of the program, as SIGHUP is, and no error.
+#[must_use]
+pub fn is_gone(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::EIO as i32)
+}
+
+/// The time of day by the clock on the wall: `14:03:22`.
+#[must_use]
+pub fn clock() -> String {
+    let (hours, minutes, seconds) = time_of_day();
+    format!("{hours:02}:{minutes:02}:{seconds:02}")
+}
+
 /// The terminal's properties from the environment.
-pub(super) fn looks() -> Looks {
+#[must_use]
+pub fn looks() -> Looks {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
     let locale = locale.unwrap_or_default().to_ascii_lowercase();
@@ -105,7 +114,7 @@ pub(super) fn looks() -> Looks {
 
 impl Screen {
     /// Takes the terminal over. A panic restores it, too, before it prints anything.
-    pub(super) fn take() -> io::Result<Self> {
+    pub fn take() -> io::Result<Self> {
         let found = tcgetattr(io::stdin())?;
         *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         let before = std::panic::take_hook();
@@ -124,7 +133,7 @@ impl Screen {
     }
 
     /// Sets the terminal's mode, also when another program had the terminal meanwhile.
-    pub(super) fn set_up(&mut self) -> io::Result<()> {
+    pub fn set_up(&mut self) -> io::Result<()> {
         OURS.store(true, Ordering::SeqCst);
         let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(mut raw) = found {
@@ -138,7 +147,7 @@ impl Screen {
     }
 
     /// The next drawing draws everything.
-    pub(super) fn redraw(&mut self) -> io::Result<()> {
+    pub fn redraw(&mut self) -> io::Result<()> {
         self.size = size();
         self.terminal = terminal(self.size, &self.failure)?;
         execute!(
@@ -149,7 +158,7 @@ impl Screen {
     }
 
     /// The terminal's present height; the next drawing uses its present size.
-    pub(super) fn height(&mut self) -> io::Result<u16> {
+    pub fn height(&mut self) -> io::Result<u16> {
         if self.size != size() {
             self.redraw()?;
         }
@@ -157,7 +166,7 @@ impl Screen {
     }
 
     /// Draws what has changed.
-    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         self.terminal.draw(draw)?;
         match self.failure.borrow_mut().take() {
             Some(error) => Err(error),
@@ -167,7 +176,7 @@ impl Screen {
 
     /// Stops as Ctrl-Z stops other programs: the whole process group, or only this process. Returns when the shell
     /// continues us.
-    pub(super) fn suspend(&mut self, all: bool) -> io::Result<()> {
+    pub fn suspend(&mut self, all: bool) -> io::Result<()> {
         give_back();
         let mut stop = SigSet::empty();
         stop.add(Signal::SIGTSTP);

@@ -18,15 +18,15 @@ const TOO_SOON: Duration = Duration::from_millis(900);
 
 /// The rate per second, in tenths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Rates {
+pub struct Rates {
     /// Connections scheduled.
-    pub(super) connections: u64,
+    pub connections: u64,
     /// Packets from clients.
-    pub(super) in_packets: u64,
+    pub in_packets: u64,
     /// Bytes from clients.
-    pub(super) in_bytes: u64,
+    pub in_bytes: u64,
     /// Bytes to clients.
-    pub(super) out_bytes: u64,
+    pub out_bytes: u64,
 }
 
 impl Rates {
@@ -54,7 +54,8 @@ impl Rates {
     }
 
     /// Both together.
-    pub(super) const fn plus(self, other: Self) -> Self {
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
         Self {
             connections: self.connections.saturating_add(other.connections),
             in_packets: self.in_packets.saturating_add(other.in_packets),
@@ -66,17 +67,18 @@ impl Rates {
 
 /// The counters of one service or server from read to read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Meter {
+pub struct Meter {
     counters: Counters,
     read: Timestamp,
     changed: Timestamp,
     /// The rates to show.
-    pub(super) rates: Rates,
+    pub rates: Rates,
 }
 
 impl Meter {
     /// At the first read there are the kernel's rates only.
-    pub(super) const fn new(now: Timestamp, counters: Counters) -> Self {
+    #[must_use]
+    pub const fn new(now: Timestamp, counters: Counters) -> Self {
         Self {
             counters,
             read: now,
@@ -86,7 +88,7 @@ impl Meter {
     }
 
     /// Takes in another read.
-    pub(super) fn read(&mut self, now: Timestamp, counters: Counters) {
+    pub fn read(&mut self, now: Timestamp, counters: Counters) {
         let elapsed = now.since(self.read);
         if elapsed.is_zero() {
             return;
