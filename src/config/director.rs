@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::check::short;
 use super::section::{DIRECTOR, IPVS};
 use super::tree::Node;
 use super::value::{boolean, choice, decimal, duration, map, seconds, text};
@@ -22,6 +23,8 @@ pub fn default_director() -> DirectorSettings {
         remember: DirectorSettings::usual_memory(),
         real_time: None,
         lock_memory: false,
+        socket_group: None,
+        socket_readers: None,
     }
 }
 
@@ -43,7 +46,7 @@ const LOAD_FACTORS: RangeInclusive<i8> = -8..=8;
 /// Reads `director`; a wrong value keeps its default.
 pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSettings {
     let mut settings = default_director();
-    let mut files = Files::default();
+    let (mut files, mut groups) = (Files::default(), Groups::default());
     let entries = map(&DIRECTOR, node, out).unwrap_or_default();
     for entry in entries {
         let (name, node) = (&*entry.key, &entry.value);
@@ -61,11 +64,46 @@ pub(super) fn read_director(node: &Node<'_>, out: &mut Findings) -> DirectorSett
             "remember" => keep(&mut settings.remember, remember(name, node, out)),
             "real_time" => keep(&mut settings.real_time, real_time(name, node, out)),
             "lock_memory" => keep(&mut settings.lock_memory, boolean(name, node, out)),
+            "socket_group" => groups.all = group(name, node, out),
+            "socket_readers" => groups.readers = group(name, node, out),
             _ => DIRECTOR.unknown_key(entry, entries, out),
         }
     }
     files.settle(&mut settings, out);
+    groups.settle(&mut settings, out);
     settings
+}
+
+/// The groups that the section names, each with its place.
+#[derive(Debug, Default)]
+struct Groups {
+    all: Option<(Box<str>, Span)>,
+    readers: Option<(Box<str>, Span)>,
+}
+
+impl Groups {
+    /// Who may do everything may read.
+    fn settle(self, settings: &mut DirectorSettings, out: &mut Findings) {
+        let (all, readers) = (self.all, self.readers);
+        if let (Some((all, _)), Some((readers, span))) = (&all, &readers)
+            && all == readers
+        {
+            let message = format!(
+                "socket_group and socket_readers are the same group, {}",
+                Shown(all)
+            );
+            let help = "members of socket_group may read as well: leave socket_readers out";
+            out.push(Finding::new(*span, message).help(help));
+        }
+        settings.socket_group = all.map(|(name, _)| name);
+        settings.socket_readers = readers.map(|(name, _)| name);
+    }
+}
+
+/// The name of a group of this host, or its number; `None` when it is wrong.
+fn group(name: &str, node: &Node<'_>, out: &mut Findings) -> Option<(Box<str>, Span)> {
+    let group = short(name, node, out).ok()?;
+    Some((group, node.span))
 }
 
 /// The files that the section names, each with its place.

@@ -629,6 +629,10 @@ fn director_settings() -> BoxedStrategy<DirectorSettings> {
         milliseconds(1_000..=3_600_000),
         option::of(milliseconds(60_000..=2_678_400_000)),
         (option::of(1_u8..=99), any::<bool>()),
+        (
+            option::of("a[a-z0-9_-]{0,8}"),
+            option::of("r[a-z0-9_-]{0,8}"),
+        ),
     );
     settings
         .prop_map(
@@ -639,6 +643,7 @@ fn director_settings() -> BoxedStrategy<DirectorSettings> {
                 repair_interval,
                 remember,
                 (real_time, lock),
+                (all, readers),
             )| {
                 DirectorSettings {
                     state_file: state_file.into(),
@@ -648,6 +653,8 @@ fn director_settings() -> BoxedStrategy<DirectorSettings> {
                     remember,
                     real_time: real_time.and_then(RealTimePriority::new),
                     lock_memory: lock,
+                    socket_group: all.map(Into::into),
+                    socket_readers: readers.map(Into::into),
                 }
             },
         )

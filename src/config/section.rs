@@ -89,6 +89,8 @@ pub(super) const DIRECTOR: Section = Section {
         "repair_interval",
         "real_time",
         "lock_memory",
+        "socket_group",
+        "socket_readers",
     ],
     shared: &[],
 };

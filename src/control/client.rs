@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::connect::connect_within;
 use super::failure::{ClientError, not_connected};
 use super::hello::Hello;
+use super::peer::DENIED;
 use super::reply::{Item, Remembered, ReplyLine};
 use super::request::{ClientLine, Request};
 
@@ -178,9 +179,11 @@ impl Client {
     }
 
     fn refused(&self, why: String) -> ClientError {
-        ClientError::Refused {
-            socket: self.socket.clone(),
-            why,
+        let socket = self.socket.clone();
+        if why.starts_with(DENIED) {
+            ClientError::Denied { socket, why }
+        } else {
+            ClientError::Refused { socket, why }
         }
     }
 

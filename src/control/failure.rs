@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why a running director did not answer.
 
+use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::unistd::{Gid, Group};
 
 use super::hello::Incompatible;
+use super::peer::write_remedy;
 use super::socket::holder;
 
 /// Why a running director did not answer.
@@ -33,10 +36,21 @@ pub enum ClientError {
     )]
     NoSocket(PathBuf),
     /// We may not open the socket.
-    #[error(
-        "ask the director on {0}: permission denied (EACCES); run as root, or as the director's own user"
-    )]
-    NotPermitted(PathBuf),
+    #[error("ask the director on {socket}: permission denied (EACCES); {remedy}")]
+    NotPermitted {
+        /// Which socket.
+        socket: PathBuf,
+        /// Who may.
+        remedy: String,
+    },
+    /// The director does not let us ask this.
+    #[error("ask the director on {socket}: {why}")]
+    Denied {
+        /// Which socket.
+        socket: PathBuf,
+        /// Its reason, and who may.
+        why: String,
+    },
     /// A director listens, but does not answer.
     #[error(
         "ask the director on {0}: no answer within 5 s; its log says why (journalctl -u director)"
@@ -92,13 +106,30 @@ pub(super) fn not_connected(socket: &Path, errno: Errno) -> ClientError {
             Some(pid) => ClientError::Gone { socket: path, pid },
             None => ClientError::NotRunning(path),
         },
-        Errno::EACCES | Errno::EPERM => ClientError::NotPermitted(path),
+        Errno::EACCES | Errno::EPERM => ClientError::NotPermitted {
+            remedy: remedy(socket),
+            socket: path,
+        },
         Errno::EAGAIN | Errno::ETIMEDOUT => ClientError::Slow(path),
         _ => ClientError::Io {
             socket: path,
             cause: errno.into(),
         },
     }
+}
+
+/// Who may connect, by the mode of the socket's file.
+fn remedy(socket: &Path) -> String {
+    let may_write = |it: &Metadata| it.mode() & 0o020 != 0;
+    let file = std::fs::metadata(socket).ok().filter(may_write);
+    let group = file.map(|it| {
+        let found = Group::from_gid(Gid::from_raw(it.gid())).ok().flatten();
+        found.map_or_else(|| it.gid().to_string(), |group| group.name)
+    });
+    let mut remedy = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_remedy(&group.unwrap_or_default(), &mut remedy);
+    remedy
 }
 
 /// The kernel refuses a connection to a directory or a file as it refuses one to a socket that nobody listens on.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The control socket, protocol 2: JSON lines on a Unix socket that only its owner may open.
+//! The control socket, protocol 2: JSON lines on a Unix socket, for root, the director's own user, and the members
+//! of two groups.
 //!
 //! ```text
 //! client    {"hello":{"protocol":2,"oldest":2,"program":"director 0.1.0"}}
@@ -34,10 +35,10 @@ mod writer;
 pub use client::{Answers, Client};
 pub use failure::ClientError;
 pub use hello::{Hello, Incompatible};
-pub use peer::{Access, Peer};
+pub use peer::{Access, Group, Peer, Rules};
 pub use reply::{Carried, Item, Overruling, Reloaded, Remembered, ReplyLine, Told};
 pub use request::{ClientLine, Misunderstood, Request};
-pub use server::{Asked, Limits, serve, serve_within};
+pub use server::{Admission, Asked, Limits, serve, serve_within};
 pub use socket::{ControlSocket, OpenError};
 pub use status::{
     CheckStatus, DrainStatus, FoundDifferently, HeldStatus, MasterStatus, MemoryStatus, PeerStatus,

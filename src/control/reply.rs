@@ -43,6 +43,8 @@ pub enum Item {
     NotWritten(String),
     /// What `director plan` needs to know from the running director.
     Standings(Box<Remembered>),
+    /// What is logged, as `RUST_LOG` has it.
+    LogLevel(String),
 }
 
 /// An order that has been carried out.
@@ -175,6 +177,7 @@ struct ReadItem {
     sent: Option<SentConnections>,
     not_written: Option<String>,
     standings: Option<Box<Remembered>>,
+    log_level: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +201,7 @@ impl ReadItem {
             .or(self.sent.map(Item::Sent))
             .or(self.not_written.map(Item::NotWritten))
             .or(self.standings.map(Item::Standings))
+            .or(self.log_level.map(Item::LogLevel))
     }
 }
 

@@ -62,6 +62,15 @@ pub enum Request {
     Sync,
     /// What `director plan` needs to know from the running director: one [`super::Item::Standings`].
     Standings,
+    /// What is logged: one [`super::Item::LogLevel`].
+    LogLevel {
+        /// Log messages of this level and above from now on; absent to change nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<String>,
+        /// Of this module only; of all when it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        module: Option<String>,
+    },
 }
 
 /// A field that must be there, also when it is `null`: what is left out by mistake must not take an order back.
@@ -70,7 +79,7 @@ fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Order>, D::Error
 }
 
 /// The requests that are known, as the lines name them.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "status",
     "events",
     "reload",
@@ -78,6 +87,7 @@ const KINDS: [&str; 7] = [
     "failover",
     "sync",
     "standings",
+    "log_level",
 ];
 
 impl Request {
@@ -86,6 +96,7 @@ impl Request {
     pub const fn changes(&self) -> bool {
         match self {
             Self::Reload { .. } | Self::Order { .. } | Self::Failover { .. } | Self::Sync => true,
+            Self::LogLevel { level, .. } => level.is_some(),
             Self::Status { .. } | Self::Events { .. } | Self::Standings => false,
         }
     }

@@ -4,16 +4,18 @@
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 
-use super::peer::{Access, Peer};
+use super::peer::{Access, Peer, Rules};
 use super::reply::ReplyLine;
 use super::request::Request;
 use super::session::Session;
 use super::socket::ControlSocket;
 use super::writer::{Replies, Unanswered};
+use crate::system::peer_groups;
 
 /// One request, and the user who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,25 +57,46 @@ impl Limits {
 
 /// Answers every client, each on its own, for ever. `answer` gets a request and the place for its answer.
 ///
-/// It has to run inside a [`tokio::task::LocalSet`].
-pub async fn serve<A, F>(socket: &ControlSocket, answer: A)
-where
+/// `rules` says, at each request, who may ask what. It has to run inside a [`tokio::task::LocalSet`].
+pub async fn serve<A, F>(
+    socket: &ControlSocket,
+    rules: impl Fn() -> Arc<Rules> + 'static,
+    answer: Rc<A>,
+) where
     A: Fn(Asked, Replies) -> F + 'static,
     F: Future<Output = Result<(), Unanswered>> + 'static,
 {
-    serve_within(Limits::DIRECTOR, Access::of, socket, answer).await;
+    let access = move |peer: &Peer| {
+        let rules = rules();
+        let access = rules.access(peer);
+        Admission { access, rules }
+    };
+    serve_within(Limits::DIRECTOR, access, socket, answer).await;
+}
+
+/// Who says what a client may ask.
+pub(super) type Admit = dyn Fn(&Peer) -> Admission;
+
+/// What one client may ask, and by which rules.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// What it may ask.
+    pub access: Access,
+    /// The rules, for the reason why it may not ask more.
+    pub rules: Arc<Rules>,
 }
 
 /// [`serve`] with other limits, and other rules for who may ask what.
 pub async fn serve_within<A, F>(
     limits: Limits,
-    access: impl Fn(Peer) -> Access,
+    access: impl Fn(&Peer) -> Admission + 'static,
     socket: &ControlSocket,
-    answer: A,
+    answer: Rc<A>,
 ) where
     A: Fn(Asked, Replies) -> F + 'static,
     F: Future<Output = Result<(), Unanswered>> + 'static,
 {
+    let access: Rc<Admit> = Rc::new(access);
     let listener = socket
         .listener()
         .try_clone()
@@ -82,7 +105,6 @@ pub async fn serve_within<A, F>(
         tracing::error!("the control socket does not listen; restart the director");
         return std::future::pending().await;
     };
-    let answer = Rc::new(answer);
     let clients = Rc::new(Cell::new(0));
     let reserve = Rc::new(Reserve::default());
     loop {
@@ -97,9 +119,10 @@ pub async fn serve_within<A, F>(
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        match admit(&client, &access, clients.get() < limits.clients, limits) {
-            Ok((peer, access)) => {
-                let session = Session::new(client, peer, access, limits, Rc::clone(&answer));
+        match admit(&client, &*access, clients.get() < limits.clients, limits) {
+            Ok(peer) => {
+                let (access, answer) = (Rc::clone(&access), Rc::clone(&answer));
+                let session = Session::new(client, peer, access, limits, answer);
                 let (place, reserve) = (Place::take(&clients), Rc::clone(&reserve));
                 tokio::task::spawn_local(async move {
                     session.run().await;
@@ -113,12 +136,7 @@ pub async fn serve_within<A, F>(
     }
 }
 
-fn admit(
-    client: &UnixStream,
-    access: impl Fn(Peer) -> Access,
-    room: bool,
-    limits: Limits,
-) -> Result<(Peer, Access), String> {
+fn admit(client: &UnixStream, access: &Admit, room: bool, limits: Limits) -> Result<Peer, String> {
     if !room {
         let clients = limits.clients;
         return Err(format!(
@@ -132,13 +150,13 @@ fn admit(
         pid: credentials.pid(),
         uid: credentials.uid(),
         gid: credentials.gid(),
+        // Whoever is in no known group is at least who it is.
+        groups: peer_groups(client).unwrap_or_default(),
     };
-    match access(peer) {
-        Access::Nothing => Err(format!(
-            "user {} may not ask; run as root, or as the director's own user",
-            peer.uid
-        )),
-        access @ (Access::Everything | Access::Reading) => Ok((peer, access)),
+    let Admission { access, rules } = access(&peer);
+    match access {
+        Access::Nothing => Err(rules.against(peer.uid)),
+        Access::Everything | Access::Reading => Ok(peer),
     }
 }
 

@@ -14,7 +14,7 @@ use super::lines::{Heard, Lines};
 use super::peer::{Access, Peer};
 use super::reply::ReplyLine;
 use super::request::{ClientLine, Misunderstood, Request};
-use super::server::{Asked, Limits};
+use super::server::{Admission, Admit, Asked, Limits};
 use super::writer::{Replies, Unanswered, Writer};
 
 /// One client.
@@ -22,7 +22,7 @@ pub(super) struct Session<A> {
     lines: Lines<OwnedReadHalf>,
     writer: Rc<Writer>,
     peer: Peer,
-    access: Access,
+    access: Rc<Admit>,
     limits: Limits,
     answer: Rc<A>,
     /// The requests that are being answered. They end with the session.
@@ -38,7 +38,7 @@ where
     pub(super) fn new(
         client: UnixStream,
         peer: Peer,
-        access: Access,
+        access: Rc<Admit>,
         limits: Limits,
         answer: Rc<A>,
     ) -> Self {
@@ -143,11 +143,14 @@ where
     }
 
     fn reason_against(&self, id: u64, request: &Request) -> Option<String> {
-        if !self.access.permits(request) {
-            return Some(format!(
-                "user {} may look, and may not change anything",
-                self.peer.uid
-            ));
+        // A reload may have changed who may ask what.
+        let Admission { access, rules } = (self.access)(&self.peer);
+        if !access.permits(request) {
+            let uid = self.peer.uid;
+            return Some(match access {
+                Access::Nothing => rules.against(uid),
+                Access::Everything | Access::Reading => rules.against_change(uid),
+            });
         }
         if self.numbers.values().any(|other| *other == id) {
             return Some(format!("request {id} is still being answered"));
@@ -160,7 +163,7 @@ where
 
     fn begin(&mut self, id: u64, request: Request) {
         let asked = Asked {
-            peer: self.peer,
+            peer: self.peer.clone(),
             request,
         };
         let writer = Rc::clone(&self.writer);

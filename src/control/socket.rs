@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{Gid, chown, getegid};
+
+use super::peer::Rules;
 
 /// More than a process number has digits: a lock file is not read further.
 const LONGEST_NOTE: u64 = 32;
@@ -123,6 +126,30 @@ impl ControlSocket {
                 opened => return opened,
             }
         }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Lets the members of these groups connect, and nobody else but root and the owner. A file has one group: where there
+    /// are two, everybody may connect, and is turned away afterwards.
+    pub fn let_in(&self, rules: &Rules) -> io::Result<()> {
+        if self.identity.is_none() || identity(&self.path) != self.identity {
+            // Somebody else's file is there now.
+            return Ok(());
+        }
+        let (group, mode) = match (&rules.all, &rules.readers) {
+            (None, None) => (getegid(), 0o600),
+            (Some(one), None) | (None, Some(one)) => (Gid::from_raw(one.gid), 0o660),
+            (Some(_), Some(_)) => (getegid(), 0o666),
+        };
+        // The other group never has what this one gets.
+        fs::set_permissions(&self.path, Permissions::from_mode(0o600))?;
+        chown(&self.path, None, Some(group))?;
+        fs::set_permissions(&self.path, Permissions::from_mode(mode))
     }
 
     /// Removes the socket's file, and keeps the lock: this director ends.

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The commands that ask a running director: status, events, reload.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{BufRead as _, IsTerminal, Read as _, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::{DEFAULT_FILE, Failure};
+use super::beside::Beside;
 use super::forecast::count_at_risk;
-use super::render::{event, skipped, status as render_status};
+use super::oneshot;
+use super::pick::Pick;
+use super::render::{event, happened, skipped, status as render_status};
 use super::say::{complain, printable, say};
+use super::since::Since;
 use crate::config;
-use crate::control::{Client, ClientError, Hello, Item, Request};
+use crate::control::{Client, ClientError, Hello, Item, Request, Status, Told};
 use crate::engine::count;
-use crate::model::ServiceKey;
 use crate::system::{Reader, read_limited};
+
+/// More than an answer to yes or no has, in bytes.
+const LONGEST_ANSWER: u64 = 1024;
 
 /// The director to ask.
 #[derive(Debug)]
@@ -48,7 +54,13 @@ impl Whom {
     }
 
     pub(super) fn connect(self) -> Result<Client, Failure> {
-        let client = Client::connect(&self.find())?;
+        self.connect_at().map(|(_, client)| client)
+    }
+
+    /// The same, and where that is.
+    pub(super) fn connect_at(self) -> Result<(PathBuf, Client), Failure> {
+        let socket = self.find();
+        let client = Client::connect(&socket)?;
         let (theirs, ours) = (&client.director().program, &Hello::ours().program);
         if theirs != ours {
             complain(&format!(
@@ -56,7 +68,7 @@ impl Whom {
                 printable(theirs)
             ));
         }
-        Ok(client)
+        Ok((socket, client))
     }
 }
 
@@ -73,7 +85,7 @@ fn socket_of(file: &Path) -> Result<PathBuf, String> {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let message = printable(&error.to_string());
-        if let ClientError::NotPermitted(_) = error {
+        if let ClientError::NotPermitted { .. } | ClientError::Denied { .. } = error {
             Self::permission(message)
         } else {
             Self::failed(message)
@@ -84,27 +96,39 @@ impl From<ClientError> for Failure {
 /// `director status`.
 pub(super) fn status(
     whom: Whom,
-    services: Vec<ServiceKey>,
+    pick: &Pick,
     watch: bool,
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
+    let services = pick.asked();
     let request = Request::Status { services, watch };
     let clear = watch && !json && stdout().is_terminal();
+    let mut checked = false;
     for item in client.ask(request)? {
         let Item::Status(mut status) = item? else {
             continue;
         };
+        // Later it may have left the configuration: that is news, and no mistake.
+        if !checked && let Some(word) = pick.missing(&status) {
+            return Err(Failure::failed(format!(
+                "{word} is neither a virtual service nor a real server of the running configuration; director status \
+                 lists them"
+            )));
+        }
+        checked = true;
+        pick.keep_services(&mut status);
         if !watch {
             count_at_risk(&mut status);
         }
+        pick.keep_rest(&mut status);
         let text = match (json, watch) {
             (true, false) => to_json(serde_json::to_string_pretty(&status))?,
             (true, true) => to_json(serde_json::to_string(&status))?,
-            (false, false) => render_status(&status),
+            (false, false) => shown(&status, pick),
             // From the upper left corner, on an empty screen.
-            (false, true) if clear => format!("\x1b[H\x1b[2J{}", render_status(&status)),
-            (false, true) => format!("{}\n", render_status(&status)),
+            (false, true) if clear => format!("\x1b[H\x1b[2J{}", shown(&status, pick)),
+            (false, true) => format!("{}\n", shown(&status, pick)),
         };
         if say(&text)? == Reader::Gone {
             break;
@@ -113,18 +137,42 @@ pub(super) fn status(
     Ok(ExitCode::SUCCESS)
 }
 
+/// For people. Nothing at all would leave them in doubt.
+fn shown(status: &Status, pick: &Pick) -> String {
+    let mut text = render_status(status);
+    if pick.is_only_down() && status.services.is_empty() {
+        text.push_str("nothing is down: all of them are up\n");
+    }
+    text
+}
+
+/// Which events are shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// Only those after the one with this number.
+    pub(super) after: Option<u64>,
+    /// Only those since this moment.
+    pub(super) since: Option<Since>,
+    /// Also new ones, as they come.
+    pub(super) follow: bool,
+}
+
+impl Wanted {
+    /// Whether this one is shown. By the wall clock, like the time that it is shown with.
+    fn has(&self, told: &Told) -> bool {
+        self.since
+            .is_none_or(|Since(since)| happened(told.milliseconds_ago) >= since)
+    }
+}
+
 /// `director events`.
-pub(super) fn events(
-    whom: Whom,
-    after: Option<u64>,
-    follow: bool,
-    json: bool,
-) -> Result<ExitCode, Failure> {
+pub(super) fn events(whom: Whom, wanted: &Wanted, json: bool) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
-    let request = Request::Events { after, follow };
-    for item in client.ask(request)? {
+    let Wanted { after, follow, .. } = *wanted;
+    for item in client.ask(Request::Events { after, follow })? {
         let item = item?;
         let text = match &item {
+            Item::Event(told) if !wanted.has(told) => continue,
             Item::Event(told) if json => to_json(serde_json::to_string(told))?,
             Item::Skipped { .. } if json => to_json(serde_json::to_string(&item))?,
             Item::Event(told) => event(told),
@@ -135,6 +183,7 @@ pub(super) fn events(
             | Item::HandedOver(_)
             | Item::Sent(_)
             | Item::NotWritten(_)
+            | Item::LogLevel(_)
             | Item::Standings(_) => {
                 continue;
             }
@@ -146,9 +195,19 @@ pub(super) fn events(
     Ok(ExitCode::SUCCESS)
 }
 
-/// `director reload`.
-pub(super) fn reload(whom: Whom, wait: bool) -> Result<ExitCode, Failure> {
+/// `director reload`. A person sees the steps first, and is asked.
+pub(super) fn reload(whom: Whom, wait: bool, yes: bool) -> Result<ExitCode, Failure> {
+    let named = whom.file.clone();
     let mut client = whom.connect()?;
+    if !yes && stdin().is_terminal() {
+        let file = match named {
+            Some(file) => file,
+            None => configuration_of(&mut client)?,
+        };
+        if !is_wanted(&mut client, &file)? {
+            return Err(Failure::failed("not reloaded: the answer was no"));
+        }
+    }
     let request = Request::Reload { wait };
     for item in client.ask(request)? {
         let Item::Reload(reloaded) = item? else {
@@ -183,6 +242,47 @@ pub(super) fn reload(whom: Whom, wait: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The file that the director would read.
+fn configuration_of(client: &mut Client) -> Result<PathBuf, Failure> {
+    let (services, watch) = (Vec::new(), false);
+    let mut file = PathBuf::from(DEFAULT_FILE);
+    for item in client.ask(Request::Status { services, watch })? {
+        if let Item::Status(status) = item? {
+            file = PathBuf::from(status.configuration);
+        }
+    }
+    Ok(file)
+}
+
+/// Prints the steps of a reload, and asks whether they are to be carried out. Whoever may not read the kernel's table sees
+/// no steps, and is asked all the same.
+fn is_wanted(client: &mut Client, file: &Path) -> Result<bool, Failure> {
+    // This director, also when the file names another socket from now on.
+    let beside = |_: &Path| Ok(Beside::Director(Box::new(client.standings()?)));
+    match oneshot::steps_of(file, beside) {
+        Ok(lines) if lines.is_empty() => say("the kernel's table needs no steps\n")?,
+        Ok(lines) => say(&printable(&lines))?,
+        Err(failure) if failure.code == Failure::permission("").code => {
+            complain(&failure.message);
+            say("the steps are not known\n")?
+        }
+        Err(failure) => return Err(failure),
+    };
+    let file = printable(&file.display().to_string());
+    // Without a line's end, beside which the answer is typed.
+    say(&format!("reload {file}? [y/N] "))?;
+    let mut answer = String::new();
+    stdin()
+        .lock()
+        .take(LONGEST_ANSWER)
+        .read_line(&mut answer)
+        .map_err(|error| Failure::failed(format!("read the answer: {error}")))?;
+    let answer = answer.trim();
+    Ok(["y", "yes"]
+        .iter()
+        .any(|yes| answer.eq_ignore_ascii_case(yes)))
+}
+
 /// `director failover`.
 pub(super) fn failover(whom: Whom, router: Option<String>) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
@@ -198,7 +298,23 @@ pub(super) fn failover(whom: Whom, router: Option<String>) -> Result<ExitCode, F
             | Item::Reload(_)
             | Item::Ordered(_)
             | Item::NotWritten(_)
+            | Item::LogLevel(_)
             | Item::Standings(_) => {}
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `director log-level`.
+pub(super) fn log_level(
+    whom: Whom,
+    level: Option<String>,
+    module: Option<String>,
+) -> Result<ExitCode, Failure> {
+    let mut client = whom.connect()?;
+    for item in client.ask(Request::LogLevel { level, module })? {
+        if let Item::LogLevel(now) = item? {
+            say(&printable(&format!("{now}\n")))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -58,7 +58,7 @@ impl Beside {
         let known = WithOrders {
             standings: &health,
             overruled: &overruled(&known.overruled, now),
-            orders: &self.orders(),
+            orders: &self.orders(config),
             // Who is kept takes connections in the kernel's table.
             pools: &Pools::NONE,
             drains: &drains,
@@ -67,11 +67,14 @@ impl Beside {
         desired(config, &known, Role::Serving, observed)
     }
 
-    /// What operators have ordered.
-    pub(super) fn orders(&self) -> Orders {
+    /// What of that which operators have ordered stays in force with this configuration.
+    pub(super) fn orders(&self, config: &Config) -> Orders {
         match self {
             Self::Nobody => Orders::default(),
-            Self::Director(known) => known.orders.iter().copied().collect(),
+            Self::Director(known) => {
+                let orders: Orders = known.orders.iter().copied().collect();
+                orders.after(&known.config, config)
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 //! Where the control socket's requests are answered: from snapshots, never by the engine.
 
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,13 +13,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::bulk::{Bulk, Reason};
 use super::clock::Clock;
+use super::door::Door;
+use super::log::Levels;
 use super::pair::ChannelView;
 use super::published::Published;
 use super::state::Tried;
 use super::status::{peer_status, remembered, status, told};
 use super::vrrp::RouterViews;
 use crate::control::{
-    self, Asked, Carried, ControlSocket, Item, Peer, Reloaded, Replies, Request, Status, Unanswered,
+    self, Asked, Carried, Item, Peer, Reloaded, Replies, Request, Status, Unanswered,
 };
 use crate::engine::{Command, CommandId, ReloadId, Snapshot};
 use crate::model::{DrainTerms, OrderFor, ServiceKey};
@@ -50,19 +54,39 @@ pub(super) struct Desk {
     pub(super) written: watch::Receiver<Tried>,
     /// The number of the last command.
     pub(super) commands: AtomicU64,
+    /// The levels of the log.
+    pub(super) levels: Levels,
     /// The clock that the snapshots' moments come from.
     pub(super) clock: Clock,
     /// The configuration file.
     pub(super) path: PathBuf,
 }
 
-/// Answers everybody who may ask, for ever. It has to run inside a [`tokio::task::LocalSet`].
-pub(super) async fn serve(socket: &ControlSocket, desk: Arc<Desk>) {
-    let answer = move |asked: Asked, replies: Replies| {
+/// Answers everybody who may ask, for ever. It has to run inside a [`tokio::task::LocalSet`]. Whoever has come in by a
+/// socket that is open no more gets its answers all the same.
+pub(super) async fn serve(door: &Arc<Door>, desk: Arc<Desk>) {
+    let published = Arc::clone(&desk.published);
+    let answer = answers(desk);
+    loop {
+        let socket = door.socket();
+        let rules = Arc::clone(door);
+        tokio::select! {
+            () = control::serve(&socket, move || rules.rules(), Rc::clone(&answer)) => return,
+            () = door.moved(&published) => {}
+        }
+    }
+}
+
+/// One request that is being answered.
+type Answering = Pin<Box<dyn Future<Output = Result<(), Unanswered>>>>;
+
+/// What answers one request.
+fn answers(desk: Arc<Desk>) -> Rc<impl Fn(Asked, Replies) -> Answering> {
+    Rc::new(move |asked: Asked, replies: Replies| {
         let desk = Arc::clone(&desk);
-        async move { desk.answer(asked, &replies).await }
-    };
-    control::serve(socket, answer).await;
+        let answer: Answering = Box::pin(async move { desk.answer(asked, &replies).await });
+        answer
+    })
 }
 
 impl Desk {
@@ -78,7 +102,7 @@ impl Desk {
             } => self.watch(&services.into(), replies).await,
             Request::Events { after, follow } => self.events(after, follow, replies).await,
             Request::Reload { wait } => {
-                tracing::info!("reload asked for by {}", who(asked.peer));
+                tracing::info!("reload asked for by {}", who(&asked.peer));
                 self.reload(wait, replies).await
             }
             Request::Order {
@@ -97,19 +121,26 @@ impl Desk {
                     },
                     force,
                 };
-                let ordered = self.order(wanted, &who(asked.peer)).await?;
+                let ordered = self.order(wanted, &who(&asked.peer)).await?;
                 if let Some(why) = ordered.not_written {
                     replies.item(Item::NotWritten(why)).await?;
                 }
                 replies.item(Item::Ordered(ordered.servers)).await
             }
             Request::Failover { router } => {
-                let by = who(asked.peer);
+                let by = who(&asked.peer);
                 self.fail_over(router.as_deref(), &by, replies).await
             }
             Request::Sync => {
-                tracing::info!("sync asked for by {}", who(asked.peer));
+                tracing::info!("sync asked for by {}", who(&asked.peer));
                 self.sync(replies).await
+            }
+            Request::LogLevel { level, module } => {
+                let now = match level {
+                    None => self.levels.now(),
+                    Some(level) => self.set_level(&level, module.as_deref(), &asked.peer)?,
+                };
+                replies.item(Item::LogLevel(now)).await
             }
             Request::Standings => {
                 let (snapshot, now) = (self.latest()?, self.clock.now());
@@ -137,6 +168,23 @@ impl Desk {
         let masters = masters(&self.routers)?;
         (self.hand_over)(&masters);
         replies.made(move || Item::HandedOver(masters)).await
+    }
+
+    /// The log says so, if its new level lets it.
+    fn set_level(
+        &self,
+        level: &str,
+        module: Option<&str>,
+        peer: &Peer,
+    ) -> Result<String, Unanswered> {
+        let before = self.levels.now();
+        let now = self
+            .levels
+            .set(level, module)
+            .map_err(Unanswered::Refused)?;
+        let by = who(peer);
+        tracing::info!("log level {before} -> {now}, asked for by {by}");
+        Ok(now)
     }
 
     async fn sync(&self, replies: &Replies) -> Result<(), Unanswered> {
@@ -356,7 +404,7 @@ impl Desk {
 }
 
 /// Who asks: `user 0 (pid 77)`.
-fn who(peer: Peer) -> String {
+fn who(peer: &Peer) -> String {
     let pid = peer.pid.map(|pid| format!(" (pid {pid})"));
     format!("user {}{}", peer.uid, pid.unwrap_or_default())
 }

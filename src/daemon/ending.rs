@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::bulk::{Bulk, Reason};
+use super::door::Door;
 use super::loader::Loader;
 use super::state::leave_mastership;
 use super::vrrp::VrrpThread;
-use crate::control::ControlSocket;
 use crate::model::Config;
 
 /// Before the director ends for the next one, it looks for so long whether that one could start.
@@ -48,7 +48,7 @@ impl Signals {
 }
 
 /// Returns when a signal ends the director.
-async fn heed(signals: &mut Signals, loader: &Arc<Loader>, socket: &ControlSocket) -> Ending {
+async fn heed(signals: &mut Signals, loader: &Arc<Loader>, door: &Door) -> Ending {
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => {
@@ -57,7 +57,7 @@ async fn heed(signals: &mut Signals, loader: &Arc<Loader>, socket: &ControlSocke
             _ = signals.interrupt.recv() => return Ending::Stop,
             _ = signals.terminate.recv() => return Ending::Stop,
             _ = signals.next.recv() => {
-                socket.take_away();
+                door.socket().take_away();
                 return tokio::select! {
                     ending = ending_for_next(loader) => ending,
                     // No next one comes after all.
@@ -73,10 +73,10 @@ async fn heed(signals: &mut Signals, loader: &Arc<Loader>, socket: &ControlSocke
 pub(super) async fn heed_and_tell(
     mut signals: Signals,
     loader: &Arc<Loader>,
-    socket: &ControlSocket,
+    door: &Door,
     bulk: &Bulk,
 ) -> Ending {
-    let ending = heed(&mut signals, loader, socket).await;
+    let ending = heed(&mut signals, loader, door).await;
     match ending {
         Ending::ForNext(_) => {}
         Ending::Stop | Ending::HandOver => tokio::select! {

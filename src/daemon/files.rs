@@ -6,6 +6,7 @@ use std::fs::{Metadata, metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::door::rules;
 use super::state::{StateError, read_owned, refuse_other_kinds};
 use crate::model::{Config, ConfiguredRouter, DirectorSettings, ProbeKind, TrackedObject};
 use crate::probe::is_unknown_user;
@@ -76,6 +77,11 @@ pub(super) fn unknown_users(config: &Config) -> BTreeSet<&str> {
     users.into_iter().filter(|it| is_unknown_user(it)).collect()
 }
 
+/// What is wrong with the groups that may use the control socket.
+pub(super) fn wrong_groups(settings: &DirectorSettings) -> Vec<String> {
+    rules(settings).1
+}
+
 const fn named(settings: &DirectorSettings) -> [(&'static str, &PathBuf); 3] {
     [
         ("state_file", &settings.state_file),
@@ -102,6 +108,8 @@ mod tests {
             remember: None,
             real_time: None,
             lock_memory: false,
+            socket_group: None,
+            socket_readers: None,
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading the configuration again: one reading at a time, and the last request wins.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,6 +9,7 @@ use std::thread;
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
+use super::door::Door;
 use super::oneshot::{Loaded, follow};
 use super::pair::KeyFile;
 use super::vrrp::{Secrets, VrrpOrders};
@@ -25,6 +26,7 @@ pub(super) struct Loader {
     keys: watch::Sender<Option<KeyFile>>,
     follower: Mutex<Follower>,
     requests: Mutex<Requests>,
+    door: Arc<Door>,
 }
 
 #[derive(Default)]
@@ -36,18 +38,20 @@ struct Requests {
 impl Loader {
     /// `follower` has read the file before.
     pub(super) fn new(
-        path: PathBuf,
+        path: &Path,
         follower: Follower,
-        events: Sender<Event>,
+        events: &Sender<Event>,
         (virtual_routers, keys): (VrrpOrders, watch::Sender<Option<KeyFile>>),
+        door: &Arc<Door>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            path,
-            events,
+            path: path.to_owned(),
+            events: events.clone(),
             virtual_routers,
             keys,
             follower: Mutex::new(follower),
             requests: Mutex::default(),
+            door: Arc::clone(door),
         })
     }
 
@@ -73,7 +77,7 @@ impl Loader {
     fn read_until_nobody_asks(&self) {
         loop {
             let asked = locked(&self.requests).last;
-            let event = match self.read() {
+            let event = match self.read(asked) {
                 Ok(config) => Event::Next(asked, config),
                 Err(why) => Event::NextRefused(asked, why),
             };
@@ -100,8 +104,10 @@ impl Loader {
     }
 
     /// Reads the file, and the files with secrets of virtual routers and the key of the pair, which count from now on.
-    fn read(&self) -> Result<Arc<Config>, Box<str>> {
+    fn read(&self, asked: ReloadId) -> Result<Arc<Config>, Box<str>> {
         let (loaded, secrets, key) = self.look()?;
+        let prepared = self.door.prepare(asked, &loaded.config.director.socket);
+        prepared.map_err(|error| error.to_string())?;
         loaded.log();
         self.virtual_routers.renew(secrets);
         self.keys.send_replace(key);

@@ -141,6 +141,9 @@ pub(super) fn check(path: &Path, print: bool) -> Result<ExitCode, Failure> {
             "director: warning: this host has no user {user}; what is run as this user cannot run"
         )));
     }
+    for wrong in files::wrong_groups(&config.director) {
+        complain(&printable(&format!("director: warning: director: {wrong}")));
+    }
     if print {
         say(&config::to_yaml(&config))?;
     } else {
@@ -201,8 +204,23 @@ fn counts(config: &Config) -> String {
 
 /// `director plan`: the steps of a running director's reload, otherwise those of `director apply`.
 pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Failure> {
+    let lines = steps_of(path, Beside::ask)?;
+    say(&lines)?;
+    let code = if detailed_exitcode && !lines.is_empty() {
+        2
+    } else {
+        0
+    };
+    Ok(ExitCode::from(code))
+}
+
+/// These steps, a line for each, beside the director that `ask` finds. Warns of what is probably not meant.
+pub(super) fn steps_of(
+    path: &Path,
+    ask: impl FnOnce(&Path) -> Result<Beside, Failure>,
+) -> Result<String, Failure> {
     let config = load(path, true)?;
-    let beside = Beside::ask(&config.director.socket)?;
+    let beside = ask(&config.director.socket)?;
     let mut ipvs = open()?;
     let owned = read_owned(&config.director.state_file).map_err(Failure::failed)?;
     let ours = beside.ours(owned);
@@ -216,14 +234,8 @@ pub(super) fn plan(path: &Path, detailed_exitcode: bool) -> Result<ExitCode, Fai
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "{step}");
     }
-    say(&lines)?;
-    warn_of_empty(&config, &beside.orders());
-    let code = if detailed_exitcode && !plan.is_empty() {
-        2
-    } else {
-        0
-    };
-    Ok(ExitCode::from(code))
+    warn_of_empty(&config, &beside.orders(&config));
+    Ok(lines)
 }
 
 /// `director apply`.

@@ -10,12 +10,13 @@ use super::args::Failure;
 use super::ask::Whom;
 use super::clock::Clock;
 use super::oneshot::open;
+use super::pick::is_up;
 use super::render::Left;
 use super::say::{complain, say};
 use super::why::{Whose, named};
 use crate::codec::ipvs::ServerEntry;
-use crate::control::{Client, Item, Request};
-use crate::engine::{closing, count, living};
+use crate::control::{Client, Item, Request, ServerStatus};
+use crate::engine::{STILL, closing, count, living};
 use crate::kernel::Ipvs;
 use crate::model::{DrainTerms, Flow, Order, ServerKey, ServiceKey, Timestamp};
 
@@ -27,7 +28,8 @@ const COUNT_EVERY: Duration = Duration::from_millis(500);
 /// What is ordered, and for whom.
 #[derive(Debug)]
 pub(super) struct Wish {
-    pub(super) servers: Vec<Whose>,
+    /// All of the services, when none is named.
+    pub(super) servers: Option<Vec<Whose>>,
     pub(super) services: Vec<ServiceKey>,
     pub(super) asked: Asked,
 }
@@ -40,18 +42,38 @@ pub(super) struct Asked {
     /// What ends a drain.
     pub(super) terms: DrainTerms,
     pub(super) force: bool,
-    /// For a drain: how long to wait for the connections to end.
-    pub(super) wait: Option<Duration>,
+    /// What to wait for afterwards.
+    pub(super) wait: Option<Wait>,
+}
+
+/// What is waited for, and how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) until: Until,
+    pub(super) patience: Duration,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// They have left the table.
+    Removed,
+    /// No packet has come for a while.
+    Idle,
+    /// So many active connections are left on all of them together, or fewer.
+    Connections(u32),
+    /// They are up, and in the table.
+    Serving,
 }
 
 impl Asked {
     /// An order that is not a drain.
-    pub(super) fn of(order: Option<Order>, force: bool) -> Self {
+    pub(super) fn of(order: Option<Order>, force: bool, wait: Option<Wait>) -> Self {
         Self {
             order,
             terms: DrainTerms::default(),
             force,
-            wait: None,
+            wait,
         }
     }
 }
@@ -59,14 +81,17 @@ impl Asked {
 /// The commands.
 pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
-    let kernel = match wish.asked.wait {
-        Some(patience) => Some((open()?, patience)),
-        None => None,
+    // Before anything is ordered: whoever may not look cannot wait.
+    let kernel = match (wish.asked.wait, wish.asked.order) {
+        (Some(_), Some(_)) => Some(open()?),
+        (Some(_), None) | (None, _) => None,
     };
     // By service, and each once: nearly every service is in one request.
-    let found = named(&mut client, &wish.servers, wish.services.clone())?;
+    let found = named(&mut client, wish.servers.as_deref(), wish.services.clone())?;
     let servers: Vec<(ServiceKey, ServerKey)> = found
         .iter()
+        // One that the configuration has no more drains, and takes no orders.
+        .filter(|why| wish.servers.is_some() || why.server.health != "leaving")
         .map(|why| (why.service, why.server.server))
         .collect();
     let mut sum = Answered::default();
@@ -85,9 +110,17 @@ pub(super) fn order(whom: Whom, wish: &Wish) -> Result<ExitCode, Failure> {
              director tries again every few seconds"
         ));
     }
-    match kernel {
-        Some((ipvs, patience)) => wait(ipvs, &servers, wish.asked.terms.templates, patience),
-        None => Ok(ExitCode::SUCCESS),
+    match (kernel, wish.asked.wait) {
+        (Some(ipvs), Some(wait)) => Waiting {
+            ipvs,
+            servers: &servers,
+            templates: wish.asked.terms.templates,
+            drains: wish.asked.order == Some(Order::Drain),
+            wait,
+        }
+        .wait(),
+        (None, Some(wait)) => wait_until_serving(&mut client, wish, &servers, wait.patience),
+        (_, None) => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -125,50 +158,144 @@ fn ask(
             | Item::Reload(_)
             | Item::HandedOver(_)
             | Item::Sent(_)
+            | Item::LogLevel(_)
             | Item::Standings(_) => {}
         }
     }
     Ok(())
 }
 
-/// Waits until these servers have left the table. The kernel is read, not the director: it may start again meanwhile.
+/// Who waits for servers that leave.
+struct Waiting<'a> {
+    ipvs: Ipvs,
+    servers: &'a [(ServiceKey, ServerKey)],
+    templates: bool,
+    /// Whether they drain: one that gets new connections again is an error.
+    drains: bool,
+    wait: Wait,
+}
+
+impl Waiting<'_> {
+    /// Waits until it has come. The kernel is read, not the director: it may start again meanwhile.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the kernel tells nobody that a connection has ended"
+    )]
+    fn wait(mut self) -> Result<ExitCode, Failure> {
+        let clock = Clock::start();
+        let Wait { until, patience } = self.wait;
+        let end = clock.now() + patience;
+        let mut flows = BTreeMap::new();
+        let mut told = None;
+        loop {
+            let now = clock.now();
+            let found = self.found()?;
+            if found.is_empty() {
+                say(if self.drains {
+                    "drained\n"
+                } else {
+                    "removed\n"
+                })?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            let left = left(now, &found, &mut flows, self.templates);
+            if has_come(until, &left) {
+                say(&format!("enough: {left}\n"))?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            // The ended ones go one by one, by the hundred: they make no news.
+            let flows = left.active == 0 && left.packets_flow;
+            let news = (left.active, left.closing > 0, flows, left.templates);
+            if self.drains && told != Some(news) {
+                say(&format!("{left}\n"))?;
+                told = Some(news);
+            }
+            if now >= end {
+                return Err(self.given_up(patience, &left));
+            }
+            thread::sleep(COUNT_EVERY);
+        }
+    }
+
+    fn given_up(&self, patience: Duration, left: &Left) -> Failure {
+        let seconds = patience.as_secs();
+        Failure::failed(if self.drains {
+            format!("not drained after {seconds} s: {left}; the order stays")
+        } else {
+            format!("still in the table after {seconds} s: {left}; the order stays")
+        })
+    }
+
+    /// Those of the servers that are in the table.
+    fn found(&mut self) -> Result<Vec<(ServiceKey, ServerEntry)>, Failure> {
+        let mut all = Vec::new();
+        for (service, server) in self.servers {
+            self.ipvs.service(service).map_err(Failure::failed)?;
+            let entries = self.ipvs.servers(service).map_err(Failure::failed)?;
+            let Some(entry) = entries.into_iter().find(|entry| entry.key == *server) else {
+                continue;
+            };
+            let weight = entry.server.weight;
+            if self.drains && !weight.is_zero() {
+                return Err(Failure::failed(format!(
+                    "real server {server} of {service} has weight {weight}: it does not drain any more"
+                )));
+            }
+            all.push((*service, entry));
+        }
+        Ok(all)
+    }
+}
+
+/// Whether enough has ended.
+fn has_come(until: Until, left: &Left) -> bool {
+    match until {
+        Until::Removed | Until::Serving => false,
+        Until::Idle => left.still_seconds >= STILL.as_secs(),
+        Until::Connections(most) => left.active <= most,
+    }
+}
+
+/// Waits until these servers are up and in the table, as the director knows it.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the kernel tells nobody that a connection has ended"
+    reason = "the next look at a status comes a moment later"
 )]
-fn wait(
-    mut ipvs: Ipvs,
+fn wait_until_serving(
+    client: &mut Client,
+    wish: &Wish,
     servers: &[(ServiceKey, ServerKey)],
-    templates: bool,
     patience: Duration,
 ) -> Result<ExitCode, Failure> {
     let clock = Clock::start();
     let end = clock.now() + patience;
-    let mut flows = BTreeMap::new();
-    let mut told = None;
     loop {
         let now = clock.now();
-        let found = draining(&mut ipvs, servers)?;
-        if found.is_empty() {
-            say("drained\n")?;
+        let found = named(client, wish.servers.as_deref(), wish.services.clone())?;
+        let meant = found
+            .iter()
+            .filter(|it| servers.contains(&(it.service, it.server.server)));
+        let Some(first) = meant.clone().find(|it| !serves(&it.server)) else {
+            say("up, and in the table\n")?;
             return Ok(ExitCode::SUCCESS);
-        }
-        let left = left(now, &found, &mut flows, templates);
-        // The ended ones go one by one, by the hundred: they make no news.
-        let flows = left.active == 0 && left.packets_flow;
-        let news = (left.active, left.closing > 0, flows, left.templates);
-        if told != Some(news) {
-            say(&format!("{left}\n"))?;
-            told = Some(news);
-        }
+        };
         if now >= end {
-            let seconds = patience.as_secs();
             return Err(Failure::failed(format!(
-                "not drained after {seconds} s: {left}; the order stays"
+                "not up and in the table after {} s: real server {} of {} is {}; director why {} tells more",
+                patience.as_secs(),
+                first.server.server,
+                first.service,
+                first.server.health,
+                first.server.server
             )));
         }
         thread::sleep(COUNT_EVERY);
     }
+}
+
+/// Whether it is up, and in the table.
+fn serves(server: &ServerStatus) -> bool {
+    is_up(server) && server.weight.is_some()
 }
 
 /// What the servers are waited for, all together.
@@ -198,25 +325,40 @@ fn left(
     all
 }
 
-/// Those of these servers that are in the table. One that gets new connections again is an error.
-fn draining(
-    ipvs: &mut Ipvs,
-    servers: &[(ServiceKey, ServerKey)],
-) -> Result<Vec<(ServiceKey, ServerEntry)>, Failure> {
-    let mut all = Vec::new();
-    for (service, server) in servers {
-        ipvs.service(service).map_err(Failure::failed)?;
-        let entries = ipvs.servers(service).map_err(Failure::failed)?;
-        let Some(entry) = entries.into_iter().find(|entry| entry.key == *server) else {
-            continue;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::render::tests::server;
+
+    #[test]
+    fn a_drain_has_gone_far_enough_by_what_is_waited_for() {
+        let left = |active, still_seconds| Left {
+            active,
+            still_seconds,
+            ..Left::default()
         };
-        let weight = entry.server.weight;
-        if !weight.is_zero() {
-            return Err(Failure::failed(format!(
-                "real server {server} of {service} has weight {weight}: it does not drain any more"
-            )));
+        for (until, left, come) in [
+            (Until::Removed, left(0, 60), false),
+            (Until::Idle, left(5, 9), false),
+            (Until::Idle, left(5, 10), true),
+            (Until::Connections(5), left(6, 60), false),
+            (Until::Connections(5), left(5, 0), true),
+            (Until::Connections(0), left(0, 0), true),
+        ] {
+            assert_eq!(has_come(until, &left), come, "{until:?} {left:?}");
         }
-        all.push((*service, entry));
     }
-    Ok(all)
+
+    #[test]
+    fn a_server_serves_when_it_is_up_and_in_the_table() {
+        let with = |change: &dyn Fn(&mut ServerStatus)| {
+            let mut it = server("10.0.0.1:80");
+            change(&mut it);
+            serves(&it)
+        };
+        assert!(with(&|_| ()));
+        assert!(!with(&|it| it.weight = None));
+        assert!(!with(&|it| it.health = "down".into()));
+        assert!(!with(&|it| it.order = Some("drain".to_owned())));
+    }
 }

@@ -21,12 +21,13 @@ use super::args::Failure;
 use super::bulk::Bulk;
 use super::clock::Clock;
 use super::desk::{self, Desk, HandOver};
+use super::door::Door;
 use super::ending::{Ending, Signals, heed_and_tell, leave};
 use super::exchange::{Exchange, TableEvent, table_events};
 use super::kernel::LocalKernel;
 use super::lan;
 use super::loader::Loader;
-use super::log;
+use super::log::{self, Levels};
 use super::oneshot::{follow, not_open};
 use super::pair::{self, KeyFile, PairChannel, PeerSender};
 use super::published::Published;
@@ -69,22 +70,23 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
     keep_memory_small();
     let log = log::start(options.level)
         .map_err(|error| Failure::failed(format!("start the log's thread: {error}")))?;
+    // As whoever is elsewhere finds it.
+    let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     // Use the log: standard error may be a pipe that nobody reads.
-    run_until_stopped(path, options).or_else(|failure| {
+    run_until_stopped(path, options, log.levels()).or_else(|failure| {
         log.line(&failure.message);
         Ok(failure.code)
     })
 }
 
-fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
+fn run_until_stopped(path: &Path, options: &Options, levels: Levels) -> Result<ExitCode, Failure> {
     let (runtime, signals) = runtime()?;
     let mut follower = Follower::default();
     let read = follow(&mut follower, path, true)?;
     read.log();
     let config = read.config;
     keep_in_memory(&config.director);
-    let socket = ControlSocket::open_after(&config.director.socket, LONGEST_END);
-    let socket = runtime.block_on(socket).map_err(Failure::failed)?;
+    let door = door(&runtime, &config.director)?;
     let (events, inbox) = channel();
     let (probes, requests) = unbounded_channel();
     let (wires, orders) = unbounded_channel();
@@ -104,7 +106,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
     let (engine, ended) = begin(shell, start, inbox)?;
     virtual_routers.resume(left);
     let orders_to_routers = (virtual_routers.orders(), pair.keys);
-    let loader = Loader::new(path.to_owned(), follower, events.clone(), orders_to_routers);
+    let loader = Loader::new(path, follower, &events, orders_to_routers, &door);
     let bulk = bulk(&published, virtual_routers.views(), clock)?;
     let desk = with_pages(Desk {
         published,
@@ -116,6 +118,7 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
         order: orders_to(&events),
         written,
         commands: AtomicU64::new(0),
+        levels,
         clock,
         path: path.to_owned(),
     })?;
@@ -131,9 +134,9 @@ fn run_until_stopped(path: &Path, options: &Options) -> Result<ExitCode, Failure
             () = pair.channel.keep(Arc::clone(&latest)) => (Ending::Stop, true),
             () = exchange.run() => (Ending::Stop, true),
             () = lan::listen(&latest, &events) => (Ending::Stop, true),
-            ending = heed_and_tell(signals, &loader, &socket, &bulk) => (ending, true),
+            ending = heed_and_tell(signals, &loader, &door, &bulk) => (ending, true),
             _ = ended => (Ending::Stop, true),
-            () = desk::serve(&socket, desk) => (Ending::Stop, true),
+            () = desk::serve(&door, desk) => (Ending::Stop, true),
         }
     });
     let rest = Rest {
@@ -155,6 +158,13 @@ fn with_pages(desk: Desk) -> Result<Arc<Desk>, Failure> {
     let failed = |error| Failure::failed(format!("start the thread of the status page: {error}"));
     web::start(&desk).map_err(failed)?;
     Ok(desk)
+}
+
+/// The control socket, when the director before has left it.
+fn door(runtime: &Runtime, settings: &DirectorSettings) -> Result<Arc<Door>, Failure> {
+    let socket = ControlSocket::open_after(&settings.socket, LONGEST_END);
+    let socket = runtime.block_on(socket).map_err(Failure::failed)?;
+    Ok(Door::new(socket))
 }
 
 /// The runtime of the main thread, and the signals, which are heeded from now on.

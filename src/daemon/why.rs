@@ -48,8 +48,14 @@ impl FromStr for Whose {
 }
 
 impl Whose {
-    fn is(self, server: &ServerKey) -> bool {
-        self.address == server.address && self.port.is_none_or(|port| port == server.port)
+    /// Whether this is the server.
+    pub(super) fn is(self, server: &ServerKey) -> bool {
+        self.is_at(server.address, server.port)
+    }
+
+    /// Whether it names this address, and this port if it names one.
+    pub(super) fn is_at(self, address: IpAddr, port: u16) -> bool {
+        self.address == address && self.port.is_none_or(|it| it == port)
     }
 }
 
@@ -82,7 +88,7 @@ pub(super) fn why(
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let mut client = whom.connect()?;
-    let mut found = named(&mut client, &[whose], services)?;
+    let mut found = named(&mut client, Some(&[whose]), services)?;
     for told in history(&mut client)? {
         let Some(transition) = told.transition() else {
             continue;
@@ -110,11 +116,11 @@ pub(super) fn why(
     Ok(ExitCode::SUCCESS)
 }
 
-/// These servers, in each of these services that has them; in all services when none is named. A server that none has is
-/// an error.
+/// These servers, or all, in each of these services that has them; in all services when none is named. A server that none
+/// has is an error.
 pub(super) fn named(
     client: &mut Client,
-    whose: &[Whose],
+    whose: Option<&[Whose]>,
     services: Vec<ServiceKey>,
 ) -> Result<Vec<Why>, Failure> {
     let mut found = Vec::new();
@@ -125,7 +131,10 @@ pub(super) fn named(
         };
         for service in status.services {
             let servers = service.servers.into_iter();
-            let meant = servers.filter(|it| whose.iter().any(|whose| whose.is(&it.server)));
+            let is_meant = |it: &ServerStatus| {
+                whose.is_none_or(|all| all.iter().any(|whose| whose.is(&it.server)))
+            };
+            let meant = servers.filter(is_meant);
             found.extend(meant.map(|server| Why {
                 service: service.service,
                 error: service.error.clone(),
@@ -135,7 +144,7 @@ pub(super) fn named(
         }
     }
     let has = |whose: &&Whose| found.iter().any(|why: &Why| whose.is(&why.server.server));
-    if let Some(whose) = whose.iter().find(|whose| !has(whose)) {
+    if let Some(whose) = whose.unwrap_or_default().iter().find(|it| !has(it)) {
         return Err(Failure::failed(format!(
             "no virtual service that was asked about has the real server {whose}; director status lists them"
         )));

@@ -20,13 +20,14 @@ pub(super) const TRIES: u32 = 4;
 impl Engine {
     /// Plans from the known state of these services in the kernel to the desired state.
     pub(super) fn plan<'k>(&self, keys: impl IntoIterator<Item = &'k ServiceKey>) -> Plan {
-        self.plan_with(&self.config, &self.health, &self.drains, keys)
+        self.plan_with(&self.config, &self.orders, &self.health, &self.drains, keys)
     }
 
     /// The same with another configuration, its standings and its drains.
     pub(super) fn plan_with<'k>(
         &self,
         config: &Config,
+        orders: &Orders,
         health: &Health,
         drains: &Drains,
         keys: impl IntoIterator<Item = &'k ServiceKey>,
@@ -40,7 +41,7 @@ impl Engine {
             let observed = self.observed.services.get(key);
             let known = known(
                 health,
-                &self.orders,
+                orders,
                 drains,
                 &self.pools,
                 &self.slow_starts,

@@ -25,7 +25,7 @@ const AT_A_TIME: u32 = 64;
 const QUIET: Duration = Duration::from_secs(3);
 /// Where connections are left that close, it ends when no packet has come for so long. It is several readings of counters
 /// that the kernel adds up every 2 s, and time for a packet that was lost to be sent again, three times.
-const STILL: Duration = Duration::from_secs(10);
+pub const STILL: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// When drains want something: a count, or their end.

@@ -42,7 +42,7 @@ mod view;
 
 pub use crate::health::Probed;
 pub use describe::{count, steps};
-pub use drains::{closing, living};
+pub use drains::{STILL, closing, living};
 pub use event::{Action, Command, CommandId, Counted, Event, PeerNews, Questions, ReloadId, Start};
 pub use history::History;
 pub use machine::{Engine, STEP};

@@ -141,16 +141,27 @@ impl Engine {
         changed
     }
 
-    /// Forgets the orders for servers that the configuration does not have any more, and tells so.
-    pub(super) fn forget_orders(&mut self, now: Timestamp, out: &mut Vec<Action>) {
-        for gone in self.keep_configured_orders() {
-            let weight = self.weight(&gone.service, &gone.server);
+    /// Forgets the orders for servers that the configuration does not have any more, and the weights in whose place it
+    /// has other ones now than the configuration before; tells so.
+    pub(super) fn forget_orders(&mut self, now: Timestamp, before: &Config, out: &mut Vec<Action>) {
+        for gone in self.keep_orders(before) {
+            let (service, server) = (gone.service, gone.server);
+            let configured = self.config.services.get(&service);
+            let configured = configured.and_then(|it| it.servers.get(&server));
+            let why = match configured.map(|it| it.real_server.weight) {
+                None => "the configuration, which has the server no more".into(),
+                Some(weight) => {
+                    self.give_way_in_ledger((service, server));
+                    format!("the configuration, which gives the server weight {weight} now")
+                }
+            };
+            let weight = self.weight(&service, &server);
             let told = Transition {
                 at: now,
-                object: Object::Server(gone.service, gone.server),
+                object: Object::Server(service, server),
                 from: Condition::Ordered(Some(gone.order)),
                 to: Condition::Ordered(None),
-                why: "the configuration, which has the server no more".into(),
+                why: why.into(),
                 effect: Effect::Weight {
                     before: weight,
                     after: weight,
@@ -160,12 +171,13 @@ impl Engine {
         }
     }
 
-    /// The orders are those for servers of the configuration. Returns the others.
-    pub(super) fn keep_configured_orders(&mut self) -> Vec<Ordered> {
-        let lasts = |it: &Ordered| is_configured(&self.config, &it.service, &it.server);
-        let (kept, gone): (Vec<_>, Vec<_>) = self.orders.iter().partition(lasts);
+    /// The orders are those that stay in force after the configuration `before`. Returns the others.
+    pub(super) fn keep_orders(&mut self, before: &Config) -> Vec<Ordered> {
+        let kept = self.orders.after(before, &self.config);
+        let goes = |it: &Ordered| kept.get(&it.service, &it.server).is_none();
+        let gone: Vec<Ordered> = self.orders.iter().filter(goes).collect();
         if !gone.is_empty() {
-            self.orders = Arc::new(kept.into_iter().collect());
+            self.orders = Arc::new(kept);
         }
         gone
     }
@@ -173,11 +185,11 @@ impl Engine {
     /// The service that a new configuration would leave without a server for new connections, because all of its servers
     /// are ordered out, and that has one now.
     pub(super) fn emptied_by(&self, config: &Config) -> Option<ServiceKey> {
+        let orders = self.orders.after(&self.config, config);
         let mut services = config.services.iter();
         let emptied = services.find(|(key, service)| {
             let observed = self.observed.services.get(key);
-            observed.is_some_and(VirtualService::can_serve)
-                && all_are_out(service, key, &self.orders)
+            observed.is_some_and(VirtualService::can_serve) && all_are_out(service, key, &orders)
         });
         emptied.map(|(key, _)| *key)
     }

@@ -28,9 +28,13 @@ impl Engine {
         if self.overtaken(id) {
             return;
         }
-        if config.director != self.config.director {
-            let why = "director: settings cannot change while the director runs; restart it (no connection is lost)";
-            return self.reload_refused(now, id, why, out);
+        let fixed = self.config.director.lasting_until_restart(&config.director);
+        if !fixed.is_empty() {
+            let why = format!(
+                "director: {} cannot change while the director runs; restart it (no connection is lost)",
+                fixed.join(", ")
+            );
+            return self.reload_refused(now, id, &why, out);
         }
         if let Some(service) = self.emptied_by(&config) {
             let why = format!(
@@ -95,7 +99,8 @@ impl Engine {
         let mut keys = self.ours();
         keys.extend(wanted.config.services.keys());
         self.own(&keys, out);
-        let plan = self.plan_with(&wanted.config, &health, &drains, &keys);
+        let orders = self.orders.after(&self.config, &wanted.config);
+        let plan = self.plan_with(&wanted.config, &orders, &health, &drains, &keys);
         let mut untold = self.changes(now, &plan, &before, Condition::Foreign);
         untold.extend(self.leaving(now, &drains));
         let excused = self.excused(&wanted.config);
@@ -206,7 +211,7 @@ impl Engine {
         self.drains = next.drains;
         self.keep_configured_slow_starts();
         self.watch_services(now);
-        self.forget_orders(now, out);
+        self.forget_orders(now, &before, out);
         if next.health_events == self.health_events {
             self.health = next.health;
         } else {

@@ -29,7 +29,8 @@ impl Engine {
         self.config = start.config;
         self.digest_services(&Config::default());
         self.orders = Arc::new(start.orders.into_iter().collect());
-        self.keep_configured_orders();
+        let config = Arc::clone(&self.config);
+        self.keep_orders(&config);
         self.recall_ledger(start.ledger, start.origin);
         self.drains = Arc::new(Drains::of_recalled(&start.drains, now));
         self.recall_slow_starts(now, &start.slow_starts);

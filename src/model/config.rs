@@ -149,6 +149,12 @@ pub struct DirectorSettings {
     /// Whether its memory stays in memory, and is never swapped out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lock_memory: bool,
+    /// The group whose members may ask everything on the control socket, beside root and the director's own user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket_group: Option<Box<str>>,
+    /// The group whose members may ask there what changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket_readers: Option<Box<str>>,
 }
 
 /// A priority among real-time threads (sched(7)): 1 to 99, the higher one runs first.
@@ -175,6 +181,30 @@ impl RealTimePriority {
 }
 
 impl DirectorSettings {
+    /// The keys that a running director cannot follow when they become these: its files, and what its threads begin with.
+    #[must_use]
+    pub fn lasting_until_restart(&self, new: &Self) -> Vec<&'static str> {
+        let Self {
+            state_file,
+            remembered_file,
+            real_time,
+            lock_memory,
+            socket: _,
+            socket_group: _,
+            socket_readers: _,
+            repair_interval: _,
+            remember: _,
+        } = new;
+        let changed = [
+            ("state_file", *state_file != self.state_file),
+            ("remembered_file", *remembered_file != self.remembered_file),
+            ("real_time", *real_time != self.real_time),
+            ("lock_memory", *lock_memory != self.lock_memory),
+        ];
+        let changed = changed.into_iter().filter(|(_, changed)| *changed);
+        changed.map(|(key, _)| key).collect()
+    }
+
     /// An hour: longer than a restart, an upgrade or a boot takes, and shorter than a repair.
     #[must_use]
     pub const fn usual_memory() -> Option<Duration> {

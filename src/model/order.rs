@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DrainTerms, ServerKey, ServiceKey, Weight};
+use super::{Config, DrainTerms, ServerKey, ServiceKey, Weight};
 
 /// An order for one real server of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,24 @@ impl Orders {
         }
     }
 
+    /// Those that stay in force when the configuration `after` follows the configuration `before`: for servers that it
+    /// has, and of the weights those that still override what they did. A weight gives way when the configuration gives
+    /// the server another one. A drain or a disabled server overrides nothing that a configuration says.
+    #[must_use]
+    pub fn after(&self, before: &Config, after: &Config) -> Self {
+        let stays = |it: &Ordered| {
+            let was = configured_weight(before, it);
+            let Some(is) = configured_weight(after, it) else {
+                return false;
+            };
+            match it.order {
+                Order::Weight(_) => was.is_none_or(|was| was == is),
+                Order::Drain | Order::Disable => true,
+            }
+        };
+        self.iter().filter(stays).collect()
+    }
+
     /// Each order, by service and server.
     pub fn iter(&self) -> impl Iterator<Item = Ordered> {
         self.0.iter().map(|(&(service, server), &order)| Ordered {
@@ -86,6 +104,13 @@ impl Orders {
             order,
         })
     }
+}
+
+/// The weight that the configuration gives a server; `None` when it does not have it.
+fn configured_weight(config: &Config, whose: &Ordered) -> Option<Weight> {
+    let service = config.services.get(&whose.service)?;
+    let server = service.servers.get(&whose.server)?;
+    Some(server.real_server.weight)
 }
 
 impl FromIterator<Ordered> for Orders {

@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use lvs_director::control::{
     Asked, ControlSocket, Item, Reloaded, Replies, Request, SentConnections, ServerStatus,
@@ -26,7 +28,9 @@ struct Answering(Served);
 
 impl Answering {
     fn start() -> Self {
-        Self(Served::by(async |socket| serve(socket, answer).await))
+        Self(Served::by(async |socket| {
+            serve(socket, Arc::default, Rc::new(answer)).await;
+        }))
     }
 
     fn socket(&self) -> PathBuf {
@@ -82,6 +86,29 @@ fn event(number: u64) -> Item {
     })
 }
 
+async fn reload(wait: bool, replies: &Replies) -> Result<(), Unanswered> {
+    let (reload, refused) = (ReloadId(1), Some("director.yaml:3: no\u{7}".to_owned()));
+    let asked = Reloaded {
+        reload,
+        answered: None,
+        refused: None,
+        steps: 0,
+        warning: None,
+    };
+    replies.item(Item::Reload(asked)).await?;
+    if wait {
+        let answer = Reloaded {
+            reload,
+            answered: Some(reload),
+            refused,
+            steps: 0,
+            warning: None,
+        };
+        replies.item(Item::Reload(answer)).await?;
+    }
+    Ok(())
+}
+
 async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
     match asked.request {
         Request::Status { watch: false, .. } => replies.item(status(2)).await,
@@ -106,28 +133,7 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
             let all = u64::try_from(servers.len()).unwrap();
             replies.item(Item::Ordered(all)).await
         }
-        Request::Reload { wait } => {
-            let (reload, refused) = (ReloadId(1), Some("director.yaml:3: no\u{7}".to_owned()));
-            let asked = Reloaded {
-                reload,
-                answered: None,
-                refused: None,
-                steps: 0,
-                warning: None,
-            };
-            replies.item(Item::Reload(asked)).await?;
-            if wait {
-                let answer = Reloaded {
-                    reload,
-                    answered: Some(reload),
-                    refused,
-                    steps: 0,
-                    warning: None,
-                };
-                replies.item(Item::Reload(answer)).await?;
-            }
-            Ok(())
-        }
+        Request::Reload { wait } => reload(wait, &replies).await,
         Request::Failover { router } => match router {
             Some(name) => Err(Unanswered::Refused(format!("no {name}\u{7}"))),
             None => {
@@ -145,6 +151,12 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
                     to: "224.0.0.81:8848 on eth1".to_owned(),
                 }))
                 .await
+        }
+        Request::LogLevel { level, module } => {
+            let level = level.unwrap_or_else(|| "info".to_owned());
+            let module = module.map(|it| format!(",{it}={level}"));
+            let now = level.clone() + &module.unwrap_or_default();
+            replies.item(Item::LogLevel(now)).await
         }
         Request::Standings => Err(Unanswered::Refused("no".to_owned())),
     }
@@ -420,4 +432,172 @@ fn content(path: &Path) -> String {
     let mut text = String::new();
     File::open(path).unwrap().read_to_string(&mut text).unwrap();
     text
+}
+
+#[test]
+fn a_status_is_of_the_services_and_servers_that_are_named() {
+    let running = Answering::start();
+    let said = running.ask("status", &["TCP 192.0.2.10:2", "--json"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    let said = running.ask("status", &["192.0.2.10:1"]);
+    assert!(
+        said.out.contains("TCP 192.0.2.10:1 wrr") && !said.out.contains("192.0.2.10:2"),
+        "{said:?}"
+    );
+    let said = running.ask("status", &["10.0.0.1"]);
+    assert!(said.out.contains("192.0.2.10:2"), "{said:?}");
+    let said = running.ask("status", &["10.0.0.9:80"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err
+            .contains("10.0.0.9:80 is neither a virtual service nor a real server"),
+        "{said:?}"
+    );
+    let said = running.ask("status", &["--down"]);
+    assert!(
+        said.out.ends_with("nothing is down: all of them are up\n"),
+        "{said:?}"
+    );
+    let said = running.ask("status", &["rabbit1"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.err.contains("--config names a configuration file"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_configuration_file_is_named_by_an_option_or_by_its_place() {
+    let running = Answering::start();
+    let (_directory, path) = file(format!(
+        "director: {{socket: {}}}\n{GOOD}",
+        running.socket().display()
+    ));
+    let path = path.to_str().unwrap();
+    for command in ["status", "events", "reload", "log-level"] {
+        let said = director(&[command, "--config", path]);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    }
+    let said = director(&["status", "-c", path, "10.0.0.1"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    let said = director(&["status", path, "10.0.0.1"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+}
+
+#[test]
+fn events_have_the_time_of_the_clock_on_the_wall_and_can_be_those_since_then() {
+    let running = Answering::start();
+    let said = running.ask("events", &["--since", "1h"]);
+    let time = said.out.split(' ').nth(1).unwrap();
+    // 2026-12-31T14:03:22+01:00
+    let shape: String = time
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    assert!(shape.starts_with("0000-00-00T00:00:00"), "{said:?} {shape}");
+    let since_then = running.ask("events", &["--since", time]);
+    assert_eq!(since_then.code, Some(0), "{since_then:?}");
+    assert!(!since_then.out.is_empty());
+    let later = running.ask("events", &["--since", "2999-01-01"]);
+    assert_eq!((later.code, later.out.as_str()), (Some(0), ""), "{later:?}");
+    let wrong = running.ask("events", &["--since", "yesterday"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("write a duration (30s, 5m, 2h, 3d)"));
+}
+
+#[test]
+fn a_reload_without_a_terminal_asks_nobody() {
+    let running = Answering::start();
+    for options in [&["--yes"][..], &["-y"], &[]] {
+        let said = running.ask("reload", options);
+        assert_eq!(said.out, "asked\n", "{said:?}");
+    }
+}
+
+#[test]
+fn the_logs_level_is_printed_and_changed() {
+    let running = Answering::start();
+    assert_eq!(running.ask("log-level", &[]).out, "info\n");
+    assert_eq!(running.ask("log-level", &["debug"]).out, "debug\n");
+    let said = running.ask("log-level", &["warn", "tokio"]);
+    assert_eq!(said.out, "warn,tokio=warn\n");
+    let said = running.ask("log-level", &["loud"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+}
+
+/// Says hello as this program would, takes one line, and answers with this one.
+fn of_another_version(hello: &str, answer: &'static str) -> (tempfile::TempDir, PathBuf) {
+    use std::io::Write as _;
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let hello = format!("{{\"hello\":{hello}}}\n");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        lines.next();
+        stream.write_all(hello.as_bytes()).unwrap();
+        lines.next();
+        // A program that has left already has said what it thinks of the hello.
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    (directory, socket)
+}
+
+#[test]
+fn a_director_of_another_version_is_told_of_and_asked_all_the_same() {
+    let newer = r#"{"protocol":9,"oldest":2,"program":"director 7.0"}"#;
+    let answer = "{\"id\":1,\"item\":{\"colour\":1}}\n{\"id\":1,\"item\":{\"reload\":{\"reload\":1}}}\n{\"id\":1,\"end\":true}\n";
+    let (_directory, socket) = of_another_version(newer, answer);
+    let said = director(&["reload", "--socket", socket.to_str().unwrap()]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "asked\n"),
+        "{said:?}"
+    );
+    assert!(
+        said.err.starts_with(
+            "director: note: the running director is director 7.0, this program is director "
+        ),
+        "{said:?}"
+    );
+    // One that speaks this program's protocol no more.
+    let newer = r#"{"protocol":9,"oldest":8,"program":"director 7.0"}"#;
+    let (_directory, socket) = of_another_version(newer, "");
+    let said = director(&["reload", "--socket", socket.to_str().unwrap()]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err
+            .contains("use the program that belongs to the running director"),
+        "{said:?}"
+    );
+    // An older one does not know what this program asks.
+    let older = r#"{"protocol":2,"oldest":2,"program":"director 0.0.9"}"#;
+    let answer = "{\"id\":1,\"error\":\"director 0.0.9 (control protocol 2) does not know the request \\\"log_level\\\"\"}\n";
+    let (_directory, socket) = of_another_version(older, answer);
+    let said = director(&["log-level", "--socket", socket.to_str().unwrap()]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.err.contains("the running director is director 0.0.9")
+            && said.err.contains("does not know the request"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn orders_for_all_servers_need_a_service() {
+    let running = Answering::start();
+    let said = running.ask("drain", &["--all"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    let said = running.ask("drain", &["--all", "--service", "TCP 192.0.2.10:1"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.starts_with("drain: "), "{said:?}");
+    let said = running.ask("drain", &["10.0.0.1", "--until", "idle"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.err.contains("--wait"), "{said:?}");
+    let said = running.ask("drain", &["10.0.0.1", "--wait", "--until", "soon"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    let said = running.ask("enable", &["10.0.0.1", "--wait"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.ends_with("up, and in the table\n"), "{said:?}");
 }

@@ -68,6 +68,8 @@ fn write_director(director: &DirectorSettings, f: &mut fmt::Formatter<'_>) -> fm
         remember,
         real_time,
         lock_memory,
+        socket_group,
+        socket_readers,
     } = director;
     f.write_str("director:\n")?;
     writeln!(f, "  state_file: {}", Quoted(&state_file.to_string_lossy()))?;
@@ -80,7 +82,17 @@ fn write_director(director: &DirectorSettings, f: &mut fmt::Formatter<'_>) -> fm
     writeln!(f, "  repair_interval: {repair_interval}")?;
     let real_time = real_time.map_or_else(|| "off".to_owned(), |it| it.get().to_string());
     writeln!(f, "  real_time: {real_time}")?;
-    writeln!(f, "  lock_memory: {lock_memory}")
+    writeln!(f, "  lock_memory: {lock_memory}")?;
+    let groups = [
+        ("socket_group", socket_group),
+        ("socket_readers", socket_readers),
+    ];
+    for (key, group) in groups {
+        if let Some(group) = group {
+            writeln!(f, "  {key}: {}", Quoted(group))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_ipvs(ipvs: &IpvsSettings, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,11 +9,13 @@ mod socket;
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Access, Asked, ControlSocket, Item, Limits, Peer, Reloaded, Replies, Request, Unanswered,
-    serve_within,
+    Access, Admission, Asked, ControlSocket, Group, Item, Limits, Peer, Reloaded, Replies, Request,
+    Rules, Unanswered, serve_within,
 };
 use crate::engine::ReloadId;
 
@@ -28,12 +30,24 @@ struct FakeDirector(Served);
 
 impl FakeDirector {
     fn start(limits: Limits) -> Self {
-        Self::start_for(limits, Access::of)
+        Self::start_for(limits, |peer| Rules::default().access(peer))
     }
 
-    fn start_for(limits: Limits, access: fn(Peer) -> Access) -> Self {
+    fn start_for(limits: Limits, access: fn(&Peer) -> Access) -> Self {
+        let group = |name: &str, gid| Group {
+            name: name.into(),
+            gid,
+        };
+        let rules = Arc::new(Rules {
+            all: Some(group("lvs", 1)),
+            readers: Some(group("watchers", 2)),
+        });
+        let admission = move |peer: &Peer| Admission {
+            access: access(peer),
+            rules: Arc::clone(&rules),
+        };
         Self(Served::by(async move |socket| {
-            serve_within(limits, access, socket, answer).await;
+            serve_within(limits, admission, socket, Rc::new(answer)).await;
         }))
     }
 
@@ -62,7 +76,10 @@ async fn answer(asked: Asked, replies: Replies) -> Result<(), Unanswered> {
             let all = u64::try_from(servers.len()).unwrap();
             replies.item(Item::Ordered(all)).await
         }
-        Request::Failover { .. } | Request::Sync | Request::Standings => panic!("a defect"),
+        Request::Failover { .. }
+        | Request::Sync
+        | Request::Standings
+        | Request::LogLevel { .. } => panic!("a defect"),
     }
 }
 

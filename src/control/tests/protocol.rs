@@ -34,6 +34,41 @@ fn failover(router: &str) -> Request {
     }
 }
 
+fn log_level(level: Option<&str>, module: Option<&str>) -> Request {
+    Request::LogLevel {
+        level: level.map(str::to_owned),
+        module: module.map(str::to_owned),
+    }
+}
+
+#[test]
+fn a_level_of_the_log_is_asked_for_and_answered_by_these_lines() {
+    for (asked, text) in [
+        (log_level(None, None), r#"{"id":9,"request":"log_level"}"#),
+        (
+            log_level(Some("debug"), Some("tokio")),
+            r#"{"id":9,"request":"log_level","level":"debug","module":"tokio"}"#,
+        ),
+    ] {
+        let line = request(9, asked);
+        let bytes = line.line().unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!("{text}\n"));
+        assert_eq!(ClientLine::read(text.as_bytes()).unwrap(), line);
+    }
+    let answer = ReplyLine::Item(1, Some(Item::LogLevel("info".to_owned())));
+    let text = "{\"id\":1,\"item\":{\"log_level\":\"info\"}}\n";
+    let bytes = answer.line().unwrap();
+    assert_eq!(String::from_utf8(bytes).unwrap(), text);
+    assert_eq!(ReplyLine::read(text.as_bytes()).unwrap(), answer);
+}
+
+#[test]
+fn what_changes_something_is_not_for_readers() {
+    let reads = |request: &Request| crate::control::Access::Reading.permits(request);
+    assert!(reads(&log_level(None, None)) && reads(&Request::Standings));
+    assert!(!reads(&log_level(Some("debug"), None)) && !reads(&Request::Sync));
+}
+
 #[test]
 fn requests_are_these_lines() {
     let golden = [
@@ -151,7 +186,7 @@ fn what_is_no_request_is_told_with_its_number_and_its_reason() {
         why,
         format!(
             "director {} (control protocol 2) does not know the request \"drain\"; it knows status, events, reload, \
-             order, failover, sync, standings",
+             order, failover, sync, standings, log_level",
             env!("CARGO_PKG_VERSION")
         )
     );

@@ -352,20 +352,17 @@ fn a_thousand_connections_leave_a_director_that_answers() {
 fn strangers_are_turned_away_and_readers_change_nothing() {
     let strangers = FakeDirector::start_for(PATIENT, |_| Access::Nothing);
     let error = Client::connect(&strangers.path()).unwrap_err();
-    assert!(matches!(error, ClientError::Refused { .. }), "{error}");
-    assert!(
-        error.to_string().contains("may not ask; run as root"),
-        "{error}"
-    );
+    assert!(matches!(error, ClientError::Denied { .. }), "{error}");
+    let said = "may not ask; run as root, as the director's own user, or as a member of the group lvs or watchers";
+    assert!(error.to_string().ends_with(said), "{error}");
 
     let readers = FakeDirector::start_for(PATIENT, |_| Access::Reading);
     let mut client = Client::connect(&readers.path()).unwrap();
     let mut answer = client.ask(Request::Reload { wait: false }).unwrap();
     let error = answer.next().unwrap().unwrap_err();
-    assert!(
-        error.to_string().contains("may not change anything"),
-        "{error}"
-    );
+    assert!(matches!(error, ClientError::Denied { .. }), "{error}");
+    let said = "may not change anything; run as root, as the director's own user, or as a member of the group lvs";
+    assert!(error.to_string().ends_with(said), "{error}");
     let looking = Request::Status {
         services: Vec::new(),
         watch: true,
@@ -375,15 +372,32 @@ fn strangers_are_turned_away_and_readers_change_nothing() {
 }
 
 #[test]
-fn the_owner_may_ask_everything_and_others_nothing() {
-    use crate::control::Peer;
+fn the_owner_may_ask_everything_and_others_what_their_groups_may() {
+    use crate::control::{Group, Peer, Rules};
     use nix::unistd::geteuid;
-    let peer = |uid| Peer {
+    let peer = |uid, gid, groups: &[u32]| Peer {
         pid: Some(1),
         uid,
-        gid: 0,
+        gid,
+        groups: groups.to_vec(),
     };
-    assert_eq!(Access::of(peer(0)), Access::Everything);
-    assert_eq!(Access::of(peer(geteuid().as_raw())), Access::Everything);
-    assert_eq!(Access::of(peer(65_534)), Access::Nothing);
+    let group = |gid| {
+        let name = "lvs".into();
+        Some(Group { name, gid })
+    };
+    let nobody = peer(65_534, 0, &[0, 7, 8]);
+    let closed = Rules::default();
+    assert_eq!(closed.access(&peer(0, 0, &[])), Access::Everything);
+    let own = peer(geteuid().as_raw(), 9, &[]);
+    assert_eq!(closed.access(&own), Access::Everything);
+    assert_eq!(closed.access(&nobody), Access::Nothing);
+    let rules = Rules {
+        all: group(7),
+        readers: group(8),
+    };
+    assert_eq!(rules.access(&nobody), Access::Everything);
+    assert_eq!(rules.access(&peer(1, 7, &[])), Access::Everything);
+    assert_eq!(rules.access(&peer(1, 8, &[])), Access::Reading);
+    assert_eq!(rules.access(&peer(1, 1, &[9, 8])), Access::Reading);
+    assert_eq!(rules.access(&peer(1, 0, &[9])), Access::Nothing);
 }

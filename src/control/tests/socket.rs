@@ -9,7 +9,7 @@ use std::path::Path;
 use nix::sys::stat::{Mode, umask};
 
 use crate::control::socket::holder;
-use crate::control::{Client, ClientError, ControlSocket, OpenError};
+use crate::control::{Client, ClientError, ControlSocket, Group, OpenError, Rules};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
@@ -27,6 +27,41 @@ fn only_the_owner_opens_the_socket_and_nobody_else_writes_into_its_directory() {
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o755);
     assert_eq!(mode(&directory.path().join("run")), 0o755);
+}
+
+#[test]
+fn the_file_lets_in_whom_the_rules_let_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sock");
+    let socket = ControlSocket::open(&path).unwrap();
+    let own = nix::unistd::getegid().as_raw();
+    let group = || {
+        let name = "lvs".into();
+        Some(Group { name, gid: own })
+    };
+    let (all, readers) = (group(), group());
+    for (rules, expected) in [
+        (Rules { all, readers: None }, 0o660),
+        (Rules { all: None, readers }, 0o660),
+        (
+            Rules {
+                all: group(),
+                readers: group(),
+            },
+            0o666,
+        ),
+        (Rules::default(), 0o600),
+    ] {
+        socket.let_in(&rules).unwrap();
+        assert_eq!(mode(&path), expected, "{rules:?}");
+        assert_eq!(fs::metadata(&path).unwrap().gid(), own);
+    }
+    // What somebody else has put there stays as it is.
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "text").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    socket.let_in(&Rules::default()).unwrap();
+    assert_eq!(mode(&path), 0o640);
 }
 
 #[test]

@@ -54,10 +54,11 @@ impl Office {
                 order: Box::new(|_| ()),
                 written: tokio::sync::watch::channel(tried).1,
                 commands: AtomicU64::new(0),
+                levels: Levels::new("info".to_owned(), |_| Ok(())),
                 clock,
                 path: PathBuf::from("/etc/lvs-director/director.yaml"),
             });
-            serve(socket, desk).await;
+            control::serve(socket, Arc::default, answers(desk)).await;
         });
         Self {
             served,

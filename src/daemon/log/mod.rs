@@ -4,6 +4,7 @@
 //! A thread that logs never waits and never fails. Lines go to a bounded [`spool`]; a thread of its own writes them.
 //! While nobody reads the log, or its disk is full, lines are lost. When the log works again, it says how many.
 
+mod levels;
 mod spool;
 
 use std::fmt;
@@ -12,44 +13,61 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{DefaultFields, Format, Full, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{FormatEvent, MakeWriter, SubscriberBuilder};
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::model::{Severity, Transition};
+pub(super) use levels::Levels;
 use spool::Spool;
 
 /// How long the end of the director waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Where lines go, before it is known which ones.
+type Builder<T> = SubscriberBuilder<DefaultFields, Format<Full, T>, LevelFilter, Lines>;
 
 /// Starts logging at this level. Under systemd lines have no time, because systemd notes it itself. When the returned
 /// value is dropped, the log tries to write its last lines, and ends.
 pub(super) fn start(level: LevelFilter) -> io::Result<Log> {
     let spool = Arc::new(Spool::default());
     spool::start(Arc::clone(&spool), StandardError)?;
-    let log = Log {
-        spool: Arc::clone(&spool),
-    };
     let (filter, wrong) = filter(level);
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(Lines(spool))
+        .with_writer(Lines(Arc::clone(&spool)))
         .with_target(false)
         .with_ansi(io::stderr().is_terminal())
         // Such an error would go to standard error by a path that can wait and fail.
         .log_internal_errors(false);
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.without_time().init();
+    let levels = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        begin(builder.without_time(), filter)
     } else {
-        builder.with_timer(SinceStart::now()).init();
-    }
+        begin(builder.with_timer(SinceStart::now()), filter)
+    };
     if let Some(wrong) = wrong {
         tracing::warn!("RUST_LOG is not used: {wrong}");
     }
     tell_defects();
-    Ok(log)
+    Ok(Log { spool, levels })
+}
+
+/// From now on lines go where this says, as far as the filter lets them.
+fn begin<T>(builder: Builder<T>, filter: EnvFilter) -> Levels
+where
+    Format<Full, T>: FormatEvent<Registry, DefaultFields>,
+    T: Send + Sync + 'static,
+{
+    let now = filter.to_string();
+    let builder = builder.with_env_filter(filter).with_filter_reloading();
+    let handle = builder.reload_handle();
+    builder.init();
+    Levels::new(now, move |filter| replaced(handle.reload(filter)))
+}
+
+fn replaced(done: Result<(), tracing_subscriber::reload::Error>) -> Result<(), String> {
+    done.map_err(|error| format!("change the log's level: {error}"))
 }
 
 /// The filter of `RUST_LOG`, otherwise the level; and what is wrong with `RUST_LOG`.
@@ -86,12 +104,17 @@ pub(super) fn tell(transition: &Transition) {
 }
 
 /// The log, for as long as it is kept.
-#[derive(Debug)]
 pub(super) struct Log {
     spool: Arc<Spool>,
+    levels: Levels,
 }
 
 impl Log {
+    /// What it says and what it leaves out.
+    pub(super) fn levels(&self) -> Levels {
+        self.levels.clone()
+    }
+
     /// Logs a line unchanged, at every level: why the director ends.
     pub(super) fn line(&self, text: &str) {
         self.spool.push(format!("{text}\n").into_bytes());

@@ -6,11 +6,12 @@ mod pair;
 use std::fmt::{self, Write as _};
 
 use self::pair::{peer, router, sync, take_over};
+use super::clock::Clock;
 use super::say::printable;
 use crate::control::{DrainStatus, MemoryStatus, ServerStatus, SlowStartStatus, Status, Told};
 use crate::engine::count;
 use crate::model::{NoResult, Severity};
-use crate::system::time_of_day;
+use crate::system::{CivilTime, time_of_day};
 
 const DAY: i64 = 24 * 3600;
 
@@ -55,13 +56,13 @@ pub(super) fn status(status: &Status) -> String {
             let _ = writeln!(text, "  {}", take_over(it));
         }
         for it in &service.servers {
-            server(&mut text, it);
+            server_as_text(&mut text, it);
         }
     }
     printable(&text)
 }
 
-fn server(text: &mut String, it: &ServerStatus) {
+fn server_as_text(text: &mut String, it: &ServerStatus) {
     let name = it.server.to_string();
     let _ = write!(text, "  -> {name:<28} ");
     let idle = it.checks.iter().find(|check| check.could_not_run > 0);
@@ -215,20 +216,21 @@ fn clock(seconds_from_now: i64) -> String {
     format!("{day}{hours:02}:{minutes:02}:{seconds:02}")
 }
 
-/// `12 14:03:22 warning drift: ...`, and `12 -1d 14:03:22 ...` for the day before.
+/// When it happened by the clock on the wall, in milliseconds since 1970.
+pub(super) fn happened(milliseconds_ago: u64) -> i64 {
+    let now = i64::try_from(Clock::since_1970().as_millis()).unwrap_or(i64::MAX);
+    now.saturating_sub(i64::try_from(milliseconds_ago).unwrap_or(i64::MAX))
+}
+
+/// `12 2026-12-31T14:03:22+01:00 warning drift: ...`
 pub(super) fn event(told: &Told) -> String {
-    let ago = i64::try_from(told.milliseconds_ago / 1000).unwrap_or(i64::MAX);
+    let at = CivilTime::local(happened(told.milliseconds_ago).div_euclid(1000));
     let severity = match told.severity {
         Severity::Info => "info",
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
-    printable(&format!(
-        "{} {} {severity} {}\n",
-        told.number,
-        clock(ago.saturating_neg()),
-        told.text
-    ))
+    printable(&format!("{} {at} {severity} {}\n", told.number, told.text))
 }
 
 /// The line for events that are no longer kept.
@@ -241,13 +243,14 @@ pub(super) fn skipped(first: u64, last: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::control::{CheckStatus, ServiceStatus};
 
-    fn server_line(change: impl FnOnce(&mut ServerStatus)) -> String {
-        let mut it = ServerStatus {
-            server: "10.0.0.5:80".parse().unwrap(),
+    /// One that is up.
+    pub(in crate::daemon) fn server(name: &str) -> ServerStatus {
+        ServerStatus {
+            server: name.parse().unwrap(),
             health: "up".into(),
             since_seconds: Some(5),
             weight: Some(10),
@@ -259,14 +262,18 @@ mod tests {
             drain: None,
             slow_start: None,
             checks: Vec::new(),
-        };
+        }
+    }
+
+    fn server_line(change: impl FnOnce(&mut ServerStatus)) -> String {
+        let mut it = server("10.0.0.5:80");
         change(&mut it);
         let mut text = String::new();
-        server(&mut text, &it);
+        server_as_text(&mut text, &it);
         text
     }
 
-    fn not_run(times: u32) -> CheckStatus {
+    pub(in crate::daemon) fn not_run(times: u32) -> CheckStatus {
         CheckStatus {
             probe: "tcp 10.0.0.5:80".to_owned(),
             standing: "up".into(),
@@ -393,17 +400,15 @@ mod tests {
             text: "drift: it was so; repaired: -e".to_owned(),
             transition: serde_json::Value::Null,
         };
-        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let line = event(&told(7 * 86_400_000));
-        let parts = words(&line);
-        assert_eq!(
-            (&*parts[0], &*parts[1], &*parts[3]),
-            ("12", "-7d", "warning"),
-            "{line}"
-        );
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!((words[0], words[2]), ("12", "warning"), "{line}");
+        let week = crate::daemon::since::Since(happened(7 * 86_400_000) - 1000);
+        let at: crate::daemon::since::Since = words[1].parse().unwrap();
+        assert!((week.0..week.0 + 60_000).contains(&at.0), "{line}");
         assert!(line.ends_with("drift: it was so; repaired: -e\n"), "{line}");
         // However long ago it was.
-        assert!(event(&told(u64::MAX)).starts_with("12 -"));
+        assert!(event(&told(u64::MAX)).starts_with("12 "));
     }
 
     #[test]

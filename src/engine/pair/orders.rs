@@ -9,7 +9,7 @@ use crate::engine::event::{Action, Command};
 use crate::engine::machine::Engine;
 use crate::engine::orders::{Given, is_configured};
 use crate::engine::slow_starts::takes_out;
-use crate::model::{Condition, Drain, Order, Orders, ServerKey, ServiceKey, Timestamp};
+use crate::model::{Condition, Drain, DrainTerms, Order, Orders, ServerKey, ServiceKey, Timestamp};
 use crate::pair::{Ledger, LedgerEntry, LedgerLine, OrderNews, OrderVersion};
 
 /// Orders for servers that are not here are noted as far as this. Whoever has more has another file altogether.
@@ -68,6 +68,25 @@ impl Engine {
         }
         ledger.prune(command.given);
         self.say_orders(now, |whose| servers.contains(whose), out);
+    }
+
+    /// The configuration has taken an order back. The other director is told with all the rest after a reload.
+    pub(in crate::engine) fn give_way_in_ledger(&mut self, whose: Whose) {
+        let has_peer = self.config.peer.is_some();
+        let ledger = Arc::make_mut(&mut self.pair.ledger);
+        let entry = LedgerEntry {
+            order: None,
+            terms: DrainTerms::default(),
+            force: false,
+            by: "the configuration".into(),
+            at_peer: false,
+            // The ledger makes it later than the order.
+            version: OrderVersion::oldest(self.pair.origin),
+        };
+        ledger.order(whose, entry);
+        if !has_peer {
+            ledger.forget_taken_back();
+        }
     }
 
     /// What operators have ordered at the other director.

@@ -267,3 +267,67 @@ fn a_reload_that_leaves_a_service_nobody_for_new_connections_warns() {
     assert_eq!(stand.reload(TWO_SERVERS), None);
     assert_eq!(stand.engine.snapshot(stand.now).reloads.warning, None);
 }
+
+#[test]
+fn a_weight_gives_way_when_the_configuration_gives_the_server_another_one() {
+    let mut stand = running();
+    let both = ["10.0.0.1:80", "10.0.0.2:80"];
+    let seven = Some(Order::Weight(Weight::new(7).unwrap()));
+    assert_eq!(order(&mut stand, &both, seven, false), Ok(2));
+    let ordered = weights(&[("10.0.0.1:80", 7), ("10.0.0.2:80", 7)]);
+    assert_eq!(stand.weights(), ordered);
+    // A reload that changes something else leaves both.
+    let slower = TWO_SERVERS.replace("10.0.0.1", "10.0.0.1, 10.0.0.9");
+    assert_eq!(stand.reload(&slower), None);
+    assert_eq!(stand.weights()["10.0.0.2:80"], 7);
+    assert_eq!(stand.reload(TWO_SERVERS), None);
+
+    let heavier = TWO_SERVERS.replace("weight: 5", "weight: 6");
+    assert_eq!(stand.reload(&heavier), None);
+    let given_way = weights(&[("10.0.0.1:80", 7), ("10.0.0.2:80", 6)]);
+    assert_eq!(stand.weights(), given_way);
+    assert_eq!(
+        stand.count(
+            "real server 10.0.0.2:80 of TCP 192.0.2.10:80: weight 7 taken back by the configuration, which gives the \
+             server weight 6 now"
+        ),
+        1
+    );
+    assert_eq!(stand.engine.orders().iter().count(), 1);
+    let in_ledger = stand.engine.ledger().iter();
+    assert_eq!(in_ledger.filter(|(_, it)| it.order.is_some()).count(), 1);
+    // Back to what it was: the order does not come back.
+    assert_eq!(stand.reload(TWO_SERVERS), None);
+    let now = weights(&[("10.0.0.1:80", 7), ("10.0.0.2:80", 5)]);
+    assert_eq!(stand.weights(), now);
+}
+
+#[test]
+fn a_drain_and_a_disabled_server_stay_so_whatever_weight_the_configuration_gives() {
+    let mut stand = running();
+    for wish in [Order::Drain, Order::Disable] {
+        let done = order(&mut stand, &["10.0.0.2:80"], Some(wish), false);
+        assert_eq!(done, Ok(1));
+        let heavier = TWO_SERVERS.replace("weight: 5", "weight: 6");
+        assert_eq!(stand.reload(&heavier), None);
+        assert_eq!(
+            stand.engine.orders().get(&key(), &server("10.0.0.2:80")),
+            Some(wish)
+        );
+        assert_eq!(stand.reload(TWO_SERVERS), None);
+    }
+}
+
+#[test]
+fn a_server_that_is_down_can_be_ordered_out_and_stays_out_when_it_is_up() {
+    let mut stand = running();
+    stand.seconds(20, |at| !at.starts_with("10.0.0.2"));
+    let alone = weights(&[("10.0.0.1:80", 1)]);
+    assert_eq!(stand.weights(), alone);
+    let done = order(&mut stand, &["10.0.0.2:80"], Some(Order::Disable), false);
+    assert_eq!(done, Ok(1));
+    stand.seconds(60, all);
+    assert_eq!(stand.weights(), alone);
+    assert_eq!(order(&mut stand, &["10.0.0.2:80"], None, false), Ok(1));
+    assert_eq!(stand.weights(), weights(&BOTH));
+}

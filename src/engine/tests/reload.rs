@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Changing to a new configuration: all of it, or nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::stand::{Stand, TWO_SERVERS, all, all_up, key, parse, weights};
 use crate::engine::{Event, ReloadId};
-use crate::model::Scheduler;
+use crate::model::{Config, Scheduler};
 use crate::plan::{SimulatedKernel, Target};
 
 /// A running director whose kernel has no scheduler `twos`.
@@ -175,4 +176,34 @@ fn a_reload_that_somebody_else_undoes_all_the_time_is_refused_in_the_end() {
     stand.pass(Duration::from_secs(30), all);
     let expected = if why.is_some() { 5 } else { 6 };
     assert_eq!(stand.weights()["10.0.0.2:80"], expected);
+}
+
+#[test]
+fn settings_that_can_change_do_and_those_of_files_and_threads_are_refused_by_name() {
+    let mut stand = Stand::start(SimulatedKernel::default(), TWO_SERVERS);
+    let with = |change: &dyn Fn(&mut crate::model::DirectorSettings)| {
+        let mut config = Config::clone(&parse(TWO_SERVERS));
+        change(&mut config.director);
+        Arc::new(config)
+    };
+    let config = with(&|it| {
+        it.repair_interval = Duration::from_secs(77);
+        it.remember = None;
+        it.socket = "/run/elsewhere".into();
+        it.socket_group = Some("lvs".into());
+        it.socket_readers = Some("watchers".into());
+    });
+    assert_eq!(stand.reload_to(config), None);
+    let now = stand.now;
+    let running = stand.engine.snapshot(now).config;
+    assert_eq!(running.director.repair_interval, Duration::from_secs(77));
+    let config = with(&|it| {
+        it.state_file = "/other".into();
+        it.lock_memory = true;
+    });
+    let refused = stand.reload_to(config).unwrap();
+    assert_eq!(
+        refused,
+        "director: state_file, lock_memory cannot change while the director runs; restart it (no connection is lost)"
+    );
 }

@@ -71,6 +71,8 @@ pub(super) fn config(services: &[(&str, Servers<'_>)]) -> Config {
             remember: None,
             real_time: None,
             lock_memory: false,
+            socket_group: None,
+            socket_readers: None,
         },
     }
 }

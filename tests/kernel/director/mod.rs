@@ -23,10 +23,12 @@ mod import_table;
 mod initial;
 mod keep;
 mod kill;
+mod live;
 mod log;
 mod memory;
 mod netfilter;
 mod once;
+mod operate;
 mod order;
 mod pair;
 mod passive;
@@ -92,6 +94,8 @@ pub(crate) fn tests() -> Vec<Test> {
         icmp::tests(),
         smtp::tests(),
         order::tests(),
+        operate::tests(),
+        live::tests(),
         passive::tests(),
         drains::tests(),
         half_closed::tests(),
