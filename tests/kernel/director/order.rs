@@ -220,6 +220,14 @@ fn left_the_file() {
     scene.is_drained();
     let why = scene.files.why(&scene.stage.director, own, &[]);
     assert!(why.out.contains("leaving for "), "{why:?}");
+    // It stays visible until its last connection has ended.
+    let is_shown = |scene: &Scene| {
+        let status = scene
+            .files
+            .once(&scene.stage.director, "status", &["--down"]);
+        status.out.contains(own) && status.out.contains("leaving for ")
+    };
+    assert!(is_shown(&scene));
 
     // A director that is killed meanwhile goes on where it was.
     drop(director);
@@ -230,6 +238,7 @@ fn left_the_file() {
     director.wait_for("drained (no connection is ");
     let alone = format!("{other}:80");
     wait_for_weights(&mut scene.stage, &[(&*alone, 1)]);
+    wait_for("it is shown no more", || (!is_shown(&scene)).then_some(()));
 
     // With a deadline the connection ends, and the log says so.
     scene
