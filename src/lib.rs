@@ -22,6 +22,7 @@
 //! | [`vrrp`] | one virtual router: who is master |
 //! | [`pair`] | what two directors tell each other, and what each believes |
 //! | [`plan`] | the steps between two tables, and between two hosts |
+//! | [`doctor`] | facts of a host to what is wrong with it |
 //! | [`export`] | a configuration in the language of keepalived or ipvsadm |
 //! | [`system`] | this process and the C library: names, terminal, memory, files |
 //! | `screen` | a live view on a terminal: keys, rates, drawings |
@@ -41,6 +42,7 @@ pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 pub mod diagnostic;
+pub mod doctor;
 pub mod engine;
 #[cfg(feature = "daemon")]
 pub mod export;

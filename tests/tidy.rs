@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each module of the library may use. `daemon` and `cli` join the others and may use all.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("diagnostic", &["model"]),
     ("codec", &["model"]),
@@ -27,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("plan", &["model", "codec", "ipvsadm"]),
     ("pair", &["model", "codec"]),
     ("export", &["model", "ipvsadm", "plan"]),
+    ("doctor", &["model", "ipvsadm"]),
     ("engine", &["model", "health", "plan", "pair", "ipvsadm"]),
     ("system", &["model"]),
     ("screen", &["model", "system"]),
@@ -41,7 +42,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
 ];
 
 /// The modules that do no I/O, read no clock and are not async.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "model",
     "diagnostic",
     "codec",
@@ -52,6 +53,7 @@ const PURE: [&str; 11] = [
     "plan",
     "pair",
     "export",
+    "doctor",
     "engine",
 ];
 
@@ -84,8 +86,9 @@ const WORDS: [&str; 9] = [
     "Helper",
 ];
 
-/// Names that a crate gave to its own things, with one of these words in them.
-const GIVEN: [&str; 4] = [
+/// Names that crates and other programs gave to their own things, with one of these words in them.
+const GIVEN: [&str; 5] = [
+    "NetworkManager",
     "ratatui::backend",
     "CrosstermBackend",
     "TestBackend",

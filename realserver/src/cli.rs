@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use lvs_director::system::{Reader, print};
 use serde::Serialize;
 
+use crate::doctor;
 use crate::failure::Failure;
 use crate::host::read_state;
 use crate::parts::Outcome;
@@ -33,6 +34,11 @@ const EXIT_CODES: &str = "Exit codes:
   2  wrong usage, or an unusable configuration file
   3  status: stopped, no part is set up
   4  status: half set up; start, stop: not permitted";
+
+const DOCTOR_EXIT_CODES: &str = "Exit codes:
+  0  nothing worse than a note
+  1  warnings or errors, or the command failed
+  2  wrong usage, or an unusable configuration file";
 
 /// Makes this host a real server of a Linux Virtual Server
 ///
@@ -68,6 +74,27 @@ enum Action {
     /// /etc/lvs-director/director.yaml.
     #[command(after_help = EXIT_CODES)]
     Status(Options),
+    /// Look for what keeps this real server from serving, and print each thing with the command that mends it
+    ///
+    /// It changes nothing, and tells nobody on the network anything. Without --vip, --config and --nat it looks at what was
+    /// started; if nothing was, at /etc/lvs-director/director.yaml.
+    #[command(after_help = DOCTOR_EXIT_CODES)]
+    Doctor(DoctorOptions),
+}
+
+#[derive(Debug, Args)]
+struct DoctorOptions {
+    #[command(flatten)]
+    options: Options,
+    /// The director masquerades: answers must leave through it
+    #[arg(long, requires = "director")]
+    nat: bool,
+    /// The director's address on this network
+    #[arg(long, value_name = "ADDR")]
+    director: Option<IpAddr>,
+    /// A TCP port that clients use at the VIP; may be given several times. With --config the services say it
+    #[arg(long, value_name = "PORT")]
+    port: Vec<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +128,7 @@ pub fn main() -> ExitCode {
         Action::Start(options) => ("start", options.json, start(&options)),
         Action::Stop(options) => ("stop", options.json, stop(&options)),
         Action::Status(options) => ("status", options.json, status(&options)),
+        Action::Doctor(options) => return ExitCode::from(doctor(&options)),
     };
     ExitCode::from(finish(name, options, result))
 }
@@ -174,6 +202,61 @@ fn status(options: &Options) -> Result<Report, Failure> {
     let mut report = run::status(wanted, &state)?;
     report.notes.extend(note);
     Ok(report)
+}
+
+/// Looks, prints what is wrong, and returns the exit code.
+fn doctor(options: &DoctorOptions) -> u8 {
+    let report = match look(options) {
+        Ok(report) => report,
+        Err(failure) => return complain(&failure),
+    };
+    let text = if options.options.json {
+        to_json(&report)
+    } else {
+        report.to_string()
+    };
+    match print(&text) {
+        Ok(_) => u8::from(report.is_bad()),
+        Err(error) => complain(&Failure::Output(error)),
+    }
+}
+
+fn look(options: &DoctorOptions) -> Result<doctor::Report, Failure> {
+    let DoctorOptions {
+        options,
+        nat,
+        director,
+        port,
+    } = options;
+    // A configuration says itself what it wants of this host.
+    let named = match options.config {
+        Some(_) => Some(Wanted::default()),
+        None => options.wanted()?,
+    };
+    let usual = Path::new(CONFIG);
+    let started = match &named {
+        Some(wanted) => wanted.placements.clone(),
+        None => read_state(&options.state)?.placements(),
+    };
+    let falls_back = named.is_none() && started.is_empty() && !nat;
+    let config = match &options.config {
+        Some(file) => Some(file.as_path()),
+        None if falls_back && usual.exists() => Some(usual),
+        None if falls_back => {
+            return Err(Failure::Usage(format!(
+                "look at the real server: nothing was started here and there is no {CONFIG}; name a VIP with: realserver \
+                 doctor --vip ADDR"
+            )));
+        }
+        None => None,
+    };
+    let asked = doctor::Asked {
+        placements: started,
+        ports: port.clone(),
+        masqueraded: *nat,
+        director: *director,
+    };
+    doctor::look(asked, config)
 }
 
 impl Options {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use lvs_director::kernel::{HostError, LocalHost, RouteError, SysctlCause};
+use lvs_director::kernel::{HostError, LocalHost, NextHop, RouteError, SysctlCause};
 use lvs_director::model::{Host, SysctlName};
 use lvs_director::plan::{HostPart, HostReading, HostScope, HostStep, HostTarget as _};
 use lvs_director::system::{FileCause, read_limited, write_atomically};
@@ -51,6 +51,11 @@ impl ThisHost {
             settings.chain([Device::Lo.name(), Device::Ip6tnl0.name(), "default"].map(ipv6_off));
         host.settings = self.read(&HostScope::of_settings(settings))?.settings;
         Ok(host)
+    }
+
+    /// Who is next on the way to an address; `None` when there is no way.
+    pub fn next_hop(&mut self, to: IpAddr) -> Result<Option<NextHop>, RouteError> {
+        self.0.route()?.next_hop(to, None, None)
     }
 
     /// An interface that went away between two looks has no settings.

@@ -2,10 +2,11 @@
 //! Makes a host a real server of a Linux Virtual Server: it needs the VIP on `lo` or on a tunnel device, and a kernel
 //! that does not tell the network about it.
 //!
-//! `placement`, `setting`, `observed`, `state`, `plan` and `parts` are values and decisions; `cli`, `vips`, `host` and
-//! `run` open files and sockets.
+//! `placement`, `setting`, `observed`, `state`, `plan` and `parts` are values and decisions; `doctor` says more of a
+//! host; `cli`, `vips`, `host` and `run` open files and sockets.
 
 mod cli;
+pub mod doctor;
 pub mod failure;
 pub mod host;
 pub mod observed;

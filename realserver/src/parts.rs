@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use lvs_director::model::Host;
+use lvs_director::model::{Host, InterfaceAddress};
 use serde::Serialize;
 
 use crate::observed::Observed as _;
@@ -136,35 +136,43 @@ pub fn parts(
         }
     }
     for vip in vips {
-        for found in observed.misplaced(vip) {
-            let (interface, prefix) = (observed.interface(found.index), found.prefix);
-            let part = format!("{vip}/{prefix} on {interface}");
-            if directed.contains(&vip) {
-                parts.push(Part {
-                    part,
-                    state: PartState::Wrong,
-                    detail: Some(
-                        "this host is a director for it, and no real server: leave it there"
-                            .to_owned(),
-                    ),
-                    mend: None,
-                });
-                continue;
-            }
-            let detail = match observed.device(found.index) {
-                None => "must not be there: this host answers for the VIP on that interface",
-                Some(_) => {
-                    "must not be there: with it this host accepts packets for that whole network"
-                }
-            };
-            parts.push(Part::wrong(
-                part,
-                detail.to_owned(),
-                format!("ip address delete {vip}/{prefix} dev {interface}"),
-            ));
-        }
+        parts.extend(misplaced_parts(vip, observed, directed));
     }
     parts
+}
+
+/// A VIP in places where it does harm. On a director for it, it is in its place, and nothing is to be mended.
+pub(crate) fn misplaced_parts(
+    vip: IpAddr,
+    observed: &Host,
+    directed: &BTreeSet<IpAddr>,
+) -> Vec<Part> {
+    let part = |found: &InterfaceAddress| {
+        let (interface, prefix) = (observed.interface(found.index), found.prefix);
+        let part = format!("{vip}/{prefix} on {interface}");
+        if directed.contains(&vip) {
+            return Part {
+                part,
+                state: PartState::Wrong,
+                detail: Some(
+                    "this host is a director for it, and no real server: leave it there".to_owned(),
+                ),
+                mend: None,
+            };
+        }
+        let detail = match observed.device(found.index) {
+            None => "must not be there: this host answers for the VIP on that interface",
+            Some(_) => {
+                "must not be there: with it this host accepts packets for that whole network"
+            }
+        };
+        Part::wrong(
+            part,
+            detail.to_owned(),
+            format!("ip address delete {vip}/{prefix} dev {interface}"),
+        )
+    };
+    observed.misplaced(vip).map(part).collect()
 }
 
 /// The state that all parts together show.
@@ -193,7 +201,8 @@ pub fn outcome(
     }
 }
 
-fn device_part(device: Device, observed: &Host) -> Part {
+/// A device that VIPs need.
+pub(crate) fn device_part(device: Device, observed: &Host) -> Part {
     let part = format!("{device} up");
     match (observed.link(device.name()), device.tunnel()) {
         (Some(link), _) if link.up => Part::ok(part),
@@ -208,7 +217,8 @@ fn device_part(device: Device, observed: &Host) -> Part {
     }
 }
 
-fn setting_part(setting: &Setting, observed: &Host) -> Part {
+/// A setting that VIPs need.
+pub(crate) fn setting_part(setting: &Setting, observed: &Host) -> Part {
     let (name, target) = (setting.name(), setting.purpose.value());
     let mend = format!("sysctl -w {name}={target}");
     match observed.value(setting) {
@@ -222,7 +232,8 @@ fn setting_part(setting: &Setting, observed: &Host) -> Part {
     }
 }
 
-fn address_part(placement: Placement, observed: &Host) -> Part {
+/// A VIP on its device.
+pub(crate) fn address_part(placement: Placement, observed: &Host) -> Part {
     let Placement { vip, device } = placement;
     let (part, prefix) = (placement.to_string(), placement.prefix());
     let add = if vip.is_ipv6() {

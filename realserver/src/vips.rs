@@ -48,12 +48,17 @@ fn check(address: IpAddr) -> Result<(), String> {
     Err(format!("a VIP cannot be {why}"))
 }
 
-/// The VIPs of the director's configuration file.
-pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
+/// The director's configuration file.
+pub fn read_config(path: &Path) -> Result<Config, Failure> {
     let bytes =
         read_limited(path, CONFIG_LIMIT).map_err(|error| Failure::Usage(error.to_string()))?;
+    config::parse(&path.display().to_string(), &bytes).map_err(Failure::Config)
+}
+
+/// The VIPs of the director's configuration file.
+pub fn from_config(path: &Path) -> Result<Wanted, Failure> {
     let name = path.display().to_string();
-    let wanted = of_config(&config::parse(&name, &bytes).map_err(Failure::Config)?);
+    let wanted = of_config(&read_config(path)?);
     if wanted.placements.is_empty() {
         let mut notes = wanted.notes;
         notes.insert(0, String::new());
@@ -82,7 +87,7 @@ fn of_config(config: &Config) -> Wanted {
 }
 
 /// The device for a service's VIP on this real server; `None` when it needs none.
-fn placement(
+pub fn placement(
     key: &ServiceKey,
     server: &ServerKey,
     forwarding: ForwardingMethod,

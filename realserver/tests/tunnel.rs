@@ -33,6 +33,7 @@ const TESTS: &[Test] = tests![
     a_strict_filter_becomes_loose_and_comes_back,
     a_vip_for_both_methods_is_on_both_devices,
     a_device_that_was_up_stays_up,
+    the_doctor_names_what_a_tunnel_lacks,
 ];
 
 fn main() -> ExitCode {
@@ -158,4 +159,31 @@ fn a_device_that_was_up_stays_up() {
         .exits(0);
     host.realserver("stop").exits(0);
     assert!(host.addresses("tunl0").contains("UP"));
+}
+
+fn the_doctor_names_what_a_tunnel_lacks() {
+    let host = Host::new();
+    let tunneled = format!("--tun --vip {VIP}");
+    host.realserver(&format!("start {tunneled}")).exits(0);
+    let doctor = format!("doctor --json {tunneled}");
+    // The network has 1500 bytes, and nothing asks for small segments.
+    let found = host.realserver(&doctor).exits(1).findings();
+    let command = found[0].mend.as_deref().unwrap();
+    assert_eq!((found.len(), &*found[0].topic), (1, "server-mss"));
+    assert!(command.contains("maxseg size set 1440"), "{command}");
+    // Not every kernel of the lab has the firewall for this command; the route does the same.
+    if host
+        .own
+        .command("sh", &["-c", command])
+        .is_ok_and(|done| !done.status.success())
+    {
+        host.ip("route add default via 192.168.0.6 advmss 1440\n");
+    }
+    assert_eq!(host.realserver(&doctor).exits(0).findings(), []);
+    host.ip("link set tunl0 down\n");
+    host.is_named_and_mended(&doctor, "server-tunnel");
+    host.set("all/rp_filter", 1);
+    host.is_named_and_mended(&doctor, "server-rp-filter");
+    host.ip(&format!("address delete {VIP}/32 dev tunl0\n"));
+    host.is_named_and_mended(&doctor, "server-vip");
 }

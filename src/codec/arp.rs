@@ -74,6 +74,23 @@ impl Arp {
         }
     }
 
+    /// The question whether anybody has an address, from somebody who does not say that he has one: nobody learns anything
+    /// from it (RFC 5227, section 2.1.1).
+    #[must_use]
+    pub const fn probe(address: Ipv4Addr, hardware: HardwareAddress) -> Self {
+        Self {
+            operation: Operation::Request,
+            sender: Party {
+                hardware,
+                address: Ipv4Addr::UNSPECIFIED,
+            },
+            target: Party {
+                hardware: [0; 6],
+                address,
+            },
+        }
+    }
+
     /// The frame that brings it to everybody on the LAN.
     #[must_use]
     pub fn broadcast(&self) -> Vec<u8> {
@@ -149,6 +166,14 @@ mod tests {
         let announcement = Arp::announcement(VIP, OURS);
         assert_eq!(announcement.broadcast(), ANNOUNCEMENT);
         assert_eq!(Arp::read(&ANNOUNCEMENT), Some(announcement));
+    }
+
+    #[test]
+    fn a_probe_claims_no_address() {
+        let frame = Arp::probe(VIP, OURS).broadcast();
+        assert_eq!(frame[28..32], [0; 4]);
+        assert_eq!(frame[38..42], VIP.octets());
+        assert!(!Arp::read(&frame).unwrap().disputes(VIP, [0; 6]));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::system::{Reader, read_limited};
 const LONGEST_ANSWER: u64 = 1024;
 
 /// The director to ask.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Whom {
     /// Its control socket.
     pub(super) socket: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) struct Whom {
 impl Whom {
     /// The socket of the command line; otherwise the one in the configuration, if that is readable; otherwise the usual
     /// one.
-    fn find(self) -> PathBuf {
+    pub(super) fn find(self) -> PathBuf {
         if let Some(socket) = self.socket {
             return socket;
         }

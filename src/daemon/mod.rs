@@ -20,6 +20,7 @@ mod bulk;
 mod clock;
 mod desk;
 mod door;
+mod doctor;
 mod ending;
 mod exchange;
 mod export;

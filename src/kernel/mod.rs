@@ -67,7 +67,7 @@ pub use failure::{IpvsError, OpenError};
 pub use host::{HostError, LocalHost};
 pub use ipvs::Ipvs;
 pub use lookout::{Lookout, neighbours};
-pub use module::load_module;
+pub use module::{Modules, load_module};
 pub use monitor::{Monitor, parse_host_events};
 pub use netlink::{Netlink, NetlinkError};
 pub use route::{Macvlan, NextHop, Route, RouteError};

@@ -3,6 +3,9 @@
 //! has no policy. Linux's networking is in the room [`kernel`](crate::kernel).
 
 mod calendar;
+mod caretakers;
+#[cfg(feature = "daemon")]
+mod disk;
 mod errno;
 mod file;
 mod icmp_filter;
@@ -13,10 +16,11 @@ mod names;
 mod pattern;
 #[cfg(feature = "daemon")]
 mod poll;
-#[cfg(feature = "daemon")]
 mod processes;
 mod reader;
 mod socket;
+#[cfg(feature = "daemon")]
+mod synchronised;
 mod terminal;
 #[cfg(feature = "daemon")]
 mod thread;
@@ -24,6 +28,9 @@ mod thread;
 mod whereabouts;
 
 pub use calendar::{CivilTime, time_of_day};
+pub use caretakers::{Caretakers, Networkd};
+#[cfg(feature = "daemon")]
+pub use disk::{Disk, disk};
 pub use errno::errno_name;
 pub use file::{
     FileCause, FileError, is_readable_by_all, make_directory, read_first_line, read_limited,
@@ -39,10 +46,11 @@ pub use names::{Names, Resolver, host_address, port_name, port_number};
 pub use pattern::matching;
 #[cfg(feature = "daemon")]
 pub use poll::{Happened, Poll};
-#[cfg(feature = "daemon")]
-pub use processes::runs;
+pub use processes::{capabilities, most_open_files, runs};
 pub use reader::{Reader, print};
 pub use socket::{acknowledge_with_data, disconnect, peer_groups, unacknowledged};
+#[cfg(feature = "daemon")]
+pub use synchronised::clock_is_synchronised;
 pub use terminal::terminal_size;
 #[cfg(feature = "daemon")]
 pub use thread::{go_first, step_back};

@@ -10,6 +10,9 @@ const LONGEST: usize = 15;
 /// The beginning of `stat` has the name and the state.
 const HEAD: u64 = 128;
 
+/// More than `status` or `limits` of a process has.
+const SMALL: u64 = 64 * 1024;
+
 /// Whether a process of this name runs. The kernel knows its first 15 bytes only. One that has ended, and waits for its
 /// parent, does not run.
 ///
@@ -29,6 +32,42 @@ pub fn runs(name: &str) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// The effective capabilities of a process (capabilities(7)), a bit each.
+///
+/// # Errors
+///
+/// When `/proc` cannot be read, or there is no such process.
+pub fn capabilities(pid: u32) -> io::Result<u64> {
+    let text = small(&format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let number = line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    number.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// How many files a process may have open at a time: the soft limit.
+///
+/// # Errors
+///
+/// When `/proc` cannot be read: it is of another user, or there is no such process.
+pub fn most_open_files(pid: u32) -> io::Result<u64> {
+    let text = small(&format!("/proc/{pid}/limits"))?;
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix("Max open files"));
+    match line.and_then(|rest| rest.split_whitespace().next()) {
+        Some("unlimited") => Ok(u64::MAX),
+        Some(number) => number
+            .parse()
+            .map_err(|_| io::ErrorKind::InvalidData.into()),
+        None => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+fn small(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(SMALL).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn head(path: &Path) -> io::Result<Vec<u8>> {
@@ -51,6 +90,14 @@ fn is(stat: &[u8], name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_process_has_a_limit_and_capabilities() {
+        let pid = std::process::id();
+        assert!(most_open_files(pid).unwrap() > 0);
+        assert!(capabilities(pid).is_ok());
+        assert!(capabilities(u32::MAX).is_err());
+    }
 
     #[test]
     fn a_process_is_known_by_the_beginning_of_its_name() {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use lab::netns::{self, Net};
 use libtest_mimic::{Arguments, Trial};
+use lvs_director::doctor::{Finding, Severity};
 
 /// What the program says.
 pub(crate) struct Said {
@@ -44,6 +45,17 @@ impl Said {
             "{text:?} in:\n{out}{err}"
         );
         self
+    }
+}
+
+/// What the doctor found, above ok.
+impl Said {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let report: serde_json::Value = serde_json::from_str(&self.out)
+            .unwrap_or_else(|_| panic!("it said:\n{}{}", self.out, self.err));
+        let all: Vec<Finding> = serde_json::from_value(report["findings"].clone()).unwrap();
+        let found = all.into_iter().filter(|it| it.severity > Severity::Ok);
+        found.collect()
     }
 }
 
@@ -96,6 +108,18 @@ impl Host {
             out: text(&output.stdout),
             err: text(&output.stderr),
         }
+    }
+
+    /// Expects that the doctor names this alone, carries out its command, and expects nothing more.
+    pub(crate) fn is_named_and_mended(&self, arguments: &str, topic: &str) {
+        let found = self.realserver(arguments).exits(1).findings();
+        assert_eq!(found.len(), 1, "{topic}: {found:#?}");
+        assert_eq!(found[0].topic, topic, "{found:#?}");
+        let command = found[0].mend.as_deref().unwrap();
+        let done = self.own.command("sh", &["-c", command]).unwrap();
+        assert!(done.status.success(), "{command}: {done:?}");
+        let found = self.realserver(arguments).exits(0).findings();
+        assert_eq!(found, [], "{topic}");
     }
 
     pub(crate) fn ip(&self, lines: &str) {

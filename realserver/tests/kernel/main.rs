@@ -10,6 +10,7 @@
     reason = "a test"
 )]
 
+mod doctor;
 #[path = "../host/mod.rs"]
 mod host;
 mod set_up;
@@ -47,6 +48,8 @@ const TESTS: &[host::Test] = tests![
     settings::settings_stay_as_long_as_another_vip_needs_them,
     settings::settings_stay_for_a_vip_that_was_not_started_here,
     settings::an_interfaces_own_setting_is_not_forgotten,
+    doctor::the_doctor_names_a_fault_and_its_command_mends_it,
+    doctor::the_doctor_looks_where_programs_listen,
     trouble::a_vip_on_another_interface_is_refused,
     trouble::a_vip_with_a_network_is_refused,
     trouble::where_ipv6_is_off_nothing_changes,

@@ -21,7 +21,7 @@ use self::whom::Director;
 use super::export::Language;
 use super::import::Import;
 use super::say::{complain, heard};
-use super::{ask, export, oneshot, replay, run};
+use super::{ask, doctor, export, oneshot, replay, run};
 
 /// The configuration file when the command line names none.
 pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
@@ -107,6 +107,15 @@ enum Command {
     Weight(Weighing),
     /// Ask the running director what happened: the last 1000 events, each with its number and time
     Events(Events),
+    /// Look for what is wrong with this host, and print each thing with the command that mends it. It changes nothing. It
+    /// needs no running director, and knows more beside one. Exit with 1 when something is worse than a note
+    Doctor {
+        #[command(flatten)]
+        whom: Director,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Let the other director have the virtual addresses. This one takes them back when the other leaves, or when nobody
     /// takes them
     Failover(HandOver),
@@ -229,6 +238,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         Command::Disable(asked) => asked.order(),
         Command::Enable(asked) => asked.order(),
         Command::Weight(asked) => asked.order(),
+        Command::Doctor { whom, json } => doctor::doctor(whom.into(), json),
         Command::Events(asked) => asked.carry_out(),
         Command::Failover(asked) => asked.carry_out(),
         Command::Sync { whom } => ask::sync(whom.into()),

@@ -7,6 +7,7 @@ mod broker;
 mod checks;
 mod differential;
 mod dns;
+mod doctor;
 mod drains;
 mod exec;
 mod export;
@@ -91,6 +92,7 @@ pub(crate) fn tests() -> Vec<Test> {
         udp::tests(),
         differential::tests(),
         dns::tests(),
+        doctor::tests(),
         icmp::tests(),
         smtp::tests(),
         order::tests(),

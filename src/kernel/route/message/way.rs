@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::route::parse_via;
 use super::{attributes, family, put_address};
 use crate::codec::DecodeError;
-use crate::codec::attribute::AttributeWriter;
+use crate::codec::attribute::{Attribute, AttributeWriter};
 use crate::model::{AddressFamily, Way};
 
 const ROUTE_HEADER: usize = 12;
@@ -15,8 +15,12 @@ const RTA_SRC: u16 = 2;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
 const RTA_MARK: u16 = 16;
 const RTA_VIA: u16 = 18;
+/// These two are in `RTA_METRICS`.
+const RTAX_MTU: u16 = 2;
+const RTAX_ADVMSS: u16 = 8;
 /// Where the header has the kind of the route.
 const ROUTE_KIND: usize = 7;
 const RTN_UNICAST: u8 = 1;
@@ -32,6 +36,10 @@ pub struct NextHop {
     pub router: Option<IpAddr>,
     /// Whether packets leave this host: not so to an address of its own.
     pub leaves: bool,
+    /// The largest packet that the route lets through, if it says so: somebody wrote it, or path MTU discovery found it.
+    pub mtu: Option<u32>,
+    /// The largest TCP segment that this host asks for on this route (`advmss`), if somebody wrote one.
+    pub segment: Option<u32>,
 }
 
 /// A packet that asks for its way.
@@ -86,6 +94,7 @@ pub(in super::super) fn parse_hop(
     family: AddressFamily,
 ) -> Result<Option<NextHop>, DecodeError> {
     let (mut link, mut source, mut router) = (None, None, None);
+    let (mut mtu, mut segment) = (None, None);
     for attribute in attributes(payload, ROUTE_HEADER) {
         let attribute = attribute?;
         match attribute.kind {
@@ -93,6 +102,10 @@ pub(in super::super) fn parse_hop(
             RTA_PREFSRC => source = Some(attribute.address("RTA_PREFSRC", family)?),
             RTA_GATEWAY => router = Some(attribute.address("RTA_GATEWAY", family)?),
             RTA_VIA => router = parse_via(attribute),
+            RTA_METRICS => {
+                mtu = parse_metric(attribute.bytes(), RTAX_MTU)?;
+                segment = parse_metric(attribute.bytes(), RTAX_ADVMSS)?;
+            }
             _ => {}
         }
     }
@@ -102,7 +115,20 @@ pub(in super::super) fn parse_hop(
         source,
         router,
         leaves,
+        mtu,
+        segment,
     }))
+}
+
+/// One of the metrics of a route.
+fn parse_metric(metrics: &[u8], kind: u16) -> Result<Option<u32>, DecodeError> {
+    for metric in Attribute::all(metrics) {
+        let metric = metric?;
+        if metric.kind == kind {
+            return metric.u32("RTA_METRICS").map(Some);
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -154,12 +180,17 @@ mod tests {
         };
         #[cfg(target_endian = "little")]
         assert_eq!(parse_way(&bytes, AddressFamily::Ipv4), Ok(way));
-        let routed = [&bytes[..], &[8, 0, 5, 0, 192, 0, 2, 254]].concat();
+        let metrics = [
+            20, 0, 8, 0, 8, 0, 2, 0, 0x78, 5, 0, 0, 8, 0, 8, 0, 0x14, 5, 0, 0,
+        ];
+        let routed = [&bytes[..], &[8, 0, 5, 0, 192, 0, 2, 254], &metrics].concat();
         let hop = NextHop {
             link: 2,
             source: Some("192.0.2.9".parse().unwrap()),
             router: Some("192.0.2.254".parse().unwrap()),
             leaves: true,
+            mtu: Some(1400),
+            segment: Some(1300),
         };
         #[cfg(target_endian = "little")]
         assert_eq!(parse_hop(&routed, AddressFamily::Ipv4), Ok(Some(hop)));
