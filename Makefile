@@ -20,7 +20,7 @@ KERNELS := $(TARGET)/kernels
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-checks bench-failover failover differential lab fuzz drains kernels peers matrix
+.PHONY: help demo test bench bench-checks bench-failover failover differential lab fuzz drains kernels peers matrix packages packages-test pages
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
@@ -35,6 +35,9 @@ help:
 	@echo 'make peers   keepalived and FRR of Debian 13, for the tests: PEERS=target/peers/trixie cargo test --test kernel vrrp'
 	@echo 'make matrix  the tests that need a kernel, and the demonstration, on each of these kernels'
 	@echo 'make drains  1,000 random drains of real servers with clients at work, in the lab (DRAINS=N, SEED=N)'
+	@echo 'make packages  a .deb and a .rpm in target/packages (VERSION=1.2.3)'
+	@echo 'make packages-test  two .deb of the unoptimised programs: installed, upgraded, removed under a systemd in the lab'
+	@echo 'make pages   the manual pages and the schema in docs/ again, after a change of a command line or of docs/configuration.md'
 	@echo 'make fuzz    every fuzz target for a minute (fuzz/README.md)'
 
 demo:
@@ -135,6 +138,33 @@ matrix:
 	@$(CARGO) test --no-run --test kernel --package lvs-director
 	@$(CARGO) test --no-run --test kernel --test tunnel --package realserver
 	@CARGO='$(CARGO)' tests/lab/matrix.sh $(TARGET)/debug $(KERNELS) $(RELEASES)
+
+# Both are made from the same files, with the programs as they are measured.
+VERSION ?= $(shell sed -n '/^\[workspace.package\]/,/^version/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+PACKAGES := $(TARGET)/packages
+
+packages:
+	@$(INSTALL) dpkg rpm binutils $(LINKER)
+	$(say) 'building (the first time takes minutes)'
+	@$(CARGO) build --profile dist --package lvs-director --package realserver --package packaging --bins
+	@packaging/stage.sh $(TARGET)/dist $(PACKAGES)/staged
+	@packaging/rpm/build.sh $(PACKAGES)/staged $(VERSION) $(PACKAGES)
+	@packaging/deb/build.sh $(PACKAGES)/staged $(VERSION) $(PACKAGES)
+	@rm -r $(PACKAGES)/staged
+	@ls -l $(PACKAGES)
+
+packages-test:
+	@$(CHECK) kernel
+	@$(INSTALL) $(LAB_PACKAGES) dpkg binutils $(LINKER)
+	@$(CARGO) build --package lvs-director --package realserver --package packaging --bins
+	@for number in 1 2; do \
+		packaging/stage.sh $(TARGET)/debug $(PACKAGES)/staged && strip $(PACKAGES)/staged/usr/sbin/* && \
+		LEVEL=0 packaging/deb/build.sh $(PACKAGES)/staged 0.0.$$number $(PACKAGES)/$$number.deb || exit 1; \
+	done
+	@PACKAGES=$(PACKAGES) $(CARGO) test --test kernel a_package_is_installed -- --nocapture
+
+pages:
+	@$(CARGO) run --quiet --package packaging -- pages
 
 # Each boot of the lab's kernel plays so many of them: one boot may not take as long as all.
 DRAINS ?= 1000

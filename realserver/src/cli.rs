@@ -117,6 +117,12 @@ struct Options {
     state: PathBuf,
 }
 
+/// The definition of the command line: manual page and completions come from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the program with this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {

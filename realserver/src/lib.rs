@@ -19,4 +19,4 @@ pub mod setting;
 pub mod state;
 pub mod vips;
 
-pub use cli::main;
+pub use cli::{command, main};

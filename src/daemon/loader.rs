@@ -27,6 +27,8 @@ pub(super) struct Loader {
     follower: Mutex<Follower>,
     requests: Mutex<Requests>,
     door: Arc<Door>,
+    /// The number of the last request, for those who wait for requests.
+    asked: watch::Sender<ReloadId>,
 }
 
 #[derive(Default)]
@@ -52,6 +54,7 @@ impl Loader {
             follower: Mutex::new(follower),
             requests: Mutex::default(),
             door: Arc::clone(door),
+            asked: watch::Sender::default(),
         })
     }
 
@@ -60,6 +63,7 @@ impl Loader {
         let mut requests = locked(&self.requests);
         requests.last.0 += 1;
         let asked = requests.last;
+        self.asked.send_replace(asked);
         if !requests.reading {
             let loader = Arc::clone(self);
             let reload = thread::Builder::new().name("reload".to_owned());
@@ -72,6 +76,11 @@ impl Loader {
             }
         }
         asked
+    }
+
+    /// The number of the last request.
+    pub(super) fn asked(&self) -> watch::Receiver<ReloadId> {
+        self.asked.subscribe()
     }
 
     fn read_until_nobody_asks(&self) {

@@ -19,8 +19,8 @@ mod beside;
 mod bulk;
 mod clock;
 mod desk;
-mod door;
 mod doctor;
+mod door;
 mod ending;
 mod exchange;
 mod export;
@@ -45,10 +45,11 @@ mod shell;
 mod since;
 mod state;
 mod status;
+mod supervision;
 #[cfg(feature = "watch")]
 mod top;
 mod vrrp;
 mod web;
 mod why;
 
-pub use args::main;
+pub use args::{command, main};

@@ -27,7 +27,7 @@ use super::exchange::{Exchange, TableEvent, table_events};
 use super::kernel::LocalKernel;
 use super::lan;
 use super::loader::Loader;
-use super::log::{self, Levels};
+use super::log::{self, Levels, LogFormat};
 use super::oneshot::{follow, not_open};
 use super::pair::{self, KeyFile, PairChannel, PeerSender};
 use super::published::Published;
@@ -37,6 +37,7 @@ use super::state::{
     Confirming, Mastership, OwnedFile, Recollection, RememberedFile, RememberedWriter,
     WRITE_INTERVAL, WallTime, take_mastership,
 };
+use super::supervision::Supervision;
 use super::vrrp::{RouterViews, VrrpFollower, VrrpOrders, VrrpThread};
 use super::web;
 use crate::config::Follower;
@@ -46,7 +47,7 @@ use crate::health::{ProbeRequest, RunId, WireId};
 use crate::kernel::Lookout;
 use crate::model::{Config, DirectorSettings, ProbeReport, Recalled, Timestamp, WireNews};
 use crate::probe::{self, WireOrder};
-use crate::system::{keep_memory_small, lock_memory};
+use crate::system::{Pulse, keep_memory_small, lock_memory};
 
 /// Descriptors kept back from probes: sockets, log, state files, control clients.
 const RESERVED_DESCRIPTORS: u64 = 128;
@@ -62,13 +63,14 @@ const LONGEST_END: Duration = Duration::from_secs(10);
 pub(super) struct Options {
     pub(super) release: bool,
     pub(super) level: LevelFilter,
+    pub(super) format: LogFormat,
     pub(super) record: Option<PathBuf>,
 }
 
 /// The command.
 pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
     keep_memory_small();
-    let log = log::start(options.level)
+    let log = log::start(options.level, options.format)
         .map_err(|error| Failure::failed(format!("start the log's thread: {error}")))?;
     // As whoever is elsewhere finds it.
     let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -82,9 +84,7 @@ pub(super) fn run(path: &Path, options: &Options) -> Result<ExitCode, Failure> {
 fn run_until_stopped(path: &Path, options: &Options, levels: Levels) -> Result<ExitCode, Failure> {
     let (runtime, signals) = runtime()?;
     let mut follower = Follower::default();
-    let read = follow(&mut follower, path, true)?;
-    read.log();
-    let config = read.config;
+    let config = first_reading(&mut follower, path)?;
     keep_in_memory(&config.director);
     let door = door(&runtime, &config.director)?;
     let (events, inbox) = channel();
@@ -101,15 +101,15 @@ fn run_until_stopped(path: &Path, options: &Options, levels: Levels) -> Result<E
     };
     let (shell, start, left) = furnish(config, options, (clock, pair.instance), senders)?;
     let published = Arc::clone(&shell.published);
-    let latest = Arc::clone(&published);
     let written = shell.remembered.tried();
-    let (engine, ended) = begin(shell, start, inbox)?;
+    let begun = begin(shell, start, inbox)?;
     virtual_routers.resume(left);
     let orders_to_routers = (virtual_routers.orders(), pair.keys);
     let loader = Loader::new(path, follower, &events, orders_to_routers, &door);
+    let supervision = supervision(begun.pulse, &virtual_routers, &published, &loader);
     let bulk = bulk(&published, virtual_routers.views(), clock)?;
     let desk = with_pages(Desk {
-        published,
+        published: Arc::clone(&published),
         bulk: bulk.clone(),
         routers: virtual_routers.views(),
         channel: pair.channel.view(),
@@ -122,8 +122,8 @@ fn run_until_stopped(path: &Path, options: &Options, levels: Levels) -> Result<E
         clock,
         path: path.to_owned(),
     })?;
-    let over_the_channel = (pair.tables, pair.sender);
-    let exchange = exchange(over_the_channel, &bulk, &latest, &virtual_routers);
+    let tables = (pair.tables, pair.sender);
+    let exchange = exchange(tables, &bulk, &published, &virtual_routers);
     let (room, local) = (room(), LocalSet::new());
     let report = wire_reporter(&events);
     let mut wires = Box::pin(probe::hold_wires(orders, room.wires, report));
@@ -131,25 +131,34 @@ fn run_until_stopped(path: &Path, options: &Options, levels: Levels) -> Result<E
         tokio::select! {
             () = probe::run(requests, room.probes, move || clock.now(), reporter(&events)) => (Ending::Stop, true),
             () = &mut wires => (Ending::Stop, false),
-            () = pair.channel.keep(Arc::clone(&latest)) => (Ending::Stop, true),
+            () = pair.channel.keep(Arc::clone(&published)) => (Ending::Stop, true),
             () = exchange.run() => (Ending::Stop, true),
-            () = lan::listen(&latest, &events) => (Ending::Stop, true),
+            () = lan::listen(&published, &events) => (Ending::Stop, true),
+            () = supervision.keep() => (Ending::Stop, true),
             ending = heed_and_tell(signals, &loader, &door, &bulk) => (ending, true),
-            _ = ended => (Ending::Stop, true),
+            _ = begun.ended => (Ending::Stop, true),
             () = desk::serve(&door, desk) => (Ending::Stop, true),
         }
     });
+    supervision.ends();
     let rest = Rest {
         runtime: &runtime,
         local: &local,
         events,
-        engine,
+        engine: begun.thread,
         wires: holds.then_some(wires),
     };
     let ended = end(ending, options.release, virtual_routers, rest);
     // A thread that reads a password from a disk that hangs must not keep the director.
     runtime.shutdown_background();
     ended
+}
+
+/// The configuration that the director starts with. What is to be said of it goes to the log.
+fn first_reading(follower: &mut Follower, path: &Path) -> Result<Arc<Config>, Failure> {
+    let read = follow(follower, path, true)?;
+    read.log();
+    Ok(read.config)
 }
 
 /// The desk, and the thread that shows browsers what it says.
@@ -245,21 +254,48 @@ fn keep_in_memory(settings: &DirectorSettings) {
     }
 }
 
-/// Starts the engine's thread. The second value is closed when it ends, by a defect, too.
+/// The engine's thread.
+struct Begun {
+    thread: JoinHandle<ExitCode>,
+    /// Closed when it ends, by a defect, too.
+    ended: oneshot::Receiver<()>,
+    pulse: Arc<Pulse>,
+}
+
+/// Starts the engine's thread.
 fn begin(
     shell: Shell<LocalKernel>,
     start: Start,
     inbox: Receiver<Event>,
-) -> Result<(JoinHandle<ExitCode>, oneshot::Receiver<()>), Failure> {
+) -> Result<Begun, Failure> {
+    let pulse = Pulse::begin();
+    let own = Arc::clone(&pulse);
     let (running, ended) = oneshot::channel::<()>();
-    let engine = thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || {
             let _running = running;
+            own.adopt();
             shell.run(Event::Start(Box::new(start)), &inbox)
         })
         .map_err(|error| Failure::failed(format!("start the engine's thread: {error}")))?;
-    Ok((engine, ended))
+    Ok(Begun {
+        thread,
+        ended,
+        pulse,
+    })
+}
+
+/// What systemd hears, of the engine with this pulse and of the others.
+fn supervision(
+    engine: Arc<Pulse>,
+    virtual_routers: &VrrpThread,
+    published: &Arc<Published>,
+    loader: &Arc<Loader>,
+) -> Supervision {
+    let pulses = [("engine", engine), ("vrrp", virtual_routers.pulse())];
+    let views = virtual_routers.views();
+    Supervision::new(pulses, Arc::clone(published), views, loader.asked())
 }
 
 fn virtual_routers(

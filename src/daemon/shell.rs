@@ -28,6 +28,7 @@ use crate::kernel::Lookout;
 use crate::model::{Condition, Object, ServiceKey, Timestamp, Transition};
 use crate::pair::Message;
 use crate::probe::WireOrder;
+use crate::system::{beat, entrusted, rest};
 
 /// The largest number of reports to collect before their changes go to the kernel.
 const MOST_REPORTS: usize = 1024;
@@ -120,6 +121,7 @@ where
 
     /// Hands an event in, and carries out all that follows from it.
     fn handle(&mut self, event: Event) {
+        beat();
         self.news |= !matches!(event, Event::Deadline);
         let ordered = match &event {
             Event::Ordered(command) => Some(command.id),
@@ -137,7 +139,8 @@ where
                 self.hand_in(Event::Deadline, &mut actions);
             }
             while let Some(action) = actions.pop_front() {
-                if let Some(answer) = self.carry_out(action) {
+                // Nobody knows how long the kernel takes, or the disk of the state file.
+                if let Some(answer) = entrusted(|| self.carry_out(action)) {
                     self.hand_in(answer, &mut actions);
                 }
             }
@@ -281,6 +284,7 @@ where
         if patience.is_zero() {
             return Event::Deadline;
         }
+        rest(Some(patience));
         match inbox.recv_timeout(patience) {
             Ok(event) => self.gather(event, inbox),
             Err(RecvTimeoutError::Timeout) => Event::Deadline,

@@ -17,6 +17,7 @@ use nix::sys::time::TimeVal;
 
 use crate::codec::DecodeError;
 use crate::codec::message::{Answer, Incoming, IncomingKind, Refusal, emit_fence, parse_all};
+use crate::system::entrusted;
 
 /// The largest number of messages in one `sendmsg`. With more, a message takes no less time.
 const BATCH: usize = 400;
@@ -274,7 +275,7 @@ impl Netlink {
 
     fn transmit(&self) -> Result<(), NetlinkError> {
         loop {
-            match self.socket.send(&self.send, 0) {
+            match entrusted(|| self.socket.send(&self.send, 0)) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(socket_error("send to netlink", &error)),
@@ -290,7 +291,9 @@ impl Netlink {
             let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(DATAGRAMS, None);
             let chunks = self.receive.chunks_exact_mut(RECEIVE_BUFFER);
             let mut buffers: Vec<_> = chunks.map(|chunk| [IoSliceMut::new(chunk)]).collect();
-            match recvmmsg(fd, &mut headers, buffers.iter_mut(), flags, None) {
+            let received =
+                entrusted(|| recvmmsg(fd, &mut headers, buffers.iter_mut(), flags, None));
+            match received {
                 Ok(messages) => {
                     for message in messages {
                         if message.flags.contains(MsgFlags::MSG_TRUNC) {

@@ -218,6 +218,78 @@ impl Transition {
     }
 }
 
+impl Object {
+    /// The word for what it is.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Director => "director",
+            Self::Configuration => "configuration",
+            Self::Ipvs => "ipvs",
+            Self::Service(_) => "service",
+            Self::Pool(_) => "pool",
+            Self::Server(..) => "server",
+            Self::Check(..) => "check",
+            Self::Host => "host",
+            Self::StateFile => "state-file",
+            Self::Peer => "peer",
+        }
+    }
+}
+
+impl Condition {
+    /// The word for it.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Standing(standing) => standing.word(),
+            Self::Absent => "absent",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Right => "right",
+            Self::Drifted => "drifted",
+            Self::Refused => "refused",
+            Self::Outdated => "outdated",
+            Self::Foreign => "foreign",
+            Self::Ordered(_) => "ordered",
+            Self::Draining => "draining",
+            Self::Drained => "drained",
+            Self::StartsSlowly => "starts-slowly",
+            Self::NotChecked => "not-checked",
+            Self::NotSupported => "not-supported",
+            Self::NoOpinion => "no-opinion",
+            Self::Short => "short",
+            Self::QuorumLost => "quorum-lost",
+            Self::HeldServe => "held-serve",
+            Self::Warned => "warned",
+            Self::Follows => "follows",
+            Self::Differs => "differs",
+        }
+    }
+}
+
+impl Transition {
+    /// One word for its kind, for programs that read the log: `server-down`, `pool-short`, `configuration-refused`.
+    #[must_use]
+    pub fn event(&self) -> String {
+        format!("{}-{}", self.object.word(), self.to.word())
+    }
+
+    /// The real server it concerns, if it concerns one.
+    #[must_use]
+    pub const fn server(&self) -> Option<&ServerKey> {
+        match &self.object {
+            Object::Server(_, server) | Object::Check(_, server) => Some(server),
+            Object::Director
+            | Object::Configuration
+            | Object::Ipvs
+            | Object::Service(_)
+            | Object::Pool(_)
+            | Object::Host
+            | Object::StateFile
+            | Object::Peer => None,
+        }
+    }
+}
+
 impl fmt::Display for Effect {
     /// `weight 10 -> removed`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

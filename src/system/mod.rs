@@ -13,10 +13,13 @@ mod lock;
 mod memory;
 mod names;
 #[cfg(feature = "daemon")]
+mod notify;
+#[cfg(feature = "daemon")]
 mod pattern;
 #[cfg(feature = "daemon")]
 mod poll;
 mod processes;
+mod pulse;
 mod reader;
 mod socket;
 #[cfg(feature = "daemon")]
@@ -43,10 +46,13 @@ pub use memory::lock_memory;
 pub use memory::{bring_memory_in, keep_memory_small};
 pub use names::{Names, Resolver, host_address, port_name, port_number};
 #[cfg(feature = "daemon")]
+pub use notify::{Notifier, monotonic_moment, watchdog_period};
+#[cfg(feature = "daemon")]
 pub use pattern::matching;
 #[cfg(feature = "daemon")]
 pub use poll::{Happened, Poll};
 pub use processes::{capabilities, most_open_files, runs};
+pub use pulse::{Pulse, beat, entrusted, rest};
 pub use reader::{Reader, print};
 pub use socket::{acknowledge_with_data, disconnect, peer_groups, unacknowledged};
 #[cfg(feature = "daemon")]

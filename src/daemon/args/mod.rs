@@ -20,11 +20,15 @@ use self::orders::{Disabling, Draining, Enabling, Weighing};
 use self::whom::Director;
 use super::export::Language;
 use super::import::Import;
-use super::say::{complain, heard};
+use super::log::LogFormat;
+use super::say::{complain, heard, say};
 use super::{ask, doctor, export, oneshot, replay, run};
 
 /// The configuration file when the command line names none.
 pub(super) const DEFAULT_FILE: &str = "/etc/lvs-director/director.yaml";
+
+/// Made from `docs/configuration.md` by the crate `packaging`.
+const SCHEMA: &str = include_str!("../../../docs/director.schema.json");
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -83,6 +87,8 @@ enum Command {
     /// Print a file of keepalived, ldirectord, ipvsadm, HAProxy, or a script as realserver.sh, as a configuration file. What is to be
     /// said about its lines goes to standard error
     Import(Import),
+    /// Print the JSON Schema of the configuration, for editors: keys, values, and what they mean
+    Schema,
     /// Play a recording again without a kernel, and print what the director logged then. Exit with 1 when this director
     /// acts differently
     Replay {
@@ -146,6 +152,9 @@ struct Run {
     /// Log messages of this level and above (the environment variable `RUST_LOG` can choose by module)
     #[arg(long, value_enum, default_value_t = LogLevel::Info)]
     log_level: LogLevel,
+    /// How the log is written
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
+    log_format: LogFormat,
     /// Write every event and its result to this new file, for director replay
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -156,6 +165,7 @@ impl Run {
         let options = run::Options {
             release: self.release,
             level: self.log_level.into(),
+            format: self.log_format,
             record: self.record,
         };
         run::run(self.file.path(), &options)
@@ -197,6 +207,12 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
+/// The definition of the command line: manual page and completions come from it.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
 /// The program `director`, given its command line with its own name in front.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -231,6 +247,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         Command::Apply { file } => oneshot::apply(file.path()),
         Command::Run(run) => run.carry_out(),
         Command::Import(import) => import.carry_out(),
+        Command::Schema => say(SCHEMA).map(|_| ExitCode::SUCCESS),
         Command::Replay { file } => replay::replay(&file),
         Command::Status(asked) => asked.carry_out(),
         Command::Why(asked) => asked.carry_out(),

@@ -4,69 +4,75 @@
 //! A thread that logs never waits and never fails. Lines go to a bounded [`spool`]; a thread of its own writes them.
 //! While nobody reads the log, or its disk is full, lines are lost. When the log works again, it says how many.
 
+mod layout;
 mod levels;
+mod outlet;
 mod spool;
 
-use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::errno::Errno;
+use clap::ValueEnum;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::format::{DefaultFields, Format, Full, Writer};
-use tracing_subscriber::fmt::time::FormatTime;
-use tracing_subscriber::fmt::{FormatEvent, MakeWriter, SubscriberBuilder};
-use tracing_subscriber::{EnvFilter, Registry};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::clock::Clock;
 use crate::model::{Severity, Transition};
+use layout::{Entry, Layout, Reading};
 pub(super) use levels::Levels;
+use outlet::Outlet;
 use spool::Spool;
 
 /// How long the end of the director waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Where lines go, before it is known which ones.
-type Builder<T> = SubscriberBuilder<DefaultFields, Format<Full, T>, LevelFilter, Lines>;
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// journal when standard error is connected to systemd's journal, otherwise text
+    Auto,
+    /// Lines for people. They begin with the time, except under systemd, which notes it itself
+    Text,
+    /// One JSON object on a line: time, level, message, and for a transition all that it says
+    Json,
+    /// Entries for systemd's journal, with the fields SERVICE, SERVER, EVENT and TRANSITION
+    Journal,
+}
 
-/// Starts logging at this level. Under systemd lines have no time, because systemd notes it itself. When the returned
-/// value is dropped, the log tries to write its last lines, and ends.
-pub(super) fn start(level: LevelFilter) -> io::Result<Log> {
+/// Starts logging at this level. When the returned value is dropped, the log tries to write its last lines, and ends.
+pub(super) fn start(level: LevelFilter, format: LogFormat) -> io::Result<Log> {
     let spool = Arc::new(Spool::default());
-    spool::start(Arc::clone(&spool), StandardError)?;
+    let (layout, outlet) = Outlet::open(format);
+    spool::start(Arc::clone(&spool), outlet, layout)?;
     let (filter, wrong) = filter(level);
-    let builder = tracing_subscriber::fmt()
-        .with_writer(Lines(Arc::clone(&spool)))
-        .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
-        // Such an error would go to standard error by a path that can wait and fail.
-        .log_internal_errors(false);
-    let levels = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        begin(builder.without_time(), filter)
-    } else {
-        begin(builder.with_timer(SinceStart::now()), filter)
+    let now = filter.to_string();
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = Lines {
+        spool: Arc::clone(&spool),
+        layout,
     };
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .init();
     if let Some(wrong) = wrong {
         tracing::warn!("RUST_LOG is not used: {wrong}");
     }
     tell_defects();
-    Ok(Log { spool, levels })
+    let levels = Levels::new(now, move |filter| replaced(handle.reload(filter)));
+    Ok(Log {
+        spool,
+        levels,
+        layout,
+    })
 }
 
-/// From now on lines go where this says, as far as the filter lets them.
-fn begin<T>(builder: Builder<T>, filter: EnvFilter) -> Levels
-where
-    Format<Full, T>: FormatEvent<Registry, DefaultFields>,
-    T: Send + Sync + 'static,
-{
-    let now = filter.to_string();
-    let builder = builder.with_env_filter(filter).with_filter_reloading();
-    let handle = builder.reload_handle();
-    builder.init();
-    Levels::new(now, move |filter| replaced(handle.reload(filter)))
-}
-
-fn replaced(done: Result<(), tracing_subscriber::reload::Error>) -> Result<(), String> {
+fn replaced(done: Result<(), reload::Error>) -> Result<(), String> {
     done.map_err(|error| format!("change the log's level: {error}"))
 }
 
@@ -96,10 +102,29 @@ fn tell_defects() {
 
 /// Logs a transition at the level of its severity.
 pub(super) fn tell(transition: &Transition) {
+    let service = transition.service().map(tracing::field::display);
+    let server = transition.server().map(tracing::field::display);
+    let event = transition.event();
+    let whole = tracing::field::display(Whole(transition));
     match transition.severity() {
-        Severity::Info => tracing::info!("{transition}"),
-        Severity::Warning => tracing::warn!("{transition}"),
-        Severity::Error => tracing::error!("{transition}"),
+        Severity::Info => {
+            tracing::info!(service, server, event, transition = whole, "{transition}");
+        }
+        Severity::Warning => {
+            tracing::warn!(service, server, event, transition = whole, "{transition}");
+        }
+        Severity::Error => {
+            tracing::error!(service, server, event, transition = whole, "{transition}");
+        }
+    }
+}
+
+/// A transition as JSON.
+struct Whole<'t>(&'t Transition);
+
+impl std::fmt::Display for Whole<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(self.0).map_err(|_| std::fmt::Error)?)
     }
 }
 
@@ -107,6 +132,7 @@ pub(super) fn tell(transition: &Transition) {
 pub(super) struct Log {
     spool: Arc<Spool>,
     levels: Levels,
+    layout: Layout,
 }
 
 impl Log {
@@ -115,9 +141,22 @@ impl Log {
         self.levels.clone()
     }
 
-    /// Logs a line unchanged, at every level: why the director ends.
+    /// Logs a message at every level: why the director ends. As text it has neither time nor level before it.
     pub(super) fn line(&self, text: &str) {
-        self.spool.push(format!("{text}\n").into_bytes());
+        let line = match self.layout {
+            Layout::Text { .. } => format!("{text}\n").into_bytes(),
+            Layout::Json | Layout::Journal => {
+                let (level, message) = (Level::ERROR, text.to_owned());
+                let fields = Vec::new();
+                let entry = Entry {
+                    level,
+                    message,
+                    fields,
+                };
+                self.layout.write(Clock::since_1970(), &entry)
+            }
+        };
+        self.spool.push(line);
     }
 }
 
@@ -128,68 +167,18 @@ impl Drop for Log {
     }
 }
 
-/// Gives lines to the spool. Each event is one write, and one line.
-struct Lines(Arc<Spool>);
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        self
-    }
+/// Gives entries to the spool.
+struct Lines {
+    spool: Arc<Spool>,
+    layout: Layout,
 }
 
-impl Write for &Lines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.push(line.to_vec());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Standard error without its lock: others would wait for the lock while a write hangs.
-struct StandardError;
-
-impl Write for StandardError {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match nix::unistd::write(io::stderr(), bytes) {
-            // Another process with the same terminal or pipe made it non-blocking.
-            Err(Errno::EAGAIN) => {
-                pause();
-                Err(io::ErrorKind::Interrupted.into())
-            }
-            written => Ok(written?),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the log's own thread, which nobody waits for"
-)]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(20));
-}
-
-/// Seconds since the start, to the millisecond.
-struct SinceStart(Instant);
-
-impl SinceStart {
-    #[expect(clippy::disallowed_methods, reason = "the rim's clock, for the log")]
-    fn now() -> Self {
-        Self(Instant::now())
-    }
-}
-
-impl FormatTime for SinceStart {
-    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
-        write!(out, "{:>9.3}s", self.0.elapsed().as_secs_f64())
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut reading = Reading::new(self.layout);
+        event.record(&mut reading);
+        let entry = reading.entry(*event.metadata().level());
+        self.spool
+            .push(self.layout.write(Clock::since_1970(), &entry));
     }
 }

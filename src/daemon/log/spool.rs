@@ -8,7 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use tracing::Level;
 
+use super::layout::{Entry, Layout};
+use crate::daemon::clock::Clock;
 use crate::system::errno_name;
 
 /// At most this many lines wait.
@@ -86,9 +89,13 @@ impl Spool {
 }
 
 /// Starts the thread that writes the spool's lines to `out`.
-pub(super) fn start(spool: Arc<Spool>, out: impl Write + Send + 'static) -> io::Result<()> {
+pub(super) fn start(
+    spool: Arc<Spool>,
+    out: impl Write + Send + 'static,
+    layout: Layout,
+) -> io::Result<()> {
     let run = move || {
-        let mut pen = Pen::new(out);
+        let mut pen = Pen::new(out, layout);
         loop {
             let batch = spool.next();
             batch.lines.iter().for_each(|line| pen.line(line));
@@ -107,6 +114,7 @@ pub(super) fn start(spool: Arc<Spool>, out: impl Write + Send + 'static) -> io::
 /// Writes whole lines, and reports how many it could not write.
 struct Pen<W> {
     out: W,
+    layout: Layout,
     /// Lines that were not written, and that the log has not reported yet.
     lost: u64,
     why: String,
@@ -115,9 +123,10 @@ struct Pen<W> {
 }
 
 impl<W: Write> Pen<W> {
-    const fn new(out: W) -> Self {
+    const fn new(out: W, layout: Layout) -> Self {
         Self {
             out,
+            layout,
             lost: 0,
             why: String::new(),
             torn: false,
@@ -150,8 +159,12 @@ impl<W: Write> Pen<W> {
         }
         let (lost, why) = (self.lost, &self.why);
         let lines = if lost == 1 { "line was" } else { "lines were" };
-        let line = format!(" WARN {lost} log {lines} lost: {why}\n");
-        self.write(line.as_bytes())?;
+        let entry = Entry {
+            level: Level::WARN,
+            message: format!("{lost} log {lines} lost: {why}"),
+            fields: Vec::new(),
+        };
+        self.write(&self.layout.write(Clock::since_1970(), &entry))?;
         self.lost = 0;
         Ok(())
     }
@@ -194,10 +207,14 @@ mod tests {
 
     /// Longer than anything takes that works.
     const PATIENCE: Duration = Duration::from_secs(60);
+    const TEXT: Layout = Layout::Text {
+        time: false,
+        colour: false,
+    };
 
     fn started(out: impl Write + Send + 'static) -> Arc<Spool> {
         let spool = Arc::new(Spool::default());
-        start(Arc::clone(&spool), out).unwrap();
+        start(Arc::clone(&spool), out, TEXT).unwrap();
         spool
     }
 

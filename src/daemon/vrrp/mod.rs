@@ -36,7 +36,7 @@ use crate::engine::Engine;
 use crate::model::{
     Config, ConfiguredRouter, RealTimePriority, ServiceKey, Timestamp, TrackedObject,
 };
-use crate::system::go_first;
+use crate::system::{Pulse, go_first};
 use crate::vrrp::Reading;
 
 /// What the rest of the program wants of the thread.
@@ -197,6 +197,7 @@ pub(super) struct VrrpThread {
     orders: VrrpOrders,
     views: RouterViews,
     thread: JoinHandle<()>,
+    pulse: Arc<Pulse>,
 }
 
 impl VrrpThread {
@@ -216,9 +217,12 @@ impl VrrpThread {
         let inbox = (inbox, Arc::clone(&bell));
         let watch = Watch::new(members, secrets, clock, inbox, views.clone(), tell);
         let real_time = config.director.real_time;
+        let pulse = Pulse::begin();
+        let own = Arc::clone(&pulse);
         let thread = thread::Builder::new()
             .name("vrrp".to_owned())
             .spawn(move || {
+                own.adopt();
                 run_first(real_time);
                 watch.run();
             })?;
@@ -227,12 +231,18 @@ impl VrrpThread {
             orders,
             views,
             thread,
+            pulse,
         })
     }
 
     /// For those who give orders.
     pub(super) fn orders(&self) -> VrrpOrders {
         self.orders.clone()
+    }
+
+    /// Its sign of life.
+    pub(super) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// For the engine's shell. What is tracked is looked at from now on.

@@ -90,6 +90,12 @@ impl RouterViews {
         }
     }
 
+    /// What each is here: its name and its state.
+    pub(in crate::daemon) fn states(&self) -> Vec<(Box<str>, State)> {
+        let views = self.0.load();
+        views.iter().map(|it| (it.name.clone(), it.state)).collect()
+    }
+
     /// Whether this host takes part, and is master of nothing.
     pub(in crate::daemon) fn follows(&self) -> bool {
         let views = self.0.load();

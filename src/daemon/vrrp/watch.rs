@@ -22,6 +22,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::state::Mastership;
 use crate::kernel::{Monitor, Route};
 use crate::model::{ConfiguredRouter, HostEvent, Timestamp, TrackedObject};
+use crate::system::{beat, rest};
 use crate::vrrp::{Event, Reading, State};
 
 /// What is known of objects that are tracked.
@@ -134,7 +135,9 @@ impl Watch {
     fn is_over_after(&mut self, patience: Option<Duration>) -> bool {
         let mut bell = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
         // A signal wakes as well.
+        rest(patience);
         let _ = ppoll(&mut bell, patience.map(TimeSpec::from_duration), None);
+        beat();
         let _ = self.bell.read();
         loop {
             match self.orders.try_recv() {
@@ -463,7 +466,7 @@ impl Watch {
     fn wait(&mut self) -> Woken {
         let now = self.fresh.take().unwrap_or_else(|| self.clock.now());
         let deadline = self.members.iter().filter_map(Member::deadline).min();
-        let patience = deadline.map(|at| TimeSpec::from_duration(at.since(now)));
+        let patience = deadline.map(|at| at.since(now));
         let monitor = self.monitor.iter().map(|monitor| monitor.as_fd());
         let sockets = self.members.iter().flat_map(Member::descriptors);
         let all = [self.bell.as_fd()]
@@ -472,7 +475,9 @@ impl Watch {
             .chain(sockets);
         let mut all: Vec<PollFd<'_>> = all.map(|it| PollFd::new(it, PollFlags::POLLIN)).collect();
         // A signal wakes as well.
-        let _ = ppoll(&mut all, patience, None);
+        rest(patience);
+        let _ = ppoll(&mut all, patience.map(TimeSpec::from_duration), None);
+        beat();
         let answers = all.iter().map(|it| it.any().unwrap_or(true));
         let answers: Vec<bool> = answers.collect();
         let mut answers = answers.into_iter();

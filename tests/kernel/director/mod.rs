@@ -47,6 +47,7 @@ mod slow_start;
 mod smtp;
 mod state;
 mod sync;
+mod systemd;
 mod talk;
 mod tls;
 mod tripwire;
@@ -132,6 +133,7 @@ pub(crate) fn tests() -> Vec<Test> {
         way::tests(),
         state::tests(),
         sync::tests(),
+        systemd::tests(),
         log::tests(),
         recording::tests(),
         foretold::tests(),

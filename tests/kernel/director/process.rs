@@ -109,6 +109,14 @@ pub(super) struct Said {
     pub(super) err: String,
 }
 
+impl Said {
+    /// Its output, when it has succeeded.
+    pub(super) fn succeeds(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+}
+
 /// Runs a program on a host to its end.
 pub(super) fn said(host: &Host, program: &mut Command) -> Said {
     host.adopt(program);
