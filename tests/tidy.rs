@@ -38,7 +38,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
         &["model", "codec", "health", "system", "kernel", "net"],
     ),
     ("control", &["model", "engine", "system"]),
-    ("web", &["model", "control"]),
+    ("web", &["model", "codec", "system", "control"]),
 ];
 
 /// The modules that do no I/O, read no clock and are not async.

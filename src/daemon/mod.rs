@@ -34,6 +34,7 @@ mod log;
 mod oneshot;
 mod order;
 mod pair;
+mod password;
 mod pick;
 mod published;
 mod recorder;

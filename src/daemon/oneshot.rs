@@ -24,12 +24,13 @@ use crate::control::ControlSocket;
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::engine::{count, steps};
 use crate::kernel::{Ipvs, OpenError};
-use crate::model::{AllUp, Config, IpvsTable, Orders, Role, ServiceKey};
+use crate::model::{AllUp, Config, IpvsTable, Orders, Role, ServiceKey, WebListener};
 use crate::plan::{
     Change, HostTarget, Outcome, Rule, Target, carry_out, desired, desired_host, diff, diff_host,
     empty_service,
 };
 use crate::system::{FileCause, is_readable_by_all, read_limited};
+use crate::web::{Certificate, read_users};
 
 /// Reads and checks a configuration file. Diagnostics for a terminal may have colours.
 pub(super) fn load(path: &Path, color: bool) -> Result<Config, Failure> {
@@ -166,6 +167,7 @@ fn warn_of_secrets(config: &Config) {
             "director: note: {why}; a virtual router without its secret takes no part"
         )));
     }
+    warn_of_web(&config.web);
     let Some(peer) = &config.peer else {
         return;
     };
@@ -179,6 +181,33 @@ fn warn_of_secrets(config: &Config) {
         complain(&printable(&format!(
             "director: note: peer: {why}; without it each director serves alone"
         )));
+    }
+}
+
+/// Warns of the files of status pages.
+fn warn_of_web(listeners: &[WebListener]) {
+    let note = |text: &str| complain(&printable(&format!("director: {text}")));
+    for listener in listeners {
+        let at = listener.listen;
+        let keys = listener.tls.iter().map(|it| &*it.key);
+        for file in keys.chain(listener.users_file.as_deref()) {
+            if is_readable_by_all(file) {
+                let file = file.display();
+                note(&format!(
+                    "warning: everybody on this host can read {file}; it has a secret of the status page: chmod o-r"
+                ));
+            }
+        }
+        if let Some(Err(why)) = listener.users_file.as_deref().map(read_users) {
+            note(&format!(
+                "note: web: {why}; nobody can log in at {at} until director password has made it"
+            ));
+        }
+        if let Some(Err(why)) = listener.tls.as_ref().map(Certificate::read) {
+            note(&format!(
+                "note: web: {why}; there is no page at {at} without its certificate"
+            ));
+        }
     }
 }
 

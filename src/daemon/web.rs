@@ -24,7 +24,7 @@ use super::status::told;
 use crate::control::{Carried, Status, Told};
 use crate::model::{OrderFor, WebListener};
 use crate::system::step_back;
-use crate::web::{self, Board, Limits, Site, Source, Waiting, acceptor};
+use crate::web::{self, Board, Certificate, Limits, Site, Source, Waiting};
 
 /// So many clients may wait to be accepted.
 const BACKLOG: u32 = 256;
@@ -147,13 +147,13 @@ impl Listeners {
     }
 
     fn open_one(&self, listener: &WebListener) -> Result<Open, String> {
-        let tls = listener.tls.as_ref().map(acceptor).transpose();
+        let tls = listener.tls.as_ref().map(Certificate::read).transpose();
         let tls = tls.map_err(|error| error.to_string())?;
         let socket = listen(listener.listen).map_err(|error| format!("listen: {error}"))?;
-        let router = Site::new(listener.clone(), Arc::clone(&self.board)).router();
+        let site = Site::new(listener.clone(), Arc::clone(&self.board));
         Ok(Open {
             listener: listener.clone(),
-            task: spawn_local(web::serve(socket, tls, router, Limits::default())),
+            task: spawn_local(web::run(socket, tls, site, Limits::default())),
         })
     }
 

@@ -19,6 +19,9 @@ pub struct DrainTerms {
 }
 
 impl DrainTerms {
+    /// The longest deadline of a drain that an operator orders, in seconds: 30 days.
+    pub const LONGEST_DEADLINE: u64 = 2_592_000;
+
     /// The terms for a server that leaves the configuration, when nothing is written.
     pub const LEAVING: Self = Self {
         deadline: Some(Duration::from_hours(1)),

@@ -21,6 +21,8 @@ mod poll;
 mod processes;
 mod pulse;
 mod reader;
+#[cfg(feature = "daemon")]
+mod secret;
 mod socket;
 #[cfg(feature = "daemon")]
 mod synchronised;
@@ -54,6 +56,8 @@ pub use poll::{Happened, Poll};
 pub use processes::{capabilities, most_open_files, runs};
 pub use pulse::{Pulse, beat, entrusted, rest};
 pub use reader::{Reader, print};
+#[cfg(feature = "daemon")]
+pub use secret::ask_without_echo;
 pub use socket::{acknowledge_with_data, disconnect, peer_groups, unacknowledged};
 #[cfg(feature = "daemon")]
 pub use synchronised::clock_is_synchronised;

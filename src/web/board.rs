@@ -72,8 +72,8 @@ impl Look {
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "how old a page is, only the rim can say"
+    reason = "how old a page or a session is, only the rim can say"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

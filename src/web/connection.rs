@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -17,7 +19,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+
+use super::tls::Certificate;
+
+/// Who has connected. It is an extension of each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client(pub(super) SocketAddr);
+
+impl Default for Client {
+    /// Nobody: a request that came by no connection.
+    fn default() -> Self {
+        Self(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))
+    }
+}
 
 /// What one listener takes.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +63,9 @@ const LONGEST_HEAD: usize = 16 << 10;
 const REST: Duration = Duration::from_millis(100);
 
 /// Answers everybody who connects, for ever. All connections end when this is dropped.
-pub async fn serve(
+pub(super) async fn serve(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Certificate>>,
     router: Router,
     limits: Limits,
 ) {
@@ -67,21 +81,23 @@ pub async fn serve(
         if open.len() >= limits.connections {
             continue;
         }
-        let Some(place) = guests.admit(peer.ip(), limits.of_one) else {
+        let Some(place) = guests.admit(network(peer.ip()), limits.of_one) else {
             continue;
         };
         let (tls, router) = (tls.clone(), router.clone());
+        let client = Client(peer);
         open.spawn(async move {
             let _place = place;
             // What goes wrong with one connection is its client's to find out.
-            let _ = attend(stream, tls, router, limits).await;
+            let _ = attend(stream, client, tls, router, limits).await;
         });
     }
 }
 
 async fn attend(
     stream: TcpStream,
-    tls: Option<TlsAcceptor>,
+    client: Client,
+    tls: Option<Arc<Certificate>>,
     router: Router,
     limits: Limits,
 ) -> io::Result<()> {
@@ -89,35 +105,49 @@ async fn attend(
     let patience = u32::try_from(limits.to_take.as_millis()).unwrap_or(u32::MAX);
     setsockopt(&stream.as_fd(), sockopt::TcpUserTimeout, &patience)?;
     match tls {
-        None => talk(stream, router, limits).await,
+        None => talk(stream, client, router, limits).await,
         Some(tls) => {
-            let stream = timeout(limits.to_ask, tls.accept(stream)).await??;
-            talk(stream, router, limits).await
+            let stream = timeout(limits.to_ask, tls.acceptor().accept(stream)).await??;
+            talk(stream, client, router, limits).await
         }
     }
 }
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    client: Client,
     router: Router,
     limits: Limits,
 ) -> io::Result<()> {
+    let router = TowerToHyperService::new(router);
+    let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(client);
+        router.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.to_ask)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), answer)
         .await;
     served.map_err(io::Error::other)
 }
 
-/// How many connections each address has.
+/// What counts as one client: who has one IPv6 address has the 2^64 of its network.
+pub(super) fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+    }
+}
+
+/// How many connections each address has, or how many of something else.
 #[derive(Clone, Default)]
-struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(super) struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 impl Guests {
-    /// A place for a connection of this address; `None` when it has so many.
-    fn admit(&self, address: IpAddr, most: usize) -> Option<Place> {
+    /// A place for one more of this address; `None` when it has so many.
+    pub(super) fn admit(&self, address: IpAddr, most: usize) -> Option<Place> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= most {
@@ -131,8 +161,8 @@ impl Guests {
     }
 }
 
-/// One connection of an address.
-struct Place {
+/// One of those of an address.
+pub(super) struct Place {
     guests: Guests,
     address: IpAddr,
 }

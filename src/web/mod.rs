@@ -4,8 +4,15 @@
 //! It shows what [`Source`] says, and changes nothing but by [`Source::order`]. All readers share what was made last
 //! ([`Board`]): a hundred of them cost as much as one.
 
+mod access;
+mod act;
+mod api;
 mod board;
+mod body;
 mod connection;
+mod follow;
+mod large;
+mod orders;
 mod page;
 mod site;
 mod source;
@@ -13,8 +20,11 @@ mod source;
 mod tests;
 mod tls;
 
+pub use access::{
+    Unfit, Users, WrongLine, basic, cookie, needs_no_dns, read_users, user_line, with_line,
+};
 pub use board::Board;
-pub use connection::{Limits, serve};
-pub use site::Site;
+pub use connection::Limits;
+pub use site::{Site, run};
 pub use source::{Source, Waiting};
-pub use tls::{TlsError, acceptor};
+pub use tls::{Certificate, TlsError};

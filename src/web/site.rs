@@ -4,15 +4,19 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use tokio::net::TcpListener;
 
+use super::access::{self, Gate};
 use super::board::{Board, Look};
-use super::page;
+use super::connection::{Limits, serve};
+use super::source::Source;
+use super::tls::Certificate;
+use super::{act, api, large, page};
 use crate::model::WebListener;
 
 /// A listener as configured, and what it shows.
@@ -20,6 +24,28 @@ use crate::model::WebListener;
 pub struct Site {
     listener: Arc<WebListener>,
     board: Arc<Board>,
+    gate: Option<Arc<Gate>>,
+}
+
+/// Shows a site to everybody who connects, and follows the files that it reads. It never ends.
+pub async fn run(socket: TcpListener, tls: Option<Certificate>, site: Site, limits: Limits) {
+    let tls = tls.map(Arc::new);
+    let (gate, certificate) = (site.gate.clone(), tls.clone());
+    let users = async {
+        if let Some(gate) = gate {
+            gate.follow().await;
+        }
+    };
+    let certificate = async {
+        if let Some(certificate) = certificate {
+            certificate.follow().await;
+        }
+    };
+    tokio::join!(
+        serve(socket, tls, site.router(), limits),
+        users,
+        certificate
+    );
 }
 
 /// What a browser may load, and from where: from this site alone.
@@ -27,64 +53,143 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 impl Site {
-    /// What is at this listener.
+    /// What is at this listener. It reads the file with the users.
     #[must_use]
     pub fn new(listener: WebListener, board: Arc<Board>) -> Self {
         Self {
+            gate: Gate::of(&listener).map(Arc::new),
             listener: Arc::new(listener),
             board,
         }
     }
 
+    pub(super) fn listener(&self) -> &WebListener {
+        &self.listener
+    }
+
+    /// The door, where there are users.
+    pub(super) const fn gate(&self) -> Option<&Arc<Gate>> {
+        self.gate.as_ref()
+    }
+
+    pub(super) fn source(&self) -> &dyn Source {
+        &**self.board.source()
+    }
+
     /// Its answers by path.
-    pub fn router(self) -> Router {
+    pub(super) fn router(self) -> Router {
         let (path, prefix) = (self.listener.path.to_string(), self.listener.path.prefix());
         let inside = Router::new()
             .route(&path, get(status_page))
             .route(&format!("{prefix}/style.css"), get(page::style))
-            .route(&format!("{prefix}/api/v1/status"), get(status_json))
-            .layer(from_fn_with_state(self.clone(), admit));
+            .merge(access::routes(&self))
+            .merge(act::routes(prefix))
+            .merge(api::routes(prefix));
         let open = Router::new()
             .route("/healthz", get(alive))
             .route("/readyz", get(ready));
-        open.merge(inside).layer(from_fn(guard)).with_state(self)
+        let all = open.merge(inside).fallback(async || Refused::NotFound);
+        // What is asked first is the last of them.
+        all.layer(from_fn_with_state(large::Places::default(), large::bound))
+            .layer(from_fn_with_state(self.clone(), access::admit))
+            .layer(from_fn_with_state(self.clone(), api::explain))
+            .layer(from_fn(guard))
+            .with_state(self)
     }
 
-    fn look(&self) -> Result<Arc<Look>, Refused> {
+    pub(super) fn look(&self) -> Result<Arc<Look>, Refused> {
         self.board.look().ok_or(Refused::Starting)
     }
 }
 
 /// Why there is no answer to a request.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error("the director is starting, and knows nothing yet; ask again in a moment")]
     Starting,
     #[error("log in first")]
     Unknown,
+    #[error("too many wrong passwords came from your address; try again in a few seconds")]
+    TooOften,
+    #[error("too many people log in at this moment; try again in a few seconds")]
+    Busy,
+    #[error("too many large answers are being read at this moment; try again in a few seconds")]
+    TooManyLarge,
+    #[error("a request names one host, in Host")]
+    Host,
+    #[error(
+        "this listener has no users, so it answers only to an IP address or localhost; ask for that, or configure \
+         users_file"
+    )]
+    Rebound,
+    #[error(
+        "this request was made by a page from elsewhere, or by a form that is too old; load the page again"
+    )]
+    Elsewhere,
+    #[error(
+        "forms are taken from a browser that has logged in by the login page; programs use the JSON API"
+    )]
+    NoSession,
+    #[error(
+        "nothing can be changed here: the configuration has no actions: true for this listener"
+    )]
+    NoActions,
+    #[error("there is nothing here")]
+    NotFound,
+    #[error("there is no {0}")]
+    Missing(&'static str),
+    #[error("{0}")]
+    Wrong(String),
+    #[error("{0}")]
+    Form(String),
+    #[error("the body is not what is wanted: {0}")]
+    Json(String),
+    #[error("the body must be JSON, with content-type: application/json")]
+    NotJson,
+    #[error("a body is complete, and has 64 KiB at most")]
+    TooLarge,
+    #[error("the body did not come in time")]
+    TooSlow,
+    #[error("{0}")]
+    Order(String),
+    #[error("the order was handed in, and its outcome is not known yet; look at the status")]
+    OrderLate,
     #[error("the kernel is not as it should be for {0} virtual services")]
     NotReady(usize),
     #[error("the page could not be made: {0}")]
     Unmade(askama::Error),
 }
 
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let code = match self {
-            Self::Starting | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+impl Refused {
+    pub(super) const fn code(&self) -> StatusCode {
+        match self {
+            Self::Starting | Self::NotReady(_) | Self::Busy | Self::TooManyLarge => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Unknown => StatusCode::UNAUTHORIZED,
+            Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            Self::Host | Self::Wrong(_) | Self::Form(_) | Self::Json(_) => StatusCode::BAD_REQUEST,
+            Self::Rebound => StatusCode::MISDIRECTED_REQUEST,
+            Self::Elsewhere | Self::NoSession | Self::NoActions => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Order(_) => StatusCode::CONFLICT,
+            Self::OrderLate => StatusCode::GATEWAY_TIMEOUT,
             Self::Unmade(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (code, format!("{self}\n")).into_response()
+        }
     }
 }
 
-/// Only who has logged in gets further, where there are users.
-async fn admit(State(site): State<Site>, request: Request, next: Next) -> Response {
-    if site.listener.users_file.is_some() {
-        return Refused::Unknown.into_response();
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut headers = HeaderMap::new();
+        if matches!(self, Self::TooOften | Self::Busy | Self::TooManyLarge) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        (self.code(), headers, format!("{self}\n")).into_response()
     }
-    next.run(request).await
 }
 
 /// The headers of every answer.
@@ -95,7 +200,8 @@ async fn guard(request: Request, next: Next) -> Response {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Under no-referrer a browser says no origin with its own forms, and they would look as if from elsewhere.
+        (header::REFERRER_POLICY, "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -109,11 +215,6 @@ async fn status_page(State(site): State<Site>) -> Result<Html<String>, Refused> 
     let look = site.look()?;
     let page = page::render(&look.status, &site.listener);
     page.map(Html).map_err(Refused::Unmade)
-}
-
-async fn status_json(State(site): State<Site>) -> Result<Response, Refused> {
-    let json: Bytes = site.look()?.json();
-    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
 /// The director answers.

@@ -10,6 +10,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+mod hostile;
+mod tls;
+
 use super::*;
 use crate::control::{Carried, ServerStatus, ServiceStatus, Status, Told};
 use crate::model::{OrderFor, WebListener, WebPath};
@@ -88,12 +91,11 @@ async fn open(listener: WebListener, status: Option<Status>, limits: Limits) -> 
     let board = Arc::new(Board::new(Arc::new(source)));
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = socket.local_addr().unwrap();
-    let router = Site::new(listener, board).router();
-    tokio::spawn(serve(socket, None, router, limits));
+    tokio::spawn(run(socket, None, Site::new(listener, board), limits));
     at
 }
 
-fn listener(path: &str) -> WebListener {
+pub(super) fn listener(path: &str) -> WebListener {
     WebListener {
         listen: WebListener::LISTEN,
         path: WebPath::new(path).unwrap(),

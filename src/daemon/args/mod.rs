@@ -4,6 +4,7 @@
 mod asked;
 mod failure;
 mod orders;
+mod password;
 mod whom;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use tracing_subscriber::filter::LevelFilter;
 use self::asked::{Events, HandOver, Reload, Status, Why};
 pub(super) use self::failure::Failure;
 use self::orders::{Disabling, Draining, Enabling, Weighing};
+use self::password::Password;
 use self::whom::Director;
 use super::export::Language;
 use super::import::Import;
@@ -131,6 +133,8 @@ enum Command {
         #[command(flatten)]
         whom: Director,
     },
+    /// Set the password of a user of the status page: print the line for its file of users, or put it there
+    Password(Password),
     /// Ask the running director to read its configuration again, as SIGHUP does. On a terminal it first prints the steps,
     /// and asks
     Reload(Reload),
@@ -259,6 +263,7 @@ fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         Command::Events(asked) => asked.carry_out(),
         Command::Failover(asked) => asked.carry_out(),
         Command::Sync { whom } => ask::sync(whom.into()),
+        Command::Password(asked) => asked.carry_out(),
         Command::Reload(asked) => asked.carry_out(),
         #[cfg(feature = "watch")]
         Command::Top(asked) => asked.carry_out(),

@@ -12,9 +12,6 @@ use crate::daemon::order::{self, Asked, Until, Wait, Wish};
 use crate::daemon::why::Whose;
 use crate::model::{DrainTerms, Order, ServiceKey, Weight};
 
-/// The longest deadline of a drain, in seconds: 30 days.
-const LONGEST_DEADLINE: u64 = 2_592_000;
-
 /// Which servers are meant, and which director is asked.
 #[derive(Debug, Args)]
 struct Servers {
@@ -194,6 +191,7 @@ impl Weighing {
 }
 
 fn deadline(text: &str) -> Result<u64, String> {
+    const LONGEST_DEADLINE: u64 = DrainTerms::LONGEST_DEADLINE;
     let number = text.parse().ok();
     let number = number.filter(|it| (1..=LONGEST_DEADLINE).contains(it));
     number.ok_or_else(|| {
