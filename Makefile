@@ -7,8 +7,8 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 # A kernel with IPVS that runs as a process, the tools for its networks, and the ipvsadm to compare with.
 LAB_PACKAGES := user-mode-linux busybox-static iproute2 ipvsadm
-# Other programs that speak VRRP, and one that reads it.
-PEERS := keepalived frr tshark
+# Other programs that speak VRRP, one that reads it, and one that shows the status page.
+PEERS := keepalived frr tshark chromium chromium-driver
 # Rust links with cc.
 LINKER := $(shell command -v cc >/dev/null 2>&1 || echo gcc libc6-dev)
 INSTALL := tests/lab/install-packages.sh

@@ -30,6 +30,7 @@ mod socket;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod words;
 mod writer;
 
 pub use client::{Answers, Client};
@@ -45,4 +46,5 @@ pub use status::{
     RouterStatus, SentConnections, ServerStatus, ServiceStatus, SlowStartStatus, Status,
     SyncStatus, TakeOverStatus, TrackedStatus, TripwireStatus, VerdictDelay,
 };
+pub use words::Left;
 pub use writer::{Replies, Unanswered};

@@ -79,6 +79,8 @@ pub(super) fn start(desk: &Arc<Desk>) -> io::Result<()> {
 struct Listeners {
     board: Arc<Board>,
     open: BTreeMap<SocketAddr, Open>,
+    /// Keeps the last hour for the curves of the pages, as long as there is a page.
+    memory: Option<Task>,
     /// What could not be opened, and was told.
     told: BTreeMap<SocketAddr, String>,
 }
@@ -86,12 +88,15 @@ struct Listeners {
 /// One that is open.
 struct Open {
     listener: WebListener,
-    task: JoinHandle<()>,
+    _task: Task,
 }
 
-impl Drop for Open {
+/// It ends when this is dropped.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
 }
 
@@ -100,6 +105,7 @@ impl Listeners {
         Self {
             board,
             open: BTreeMap::new(),
+            memory: None,
             told: BTreeMap::new(),
         }
     }
@@ -143,6 +149,13 @@ impl Listeners {
                 Err(why) => self.tell(listener, why),
             }
         }
+        if self.open.is_empty() {
+            self.memory = None;
+        } else {
+            let board = Arc::clone(&self.board);
+            let remember = || Task(spawn_local(async move { board.remember().await }));
+            self.memory.get_or_insert_with(remember);
+        }
         self.open.len() == wanted.len()
     }
 
@@ -153,7 +166,7 @@ impl Listeners {
         let site = Site::new(listener.clone(), Arc::clone(&self.board));
         Ok(Open {
             listener: listener.clone(),
-            task: spawn_local(web::run(socket, tls, site, Limits::default())),
+            _task: Task(spawn_local(web::run(socket, tls, site, Limits::default()))),
         })
     }
 

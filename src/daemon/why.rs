@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::Failure;
 use super::ask::{Whom, to_json};
-use super::render::{drain, event, ground, memory, slow_start};
+use super::render::{event, ground, slow_start};
 use super::say::{printable, say};
 use crate::control::{
     CheckStatus, Client, HeldStatus, Item, Request, ServerStatus, Told, TripwireStatus,
@@ -175,7 +175,7 @@ fn render(why: &Why) -> String {
         let _ = writeln!(text, "  {note}");
     }
     if let Some(it) = &server.drain {
-        let _ = writeln!(text, "  {}", drain(it));
+        let _ = writeln!(text, "  {it}");
     }
     if let Some(it) = &server.slow_start {
         let _ = writeln!(text, "  {}", slow_start(it));
@@ -223,7 +223,7 @@ fn render_check(check: &CheckStatus, text: &mut String) {
     let _ = writeln!(text, "  check {}", check.probe);
     let _ = writeln!(text, "    {}", verdict(check));
     if let Some(it) = &check.remembered {
-        let _ = writeln!(text, "    {}", memory(it));
+        let _ = writeln!(text, "    {it}");
     }
     if let Some(held) = &check.held {
         let _ = writeln!(text, "    {}", hold_down(held));

@@ -5,7 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::time::interval;
 
+use super::changes::Changes;
+use super::clock::{now, since_1970};
+use super::page::{History, Log, STEP, Scene};
 use super::source::Source;
 use crate::control::Status;
 
@@ -16,12 +20,16 @@ const FRESH: Duration = Duration::from_millis(500);
 pub struct Board {
     source: Arc<dyn Source>,
     last: Mutex<Option<Arc<Look>>>,
+    log: Mutex<Log>,
+    history: Mutex<History>,
 }
 
 /// The state at one moment, and what was made of it.
 pub struct Look {
     /// How everything was.
     pub status: Status,
+    /// Since when each part of it has been so.
+    pub(super) changes: Changes,
     at: Instant,
     json: OnceLock<Bytes>,
 }
@@ -32,7 +40,9 @@ impl Board {
     pub fn new(source: Arc<dyn Source>) -> Self {
         Self {
             source,
-            last: Mutex::new(None),
+            last: Mutex::default(),
+            log: Mutex::default(),
+            history: Mutex::default(),
         }
     }
 
@@ -45,20 +55,62 @@ impl Board {
     /// The state, at most half a second old; `None` while the director starts.
     #[must_use]
     pub fn look(&self) -> Option<Arc<Look>> {
+        self.look_at(now())
+    }
+
+    /// The same when it is this moment.
+    pub(super) fn look_at(&self, now: Instant) -> Option<Arc<Look>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(look) = last
             .as_ref()
-            .filter(|look| now().duration_since(look.at) < FRESH)
+            .filter(|look| now.duration_since(look.at) < FRESH)
         {
             return Some(Arc::clone(look));
         }
+        let status = self.source.status()?;
+        let changes = match &*last {
+            Some(before) => before.changes.next(&before.status, &status),
+            None => Changes::all_new(first_version(), &status),
+        };
         let look = Arc::new(Look {
-            status: self.source.status()?,
-            at: now(),
+            status,
+            changes,
+            at: now,
             json: OnceLock::new(),
         });
         *last = Some(Arc::clone(&look));
         Some(look)
+    }
+
+    /// Hands out what a page with this look is made of.
+    pub(super) fn scene<T>(&self, look: &Look, make: impl FnOnce(Scene<'_>) -> T) -> T {
+        let now = since_1970();
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.read(&*self.source, now);
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        make(Scene {
+            look,
+            history: &history,
+            log: &log,
+            now,
+        })
+    }
+
+    /// Keeps the history of the last hour, for ever.
+    pub async fn remember(&self) {
+        let mut steps = interval(STEP);
+        loop {
+            steps.tick().await;
+            if let Some(look) = self.look() {
+                self.keep(&look.status);
+            }
+        }
+    }
+
+    /// Keeps this for the history, as the next step of ten seconds.
+    pub fn keep(&self, status: &Status) {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.add(status);
     }
 }
 
@@ -70,10 +122,7 @@ impl Look {
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "how old a page or a session is, only the rim can say"
-)]
-pub(super) fn now() -> Instant {
-    Instant::now()
+/// Larger than every version of an earlier director: a version is at most two a second.
+fn first_version() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or(0)
 }

@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What one listener answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::body::Bytes;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use serde::Deserialize;
+
 use super::access::{self, Gate};
 use super::board::{Board, Look};
 use super::connection::{Limits, serve};
+use super::live::Live;
+use super::page::{self, Question};
 use super::source::Source;
 use super::tls::Certificate;
-use super::{act, api, large, page};
-use crate::model::WebListener;
+use super::{act, api, large};
+use crate::model::{ServiceKey, WebListener};
 
 /// A listener as configured, and what it shows.
 #[derive(Clone)]
@@ -25,6 +30,14 @@ pub struct Site {
     listener: Arc<WebListener>,
     board: Arc<Board>,
     gate: Option<Arc<Gate>>,
+    live: Arc<Live>,
+    last_page: Arc<Mutex<Option<LastPage>>>,
+}
+
+/// The page that was made last, for all who ask for the same look.
+struct LastPage {
+    look: Arc<Look>,
+    page: Bytes,
 }
 
 /// Shows a site to everybody who connects, and follows the files that it reads. It never ends.
@@ -56,10 +69,14 @@ impl Site {
     /// What is at this listener. It reads the file with the users.
     #[must_use]
     pub fn new(listener: WebListener, board: Arc<Board>) -> Self {
+        let listener = Arc::new(listener);
+        let live = Live::new(Arc::clone(&listener), Arc::clone(&board));
         Self {
             gate: Gate::of(&listener).map(Arc::new),
-            listener: Arc::new(listener),
+            listener,
             board,
+            live: Arc::new(live),
+            last_page: Arc::default(),
         }
     }
 
@@ -82,6 +99,11 @@ impl Site {
         let inside = Router::new()
             .route(&path, get(status_page))
             .route(&format!("{prefix}/style.css"), get(page::style))
+            .route(&format!("{prefix}/page.js"), get(page::script))
+            .route(&format!("{prefix}/icon.svg"), get(page::icon))
+            .route(&format!("{prefix}/events"), get(events))
+            .route(&format!("{prefix}/service"), get(service))
+            .route(&format!("{prefix}/live"), get(live))
             .merge(access::routes(&self))
             .merge(act::routes(prefix))
             .merge(api::routes(prefix));
@@ -156,6 +178,8 @@ pub(super) enum Refused {
     OrderLate,
     #[error("the kernel is not as it should be for {0} virtual services")]
     NotReady(usize),
+    #[error("{0} is not a virtual service of the running configuration")]
+    NoService(ServiceKey),
     #[error("the page could not be made: {0}")]
     Unmade(askama::Error),
 }
@@ -171,7 +195,7 @@ impl Refused {
             Self::Host | Self::Wrong(_) | Self::Form(_) | Self::Json(_) => StatusCode::BAD_REQUEST,
             Self::Rebound => StatusCode::MISDIRECTED_REQUEST,
             Self::Elsewhere | Self::NoSession | Self::NoActions => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Missing(_) | Self::NoService(_) => StatusCode::NOT_FOUND,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -211,10 +235,77 @@ async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-async fn status_page(State(site): State<Site>) -> Result<Html<String>, Refused> {
+async fn status_page(
+    State(site): State<Site>,
+    Query(question): Query<Question>,
+) -> Result<Html<Bytes>, Refused> {
     let look = site.look()?;
-    let page = page::render(&look.status, &site.listener);
+    let make = || {
+        site.board
+            .scene(&look, |it| it.page(&site.listener, &question))
+    };
+    if !question.is_plain() {
+        return Ok(Html(make().map_err(Refused::Unmade)?.into()));
+    }
+    let mut last = site
+        .last_page
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(it) = last.as_ref().filter(|it| Arc::ptr_eq(&it.look, &look)) {
+        return Ok(Html(it.page.clone()));
+    }
+    let page = Bytes::from(make().map_err(Refused::Unmade)?);
+    *last = Some(LastPage {
+        look,
+        page: page.clone(),
+    });
+    Ok(Html(page))
+}
+
+/// All events that are kept.
+async fn events(State(site): State<Site>) -> Result<Html<String>, Refused> {
+    let look = site.look()?;
+    let page = site.board.scene(&look, |it| it.history(&site.listener));
     page.map(Html).map_err(Refused::Unmade)
+}
+
+#[derive(Deserialize)]
+struct Which {
+    key: ServiceKey,
+}
+
+/// The part of the page about one service.
+async fn service(
+    State(site): State<Site>,
+    Query(Which { key }): Query<Which>,
+) -> Result<Html<String>, Refused> {
+    let look = site.look()?;
+    let mut services = look.status.services.iter();
+    let place = services.position(|it| it.service == key);
+    let part = place.and_then(|place| site.board.scene(&look, |it| it.service(place)));
+    let part = part.ok_or(Refused::NoService(key))?;
+    part.map(Html).map_err(Refused::Unmade)
+}
+
+#[derive(Deserialize)]
+struct Seen {
+    /// The version of the page that the browser has.
+    seen: u64,
+}
+
+/// What changes on the page, for as long as the browser listens.
+async fn live(
+    State(site): State<Site>,
+    Query(Seen { seen }): Query<Seen>,
+) -> Result<Response, Refused> {
+    let look = site.look()?;
+    let body = site.live.join(&look, seen).map_err(Refused::Unmade)?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        // A proxy passes it on at once.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, body).into_response())
 }
 
 /// The director answers.

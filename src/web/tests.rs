@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,15 +17,33 @@ use super::*;
 use crate::control::{Carried, ServerStatus, ServiceStatus, Status, Told};
 use crate::model::{OrderFor, WebListener, WebPath};
 
-/// Always says the same.
+/// Says the same until a test changes it.
 pub(super) struct Fixed {
-    status: Option<Status>,
+    status: Mutex<Option<Status>>,
     changes: watch::Sender<u64>,
+}
+
+impl Fixed {
+    pub(super) fn new(status: Option<Status>) -> Self {
+        Self {
+            status: Mutex::new(status),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn status_now(&self) -> Option<Status> {
+        self.status.lock().unwrap().clone()
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Status)) {
+        change(self.status.lock().unwrap().as_mut().unwrap());
+        self.changes.send_modify(|it| *it += 1);
+    }
 }
 
 impl Source for Fixed {
     fn status(&self) -> Option<Status> {
-        self.status.clone()
+        self.status_now()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -41,7 +59,7 @@ impl Source for Fixed {
     }
 }
 
-fn server(address: &str, health: &'static str, reason: Option<&str>) -> ServerStatus {
+pub(super) fn server(address: &str, health: &'static str, reason: Option<&str>) -> ServerStatus {
     ServerStatus {
         server: address.parse().unwrap(),
         health: Cow::Borrowed(health),
@@ -84,11 +102,11 @@ pub(super) fn status() -> Status {
 
 /// Serves this listener with this status, and returns where.
 async fn open(listener: WebListener, status: Option<Status>, limits: Limits) -> SocketAddr {
-    let source = Fixed {
-        status,
-        changes: watch::Sender::new(0),
-    };
-    let board = Arc::new(Board::new(Arc::new(source)));
+    open_by(listener, Arc::new(Fixed::new(status)), limits).await
+}
+
+async fn open_by(listener: WebListener, source: Arc<Fixed>, limits: Limits) -> SocketAddr {
+    let board = Arc::new(Board::new(source));
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = socket.local_addr().unwrap();
     tokio::spawn(run(socket, None, Site::new(listener, board), limits));
@@ -153,6 +171,60 @@ async fn programs_get_the_status_as_json() {
     let answer = get(at, "/api/v1/status").await;
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert_eq!(serde_json::from_str::<Status>(body).unwrap(), status());
+}
+
+#[tokio::test]
+async fn a_browser_hears_of_what_changes_and_of_nothing_else() {
+    let source = Arc::new(Fixed::new(Some(status())));
+    let at = open_by(listener("/lvs"), Arc::clone(&source), Limits::default()).await;
+    let page = get(at, "/lvs").await;
+    let (_, version) = page.split_once("data-version=\"").unwrap();
+    let (version, _) = version.split_once('"').unwrap();
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let request = format!("GET /lvs/live?seen={version} HTTP/1.1\r\nHost: {at}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    source.change(|it| it.services[0].servers[0].health = "down".into());
+    let mut heard = String::new();
+    let mut part = [0; 4096];
+    while !heard.contains("2 down") {
+        let length = stream.read(&mut part).await.unwrap();
+        assert_ne!(length, 0, "{heard}");
+        heard.push_str(&String::from_utf8_lossy(&part[..length]));
+    }
+    assert!(heard.contains("content-type: text/event-stream"), "{heard}");
+    assert!(heard.contains("id=\\\"TCP-192.0.2.10:5672\\\""), "{heard}");
+    assert!(
+        !heard.contains("id=\\\"pair\\\"") && !heard.contains("event: all"),
+        "{heard}"
+    );
+}
+
+#[tokio::test]
+async fn a_browser_with_the_page_of_an_earlier_director_fetches_it_again() {
+    let at = open(listener("/"), Some(status()), Limits::default()).await;
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let request = format!("GET /live?seen=7 HTTP/1.1\r\nHost: {at}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut heard, mut part) = (String::new(), [0; 4096]);
+    while !heard.contains("event: all\ndata:\n\n") {
+        let length = stream.read(&mut part).await.unwrap();
+        assert_ne!(length, 0, "{heard}");
+        heard.push_str(&String::from_utf8_lossy(&part[..length]));
+    }
+}
+
+#[tokio::test]
+async fn one_service_can_be_had_by_itself() {
+    let at = open(listener("/"), Some(status()), Limits::default()).await;
+    let part = get(at, "/service?key=TCP+192.0.2.10%3A5672").await;
+    assert!(
+        part.contains("\r\n\r\n<details id=\"TCP-192.0.2.10:5672\""),
+        "{part}"
+    );
+    let part = get(at, "/service?key=TCP+192.0.2.99%3A5672").await;
+    assert!(part.starts_with("HTTP/1.1 404"), "{part}");
+    let part = get(at, "/service?key=%3Cscript%3E").await;
+    assert!(part.starts_with("HTTP/1.1 400"), "{part}");
 }
 
 #[tokio::test]

@@ -3,13 +3,12 @@
 
 mod pair;
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use self::pair::{peer, router, sync, take_over};
+use self::pair::{peer, router, sync};
 use super::clock::Clock;
 use super::say::printable;
-use crate::control::{DrainStatus, MemoryStatus, ServerStatus, SlowStartStatus, Status, Told};
-use crate::engine::count;
+use crate::control::{ServerStatus, SlowStartStatus, Status, Told};
 use crate::model::{NoResult, Severity};
 use crate::system::{CivilTime, time_of_day};
 
@@ -53,7 +52,7 @@ pub(super) fn status(status: &Status) -> String {
             let _ = writeln!(text, "  alarm: {alarm}");
         }
         if let Some(it) = &service.take_over {
-            let _ = writeln!(text, "  {}", take_over(it));
+            let _ = writeln!(text, "  {it}");
         }
         for it in &service.servers {
             server_as_text(&mut text, it);
@@ -94,10 +93,10 @@ fn server_as_text(text: &mut String, it: &ServerStatus) {
     }
     let mut memories = it.checks.iter().filter_map(|it| it.remembered.as_ref());
     if let Some(it) = memories.next() {
-        let _ = write!(text, ", {}", memory(it));
+        let _ = write!(text, ", {it}");
     }
     if let Some(it) = &it.drain {
-        let _ = write!(text, ", {}", drain(it));
+        let _ = write!(text, ", {it}");
     }
     if let Some(it) = &it.slow_start {
         let _ = write!(text, ", {}", slow_start(it));
@@ -115,15 +114,6 @@ fn server_as_text(text: &mut String, it: &ServerStatus) {
     text.push('\n');
 }
 
-/// What an earlier director knew: `remembered as up, last known 12 s ago`.
-pub(super) fn memory(it: &MemoryStatus) -> String {
-    let MemoryStatus {
-        standing,
-        confirmed_seconds_ago: ago,
-    } = it;
-    format!("remembered as {standing}, last known {ago} s ago")
-}
-
 /// Where a standing comes from, beside the probes.
 pub(super) const fn ground(by_configuration: bool) -> &'static str {
     if by_configuration {
@@ -131,68 +121,6 @@ pub(super) const fn ground(by_configuration: bool) -> &'static str {
     } else {
         ""
     }
-}
-
-fn number(of: u32, what: &str) -> String {
-    count(usize::try_from(of).unwrap_or(usize::MAX), what)
-}
-
-/// What a drain waits for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Left {
-    /// The connections that are active,
-    pub(super) active: u32,
-    /// and those that close or have ended.
-    pub(super) closing: u32,
-    pub(super) packets_flow: bool,
-    /// For how long no packet has come.
-    pub(super) still_seconds: u64,
-    /// The persistence templates, when it waits for them.
-    pub(super) templates: Option<u32>,
-}
-
-impl fmt::Display for Left {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.active, self.closing) {
-            (active, 0) => write!(f, "{} left", number(active, "connection"))?,
-            (active, closing) => {
-                write!(f, "{active} active, {closing} closing")?;
-            }
-        }
-        if self.active == 0 && self.closing > 0 {
-            if self.packets_flow {
-                f.write_str("; packets still flow")?;
-            } else {
-                write!(f, "; no packet for {} s", self.still_seconds)?;
-            }
-        }
-        match self.templates {
-            Some(templates) => write!(f, ", {}", number(templates, "persistence template")),
-            None => Ok(()),
-        }
-    }
-}
-
-/// How a drain goes on: `12 connections left, at most 3590 s more`.
-pub(super) fn drain(it: &DrainStatus) -> String {
-    if it.ended {
-        return format!("drained; the drain began {} s ago", it.since_seconds);
-    }
-    let mut text = match it.connections {
-        Some(active) => Left {
-            active,
-            closing: it.closing.unwrap_or(0),
-            packets_flow: it.packets_flow,
-            still_seconds: it.still_seconds.unwrap_or(0),
-            templates: it.templates,
-        }
-        .to_string(),
-        None => "connections not counted yet".to_owned(),
-    };
-    if let Some(seconds) = it.deadline_seconds {
-        let _ = write!(text, ", at most {seconds} s more");
-    }
-    text
 }
 
 /// How a slow start goes on: `slow start, 43 % until 14:03:22`.
@@ -313,44 +241,6 @@ pub(super) mod tests {
             down.ends_with("down for 5 s, weight - of 10: connect refused\n"),
             "{down}"
         );
-    }
-
-    #[test]
-    fn a_drain_says_what_it_waits_for() {
-        let drain = |connections, closing, packets_flow, still_seconds| {
-            drain(&DrainStatus {
-                since_seconds: 9,
-                connections,
-                closing,
-                packets_flow,
-                still_seconds,
-                templates: None,
-                deadline_seconds: Some(51),
-                ended: false,
-            })
-        };
-        for (said, expected) in [
-            (
-                drain(None, None, false, None),
-                "connections not counted yet",
-            ),
-            (drain(Some(1), Some(0), true, Some(0)), "1 connection left"),
-            (drain(Some(12), None, false, None), "12 connections left"),
-            (
-                drain(Some(2), Some(3), true, Some(0)),
-                "2 active, 3 closing",
-            ),
-            (
-                drain(Some(0), Some(3), true, Some(1)),
-                "0 active, 3 closing; packets still flow",
-            ),
-            (
-                drain(Some(0), Some(3), false, Some(4)),
-                "0 active, 3 closing; no packet for 4 s",
-            ),
-        ] {
-            assert_eq!(said, format!("{expected}, at most 51 s more"));
-        }
     }
 
     #[test]

@@ -4,21 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::control::{
-    FoundDifferently, PeerStatus, RouterStatus, SyncStatus, TakeOverStatus, TrackedStatus,
-};
-
-/// What another director would do to the connections.
-pub(super) fn take_over(it: &TakeOverStatus) -> String {
-    match it {
-        TakeOverStatus::Counted { open, would_break } => {
-            format!("a take-over would break {would_break} of {open} open connections")
-        }
-        TakeOverStatus::NotCounted(why) => {
-            format!("what a take-over would break is not known: {why}")
-        }
-    }
-}
+use crate::control::{FoundDifferently, PeerStatus, RouterStatus, SyncStatus, TrackedStatus};
 
 /// A line for its state, and one for what was sent and heard.
 pub(super) fn router(text: &mut String, it: &RouterStatus) {
@@ -163,19 +149,6 @@ pub(super) fn peer(text: &mut String, it: &PeerStatus) {
 mod tests {
     use super::*;
     use crate::control::MasterStatus;
-
-    #[test]
-    fn what_a_take_over_would_do_is_a_line() {
-        let counted = TakeOverStatus::Counted {
-            open: 1210,
-            would_break: 57,
-        };
-        let line = "a take-over would break 57 of 1210 open connections";
-        assert_eq!(take_over(&counted), line);
-        let unknown = TakeOverStatus::NotCounted("no permission".to_owned());
-        let line = "what a take-over would break is not known: no permission";
-        assert_eq!(take_over(&unknown), line);
-    }
 
     #[test]
     fn a_virtual_router_is_shown_with_what_it_dropped() {

@@ -13,7 +13,6 @@ use super::state::{Mode, Object, State};
 use super::table::{Counted, Server, Service, latency};
 use crate::control::{RouterStatus, ServerStatus};
 use crate::daemon::pick::is_up;
-use crate::daemon::render::drain;
 use crate::daemon::say::printable;
 use crate::engine::count;
 use crate::screen::{BOLD, Canvas, DIM, Looks, PLAIN, as_fits, fraction, short, whole};
@@ -311,7 +310,7 @@ fn said_of(it: &ServerStatus) -> String {
         let _ = write!(text, ", {note}");
     }
     if let Some(it) = &it.drain {
-        let _ = write!(text, ", {}", drain(it));
+        let _ = write!(text, ", {it}");
     }
     match &it.reason {
         Some(reason) if !is_up(it) => text + ": " + reason,

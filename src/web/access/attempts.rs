@@ -118,7 +118,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::board::now;
+    use crate::web::clock::now;
 
     #[test]
     fn an_address_that_is_wrong_waits_and_the_others_do_not() {

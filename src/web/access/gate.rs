@@ -16,7 +16,7 @@ use super::sessions::{Session, Sessions, Token};
 use super::users::{Record, Users};
 use crate::model::WebListener;
 use crate::system::{is_readable_by_all, read_limited};
-use crate::web::board::now;
+use crate::web::clock::now;
 use crate::web::follow::{LOOK_EVERY, Stamp};
 
 /// The largest file with users, in bytes.

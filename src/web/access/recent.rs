@@ -64,7 +64,7 @@ impl Recent {
 mod tests {
     use super::super::users::{Users, hashed};
     use super::*;
-    use crate::web::board::now;
+    use crate::web::clock::now;
 
     #[test]
     fn what_was_right_is_known_for_a_while_and_only_that() {

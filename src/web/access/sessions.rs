@@ -99,7 +99,7 @@ impl Sessions {
 mod tests {
     use super::super::users::{Users, hashed};
     use super::*;
-    use crate::web::board::now;
+    use crate::web::clock::now;
 
     fn record() -> Record {
         let few = std::num::NonZeroU32::new(1000).unwrap();

@@ -9,7 +9,6 @@ use std::time::Duration;
 use lab::tls::{Authority, Identity};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -33,10 +32,7 @@ async fn open(file: &Path) -> SocketAddr {
         certificate: file.into(),
         key: file.into(),
     };
-    let source = Fixed {
-        status: Some(status()),
-        changes: watch::Sender::new(0),
-    };
+    let source = Fixed::new(Some(status()));
     let mut listener = listener("/");
     listener.tls = Some(tls.clone());
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
