@@ -20,7 +20,7 @@ KERNELS := $(TARGET)/kernels
 say = @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-checks bench-failover failover differential lab fuzz drains kernels peers matrix packages packages-test pages
+.PHONY: help demo test bench bench-checks bench-failover failover differential lab fuzz drains kernels peers matrix packages packages-test pages monitoring
 
 help:
 	@echo 'make demo    see what the director does, with real kernels and traffic (after building, 40 seconds)'
@@ -38,6 +38,7 @@ help:
 	@echo 'make packages  a .deb and a .rpm in target/packages (VERSION=1.2.3)'
 	@echo 'make packages-test  two .deb of the unoptimised programs: installed, upgraded, removed under a systemd in the lab'
 	@echo 'make pages   the manual pages and the schema in docs/ again, after a change of a command line or of docs/configuration.md'
+	@echo 'make monitoring  promtool checks the alert rules, their tests, and the text of /metrics'
 	@echo 'make fuzz    every fuzz target for a minute (fuzz/README.md)'
 
 demo:
@@ -185,3 +186,14 @@ drains:
 fuzz:
 	@$(INSTALL) $(LINKER) g++
 	@for target in fuzz/fuzz_targets/*.rs; do fuzz/run.sh "$$(basename "$$target" .rs)" 60 || exit 1; done
+
+# The package also starts a server. Only one program of it is needed: unpacked somewhere, it need not be installed.
+PROMTOOL ?= promtool
+monitoring:
+	@command -v '$(PROMTOOL)' >/dev/null || { printf '%s\n' 'promtool is missing. It is in the Debian package prometheus, which also starts a server. Without that:' \
+		'  apt-get download prometheus && dpkg -x prometheus_*.deb prometheus && make monitoring PROMTOOL=$$PWD/prometheus/usr/bin/promtool' >&2; exit 1; }
+	$(say) 'the alert rules'
+	@'$(PROMTOOL)' check rules examples/monitoring/alerts.yml
+	@'$(PROMTOOL)' test rules examples/monitoring/alerts_test.yml
+	$(say) 'the text of /metrics'
+	@PROMTOOL='$(PROMTOOL)' $(CARGO) test --lib promtool_accepts_the_text -- --ignored

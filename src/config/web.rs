@@ -102,7 +102,7 @@ fn path(name: &str, node: &Node<'_>, out: &mut Findings) -> Result<WebPath, Wron
         name,
         node,
         "the path of a page",
-        "write /rabbitmq-stats: letters, digits and -._~ between slashes",
+        "write /rabbitmq-stats: letters, digits and -._~ between slashes; /healthz, /readyz and /metrics are taken",
         out,
     )?;
     WebPath::new(&text).ok_or(Wrong)

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{NoResult, ServerKey, ServiceKey};
+use crate::model::{NoResult, ProbeCounts, ServerKey, ServiceKey};
 
 /// How everything is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -361,6 +361,9 @@ pub struct CheckStatus {
     /// Whether the last probe was a success; absent until one has come back.
     #[serde(default)]
     pub last_succeeded: Option<bool>,
+    /// How its probes have come out since the check began.
+    #[serde(default, skip_serializing_if = "ProbeCounts::is_empty")]
+    pub probes: ProbeCounts,
     /// How many results speak against the standing: in a row, or of the last `against_of`.
     #[serde(default)]
     pub against: u32,

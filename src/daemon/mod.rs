@@ -49,6 +49,7 @@ mod status;
 mod supervision;
 #[cfg(feature = "watch")]
 mod top;
+mod traffic;
 mod vrrp;
 mod web;
 mod why;

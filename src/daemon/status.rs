@@ -311,6 +311,7 @@ fn check_status(view: &CheckView, now: Timestamp) -> CheckStatus {
         last_failure: view.last_failure.as_deref().map(str::to_owned),
         warning: view.warning.as_deref().map(str::to_owned),
         last_succeeded: view.last_started.map(|_| view.last_succeeded),
+        probes: view.counts,
         against: view.progress.against,
         against_needed: view.progress.needed,
         against_of: view.progress.of,

@@ -21,8 +21,9 @@ use tracing::{info, warn};
 use super::desk::Desk;
 use super::published::Published;
 use super::status::told;
+use super::traffic;
 use crate::control::{Carried, Status, Told};
-use crate::model::{OrderFor, WebListener};
+use crate::model::{Figures, OrderFor, WebListener};
 use crate::system::step_back;
 use crate::web::{self, Board, Certificate, Limits, Site, Source, Waiting};
 
@@ -34,6 +35,11 @@ const AGAIN: Duration = Duration::from_secs(5);
 impl Source for Arc<Desk> {
     fn status(&self) -> Option<Status> {
         self.status_now(&[])
+    }
+
+    fn figures(&self) -> Figures {
+        let snapshot = self.published.latest();
+        snapshot.map_or_else(Figures::default, |it| it.figures.clone())
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -69,7 +75,13 @@ pub(super) fn start(desk: &Arc<Desk>) -> io::Result<()> {
         // Checks and advertisements come first.
         step_back();
         let board = Arc::new(Board::new(Arc::new(source)));
-        LocalSet::new().block_on(&runtime, Listeners::new(board).follow(&published));
+        let traffic = Arc::clone(board.traffic());
+        LocalSet::new().block_on(&runtime, async {
+            tokio::select! {
+                () = Listeners::new(board).follow(&published) => {}
+                () = traffic::follow(&traffic, &published) => {}
+            }
+        });
     };
     thread::Builder::new().name("web".to_owned()).spawn(run)?;
     Ok(())

@@ -333,7 +333,7 @@ fn time(microseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{NoResult, Severity};
+    use crate::model::{NoResult, ProbeCounts, Severity};
 
     fn check() -> CheckStatus {
         CheckStatus {
@@ -346,6 +346,7 @@ mod tests {
             last_failure: Some("connect refused".to_owned()),
             warning: None,
             last_succeeded: Some(true),
+            probes: ProbeCounts::default(),
             against: 1,
             against_needed: 2,
             against_of: None,

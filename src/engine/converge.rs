@@ -144,9 +144,12 @@ impl Engine {
         };
         let refused: BTreeSet<usize> = failures.iter().map(|it| it.index).collect();
         self.take_for_done(&steps, &refused);
-        let done = steps.len() > refused.len();
-        if let Some(first) = self.decided.take_if(|_| done) {
+        let done = steps.len().saturating_sub(refused.len());
+        self.figures.steps += done as u64;
+        self.figures.refused_steps += refused.len() as u64;
+        if let Some(first) = self.decided.take_if(|_| done > 0) {
             self.counters.verdict_delay.note(now.since(first));
+            self.figures.verdict_delay.note(now.since(first));
         }
         change.applied(failures);
         self.go_on(now, change, purpose, out);

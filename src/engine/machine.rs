@@ -18,8 +18,8 @@ use super::snapshot::{Counters, PairView, Reloads, ServiceView, VerdictDelay};
 use super::tell::Untold;
 use crate::health::{Health, HealthEvent};
 use crate::model::{
-    Config, Drains, Host, IpvsTable, Orders, Overruled, Pools, Role, ServerKey, ServiceKey,
-    SlowStarts, Timestamp,
+    Config, Drains, Figures, Host, IpvsTable, Orders, Overruled, Pools, Role, ServerKey,
+    ServiceKey, SlowStarts, Timestamp,
 };
 use crate::plan::{Change, HostStep, Rule};
 
@@ -79,6 +79,8 @@ pub struct Engine {
     /// When the first of the latest reports came back.
     pub(super) reported: Timestamp,
     pub(super) counters: Counters,
+    /// What is counted beside them; the probes are counted by the health.
+    pub(super) figures: Figures,
     pub(super) reloads: Reloads,
     /// What operators have ordered.
     pub(super) orders: Arc<Orders>,
@@ -226,6 +228,7 @@ impl Engine {
             decided: None,
             reported: Timestamp::ZERO,
             counters: Counters::default(),
+            figures: Figures::default(),
             reloads: Reloads::default(),
             orders: Arc::default(),
             drains: Arc::default(),
@@ -282,7 +285,10 @@ impl Engine {
     pub fn handle(&mut self, now: Timestamp, event: Event, out: &mut Vec<Action>) {
         match event {
             Event::Start(start) => self.start(now, *start, out),
-            Event::Deadline => self.tick(now, out),
+            Event::Deadline => {
+                self.note_lag(now);
+                self.tick(now, out);
+            }
             Event::Probed(reports) => self.probed(now, reports, out),
             Event::WireTold(wire, news) => self.wire_told(now, wire, news, out),
             Event::Happened(events) => self.happened(now, events, out),
@@ -303,6 +309,14 @@ impl Engine {
         }
         self.turn(now, out);
         self.send_news(now, out);
+    }
+
+    /// Notes how late it is for what is due, if anything is.
+    fn note_lag(&mut self, now: Timestamp) {
+        let due = self.deadline().map(|at| at.rounded_up(STEP));
+        if let Some(due) = due.filter(|due| *due <= now) {
+            self.figures.late(now.since(due));
+        }
     }
 
     /// Everything that is due: probes, a round of reading back, services to try again, and one service to read back.

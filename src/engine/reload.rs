@@ -68,6 +68,7 @@ impl Engine {
         }
         self.next = None;
         self.reloads.answered = id;
+        self.figures.refused_reloads += 1;
         self.reloads.refused = Some(why.into());
         self.tell_reload(now, Condition::Refused, why, Effect::None, out);
     }
@@ -234,6 +235,7 @@ impl Engine {
         self.disown_removed(out);
         self.forget_foreign();
         self.reloads.answered = next.wanted.id;
+        self.figures.reloads += 1;
         self.reloads.refused = None;
         self.reloads.steps = steps as u64;
         let warning = empty_service(&self.config, &self.orders);

@@ -99,6 +99,7 @@ impl Engine {
 
     /// How much of the last exchange was carried out is unknown: everything is read back soon.
     pub(super) fn exchange_failed(&mut self, now: Timestamp, why: &str, out: &mut Vec<Action>) {
+        self.figures.failed_exchanges += 1;
         if self.pause.is_zero() {
             self.tell_ipvs(now, Condition::Refused, why, out);
         }

@@ -11,8 +11,8 @@ use super::history::History;
 use super::orders::Answers;
 use crate::health::{Held, Memory, Progress, WireHealth};
 use crate::model::{
-    Check, Config, Drains, Few, NoResult, Orders, PeerStanding, PoolState, ServerKey, ServiceKey,
-    SlowStart, Standing, Timestamp, Weight,
+    Check, Config, Drains, Few, Figures, NoResult, Orders, PeerStanding, PoolState, ProbeCounts,
+    ServerKey, ServiceKey, SlowStart, Standing, Timestamp, Weight,
 };
 use crate::pair::{Ledger, PairRole};
 
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub owned: Arc<BTreeSet<ServiceKey>>,
     /// What was counted.
     pub counters: Counters,
+    /// What was counted for those who measure the director.
+    pub figures: Figures,
     /// The reloads so far.
     pub reloads: Reloads,
     /// What operators have ordered.
@@ -130,6 +132,8 @@ pub struct CheckView {
     pub last_latency: Duration,
     /// Whether the server answered it as it should.
     pub last_succeeded: bool,
+    /// How its probes have come out.
+    pub counts: ProbeCounts,
     /// How far it is from another standing.
     pub progress: Progress,
     /// How it is held down, if it is.

@@ -165,6 +165,7 @@ impl Untold {
 
 impl Engine {
     pub(super) fn tell(&mut self, transition: Transition, out: &mut Vec<Action>) {
+        self.figures.tell(transition.severity());
         let transition = Arc::new(transition);
         Arc::make_mut(&mut self.history).push(Arc::clone(&transition));
         out.push(Action::Tell(transition));

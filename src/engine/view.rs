@@ -39,6 +39,8 @@ impl Engine {
             }
             self.views = views;
         }
+        let mut figures = self.figures.clone();
+        figures.probes = Arc::clone(self.health.figures());
         Snapshot {
             at: now,
             started: self.started,
@@ -46,6 +48,7 @@ impl Engine {
             services: Arc::clone(&self.views),
             owned: Arc::clone(&self.owned),
             counters: self.counters,
+            figures,
             reloads: self.reloads.clone(),
             orders: Arc::clone(&self.orders),
             drains: Arc::clone(&self.drains),
@@ -121,6 +124,7 @@ fn checks(health: &ServerHealth<'_>) -> Few<CheckView> {
         last_started: check.last_started,
         last_latency: check.last_latency,
         last_succeeded: check.last_succeeded,
+        counts: check.counts,
         progress: check.progress,
         held: check.held.map(Box::new),
         next: check.next,

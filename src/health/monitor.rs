@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::checker::{CheckerAction, CheckerEvent};
+use super::checker::{Checker, CheckerAction, CheckerEvent};
 use super::configure::{Memories, Origin, roster};
 use super::doubt::Doubt;
 use super::event::{CheckId, HealthAction, HealthEvent, ProbeRequest, RunId};
@@ -18,8 +18,8 @@ use super::sources::Sources;
 use super::view::ServerHealth;
 use super::wire::Wires;
 use crate::model::{
-    Belief, Beliefs, Config, KnowsStandings, ProbeOutcome, ProbeReport, Recalled, ServerKey,
-    ServiceKey, Standing, Timestamp,
+    Belief, Beliefs, Config, KnowsStandings, ProbeCounts, ProbeFigures, ProbeOutcome, ProbeReport,
+    ProbeResult, Recalled, ServerKey, ServiceKey, Standing, Timestamp,
 };
 
 /// All checkers of a configuration.
@@ -40,6 +40,8 @@ pub struct Health {
     pub(super) failed_looks: u32,
     /// The connections that are held beside the checks.
     pub(super) wires: Wires,
+    /// The probes that have come back. Copies of the health share it until one of them counts on.
+    figures: Arc<ProbeFigures>,
 }
 
 impl Health {
@@ -57,6 +59,7 @@ impl Health {
             sources: Sources::default(),
             failed_looks: 0,
             wires: Wires::default(),
+            figures: Arc::default(),
         }
     }
 
@@ -131,6 +134,7 @@ impl Health {
             doubts: self.doubts.clone(),
             sources: Sources::of(config),
             failed_looks: self.failed_looks,
+            figures: Arc::clone(&self.figures),
         }
     }
 
@@ -155,6 +159,12 @@ impl Health {
     pub fn deadline(&self) -> Option<Timestamp> {
         let due = self.due.first().map(|(at, _)| *at);
         due.into_iter().chain(self.wires.deadline()).min()
+    }
+
+    /// The probes that have come back.
+    #[must_use]
+    pub const fn figures(&self) -> &Arc<ProbeFigures> {
+        &self.figures
     }
 
     /// The roster for a configuration, made anew; and the one that is kept, if it can be kept.
@@ -281,9 +291,13 @@ impl Health {
             | CheckerEvent::Unanswered { .. } => None,
         };
         let before = slot.checker.deadline();
+        let counted = slot.checker.counts();
         let mut actions = Vec::new();
         slot.change()
             .handle(now, event, &mut self.jitter, &mut actions);
+        if slot.checker.counts() != counted {
+            note(Arc::make_mut(&mut self.figures), &slot.checker, counted);
+        }
         let after = slot.checker.deadline();
         if before != after {
             self.due.remove(&(before, position));
@@ -404,5 +418,15 @@ impl KnowsStandings for Health {
     fn is_only_held_down(&self, service: &ServiceKey, server: &ServerKey) -> bool {
         let server = self.roster.server(service, server);
         server.is_some_and(|server| self.roster.is_only_held_down(server))
+    }
+}
+
+/// Notes the probe that this checker has counted.
+fn note(figures: &mut ProbeFigures, checker: &Checker, before: ProbeCounts) {
+    let now = checker.counts();
+    let counted = |it: &ProbeResult| now.of(*it) != before.of(*it);
+    if let Some(result) = ProbeResult::ALL.into_iter().find(counted) {
+        let latency = checker.last_run().map_or(Duration::ZERO, |it| it.latency);
+        figures.note(&checker.check().probe.kind, result, latency);
     }
 }

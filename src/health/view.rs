@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::results::Progress;
 use super::roster::{Roster, ServerSlot, Slot};
 use super::wire::{Wire, Wires};
-use crate::model::{Check, NoResult, Standing, Timestamp, WireEnd};
+use crate::model::{Check, NoResult, ProbeCounts, Standing, Timestamp, WireEnd};
 
 /// The standing of one server, and why.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,8 @@ pub struct CheckHealth<'a> {
     pub last_latency: Duration,
     /// Whether the server answered it as it should.
     pub last_succeeded: bool,
+    /// How its probes have come out.
+    pub counts: ProbeCounts,
     /// How far it is from another standing.
     pub progress: Progress,
     /// How it is held down, if it is.
@@ -118,6 +120,7 @@ impl<'a> CheckHealth<'a> {
             last_started: last_run.map(|run| run.started),
             last_latency: last_run.map_or(Duration::ZERO, |run| run.latency),
             last_succeeded: last_run.is_some_and(|run| run.succeeded),
+            counts: checker.counts(),
             progress: checker.progress(),
             held: checker.held(),
             next: checker.next(),

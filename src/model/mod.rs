@@ -14,6 +14,7 @@ mod counts;
 mod drain;
 mod failover;
 mod few;
+mod figures;
 mod host;
 mod order;
 mod overruled;
@@ -50,6 +51,7 @@ pub use counts::Counts;
 pub use drain::{Drain, DrainCount, DrainTerms, Drains, Flow, RecalledDrain};
 pub use failover::{Adoption, Failover};
 pub use few::Few;
+pub use figures::{Figures, Histogram, ProbeCounts, ProbeFigures, ProbeResult, TypeFigures};
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
     LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,

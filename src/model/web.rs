@@ -52,7 +52,10 @@ impl WebPath {
     /// The longest, in bytes.
     pub const LONGEST: usize = 256;
 
-    /// The path; `None` when it does not begin with `/`, has an empty segment, `.` or `..`, or other characters than
+    /// What is at every listener under its own path, and can be no page.
+    pub const RESERVED: [&'static str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+    /// The path; `None` when it is [reserved](Self::RESERVED), does not begin with `/`, has an empty segment, `.` or `..`, or other characters than
     /// letters, digits and `-._~`. A `/` at its end is dropped.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
@@ -62,6 +65,7 @@ impl WebPath {
         let segment = |it: &str| !it.is_empty() && it != "." && it != ".." && it.bytes().all(plain);
         let good = text == "/" || rest.split('/').all(segment);
         let good = good && text.len() <= Self::LONGEST;
+        let good = good && !Self::RESERVED.contains(&text.trim_end_matches('/'));
         good.then(|| Self(format!("/{rest}").into()))
     }
 
@@ -125,7 +129,19 @@ mod tests {
             assert_eq!((read.as_str(), read.prefix()), (path, prefix), "{text}");
         }
         for text in [
-            "", "a", "//", "/a//b", "/..", "/a/../b", "/a b", "/a?b", "/%2e", "/ä", "/a/.",
+            "",
+            "a",
+            "//",
+            "/a//b",
+            "/..",
+            "/a/../b",
+            "/a b",
+            "/a?b",
+            "/%2e",
+            "/ä",
+            "/a/.",
+            "/metrics",
+            "/healthz/",
         ] {
             assert_eq!(WebPath::new(text), None, "{text}");
         }

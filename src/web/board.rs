@@ -9,8 +9,10 @@ use tokio::time::interval;
 
 use super::changes::Changes;
 use super::clock::{now, since_1970};
+use super::metrics::{self, Known};
 use super::page::{History, Log, STEP, Scene};
 use super::source::Source;
+use super::traffic::Traffic;
 use crate::control::Status;
 
 /// Nobody needs a newer state than this: it is made once in this time, for all readers together.
@@ -22,6 +24,9 @@ pub struct Board {
     last: Mutex<Option<Arc<Look>>>,
     log: Mutex<Log>,
     history: Mutex<History>,
+    traffic: Arc<Traffic>,
+    /// When the director started, in seconds since 1970, as it was known first: it must not move with the host's clock.
+    started: OnceLock<u64>,
 }
 
 /// The state at one moment, and what was made of it.
@@ -32,6 +37,7 @@ pub struct Look {
     pub(super) changes: Changes,
     at: Instant,
     json: OnceLock<Bytes>,
+    metrics: OnceLock<Bytes>,
 }
 
 impl Board {
@@ -43,6 +49,8 @@ impl Board {
             last: Mutex::default(),
             log: Mutex::default(),
             history: Mutex::default(),
+            traffic: Arc::default(),
+            started: OnceLock::new(),
         }
     }
 
@@ -77,6 +85,7 @@ impl Board {
             changes,
             at: now,
             json: OnceLock::new(),
+            metrics: OnceLock::new(),
         });
         *last = Some(Arc::clone(&look));
         Some(look)
@@ -111,6 +120,29 @@ impl Board {
     pub fn keep(&self, status: &Status) {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         history.add(status);
+    }
+
+    /// What the kernel has counted.
+    #[must_use]
+    pub const fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
+    /// This state for Prometheus, made once for all who ask for it.
+    pub(super) fn metrics(&self, look: &Look) -> Bytes {
+        let make = || {
+            let uptime = Duration::from_secs(look.status.uptime_seconds);
+            let started = || since_1970().saturating_sub(uptime).as_secs();
+            let (figures, kernel) = (self.source.figures(), self.traffic.latest());
+            let known = Known {
+                status: &look.status,
+                figures: &figures,
+                kernel: kernel.as_deref(),
+                started: *self.started.get_or_init(started),
+            };
+            metrics::render(&known).into()
+        };
+        look.metrics.get_or_init(make).clone()
     }
 }
 

@@ -158,6 +158,8 @@ fn same_server(before: &ServerStatus, now: &ServerStatus) -> bool {
 
 fn same_check(before: &CheckStatus, now: &CheckStatus) -> bool {
     let CheckStatus {
+        // The page does not show them.
+        probes: _,
         probe,
         standing,
         since_seconds: _,

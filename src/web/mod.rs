@@ -15,19 +15,24 @@ mod connection;
 mod follow;
 mod large;
 mod live;
+mod metrics;
 mod orders;
 mod page;
+mod rates;
 mod site;
 mod source;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traffic;
 
 pub use access::{
     Unfit, Users, WrongLine, basic, cookie, needs_no_dns, read_users, user_line, with_line,
 };
 pub use board::Board;
 pub use connection::Limits;
+pub use rates::History;
 pub use site::{Site, run};
 pub use source::{Source, Waiting};
 pub use tls::{Certificate, TlsError};
+pub use traffic::{Reading, ServerTraffic, ServiceTraffic, Traffic};

@@ -21,7 +21,7 @@ use super::live::Live;
 use super::page::{self, Question};
 use super::source::Source;
 use super::tls::Certificate;
-use super::{act, api, large};
+use super::{act, api, large, metrics};
 use crate::model::{ServiceKey, WebListener};
 
 /// A listener as configured, and what it shows.
@@ -104,6 +104,7 @@ impl Site {
             .route(&format!("{prefix}/events"), get(events))
             .route(&format!("{prefix}/service"), get(service))
             .route(&format!("{prefix}/live"), get(live))
+            .route("/metrics", get(for_prometheus))
             .merge(access::routes(&self))
             .merge(act::routes(prefix))
             .merge(api::routes(prefix));
@@ -306,6 +307,13 @@ async fn live(
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     Ok((headers, body).into_response())
+}
+
+/// The state and the counters for Prometheus.
+async fn for_prometheus(State(site): State<Site>) -> Result<Response, Refused> {
+    site.board.traffic().fresh().await;
+    let text = site.board.metrics(&*site.look()?);
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
 /// The director answers.

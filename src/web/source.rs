@@ -6,7 +6,7 @@ use std::pin::Pin;
 use tokio::sync::watch;
 
 use crate::control::{Carried, Status, Told};
-use crate::model::OrderFor;
+use crate::model::{Figures, OrderFor};
 
 /// An answer that comes later.
 pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -15,6 +15,9 @@ pub type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub trait Source: Send + Sync + 'static {
     /// How everything is now; `None` while the director starts.
     fn status(&self) -> Option<Status>;
+
+    /// What the engine has counted.
+    fn figures(&self) -> Figures;
 
     /// Notifies of every later change. Several at once may be one notification.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -15,7 +15,7 @@ mod tls;
 
 use super::*;
 use crate::control::{Carried, ServerStatus, ServiceStatus, Status, Told};
-use crate::model::{OrderFor, WebListener, WebPath};
+use crate::model::{Figures, OrderFor, WebListener, WebPath};
 
 /// Says the same until a test changes it.
 pub(super) struct Fixed {
@@ -44,6 +44,10 @@ impl Fixed {
 impl Source for Fixed {
     fn status(&self) -> Option<Status> {
         self.status_now()
+    }
+
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -107,6 +111,8 @@ async fn open(listener: WebListener, status: Option<Status>, limits: Limits) -> 
 
 async fn open_by(listener: WebListener, source: Arc<Fixed>, limits: Limits) -> SocketAddr {
     let board = Arc::new(Board::new(source));
+    // Nobody reads a kernel here: who asks need not wait for it.
+    board.traffic().take(None);
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = socket.local_addr().unwrap();
     tokio::spawn(run(socket, None, Site::new(listener, board), limits));
@@ -228,10 +234,22 @@ async fn one_service_can_be_had_by_itself() {
 }
 
 #[tokio::test]
+async fn prometheus_gets_metrics_at_the_root_and_only_there() {
+    let at = open(listener("/stats"), Some(status()), Limits::default()).await;
+    let answer = get(at, "/metrics").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("content-type: text/plain; version=0.0.4"));
+    let up = "director_service_up{service=\"TCP 192.0.2.10:5672\"} 1\n";
+    assert!(answer.contains(up), "{answer}");
+    assert!(answer.contains("director_kernel_up 0\n"), "{answer}");
+    assert!(get(at, "/stats/metrics").await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
 async fn a_director_that_starts_is_alive_and_not_ready() {
     let at = open(listener("/"), None, Limits::default()).await;
     assert!(get(at, "/healthz").await.starts_with("HTTP/1.1 200"));
-    for path in ["/readyz", "/", "/api/v1/status"] {
+    for path in ["/readyz", "/", "/api/v1/status", "/metrics"] {
         assert!(get(at, path).await.starts_with("HTTP/1.1 503"), "{path}");
     }
 }
@@ -249,7 +267,7 @@ async fn where_there_are_users_nothing_is_shown_before_the_login() {
     let mut listener = listener("/");
     listener.users_file = Some(std::path::Path::new("/nonexistent").into());
     let at = open(listener, Some(status()), Limits::default()).await;
-    for path in ["/", "/api/v1/status", "/style.css"] {
+    for path in ["/", "/api/v1/status", "/style.css", "/metrics"] {
         let answer = get(at, path).await;
         assert!(answer.starts_with("HTTP/1.1 401"), "{path}: {answer}");
         assert!(!answer.contains("192.0.2.10"), "{answer}");

@@ -9,7 +9,9 @@ use lvs_director::control::{
     Carried, CheckStatus, MasterStatus, PeerStatus, RouterStatus, ServerStatus, ServiceStatus,
     Status, Told, TrackedStatus, VerdictDelay,
 };
-use lvs_director::model::{NoResult, OrderFor, Severity, WebListener, WebPath};
+use lvs_director::model::{
+    Figures, NoResult, OrderFor, ProbeCounts, Severity, WebListener, WebPath,
+};
 use lvs_director::web::{Board, Limits, Site, Source, Waiting, run};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -58,6 +60,10 @@ impl Fake {
 impl Source for Fake {
     fn status(&self) -> Option<Status> {
         Some(self.status.lock().unwrap().clone())
+    }
+
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -174,6 +180,7 @@ fn check(probe: String) -> CheckStatus {
         no_result: NoResult::CouldNotRun,
         not_checked_seconds: None,
         hastened: None,
+        probes: ProbeCounts::default(),
         tripwire: None,
     }
 }

@@ -11,8 +11,8 @@ use crate::control::{
 use crate::engine::ReloadId;
 
 use crate::model::{
-    Condition, Config, Effect, NoResult, Object, Order, Probe, ProbeKind, Recalled, Severity,
-    Standing, Timestamp, Transition, Weight,
+    Condition, Config, Effect, NoResult, Object, Order, Probe, ProbeCounts, ProbeKind, Recalled,
+    Severity, Standing, Timestamp, Transition, Weight,
 };
 use std::time::Duration;
 
@@ -279,6 +279,36 @@ fn connections_that_were_sent_are_said_in_one_line() {
     );
 }
 
+fn failed_check() -> CheckStatus {
+    CheckStatus {
+        probe: "tcp 10.0.0.5:80".to_owned(),
+        standing: "down".into(),
+        since_seconds: 5,
+        by_configuration: false,
+        remembered: None,
+        latency_microseconds: Some(120),
+        last_failure: Some("connect refused".to_owned()),
+        warning: None,
+        last_succeeded: Some(false),
+        probes: ProbeCounts {
+            failure: 3,
+            could_not_run: 1,
+            ..ProbeCounts::default()
+        },
+        against: 0,
+        against_needed: 2,
+        against_of: None,
+        held: None,
+        next_milliseconds: Some(800),
+        checked_seconds_ago: Some(1),
+        could_not_run: 0,
+        no_result: NoResult::CouldNotRun,
+        not_checked_seconds: None,
+        hastened: None,
+        tripwire: None,
+    }
+}
+
 fn full_status() -> Status {
     Status {
         peer: None,
@@ -325,28 +355,7 @@ fn full_status() -> Status {
                     ended: false,
                 }),
                 slow_start: None,
-                checks: vec![CheckStatus {
-                    probe: "tcp 10.0.0.5:80".to_owned(),
-                    standing: "down".into(),
-                    since_seconds: 5,
-                    by_configuration: false,
-                    remembered: None,
-                    latency_microseconds: Some(120),
-                    last_failure: Some("connect refused".to_owned()),
-                    warning: None,
-                    last_succeeded: Some(false),
-                    against: 0,
-                    against_needed: 2,
-                    against_of: None,
-                    held: None,
-                    next_milliseconds: Some(800),
-                    checked_seconds_ago: Some(1),
-                    could_not_run: 0,
-                    no_result: NoResult::CouldNotRun,
-                    not_checked_seconds: None,
-                    hastened: None,
-                    tripwire: None,
-                }],
+                checks: vec![failed_check()],
             }],
         }],
     }
@@ -357,7 +366,8 @@ fn a_status_is_the_json_that_people_use() {
     let check = json!({
         "probe": "tcp 10.0.0.5:80", "standing": "down", "since_seconds": 5,
         "latency_microseconds": 120, "last_failure": "connect refused",
-        "warning": null, "last_succeeded": false, "against": 0, "against_needed": 2, "next_milliseconds": 800,
+        "warning": null, "last_succeeded": false,
+        "probes": {"success": 0, "failure": 3, "could_not_run": 1, "not_supported": 0, "no_opinion": 0}, "against": 0, "against_needed": 2, "next_milliseconds": 800,
         "checked_seconds_ago": 1, "could_not_run": 0, "no_result": "could_not_run", "not_checked_seconds": null,
     });
     let golden = json!({

@@ -100,6 +100,7 @@ fn check_view(check: &Arc<Check>, standing: Standing) -> CheckView {
         last_started: Some(Timestamp::ZERO),
         last_latency: Duration::from_micros(120),
         last_succeeded: up,
+        counts: crate::model::ProbeCounts::default(),
         progress: crate::health::Progress {
             against: 0,
             needed: 3,
@@ -160,6 +161,7 @@ fn snapshot() -> Snapshot {
                 longest: Duration::from_micros(8),
             },
         },
+        figures: crate::model::Figures::default(),
         reloads: Reloads::default(),
         history: Arc::new(history(0)),
         ledger: Arc::default(),

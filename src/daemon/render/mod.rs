@@ -212,6 +212,7 @@ pub(super) mod tests {
             last_failure: Some("no descriptor left".to_owned()),
             warning: None,
             last_succeeded: None,
+            probes: crate::model::ProbeCounts::default(),
             against: 0,
             against_needed: 3,
             against_of: None,

@@ -2,6 +2,7 @@
 //! The engine with a simulated kernel, and with a clock that is an argument.
 
 mod drains;
+mod figures;
 mod laws;
 mod orders;
 mod pair;

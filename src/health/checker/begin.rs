@@ -8,7 +8,9 @@ use super::{Basis, Checker, Phase};
 use crate::health::hold::Hold;
 use crate::health::memory::Memory;
 use crate::health::results::Results;
-use crate::model::{AgentState, Check, Initial, NoResult, Recalled, Standing, Timestamp};
+use crate::model::{
+    AgentState, Check, Initial, NoResult, ProbeCounts, Recalled, Standing, Timestamp,
+};
 
 /// The longest delay of the first probe of a few checkers: they must not all start at once.
 const FIRST_PROBE_SPREAD: Duration = Duration::from_millis(800);
@@ -65,6 +67,7 @@ impl Checker {
             last_failure: None,
             warning: None,
             last_run: None,
+            counts: ProbeCounts::default(),
         };
         checker.assume(now);
         checker

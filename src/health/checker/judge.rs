@@ -6,7 +6,7 @@ use crate::health::hold::Hold;
 use crate::health::passive::Unanswered;
 use crate::health::reason::because;
 use crate::health::results::Results;
-use crate::model::{Counts, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp};
+use crate::model::{Counts, NoResult, ProbeOutcome, ProbeReport, ProbeResult, Standing, Timestamp};
 
 impl Checker {
     /// Takes the report of a probe that was asked for at this time.
@@ -35,6 +35,11 @@ impl Checker {
                 return;
             }
         };
+        self.counts.note(if found.is_up() {
+            ProbeResult::Success
+        } else {
+            ProbeResult::Failure
+        });
         if std::mem::take(&mut self.not_checked) > 0 {
             out.push(CheckerAction::CheckedAgain);
         }
@@ -250,6 +255,7 @@ impl Checker {
             self.not_checked_since = started;
         }
         self.not_checked = self.not_checked.saturating_add(1);
+        self.counts.note(ProbeResult::None(of));
         self.no_result = of;
         self.note_failure(&reason);
         out.push(CheckerAction::NotChecked {

@@ -15,7 +15,8 @@ use super::memory::Memory;
 use super::passive::Unanswered;
 use super::results::{Progress, Results};
 use crate::model::{
-    AgentState, Check, Fall, FirstFailure, NoResult, ProbeOutcome, ProbeReport, Standing, Timestamp,
+    AgentState, Check, Fall, FirstFailure, NoResult, ProbeCounts, ProbeOutcome, ProbeReport,
+    Standing, Timestamp,
 };
 
 /// When a probe has not reported this long after its timeout, the checker gives it up.
@@ -126,6 +127,8 @@ pub(super) struct Checker {
     /// What the last success warned of.
     warning: Option<Arc<str>>,
     last_run: Option<LastRun>,
+    /// How its probes have come out.
+    counts: ProbeCounts,
 }
 
 /// The last run that came back.
@@ -202,6 +205,11 @@ impl Checker {
     /// The last run that came back.
     pub(super) const fn last_run(&self) -> Option<LastRun> {
         self.last_run
+    }
+
+    /// How its probes have come out.
+    pub(super) const fn counts(&self) -> ProbeCounts {
+        self.counts
     }
 
     /// How far it is from another standing: from down to up, otherwise to down.

@@ -96,6 +96,32 @@ pub enum ProbeKind {
 }
 
 impl ProbeKind {
+    /// The types of checks, as the configuration names them.
+    pub const TYPES: [&'static str; 13] = [
+        "tcp", "tls", "http", "amqp", "rabbitmq", "udp", "dns", "icmp", "smtp", "agent", "file",
+        "exec", "vip",
+    ];
+
+    /// Its type: one of [`ProbeKind::TYPES`].
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Tcp | Self::TcpTalk(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Http(_) => "http",
+            Self::Amqp(_) => "amqp",
+            Self::Rabbitmq(_) => "rabbitmq",
+            Self::Udp(_) => "udp",
+            Self::Dns(_) => "dns",
+            Self::Icmp => "icmp",
+            Self::Smtp(_) => "smtp",
+            Self::Agent(_) => "agent",
+            Self::File(_) => "file",
+            Self::Exec(_) => "exec",
+            Self::Vip(_) => "vip",
+        }
+    }
+
     /// A server that asks for a drain is probed no more often than this, unless the configuration says so. A full
     /// RabbitMQ node logs a warning at every question.
     pub(super) const fn drain_interval(&self) -> Duration {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::hashed;
 use crate::control::{Carried, Status, Told};
-use crate::model::{Order, OrderFor, WebListener};
+use crate::model::{Figures, Order, OrderFor, WebListener};
 use crate::web::tests::{listener, status};
 use crate::web::{Board, Limits, Site, Source, Waiting, run};
 
@@ -30,6 +30,10 @@ pub(in crate::web) struct Recorded {
 impl Source for Arc<Recorded> {
     fn status(&self) -> Option<Status> {
         Some(status())
+    }
+
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -11,7 +11,7 @@ use crate::control::{
     ServiceStatus, SlowStartStatus, SyncStatus, TakeOverStatus, TrackedStatus, TripwireStatus,
     VerdictDelay,
 };
-use crate::model::NoResult;
+use crate::model::{NoResult, ProbeCounts};
 
 fn question(query: &str) -> Question {
     serde_json::from_str(query).unwrap()
@@ -54,6 +54,7 @@ fn check() -> CheckStatus {
         no_result: NoResult::CouldNotRun,
         not_checked_seconds: None,
         hastened: None,
+        probes: ProbeCounts::default(),
         tripwire: None,
     }
 }

@@ -27,6 +27,7 @@ mod kill;
 mod live;
 mod log;
 mod memory;
+mod metrics;
 mod netfilter;
 mod once;
 mod operate;
@@ -124,6 +125,7 @@ pub(crate) fn tests() -> Vec<Test> {
         vrrp_group::tests(),
         vrrp_import::tests(),
         web::tests(),
+        metrics::tests(),
         vrrp_mac::tests(),
         vrrp_track::tests(),
         upgrade::tests(),
