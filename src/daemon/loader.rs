@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
 use tokio::sync::{oneshot, watch};
@@ -26,7 +26,8 @@ pub(super) struct Loader {
     keys: watch::Sender<Option<KeyFile>>,
     follower: Mutex<Follower>,
     requests: Mutex<Requests>,
-    door: Arc<Door>,
+    /// The pages keep the loader longer than the director keeps its socket.
+    door: Weak<Door>,
     /// The number of the last request, for those who wait for requests.
     asked: watch::Sender<ReloadId>,
 }
@@ -53,7 +54,7 @@ impl Loader {
             keys,
             follower: Mutex::new(follower),
             requests: Mutex::default(),
-            door: Arc::clone(door),
+            door: Arc::downgrade(door),
             asked: watch::Sender::default(),
         })
     }
@@ -115,7 +116,9 @@ impl Loader {
     /// Reads the file, and the files with secrets of virtual routers and the key of the pair, which count from now on.
     fn read(&self, asked: ReloadId) -> Result<Arc<Config>, Box<str>> {
         let (loaded, secrets, key) = self.look()?;
-        let prepared = self.door.prepare(asked, &loaded.config.director.socket);
+        let socket = &loaded.config.director.socket;
+        let door = self.door.upgrade();
+        let prepared = door.map_or(Ok(()), |door| door.prepare(asked, socket));
         prepared.map_err(|error| error.to_string())?;
         loaded.log();
         self.virtual_routers.renew(secrets);
