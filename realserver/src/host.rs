@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use lvs_director::kernel::{HostError, LocalHost, NextHop, RouteError, SysctlCause};
-use lvs_director::model::{Host, SysctlName};
+use lvs_director::kernel::{HostError, LocalHost, RouteError, SysctlCause};
+use lvs_director::model::{Host, NextHop, SysctlName};
 use lvs_director::plan::{HostPart, HostReading, HostScope, HostStep, HostTarget as _};
 use lvs_director::system::{FileCause, read_limited, write_atomically};
 

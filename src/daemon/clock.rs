@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The rim's clocks, from which all moments come.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -38,18 +38,6 @@ impl Clock {
         // Every Linux since 2.6.39 has this clock. Without it nothing that another process did was ever just now.
         let since = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from);
         Timestamp::after_start(since)
-    }
-
-    /// The time since 1970 by the host's clock, which may step: what the clocks of several hosts agree on.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rim's clock, for what other hosts understand"
-    )]
-    pub(super) fn since_1970() -> Duration {
-        // A clock that is set to before 1970 shows its beginning.
-        SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
     }
 
     /// The time since the program started, for lines that report durations.

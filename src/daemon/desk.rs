@@ -25,6 +25,7 @@ use crate::control::{
 };
 use crate::engine::{Command, CommandId, ReloadId, Snapshot};
 use crate::model::{DrainTerms, OrderFor, ServiceKey};
+use crate::system::since_1970;
 
 /// A client that watches gets at most one update in this time.
 const WATCH_PERIOD: Duration = Duration::from_millis(250);
@@ -352,7 +353,7 @@ impl Desk {
             terms,
             force,
             by: by.into(),
-            given: u64::try_from(Clock::since_1970().as_millis()).unwrap_or(u64::MAX),
+            given: u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX),
         });
         let answer = loop {
             if let Some(answer) = self.latest()?.answers.get(&id) {

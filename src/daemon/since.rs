@@ -3,8 +3,7 @@
 
 use std::str::FromStr;
 
-use super::clock::Clock;
-use crate::system::CivilTime;
+use crate::system::{CivilTime, since_1970};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -18,7 +17,7 @@ impl FromStr for Since {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let now = i64::try_from(Clock::since_1970().as_millis()).unwrap_or(i64::MAX);
+        let now = i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX);
         since(text, now).map(Self).ok_or(
             "write a duration (30s, 5m, 2h, 3d), a time of day (14:30, 14:30:05), or a date (2026-12-31, \
              2026-12-31T14:30:00Z)",

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::finding::{Fact, Unread};
 use crate::model::{
     Config, ConfiguredServer, ConfiguredService, ForwardingMethod, InterfaceAddress, Link,
-    LinkLayerAddress, ServerKey, ServiceKey, SysctlName,
+    LinkLayerAddress, NextHop, ServerKey, ServiceKey, SysctlName,
 };
 
 /// Of so many virtual addresses of an interface it is asked on the wire who has them. More would be a flood.
@@ -31,7 +31,7 @@ pub struct Facts {
     pub addresses: Fact<Vec<InterfaceAddress>>,
     /// The way to each virtual address and each real server, and under [`Self::anywhere`] to the rest of the world; `None`
     /// when there is none.
-    pub ways: BTreeMap<IpAddr, Fact<Option<Hop>>>,
+    pub ways: BTreeMap<IpAddr, Fact<Option<NextHop>>>,
     /// Modules by name.
     pub modules: BTreeMap<String, Fact<ModuleState>>,
     /// The services in the kernel.
@@ -96,23 +96,6 @@ pub enum RouterState {
     Master,
     /// Another host has them, or nobody.
     Other,
-}
-
-/// The way to an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hop {
-    /// The number of the interface.
-    pub link: u32,
-    /// The source address that the kernel chooses.
-    pub source: Option<IpAddr>,
-    /// The router, if the target is not on the link.
-    pub router: Option<IpAddr>,
-    /// Whether packets leave this host: not so to an address of its own.
-    pub leaves: bool,
-    /// The largest packet that the route lets through, if it says so; otherwise the interface's counts.
-    pub mtu: Option<u32>,
-    /// The largest TCP segment that this host asks for on this route, if somebody wrote one.
-    pub segment: Option<u32>,
 }
 
 /// What is known of a module.
@@ -360,7 +343,7 @@ impl Facts {
     }
 
     /// The way to an address, as far as anybody asked.
-    pub(super) fn way(&self, to: IpAddr) -> Fact<Option<Hop>> {
+    pub(super) fn way(&self, to: IpAddr) -> Fact<Option<NextHop>> {
         let way = self.ways.get(&to).cloned();
         way.unwrap_or_else(|| Err(Unread(format!("nobody asked for the way to {to}"))))
     }

@@ -30,8 +30,9 @@ mod tests;
 
 pub use check::{CHECKS, Check, examine};
 pub use facts::{
-    CLAIMS_AT_MOST, Capability, Caretaker, Claim, Facts, Hop, KernelVersion, ModuleState, Place,
+    CLAIMS_AT_MOST, Capability, Caretaker, Claim, Facts, KernelVersion, ModuleState, Place,
     PlaceState, RouterState, Running, Speaker,
 };
 pub use finding::{Fact, Finding, Severity, Trouble, Unread};
 pub use report::Report;
+pub use surroundings::networkd_removes;

@@ -68,8 +68,24 @@ fn has_vips(facts: &Facts, interface: &str) -> Fact<bool> {
 
 /// It removes addresses that it did not add, when it starts or configures the interface anew.
 pub(super) fn networkd(facts: &Facts) -> Fact<Vec<Trouble>> {
+    networkd_removes(
+        &facts.caretakers.clone()?,
+        |interface| has_vips(facts, interface),
+        "director",
+        "When it starts anew, or configures the interface again, it removes the virtual addresses.",
+    )
+}
+
+/// The interfaces that matter, and that systemd-networkd configures so that addresses of others go. `why` says what is lost; the
+/// file that mends it gets the name of this program.
+pub fn networkd_removes(
+    caretakers: &[Caretaker],
+    matters: impl Fn(&str) -> Fact<bool>,
+    program: &str,
+    why: &str,
+) -> Fact<Vec<Trouble>> {
     let mut troubles = Vec::new();
-    for caretaker in facts.caretakers.clone()? {
+    for caretaker in caretakers {
         let Caretaker::Networkd {
             interface,
             file,
@@ -78,7 +94,7 @@ pub(super) fn networkd(facts: &Facts) -> Fact<Vec<Trouble>> {
         else {
             continue;
         };
-        if keeps || !has_vips(facts, &interface)? {
+        if *keeps || !matters(interface)? {
             continue;
         }
         let name = file.file_name().unwrap_or_default().display().to_string();
@@ -88,10 +104,10 @@ pub(super) fn networkd(facts: &Facts) -> Fact<Vec<Trouble>> {
                 "systemd-networkd configures {interface} by {} without KeepConfiguration=",
                 file.display()
             ),
-            "When it starts anew, or configures the interface again, it removes the virtual addresses.",
+            why,
         );
         troubles.push(trouble.mended_by(format!(
-            "mkdir -p {drop_in} && printf '[Network]\\nKeepConfiguration=static\\n' > {drop_in}/director.conf && networkctl reload"
+            "mkdir -p {drop_in} && printf '[Network]\\nKeepConfiguration=static\\n' > {drop_in}/{program}.conf && networkctl reload"
         )));
     }
     Ok(troubles)

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::config;
-use crate::model::{InterfaceAddress, Link, SysctlName};
+use crate::model::{InterfaceAddress, Link, NextHop, SysctlName};
 
 const CONFIG: &str = "
 virtual_services:
@@ -51,8 +51,8 @@ fn link(index: u32, name: &str) -> Link {
     }
 }
 
-fn on_link(link: u32, source: &str) -> Hop {
-    Hop {
+fn on_link(link: u32, source: &str) -> NextHop {
+    NextHop {
         link,
         source: Some(ip(source)),
         router: None,
@@ -62,8 +62,8 @@ fn on_link(link: u32, source: &str) -> Hop {
     }
 }
 
-fn own(address: &str) -> Hop {
-    Hop {
+fn own(address: &str) -> NextHop {
+    NextHop {
         leaves: false,
         ..on_link(1, address)
     }
@@ -97,7 +97,7 @@ fn healthy() -> Facts {
     .into_iter()
     .map(|(to, hop)| (ip(to), Ok(Some(hop))))
     .collect();
-    let default = Hop {
+    let default = NextHop {
         router: Some(ip("192.0.2.1")),
         ..on_link(2, "192.0.2.9")
     };
@@ -553,7 +553,7 @@ const FAULTS: &[Fault] = &[
         "dr-gateway",
         Severity::Error,
         |facts| {
-            let hop = Hop {
+            let hop = NextHop {
                 router: Some(ip("192.0.2.1")),
                 ..on_link(2, "192.0.2.9")
             };
@@ -961,7 +961,7 @@ fn a_tunnel_needs_room_for_its_header() {
     let mut facts = healthy();
     tunneled(&mut facts, "tun");
     facts.links.as_mut().unwrap()[1].mtu = 9000;
-    let narrow = Hop {
+    let narrow = NextHop {
         mtu: Some(1400),
         ..on_link(2, "192.0.2.9")
     };

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::facts::{Facts, Hop, servers, vips};
+use super::facts::{Facts, servers, vips};
 use super::finding::{Fact, Trouble};
-use crate::model::{ForwardingMethod, InterfaceAddress, ServerKey, ServiceKey, Tunnel, TunnelKind};
+use crate::model::{
+    ForwardingMethod, InterfaceAddress, NextHop, ServerKey, ServiceKey, Tunnel, TunnelKind,
+};
 
 /// What clients send on an Ethernet.
 const USUAL_PACKET: u32 = 1500;
@@ -31,7 +33,7 @@ fn network(of: &InterfaceAddress) -> IpAddr {
 }
 
 /// The way to a server.
-fn hop(facts: &Facts, server: &ServerKey) -> Fact<Option<Hop>> {
+fn hop(facts: &Facts, server: &ServerKey) -> Fact<Option<NextHop>> {
     facts.way(server.address)
 }
 

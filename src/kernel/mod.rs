@@ -70,6 +70,6 @@ pub use lookout::{Lookout, neighbours};
 pub use module::{Modules, load_module};
 pub use monitor::{Monitor, parse_host_events};
 pub use netlink::{Netlink, NetlinkError};
-pub use route::{Macvlan, NextHop, Route, RouteError};
+pub use route::{Macvlan, Route, RouteError};
 pub use sockopt::SocketOptions;
 pub use sysctl::{SysctlCause, SysctlError, read_sysctl, set_sysctl};

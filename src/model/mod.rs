@@ -54,8 +54,8 @@ pub use few::Few;
 pub use figures::{Figures, Histogram, ProbeCounts, ProbeFigures, ProbeResult, TypeFigures};
 pub use host::{
     AddressKey, AddressLifetime, AddressScope, Host, HostEvent, InterfaceAddress, Link,
-    LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, RouteEntry, RouteKind,
-    SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
+    LinkLayerAddress, LinkLayerAddressError, Neighbour, NeighbourState, NextHop, RouteEntry,
+    RouteKind, SeenLink, Sighting, SysctlName, SysctlNameError, TunnelDevice, Way,
 };
 pub use order::{Order, OrderFor, Ordered, Orders};
 pub use overruled::{Overruled, PeerStanding};

@@ -56,6 +56,24 @@ impl<'a> Canvas<'a> {
         self.area.height
     }
 
+    /// Writes a cell that begins at this place: a text at its left, a number at its right.
+    pub fn write_cell(
+        &mut self,
+        (x, y): (u16, u16),
+        width: u16,
+        is_text: bool,
+        text: &str,
+        style: Style,
+    ) {
+        let length = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+        let indent = if is_text {
+            0
+        } else {
+            width.saturating_sub(length)
+        };
+        self.write(x + indent, y, width, text, style);
+    }
+
     /// Writes from this place on, at most so many characters.
     pub fn write(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) {
         if x < self.area.width && y < self.area.height {

@@ -3,6 +3,20 @@
 
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::time::{Duration, SystemTime};
+
+/// The time since 1970 by the host's clock, which may step: what the clocks of several hosts agree on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim's clock, for what people and other hosts understand"
+)]
+#[must_use]
+pub fn since_1970() -> Duration {
+    // A clock that is set to before 1970 shows its beginning.
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
 
 /// A moment as a clock on the wall shows it, and how far that clock is from UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

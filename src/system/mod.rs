@@ -32,7 +32,7 @@ mod thread;
 #[cfg(feature = "daemon")]
 mod whereabouts;
 
-pub use calendar::{CivilTime, time_of_day};
+pub use calendar::{CivilTime, since_1970, time_of_day};
 pub use caretakers::{Caretakers, Networkd};
 #[cfg(feature = "daemon")]
 pub use disk::{Disk, disk};

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use tokio::time::interval;
 
 use super::changes::Changes;
-use super::clock::{now, since_1970};
+use super::clock::now;
 use super::metrics::{self, Known};
 use super::page::{History, Log, STEP, Scene};
 use super::source::Source;
 use super::traffic::Traffic;
 use crate::control::Status;
+use crate::system::since_1970;
 
 /// Nobody needs a newer state than this: it is made once in this time, for all readers together.
 const FRESH: Duration = Duration::from_millis(500);

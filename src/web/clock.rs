@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The clocks of the pages.
+//! The clock of the pages.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 #[expect(
     clippy::disallowed_methods,
@@ -9,16 +9,4 @@ use std::time::{Duration, Instant, SystemTime};
 )]
 pub(super) fn now() -> Instant {
     Instant::now()
-}
-
-/// The time since 1970 by the host's clock, which may step.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the time of day of an event, which a person reads"
-)]
-pub(super) fn since_1970() -> Duration {
-    // A clock that is set to before 1970 shows its beginning.
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use lvs_director::doctor::{Caretaker, Check, Fact, Trouble};
+use lvs_director::doctor::{Check, Fact, Trouble, networkd_removes};
 
 use super::facts::{Facts, Served};
 use super::listening::meets;
@@ -223,33 +223,12 @@ fn networkd(facts: &Facts) -> Fact<Vec<Trouble>> {
         .into_iter()
         .map(Device::name)
         .collect();
-    let mut troubles = Vec::new();
-    for caretaker in facts.caretakers.clone()? {
-        let Caretaker::Networkd {
-            interface,
-            file,
-            keeps,
-        } = caretaker
-        else {
-            continue;
-        };
-        if keeps || !devices.contains(&*interface) {
-            continue;
-        }
-        let name = file.file_name().unwrap_or_default().display().to_string();
-        let drop_in = format!("/etc/systemd/network/{name}.d");
-        let trouble = Trouble::warning(
-            format!(
-                "systemd-networkd configures {interface} by {} without KeepConfiguration=",
-                file.display()
-            ),
-            "When it starts anew, it removes the VIP.",
-        );
-        troubles.push(trouble.mended_by(format!(
-            "mkdir -p {drop_in} && printf '[Network]\\nKeepConfiguration=static\\n' > {drop_in}/realserver.conf && networkctl reload"
-        )));
-    }
-    Ok(troubles)
+    networkd_removes(
+        &facts.caretakers.clone()?,
+        |interface| Ok(devices.contains(interface)),
+        "realserver",
+        "When it starts anew, it removes the VIP.",
+    )
 }
 
 fn route(facts: &Facts) -> Fact<Vec<Trouble>> {

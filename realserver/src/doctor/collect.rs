@@ -8,8 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lvs_director::doctor::{Caretaker, Fact, Hop, Report, Unread, examine};
-use lvs_director::kernel::NextHop;
+use lvs_director::doctor::{Caretaker, Fact, Report, Unread, examine};
 use lvs_director::model::{Config, ForwardingMethod, Host, Link, Protocol};
 use lvs_director::system::Caretakers;
 
@@ -66,10 +65,7 @@ pub fn look(asked: Asked, config: Option<&Path>) -> Result<Report, Failure> {
             )));
         }
     }
-    let mut way = |to| {
-        let hop = this.next_hop(to).map_err(Unread::because);
-        hop.map(|hop| hop.map(of_kernel))
-    };
+    let mut way = |to| this.next_hop(to).map_err(Unread::because);
     let facts = Facts {
         placements,
         served,
@@ -84,25 +80,6 @@ pub fn look(asked: Asked, config: Option<&Path>) -> Result<Report, Failure> {
         host,
     };
     Ok(Report::of(examine(CHECKS, &facts)))
-}
-
-fn of_kernel(hop: NextHop) -> Hop {
-    let NextHop {
-        link,
-        source,
-        router,
-        leaves,
-        mtu,
-        segment,
-    } = hop;
-    Hop {
-        link,
-        source,
-        router,
-        leaves,
-        mtu,
-        segment,
-    }
 }
 
 /// What a configuration says of one host.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use lvs_director::doctor::{Caretaker, Fact, Hop};
-use lvs_director::model::{Host, Protocol};
+use lvs_director::doctor::{Caretaker, Fact};
+use lvs_director::model::{Host, NextHop, Protocol};
 
 use crate::placement::Placement;
 
@@ -31,9 +31,9 @@ pub struct Facts {
     /// Programs that look after interfaces.
     pub caretakers: Fact<Vec<Caretaker>>,
     /// The way to the director; `None` when there is none.
-    pub to_director: Fact<Option<Hop>>,
+    pub to_director: Fact<Option<NextHop>>,
     /// The default route; `None` when there is none.
-    pub to_anywhere: Fact<Option<Hop>>,
+    pub to_anywhere: Fact<Option<NextHop>>,
 }
 
 /// A place where a program listens, or should.

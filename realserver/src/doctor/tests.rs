@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use lvs_director::doctor::{Caretaker, Finding, Hop, Severity, Unread, examine};
-use lvs_director::model::{Host, InterfaceAddress, Link, Protocol, SysctlName};
+use lvs_director::doctor::{Caretaker, Finding, Severity, Unread, examine};
+use lvs_director::model::{Host, InterfaceAddress, Link, NextHop, Protocol, SysctlName};
 
 use super::{CHECKS, Facts, Served};
 use crate::placement::Placement;
@@ -21,8 +21,8 @@ fn at(text: &str) -> Served {
     }
 }
 
-fn hop(router: Option<&str>) -> Hop {
-    Hop {
+fn hop(router: Option<&str>) -> NextHop {
+    NextHop {
         link: 2,
         source: Some(ip("192.0.2.5")),
         router: router.map(ip),
@@ -220,7 +220,7 @@ fn a_route_that_asks_for_small_segments_is_enough() {
     let mut facts = healthy();
     facts.clamps = Ok(false);
     for (segment, enough) in [(1440, true), (1460, false)] {
-        let way = Hop {
+        let way = NextHop {
             segment: Some(segment),
             ..hop(Some("192.0.2.254"))
         };

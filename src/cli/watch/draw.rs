@@ -134,7 +134,7 @@ fn body(canvas: &mut Canvas<'_>, state: &State, looks: Looks, slots: &[Slot], pa
     if state.rows.is_empty() && parts.body > 0 {
         canvas.line(first, "No virtual services.", PLAIN);
     }
-    let shown = state.rows.iter().enumerate().skip(state.top);
+    let shown = state.rows.iter().enumerate().skip(state.cursor.top);
     for (y, (index, object)) in (first..first + parts.body).zip(shown) {
         match *object {
             Object::Service(key) => {
@@ -152,7 +152,7 @@ fn body(canvas: &mut Canvas<'_>, state: &State, looks: Looks, slots: &[Slot], pa
                 }
             }
         }
-        if index == state.selected {
+        if index == state.cursor.selected {
             canvas.mark(y, Style::new().add_modifier(Modifier::REVERSED));
         }
     }
@@ -160,13 +160,8 @@ fn body(canvas: &mut Canvas<'_>, state: &State, looks: Looks, slots: &[Slot], pa
 
 /// Numbers are aligned right. The first column of the screen is for the sign of a folded service.
 fn cell(canvas: &mut Canvas<'_>, slot: Slot, y: u16, text: &str, style: Style) {
-    let width = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
-    let indent = if slot.column.is_text() {
-        0
-    } else {
-        slot.width.saturating_sub(width)
-    };
-    canvas.write(slot.x + 1 + indent, y, slot.width, text, style);
+    let place = (slot.x + 1, y);
+    canvas.write_cell(place, slot.width, slot.column.is_text(), text, style);
 }
 
 fn service_row(canvas: &mut Canvas<'_>, y: u16, looks: Looks, slots: &[Slot], service: &Service) {

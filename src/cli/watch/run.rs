@@ -16,7 +16,7 @@ use crate::ipvsadm::filter::Filter;
 use crate::ipvsadm::list::Format;
 use crate::kernel::{Ipvs, IpvsError};
 use crate::model::Timestamp;
-use crate::screen::{self, Input, Key, Looks, Pressed, Ready, Screen, Worker, clock};
+use crate::screen::{self, Due, Input, Key, Looks, Pace, Pressed, Ready, Screen, Worker, clock};
 
 /// A reading, and when it began.
 type Reading = (Timestamp, Result<Listing, IpvsError>);
@@ -88,8 +88,7 @@ pub(in crate::cli) fn run(asked: &Asked<'_>) -> Result<(), Failure> {
         time: clock(),
         input,
         reader,
-        asked_at: start,
-        reading: false,
+        pace: Pace::begin(),
         screen,
     };
     watch.run()
@@ -122,10 +121,7 @@ struct Watch {
     time: String,
     input: Input,
     reader: Worker<(), Reading>,
-    /// When we last asked for a reading.
-    asked_at: Instant,
-    /// Whether it has not come yet.
-    reading: bool,
+    pace: Pace,
     /// The last field: errors must appear on the restored terminal.
     screen: Screen,
 }
@@ -188,26 +184,22 @@ impl Watch {
 
     /// Waits for a key, a signal, a reading, or the time for the next reading. It asks for that reading, and never
     /// while another one runs.
-    #[expect(clippy::disallowed_methods, reason = "the rim: when to read again")]
     fn wait(&mut self) -> nix::Result<Ready> {
-        let mut left = None;
-        if !self.reading && !self.state.paused {
-            let due = self.state.interval.saturating_sub(self.asked_at.elapsed());
-            if due.is_zero() {
-                self.asked_at = Instant::now();
-                self.reading = true;
+        let interval = (!self.state.paused).then_some(self.state.interval);
+        let left = match self.pace.due(interval) {
+            Due::Now => {
                 self.reader.ask(());
-            } else {
-                left = Some(due);
+                None
             }
-        }
+            Due::Later(left) => left,
+        };
         self.input.wait(self.reader.as_fd(), left)
     }
 
     fn take_reading(&mut self) -> Result<(), Failure> {
         let gone = || Failure::unlisted("watch: the thread that reads the table has ended");
         let (now, listing) = self.reader.take().ok_or_else(gone)?;
-        self.reading = false;
+        self.pace.has_come();
         let listing = listing.map_err(|error| Failure::list(&error))?;
         self.state.read(now, listing);
         self.time = clock();

@@ -9,7 +9,7 @@ use super::table::{Order, Table};
 use crate::cli::listing::Listing;
 use crate::cli::render::service_name;
 use crate::model::{ServerKey, ServiceKey, Timestamp};
-use crate::screen::Key;
+use crate::screen::{Cursor, Key, longer, shorter};
 use crate::system::Names;
 
 /// The intervals that `+` and `-` go through, in milliseconds.
@@ -66,14 +66,10 @@ pub(super) struct State {
     pub(super) help: bool,
     /// All rows, including those that are scrolled out of view.
     pub(super) rows: Vec<Object>,
-    /// The first row on the screen.
-    pub(super) top: usize,
-    /// The selected row.
-    pub(super) selected: usize,
+    /// Which of them is selected, and which are on the screen.
+    pub(super) cursor: Cursor,
     /// How wide the longest address is.
     pub(super) address_width: u16,
-    /// How many rows the screen has.
-    page: usize,
     folded: BTreeSet<ServiceKey>,
     /// Whether services that are new are folded.
     fold_new: bool,
@@ -92,10 +88,8 @@ impl State {
             paused: false,
             help: false,
             rows: Vec::new(),
-            top: 0,
-            selected: 0,
+            cursor: Cursor::default(),
             address_width: 0,
-            page: 1,
             folded: BTreeSet::new(),
             fold_new: false,
         };
@@ -118,8 +112,7 @@ impl State {
 
     /// The screen has room for this many rows.
     pub(super) fn fit(&mut self, rows: usize) {
-        self.page = rows.max(1);
-        self.scroll();
+        self.cursor.fit(rows);
     }
 
     /// Whether a service's servers are hidden.
@@ -135,14 +128,15 @@ impl State {
             Key::Redraw => return Action::Redraw,
             _ if self.help => self.help = false,
             Key::Escape => return Action::Quit,
-            Key::Up => self.go_to(self.selected.saturating_sub(1)),
-            Key::Down => self.go_to(self.selected.saturating_add(1)),
-            Key::PageUp => self.go_to(self.selected.saturating_sub(self.page)),
-            Key::PageDown => self.go_to(self.selected.saturating_add(self.page)),
-            Key::Home => self.go_to(0),
-            Key::End => self.go_to(usize::MAX),
+            _ if self.cursor.press(key) => {}
             Key::Enter => self.fold(),
-            Key::Erase => {}
+            Key::Erase
+            | Key::Up
+            | Key::Down
+            | Key::PageUp
+            | Key::PageDown
+            | Key::Home
+            | Key::End => {}
             Key::Character(letter) => return self.letter(letter),
         }
         Action::None
@@ -151,10 +145,6 @@ impl State {
     fn letter(&mut self, letter: char) -> Action {
         match letter {
             'q' | 'Q' => return Action::Quit,
-            'k' => self.go_to(self.selected.saturating_sub(1)),
-            'j' => self.go_to(self.selected.saturating_add(1)),
-            'g' => self.go_to(0),
-            'G' => self.go_to(usize::MAX),
             ' ' => self.fold(),
             'f' => self.fold_all(),
             's' | '>' => self.sort(false),
@@ -164,8 +154,8 @@ impl State {
                 self.arrange();
             }
             'p' => self.paused = !self.paused,
-            '+' | '=' => self.interval = next_interval(self.interval),
-            '-' => self.interval = previous_interval(self.interval),
+            '+' | '=' => self.interval = longer(&INTERVALS, self.interval),
+            '-' => self.interval = shorter(&INTERVALS, self.interval),
             'h' | '?' => self.help = true,
             _ => {}
         }
@@ -181,7 +171,7 @@ impl State {
     }
 
     fn fold(&mut self) {
-        let Some(object) = self.rows.get(self.selected) else {
+        let Some(object) = self.rows.get(self.cursor.selected) else {
             return;
         };
         let key = object.service();
@@ -201,15 +191,10 @@ impl State {
         self.arrange();
     }
 
-    fn go_to(&mut self, row: usize) {
-        self.selected = row.min(self.rows.len().saturating_sub(1));
-        self.scroll();
-    }
-
     /// Makes the rows again. The selection stays with its object. When a server is no longer visible, its service is
     /// selected; when a service is gone, the row in its place.
     fn arrange(&mut self) {
-        let selected = self.rows.get(self.selected).copied();
+        let selected = self.rows.get(self.cursor.selected).copied();
         self.rows.clear();
         for service in self.table.ordered(self.order) {
             let key = service.entry.key;
@@ -225,25 +210,9 @@ impl State {
         let place = |object| self.rows.iter().position(|row| *row == object);
         let here = selected
             .and_then(|object| place(object).or_else(|| place(Object::Service(object.service()))));
-        self.go_to(here.unwrap_or(self.selected));
+        let row = here.unwrap_or(self.cursor.selected);
+        self.cursor.go_to(row, self.rows.len());
     }
-
-    /// Brings the selected row onto the screen, and leaves no room empty that rows could fill.
-    fn scroll(&mut self) {
-        let last_top = self.rows.len().saturating_sub(self.page);
-        let lowest = self.selected.saturating_sub(self.page - 1);
-        self.top = self.top.max(lowest).min(self.selected).min(last_top);
-    }
-}
-
-fn next_interval(now: Duration) -> Duration {
-    let mut all = INTERVALS.into_iter().map(Duration::from_millis);
-    all.find(|it| *it > now).unwrap_or(now)
-}
-
-fn previous_interval(now: Duration) -> Duration {
-    let mut all = INTERVALS.into_iter().rev().map(Duration::from_millis);
-    all.find(|it| *it < now).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn press(state: &mut State, keys: &str) {
 }
 
 fn selected(state: &State) -> Object {
-    state.rows[state.selected]
+    state.rows[state.cursor.selected]
 }
 
 #[test]
@@ -125,7 +125,11 @@ fn the_selection_stays_with_its_object() {
     press(&mut state, " ");
     assert_eq!(selected(&state), Object::Service(service(3)), "folded");
     state.read(at(3), listing(&[]));
-    assert_eq!((state.selected, state.rows.len()), (0, 0), "all went");
+    assert_eq!(
+        (state.cursor.selected, state.rows.len()),
+        (0, 0),
+        "all went"
+    );
     press(&mut state, "jkG g f+-");
 }
 
@@ -158,13 +162,21 @@ fn the_selected_row_is_on_the_screen_and_no_room_is_wasted() {
         (Key::PageUp, 0, 0),
     ] {
         state.press(key);
-        assert_eq!((state.top, state.selected), (top, here), "{key:?}");
+        assert_eq!(
+            (state.cursor.top, state.cursor.selected),
+            (top, here),
+            "{key:?}"
+        );
     }
     state.press(Key::End);
     state.fit(15);
-    assert_eq!(state.top, 4, "a larger screen");
+    assert_eq!(state.cursor.top, 4, "a larger screen");
     state.read(at(1), listing(&[(2, 0)]));
-    assert_eq!((state.top, state.selected), (0, 2), "a smaller table");
+    assert_eq!(
+        (state.cursor.top, state.cursor.selected),
+        (0, 2),
+        "a smaller table"
+    );
 }
 
 #[test]

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::doctor::{Fact, Facts, Hop, Unread};
+use crate::doctor::{Fact, Facts, Unread};
 use crate::kernel::{Ipvs, Modules, Route, RouteError, SysctlCause, SysctlError, read_sysctl};
-use crate::model::{Config, SysctlName};
+use crate::model::{Config, NextHop, SysctlName};
 
 pub(super) fn collect(facts: &mut Facts) {
     let mut route = match Route::open() {
@@ -56,16 +56,8 @@ fn destinations(config: &Config) -> BTreeSet<IpAddr> {
     of.chain([Facts::anywhere()]).collect()
 }
 
-fn way(route: &mut Route, to: IpAddr) -> Fact<Option<Hop>> {
-    let hop = known(route.next_hop(to, None, None))?;
-    Ok(hop.map(|hop| Hop {
-        link: hop.link,
-        source: hop.source,
-        router: hop.router,
-        leaves: hop.leaves,
-        mtu: hop.mtu,
-        segment: hop.segment,
-    }))
+fn way(route: &mut Route, to: IpAddr) -> Fact<Option<NextHop>> {
+    known(route.next_hop(to, None, None))
 }
 
 /// What is in the kernel's IPVS. A question would load the module, so nobody asks one that is not there.

@@ -21,8 +21,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::clock::Clock;
 use crate::model::{Severity, Transition};
+use crate::system::since_1970;
 use layout::{Entry, Layout, Reading};
 pub(super) use levels::Levels;
 use outlet::Outlet;
@@ -153,7 +153,7 @@ impl Log {
                     message,
                     fields,
                 };
-                self.layout.write(Clock::since_1970(), &entry)
+                self.layout.write(since_1970(), &entry)
             }
         };
         self.spool.push(line);
@@ -178,7 +178,6 @@ impl<S: Subscriber> Layer<S> for Lines {
         let mut reading = Reading::new(self.layout);
         event.record(&mut reading);
         let entry = reading.entry(*event.metadata().level());
-        self.spool
-            .push(self.layout.write(Clock::since_1970(), &entry));
+        self.spool.push(self.layout.write(since_1970(), &entry));
     }
 }

@@ -11,8 +11,7 @@ use nix::errno::Errno;
 use tracing::Level;
 
 use super::layout::{Entry, Layout};
-use crate::daemon::clock::Clock;
-use crate::system::errno_name;
+use crate::system::{errno_name, since_1970};
 
 /// At most this many lines wait.
 const MOST_LINES: usize = 10_000;
@@ -164,7 +163,7 @@ impl<W: Write> Pen<W> {
             message: format!("{lost} log {lines} lost: {why}"),
             fields: Vec::new(),
         };
-        self.write(&self.layout.write(Clock::since_1970(), &entry))?;
+        self.write(&self.layout.write(since_1970(), &entry))?;
         self.lost = 0;
         Ok(())
     }

@@ -6,11 +6,10 @@ mod pair;
 use std::fmt::Write as _;
 
 use self::pair::{peer, router, sync};
-use super::clock::Clock;
 use super::say::printable;
 use crate::control::{ServerStatus, SlowStartStatus, Status, Told};
 use crate::model::{NoResult, Severity};
-use crate::system::{CivilTime, time_of_day};
+use crate::system::{CivilTime, since_1970, time_of_day};
 
 const DAY: i64 = 24 * 3600;
 
@@ -146,7 +145,7 @@ fn clock(seconds_from_now: i64) -> String {
 
 /// When it happened by the clock on the wall, in milliseconds since 1970.
 pub(super) fn happened(milliseconds_ago: u64) -> i64 {
-    let now = i64::try_from(Clock::since_1970().as_millis()).unwrap_or(i64::MAX);
+    let now = i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX);
     now.saturating_sub(i64::try_from(milliseconds_ago).unwrap_or(i64::MAX))
 }
 

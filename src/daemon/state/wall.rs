@@ -2,9 +2,11 @@
 //! The time of day, which outlives the director. It can step back and forth, so a running director measures nothing
 //! with it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::system::since_1970;
 
 /// Seconds since the beginning of 1970, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -12,14 +14,8 @@ pub(in crate::daemon) struct WallTime(pub(in crate::daemon) u64);
 
 impl WallTime {
     /// The time of the host's clock.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rim's clock, for what outlives the director"
-    )]
     pub(in crate::daemon) fn now() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        // A clock that is set to before 1970 shows its beginning.
-        Self(since.map_or(0, |since| since.as_secs()))
+        Self(since_1970().as_secs())
     }
 
     /// How long ago that was; zero when the clock has stepped back to before it.

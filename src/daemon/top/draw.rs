@@ -155,7 +155,7 @@ fn body(canvas: &mut Canvas<'_>, state: &State, looks: Looks, slots: &[Slot], pa
         };
         canvas.line(first, nothing, PLAIN);
     }
-    let shown = state.rows.iter().enumerate().skip(state.top);
+    let shown = state.rows.iter().enumerate().skip(state.cursor.top);
     for (y, (index, object)) in (first..first + parts.body).zip(shown) {
         match *object {
             Object::Service(key) => {
@@ -170,7 +170,7 @@ fn body(canvas: &mut Canvas<'_>, state: &State, looks: Looks, slots: &[Slot], pa
                 }
             }
         }
-        if index == state.selected {
+        if index == state.cursor.selected {
             canvas.mark(y, Style::new().add_modifier(Modifier::REVERSED));
         }
     }
@@ -178,13 +178,8 @@ fn body(canvas: &mut Canvas<'_>, state: &State, looks: Looks, slots: &[Slot], pa
 
 /// Numbers are aligned right. The first two columns of the screen are for the sign.
 fn cell(canvas: &mut Canvas<'_>, slot: Slot, y: u16, text: &str, style: Style) {
-    let width = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
-    let indent = if slot.column.is_text() {
-        0
-    } else {
-        slot.width.saturating_sub(width)
-    };
-    canvas.write(slot.x + 2 + indent, y, slot.width, text, style);
+    let place = (slot.x + 2, y);
+    canvas.write_cell(place, slot.width, slot.column.is_text(), text, style);
 }
 
 fn sign(canvas: &mut Canvas<'_>, y: u16, looks: Looks, badness: Badness) -> Style {
@@ -282,7 +277,7 @@ fn detail(state: &State) -> String {
     if let Some(news) = &state.news {
         return printable(news);
     }
-    let said = match state.rows.get(state.selected) {
+    let said = match state.rows.get(state.cursor.selected) {
         None => None,
         Some(Object::Service(key)) => state.table.services.get(key).and_then(|it| {
             let status = &it.status;

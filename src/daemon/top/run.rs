@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::columns::Column;
 use super::draw;
@@ -12,7 +12,7 @@ use super::feed::{Came, Errand, Feed};
 use super::state::{Action, State};
 use crate::daemon::args::Failure;
 use crate::daemon::ask::Whom;
-use crate::screen::{self, Input, Key, Looks, Pressed, Ready, Screen, Worker, clock};
+use crate::screen::{self, Due, Input, Key, Looks, Pace, Pressed, Ready, Screen, Worker, clock};
 
 /// The options of the command line.
 #[derive(Debug)]
@@ -22,7 +22,6 @@ pub(in crate::daemon) struct Settings {
 }
 
 /// Shows it until the user quits.
-#[expect(clippy::disallowed_methods, reason = "the rim: time begins here")]
 pub(in crate::daemon) fn run(whom: Whom, settings: &Settings) -> Result<ExitCode, Failure> {
     let refuse = |why| {
         Failure::usage(format!(
@@ -50,8 +49,7 @@ pub(in crate::daemon) fn run(whom: Whom, settings: &Settings) -> Result<ExitCode
         time: clock(),
         input,
         worker,
-        asked_at: Instant::now(),
-        reading: false,
+        pace: Pace::begin(),
         screen,
     };
     match top.until_quit() {
@@ -76,10 +74,7 @@ struct Top {
     time: String,
     input: Input,
     worker: Worker<Errand, Came>,
-    /// When we last asked for a reading.
-    asked_at: Instant,
-    /// Whether it has not come yet.
-    reading: bool,
+    pace: Pace,
     /// The last field: errors must appear on the restored terminal.
     screen: Screen,
 }
@@ -119,19 +114,15 @@ impl Top {
 
     /// Waits for a key, a signal, an answer, or the time for the next reading. It asks for that reading, and never while
     /// another one runs.
-    #[expect(clippy::disallowed_methods, reason = "the rim: when to read again")]
     fn wait(&mut self) -> io::Result<Ready> {
-        let mut left = None;
-        if !self.reading && !self.state.paused {
-            let due = self.state.interval.saturating_sub(self.asked_at.elapsed());
-            if due.is_zero() {
-                self.asked_at = Instant::now();
-                self.reading = true;
+        let interval = (!self.state.paused).then_some(self.state.interval);
+        let left = match self.pace.due(interval) {
+            Due::Now => {
                 self.worker.ask(Errand::Read);
-            } else {
-                left = Some(due);
+                None
             }
-        }
+            Due::Later(left) => left,
+        };
         Ok(self.input.wait(self.worker.as_fd(), left)?)
     }
 
@@ -139,7 +130,7 @@ impl Top {
         let gone = || io::Error::other("the thread that asks the director has ended");
         match self.worker.take().ok_or_else(gone)? {
             Came::Reading(reading) => {
-                self.reading = false;
+                self.pace.has_come();
                 self.state.read(*reading);
                 self.time = clock();
             }

@@ -9,7 +9,7 @@ use super::looks;
 use super::table::{Order as Sorting, Service, Table};
 use crate::daemon::pick::is_up;
 use crate::model::{Order, ServerKey, ServiceKey};
-use crate::screen::Key;
+use crate::screen::{Cursor, Key, longer, shorter};
 
 /// The intervals that `+` and `-` go through, in milliseconds.
 const INTERVALS: [u64; 9] = [200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000];
@@ -76,14 +76,10 @@ pub(super) struct State {
     pub(super) news: Option<String>,
     /// All rows, including those that are scrolled out of view.
     pub(super) rows: Vec<Object>,
-    /// The first row on the screen.
-    pub(super) top: usize,
-    /// The selected row.
-    pub(super) selected: usize,
+    /// Which of them is selected, and which are on the screen.
+    pub(super) cursor: Cursor,
     /// How wide the longest name is.
     pub(super) name_width: u16,
-    /// How many rows the screen has.
-    page: usize,
 }
 
 impl State {
@@ -102,10 +98,8 @@ impl State {
             only_down: false,
             news: None,
             rows: Vec::new(),
-            top: 0,
-            selected: 0,
+            cursor: Cursor::default(),
             name_width: 0,
-            page: 1,
         };
         state.read(first);
         state
@@ -119,8 +113,7 @@ impl State {
 
     /// The screen has room for this many rows.
     pub(super) fn fit(&mut self, rows: usize) {
-        self.page = rows.max(1);
-        self.scroll();
+        self.cursor.fit(rows);
     }
 
     /// A key was pressed.
@@ -156,18 +149,25 @@ impl State {
     }
 
     fn press_usually(&mut self, key: Key) -> Action {
+        if self.cursor.press(key) {
+            return Action::None;
+        }
         match key {
-            Key::Up => self.go_to(self.selected.saturating_sub(1)),
-            Key::Down => self.go_to(self.selected.saturating_add(1)),
-            Key::PageUp => self.go_to(self.selected.saturating_sub(self.page)),
-            Key::PageDown => self.go_to(self.selected.saturating_add(self.page)),
-            Key::Home => self.go_to(0),
-            Key::End => self.go_to(usize::MAX),
             // First what narrows the view, then the view.
             Key::Escape if !self.filter.is_empty() || self.only_down => self.show_all(),
             Key::Escape => return Action::Quit,
             Key::Character(letter) => return self.letter(letter),
-            Key::Enter | Key::Erase | Key::Interrupt | Key::Suspend | Key::Redraw => {}
+            Key::Enter
+            | Key::Erase
+            | Key::Up
+            | Key::Down
+            | Key::PageUp
+            | Key::PageDown
+            | Key::Home
+            | Key::End
+            | Key::Interrupt
+            | Key::Suspend
+            | Key::Redraw => {}
         }
         Action::None
     }
@@ -175,10 +175,6 @@ impl State {
     fn letter(&mut self, letter: char) -> Action {
         match letter {
             'q' | 'Q' => return Action::Quit,
-            'k' => self.go_to(self.selected.saturating_sub(1)),
-            'j' => self.go_to(self.selected.saturating_add(1)),
-            'g' => self.go_to(0),
-            'G' => self.go_to(usize::MAX),
             's' | '>' => self.sort(false),
             '<' => self.sort(true),
             'r' => {
@@ -193,8 +189,8 @@ impl State {
             'd' => self.ask(Some(Order::Drain)),
             'u' => self.ask(None),
             'p' => self.paused = !self.paused,
-            '+' | '=' => self.interval = next_interval(self.interval),
-            '-' => self.interval = previous_interval(self.interval),
+            '+' | '=' => self.interval = longer(&INTERVALS, self.interval),
+            '-' => self.interval = shorter(&INTERVALS, self.interval),
             'h' | '?' => self.mode = Mode::Help,
             _ => {}
         }
@@ -203,7 +199,7 @@ impl State {
 
     /// Asks whether the selected server is to get this order.
     fn ask(&mut self, order: Option<Order>) {
-        match self.rows.get(self.selected) {
+        match self.rows.get(self.cursor.selected) {
             Some(Object::Server(service, server)) => {
                 self.mode = Mode::Confirm(*service, *server, order);
             }
@@ -252,14 +248,9 @@ impl State {
         self.arrange();
     }
 
-    fn go_to(&mut self, row: usize) {
-        self.selected = row.min(self.rows.len().saturating_sub(1));
-        self.scroll();
-    }
-
     /// Makes the rows again. The selection stays with its object; when that is gone, with its place.
     fn arrange(&mut self) {
-        let selected = self.rows.get(self.selected).copied();
+        let selected = self.rows.get(self.cursor.selected).copied();
         let mut rows = Vec::new();
         for service in self.table.ordered(self.sorting) {
             self.add(service, &mut rows);
@@ -268,7 +259,8 @@ impl State {
         let widths = self.rows.iter().map(|row| row.name().len());
         self.name_width = u16::try_from(widths.max().unwrap_or(0)).unwrap_or(u16::MAX);
         let place = selected.and_then(|object| self.rows.iter().position(|row| *row == object));
-        self.go_to(place.unwrap_or(self.selected));
+        let row = place.unwrap_or(self.cursor.selected);
+        self.cursor.go_to(row, self.rows.len());
     }
 
     /// The rows of a service that are wanted. One that has the text itself is shown whole.
@@ -296,21 +288,4 @@ impl State {
             rows.extend(servers);
         }
     }
-
-    /// Brings the selected row onto the screen, and leaves no room empty that rows could fill.
-    fn scroll(&mut self) {
-        let last_top = self.rows.len().saturating_sub(self.page);
-        let lowest = self.selected.saturating_sub(self.page - 1);
-        self.top = self.top.max(lowest).min(self.selected).min(last_top);
-    }
-}
-
-fn next_interval(now: Duration) -> Duration {
-    let mut all = INTERVALS.into_iter().map(Duration::from_millis);
-    all.find(|it| *it > now).unwrap_or(now)
-}
-
-fn previous_interval(now: Duration) -> Duration {
-    let mut all = INTERVALS.into_iter().rev().map(Duration::from_millis);
-    all.find(|it| *it < now).unwrap_or(now)
 }

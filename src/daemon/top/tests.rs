@@ -353,7 +353,7 @@ fn the_worst_comes_first_when_sorted_by_state_and_the_selection_stays() {
         names(&state)[1..4],
         ["-> 10.0.0.2:80", "-> 10.0.0.3:80", "-> 10.0.0.1:80"]
     );
-    let selected = state.rows[state.selected];
+    let selected = state.rows[state.cursor.selected];
     assert!(matches!(selected, Object::Server(_, key) if key.to_string() == "10.0.0.1:80"));
     press(&mut state, "r");
     assert_eq!(names(&state)[0], "UDP 192.0.2.10:53");
@@ -378,5 +378,5 @@ fn what_the_director_has_no_more_goes() {
         ..reading(1, 0)
     });
     assert_eq!(state.rows.len(), 4);
-    assert_eq!(state.selected, 3);
+    assert_eq!(state.cursor.selected, 3);
 }

@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::secrets::Secrets;
 use crate::codec::vrrp::{Advertisement, AntiReplay, Delivery, Refused};
-use crate::daemon::clock::Clock;
 use crate::model::{ChecksumForm, ConfiguredRouter, ReplayCheck, RouterAuthentication, Timestamp};
+use crate::system::since_1970;
 use crate::vrrp::{Authenticator, Heard};
 
 /// A reason is told again when it has not been there for so long.
@@ -111,7 +111,7 @@ impl Trust {
 /// What time it is, for whom it matters.
 fn time(authenticator: &Authenticator) -> Duration {
     if authenticator.needs_clock() {
-        Clock::since_1970()
+        since_1970()
     } else {
         Duration::ZERO
     }

@@ -14,12 +14,12 @@ use super::netlink::{Netlink, NetlinkError};
 use crate::codec::DecodeError;
 use crate::codec::message::{Envelope, IncomingKind, emit};
 use crate::model::{
-    AddressFamily, Fwmark, InterfaceAddress, Link, Neighbour, Probe, ProbePath, RouteEntry,
-    RouteKind, SeenLink, TunnelDevice, Way,
+    AddressFamily, Fwmark, InterfaceAddress, Link, Neighbour, NextHop, Probe, ProbePath,
+    RouteEntry, RouteKind, SeenLink, TunnelDevice, Way,
 };
 
 pub use failure::RouteError;
-pub use message::{Macvlan, NextHop};
+pub use message::Macvlan;
 
 /// A connection to the kernel's links, addresses and routes: one long-lived socket in the network namespace of the
 /// thread that opened it. Calls block; the kernel answers within milliseconds.

@@ -22,7 +22,7 @@ pub use link::{Link, LinkLayerAddress, LinkLayerAddressError, TunnelDevice};
 pub use neighbour::{Neighbour, NeighbourState};
 pub use route::{RouteEntry, RouteKind};
 pub use setting::{SysctlName, SysctlNameError};
-pub use sighting::{SeenLink, Sighting, Way};
+pub use sighting::{NextHop, SeenLink, Sighting, Way};
 
 /// The parts of one network namespace that somebody read, or the host of a test.
 ///

@@ -33,6 +33,23 @@ pub struct SeenLink {
     pub carrier_changes: u32,
 }
 
+/// The next host on a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextHop {
+    /// The number of the interface.
+    pub link: u32,
+    /// The source address that the kernel chooses.
+    pub source: Option<IpAddr>,
+    /// The router, if the target is not on the link.
+    pub router: Option<IpAddr>,
+    /// Whether packets leave this host: not so to an address of its own.
+    pub leaves: bool,
+    /// The largest packet that the route lets through, if it says so: somebody wrote it, or path MTU discovery found it.
+    pub mtu: Option<u32>,
+    /// The largest TCP segment that this host asks for on this route (`advmss`), if somebody wrote one.
+    pub segment: Option<u32>,
+}
+
 /// The way by which packets to a target leave this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

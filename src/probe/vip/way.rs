@@ -15,10 +15,10 @@ use super::super::path::{by_interface, set_out};
 use super::super::tcp::{describe, failed};
 use super::ears::Ears;
 use crate::codec::handshake::{inner_protocol, wrapped};
-use crate::kernel::{NextHop, Route, RouteError};
+use crate::kernel::{Route, RouteError};
 use crate::model::{
-    AddressFamily, LinkLayerAddress, NeighbourState, ProbePath, Tunnel, TunnelChecksum, TunnelKind,
-    VipProbe,
+    AddressFamily, LinkLayerAddress, NeighbourState, NextHop, ProbePath, Tunnel, TunnelChecksum,
+    TunnelKind, VipProbe,
 };
 use crate::net::raw_socket;
 

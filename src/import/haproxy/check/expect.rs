@@ -15,7 +15,7 @@ pub(super) struct Expect<'a> {
 }
 
 /// Words with a value that say how a result is told, not what it is.
-const TOLD: [&str; 8] = [
+pub(in crate::import::haproxy) const TOLD: [&str; 8] = [
     "comment",
     "min-recv",
     "ok-status",

@@ -18,6 +18,7 @@ use crate::diagnostic::{Finding, Findings, Span};
 use crate::import::statement::Statement;
 use crate::import::{Entry, Value};
 
+pub(super) use expect::TOLD;
 pub(super) use schedule::{Times, as_haproxy};
 
 /// One question to a server, without the server.

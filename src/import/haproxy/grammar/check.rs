@@ -3,6 +3,7 @@
 
 use super::Judge;
 use crate::diagnostic::{Finding, Shown, Span};
+use crate::import::haproxy::check::TOLD;
 use crate::import::statement::{Statement, Word};
 
 /// Words of a rule, and how many belong to each.
@@ -75,18 +76,6 @@ const TCP_PATTERNS: [&str; 6] = [
     "binary",
     "rbinary",
     "binary-lf",
-];
-
-/// What else an `expect` may say, each with one word.
-const TOLD: [&str; 8] = [
-    "comment",
-    "min-recv",
-    "ok-status",
-    "error-status",
-    "tout-status",
-    "on-success",
-    "on-error",
-    "status-code",
 ];
 
 /// The verdicts that an `expect` may name.

@@ -29,7 +29,6 @@ pub(super) use link::{
 };
 pub(super) use neighbour::{emit_all_neighbours, emit_neighbour_question, parse_neighbour};
 pub(super) use route::{emit_all_routes, emit_host_route, parse_route};
-pub use way::NextHop;
 pub(super) use way::{Question, emit_question, parse_hop, parse_way};
 
 pub(super) const RTM_NEWLINK: u16 = 16;

@@ -7,7 +7,7 @@ use super::route::parse_via;
 use super::{attributes, family, put_address};
 use crate::codec::DecodeError;
 use crate::codec::attribute::{Attribute, AttributeWriter};
-use crate::model::{AddressFamily, Way};
+use crate::model::{AddressFamily, NextHop, Way};
 
 const ROUTE_HEADER: usize = 12;
 const RTA_DST: u16 = 1;
@@ -24,23 +24,6 @@ const RTAX_ADVMSS: u16 = 8;
 /// Where the header has the kind of the route.
 const ROUTE_KIND: usize = 7;
 const RTN_UNICAST: u8 = 1;
-
-/// The next host on a way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NextHop {
-    /// The number of the interface.
-    pub link: u32,
-    /// The source address that the kernel chooses.
-    pub source: Option<IpAddr>,
-    /// The router, if the target is not on the link.
-    pub router: Option<IpAddr>,
-    /// Whether packets leave this host: not so to an address of its own.
-    pub leaves: bool,
-    /// The largest packet that the route lets through, if it says so: somebody wrote it, or path MTU discovery found it.
-    pub mtu: Option<u32>,
-    /// The largest TCP segment that this host asks for on this route (`advmss`), if somebody wrote one.
-    pub segment: Option<u32>,
-}
 
 /// A packet that asks for its way.
 #[derive(Debug, Clone, Copy)]
