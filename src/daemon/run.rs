@@ -275,7 +275,7 @@ fn begin(
         .name("engine".to_owned())
         .spawn(move || {
             let _running = running;
-            own.adopt();
+            own.adopt_when_watched();
             shell.run(Event::Start(Box::new(start)), &inbox)
         })
         .map_err(|error| Failure::failed(format!("start the engine's thread: {error}")))?;

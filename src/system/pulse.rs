@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::notify::watchdog_period;
+
 /// No moment is known.
 const OPEN: u64 = u64::MAX;
 
@@ -41,6 +43,13 @@ impl Pulse {
         });
     }
 
+    /// The same when the service manager watches this process. Otherwise nothing is noted, and no clock is read.
+    pub fn adopt_when_watched(self: Arc<Self>) {
+        if watchdog_period().is_some() {
+            self.adopt();
+        }
+    }
+
     /// For how long the thread has been silent without a reason; zero while all is well.
     #[must_use]
     pub fn overdue(&self) -> Duration {
@@ -51,13 +60,13 @@ impl Pulse {
 
 /// The calling thread works.
 pub fn beat() {
-    note(now());
+    note(now);
 }
 
 /// The calling thread rests for so long, or until somebody wakes it.
 pub fn rest(patience: Option<Duration>) {
     let patience = patience.and_then(|it| u64::try_from(it.as_micros()).ok());
-    note(patience.map_or(OPEN, |it| now().saturating_add(it)));
+    note(|| patience.map_or(OPEN, |it| now().saturating_add(it)));
 }
 
 /// Does what the kernel or a disk may take any time for.
@@ -73,10 +82,11 @@ pub fn entrusted<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-fn note(until: u64) {
+/// A thread that nobody watches reads no clock for it.
+fn note(until: impl FnOnce() -> u64) {
     OWN.with(|own| {
         if let Some(own) = own.get() {
-            own.silent_until.store(until, Ordering::Relaxed);
+            own.silent_until.store(until(), Ordering::Relaxed);
         }
     });
 }

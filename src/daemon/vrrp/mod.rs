@@ -222,7 +222,7 @@ impl VrrpThread {
         let thread = thread::Builder::new()
             .name("vrrp".to_owned())
             .spawn(move || {
-                own.adopt();
+                own.adopt_when_watched();
                 run_first(real_time);
                 watch.run();
             })?;
